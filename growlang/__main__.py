@@ -1,0 +1,5 @@
+"""Runs `python -m growlang`."""
+
+from growlang.cli import main
+
+main()

@@ -1,0 +1,89 @@
+"""The front half of the compiler in one call: a spec file to a checked net and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from growlang.build import build
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.growth import account, map_tensors
+from growlang.mapping import Mapping as TensorMapping
+from growlang.net import Net
+from growlang.resolve.files import Files
+from growlang.resolve.spec import Resolved, resolve
+from growlang.schedule import schedule
+from growlang.spec import Phase
+from growlang.syntax import document as d
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A spec without findings: its net, its parent's, the mapping between them, its recipes."""
+
+    resolved: Resolved
+    net: Net
+    parent: Checked | None
+    mapping: TensorMapping | None
+    """None where the model has no parent."""
+    phases: Mapping[str, list[Phase]]
+    """By recipe."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of checking one file. `checked` is None for a library and where there are errors."""
+
+    checked: Checked | None
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+    """The text of each file that was read, by file name."""
+
+
+def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
+    """Check one spec file and its ancestors.
+
+    `params` are values for the file's params as text, such as from `--set width=512`.
+    Raises GrowlangError if the file cannot be read or a value does not parse.
+    """
+    files = Files()
+    given = {n: _argument(n, text) for n, text in (params or {}).items()}
+    resolved = resolve(path, files, given)
+    checked = check_resolved(resolved, files.findings) if resolved else None
+    found = tuple(sorted(files.findings.items, key=lambda item: item.span))
+    return Report(checked if not found else None, found, files.texts)
+
+
+def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
+    """Build nets and mapping of a resolved spec; findings are recorded."""
+    parent = check_resolved(resolved.parent, findings) if resolved.parent else None
+    resolution = resolved.resolution
+    if resolution is None:
+        return None
+    model = resolved.document.models[0]
+    before = len(findings)
+    if resolved.parent and resolved.parent.resolution and model.grows:
+        account(resolution, resolved.parent.resolution, model.grows.span, findings)
+    net = build(resolution, findings)
+    if net is None:
+        return None
+    mapping = None
+    if parent and len(findings) == before:
+        mapping = map_tensors(net, parent.net, resolution, findings)
+    phases = {r.name: schedule(r, net, findings) for r in resolved.recipes}
+    return Checked(resolved, net, parent, mapping, phases)
+
+
+def _argument(name: str, text: str) -> d.Argument:
+    """A value given on the command line, as an argument of the language."""
+    from growlang.syntax.grow import read
+
+    findings = Findings()
+    document = read(f"grow 1 param {name} = {text}", f"--set {name}={text}", findings)
+    if document is None or len(document.params) != 1:
+        raise GrowlangError(
+            f"`--set {name}={text}` is not a param and a value", help="write `--set width=512`"
+        )
+    value = document.params[0].value
+    return d.Argument(name, value, value.span)

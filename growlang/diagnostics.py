@@ -1,0 +1,73 @@
+"""Places in source files and what is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A range of text in one file. Rows and columns count from 1; the end column is exclusive."""
+
+    filename: str
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+
+    def to(self, other: Span) -> Span:
+        """The range from this span's start to the other's end."""
+        return Span(self.filename, self.row, self.column, other.end_row, other.end_column)
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.row}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that a diagnostic points to, such as where the other value was fixed."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it."""
+
+    code: str
+    message: str
+    span: Span
+    help: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass
+class Findings:
+    """The diagnostics of one run, each kept once."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def add(
+        self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[Note] = ()
+    ) -> None:
+        """Record a finding unless the same one was recorded before."""
+        found = Diagnostic(code, message, span, help, tuple(notes))
+        if found not in self.items:
+            self.items.append(found)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class GrowlangError(Exception):
+    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2."""
+
+    def __init__(self, message: str, *, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help

@@ -1,0 +1,176 @@
+"""The difference of two specs: the mapping of their tensors, and what to write where none is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from growlang.check import Checked
+from growlang.mapping import CATEGORIES, Category, Entry, Mapping, summary
+from growlang.net import Net
+from growlang.planning import recipe_of
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What becomes of the tensors of net `a` in net `b`."""
+
+    a: Net
+    b: Net
+    related: bool
+    """Whether b's spec names a's as an ancestor; otherwise no statement decides the mapping."""
+    mapping: Mapping
+    changes: tuple[str, ...]
+    """Changes of the objective under components that are kept."""
+    proposals: tuple[str, ...]
+    """Statements that would make b a child of a, where it is not one."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether the nets are the same but for their names."""
+        return self.a.net_hash == self.b.net_hash
+
+
+def diff(a: Checked, b: Checked) -> Difference:
+    """The difference between two checked specs, related or not."""
+    mapping = _lineage(a, b)
+    if mapping is not None:
+        return Difference(a.net, b.net, True, mapping, _objective_changes(a, b), ())
+    proposals = () if a.net.net_hash == b.net.net_hash else _proposals(a, b)
+    return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), proposals)
+
+
+def _lineage(a: Checked, b: Checked) -> Mapping | None:
+    """The mapping from an ancestor, composed over the generations between; None if a is none."""
+    if b.parent is None or b.mapping is None:
+        return None
+    if b.parent.resolved.spec_hash == a.resolved.spec_hash:
+        return b.mapping
+    older = _lineage(a, b.parent)
+    return _compose(older, b.mapping, a.net) if older is not None else None
+
+
+def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
+    """The mapping over two generations: what was new in the first is new in both."""
+    before = {e.name: e for e in older}
+    entries = []
+    for entry in newer:
+        if entry.category == "dropped":
+            continue
+        middle = before.get(entry.source) if entry.source else None
+        if middle is None or middle.source is not None:
+            source = middle.source if middle else None
+            moved = source is not None and source != entry.name
+            category: Category = "moved" if moved else entry.category
+            entries.append(
+                Entry(entry.name, category, source, entry.rule, entry.reason, entry.shape)
+            )
+        else:
+            entries.append(
+                Entry(entry.name, middle.category, None, middle.rule, middle.reason, entry.shape)
+            )
+    return (*entries, *_dropped(entries, a, "dropped on the way"))
+
+
+def _undeclared(a: Net, b: Net) -> Mapping:
+    """The mapping where no statement speaks: everything of b is new, everything of a is lost."""
+    if a.net_hash == b.net_hash:
+        return tuple(
+            Entry(t.name, "copied", t.name, "same net", "the nets are equal", t.shape)
+            for t in b.tensors()
+        )
+    entries = []
+    for tensor in b.tensors():
+        category: Category = "reinitialised" if tensor.name in a.table else "initialised"
+        entries.append(
+            Entry(tensor.name, category, None, f"init {tensor.init}",
+                  "no statement takes it from the other spec", tensor.shape)
+        )
+    return (*entries, *_dropped(entries, a, "no statement keeps it"))
+
+
+def _dropped(entries: list[Entry], a: Net, reason: str) -> list[Entry]:
+    used = {e.source for e in entries} | {e.name for e in entries}
+    return [
+        Entry(t.name, "dropped", None, "drop", reason, t.shape)
+        for t in a.tensors()
+        if t.name not in used
+    ]
+
+
+def _objective_changes(a: Checked, b: Checked) -> tuple[str, ...]:
+    """Differences of what the first recipes learn, which a kept core is sensitive to."""
+    if not a.resolved.recipes or not b.resolved.recipes:
+        return ()
+    old = recipe_of(a, None).settings.objective
+    new = recipe_of(b, None).settings.objective
+    changes = []
+    if old.predict != new.predict:
+        changes.append(f"the prediction changes from {old.predict} to {new.predict}")
+    if old.schedule != new.schedule:
+        changes.append(f"the noise schedule changes from {old.schedule} to {new.schedule}")
+    return tuple(changes)
+
+
+def _proposals(a: Checked, b: Checked) -> tuple[str, ...]:
+    """`keep` for components whose tensors and computation are equal, `drop` for the others."""
+    keep, drop = [], []
+    present = {c.name for c in b.net.components}
+    for component in a.net.components:
+        name = component.name
+        same = name in present and _equal(a.net, b.net, name)
+        written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
+        (keep if same else drop).append(written)
+    head = f'model {b.net.name} grows "{a.resolved.path.name}" {{'
+    keeps = [f"  keep {', '.join(keep)}"] if keep else []
+    drops = [f"  drop {', '.join(drop)}"] if drop else []
+    return (head, *keeps, *drops)
+
+
+def _equal(a: Net, b: Net, component: str) -> bool:
+    if a.encoders.get(component) != b.encoders.get(component):
+        return False
+    old, new = a.of(component), b.of(component)
+    known = {n.path: n for n in new if n.tensors}
+    return all(
+        n.path in known and known[n.path].tensors == n.tensors and known[n.path].args == n.args
+        for n in old
+        if n.tensors
+    ) and len(known) == sum(1 for n in old if n.tensors)
+
+
+def by_component(difference: Difference) -> dict[str, list[Entry]]:
+    """The entries of each component: those of b in its order, then those that only a has."""
+    order = [c.name for c in difference.b.components]
+    order += [c.name for c in difference.a.components if c.name not in order]
+    grouped: dict[str, list[Entry]] = defaultdict(list)
+    for entry in difference.mapping:
+        grouped[entry.component].append(entry)
+    return {name: grouped[name] for name in order}
+
+
+def as_json(difference: Difference) -> dict[str, Any]:
+    """The difference with a `format_version`: `summary`, `tensors`, `changes`, `proposals`."""
+    totals = summary(difference.mapping)
+    return {
+        "format_version": FORMAT_VERSION,
+        "a": {"model": difference.a.name, "net_hash": difference.a.net_hash},
+        "b": {"model": difference.b.name, "net_hash": difference.b.net_hash},
+        "equal": difference.equal,
+        "related": difference.related,
+        "summary": {
+            c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES
+        },
+        "changes": list(difference.changes),
+        "proposals": list(difference.proposals),
+        "tensors": [
+            {
+                "name": e.name, "category": e.category, "source": e.source, "rule": e.rule,
+                "reason": e.reason, "shape": list(e.shape),
+            }
+            for e in difference.mapping
+        ],
+    }

@@ -1,0 +1,179 @@
+"""Growth accounting: what becomes of every component and tensor of a parent. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.mapping import Entry, Mapping
+from growlang.net import Net, Tensor
+from growlang.resolve.model import Resolution
+from growlang.selectors import matching
+from growlang.syntax.document import Moved, Selector
+
+
+def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
+    """Refuse components of the parent that no statement of the child speaks of."""
+    contract = child.contract
+    moved = {_component(m.old) for m in contract.moved}
+    silent = [
+        name
+        for name in parent.model.components()
+        if contract.place(name) is None and name not in moved
+    ]
+    if not silent:
+        return
+    keep = [n for n in silent if n not in child.declared]
+    drop = [n for n in silent if n in child.declared]
+    statements = [f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names]
+    findings.add(
+        "G301",
+        f"nothing says what becomes of {_list(silent)} of `{parent.model.name}`",
+        span,
+        help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
+    )
+
+
+def map_tensors(
+    child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> Mapping | None:
+    """The entry of every tensor; None, with findings, where a statement's promise cannot hold."""
+    contract = resolution.contract
+    before = len(findings)
+    moves = _moves(contract.moved, child, parent, findings)
+    entries: list[Entry] = []
+    for node in child.nodes:
+        for tensor in node.tensors:
+            kept = contract.keep.get(node.component)
+            old = parent.table.get(tensor.name)
+            if tensor.name in moves:
+                source, reason = moves[tensor.name]
+                entry = Entry(tensor.name, "moved", source, "moved", reason, tensor.shape)
+            elif kept is not None:
+                reason = f"kept: {kept}"
+                entry = Entry(tensor.name, "copied", tensor.name, "keep", reason, tensor.shape)
+            else:
+                entry = _new(tensor, old is not None, contract.drop.get(node.component))
+            entries.append(entry)
+    for component, span in contract.keep.items():
+        _refuse_changed(component, span, child, parent, resolution, findings)
+    used = {f.source for f in entries if f.source} | set(child.table)
+    for node in parent.nodes:
+        place = contract.drop.get(node.component)
+        for tensor in node.tensors:
+            if tensor.name not in used:
+                reason = f"dropped: {place}" if place else "dropped: nobody uses it"
+                entries.append(
+                    Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape)
+                )
+    return tuple(entries) if len(findings) == before else None
+
+
+def all_initialised(net: Net) -> Mapping:
+    """The mapping of a net that starts from scratch."""
+    return tuple(_new(tensor, False, None) for tensor in net.tensors())
+
+
+def _new(tensor: Tensor, namesake: bool, dropped: Span | None) -> Entry:
+    rule = f"init {tensor.init}"
+    if namesake:
+        reason = f"declared anew; the parent's was dropped: {dropped}" if dropped else "declared anew"
+        return Entry(tensor.name, "reinitialised", None, rule, reason, tensor.shape)
+    reason = "the parent has no such tensor"
+    return Entry(tensor.name, "initialised", None, rule, reason, tensor.shape)
+
+
+def _refuse_changed(
+    component: str, span: Span, child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> None:
+    """A kept component must have the parent's tensors and the parent's computation."""
+    old = [n for n in parent.of(component)]
+    new = [n for n in child.of(component)]
+    for before, after in zip(old, new, strict=False):
+        same = [(t.name, t.shape) for t in before.tensors] == [
+            (t.name, t.shape) for t in after.tensors
+        ]
+        if same and before.path == after.path and before.args == after.args:
+            continue
+        tensor = next(
+            (
+                (a, b)
+                for a, b in zip(before.tensors, after.tensors, strict=False)
+                if (a.name, a.shape) != (b.name, b.shape)
+            ),
+            None,
+        )
+        what = (
+            f"`{tensor[0].name}` is {_shape(tensor[0].shape)} in `{parent.name}` and would be "
+            f"{_shape(tensor[1].shape)} here"
+            if tensor
+            else f"`{before.path}` would compute something else"
+        )
+        notes = [Note("it is declared here", before.span)] if before.span else []
+        findings.add(
+            "G302", f"`{component}` cannot be kept: {what}", span,
+            help=_mend_kept(component, resolution), notes=notes,
+        )
+        return
+
+
+def _mend_kept(component: str, resolution: Resolution) -> str:
+    if component.startswith("stage."):
+        return "its changes of resolution lead to another neighbour now: drop it and declare it anew"
+    return "what it reads has changed: keep that too, or drop this component and declare it anew"
+
+
+def _moves(
+    statements: list[Moved], child: Net, parent: Net, findings: Findings
+) -> dict[str, tuple[str, str]]:
+    """New name -> (old name, reason) of every moved tensor."""
+    moves: dict[str, tuple[str, str]] = {}
+    for statement in statements:
+        old, new = statement.old, statement.new
+        sources = sorted(matching(old, [], list(parent.table)))
+        if not sources:
+            findings.add("G304", f"`{old}` matches no tensor of the parent", old.span)
+            continue
+        for source in sources:
+            name = _prefix(new) + source.removeprefix(_prefix(old))
+            target = child.table.get(name)
+            shape = parent.table[source].shape
+            if target is None or target.shape != shape:
+                wrong = "there is no such tensor" if target is None else (
+                    f"it is {_shape(target.shape)}, not {_shape(shape)}"
+                )
+                findings.add(
+                    "G305", f"`{source}` cannot move to `{name}`: {wrong}", statement.span,
+                    help=f"declare `{new}` as the parent declares `{old}`",
+                )
+                break
+            moves[name] = (source, f"moved: {statement.span}")
+    return moves
+
+
+def _prefix(selector: Selector) -> str:
+    """The dotted path that a selector spells: `stage[64].encode` is `stage.64.encode`."""
+    return ".".join(_segments(selector))
+
+
+def _segments(selector: Selector) -> Iterator[str]:
+    for step in selector.steps:
+        yield step.name
+        if isinstance(step.index, tuple):
+            yield str(step.index[0])
+
+
+def _component(selector: Selector) -> str:
+    first = selector.steps[0]
+    if isinstance(first.index, tuple):
+        return f"{first.name}.{first.index[0]}"
+    return first.name
+
+
+def _list(names: list[str]) -> str:
+    written = [f"stage[{n.removeprefix('stage.')}]" if n.startswith("stage.") else n for n in names]
+    return ", ".join(written)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

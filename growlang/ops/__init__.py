@@ -1,0 +1,62 @@
+"""The catalogue of ops: what can be called in a pipe, a slot or a condition. Free of torch."""
+
+from __future__ import annotations
+
+from growlang.ops.attention import Attention, Transformer
+from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.conditions import T5, Classes, Condition, Encoder, Fourier, Words
+from growlang.ops.convolution import Conv, Down, Residual, Up, ZeroConv
+from growlang.ops.ends import (
+    Concat,
+    Grid,
+    Identity,
+    Linear,
+    Norm,
+    Patch,
+    Position,
+    Tokens,
+    Unpatch,
+)
+
+
+def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
+    return {op.call: op for op in ops}
+
+
+OPS = _by_call(
+    Patch, Unpatch, Conv, Residual, Attention, Transformer, Norm, Linear, ZeroConv, Identity
+)
+"""Callable in a pipe."""
+
+CHANGES = _by_call(Down, Up)
+"""Changes of resolution: options of a stage."""
+
+CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, Encoder)}
+"""Callable where the model binds a condition."""
+
+TIME = _by_call(Fourier)
+"""Callable where the model binds `time`."""
+
+INTERNAL = _by_call(Tokens, Grid, Concat, Position)
+"""Placed by the compiler; the language cannot call them."""
+
+_ALL: dict[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL
+
+
+def op_of(name: str) -> type[Op]:
+    """The op that a node's `op` names; KeyError if there is none."""
+    return _ALL[name]
+
+
+__all__ = [
+    "CHANGES",
+    "CONDITIONS",
+    "INTERNAL",
+    "OPS",
+    "TIME",
+    "Condition",
+    "Op",
+    "OpError",
+    "Scope",
+    "op_of",
+]

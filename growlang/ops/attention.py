@@ -1,0 +1,221 @@
+"""Ops on tokens: attention and the transformer block."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from growlang.net import Shape, Tensor
+from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.convolution import norm_affine, weight_and_bias
+from growlang.signature import Conditions, argument
+
+PLAIN_TOKENS = 256
+"""Longest sequence for which attention is matmul, softmax, matmul on CPU, where that is faster."""
+
+
+class Attention(Op):
+    """Attention sublayers, one per name in `attend`: x + gate * attention(modulated norm(x)).
+
+    Shift, scale and gate come from the time embedding and start at zero (adaLN-Zero, DiT,
+    arXiv 2212.09748). Without one the norm has a scale (and shift), and the output projection
+    starts at zero. Queries and keys are RMS-normalised per head (arXiv 2302.05442).
+    """
+
+    call = "attention"
+    source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
+    takes = "tokens"
+    width: int = argument("channels; the same as the input's", ge=1)
+    heads: int = argument("attention heads; divides the width", ge=1)
+    attend: Annotated[list[str], Conditions()] = argument(
+        "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
+    )
+    norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
+    qk_norm: bool = argument("whether queries and keys are normalised", True)
+    dropout: float = argument("chance that a value of a branch is zeroed", 0.0, ge=0, lt=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As the input."""
+        return _checked(self, x, scope)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """Those of `attend.NAME` for each name."""
+        return _attention_tensors(self, scope)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Projections, scores and weighted sums of each sublayer, and their modulation."""
+        return _attention_flops(self, x, scope)
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The sum over the sublayers; see `_attention_saved`."""
+        return _attention_saved(self, x, scope)
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """The time embedding, if there is one, and the conditions attended to."""
+        return _reads(self, scope)
+
+
+class Transformer(Op):
+    """Transformer block: the sublayers of `attention`, then a GELU MLP in the same frame.
+
+    A fresh block is the identity: its gates, or without time its last projections, are zero.
+    """
+
+    call = "transformer"
+    source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
+    takes = "tokens"
+    width: int = argument("channels; the same as the input's", ge=1)
+    heads: int = argument("attention heads; divides the width", ge=1)
+    attend: Annotated[list[str], Conditions()] = argument(
+        "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
+    )
+    mlp: float = argument("hidden channels of the MLP, in widths", 4.0, gt=0)
+    norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
+    rope: bool = argument("whether positions rotate queries and keys (not available yet)", False)
+    causal: bool = argument("whether self-attention sees earlier tokens only", False)
+    qk_norm: bool = argument("whether queries and keys are normalised", True)
+    dropout: float = argument("chance that a value of a branch is zeroed", 0.0, ge=0, lt=1)
+
+    @property
+    def hidden(self) -> int:
+        """Hidden channels of the MLP."""
+        return max(1, round(self.width * self.mlp))
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As the input."""
+        if self.rope:
+            raise OpError(
+                "rope = true is not available yet",
+                argument="rope",
+                help="write rope = false and let the slot have (position = learned)",
+            )
+        if self.causal and "self" not in self.attend:
+            raise OpError("causal = true needs self in attend", argument="causal")
+        return _checked(self, x, scope)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """Those of `attend.NAME` for each name, then `mlp`."""
+        width, hidden = self.width, self.hidden
+        last = "linear" if scope.time else "zeros"
+        return (
+            *_attention_tensors(self, scope),
+            *_entry_tensors(self, "mlp", scope),
+            *weight_and_bias("mlp.up", hidden, width),
+            *weight_and_bias("mlp.down", width, hidden, init=last),
+        )
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Those of the attention sublayers, and two projections with their modulation."""
+        mlp = 4 * x.size * self.hidden + _modulation_flops(self, scope)
+        return _attention_flops(self, x, scope) + mlp
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
+        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * self.hidden
+        return _attention_saved(self, x, scope) + mlp
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """The time embedding, if there is one, and the conditions attended to."""
+        return _reads(self, scope)
+
+
+Attending = Attention | Transformer
+
+
+def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
+    if op.width != x.width:
+        raise OpError(
+            f"{op.call} keeps its width, but is given width = {op.width} and an input of {x.width}",
+            argument="width",
+            help=f"write width = {x.width}, or put linear({op.width}) before it",
+        )
+    if op.width % op.heads:
+        raise OpError(f"{op.heads} heads do not divide width {op.width}", argument="heads")
+    for name in op.attend:
+        if name != "self" and name not in scope.conditions:
+            known = ", ".join(["self", *scope.conditions])
+            raise OpError(
+                f"attend names {name}, which is no condition of the model",
+                argument="attend",
+                help=f"attend to: {known}",
+            )
+        if op.attend.count(name) > 1:
+            raise OpError(f"attend names {name} twice", argument="attend")
+    return x
+
+
+def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
+    time = ("time",) if scope.time is not None else ()
+    return (*time, *(name for name in op.attend if name != "self"))
+
+
+def _entry_tensors(op: Attending, place: str, scope: Scope) -> tuple[Tensor, ...]:
+    """The modulation that time gives a sublayer or, without time, the affine of its norm."""
+    if scope.time is not None:
+        return weight_and_bias(f"{place}.modulation", 3 * op.width, scope.time, init="zeros")
+    affine = norm_affine(f"{place}.norm", op.width)
+    return affine if op.norm == "layer" else affine[:1]
+
+
+def _attention_tensors(op: Attending, scope: Scope) -> tuple[Tensor, ...]:
+    width, rows = op.width, list[Tensor]()
+    last = "zeros" if scope.time is None else "linear"
+    for name in op.attend:
+        place = f"attend.{name}"
+        rows += _entry_tensors(op, place, scope)
+        if name == "self":
+            rows += weight_and_bias(f"{place}.qkv", 3 * width, width)
+        else:
+            rows += weight_and_bias(f"{place}.q", width, width)
+            rows += weight_and_bias(f"{place}.kv", 2 * width, scope.conditions[name].width)
+        if op.qk_norm:
+            head = (width // op.heads,)
+            rows.append(Tensor(f"{place}.q_norm.weight", head, "ones", decay=False))
+            rows.append(Tensor(f"{place}.k_norm.weight", head, "ones", decay=False))
+        rows += weight_and_bias(f"{place}.out", width, width, init=last)
+    return tuple(rows)
+
+
+def _modulation_flops(op: Attending, scope: Scope) -> int:
+    return 2 * 3 * op.width * (scope.time or 0)
+
+
+def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
+    """Scores and sums count every pair of tokens; causal attention computes the masked ones too."""
+    total, width, queries = 0, op.width, x.positions
+    for name in op.attend:
+        other = x if name == "self" else scope.conditions[name]
+        keys = other.positions
+        projections = 2 * queries * width * width + 2 * keys * width * other.width
+        total += 2 * (projections + 2 * queries * keys * width) + _modulation_flops(op, scope)
+    return total
+
+
+def _entry_saved(op: Attending, x: Shape, scope: Scope) -> int:
+    """Kept by a sublayer's norm, modulation, gate and dropout."""
+    statistics = x.positions * (2 if op.norm == "layer" else 1)
+    total = x.size + statistics + (x.size if op.dropout else 0)
+    if scope.time is not None:
+        return total + 2 * x.size + 4 * op.width + scope.time
+    return total + (x.size if op.norm == "rms" else 0)
+
+
+def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
+    """Inputs of the projections; queries, keys, values, before and after QK-norm; probabilities.
+
+    Probabilities are kept by plain attention, which on CPU serves up to `PLAIN_TOKENS` tokens; the
+    fused kernel keeps its output and one scalar per row instead. Where it serves short sequences
+    too, as on CUDA, and where RMSNorm is fused, the count is an upper bound.
+    """
+    total, width, queries = scope.time or 0, op.width, x.positions
+    for name in op.attend:
+        other = x if name == "self" else scope.conditions[name]
+        keys = other.positions
+        plain = max(queries, keys) <= PLAIN_TOKENS
+        total += _entry_saved(op, x, scope) + 2 * x.size
+        total += 0 if name == "self" else other.size
+        total += (queries + 2 * keys) * width
+        total += op.heads * queries * keys if plain else op.heads * queries + x.size
+        if op.qk_norm:
+            normalised, values = 2 * (queries + keys) * width, keys * width if plain else 0
+            total += normalised + values + (queries + keys) * op.heads
+    return total

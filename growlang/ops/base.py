@@ -1,0 +1,69 @@
+"""What an op declares: signature, shape rule, table of parameters and cost, all without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from growlang.net import Shape, Tensor
+from growlang.signature import Signature
+
+
+class OpError(Exception):
+    """An op cannot be used as it was called: `argument` is at fault (None: its input is).
+
+    The compiler turns it into a finding of `code` at the argument's place in the spec.
+    """
+
+    def __init__(self, message: str, *, argument: str | None = None, help: str = "",
+                 code: str = "G201") -> None:
+        super().__init__(message)
+        self.message = message
+        self.argument = argument
+        self.help = help
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What surrounds an op: width of the time embedding, the conditions, the image's channels."""
+
+    time: int | None = None
+    conditions: Mapping[str, Shape] = field(default_factory=dict)
+    channels: int = 3
+
+
+class Op(Signature):
+    """Base of the ops. Subclasses give the rules below; `x` is the shape of the op's input.
+
+    Rules see valid shapes only: the compiler calls `output` first, and the others when it passed.
+    """
+
+    source: ClassVar[str]
+    """Where the computation is published."""
+    takes: ClassVar[Literal["grid", "tokens", "any"]]
+    """The kind of value the op works on; the compiler converts between grid and tokens."""
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """Shape of the result. Raises OpError if the op does not fit its input."""
+        raise NotImplementedError
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """The parameters, named relative to the op's place, such as `conv1.weight`."""
+        return ()
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Forward matmuls and convolutions for one image, 2 per multiply-add."""
+        return 0
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """Scalars that the backward pass keeps for one image."""
+        return 0
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """What the op's module takes after `x`: `time`, and names of conditions.
+
+        A condition named `text` is passed as two values: its tokens and its mask.
+        """
+        return ()

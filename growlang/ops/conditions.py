@@ -1,0 +1,178 @@
+"""Ops that embed what a picture is conditioned on: noise level, words, classes, frozen encoders."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from growlang.net import Shape, Tensor, tokens, vector
+from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.convolution import weight_and_bias
+from growlang.signature import argument
+
+T5_WIDTHS = {
+    f"{family}-{size}": width
+    for family in ("google/t5-v1_1", "google/flan-t5", "google/mt5")
+    for size, width in (("small", 512), ("base", 768), ("large", 1024), ("xl", 2048), ("xxl", 4096))
+} | {
+    f"{prefix}t5-{size}": width
+    for prefix in ("", "google-t5/")
+    for size, width in (("small", 512), ("base", 768), ("large", 1024), ("3b", 1024), ("11b", 1024))
+}
+"""Width of the encoder's output (`d_model` of its configuration), by id on the Hugging Face hub."""
+
+ENCODER_WIDTHS = T5_WIDTHS | {
+    "openai/clip-vit-base-patch16": 512,
+    "openai/clip-vit-base-patch32": 512,
+    "openai/clip-vit-large-patch14": 768,
+    "openai/clip-vit-large-patch14-336": 768,
+    "laion/CLIP-ViT-H-14-laion2B-s32B-b79K": 1024,
+    "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k": 1280,
+    "google-bert/bert-base-uncased": 768,
+    "google-bert/bert-large-uncased": 1024,
+    "sentence-transformers/all-MiniLM-L6-v2": 384,
+    "sentence-transformers/all-mpnet-base-v2": 768,
+}
+"""Width of the text encoder's last hidden state (`hidden_size`), by id."""
+
+
+class Fourier(Op):
+    """Embedding of the noise level: sines and cosines of the log-SNR, linear, SiLU, linear.
+
+    The width / 2 frequencies rise geometrically from 2 pi / 64 to 2 pi per nat, as the random
+    ones of arXiv 2006.10739 do in the mean.
+    """
+
+    call = "fourier"
+    source = "arXiv 2006.10739, arXiv 2107.00630"
+    takes = "any"
+    width: int = argument("channels of the embedding; even", ge=2)
+    embed: Literal["reference", "raw"] = argument(
+        "log-SNR that is embedded: that of the base resolution, or the actual one", "reference"
+    )
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width,)."""
+        if self.width % 2:
+            raise OpError(
+                f"width {self.width} is odd, but sines and cosines come in pairs", argument="width"
+            )
+        return vector(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`linear1` and `linear2`, both (width, width)."""
+        width = self.width
+        return weight_and_bias("linear1", width, width) + weight_and_bias("linear2", width, width)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Two linear maps."""
+        return 4 * self.width**2
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The inputs of both linear maps and of the SiLU."""
+        return 3 * self.width
+
+
+class Condition(Op):
+    """Base of the conditions: tokens that a transformer may attend to.
+
+    `role` is that of the net's input that it reads: `ids`, `label`, or `embedding` where a frozen
+    encoder outside the net makes the tokens.
+    """
+
+    role: ClassVar[Literal["ids", "label", "embedding"]]
+    takes = "any"
+
+
+class Words(Condition):
+    """Trainable embedding of hashed words (arXiv 0902.2206); row `vocabulary` is the null."""
+
+    call = "words"
+    source = "arXiv 0902.2206"
+    role = "ids"
+    width: int = argument("channels of a token", ge=1)
+    tokens: int = argument("words that are read; the rest of a caption is cut", 32, ge=1)
+    vocabulary: int = argument("buckets that words are hashed to", 8192, ge=1)
+    from_: str = argument("field of the sample that is read", "caption", alias="from")
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(tokens, width)."""
+        return tokens(self.tokens, self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`embedding.weight` (vocabulary + 1, width)."""
+        shape = (self.vocabulary + 1, self.width)
+        return (Tensor("embedding.weight", shape, "embedding", decay=False),)
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The ids."""
+        return self.tokens
+
+
+class Classes(Condition):
+    """Trainable embedding of a class label as one token; row `n` is the null."""
+
+    call = "classes"
+    source = "arXiv 2207.12598"
+    role = "label"
+    n: int = argument("number of classes", ge=1)
+    width: int = argument("channels of the token", ge=1)
+    from_: str = argument("field of the sample that is read", "label", alias="from")
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(1, width)."""
+        return tokens(1, self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`embedding.weight` (n + 1, width)."""
+        return (Tensor("embedding.weight", (self.n + 1, self.width), "embedding", decay=False),)
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The label."""
+        return 1
+
+
+class T5(Condition):
+    """Frozen T5 encoder (arXiv 1910.10683), run outside the net."""
+
+    call = "t5"
+    source = "arXiv 1910.10683"
+    role = "embedding"
+    id: str = argument("id on the Hugging Face hub, or a folder")
+    tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
+    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
+    from_: str = argument("field of the sample that is read", "caption", alias="from")
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(tokens, width)."""
+        return tokens(self.tokens, _encoder_width(self.id, self.width, T5_WIDTHS))
+
+
+class Encoder(Condition):
+    """Frozen text encoder of the transformers library, run outside the net."""
+
+    call = "encoder"
+    source = "arXiv 1910.03771"
+    role = "embedding"
+    id: str = argument("id on the Hugging Face hub, or a folder")
+    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
+    tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
+    from_: str = argument("field of the sample that is read", "caption", alias="from")
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(tokens, width)."""
+        return tokens(self.tokens, _encoder_width(self.id, self.width, ENCODER_WIDTHS))
+
+
+def _encoder_width(id: str, stated: int | None, known: dict[str, int]) -> int:
+    width = known.get(id)
+    if stated is None and width is None:
+        raise OpError(
+            f'the width of "{id}" is not in the built-in table',
+            argument="width",
+            help="add width = N, the hidden size in the encoder's config.json",
+        )
+    if stated is not None and width is not None and stated != width:
+        raise OpError(
+            f'width = {stated} is stated, but "{id}" gives tokens of {width}', argument="width"
+        )
+    return stated or width or 0

@@ -1,0 +1,208 @@
+"""Ops on feature maps: convolutions, residual blocks and the changes of resolution."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from growlang.net import Shape, Tensor, grid
+from growlang.ops.base import Op, OpError, Scope
+from growlang.signature import argument
+
+
+def group_count(channels: int) -> int:
+    """Groups of a GroupNorm: 32, or the largest divisor that 32 and the channels share."""
+    return gcd(32, channels)
+
+
+def weight_and_bias(name: str, *shape: int, init: str = "linear") -> tuple[Tensor, Tensor]:
+    """Weight of the given shape (output axis first) and its zero-initialised bias."""
+    return (
+        Tensor(f"{name}.weight", shape, init),
+        Tensor(f"{name}.bias", shape[:1], "zeros", decay=False),
+    )
+
+
+def norm_affine(name: str, width: int) -> tuple[Tensor, Tensor]:
+    """Scale and shift of a normalisation with `width` channels."""
+    return (
+        Tensor(f"{name}.weight", (width,), "ones", decay=False),
+        Tensor(f"{name}.bias", (width,), "zeros", decay=False),
+    )
+
+
+def divided(x: Shape, factor: int) -> Shape:
+    """The grid with both sides divided by `factor`; OpError if they do not divide."""
+    channels, height, width = x.dims
+    if height % factor or width % factor:
+        raise OpError(
+            f"factor {factor} does not divide the {height} x {width} grid", argument="factor"
+        )
+    return grid(channels, height // factor, width // factor)
+
+
+class Conv(Op):
+    """Convolution with stride 1 that keeps the grid: `width` filters of `kernel` x `kernel`."""
+
+    call = "conv"
+    source = "LeCun et al. 1989"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height, width of the grid)."""
+        _require_odd(self.kernel)
+        return x.with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`weight` (width, input channels, kernel, kernel) and `bias`."""
+        weight = Tensor("weight", (self.width, x.width, self.kernel, self.kernel))
+        return (weight, Tensor("bias", (self.width,), "zeros", decay=False))
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One convolution."""
+        return 2 * self.kernel**2 * x.size * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+class ZeroConv(Op):
+    """1 x 1 convolution that starts at zero (ControlNet, arXiv 2302.05543)."""
+
+    call = "zero_conv"
+    source = "arXiv 2302.05543"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """The same grid with `width` channels."""
+        return x.with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`weight` (width, input channels, 1, 1) and `bias`, both zero."""
+        weight = Tensor("weight", (self.width, x.width, 1, 1), "zeros")
+        return (weight, Tensor("bias", (self.width,), "zeros", decay=False))
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per pixel."""
+        return 2 * x.size * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+class Residual(Op):
+    """Residual block: GroupNorm, SiLU, conv, GroupNorm, SiLU, conv, on top of a skip.
+
+    The second norm is scaled and shifted by the time embedding (ADM, arXiv 2105.05233); the last
+    convolution starts at zero, so that a fresh block is its skip: the input, or a 1 x 1
+    convolution of it where the width changes.
+    """
+
+    call = "residual"
+    source = "arXiv 2105.05233"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    dropout: float = argument("chance that a channel value is zeroed", 0.0, ge=0, lt=1)
+    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """The same grid with `width` channels."""
+        _require_odd(self.kernel)
+        return x.with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`norm1 conv1 [time] norm2 conv2 [skip]`."""
+        width, side = self.width, self.kernel
+        rows: tuple[Tensor, ...] = norm_affine("norm1", x.width)
+        rows += weight_and_bias("conv1", width, x.width, side, side)
+        if scope.time is not None:
+            rows += weight_and_bias("time", 2 * width, scope.time, init="zeros")
+        rows += norm_affine("norm2", width)
+        rows += weight_and_bias("conv2", width, width, side, side, init="zeros")
+        if x.width != width:
+            rows += weight_and_bias("skip", width, x.width, 1, 1)
+        return rows
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Two or three convolutions and the projection of the time embedding."""
+        pixels, width = x.positions, self.width
+        convolutions = pixels * width * self.kernel**2 * (x.width + width)
+        skip = pixels * width * x.width if x.width != width else 0
+        return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """Inputs of two norms, two SiLUs, two convolutions, of the scaling and of the dropout."""
+        timed = scope.time is not None
+        inner = (3 + timed + (self.dropout > 0)) * self.width * x.positions
+        statistics = 2 * (group_count(x.width) + group_count(self.width))
+        return 3 * x.size + inner + statistics + 2 * (scope.time or 0) + timed * self.width
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """The time embedding, if there is one."""
+        return ("time",) if scope.time is not None else ()
+
+
+class Down(Op):
+    """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
+
+    call = "down"
+    source = "arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        return divided(x, self.factor).with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width, x.width, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel."""
+        return 2 * x.size // self.factor**2 * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The inputs of the pooling and of the convolution."""
+        return x.size + x.size // self.factor**2
+
+
+class Up(Op):
+    """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
+
+    call = "up"
+    source = "arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width, x.width, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel."""
+        return 2 * x.size * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+def _require_odd(kernel: int) -> None:
+    if kernel % 2 == 0:
+        raise OpError(
+            f"kernel {kernel} is even, and would shift the grid by half a pixel",
+            argument="kernel",
+            help=f"write kernel = {kernel + 1}",
+        )

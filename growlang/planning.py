@@ -1,0 +1,56 @@
+"""Makes the `Plan` of one recipe of a checked spec."""
+
+from __future__ import annotations
+
+from growlang.check import Checked
+from growlang.diagnostics import GrowlangError
+from growlang.growth import all_initialised
+from growlang.plan import ParentPlan, Plan
+from growlang.resolve.recipes import RecipeDraft
+
+
+def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
+    """The recipe of that name, or the first. Raises GrowlangError where there is none."""
+    recipes = checked.resolved.recipes
+    if not recipes:
+        raise GrowlangError(
+            f"{checked.resolved.path} has no recipe, so it cannot be trained",
+            help="add one: `train { data = ...  batch = 256  phase main for 100k }`",
+        )
+    for recipe in recipes:
+        if name in (None, recipe.name):
+            return recipe
+    known = ", ".join(r.name for r in recipes)
+    raise GrowlangError(
+        f"{checked.resolved.path} has no recipe `{name}`", help=f"its recipes: {known}"
+    )
+
+
+def plan(
+    checked: Checked, recipe_name: str | None = None, params: dict[str, str] | None = None
+) -> Plan:
+    """The plan of a recipe: net, mapping, schedule and settings, all decided.
+
+    Raises GrowlangError where the spec has no such recipe.
+    """
+    resolved, recipe = checked.resolved, recipe_of(checked, recipe_name)
+    start = recipe.start
+    parent = checked.parent if start.origin != "scratch" else None
+    parent_plan = None
+    if parent is not None:
+        name = start.recipe or recipe_of(parent, None).name
+        start = start.model_copy(update={"recipe": name})
+        parent_plan = ParentPlan(
+            spec=str(parent.resolved.path), model=parent.net.name, recipe=name,
+            net=parent.net.to_json(), net_hash=parent.net.net_hash,
+            spec_hash=parent.resolved.spec_hash,
+        )
+    mapping = checked.mapping if parent is not None and checked.mapping else None
+    return Plan(
+        spec=str(resolved.path), source=resolved.document.text, params=params or {},
+        model=checked.net.name, recipe=recipe.name, net=checked.net.to_json(),
+        net_hash=checked.net.net_hash, spec_hash=resolved.spec_hash, parent=parent_plan,
+        start=start,
+        mapping=list(mapping or all_initialised(checked.net)),
+        phases=checked.phases[recipe.name], sample=resolved.sample, evaluate=resolved.evaluate,
+    )

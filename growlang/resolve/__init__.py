@@ -1,0 +1,1 @@
+"""Resolution: from a `Document` to a `Spec` that holds literals only."""

@@ -1,0 +1,214 @@
+"""Binds the arguments of a call to its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from growlang.diagnostics import Note, Span
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, suggestion
+from growlang.signature import Conditions, Kind, Signature
+from growlang.syntax import document as d
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a bare word or a call may stand for in one argument."""
+
+    words: tuple[str, ...] = ()
+    calls: Mapping[str, type[Signature]] = field(default_factory=dict)
+    conditions: bool = False
+
+
+@dataclass
+class Bindings:
+    """The outcome of binding a call: the signature's instance, and the places of its arguments."""
+
+    value: Signature | None
+    spans: dict[str, Span]
+    notes: dict[str, list[Note]]
+
+
+@cache
+def choices(model: type[BaseModel], name: str) -> Choices:
+    """The choices of a field of a pydantic model."""
+    info = model.model_fields[name]
+    words: list[str] = []
+    calls: dict[str, type[Signature]] = {}
+    conditions = False
+    todo: list[Any] = [info.annotation, *info.metadata]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Kind):
+            calls.update(part.table)
+        elif isinstance(part, Conditions):
+            conditions = True
+        elif get_origin(part) is Literal:
+            words += [w for w in get_args(part) if isinstance(w, str)]
+        elif get_origin(part) is Annotated:
+            todo += [get_args(part)[0], *part.__metadata__]
+        else:
+            todo += get_args(part)
+    return Choices(tuple(words), calls, conditions)
+
+
+def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
+    """The call's arguments as an instance of its signature, with a finding for each mistake.
+
+    `value` is None where there was one.
+    """
+    findings = scope.findings
+    fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
+    order = list(fields)
+    values: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    notes: dict[str, list[Note]] = {}
+    broken = False
+    for position, given in enumerate(call.arguments):
+        name = given.name or (order[position] if position < len(order) else "")
+        if name not in fields or name in values:
+            broken = True
+            _refuse_argument(call, given, name, order, values, scope)
+            continue
+        values[name] = read(given.value, choices(signature, fields[name][0]), scope)
+        spans[name] = given.value.span
+        notes[name] = origins(given.value, scope)
+    missing = [n for n, (_, info) in fields.items() if info.is_required() and n not in values]
+    if missing:
+        broken = True
+        listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
+        findings.add("G202", f"`{call.name}` lacks {listed}", call.span, help=_form(call, signature))
+    try:
+        known = {n: v for n, v in values.items() if v is not HOLE}
+        instance = signature.model_validate(known)
+    except ValidationError as error:
+        for item in error.errors():
+            name = str(item["loc"][0]) if item["loc"] else ""
+            if name in known:
+                info = fields[name][1]
+                report(item, name, info, spans[name], notes[name], scope)
+        return Bindings(None, spans, notes)
+    complete = not broken and len(known) == len(values)
+    return Bindings(instance if complete else None, spans, notes)
+
+
+def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
+    """The value of an argument: a choice, a nested call, a list of such, or an expression."""
+    match expression:
+        case d.Name(path) if path in allowed.words or path in allowed.calls:
+            bound = scope.lookup(path)
+            if bound is not None:
+                scope.findings.add(
+                    "G105",
+                    f"`{path}` is a choice of this argument and also a name in scope",
+                    expression.span,
+                    help="rename the param",
+                    notes=[Note(f"`{path}` is bound here", bound.span)],
+                )
+                return HOLE
+            return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+        case d.Name(path) if allowed.conditions:
+            return path
+        case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
+            known = [*allowed.words, *allowed.calls]
+            scope.findings.add(
+                "G101",
+                f"`{path}` is not a choice here",
+                expression.span,
+                help=suggestion(path, known) or f"choose {' | '.join(known)}",
+            )
+            return HOLE
+        case d.Call(name) if name in allowed.calls:
+            return _instance(expression, allowed, scope)
+        case d.Call(name) if allowed.calls and name not in ("min", "max"):
+            scope.findings.add(
+                "G106",
+                f"`{name}` cannot be called here",
+                expression.name_span,
+                help=suggestion(name, allowed.calls) or f"choose {' | '.join(allowed.calls)}",
+            )
+            return HOLE
+        case d.ListOf(items) if items and all(item.name for item in items):
+            named = {item.name: read(item.value, allowed, scope) for item in items}
+            return HOLE if any(v is HOLE for v in named.values()) else named
+        case d.ListOf(items):
+            listed = [read(item.value, allowed, scope) for item in items]
+            return HOLE if any(v is HOLE for v in listed) else listed
+        case _:
+            return evaluate(expression, scope)
+
+
+def report(
+    item: Any, name: str, info: FieldInfo | None, span: Span, notes: list[Note], scope: Scope
+) -> None:
+    """Turn one error of pydantic's into a finding."""
+    context, kind, value = item.get("ctx", {}), item["type"], item["input"]
+    shown = "true" if value is True else "false" if value is False else f"`{value}`"
+    limits = {
+        "greater_than": ("gt", "more than"),
+        "greater_than_equal": ("ge", "at least"),
+        "less_than": ("lt", "less than"),
+        "less_than_equal": ("le", "at most"),
+    }
+    if kind in limits:
+        key, words = limits[kind]
+        wanted = f"must be {words} {context[key]:g}"
+    elif kind == "literal_error":
+        wanted = "must be " + context["expected"].replace("'", "`")
+    elif kind in ("too_short", "too_long"):
+        bound = context.get("min_length") or context.get("max_length")
+        wanted = f"must have {bound} items"
+        shown = f"{context['actual_length']}"
+    else:
+        wanted = "must be " + TYPES.get(kind, "a value of another type")
+    about = f" ({info.description})" if info and info.description else ""
+    scope.findings.add("G201", f"`{name}` {wanted}, not {shown}", span, help="" + f"`{name}`{about}"
+                       if about else "", notes=notes)
+
+
+TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "list_type": "a list",
+    "dict_type": "a list of `name = value`",
+    "model_type": "a call",
+    "model_attributes_type": "a call",
+}
+
+
+def _instance(call: d.Expression, allowed: Choices, scope: Scope) -> Any:
+    assert isinstance(call, d.Call)
+    return bind(call, allowed.calls[call.name], scope).value or HOLE
+
+
+def _bare(name: d.Name) -> d.Call:
+    return d.Call(name.path, (), name.span, name.span)
+
+
+def _refuse_argument(
+    call: d.Call, given: d.Argument, name: str, order: list[str], values: dict[str, Any],
+    scope: Scope,
+) -> None:
+    if name in values:
+        message, help = f"`{call.name}` has `{name}` twice", "remove one"
+    elif given.name:
+        message = f"`{call.name}` has no argument `{name}`"
+        help = suggestion(name, order) or f"it has {', '.join(order)}"
+    else:
+        message = f"`{call.name}` takes at most {len(order)} arguments"
+        help = f"they are {', '.join(order)}"
+    scope.findings.add("G203", message, given.span, help=help)
+
+
+def _form(call: d.Call, signature: type[Signature]) -> str:
+    """The call as it could be written: required arguments by position, the rest by name."""
+    required = [i.alias or n for n, i in signature.model_fields.items() if i.is_required()]
+    return f"write `{call.name}({', '.join(required)})`"

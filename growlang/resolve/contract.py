@@ -1,0 +1,115 @@
+"""Resolves the growth contract: what a child keeps, drops and moves of its parent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.model import Model
+from growlang.resolve.names import suggestion
+from growlang.selectors import component_of
+from growlang.syntax import document as d
+
+
+@dataclass
+class Contract:
+    """The statements of a child about its parent's components, by component."""
+
+    keep: dict[str, Span] = field(default_factory=dict)
+    drop: dict[str, Span] = field(default_factory=dict)
+    moved: list[d.Moved] = field(default_factory=list)
+    waiting: dict[str, Span] = field(default_factory=dict)
+    """Components of `grow ... by`, whose rules are not available yet."""
+
+    def place(self, component: str) -> Span | None:
+        """Where a component is kept, dropped or grown."""
+        return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
+
+
+def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contract:
+    """What the model's growth statements say, each held against the parent's components."""
+    found = Contract()
+    for statement in model.statements:
+        if isinstance(statement, d.Binding | d.Slot):
+            continue
+        if model.grows is None:
+            findings.add(
+                "G307", "a growth statement stands in a model without a parent", statement.span,
+                help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
+            )
+            continue
+        if isinstance(statement, d.GrowBy | d.Init):
+            what = "`grow ... by` and its rules" if isinstance(statement, d.GrowBy) else "`init`"
+            findings.add(
+                "G211", f"{what} cannot be built by this version", statement.span,
+                help="keep or drop the component",
+            )
+        if parent is None:
+            continue
+        known = parent.components()
+        match statement:
+            case d.Verb(verb, selection):
+                table = found.keep if verb == "keep" else found.drop
+                for name, span in _components(selection, known, verb, findings):
+                    _account(found, name, span, table, findings)
+            case d.GrowBy(selection):
+                for name, span in _components(selection, known, "grow", findings):
+                    _account(found, name, span, found.waiting, findings)
+            case d.Moved(old, _):
+                if component_of(old.steps, known):
+                    found.moved.append(statement)
+                else:
+                    _unknown(old, known, findings)
+    return found
+
+
+def _account(
+    found: Contract, name: str, span: Span, table: dict[str, Span], findings: Findings
+) -> None:
+    other = found.place(name)
+    if other is None:
+        table[name] = span
+        return
+    findings.add(
+        "G306", f"`{name}` is spoken of twice", span, help="remove one of the statements",
+        notes=[Note("the other is here", other)],
+    )
+
+
+def _components(
+    selection: d.Selection, known: list[str], verb: str, findings: Findings
+) -> list[tuple[str, Span]]:
+    """The components that a selection names, each with its place."""
+    excluded = {
+        n for s in selection.excluded for n in _one(s, known, verb, findings)
+    }
+    return [
+        (name, selector.span)
+        for selector in selection.included
+        for name in _one(selector, known, verb, findings)
+        if name not in excluded
+    ]
+
+
+def _one(
+    selector: d.Selector, known: list[str], verb: str, findings: Findings
+) -> Iterable[str]:
+    steps = selector.steps
+    if len(steps) == 1 and steps[0] == d.Step("all"):
+        return known
+    names = component_of(steps, known)
+    if not names:
+        _unknown(selector, known, findings)
+    elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].index is not None):
+        findings.add(
+            "G304", f"`{verb}` takes whole components, not `{selector}`", selector.span,
+            help=f"write `{verb} {steps[0]}`, or `moved` for a part",
+        )
+        return []
+    return names
+
+
+def _unknown(selector: d.Selector, known: list[str], findings: Findings) -> None:
+    help = suggestion(str(selector), known) or f"it has {', '.join(known)}"
+    findings.add("G304", f"the parent has no component `{selector}`", selector.span, help=help)

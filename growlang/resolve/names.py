@@ -1,0 +1,189 @@
+"""Names in scope, and the values of expressions."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.syntax import document as d
+
+
+class Hole:
+    """Stands for a value that is unknown because of an error that was reported."""
+
+
+HOLE: Final = Hole()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A value and the place that fixed it."""
+
+    value: Any
+    span: Span
+
+
+@dataclass
+class Scope:
+    """Names that an expression sees: params, evaluated when first used, and given values.
+
+    `outer` is where a name is looked up next: the parent file's scope, or the file around a block.
+    """
+
+    findings: Findings
+    params: Mapping[str, d.Binding] = field(default_factory=dict)
+    values: dict[str, Bound] = field(default_factory=dict)
+    outer: Scope | None = None
+    rows: bool = False
+    """Whether `row.NAME` stands for the metadata of a picture."""
+    _open: list[str] = field(default_factory=list)
+
+    def lookup(self, name: str) -> Bound | None:
+        """The value of a name, or None where nothing binds it."""
+        if name in self.values:
+            return self.values[name]
+        if name not in self.params:
+            return self.outer.lookup(name) if self.outer else None
+        binding = self.params[name]
+        if name in self._open:
+            circle = " -> ".join([*self._open[self._open.index(name) :], name])
+            self.findings.add(
+                "G104", f"params refer to each other: {circle}", binding.span, help="break the circle"
+            )
+            return Bound(HOLE, binding.span)
+        self._open.append(name)
+        self.values[name] = Bound(evaluate(binding.value, self), binding.value.span)
+        self._open.pop()
+        return self.values[name]
+
+    def names(self) -> set[str]:
+        """Every name in scope."""
+        outer = self.outer.names() if self.outer else set()
+        return {*self.params, *self.values} | outer
+
+
+ROW_FIELDS = ("width", "height", "caption")
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def evaluate(expression: d.Expression, scope: Scope) -> Any:
+    """The value of an expression; `HOLE`, with a finding, where it has none.
+
+    With `scope.rows`, what depends on `row` is returned as nested lists: `[">=", a, b]`.
+    """
+    match expression:
+        case d.Constant(value):
+            return value
+        case d.Name(path, span):
+            return _name(path, span, scope)
+        case d.ListOf(items):
+            return [evaluate(item.value, scope) for item in items]
+        case d.Operation(sign, operands, span):
+            return _apply(sign, [evaluate(o, scope) for o in operands], span, scope)
+        case d.Call(name, arguments, span):
+            if name not in ("min", "max"):
+                suggest = suggestion(name, ("min", "max"))
+                scope.findings.add(
+                    "G106", f"`{name}` is not a function", span, help=suggest or "there are min, max"
+                )
+                return HOLE
+            return _apply(name, [evaluate(a.value, scope) for a in arguments], span, scope)
+
+
+def _name(path: str, span: Span, scope: Scope) -> Any:
+    if scope.rows and path.startswith("row."):
+        if path[4:] in ROW_FIELDS:
+            return ["row", path[4:]]
+        scope.findings.add(
+            "G101", f"a row has no `{path[4:]}`", span, help=f"a row has {', '.join(ROW_FIELDS)}"
+        )
+        return HOLE
+    bound = scope.lookup(path)
+    if bound is None:
+        scope.findings.add(
+            "G101",
+            f"`{path}` is not bound",
+            span,
+            help=suggestion(path, scope.names()) or f"declare it: `param {path} = ...`",
+        )
+        return HOLE
+    return bound.value
+
+
+def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
+    if any(v is HOLE for v in values):
+        return HOLE
+    if any(isinstance(v, list) and v and isinstance(v[0], str) for v in values):
+        return [sign, *values]
+    try:
+        return _calculate(sign, values)
+    except (TypeError, ZeroDivisionError, OverflowError) as error:
+        shown = f" {sign} ".join(str(v) for v in values)
+        reason = "division by zero" if isinstance(error, ZeroDivisionError) else "it has no value"
+        scope.findings.add("G201", f"`{shown}`: {reason}", span)
+        return HOLE
+
+
+def _calculate(sign: str, values: list[Any]) -> Any:
+    logical = sign in ("and", "or", "not")
+    if any(isinstance(v, bool) != logical or (not logical and isinstance(v, str)) for v in values):
+        raise TypeError
+    match sign, values:
+        case "and", [a, b]:
+            return a and b
+        case "or", [a, b]:
+            return a or b
+        case "not", [a]:
+            return not a
+        case "min", _:
+            return min(values)
+        case "max", _:
+            return max(values)
+        case "-", [a]:
+            return -a
+        case "/", [int(a), int(b)] if b and a % b == 0:
+            return a // b
+        case "/", [a, b]:
+            return a / b
+        case _, [a, b]:
+            return (_ARITHMETIC.get(sign) or _COMPARISONS[sign])(a, b)
+    raise TypeError
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`did you mean ...?`, or nothing where no known name is close."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def origins(expression: d.Expression, scope: Scope) -> list[Note]:
+    """Where the names in an expression got their values."""
+    match expression:
+        case d.Name(path):
+            bound = scope.lookup(path)
+            if bound is None or bound.value is HOLE:
+                return []
+            return [Note(f"`{path}` is {bound.value} here", bound.span)]
+        case d.Operation(_, operands):
+            return [note for o in operands for note in origins(o, scope)]
+        case d.Call(_, arguments) | d.ListOf(arguments):
+            return [note for a in arguments for note in origins(a.value, scope)]
+        case _:
+            return []

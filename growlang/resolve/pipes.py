@@ -1,0 +1,128 @@
+"""Resolves pipes: ops, groups, repeats and user blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from growlang.diagnostics import Note, Span
+from growlang.model import Group, Item, Pipe
+from growlang.ops import CHANGES, OPS, Op
+from growlang.resolve.arguments import bind
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
+from growlang.syntax import document as d
+
+REPEAT_LIMIT = 10_000
+"""Largest number of ops in one pipe."""
+
+Path = tuple[str | int, ...]
+Spans = dict[Path, Span]
+"""The side table of places: the path of a value in the model, and where the spec says it."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A user block and the scope of the file that declares it."""
+
+    block: d.Block
+    scope: Scope
+
+
+@dataclass
+class Pipes:
+    """Resolves the pipes of one file, noting the place of every op and argument in `spans`."""
+
+    blocks: Mapping[str, Library]
+    spans: Spans
+    notes: dict[Path, list[Note]] = field(default_factory=dict)
+    """Where the names in an argument got their values, by the argument's path."""
+
+    def resolve(self, pipe: d.Pipe, scope: Scope, at: Path, open: tuple[str, ...] = ()) -> Pipe:
+        """The pipe's items; None for one that was refused."""
+        return [self._item(item, scope, (*at, i), open) for i, item in enumerate(pipe)]
+
+    def _item(
+        self, item: d.Item, scope: Scope, at: Path, open: tuple[str, ...]
+    ) -> Group | Item | None:
+        self.spans[at] = item.span
+        repeat = _repeat(item, scope)
+        if not isinstance(item.body, d.Call):
+            group = self.resolve(item.body, scope, at, open)
+            return Group.model_construct(group=group, repeat=repeat) if repeat else None
+        call = item.body
+        if call.name in self.blocks:
+            group = self._block(call, scope, at, open)
+            return (
+                Group.model_construct(group=group, repeat=repeat, block=call.name.split(".")[-1])
+                if repeat and group
+                else None
+            )
+        if call.name not in OPS:
+            known = [*OPS, *self.blocks]
+            help = suggestion(call.name, known)
+            if call.name in CHANGES:
+                help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
+            scope.findings.add(
+                "G106", f"there is no op or block `{call.name}`", call.name_span,
+                help=help or f"ops: {', '.join(OPS)}",
+            )
+            return None
+        self.spans[at] = call.span
+        bound = bind(call, OPS[call.name], scope)
+        for name, span in bound.spans.items():
+            self.spans[(*at, name)] = span
+            self.notes[(*at, name)] = bound.notes[name]
+        if not isinstance(bound.value, Op) or not repeat:
+            return None
+        return Item.model_construct(op=bound.value, repeat=repeat)
+
+    def _block(self, call: d.Call, scope: Scope, at: Path, open: tuple[str, ...]) -> Pipe | None:
+        library = self.blocks[call.name]
+        block, findings = library.block, scope.findings
+        if block.name in open:
+            circle = " -> ".join([*open[open.index(block.name) :], block.name])
+            findings.add(
+                "G104", f"blocks use each other: {circle}", call.span,
+                notes=[Note(f"`{block.name}` is declared here", block.name_span)],
+            )
+            return None
+        names = [name for name, _ in block.parameters]
+        inner = Scope(findings, outer=library.scope)
+        declared = Note(f"`{block.name}` is declared here", block.name_span)
+        for position, given in enumerate(call.arguments):
+            name = given.name or (names[position] if position < len(names) else "")
+            if name not in names or name in inner.values:
+                what = f"no argument `{name}`" if name else f"at most {len(names)} arguments"
+                what = f"`{name}` twice" if name in inner.values else what
+                findings.add(
+                    "G203", f"block `{block.name}` has {what}", given.span,
+                    help=suggestion(name, names) or f"it has {', '.join(names)}", notes=[declared],
+                )
+                return None
+            inner.values[name] = Bound(evaluate(given.value, scope), given.value.span)
+        for name, default in block.parameters:
+            if name in inner.values:
+                continue
+            if default is None:
+                findings.add(
+                    "G202", f"block `{block.name}` lacks `{name}`", call.span, notes=[declared]
+                )
+                return None
+            inner.values[name] = Bound(evaluate(default, library.scope), default.span)
+        return self.resolve(block.pipe, inner, at, (*open, block.name))
+
+
+def _repeat(item: d.Item, scope: Scope) -> int:
+    """The number of times, 0 where it was refused."""
+    if item.repeat is None:
+        return 1
+    value = evaluate(item.repeat, scope)
+    if value is HOLE:
+        return 0
+    if type(value) is not int or not 1 <= value <= REPEAT_LIMIT:
+        scope.findings.add(
+            "G201", f"a repeat must be a whole number from 1 to {REPEAT_LIMIT}, not `{value}`",
+            item.repeat.span, notes=origins(item.repeat, scope),
+        )
+        return 0
+    return value

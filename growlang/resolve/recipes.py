@@ -1,0 +1,317 @@
+"""Resolves recipes, their phases, and the sections on sampling and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from growlang.diagnostics import Findings, Span
+from growlang.resolve.arguments import choices, read, report
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, suggestion
+from growlang.resolve.sources import Sources
+from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
+from growlang.syntax import document as d
+
+RUN_SETTINGS = ("start", "moments", "transition")
+"""Settings of a recipe that are never inherited."""
+PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "clip")
+"""Settings that a phase may change."""
+
+
+@dataclass(frozen=True)
+class PhaseDraft:
+    """A phase before its selectors are looked up in the net."""
+
+    phase: Phase
+    """Its `frozen` and `lr_scale` hold the selectors as text."""
+    span: Span
+    freeze: tuple[d.Selection, ...]
+    lr_scale: tuple[tuple[d.Selector, float], ...]
+
+
+@dataclass(frozen=True)
+class RecipeDraft:
+    """A recipe before its selectors are looked up in the net."""
+
+    name: str
+    span: Span
+    start: Start
+    settings: Settings
+    phases: tuple[PhaseDraft, ...]
+
+
+@dataclass
+class Recipes:
+    """Resolves the recipes of one file.
+
+    `inherited` are the settings of its own first recipe, then those of the parent's first, in the
+    order in which a recipe looks for what it leaves out.
+    """
+
+    scope: Scope
+    sources: Sources
+    has_parent: bool
+    parent_recipes: tuple[str, ...]
+    inherited: Sequence[Sequence[d.Binding]] = ()
+    findings: Findings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.findings = self.scope.findings
+
+    def resolve(self, recipe: d.Recipe) -> RecipeDraft | None:
+        """The recipe; None, with findings, where its settings were refused."""
+        names = [*Settings.model_fields, *RUN_SETTINGS]
+        own = self._settings_table(recipe.settings, names)
+        effective = {
+            b.name: b for level in reversed(self.inherited) for b in level
+            if b.name in Settings.model_fields
+        } | {n: b for n, b in own.items() if n in Settings.model_fields}
+        start = self._start(own)
+        values = self._read(effective, Settings)
+        settings = self._settings(values, effective, recipe)
+        if not recipe.phases:
+            self.findings.add(
+                "G403", f"recipe `{recipe.name}` has no phases", recipe.name_span,
+                help="add one: `phase main for 100k`",
+            )
+        phases = [self._phase(phase, values, effective, settings) for phase in recipe.phases]
+        if settings is None or start is None or any(p is None for p in phases):
+            return None
+        known = tuple(p for p in phases if p is not None)
+        return RecipeDraft(recipe.name, recipe.name_span, start, settings, known)
+
+    def section(
+        self, levels: Sequence[Sequence[d.Binding]], model: type[Sample] | type[Evaluate]
+    ) -> Any:
+        """`sample` or `evaluate`, inherited setting by setting; `levels` from child to ancestors."""
+        own = self._settings_table(levels[0], list(model.model_fields)) if levels else {}
+        table = {b.name: b for level in reversed(levels[1:]) for b in level} | own
+        return self._validate(self._read(table, model), table, model)
+
+    # --- settings --------------------------------------------------------------------------------
+
+    def _settings_table(
+        self, bindings: Sequence[d.Binding], names: list[str]
+    ) -> dict[str, d.Binding]:
+        table: dict[str, d.Binding] = {}
+        for binding in bindings:
+            if binding.name not in names:
+                self.findings.add(
+                    "G107", f"there is no setting `{binding.name}` here", binding.name_span,
+                    help=suggestion(binding.name, names) or f"settings: {', '.join(names)}",
+                )
+            elif binding.name in table:
+                self.findings.add(
+                    "G102", f"`{binding.name}` is set twice", binding.name_span, help="remove one"
+                )
+            else:
+                table[binding.name] = binding
+        return table
+
+    def _read(self, table: dict[str, d.Binding], model: type[BaseModel]) -> dict[str, Any]:
+        return {name: self._value(name, b, model) for name, b in table.items()}
+
+    def _value(self, name: str, binding: d.Binding, model: type[BaseModel]) -> Any:
+        if name == "data":
+            found = self.sources.resolve(binding.value, self.scope)
+            return HOLE if found is None else found
+        return read(binding.value, choices(model, name), self.scope)
+
+    def _settings(
+        self, values: dict[str, Any], table: dict[str, d.Binding], recipe: d.Recipe
+    ) -> Settings | None:
+        missing = [n for n in ("data", "batch") if n not in values]
+        if missing:
+            lacking = " and ".join(f"`{n}`" for n in missing)
+            self.findings.add(
+                "G404", f"recipe `{recipe.name}` lacks {lacking}", recipe.name_span,
+                help="they have no default: " + ", ".join(f"`{n} = ...`" for n in missing),
+            )
+        if "transform" not in values:
+            size = self.scope.lookup("image.size")
+            if size is None or size.value is HOLE:
+                return None
+            values["transform"] = [Resize(size=size.value), Crop(size=size.value)]
+        found = self._validate(values, table, Settings, quiet=missing)
+        return found if isinstance(found, Settings) else None
+
+    def _validate(
+        self, values: dict[str, Any], table: dict[str, d.Binding], model: type[BaseModel],
+        quiet: Sequence[str] = (),
+    ) -> Any:
+        known = {n: v for n, v in values.items() if v is not HOLE}
+        try:
+            found = model.model_validate(known)
+        except ValidationError as error:
+            for item in error.errors():
+                name = str(item["loc"][0])
+                if name in known and name not in quiet:
+                    expression = table[name].value
+                    info: FieldInfo = model.model_fields[name]
+                    notes = origins(expression, self.scope)
+                    report(item, name, info, expression.span, notes, self.scope)
+            return None
+        return found if len(known) == len(values) else None
+
+    # --- start -----------------------------------------------------------------------------------
+
+    def _start(self, own: dict[str, d.Binding]) -> Start | None:
+        if "transition" in own:
+            self._transition(own["transition"])
+        start = Start(origin="parent") if self.has_parent else Start()
+        if "start" in own:
+            start_or_none = self._origin(own["start"].value)
+            if start_or_none is None:
+                return None
+            start = start_or_none
+        moments = "reset" if start.ema else "carry"
+        if "moments" in own:
+            value = own["moments"].value
+            if not isinstance(value, d.Name) or value.path not in ("carry", "reset"):
+                self.findings.add("G201", "`moments` must be `carry` or `reset`", value.span)
+                return None
+            moments = value.path
+        return start.model_copy(update={"moments": moments})
+
+    def _origin(self, value: d.Expression) -> Start | None:
+        match value:
+            case d.Name("scratch"):
+                return Start()
+            case d.Constant(str(path)):
+                return Start(origin="path", path=path)
+            case d.Name("parent" | "parent.ema" as path):
+                found = Start(origin="parent", ema=path == "parent.ema")
+            case d.Call("parent", arguments):
+                given = {a.name or "recipe": a.value for a in arguments}
+                recipe, ema = given.pop("recipe", None), given.pop("ema", None)
+                if given or not isinstance(recipe, d.Constant | None) or (
+                    ema is not None and not (isinstance(ema, d.Constant) and ema.value in (True, False))
+                ):
+                    self.findings.add(
+                        "G405", "`parent` takes a recipe's name and ema", value.span,
+                        help='write `start = parent(recipe = "main", ema = true)`',
+                    )
+                    return None
+                name = str(recipe.value) if recipe else None
+                found = Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
+            case _:
+                self.findings.add(
+                    "G405", "this is not a place to start from", value.span,
+                    help='choose scratch | parent | parent.ema | parent(recipe = "name") | "path"',
+                )
+                return None
+        if not self.has_parent:
+            self.findings.add(
+                "G405", "the recipe starts from a parent, but the model has none", value.span,
+                help="write `start = scratch`, or name a parent with `grows`",
+            )
+            return None
+        if found.recipe is not None and found.recipe not in self.parent_recipes:
+            self.findings.add(
+                "G405", f"the parent has no recipe `{found.recipe}`", value.span,
+                help=f"its recipes: {', '.join(self.parent_recipes) or 'none'}",
+            )
+            return None
+        return found
+
+    def _transition(self, binding: d.Binding) -> None:
+        match binding.value:
+            case d.Name("discard"):
+                pass
+            case d.Call("bridge"):
+                self.findings.add(
+                    "G211", "`transition = bridge` cannot be built by this version",
+                    binding.value.span, help="write `transition = discard`, the default",
+                )
+            case other:
+                self.findings.add(
+                    "G201", "`transition` must be `discard` or `bridge(for = N)`", other.span
+                )
+
+    # --- phases ----------------------------------------------------------------------------------
+
+    def _phase(
+        self, phase: d.Phase, values: dict[str, Any], table: dict[str, d.Binding],
+        base: Settings | None,
+    ) -> PhaseDraft | None:
+        own = self._settings_table(
+            [s for s in phase.statements if isinstance(s, d.Binding)], list(PHASE_SETTINGS)
+        )
+        lr = own.pop("lr", None)
+        changed = self._read(own, Settings)
+        settings = base
+        if base is not None and changed:
+            settings = self._validate({**values, **changed}, {**table, **own}, Settings)
+        if lr is not None and settings is not None:
+            settings = self._with_lr(settings, lr)
+        length = self._duration(phase, settings)
+        scales = [
+            (s.selector, self._factor(s)) for s in phase.statements if isinstance(s, d.LrScale)
+        ]
+        if settings is None or length is None or any(f is None for _, f in scales):
+            return None
+        freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
+        known = tuple((s, f) for s, f in scales if f is not None)
+        resolved = Phase(
+            name=phase.name, steps=length[0], epochs=length[1], settings=settings,
+            own_schedule=bool({"lr_schedule", "warmup"} & own.keys()),
+            frozen=[str(selection) for selection in freeze],
+            lr_scale={str(selector): factor for selector, factor in known},
+        )
+        return PhaseDraft(resolved, phase.name_span, freeze, known)
+
+    def _with_lr(self, settings: Settings, binding: d.Binding) -> Settings | None:
+        value = evaluate(binding.value, self.scope)
+        if value is HOLE:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            self.findings.add(
+                "G201", f"`lr` must be a number above 0, not `{value}`", binding.value.span,
+                notes=origins(binding.value, self.scope),
+            )
+            return None
+        optimizer = settings.optimizer.model_copy(update={"lr": float(value)})
+        return settings.model_copy(update={"optimizer": optimizer})
+
+    def _factor(self, statement: d.LrScale) -> float | None:
+        value = evaluate(statement.factor, self.scope)
+        if value is HOLE:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            self.findings.add(
+                "G201", f"a factor must be a number of at least 0, not `{value}`",
+                statement.factor.span,
+            )
+            return None
+        return float(value)
+
+    def _duration(
+        self, phase: d.Phase, settings: Settings | None
+    ) -> tuple[int | None, float | None] | None:
+        """(steps, None), or (None, epochs) where steps depend on the data."""
+        unit, expression = "steps", phase.duration
+        if isinstance(expression, d.Call) and expression.name in ("images", "epochs"):
+            unit = expression.name
+            if len(expression.arguments) != 1:
+                self.findings.add("G203", f"`{unit}` takes one number", expression.span)
+                return None
+            expression = expression.arguments[0].value
+        value = evaluate(expression, self.scope)
+        if value is HOLE:
+            return None
+        whole = type(value) is int or (unit == "epochs" and type(value) is float)
+        if not whole or value <= 0:
+            self.findings.add(
+                "G201", f"a phase lasts a whole number of {unit} above 0, not `{value}`",
+                expression.span, notes=origins(expression, self.scope),
+            )
+            return None
+        if unit == "epochs":
+            return None, float(value)
+        if unit == "steps":
+            return int(value), None
+        return (-(-int(value) // settings.batch), None) if settings else None

@@ -1,0 +1,119 @@
+"""Resolves where training data comes from: sources, filters and mixes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from growlang.diagnostics import Findings
+from growlang.resolve.arguments import bind
+from growlang.resolve.names import HOLE, Scope, evaluate, suggestion
+from growlang.spec import DATA, Source, WebDataset
+from growlang.syntax import document as d
+
+
+@dataclass(frozen=True)
+class DataBinding:
+    """A `data` statement and the scope of the file that makes it."""
+
+    binding: d.Binding
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The `data` names in scope."""
+
+    bindings: Mapping[str, DataBinding]
+    findings: Findings
+    open: tuple[str, ...] = ()
+
+    def resolve(self, value: d.Expression, scope: Scope, name: str = "data") -> list[Source] | None:
+        """The sources of a `data` value, shares adding to 1; None, with a finding, if refused."""
+        match value:
+            case d.Name(path):
+                return self._named(path, value)
+            case d.Call("mix", arguments):
+                return self._mix(arguments, value)
+            case d.Call(called) if called.endswith(".where"):
+                return self._where(called.removesuffix(".where"), value, scope)
+            case d.Call(called) if called in DATA:
+                found = bind(value, DATA[called], scope).value
+                return [Source(name=name, webdataset=found)] if isinstance(found, WebDataset) else None
+            case d.Call(called):
+                known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
+                self.findings.add(
+                    "G106", f"`{called}` is not a source of data", value.name_span,
+                    help=suggestion(called, known) or f"choose {' | '.join(known)}",
+                )
+            case _:
+                self.findings.add(
+                    "G201", "this is not a source of data", value.span,
+                    help='name one: `data cc12m = webdataset("cc12m/{000..999}.tar")`',
+                )
+        return None
+
+    def _named(self, path: str, value: d.Expression) -> list[Source] | None:
+        if path not in self.bindings:
+            known = ", ".join(self.bindings) or "none"
+            self.findings.add(
+                "G101", f"there is no data `{path}`", value.span,
+                help=suggestion(path, self.bindings) or f"declared: {known}",
+            )
+            return None
+        if path in self.open:
+            circle = " -> ".join([*self.open, path])
+            self.findings.add("G104", f"data refers to itself: {circle}", value.span)
+            return None
+        found = self.bindings[path]
+        inner = replace(self, open=(*self.open, path))
+        return inner.resolve(found.binding.value, found.scope, path)
+
+    def _where(self, path: str, call: d.Call, scope: Scope) -> list[Source] | None:
+        sources = self._named(path, d.Name(path, call.name_span))
+        if len(call.arguments) != 1 or call.arguments[0].name:
+            self.findings.add(
+                "G203", "`where` takes one condition", call.span,
+                help="such as `where(min(row.width, row.height) >= 512)`",
+            )
+            return None
+        rows = Scope(self.findings, outer=scope, rows=True)
+        predicate = evaluate(call.arguments[0].value, rows)
+        if predicate is HOLE or sources is None:
+            return None
+        if not isinstance(predicate, list) or predicate[0] not in PREDICATES:
+            self.findings.add(
+                "G201", "`where` takes a condition on the row", call.arguments[0].span,
+                help="such as `where(row.width >= 512)`",
+            )
+            return None
+        return [
+            s.model_copy(update={"where": ["and", s.where, predicate] if s.where else predicate})
+            for s in sources
+        ]
+
+    def _mix(self, arguments: tuple[d.Argument, ...], call: d.Call) -> list[Source] | None:
+        found: list[Source] = []
+        total = 0.0
+        for argument in arguments:
+            share = evaluate(argument.value, Scope(self.findings))
+            sources = self._named(argument.name, argument.value) if argument.name else None
+            if share is HOLE or (argument.name and sources is None):
+                return None
+            if sources is None or isinstance(share, bool | str | list) or not 0 < share <= 1:
+                self.findings.add(
+                    "G201", "a mix takes `name = share`, shares between 0 and 1", argument.span,
+                    help="such as `mix(cc12m = 0.8, aesthetic = 0.2)`",
+                )
+                return None
+            total += share
+            found += [s.model_copy(update={"share": s.share * share}) for s in sources]
+        if abs(total - 1) > 1e-9:
+            self.findings.add(
+                "G201", f"the shares of a mix must add to 1, not {total:g}", call.span
+            )
+            return None
+        return found
+
+
+PREDICATES = {"<", "<=", ">", ">=", "==", "!=", "and", "or", "not"}

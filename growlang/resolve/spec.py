@@ -1,0 +1,167 @@
+"""Resolves a whole file: params, blocks, data, model, recipes and sections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from growlang.diagnostics import Findings
+from growlang.model import Model
+from growlang.resolve.contract import contract
+from growlang.resolve.files import Files, bind_names
+from growlang.resolve.model import Resolution, resolve_model
+from growlang.resolve.names import Bound, Scope, evaluate
+from growlang.resolve.pipes import Library, Pipes
+from growlang.resolve.recipes import RecipeDraft, Recipes
+from growlang.resolve.sources import DataBinding, Sources
+from growlang.spec import Evaluate, Recipe, Sample, Spec
+from growlang.syntax import document as d
+
+
+@dataclass
+class Resolved:
+    """One file, resolved. `resolution` is None where the file is a library without a model."""
+
+    path: Path
+    document: d.Document
+    scope: Scope
+    parent: Resolved | None
+    resolution: Resolution | None = None
+    blocks: dict[str, Library] = field(default_factory=dict)
+    data: dict[str, DataBinding] = field(default_factory=dict)
+    recipes: list[RecipeDraft] = field(default_factory=list)
+    sample: Sample = field(default_factory=Sample)
+    evaluate: Evaluate | None = None
+    spec_hash: str = ""
+
+    @property
+    def model(self) -> Model | None:
+        """The resolved model."""
+        return self.resolution.model if self.resolution else None
+
+    def first_recipes(self) -> list[tuple[d.Binding, ...]]:
+        """Settings of the first recipe of this file, then of its ancestors, as they inherit."""
+        own = [self.document.recipes[0].settings] if self.document.recipes else []
+        return own + (self.parent.first_recipes() if self.parent else [])
+
+    def sections(self, kind: str) -> list[tuple[d.Binding, ...]]:
+        """Settings of `sample` or `evaluate` in this file, then in its ancestors."""
+        own = [s.settings for s in self.document.sections if s.kind == kind]
+        inherited = self.parent.sections(kind) if self.parent else []
+        return ([own[0]] if own else [()]) + [level for level in inherited if level]
+
+
+def resolve(
+    path: Path, files: Files, given: Mapping[str, d.Argument] | None = None,
+    outer: Scope | None = None, asked: d.Grows | None = None,
+) -> Resolved | None:
+    """Resolve a spec and its ancestors; None where the file or a parent could not be read.
+
+    `given` are values for its params, evaluated in `outer`.
+    """
+    findings = files.findings
+    span = asked.file_span if asked else None
+    if span and files.circle(path, span):
+        return None
+    document = files.load(path, span)
+    if document is None:
+        return None
+    files.open.append(path.resolve())
+    try:
+        return _file(path, document, files, given or {}, outer or Scope(findings))
+    finally:
+        files.open.pop()
+
+
+def _file(
+    path: Path, document: d.Document, files: Files, given: Mapping[str, d.Argument], outer: Scope
+) -> Resolved | None:
+    findings = files.findings
+    model = document.models[0] if document.models else None
+    scope = Scope(findings, params={b.name: b for b in document.params})
+    bind_names(document, scope, findings, given)
+    for name, argument in given.items():
+        if name in scope.params:
+            scope.values[name] = Bound(evaluate(argument.value, outer), argument.value.span)
+    parent = None
+    if model and model.grows:
+        values = {a.name: a for a in model.grows.params}
+        parent = resolve(path.parent / model.grows.file, files, values, scope, model.grows)
+        if parent is None or parent.resolution is None:
+            if parent is not None:
+                findings.add(
+                    "G103", f"`{model.grows.file}` has no model to grow", model.grows.file_span
+                )
+            return None
+        scope.outer = parent.scope
+    found = Resolved(path, document, scope, parent)
+    for name in scope.params:
+        scope.lookup(name)
+    found.data = (parent.data if parent else {}) | {
+        b.name: DataBinding(b, scope) for b in document.data
+    }
+    found.blocks = {b.name: Library(b, scope) for b in document.blocks}
+    _imports(found, files)
+    if model:
+        old = parent.resolution if parent else None
+        pipes = Pipes(found.blocks, {})
+        stated = contract(model, old.model if old else None, findings)
+        parent_hash = parent.spec_hash if parent else ""
+        found.resolution = resolve_model(model, scope, pipes, stated, old, parent_hash)
+    _training(found, findings)
+    return found
+
+
+def _imports(found: Resolved, files: Files) -> None:
+    for statement in found.document.imports:
+        path = found.path.parent / statement.file
+        if files.circle(path, statement.span):
+            continue
+        asked = d.Grows(statement.file, (), statement.span, statement.span)
+        library = resolve(path, files, asked=asked)
+        if library is None:
+            continue
+        for name, block in library.blocks.items():
+            found.blocks[f"{statement.name}.{name}"] = block
+        for name in library.scope.params:
+            bound = library.scope.lookup(name)
+            if bound:
+                found.scope.values[f"{statement.name}.{name}"] = bound
+
+
+def _training(found: Resolved, findings: Findings) -> None:
+    sources = Sources(found.data, findings)
+    for name, data in found.data.items():
+        if data.scope is found.scope:
+            sources.resolve(d.Name(name, data.binding.name_span), found.scope)
+    if found.model is None:
+        return
+    parent = found.parent
+    parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
+    recipes = Recipes(
+        found.scope, sources, parent is not None, parent_names, found.first_recipes()
+    )
+    drafts = [recipes.resolve(r) for r in found.document.recipes]
+    found.recipes = [r for r in drafts if r is not None]
+    found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
+    if any(found.sections("evaluate")):
+        found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+    if not len(findings):
+        found.spec_hash = _spec(found, found.model).spec_hash
+
+
+def _spec(found: Resolved, model: Model) -> Spec:
+    """The file as one value of the language."""
+    return Spec(
+        model=model,
+        recipes=[
+            Recipe(
+                name=r.name, start=r.start, settings=r.settings,
+                phases=[p.phase for p in r.phases],
+            )
+            for r in found.recipes
+        ],
+        sample=found.sample,
+        evaluate=found.evaluate,
+    )

@@ -1,0 +1,66 @@
+"""Signatures: the declaration of everything that can be called in the language.
+
+A signature's fields are the arguments of the call, in positional order, with types, ranges,
+defaults and one-line descriptions. Checks, help and reference pages come from this declaration.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializerFunctionWrapHandler
+from pydantic import model_serializer
+
+
+class Signature(BaseModel):
+    """Base of all signatures. Instances hold literals only and are immutable."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True, populate_by_name=True
+    )
+
+    call: ClassVar[str]
+    """The name by which the language calls it."""
+
+    @model_serializer(mode="wrap")
+    def as_twin(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The call as `{name: {argument: value}}`."""
+        return {self.call: fields(self)}
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as JSON values, defaults included."""
+        return dict(self.model_dump(mode="json", by_alias=True)[self.call])
+
+
+def argument(description: str, default: Any = ..., **limits: Any) -> Any:
+    """An argument of a signature: its description, default and limits (`ge`, `gt`, `le`, ...)."""
+    return Field(default, description=description, **limits)
+
+
+def table(*signatures: type[Signature]) -> dict[str, type[Signature]]:
+    """Signatures by the name of their call."""
+    return {s.call: s for s in signatures}
+
+
+class Kind:
+    """Marks a field whose value is a call of one of `table`'s signatures."""
+
+    def __init__(self, table: dict[str, type[Signature]]) -> None:
+        self.table = table
+
+
+class Conditions:
+    """Marks a field of names of conditions, such as `attend`."""
+
+
+def read_call(table: dict[str, type[Signature]]) -> BeforeValidator:
+    """Validator that reads `{name: {argument: value}}` or a bare name as a signature."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value in table:
+            return table[value]()
+        if isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))) in table:
+            return table[name].model_validate(value[name])
+        return value
+
+    return BeforeValidator(read)

@@ -1,0 +1,169 @@
+"""Plans, costs and differences as tables for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from growlang.check import Checked
+from growlang.cost import BYTES, ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.diff import Difference, by_component
+from growlang.mapping import CATEGORIES, Category, Entry, summary
+from growlang.net import Net
+
+SIGNS: dict[Category, tuple[str, str]] = {
+    "copied": ("=", "green"),
+    "moved": (">", "cyan"),
+    "expanded": ("~", "yellow"),
+    "initialised": ("+", "blue"),
+    "reinitialised": ("±", "magenta"),
+    "dropped": ("-", "red"),
+}
+
+
+def console() -> Console:
+    """Standard output; as wide as the terminal, or as wide as the tables need."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=160)
+
+
+def short(number: float) -> str:
+    """A count in three or four digits: 8,043,120,000 is `8.043 B`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.4g} {unit}"
+    return f"{number:g}"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units: 1,610,612,736 is `1.5 GiB`."""
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if abs(count) >= 2**power:
+            return f"{count / 2**power:.4g} {unit}"
+    return f"{count:g} B"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        left = column.startswith("<")
+        table.add_column(
+            column.removeprefix("<"), justify="left" if left else "right", no_wrap=not left
+        )
+    return table
+
+
+# --- compile -------------------------------------------------------------------------------------
+
+
+def print_costs(checked: Checked, recipe: str, out: Console) -> None:
+    """The components of a net and the phases of a recipe, with their costs."""
+    net, phases = checked.net, checked.phases.get(recipe, [])
+    lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
+    out.print(f"[bold]{net.name}[/]: {net.image} image, {net.parameters:,} parameters{lineage}\n")
+    precision = phases[0].settings.precision if phases else "fp32"
+    out.print(_component_table(net, precision))
+    if not phases:
+        return
+    out.print(f"\nrecipe [bold]{recipe}[/]")
+    out.print(_phase_table([phase_cost(net, p) for p in phases]))
+
+
+def _component_table(net: Net, precision: str) -> Table:
+    table = _table(
+        "<component", "<output", "tensors", "parameters", "FLOPs / image", "activations / image"
+    )
+    costs = component_costs(net)
+    for cost in costs:
+        table.add_row(*_component_row(cost, precision))
+    table.add_section()
+    total = ComponentCost(
+        "total", net.image, sum(c.tensors for c in costs), sum(c.parameters for c in costs),
+        sum(c.flops for c in costs), sum(c.saved for c in costs),
+    )
+    table.add_row(*_component_row(total, precision), style="bold")
+    return table
+
+
+def _component_row(cost: ComponentCost, precision: str) -> list[str]:
+    frozen = cost.tensors == 0
+    return [
+        cost.name, str(cost.output), f"{cost.tensors:,}",
+        "frozen encoder" if frozen and cost.flops == 0 else f"{cost.parameters:,}",
+        short(cost.flops), size(cost.saved * BYTES[precision]),
+    ]
+
+
+def _phase_table(costs: list[PhaseCost]) -> Table:
+    table = _table(
+        "<phase", "<length", "batch", "trained", "frozen", "weights", "EMA", "gradients", "moments",
+        "state",
+    )
+    for c in costs:
+        length = f"{c.steps:,} steps" if c.steps is not None else f"{c.epochs:g} epochs"
+        table.add_row(
+            c.name, length, f"{c.batch:,}", f"{c.trainable:,}", f"{c.frozen:,}", size(c.weights),
+            size(c.ema), size(c.gradients), size(c.moments), size(c.state),
+        )
+    return table
+
+
+# --- diff ----------------------------------------------------------------------------------------
+
+
+def print_difference(difference: Difference, verbose: bool, out: Console) -> None:
+    """The mapping, a line a component or, if `verbose`, a line a tensor."""
+    a, b = difference.a, difference.b
+    how = "grows from" if difference.related else "is not declared to grow from"
+    out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
+    out.print(_tensor_table(difference) if verbose else _mapping_table(difference))
+    totals = summary(difference.mapping)
+    parts = [
+        f"[{SIGNS[c][1]}]{totals[c][0]:,} {c}[/] ({short(totals[c][1])})"
+        for c in CATEGORIES
+        if totals[c][0]
+    ]
+    out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
+    for change in difference.changes:
+        out.print(f"[yellow]warning[/]: {change}")
+    if difference.proposals:
+        out.print(f"\nTo make {b.name} a child of {a.name}, write:")
+        for line in difference.proposals:
+            out.print(f"  {line}", markup=False)
+
+
+def _mapping_table(difference: Difference) -> Table:
+    table = _table("< ", "<component", "<what becomes of it", "tensors", "parameters", "<reason")
+    for component, entries in by_component(difference).items():
+        if not entries:
+            table.add_row(" ", component, "no tensors", "0", "0", "[dim]frozen encoder[/]")
+            continue
+        for category in CATEGORIES:
+            group = [e for e in entries if e.category == category]
+            if group:
+                sign, colour = SIGNS[category]
+                reasons = list(dict.fromkeys(e.reason for e in group))
+                table.add_row(
+                    f"[{colour}]{sign}[/]", component, f"[{colour}]{category}[/]",
+                    f"{len(group):,}", f"{sum(e.parameters for e in group):,}",
+                    f"[dim]{'; '.join(reasons)}[/]",
+                )
+                component = ""
+    return table
+
+
+def _tensor_table(difference: Difference) -> Table:
+    table = _table("< ", "<tensor", "<shape", "<what becomes of it", "<from", "<reason")
+    for entries in by_component(difference).values():
+        for entry in entries:
+            table.add_row(*_tensor_row(entry))
+    return table
+
+
+def _tensor_row(entry: Entry) -> list[str]:
+    sign, colour = SIGNS[entry.category]
+    shape = "x".join(map(str, entry.shape))
+    return [
+        f"[{colour}]{sign}[/]", entry.name, shape, f"[{colour}]{entry.category}[/]",
+        entry.source or entry.rule, f"[dim]{entry.reason}[/]",
+    ]

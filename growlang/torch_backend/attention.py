@@ -1,0 +1,182 @@
+"""Modules of the ops on tokens. Values are (B, length, width); masks (B, length), True = valid."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from growlang.net import Shape
+from growlang.ops import Scope, attention
+from growlang.ops.attention import PLAIN_TOKENS, Attending
+from growlang.torch_backend.convolution import Device
+from growlang.torch_backend.layers import EPS, LayerNorm, Linear, RMSNorm
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+) -> Tensor:
+    """softmax(q k^T / sqrt(head)) v over (B, heads, length, head); `mask` is (B, length of k).
+
+    On CPU the backward of the fused kernel is slow: short sequences go through plain matmuls.
+    """
+    allowed = None if mask is None else mask[:, None, None, :]
+    if q.device.type != "cpu" or max(q.shape[2], k.shape[2]) > PLAIN_TOKENS:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal)
+    scores = (q / sqrt(q.shape[-1])) @ k.transpose(-1, -2)
+    if causal:
+        allowed = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).tril()
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
+    wide = torch.promote_types(scores.dtype, torch.float32)
+    return scores.softmax(dim=-1, dtype=wide).to(v.dtype) @ v
+
+
+class Branch(nn.Module):
+    """The frame of a sublayer: x + gate * dropout(branch(norm(x) * (1 + scale) + shift)).
+
+    (shift, scale, gate) are a linear map of SiLU(time), as in DiT (arXiv 2212.09748, adaLN-Zero);
+    without time the norm has an affine of its own and there is no gate.
+    """
+
+    def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
+        super().__init__()
+        self.width, self.kind, self.dropout = op.width, op.norm, op.dropout
+        self.modulation = Linear(scope.time, 3 * op.width, device=device) if scope.time else None
+        layer = LayerNorm if op.norm == "layer" else RMSNorm
+        self.norm = None if scope.time else layer(op.width, eps=EPS, device=device)
+
+    def branch(self, x: Tensor, *others: Tensor) -> Tensor:
+        """What the sublayer computes; `others` are a condition's tokens and mask."""
+        raise NotImplementedError
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """The norm, without affine where time modulates it."""
+        if self.norm is not None:
+            affine: Tensor = self.norm(x)
+            return affine
+        if self.kind == "layer":
+            return F.layer_norm(x, (self.width,), eps=EPS)
+        rms: Tensor = F.rms_norm(x, (self.width,), eps=EPS)
+        return rms
+
+    def forward(self, x: Tensor, time: Tensor | None, *others: Tensor) -> Tensor:
+        """(B, length, width) -> the same."""
+        h = self.normalised(x)
+        if self.modulation is None or time is None:
+            return x + F.dropout(self.branch(h, *others), self.dropout, self.training)
+        shift, scale, gate = self.modulation(F.silu(time))[:, None, :].chunk(3, dim=-1)
+        h = self.branch(h * (1 + scale) + shift, *others)
+        return x + gate * F.dropout(h, self.dropout, self.training)
+
+
+class Heads(Branch):
+    """Base of the two kinds of attention: QK-norm, heads and the output projection."""
+
+    def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
+        super().__init__(op, scope, device)
+        head = op.width // op.heads
+        self.heads = op.heads
+        self.q_norm = RMSNorm(head, eps=EPS, device=device) if op.qk_norm else None
+        self.k_norm = RMSNorm(head, eps=EPS, device=device) if op.qk_norm else None
+        self.out = Linear(op.width, op.width, device=device)
+
+    def split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
+        """(B, length, parts * width) -> parts times (B, heads, length, head)."""
+        split = x.reshape(*x.shape[:2], parts, self.heads, -1)
+        return split.permute(2, 0, 3, 1, 4).unbind(0)
+
+    def attended(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """Attention over the heads, put together and projected: (B, length, width)."""
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        merged = attend(q, k, v, mask, causal).transpose(1, 2).flatten(2)
+        projected: Tensor = self.out(merged)
+        return projected
+
+
+class SelfAttention(Heads):
+    """Attention of tokens to each other, or with `causal` to earlier ones and themselves."""
+
+    def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
+        super().__init__(op, scope, device)
+        self.causal = isinstance(op, attention.Transformer) and op.causal
+        self.qkv = Linear(op.width, 3 * op.width, device=device)
+
+    def branch(self, x: Tensor, *others: Tensor) -> Tensor:
+        """(B, length, width) -> the same."""
+        q, k, v = self.split(self.qkv(x), 3)
+        return self.attended(q, k, v, causal=self.causal)
+
+
+class CrossAttention(Heads):
+    """Attention of tokens to the tokens of a condition."""
+
+    def __init__(self, op: Attending, condition: int, scope: Scope, device: Device) -> None:
+        super().__init__(op, scope, device)
+        self.q = Linear(op.width, op.width, device=device)
+        self.kv = Linear(condition, 2 * op.width, device=device)
+
+    def branch(self, x: Tensor, *others: Tensor) -> Tensor:
+        """(B, length, width), (B, other, width'), (B, other) -> (B, length, width)."""
+        condition, mask = others
+        (q,) = self.split(self.q(x), 1)
+        k, v = self.split(self.kv(condition), 2)
+        return self.attended(q, k, v, mask)
+
+
+class MLP(Branch):
+    """Linear, GELU (arXiv 1606.08415), linear."""
+
+    def __init__(self, op: attention.Transformer, scope: Scope, device: Device) -> None:
+        super().__init__(op, scope, device)
+        self.up = Linear(op.width, op.hidden, device=device)
+        self.down = Linear(op.hidden, op.width, device=device)
+
+    def branch(self, x: Tensor, *others: Tensor) -> Tensor:
+        """(B, length, width) -> the same."""
+        out: Tensor = self.down(F.gelu(self.up(x)))
+        return out
+
+
+class Attention(nn.Module):
+    """The sublayers of `attend`, in order: (B, length, width) -> the same."""
+
+    def __init__(self, op: Attending, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__()
+        self.timed = scope.time is not None
+        self.attend = nn.ModuleDict()
+        for name in op.attend:
+            self.attend[name] = (
+                SelfAttention(op, scope, device)
+                if name == "self"
+                else CrossAttention(op, scope.conditions[name].width, scope, device)
+            )
+
+    def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
+        """Called with x, then time (B, width) if any, then tokens and mask of each condition."""
+        time, others = (reads[0], reads[1:]) if self.timed else (None, reads)
+        for name, sublayer in self.attend.items():
+            if name == "self":
+                x = sublayer(x, time)
+            else:
+                x, others = sublayer(x, time, *others[:2]), others[2:]
+        return x
+
+
+class Transformer(Attention):
+    """The sublayers of `attend`, then the MLP."""
+
+    def __init__(self, op: attention.Transformer, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__(op, x, scope, device)
+        self.mlp = MLP(op, scope, device)
+
+    def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
+        """As `Attention.forward`."""
+        x = super().forward(x, *reads)
+        out: Tensor = self.mlp(x, reads[0] if self.timed else None)
+        return out

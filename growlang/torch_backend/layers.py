@@ -1,0 +1,55 @@
+"""Layers whose parameters are left as they are allocated: values are drawn later, by name."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+EPS = 1e-6
+"""Added to the variance by every normalisation."""
+
+
+class Linear(nn.Linear):
+    """`nn.Linear` that draws nothing when it is built."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""
+
+
+class Conv2d(nn.Conv2d):
+    """`nn.Conv2d` that draws nothing when it is built."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""
+
+
+class GroupNorm(nn.GroupNorm):
+    """`nn.GroupNorm` that writes nothing when it is built."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""
+
+
+class LayerNorm(nn.LayerNorm):
+    """`nn.LayerNorm` that writes nothing when it is built."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""
+
+
+class RMSNorm(nn.RMSNorm):
+    """`nn.RMSNorm` that writes nothing when it is built (arXiv 1910.07467)."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise in the input's type; the fused kernel needs the scale in the same one."""
+        return F.rms_norm(x, tuple(self.normalized_shape), self.weight.to(x.dtype), self.eps)
+
+
+class Embedding(nn.Embedding):
+    """`nn.Embedding` that draws nothing when it is built."""
+
+    def reset_parameters(self) -> None:
+        """Leave the parameters to `initialise`."""

@@ -1,0 +1,64 @@
+"""One `nn.Module` per op, and the rows of `init` in the table of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from growlang.net import Shape
+from growlang.ops import Op, Scope
+from growlang.torch_backend import attention, conditions, convolution
+from growlang.torch_backend.convolution import Device
+
+MODULES: Mapping[str, Callable[..., nn.Module]] = {
+    "patch": convolution.Patch,
+    "unpatch": convolution.Unpatch,
+    "conv": convolution.Conv,
+    "zero_conv": convolution.Conv,
+    "residual": convolution.Residual,
+    "down": convolution.Down,
+    "up": convolution.Up,
+    "linear": convolution.linear,
+    "norm": convolution.norm,
+    "identity": convolution.identity,
+    "attention": attention.Attention,
+    "transformer": attention.Transformer,
+    "fourier": conditions.Fourier,
+    "words": conditions.Words,
+    "classes": conditions.Classes,
+}
+"""Builders of the ops' modules: (op, shape of its input, scope, device)."""
+
+
+def build(op: Op, x: Shape, scope: Scope, device: Device = "meta") -> nn.Module:
+    """The module of one op; its parameters are allocated on `device` and hold no values yet."""
+    return MODULES[op.call](op, x, scope, device)
+
+
+def _uniform(tensor: Tensor, generator: torch.Generator) -> None:
+    bound = prod(tensor.shape[1:]) ** -0.5
+    tensor.uniform_(-bound, bound, generator=generator)
+
+
+def _normal(tensor: Tensor, generator: torch.Generator) -> None:
+    tensor.normal_(std=0.02, generator=generator)
+
+
+def _zeros(tensor: Tensor, generator: torch.Generator) -> None:
+    tensor.zero_()
+
+
+def _ones(tensor: Tensor, generator: torch.Generator) -> None:
+    tensor.fill_(1)
+
+
+INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
+    "linear": _uniform,
+    "embedding": _normal,
+    "zeros": _zeros,
+    "ones": _ones,
+}
+"""How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`."""

@@ -1,0 +1,213 @@
+"""Checkpoints: folders that appear whole or not at all, and that prove their contents.
+
+`step_00000100/state.safetensors` holds the tensors, `state.json` the rest with checksums. A folder
+is written under a temporary name, flushed to the disk and renamed; a reader checks the sums.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import digest
+
+TENSORS, RECORD = "state.safetensors", "state.json"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system calls a disk, a quota or a file limit that is used up."""
+
+
+class TornCheckpoint(Exception):
+    """A checkpoint that does not hold what its record says; the message tells what is wrong."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose contents were checked."""
+
+    path: Path
+    record: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """Steps of the run that were done."""
+        return int(self.record["step"])
+
+    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix`, named without it."""
+        with safe_open(self.path / TENSORS, framework="pt") as file:
+            return {
+                name.removeprefix(prefix): file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 - not a dict
+                if name.startswith(prefix)
+            }
+
+    def metadata(self) -> dict[str, str]:
+        """The metadata of the tensor file: the net and the hashes."""
+        with safe_open(self.path / TENSORS, framework="pt") as file:
+            return dict(file.metadata() or {})
+
+
+def checkpoint_name(step: int) -> str:
+    """Name of the folder of a step."""
+    return f"step_{step:08d}"
+
+
+def save(
+    folder: Path,
+    step: int,
+    tensors: Mapping[str, Tensor],
+    record: Mapping[str, Any],
+    metadata: Mapping[str, str],
+) -> Path:
+    """Write the checkpoint of `step` into `folder`, atomically; a valid one is kept as it is.
+
+    Raises GrowlangError if the disk is full; nothing that was there before is touched then.
+    """
+    final = folder / checkpoint_name(step)
+    if final.exists():
+        try:
+            return read(final).path
+        except TornCheckpoint:
+            shutil.rmtree(final)
+    temporary = folder / f".{final.name}.tmp"
+    with whole(temporary, final):
+        temporary.mkdir(parents=True)
+        write_tensors(temporary / TENSORS, tensors, metadata)
+        sums = {
+            "bytes": (temporary / TENSORS).stat().st_size,
+            "sha256": sha256_of(temporary / TENSORS),
+        }
+        body = {"step": step, **record, "files": {TENSORS: sums}}
+        text = json.dumps({**body, "checksum": digest(body)}, indent=1)
+        write_text(temporary / RECORD, text)
+        _flush(temporary)
+    return final
+
+
+@contextmanager
+def whole(temporary: Path, final: Path) -> Iterator[None]:
+    """Rename `temporary`, a file or folder that the body writes, to `final`; or remove it.
+
+    Raises GrowlangError if the disk is full, with `final` untouched.
+    """
+    _remove(temporary)
+    try:
+        with disk_full(final):
+            yield
+            os.replace(temporary, final)
+            _flush(final.parent)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def disk_full(path: Path) -> Iterator[None]:
+    """Turn a full disk in the body into a GrowlangError about `path`."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        if not _is_full(error):
+            raise
+        free = shutil.disk_usage(_existing(path)).free
+        raise GrowlangError(
+            f"{path} cannot be written: the disk is full or a limit on files is reached "
+            f"({free / 2**20:,.0f} MiB free on the disk)",
+            help="make room, then go on with --resume; older checkpoints are untouched",
+        ) from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file and flush it to the disk."""
+    save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, path, dict(metadata))
+    _flush(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file and flush it to the disk."""
+    path.write_text(text, encoding="utf-8")
+    _flush(path)
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint at `path`. Raises TornCheckpoint if its contents are not as recorded."""
+    try:
+        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
+        checksum = record.pop("checksum")
+        files = record["files"].items()
+    except FileNotFoundError as error:
+        raise TornCheckpoint(f"{RECORD} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TornCheckpoint(f"{RECORD} cannot be read: {error}") from error
+    if digest(record) != checksum:
+        raise TornCheckpoint(f"{RECORD} does not match its checksum")
+    for name, sums in files:
+        file = path / name
+        size = file.stat().st_size if file.exists() else None
+        if size != sums["bytes"]:
+            raise TornCheckpoint(f"{name} has {size or 0} bytes instead of {sums['bytes']}")
+        if sha256_of(file) != sums["sha256"]:
+            raise TornCheckpoint(f"{name} does not match its checksum")
+    return Checkpoint(path, record)
+
+
+def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """The newest valid checkpoint in `folder`, and a line on each torn one that was skipped."""
+    skipped: list[str] = []
+    for path in sorted(folder.glob("step_*"), reverse=True):
+        try:
+            return read(path), skipped
+        except TornCheckpoint as torn:
+            skipped.append(f"{path}: {torn}")
+    return None, skipped
+
+
+def prune(folder: Path, keep: int, always: frozenset[int]) -> None:
+    """Remove all but the newest `keep` checkpoints, apart from the steps in `always`."""
+    names = {checkpoint_name(step) for step in always}
+    spare = [path for path in sorted(folder.glob("step_*")) if path.name not in names]
+    for path in spare[: max(0, len(spare) - keep)]:
+        shutil.rmtree(path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_full(error: OSError | SafetensorError) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return any(f"os error {code}" in str(error) for code in FULL)
+
+
+def _existing(path: Path) -> Path:
+    return next(p for p in (path, *path.resolve().parents) if p.exists())
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

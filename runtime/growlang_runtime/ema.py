@@ -1,0 +1,53 @@
+"""Averages of the weights, with a count of updates for each tensor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+
+def effective_decay(decay: float, updates: int) -> float:
+    """Decay of the next update: min(decay, (1 + n) / (10 + n)) after n updates.
+
+    A tensor that is new to a grown model so forgets its initialisation as fast as one that starts
+    a run, while kept tensors go on at full length.
+    """
+    return min(decay, (1 + updates) / (10 + updates))
+
+
+class EMA:
+    """Exponential moving average of tensors by name.
+
+    Frozen tensors are averaged too: their average converges to the frozen weights, and equals them
+    where they never trained.
+    """
+
+    def __init__(self, averages: Mapping[str, Tensor], updates: Mapping[str, int]) -> None:
+        self.averages = dict(averages)
+        self.updates = dict(updates)
+
+    @staticmethod
+    def of(weights: Mapping[str, Tensor], names: Iterable[str] | None = None) -> EMA:
+        """An average that starts at `weights`, with no updates counted."""
+        chosen = weights if names is None else {name: weights[name] for name in names}
+        return EMA(
+            {name: tensor.detach().clone() for name, tensor in chosen.items()},
+            dict.fromkeys(chosen, 0),
+        )
+
+    @torch.no_grad()
+    def update(self, weights: Mapping[str, Tensor], decay: float) -> None:
+        """Move each average towards its weight and count one update."""
+        by_decay: defaultdict[float, list[str]] = defaultdict(list)
+        for name, count in self.updates.items():
+            by_decay[effective_decay(decay, count)].append(name)
+            self.updates[name] = count + 1
+        for effective, names in by_decay.items():
+            torch._foreach_lerp_(
+                [self.averages[name] for name in names],
+                [weights[name].detach() for name in names],
+                1.0 - effective,
+            )

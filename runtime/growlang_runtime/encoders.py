@@ -1,0 +1,151 @@
+"""Frozen text encoders through transformers, with a cache of what they computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Any
+
+import torch
+
+from growlang.diagnostics import GrowlangError
+
+ROWS = 16
+"""Captions in one call of an encoder; a call with fewer is filled up.
+
+Calls of few fixed shapes make an encoding independent of the captions beside it, hence of what
+was cached before a run was interrupted."""
+
+SHORTEST = 8
+"""Tokens in the shortest call; the others have this times a power of two, or the limit."""
+
+
+class TextEncoder:
+    """A pretrained text encoder that is never trained.
+
+    `name` is a folder or the id of a model; `op` `t5` loads its encoder half, and any other op
+    whatever `AutoModel` finds. The cache keeps encodings without padding, in bfloat16, until it
+    holds `cache_bytes`; an encoding is rounded to bfloat16 whether it is cached or not. Raises
+    GrowlangError if the model cannot be loaded, or is not `width` wide.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        op: str,
+        *,
+        tokens: int,
+        width: int,
+        cache_bytes: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.tokens = tokens
+        self.width = width
+        self.device = torch.device(device)
+        self._tokenizer, self._model = _load(name, op, self.device)
+        self._room = cache_bytes
+        self._cache: dict[str, torch.Tensor] = {}
+        self._lock = Lock()
+        found = self._compute([""])[""].shape[-1]
+        if found != width:
+            raise GrowlangError(
+                f"the text encoder `{name}` is {found} wide, but the net expects {width}",
+                help=f"state width = {found} in the spec",
+            )
+
+    def __call__(self, captions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encodings (B, tokens, width) float32 and their mask (B, tokens) bool, on the CPU.
+
+        Captions are cut at `tokens`; an empty one has at least one valid token.
+        """
+        with self._lock:  # tokenizers fail when two threads use one
+            new = self._compute([c for c in dict.fromkeys(captions) if c not in self._cache])
+            for caption, encoding in new.items():
+                self._keep(caption, encoding)
+        embeddings = torch.zeros(len(captions), self.tokens, self.width)
+        mask = torch.zeros(len(captions), self.tokens, dtype=torch.bool)
+        for row, caption in enumerate(captions):
+            encoding = new[caption] if caption in new else self._cache[caption]
+            embeddings[row, : len(encoding)] = encoding.float()
+            mask[row, : len(encoding)] = True
+        return embeddings, mask
+
+    def _keep(self, caption: str, encoding: torch.Tensor) -> None:
+        """Cache until the room is used up. Epochs go round, so evicting would never hit."""
+        if encoding.nbytes <= self._room:
+            self._room -= encoding.nbytes
+            self._cache[caption] = encoding
+
+    def _compute(self, captions: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Encoding (length, width) in bfloat16 of each caption."""
+        ids = {caption: self._ids(caption) for caption in captions}
+        lengths: dict[int, list[str]] = {}
+        for caption in captions:
+            lengths.setdefault(self._length(len(ids[caption])), []).append(caption)
+        encodings: dict[str, torch.Tensor] = {}
+        for length, group in sorted(lengths.items()):
+            for start in range(0, len(group), ROWS):
+                some = group[start : start + ROWS]
+                hidden = self._forward([ids[caption] for caption in some], length)
+                for caption, row in zip(some, hidden, strict=False):
+                    encodings[caption] = row[: len(ids[caption])].clone()
+        return encodings
+
+    def _ids(self, caption: str) -> list[int]:
+        cut = self._tokenizer(caption, truncation=True, max_length=self.tokens)
+        ids: list[int] = cut["input_ids"] or [self._tokenizer.eos_token_id]
+        return ids
+
+    def _length(self, length: int) -> int:
+        fixed = SHORTEST
+        while fixed < length:
+            fixed *= 2
+        return min(fixed, self.tokens)
+
+    @torch.no_grad()
+    def _forward(self, ids: list[list[int]], length: int) -> torch.Tensor:
+        """Last hidden state (ROWS, length, width) in bfloat16, on the CPU."""
+        filled = ids + ids[:1] * (ROWS - len(ids))
+        batch = torch.full((ROWS, length), self._tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(batch)
+        for row, one in enumerate(filled):
+            batch[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = 1
+        output = self._model(
+            input_ids=batch.to(self.device), attention_mask=mask.to(self.device)
+        )
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden.to("cpu", torch.bfloat16)
+
+
+def _load(name: str, op: str, device: torch.device) -> tuple[Any, Any]:
+    """Tokenizer and model, in bfloat16 except on a CPU."""
+    from transformers import AutoModel, AutoTokenizer, T5EncoderModel
+
+    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+    kind: Any = T5EncoderModel if op == "t5" else AutoModel
+
+    def read(local: bool) -> tuple[Any, Any]:
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
+        return tokenizer, kind.from_pretrained(name, dtype=dtype, local_files_only=local)
+
+    try:
+        try:
+            tokenizer, model = read(local=True)
+        except OSError:  # what is here is used without asking the network for a newer one
+            tokenizer, model = read(local=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise GrowlangError(
+            f"the text encoder `{name}` cannot be loaded: it is no folder here, and not in the "
+            f"Hugging Face cache or not complete there ({_first_line(error)})",
+            help=f"run `hf download {name}` where there is a network, or name a folder that has "
+            "the model and its tokenizer",
+        ) from error
+    if model.config.is_encoder_decoder and op != "t5":
+        model = model.get_encoder()
+    model = getattr(model, "text_model", model)  # of models of texts and images, such as CLIP
+    return tokenizer, model.eval().requires_grad_(False).to(device)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,45 @@
+"""Grids of pictures with a caption below each, as one image."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+CELL = 128
+"""Least side of a picture in a grid, in pixels: smaller ones are magnified by a whole number."""
+MARGIN, LINE, LINES = 4, 12, 2
+
+
+def picture(x: Tensor) -> Image.Image:
+    """An image (C, H, W) in [-1, 1] as 8-bit grey (1 channel) or RGB."""
+    values = ((x.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255)
+    array = values.permute(1, 2, 0).numpy().astype(np.uint8)
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def grid(pictures: Tensor, captions: Sequence[str]) -> Image.Image:
+    """Pictures (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
+    count, _, height, width = pictures.shape
+    scale = max(1, math.ceil(CELL / width))
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    across = width * scale + 2 * MARGIN
+    down = height * scale + 2 * MARGIN + LINE * LINES
+    sheet = Image.new("RGB", (columns * across, rows * down), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
+    letters = max(8, int((across - 2 * MARGIN) / font.getlength("n")))
+    for index, (x, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left = index % columns * across + MARGIN
+        top = index // columns * down + MARGIN
+        tile = picture(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+        sheet.paste(tile, (left, top))
+        lines = textwrap.wrap(caption, letters, max_lines=LINES, placeholder="…")
+        for row, line in enumerate(lines):
+            place = (left, top + height * scale + MARGIN // 2 + row * LINE)
+            draw.text(place, line, fill="black", font=font)
+    return sheet

@@ -1,0 +1,61 @@
+"""Learning rate over the steps of a recipe or of a phase."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from growlang.spec import Phase
+
+
+def factor(
+    schedule: Literal["constant", "cosine", "inverse_sqrt"], step: int, steps: int, warmup: int
+) -> float:
+    """Factor on the learning rate at `step` (from 0) of a span of `steps`.
+
+    It rises linearly over the first `warmup` steps. Then `cosine` falls to zero at the end of the
+    span (arXiv 1608.03983) and `inverse_sqrt` falls with the root of the step (arXiv 1706.03762,
+    section 5.3), scaled to 1 at the end of the warm-up.
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    if schedule == "cosine":
+        done = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    if schedule == "inverse_sqrt":
+        return math.sqrt(max(1, warmup) / max(1, step, warmup))
+    return 1.0
+
+
+@dataclass(frozen=True)
+class Span:
+    """The steps of the run that one phase covers, of those that its learning rate spans."""
+
+    first: int
+    """Step of the run at which the phase begins."""
+    steps: int
+    """Steps of the phase."""
+    spanned_from: int
+    spanned: int
+    """Where warm-up and schedule begin and over how many steps they go."""
+
+
+def spans(phases: Sequence[Phase]) -> list[Span]:
+    """Spans of the phases. Every phase must know its steps."""
+    counts = [phase.steps or 0 for phase in phases]
+    total, first, result = sum(counts), 0, []
+    for phase, steps in zip(phases, counts, strict=True):
+        own = (first, steps) if phase.own_schedule else (0, total)
+        result.append(Span(first, steps, *own))
+        first += steps
+    return result
+
+
+def learning_rate(phase: Phase, span: Span, step: int) -> float:
+    """Learning rate at `step` of the run, which lies in `phase`."""
+    settings = phase.settings
+    return settings.optimizer.lr * factor(
+        settings.lr_schedule, step - span.spanned_from, span.spanned, settings.warmup
+    )

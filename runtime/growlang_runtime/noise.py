@@ -1,0 +1,128 @@
+"""Noise levels: log-SNR over time, and conversions between the predictions x, v and eps.
+
+Variance preserving: x_t = alpha x + sigma eps with alpha^2 = sigmoid(log-SNR) and
+sigma^2 = sigmoid(-log-SNR). Everything is a function of the log-SNR, in nats, in float64, so that
+the ends (|log-SNR| near 20) keep their digits. v = alpha eps - sigma x (arXiv 2202.00512).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from growlang.spec import Cosine, Interpolated
+
+Prediction = Literal["x", "v", "eps"]
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """Log-SNR over time t in [0, 1]: an unshifted cosine plus a shift linear in t.
+
+    The cosine is eq. 2 of simple diffusion (arXiv 2301.11093) with its ends cut at `low` and
+    `high`. A constant shift is its eq. 5; two shifts, interpolated over t, its eq. 7.
+    """
+
+    low: float
+    """Log-SNR at t = 1, before the shift."""
+    high: float
+    """Log-SNR at t = 0, before the shift."""
+    shift_at_0: float
+    shift_at_1: float
+
+    def shift(self, t: Tensor) -> Tensor:
+        """Shift of the log-SNR at t: what separates this resolution from the reference."""
+        t = t.double()
+        return self.shift_at_0 + (self.shift_at_1 - self.shift_at_0) * t
+
+    def reference(self, t: Tensor) -> Tensor:
+        """Log-SNR before the shift, float64."""
+        return -2.0 * torch.log(torch.tan(self._angle(t)))
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        return self.reference(t) + self.shift(t)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        fall = 4.0 * self._span / torch.sin(2.0 * self._angle(t))
+        return fall + self.shift_at_0 - self.shift_at_1
+
+    @property
+    def _span(self) -> float:
+        return math.atan(math.exp(-self.low / 2)) - math.atan(math.exp(-self.high / 2))
+
+    def _angle(self, t: Tensor) -> Tensor:
+        return math.atan(math.exp(-self.high / 2)) + t.double() * self._span
+
+
+def noise_schedule(declared: Cosine | Interpolated, size: int) -> NoiseSchedule:
+    """The schedule that a spec declares, for images whose shorter side has `size` pixels."""
+    if isinstance(declared, Interpolated):
+        shifts = (2 * math.log(declared.low / size), 2 * math.log(declared.high / size))
+    elif declared.shift is not None:
+        shifts = (declared.shift, declared.shift)
+    else:
+        shift = 2 * math.log(declared.base / size) if declared.base else 0.0
+        shifts = (shift, shift)
+    return NoiseSchedule(declared.min, declared.max, *shifts)
+
+
+def alpha(log_snr: Tensor) -> Tensor:
+    """Factor of the image in x_t, in the dtype of `log_snr`."""
+    return torch.sigmoid(log_snr).sqrt()
+
+
+def sigma(log_snr: Tensor) -> Tensor:
+    """Factor of the noise in x_t, in the dtype of `log_snr`."""
+    return torch.sigmoid(-log_snr).sqrt()
+
+
+def over_pixels(values: Tensor, like: Tensor) -> Tensor:
+    """Values (B,) as (B, 1, 1, 1) in the dtype and on the device of `like` (B, C, H, W)."""
+    return values.to(device=like.device, dtype=like.dtype).view(-1, *([1] * (like.ndim - 1)))
+
+
+def noisy(x: Tensor, eps: Tensor, log_snr: Tensor) -> Tensor:
+    """x_t of images and noise (B, C, H, W) at log-SNR (B,)."""
+    return over_pixels(alpha(log_snr), x) * x + over_pixels(sigma(log_snr), x) * eps
+
+
+def target(x: Tensor, eps: Tensor, log_snr: Tensor, predict: Prediction) -> Tensor:
+    """What a network that predicts `predict` should return, (B, C, H, W)."""
+    if predict == "x":
+        return x
+    if predict == "eps":
+        return eps
+    return over_pixels(alpha(log_snr), x) * eps - over_pixels(sigma(log_snr), x) * x
+
+
+def to_x(prediction: Tensor, x_t: Tensor, log_snr: Tensor, predict: Prediction) -> Tensor:
+    """The denoised image that a prediction means, (B, C, H, W)."""
+    if predict == "x":
+        return prediction
+    a, s = over_pixels(alpha(log_snr), x_t), over_pixels(sigma(log_snr), x_t)
+    return (x_t - s * prediction) / a if predict == "eps" else a * x_t - s * prediction
+
+
+def to_eps(prediction: Tensor, x_t: Tensor, log_snr: Tensor, predict: Prediction) -> Tensor:
+    """The noise that a prediction means, (B, C, H, W)."""
+    if predict == "eps":
+        return prediction
+    a, s = over_pixels(alpha(log_snr), x_t), over_pixels(sigma(log_snr), x_t)
+    return (x_t - a * prediction) / s if predict == "x" else s * x_t + a * prediction
+
+
+def log_x_error(log_snr: Tensor, predict: Prediction) -> Tensor:
+    """Log of the squared error in x over the squared error in `predict`, (B,).
+
+    With errors e: e_x = sigma e_v = (sigma / alpha) e_eps.
+    """
+    if predict == "x":
+        return torch.zeros_like(log_snr)
+    return logsigmoid(-log_snr) if predict == "v" else -log_snr

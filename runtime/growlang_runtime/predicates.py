@@ -1,0 +1,81 @@
+"""The `where` of a data source: an expression over the columns of an index of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from growlang.diagnostics import GrowlangError
+
+Column = NDArray[Any]
+
+OPERATORS: dict[str, Callable[..., Column]] = {
+    "+": np.add,
+    "-": lambda *values: np.negative(*values) if len(values) == 1 else np.subtract(*values),
+    "*": np.multiply,
+    "/": np.true_divide,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    "not": np.logical_not,
+    "and": lambda *values: reduce(np.logical_and, values),
+    "or": lambda *values: reduce(np.logical_or, values),
+    "min": lambda *values: reduce(np.minimum, values),
+    "max": lambda *values: reduce(np.maximum, values),
+}
+
+
+def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.intp]:
+    """Numbers of the rows for which a predicate holds, in order.
+
+    `where` is nested sequences such as (">=", ("min", ("row", "width"), ("row", "height")), 512);
+    `column` gives a field of the rows by its name. Raises GrowlangError for what is no predicate.
+    """
+    try:
+        value = np.broadcast_to(_value(where, column), (rows,))
+    except (TypeError, ValueError) as error:
+        raise GrowlangError(f"where({written(where)}) does not compute: {error}") from error
+    if value.dtype != np.bool_:
+        raise GrowlangError(
+            f"where({written(where)}) gives numbers, not true or false",
+            help="compare them: where(row.width >= 512)",
+        )
+    return np.flatnonzero(value)
+
+
+def written(where: Any) -> str:
+    """The predicate as the language writes it."""
+    if not isinstance(where, list | tuple):
+        return f'"{where}"' if isinstance(where, str) else str(where)
+    name, *arguments = where
+    if name == "row":
+        return f"row.{arguments[0]}"
+    texts = [
+        f"({written(a)})" if isinstance(a, list | tuple) and a[0] in _LOOSE else written(a)
+        for a in arguments
+    ]
+    if name in ("min", "max"):
+        return f"{name}({', '.join(map(written, arguments))})"
+    return f"{name} {texts[0]}" if len(texts) == 1 else f" {name} ".join(texts)
+
+
+_LOOSE = frozenset(OPERATORS) - {"min", "max"}
+
+
+def _value(where: Any, column: Callable[[str], Column]) -> Any:
+    if not isinstance(where, list | tuple):
+        return where
+    name, *arguments = where
+    if name == "row":
+        return column(arguments[0])
+    if name not in OPERATORS:
+        raise GrowlangError(f"`{name}` cannot stand in where(...)",
+                            help="known are " + ", ".join(OPERATORS))
+    return OPERATORS[name](*(_value(a, column) for a in arguments))

@@ -1,0 +1,122 @@
+"""Sample grids during training: the same prompts and seeds every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plan import Plan
+from growlang.spec import Sample
+from growlang.torch_backend.lower import LoweredNet
+from growlang_runtime.checkpoint import disk_full
+from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.grids import grid
+from growlang_runtime.objective import Objective
+from growlang_runtime.pictures import Pictures
+from growlang_runtime.sampling import Request, generate
+
+COUNT, MOST = 8, 64
+"""Pictures of a grid without prompts, and the most that a grid has."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Captions and labels to draw pictures for, and what is written below them."""
+
+    captions: Sequence[str | None]
+    labels: Sequence[int | None]
+
+    @staticmethod
+    def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
+        """Prompts from lines of text; where the net reads labels, numbers are labels."""
+        classes = any(call["op"] == "classes" for call in conditioner.conditions.values())
+        labels = [int(line) if classes and line.strip().isdigit() else None for line in lines]
+        return Prompts(list(lines), labels)
+
+    def texts(self) -> list[str]:
+        """One text for each picture."""
+        return [
+            caption or ("" if label is None else str(label))
+            for caption, label in zip(self.captions, self.labels, strict=True)
+        ]
+
+    def encode(self, conditioner: Conditioner) -> dict[str, Tensor]:
+        """The net's inputs; the condition of a picture that has no value for it is null."""
+        missing = {
+            name: torch.tensor([
+                value is None
+                for value in (self.labels if call["op"] == "classes" else self.captions)
+            ])
+            for name, call in conditioner.conditions.items()
+        }
+        return conditioner.encode(self.captions, self.labels, missing)
+
+
+class Previews:
+    """The grids of a run."""
+
+    def __init__(
+        self, plan: Plan, net: Net, conditioner: Conditioner, pictures: Pictures, data_root: Path
+    ) -> None:
+        self.net, self.sample, self.conditioner = net, plan.sample, conditioner
+        self.seed = plan.phases[0].settings.seed
+        self.prompts = chosen_prompts(plan.sample, conditioner, pictures, data_root)
+
+    def draw(
+        self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
+    ) -> None:
+        """Write the grid that `weights` give to `path`, unless it is there already."""
+        if path.exists():
+            return
+        texts = self.prompts.texts()
+        request = Request(
+            self.prompts.encode(self.conditioner),
+            self.conditioner.null(len(texts)),
+            range(len(texts)),
+            self.seed,
+            self.sample.guidance,
+        )
+
+        def averaged(*inputs: Tensor) -> Tensor:
+            out: Tensor = functional_call(module, dict(weights), inputs)
+            return out
+
+        device = next(iter(weights.values())).device
+        pictures = generate(averaged, self.net, objective, self.sample.sampler, request, device)
+        with disk_full(path):
+            grid(pictures, texts).save(path)
+
+
+def chosen_prompts(
+    sample: Sample, conditioner: Conditioner, pictures: Pictures, data_root: Path
+) -> Prompts:
+    """The spec's prompts, or the captions and labels of the first draws."""
+    if sample.prompts is None:
+        first = pictures.batch(range(min(COUNT, len(pictures))))
+        return Prompts(first.captions, first.labels)
+    lines = sample.prompts
+    if isinstance(lines, str):
+        lines = read_prompts(data_root / lines)
+    return Prompts.of(lines[:MOST], conditioner)
+
+
+def read_prompts(path: Path) -> list[str]:
+    """The lines of a file of prompts that are not empty."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GrowlangError(
+            f"the prompts {path} cannot be read: {error}",
+            help="`prompts` is relative to the data root; --data-root sets another",
+        ) from error
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise GrowlangError(f"the prompts {path} hold no line of text")
+    return found

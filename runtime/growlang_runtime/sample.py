@@ -1,0 +1,89 @@
+"""Pictures from a run's weights, as one grid: what `growlang sample` does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from growlang.diagnostics import GrowlangError
+from growlang.spec import Sample, Settings
+from growlang.torch_backend.lower import lower
+from growlang_runtime.checkpoint import disk_full
+from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.grids import grid
+from growlang_runtime.objective import objective_of
+from growlang_runtime.previews import Prompts
+from growlang_runtime.sampling import Request, generate
+from growlang_runtime.weights import Weights, load
+
+
+def sample(
+    run: Path,
+    *,
+    prompts: Sequence[str],
+    output: Path,
+    guidance: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+    batch: int = 16,
+) -> Path:
+    """Draw a picture for each prompt and write them as one PNG with the prompts below.
+
+    `run` is a run's folder, a checkpoint's folder or a model.safetensors. Guidance and steps are
+    the spec's unless they are given. A picture depends on the seed, its prompt and its place
+    among the prompts, not on `batch`. Raises GrowlangError if `output` exists.
+    """
+    if output.exists():
+        raise GrowlangError(f"{output} exists already", help="choose another file with --output")
+    if not prompts:
+        raise GrowlangError("there is nothing to sample: no prompts were given")
+    pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, torch.device(device), batch)
+    with disk_full(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        grid(pictures, prompts).save(output)
+    return output
+
+
+def draw(
+    weights: Weights,
+    prompts: Sequence[str],
+    guidance: float | None,
+    steps: int | None,
+    seed: int,
+    device: torch.device,
+    batch: int,
+) -> torch.Tensor:
+    """Pictures (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
+    if "settings" not in weights.metadata:
+        raise GrowlangError(f"{weights.path} does not say how to sample from it",
+                            help="name weights that `growlang train` wrote")
+    settings = Settings.model_validate_json(weights.metadata["settings"])
+    declared = Sample.model_validate_json(weights.metadata["sample"])
+    sampler = declared.sampler
+    if steps is not None:
+        call = {sampler.call: {**sampler.arguments(), "steps": steps}}
+        sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
+    net = weights.net
+    module = lower(net, device)
+    module.load_state_dict(weights.tensors)
+    module.eval()
+    conditioner = Conditioner(net, device=device)
+    objective = objective_of(settings.objective, net)
+    scale = declared.guidance if guidance is None else guidance
+    drawn = []
+    for first in range(0, len(prompts), batch):
+        some = prompts[first : first + batch]
+        request = Request(
+            Prompts.of(some, conditioner).encode(conditioner),
+            conditioner.null(len(some)),
+            range(first, first + len(some)),
+            seed,
+            scale,
+        )
+        drawn.append(generate(module, net, objective, sampler, request, device).cpu())
+    return torch.cat(drawn)

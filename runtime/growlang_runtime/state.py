@@ -1,0 +1,60 @@
+"""The whole training state as one flat dict of tensors, and what is counted beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from growlang.net import Net
+from growlang_runtime.ema import EMA
+from growlang_runtime.optimizer import Optimizer
+
+
+@dataclass(frozen=True)
+class State:
+    """Weights, their averages, and the optimizer's moments, each by the tensor's name."""
+
+    weights: dict[str, nn.Parameter]
+    ema: EMA
+    optimizer: Optimizer
+
+    @staticmethod
+    def of(module: nn.Module, net: Net) -> State:
+        """The state at the start of a run, from the module's weights."""
+        weights = dict(module.named_parameters())
+        decay = frozenset(t.name for t in net.tensors() if t.decay)
+        return State(weights, EMA.of(weights), Optimizer(weights, decay))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state as `model.*`, `ema.*`, `moment.first.*` and `moment.second.*`, not copied."""
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "model": self.weights,
+            "ema": self.ema.averages,
+            "moment.first": self.optimizer.first,
+            "moment.second": self.optimizer.second,
+        }
+        return {
+            f"{part}.{name}": tensor.detach()
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Updates of each average and of each tensor, as JSON."""
+        return {
+            "ema": dict(self.ema.updates),
+            "optimizer": {name: int(s.item()) for name, s in self.optimizer.steps.items()},
+        }
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor], counts: Mapping[str, Any]) -> None:
+        """Take over what `tensors` and `counts` gave. Raises KeyError if a name is missing."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(tensors[name])
+        self.ema.updates.update({name: counts["ema"][name] for name in self.weights})
+        for name, steps in self.optimizer.steps.items():
+            steps.fill_(counts["optimizer"][name])

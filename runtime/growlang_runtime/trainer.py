@@ -1,0 +1,348 @@
+"""Training: a plan's phases from its start weights, or from a checkpoint, to finished weights."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plan import Plan
+from growlang.torch_backend.lower import LoweredNet
+from growlang_runtime import checkpoint
+from growlang_runtime.batches import Data, StepBatch, open_data, step_batches
+from growlang_runtime.checkpoint import Checkpoint
+from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
+from growlang_runtime.learning_rate import learning_rate
+from growlang_runtime.objective import Objective, denoiser, objective_of
+from growlang_runtime.optimizer import clip_gradients, gradient_norm
+from growlang_runtime.previews import Previews
+from growlang_runtime.progress import Display, Metrics, Rate, peak_memory
+from growlang_runtime.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.signals import Interruption
+from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
+from growlang_runtime.state import State
+from growlang_runtime.weights import contents_hash, model_metadata, save_model
+
+NONFINITE_LIMIT = 10
+"""Steps in a row without a finite loss and gradient after which a run gives up."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What belongs to the machine and not to the spec. None of it is in a hash."""
+
+    device: torch.device
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; phases end with one in any case."""
+    keep: int = 2
+    """Newest checkpoints that are kept, besides those at the ends of phases."""
+    sample_every: int | None = None
+    """Steps between sample grids; phases end with one in any case."""
+    log_every: int = 10
+    micro_batch: int | None = None
+    """Images in one forward and backward pass; None: the whole batch."""
+    workers: int = 2
+    quiet: bool = False
+
+    def environment(self) -> dict[str, Any]:
+        """What a run must have in common with its resumption to be equal bit for bit."""
+        return {
+            "torch": torch.__version__,
+            "processor": platform.processor() or platform.machine(),
+            "device": self.device.type,
+            "threads": torch.get_num_threads(),
+            "micro_batch": self.micro_batch,
+        }
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended: finished, or interrupted by a signal after a checkpoint."""
+
+    run: Path
+    step: int
+    steps: int
+    signal: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all phases are done."""
+        return self.step == self.steps
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 128 + the signal that interrupted the run."""
+        return 0 if self.signal is None else 128 + self.signal
+
+
+def train(
+    plan: Plan,
+    *,
+    out: Path,
+    data_root: Path,
+    resume: bool = False,
+    device: str = "cpu",
+    parent_run: Path | None = None,
+    checkpoint_every: int = 1000,
+    keep_checkpoints: int = 2,
+    sample_every: int | None = None,
+    log_every: int = 10,
+    micro_batch: int | None = None,
+    workers: int = 2,
+    quiet: bool = False,
+) -> TrainResult:
+    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there if `resume`.
+
+    Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
+    whatever else keeps it from going on.
+    """
+    machine = Machine(
+        torch.device(device), checkpoint_every, keep_checkpoints, sample_every, log_every,
+        micro_batch, workers, quiet,
+    )
+    path = run_folder(out, plan.model, plan.recipe)
+    with ExitStack() as stack:
+        run: Run | None = None
+        if path.exists():
+            if not resume:
+                raise exists(path)
+            run = stack.enter_context(Run.reopen(path, _as_recorded(plan, path)))
+            if run.model.exists():
+                steps = sum(phase.steps or 0 for phase in run.plan.phases)
+                _say(f"{path} is complete: all {steps} steps are done", quiet)
+                return TrainResult(path, steps, steps)
+            plan = run.plan
+        net = plan.child_net()
+        data = open_data(plan.phases, net, data_root)
+        plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+        found, torn = checkpoint.newest(run.checkpoints) if run else (None, [])
+        weights = None if found else start_weights(plan, out, data_root, parent_run)
+        if run is None:
+            plan = with_weights_hash(plan, weights)
+            run = stack.enter_context(Run.create(path, plan))
+        module = build(plan, net, machine.device)
+        state = start_state(plan, net, module, weights)
+        trainer = Trainer(run, plan, net, module, state, data, data_root, machine)
+        trainer.restore(found)
+        for line in torn:
+            trainer.warn(f"skipped a torn checkpoint: {line}")
+        return trainer.run_phases()
+
+
+class Trainer:
+    """The loop over phases and steps of one run."""
+
+    def __init__(
+        self, run: Run, plan: Plan, net: Net, module: LoweredNet, state: State,
+        data: list[Data], data_root: Path, machine: Machine,
+    ) -> None:
+        self.run, self.plan, self.net, self.machine = run, plan, net, machine
+        self.module, self.state, self.data = module, state, data
+        self.steps = data[-1].span.first + data[-1].span.steps
+        self.step = 0
+        self.nonfinite = 0
+        self.frozen: dict[str, str] = {}
+        self.conditioner = Conditioner(net, device=machine.device)
+        self.previews = Previews(plan, net, self.conditioner, data[0].pictures, data_root)
+        self.metrics = Metrics(run.metrics)
+        self.rate = Rate()
+        self.display = Display(self.steps, 0, machine.quiet)
+        self.interruption = Interruption()
+
+    def warn(self, text: str) -> None:
+        """Tell something that may matter, on stderr and in the metrics."""
+        self.display.say(f"warning: {text}")
+        self.metrics.write(step=self.step, event="warning", text=text)
+
+    def restore(self, found: Checkpoint | None) -> None:
+        """Take over the state of a checkpoint, and forget what was told about later steps.
+
+        Raises GrowlangError if the data is not what it was.
+        """
+        if found is None:
+            self.metrics.forget_after(-1)
+            return
+        record = found.record
+        if record["pictures"] != (now := self._pictures()):
+            raise GrowlangError(
+                f"the data has changed since the run began: its phases had {record['pictures']} "
+                f"pictures, and have {now}",
+                help="restore the data, or train into another output root with --out",
+            )
+        self.state.load(found.tensors(), record["counts"])
+        self.step, self.nonfinite = found.step, record["nonfinite"]
+        self.frozen = record["frozen"]
+        self.metrics.forget_after(self.step)
+        for name, now in self.machine.environment().items():
+            if (before := record["environment"].get(name)) != now:
+                self.warn(f"{name} is {now}, but was {before}: the run will not be equal bit for "
+                          "bit to an uninterrupted one")
+        self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
+
+    def _pictures(self) -> list[int]:
+        return [len(data.pictures) for data in self.data]
+
+    def run_phases(self) -> TrainResult:
+        """Train all phases that are not done."""
+        with self.interruption, self.display:
+            for data in self.data:
+                if self.step >= data.span.first + data.span.steps:
+                    continue
+                self._phase(data)
+                if self.interruption.signal is not None and self.step < self.steps:
+                    self.display.say(f"stopped after step {self.step} of {self.steps}; "
+                                     "go on with the same command and --resume")
+                    return self._result(self.interruption.signal)
+            averages = self.state.ema.averages
+            save_model(self.run.model, averages, self.plan)
+            self.metrics.write(step=self.step, event="finished", weights=contents_hash(averages))
+            self.display.say(f"finished: {self.run.model}")
+        return self._result(None)
+
+    def _result(self, signal: int | None) -> TrainResult:
+        return TrainResult(self.run.path, self.step, self.steps, signal)
+
+    def _phase(self, data: Data) -> None:
+        phase, end = data.phase, data.span.first + data.span.steps
+        freeze(self.module, frozenset(phase.frozen))
+        self._prove_frozen(data, "start")
+        objective = objective_of(phase.settings.objective, self.net)
+        self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        with closing(step_batches(
+            data, self.conditioner, self.step, self.machine.workers
+        )) as batches:
+            for batch in batches:
+                self._step(data, objective, batch)
+                if self.step == end:
+                    self._prove_frozen(data, "end")
+                if self._due(self.machine.sample_every, end):
+                    self._preview(objective)
+                stop = self.interruption.signal is not None
+                if stop or self._due(self.machine.checkpoint_every, end):
+                    self._save(data)
+                if stop:
+                    return
+        self.frozen = {}
+
+    def _due(self, every: int | None, end: int) -> bool:
+        return self.step == end or (every is not None and self.step % every == 0)
+
+    def _prove_frozen(self, data: Data, when: str) -> None:
+        """Hash the frozen tensors; they must be what they were when the phase began."""
+        names = data.phase.frozen
+        found = hashes(self.state.weights, names)
+        if when == "end" or self.step > data.span.first:
+            require_unchanged(data.phase.name, self.frozen, found)
+        self.frozen = found
+        if names:
+            digest = contents_hash({name: self.state.weights[name] for name in names})
+            self.metrics.write(step=self.step, event="frozen", phase=data.phase.name, at=when,
+                               tensors=len(found), sha256=digest)
+
+    def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
+        settings = data.phase.settings
+        lr = learning_rate(data.phase, data.span, self.step)
+        loss = self._gradients(data, objective, batch)
+        norm = gradient_norm(self.state.weights)
+        if torch.isfinite(norm + loss):
+            clip_gradients(self.state.weights, norm, settings.clip)
+            self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
+            self.state.ema.update(self.state.weights, settings.ema)
+            self.nonfinite = 0
+        else:
+            self._skip(data, batch, float(loss), float(norm))
+        self.step += 1
+        self.rate.count(settings.batch)
+        self.display.advance(self.step, data.phase.name)
+        if self.step % self.machine.log_every == 0 or self.step == self.steps:
+            self._log(data, float(loss), lr, float(norm))
+
+    def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
+        """Add up the gradients of the mean loss over the batch; returns that loss."""
+        settings, device = data.phase.settings, self.machine.device
+        for weight in self.state.weights.values():
+            weight.grad = None
+        # Dropout draws from the global generator: it must depend on the step alone.
+        torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
+        total = torch.zeros((), device=device)
+        for part in batch.parts(self.machine.micro_batch or settings.batch):
+            part = part.to(device)
+            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
+                losses = objective.losses(
+                    denoiser(self.module, self.net, part.conditions), part.x, part.eps, part.t
+                )
+            loss = losses.sum() / settings.batch
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
+        """Leave out a step whose loss or gradient is not finite; give up after many in a row."""
+        self.nonfinite += 1
+        self.metrics.write(step=self.step + 1, event="skipped", phase=data.phase.name,
+                           loss=str(loss), grad_norm=str(norm))
+        if self.nonfinite < NONFINITE_LIMIT:
+            return
+        path = self.run.path / f"nonfinite_{self.step:08d}.safetensors"
+        values = {"x": batch.x, "eps": batch.eps, "t": batch.t, **batch.conditions}
+        checkpoint.write_tensors(path, values, {"step": str(self.step)})
+        raise GrowlangError(
+            f"{self.nonfinite} steps in a row had no finite loss and gradient, the last one step "
+            f"{self.step} of phase {data.phase.name} (loss {loss}, gradient norm {norm}); its "
+            f"batch is in {path}",
+            help="lower the learning rate, lengthen the warm-up or use precision = fp32, and "
+            "train into another output root, or resume from the newest checkpoint",
+        )
+
+    def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
+        rate, memory = self.rate.read(), peak_memory(self.machine.device)
+        self.metrics.write(step=self.step, phase=data.phase.name, loss=loss, lr=lr,
+                           grad_norm=norm, images_per_s=round(rate, 2), memory=memory)
+        self.display.show(self.step, data.phase.name, loss, rate)
+
+    def _preview(self, objective: Objective) -> None:
+        """Draw the sample grid of this step from the averaged weights."""
+        path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
+        self.module.eval()
+        self.previews.draw(self.module, self.state.ema.averages, objective, path)
+        training_mode(self.module)
+
+    def _save(self, data: Data) -> None:
+        record = {
+            "phase": data.phase.name,
+            "counts": self.state.counts(),
+            "nonfinite": self.nonfinite,
+            "frozen": self.frozen,
+            "pictures": self._pictures(),
+            "environment": self.machine.environment(),
+        }
+        folder = self.run.checkpoints
+        checkpoint.save(
+            folder, self.step, self.state.tensors(), record, model_metadata(self.plan)
+        )
+        ends = frozenset(d.span.first + d.span.steps for d in self.data)
+        checkpoint.prune(folder, self.machine.keep, ends)
+
+
+def _as_recorded(plan: Plan, path: Path) -> Plan:
+    """The plan with the hash of the parent's weights that the run at `path` recorded.
+
+    A resumed run does not read the parent again, and need not find it where it was.
+    """
+    recorded = recorded_plan(path).parent
+    if plan.parent is None or recorded is None or plan.parent.weights_hash is not None:
+        return plan
+    parent = plan.parent.model_copy(update={"weights_hash": recorded.weights_hash})
+    return plan.model_copy(update={"parent": parent})
+
+
+def _say(text: str, quiet: bool) -> None:
+    Display(0, 0, quiet).say(text)

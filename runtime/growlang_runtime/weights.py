@@ -1,0 +1,178 @@
+"""Trained weights on the disk: those of a run, of a checkpoint or of a single file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
+from growlang_runtime import checkpoint
+from growlang_runtime.checkpoint import Checkpoint, whole, write_tensors
+from growlang_runtime.run import MODEL
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, the net that they belong to, and where they come from."""
+
+    path: Path
+    net: Net
+    tensors: dict[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    step: int | None = None
+    """Step of the checkpoint that they are of; None for a finished model."""
+
+    def require(self, net_hash: str, whose: str) -> None:
+        """Raise GrowlangError unless the net has this hash; `whose` says what was expected."""
+        if self.net.net_hash != net_hash:
+            raise GrowlangError(
+                f"{self.path} holds {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
+                f"{whose} has net_hash {net_hash[:12]}",
+                help="train it again from the spec as it is now, or undo the change to the spec "
+                "(`growlang diff` with the checkpoint on one side shows it)",
+            )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """An optimizer's moments and step counts by name."""
+
+    first: dict[str, Tensor]
+    second: dict[str, Tensor]
+    steps: Mapping[str, int]
+
+
+def model_metadata(plan: Plan) -> dict[str, str]:
+    """What a file of weights says about itself: the net, the hashes, and how to sample from it."""
+    return {
+        "format": "growlang",
+        "format_version": str(FORMAT_VERSION),
+        "net": json.dumps(plan.net, separators=(",", ":")),
+        "net_hash": plan.net_hash,
+        "spec_hash": plan.spec_hash,
+        "plan_hash": plan.plan_hash,
+        "settings": plan.phases[-1].settings.model_dump_json(),
+        "sample": plan.sample.model_dump_json(),
+    }
+
+
+def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:
+    """Write finished weights as one safetensors file, atomically."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with whole(temporary, path):
+        write_tensors(temporary, tensors, model_metadata(plan))
+
+
+def load(path: Path, *, ema: bool = True) -> Weights:
+    """The weights at `path`: a run folder, a checkpoint folder, or a safetensors file.
+
+    Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint.
+    Raises GrowlangError if there are none.
+    """
+    if path.name == checkpoint.TENSORS:
+        path = path.parent
+    if path.is_file():
+        return _from_file(path)
+    if (path / checkpoint.RECORD).exists():
+        return _from_checkpoint(_valid(path), ema)
+    if ema and (path / MODEL).exists():
+        return _from_file(path / MODEL)
+    found, torn = checkpoint.newest(path / "checkpoints")
+    if found:
+        return _from_checkpoint(found, ema)
+    if not path.exists():
+        raise GrowlangError(f"there are no weights at {path}: it does not exist")
+    raise GrowlangError(
+        f"there are no weights at {path}: no {MODEL} and no valid checkpoint"
+        + "".join(f"\n  skipped {line}" for line in torn),
+        help="name a run's folder, a checkpoint's folder or a model.safetensors",
+    )
+
+
+def load_moments(path: Path) -> Moments:
+    """The optimizer's state of a run's newest checkpoint, or of a checkpoint folder."""
+    at = path.parent if path.is_file() else path
+    found = _valid(at) if (at / checkpoint.RECORD).exists() else checkpoint.newest(
+        at / "checkpoints"
+    )[0]
+    if found is None:
+        raise GrowlangError(
+            f"there are no optimizer moments at {path}: no valid checkpoint",
+            help='write `moments = reset` in the recipe, or start from a run with checkpoints',
+        )
+    return Moments(
+        found.tensors("moment.first."),
+        found.tensors("moment.second."),
+        found.record["counts"]["optimizer"],
+    )
+
+
+def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:
+    """The parent's weights in its run folder. Raises GrowlangError if it was not trained."""
+    if not run.exists():
+        choice = "" if recipe == "main" else f" --recipe {recipe}"
+        raise GrowlangError(
+            f"the parent {parent.model} has no weights yet: {run} does not exist",
+            help=f"train it first: growlang train {parent.spec}{choice}",
+        )
+    weights = load(run, ema=ema)
+    weights.require(parent.net_hash, f"{parent.spec} (the parent {parent.model})")
+    return weights
+
+
+def contents_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, dtypes and values, in the order of the names."""
+    return hashlib.sha256(
+        "".join(f"{name} {tensor_hash(tensors[name])}\n" for name in sorted(tensors)).encode()
+    ).hexdigest()
+
+
+def tensor_hash(tensor: Tensor) -> str:
+    """SHA-256 over the shape, the dtype and the values of a tensor."""
+    values = tensor.detach().cpu().contiguous()
+    found = hashlib.sha256(f"{values.dtype} {list(values.shape)}".encode())
+    found.update(values.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _from_file(path: Path) -> Weights:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise GrowlangError(f"{path} is no whole safetensors file: {error}") from error
+    return Weights(path, _net(path, metadata), tensors, metadata)
+
+
+def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
+    tensors, metadata = found.tensors("ema." if ema else "model."), found.metadata()
+    return Weights(found.path, _net(found.path, metadata), tensors, metadata, found.step)
+
+
+def _net(path: Path, metadata: Mapping[str, str]) -> Net:
+    if "net" not in metadata:
+        raise GrowlangError(
+            f"{path} does not say which net it belongs to: its metadata has no `net`",
+            help="name a file that growlang wrote",
+        )
+    return Net.from_json(json.loads(metadata["net"]))
+
+
+def _valid(path: Path) -> Checkpoint:
+    try:
+        return checkpoint.read(path)
+    except checkpoint.TornCheckpoint as torn:
+        raise GrowlangError(
+            f"the checkpoint {path} is damaged: {torn}",
+            help="name an older one; the run's folder finds the newest valid one",
+        ) from torn

@@ -1,0 +1,67 @@
+"""Real shards, written where a test asks for them."""
+
+import io
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+WriteTar = Callable[[str, Mapping[str, bytes]], Path]
+
+
+@pytest.fixture
+def write_tar(tmp_path: Path) -> WriteTar:
+    """Writes a tar of members, in their order, into the test's folder."""
+
+    def write(name: str, members: Mapping[str, bytes]) -> Path:
+        with tarfile.open(tmp_path / name, "w") as tar:
+            for member, data in members.items():
+                info = tarfile.TarInfo(member)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def png() -> Callable[..., bytes]:
+    """Encodes a picture of one colour, or with a gradient if no colour is named."""
+
+    def encode(width: int, height: int, colour: str | None = None) -> bytes:
+        image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
+        if colour is not None:
+            image = Image.new("RGB", (width, height), colour)
+        data = io.BytesIO()
+        image.save(data, "png")
+        return data.getvalue()
+
+    return encode
+
+
+@pytest.fixture(scope="session")
+def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small randomly initialised T5, 16 wide, with a tokenizer of whole words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+
+    folder = tmp_path_factory.mktemp("t5")
+    words = ["<pad>", "</s>", "<unk>", "a", "red", "green", "cat", "dog", "on", "the", "grass"]
+    vocabulary = {word: i for i, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", 1)]
+    )
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = T5Config(
+        vocab_size=len(words), d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    return folder

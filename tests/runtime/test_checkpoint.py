@@ -1,0 +1,93 @@
+import json
+import multiprocessing
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from growlang.diagnostics import GrowlangError
+from growlang_runtime import checkpoint
+
+TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
+
+
+def save(folder: Path, step: int) -> Path:
+    return checkpoint.save(folder, step, TENSORS, {"phase": "a"}, {"net": "{}"})
+
+
+def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
+    found = checkpoint.read(save(tmp_path, 7))
+    assert (found.step, found.record["phase"], found.metadata()["net"]) == (7, "a", "{}")
+    assert {n: t.tolist() for n, t in found.tensors().items()} == {
+        n: t.tolist() for n, t in TENSORS.items()
+    }
+    assert list(found.tensors("ema.")) == ["w"]
+    assert [p.name for p in tmp_path.iterdir()] == ["step_00000007"]
+
+
+def test_the_newest_valid_one_is_found_and_torn_ones_are_named(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4):
+        save(tmp_path, step)
+    data = (tmp_path / "step_00000004" / checkpoint.TENSORS).read_bytes()
+    (tmp_path / "step_00000004" / checkpoint.TENSORS).write_bytes(data[:-8])
+    (tmp_path / "step_00000003" / checkpoint.TENSORS).write_bytes(data[:-1] + b"\1")
+    found, torn = checkpoint.newest(tmp_path)
+    assert found is not None
+    assert found.step == 2
+    assert torn == [
+        f"{tmp_path}/step_00000004: state.safetensors has {len(data) - 8} bytes instead of "
+        f"{len(data)}",
+        f"{tmp_path}/step_00000003: state.safetensors does not match its checksum",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"files": {}, "checksum": "0"}', "[]"])
+def test_a_torn_record_is_skipped(tmp_path: Path, text: str) -> None:
+    (save(tmp_path, 1) / checkpoint.RECORD).write_text(text)
+    found, torn = checkpoint.newest(tmp_path)
+    assert found is None
+    assert "state.json" in torn[0]
+
+
+def test_a_changed_record_is_torn(tmp_path: Path) -> None:
+    path = save(tmp_path, 1) / checkpoint.RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 9}))
+    with pytest.raises(checkpoint.TornCheckpoint, match="checksum"):
+        checkpoint.read(path.parent)
+
+
+def test_a_torn_checkpoint_is_written_again_and_a_valid_one_kept(tmp_path: Path) -> None:
+    path = save(tmp_path, 1)
+    before = (path / checkpoint.TENSORS).stat().st_mtime_ns
+    save(tmp_path, 1)
+    assert (path / checkpoint.TENSORS).stat().st_mtime_ns == before
+    (path / checkpoint.TENSORS).write_bytes(b"")
+    assert checkpoint.read(save(tmp_path, 1)).step == 1
+
+
+def save_on_a_full_disk(folder: Path, results: "multiprocessing.Queue[str]") -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+    try:
+        save(folder, 2)
+    except GrowlangError as error:
+        results.put(error.message)
+
+
+def test_a_full_disk_keeps_the_older_checkpoint_and_leaves_nothing_else(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    process = context.Process(target=save_on_a_full_disk, args=(tmp_path, results))
+    process.start()
+    assert "step_00000002 cannot be written: the disk is full" in results.get(timeout=30)
+    process.join()
+    assert [p.name for p in tmp_path.iterdir()] == ["step_00000001"]
+    assert checkpoint.read(tmp_path / "step_00000001").step == 1
+
+
+def test_prune_keeps_the_newest_and_the_ends_of_phases(tmp_path: Path) -> None:
+    for step in (10, 20, 30, 40):
+        save(tmp_path, step)
+    checkpoint.prune(tmp_path, 1, frozenset({10}))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["step_00000010", "step_00000040"]

@@ -1,0 +1,147 @@
+"""Conditions of a net: ids, labels, masks, nulls, and which are dropped."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Input, Net, Shape, grid, tokens
+from growlang_runtime.conditioning import Conditioner, dropped, word_ids
+
+
+def net(**encoders: Mapping[str, Any]) -> Net:
+    """A net of inputs alone: what a conditioner reads of it."""
+    inputs = [Input("image", "image", grid(3, 8, 8))]
+    for name, call in encoders.items():
+        length = call.get("tokens", 1)
+        if call["op"] == "classes":
+            read = Input(f"{name}.label", "label", Shape("ids", ()), name)
+        elif call["op"] == "words":
+            read = Input(f"{name}.ids", "ids", Shape("ids", (length,)), name)
+        else:
+            read = Input(f"{name}.embedding", "embedding", tokens(length, call["width"]), name)
+        inputs += [read, Input(f"{name}.mask", "mask", Shape("ids", (length,)), name)]
+    return Net("test", tuple(inputs), (), (), "image", encoders)
+
+
+WORDS = {"op": "words", "width": 8, "tokens": 4, "vocabulary": 100, "from": "caption"}
+CLASSES = {"op": "classes", "n": 10, "width": 8, "from": "label"}
+
+
+def test_words_are_hashed_padded_and_cut() -> None:
+    inputs = Conditioner(net(text=WORDS)).encode(["A cat, a Cat!", "", "a b c d e f"], [None] * 3)
+    a, cat = word_ids("a cat", 100)
+    assert list(inputs) == ["text.ids", "text.mask"]
+    assert inputs["text.ids"].tolist() == [
+        [a, cat, a, cat], [100] * 4, word_ids("a b c d", 100),
+    ]
+    assert inputs["text.mask"].tolist() == [[True] * 4, [True, False, False, False], [True] * 4]
+    assert inputs["text.ids"].dtype == torch.int64
+    assert inputs["text.mask"].dtype == torch.bool
+
+
+def test_the_hash_of_a_word_never_changes() -> None:
+    ids = [3715, 2527, 3763, 1461, 3015, 1438]
+    assert word_ids("Grinning face: Côte d'Ivoire 3", 8192) == ids
+
+
+@given(st.text(), st.integers(1, 1000))
+def test_ids_are_below_the_vocabulary(caption: str, vocabulary: int) -> None:
+    assert all(0 <= i < vocabulary for i in word_ids(caption, vocabulary))
+
+
+def test_classes_are_labels_with_one_valid_token() -> None:
+    inputs = Conditioner(net(kind=CLASSES)).encode([None, None], [3, 9])
+    assert inputs["kind.label"].tolist() == [3, 9]
+    assert inputs["kind.mask"].tolist() == [[True], [True]]
+
+
+def test_what_is_dropped_is_null() -> None:
+    conditioner = Conditioner(net(text=WORDS, kind=CLASSES))
+    masks = {"text": torch.tensor([True, False]), "kind": torch.tensor([False, True])}
+    inputs = conditioner.encode(["a cat", "a cat"], [3, 3], masks)
+    null = conditioner.null(2)
+    assert inputs["kind.label"].tolist() == [3, 10]
+    assert null["kind.label"].tolist() == [10, 10]
+    assert null["text.ids"].tolist() == [[100] * 4] * 2
+    assert torch.equal(inputs["text.ids"][0], null["text.ids"][0])
+    assert torch.equal(inputs["text.mask"][0], null["text.mask"][0])
+    assert inputs["text.ids"][1].tolist() == [*word_ids("a cat", 100), 100, 100]
+
+
+def test_a_frozen_encoder_gives_embeddings_and_the_empty_caption_when_dropped(t5: Path) -> None:
+    call = {"op": "t5", "id": str(t5), "tokens": 6, "width": 16, "from": "caption"}
+    conditioner = Conditioner(net(text=call))
+    masks = {"text": torch.tensor([False, True])}
+    inputs = conditioner.encode(["a red cat", "a red cat"], [None, None], masks)
+    assert list(inputs) == ["text.embedding", "text.mask"]
+    assert inputs["text.embedding"].shape == (2, 6, 16)
+    assert inputs["text.mask"].sum(1).tolist() == [4, 1]
+    null = conditioner.null(1)
+    assert torch.equal(inputs["text.embedding"][1:], null["text.embedding"])
+    assert not torch.equal(inputs["text.embedding"][:1], null["text.embedding"])
+
+
+def test_every_null_keeps_a_valid_token() -> None:
+    null = Conditioner(net(text=WORDS, kind=CLASSES)).null(3)
+    assert all(null[name].any(1).all() for name in ("text.mask", "kind.mask"))
+
+
+def test_a_net_without_conditions_has_no_inputs() -> None:
+    assert Conditioner(net()).encode([None], [None]) == {}
+
+
+@pytest.mark.parametrize(
+    ("captions", "labels", "message"),
+    [
+        ([None], [1], "the condition `text` reads the caption, but the source has none"),
+        (["a"], [None], "the condition `kind` reads the label, but the source has none"),
+        (["a"], [10], "the label 10 is none of the 10 classes of condition `kind`"),
+        (["a"], [-1], "the label -1 is none of the 10 classes of condition `kind`"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named(
+    captions: list[str | None], labels: list[int | None], message: str
+) -> None:
+    with pytest.raises(GrowlangError) as caught:
+        Conditioner(net(text=WORDS, kind=CLASSES)).encode(captions, labels)
+    assert caught.value.message == message
+
+
+def test_a_field_that_samples_do_not_have_is_named() -> None:
+    with pytest.raises(GrowlangError, match="`text` reads the field `tags`, but words can read"):
+        Conditioner(net(text=WORDS | {"from": "tags"}))
+
+
+def test_conditions_are_dropped_together_by_a_number() -> None:
+    masks = dropped(0, range(4000), 0.1, ["text", "kind"])
+    assert torch.equal(masks["text"], masks["kind"])
+    assert abs(masks["text"].double().mean().item() - 0.1) < 0.02
+
+
+def test_conditions_are_dropped_each_by_a_mapping() -> None:
+    masks = dropped(0, range(4000), {"text": 0.5, "kind": 0.2}, ["text", "kind", "other"])
+    assert abs(masks["text"].double().mean().item() - 0.5) < 0.03
+    assert abs(masks["kind"].double().mean().item() - 0.2) < 0.03
+    assert not masks["other"].any()
+    both = (masks["text"] & masks["kind"]).double().mean().item()
+    assert abs(both - 0.1) < 0.02, "independent of each other"
+
+
+@pytest.mark.parametrize("drop", [0.3, {"text": 0.3}])
+def test_what_is_dropped_is_a_function_of_the_draw(drop: float | dict[str, float]) -> None:
+    whole = dropped(7, range(50), drop, ["text"])["text"]
+    parts = [dropped(7, [p], drop, ["text"])["text"] for p in range(50)]
+    assert torch.equal(whole, torch.cat(parts))
+
+
+def test_a_dropped_name_that_is_no_condition_is_named() -> None:
+    with pytest.raises(GrowlangError) as caught:
+        dropped(0, [0], {"txt": 0.1}, ["text"])
+    assert caught.value.message == "drop names `txt`, which is no condition of the model"
+    assert caught.value.help == "its conditions are text"

@@ -1,0 +1,60 @@
+import math
+from typing import Literal
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from growlang.spec import Cosine, Interpolated
+from growlang_runtime.noise import alpha, noise_schedule, noisy, sigma, target, to_eps, to_x
+
+LOG_SNR = st.floats(-20, 20)
+PREDICT = st.sampled_from(["x", "v", "eps"])
+
+
+@settings(deadline=None)
+@given(LOG_SNR)
+def test_variance_is_preserved(log_snr: float) -> None:
+    level = torch.tensor([log_snr], dtype=torch.float64)
+    assert (alpha(level) ** 2 + sigma(level) ** 2).item() == pytest.approx(1, abs=1e-14)
+    assert (alpha(level) / sigma(level)).log().item() * 2 == pytest.approx(log_snr, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(LOG_SNR, PREDICT)
+def test_predictions_convert_to_image_and_noise(
+    log_snr: float, predict: Literal["x", "v", "eps"]
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, eps = torch.randn(2, 1, 3, 2, 2, generator=generator, dtype=torch.float64)
+    level = torch.tensor([log_snr], dtype=torch.float64)
+    x_t, wanted = noisy(x, eps, level), target(x, eps, level, predict)
+    torch.testing.assert_close(to_x(wanted, x_t, level, predict), x, atol=1e-9, rtol=0)
+    torch.testing.assert_close(to_eps(wanted, x_t, level, predict), eps, atol=1e-9, rtol=0)
+
+
+def test_cosine_meets_its_ends_and_its_shift() -> None:
+    t = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    plain = noise_schedule(Cosine(), 64).log_snr(t)
+    assert plain.tolist() == pytest.approx([15, 0, -15], abs=1e-9)
+    shifted = noise_schedule(Cosine(base=64), 512)
+    assert (shifted.log_snr(t) - plain).tolist() == pytest.approx([2 * math.log(1 / 8)] * 3)
+    assert shifted.reference(t).tolist() == plain.tolist()
+    stated = noise_schedule(Cosine(shift=-1.5), 512).log_snr(t)
+    assert (stated - plain).tolist() == pytest.approx([-1.5] * 3)
+
+
+def test_interpolated_goes_from_one_shift_to_the_other() -> None:
+    schedule = noise_schedule(Interpolated(low=256, high=32), 128)
+    t = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    assert schedule.shift(t).tolist() == pytest.approx([math.log(4), -math.log(2), -math.log(16)])
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 0.99), st.sampled_from([Cosine(base=32), Interpolated(low=256, high=32)]))
+def test_slope_is_the_derivative(t: float, declared: Cosine | Interpolated) -> None:
+    schedule = noise_schedule(declared, 64)
+    at = torch.tensor([t], dtype=torch.float64, requires_grad=True)
+    (found,) = torch.autograd.grad(schedule.log_snr(at).sum(), at)
+    assert schedule.slope(at).item() == pytest.approx(-found.item(), rel=1e-9)

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import pytest
+from tiny import phase, plan
+
+from growlang.diagnostics import GrowlangError
+from growlang.spec import AdamW
+from growlang_runtime.run import Run
+
+
+def test_a_run_begins_with_the_spec_and_the_plan(tmp_path: Path) -> None:
+    given = plan()
+    with Run.create(tmp_path / "tiny" / "main", given) as run:
+        assert (run.path / "spec.grow").read_text() == given.source
+    with Run.reopen(run.path, given) as again:
+        assert again.plan == given
+
+
+def test_a_yaml_spec_is_kept_as_one(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", plan(spec="tiny.grow.yaml")) as run:
+        assert (run.path / "spec.grow.yaml").exists()
+
+
+def test_a_folder_that_exists_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(GrowlangError, match="exists already") as error:
+        Run.create(tmp_path / "run", plan())
+    assert "--resume" in error.value.help
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
+    with (
+        Run.create(tmp_path / "run", plan()),
+        pytest.raises(GrowlangError, match=r"process \d+ is training in"),
+    ):
+        Run.reopen(tmp_path / "run", plan())
+    Run.reopen(tmp_path / "run", plan()).__exit__(None, None, None)
+
+
+def test_another_plan_is_refused_and_the_difference_told(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", plan()):
+        pass
+    changed = plan([phase(optimizer=AdamW(lr=0.5))], spec_hash="1" * 64)
+    with pytest.raises(GrowlangError, match="begun with another plan") as error:
+        Run.reopen(tmp_path / "run", changed)
+    assert "phases[0].settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.value.message
+
+
+def test_a_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(GrowlangError, match=r"plan\.json is missing"):
+        Run.reopen(tmp_path, plan())

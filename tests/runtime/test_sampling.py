@@ -1,0 +1,143 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from tiny import net, plan, write_data
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.spec import DDIM, DDPM, Cosine, Diffusion, DPMSolver
+from growlang_runtime.grids import grid
+from growlang_runtime.noise import noise_schedule, target
+from growlang_runtime.objective import Objective, objective_of
+from growlang_runtime.sample import draw, sample
+from growlang_runtime.sampling import Request, generate, scheduler_of
+from growlang_runtime.trainer import train
+from growlang_runtime.weights import load
+
+CPU = torch.device("cpu")
+SAMPLERS = [DDIM(steps=20), DDIM(steps=20, eta=1.0), DDPM(steps=20), DPMSolver(steps=20, order=3)]
+IDS = {"text.ids": torch.zeros(2, 4, dtype=torch.int64), "text.mask": torch.ones(2, 4).bool()}
+
+
+def objective(predict: Any = "v") -> Objective:
+    return objective_of(Diffusion(predict=predict, schedule=Cosine(base=8)), net())
+
+
+class Perfect:
+    """A net that knows the only picture there is, and remembers the log-SNR it was given."""
+
+    def __init__(self, x: Tensor, predict: Any) -> None:
+        self.x, self.predict = x, predict
+        self.seen: list[float] = []
+
+    def __call__(self, x_t: Tensor, log_snr: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        self.seen.append(log_snr[0].item())
+        level = log_snr.double()
+        alpha, sigma = (torch.sigmoid(s * level).sqrt().view(-1, 1, 1, 1) for s in (1, -1))
+        x = self.x.expand_as(x_t)
+        eps = ((x_t - alpha * x) / sigma).float()
+        return target(x, eps, level, self.predict)
+
+
+@pytest.mark.parametrize("predict", ["x", "v", "eps"])
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: f"{s.call}-{getattr(s, 'eta', '')}")
+def test_a_perfect_net_gives_its_picture(sampler: Any, predict: Any) -> None:
+    picture = torch.linspace(-0.9, 0.9, 64).view(1, 1, 8, 8)
+    perfect = Perfect(picture, predict)
+    found = generate(
+        perfect, net(), objective(predict), sampler, Request(IDS, IDS, range(2)), CPU
+    )
+    torch.testing.assert_close(found, picture.expand(2, 1, 8, 8), atol=2e-3, rtol=0)
+    assert perfect.seen[0] == pytest.approx(-15, abs=1e-4)
+    assert perfect.seen == sorted(perfect.seen)
+    assert len(perfect.seen) == 20
+
+
+@pytest.mark.parametrize("sampler", [DDIM(), DDPM(), DPMSolver(steps=256)])
+@pytest.mark.parametrize("size", [64, 512])
+def test_sampling_starts_at_the_noisiest_level_and_visits_each_once(
+    sampler: Any, size: int
+) -> None:
+    declared = Diffusion(schedule=Cosine(base=64))
+    objective = Objective(declared, noise_schedule(declared.schedule, size), reference=True)
+    scheduler = scheduler_of(sampler, objective)
+    first = scheduler.alphas_cumprod[scheduler.timesteps[0]]
+    assert torch.logit(first).item() == pytest.approx(-15 + 2 * math.log(64 / size), abs=1e-6)
+    assert scheduler.timesteps.tolist() == list(range(255, -1, -1))
+
+
+def test_guidance_goes_past_the_condition() -> None:
+    def module(x_t: Tensor, log_snr: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        return (ids[:, 0].float() * 0.1).view(-1, 1, 1, 1).expand_as(x_t)
+
+    null = {**IDS, "text.ids": IDS["text.ids"] + 2}
+    given = {**IDS, "text.ids": IDS["text.ids"] + 3}
+    found = [
+        generate(
+            module, net(), objective("x"), DDIM(steps=1),
+            Request(given, null, range(2), guidance=scale), CPU,
+        ).mean().item()
+        for scale in (0.0, 1.0, 4.0)
+    ]
+    assert found == pytest.approx([0.2, 0.3, 0.6], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    return train(plan(), out=folder / "runs", data_root=folder, quiet=True).run
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_picture_depends_on_seed_and_place_but_not_on_the_batch(
+    run: Path, steps: int | None
+) -> None:
+    prompts = ["a red dot", "blue sky", "a red dot"]
+    drawn = [
+        draw(load(run), prompts, 3.0, steps, seed, CPU, batch)
+        for seed, batch in ((0, 3), (0, 1), (1, 3))
+    ]
+    torch.testing.assert_close(drawn[0], drawn[1], atol=1 / 255, rtol=0)
+    assert (drawn[0] - drawn[2]).abs().max() > 0.05
+    assert (drawn[0][0] - drawn[0][2]).abs().max() > 0.05
+
+
+def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "grid.png"
+    assert sample(run, prompts=["red", "blue"], output=output) == output
+    with Image.open(output) as image:
+        assert image.size == (2 * (128 + 8), 128 + 8 + 24)
+    before = output.read_bytes()
+    with pytest.raises(GrowlangError, match="exists already"):
+        sample(run, prompts=["red"], output=output)
+    assert output.read_bytes() == before
+    with pytest.raises(GrowlangError, match="no prompts"):
+        sample(run, prompts=[], output=tmp_path / "other.png")
+
+
+def test_a_single_file_or_a_checkpoint_is_enough(run: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "model.safetensors"
+    alone.write_bytes((run / "model.safetensors").read_bytes())
+    prompts = ["red"]
+    found = [
+        draw(load(path), prompts, None, None, 0, CPU, 1)
+        for path in (run, alone, run / "checkpoints" / "step_00000004")
+    ]
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
+def test_a_grid_has_the_pictures_above_their_captions() -> None:
+    pictures = torch.stack([torch.full((3, 64, 64), v) for v in (-1.0, 0.0, 1.0)])
+    sheet = grid(pictures, ["black", "a very long caption " * 9, ""])
+    assert sheet.size == (2 * 136, 2 * 160)
+    assert [sheet.getpixel(p) for p in ((10, 10), (150, 10), (10, 170))] == [
+        (0, 0, 0), (128, 128, 128), (255, 255, 255),
+    ]
+    below = sheet.crop((0, 132, 136, 160)).convert("L")
+    darkest, lightest = below.getextrema()
+    assert darkest < 64 < lightest

@@ -1,0 +1,262 @@
+"""Indexes of tar shards: what webdataset writes is read back, and broken shards are named."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webdataset.tariterators as reference  # type: ignore[import-untyped]
+from webdataset import ShardWriter
+
+from growlang.diagnostics import GrowlangError
+from growlang.spec import WebDataset
+from growlang_runtime import shards
+from growlang_runtime.shards import expand, open_index
+
+WriteTar = Callable[[str, Mapping[str, bytes]], Path]
+Encode = Callable[..., bytes]
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415478da63"
+    "f8cfc0000003010100f70341430000000049454e44ae426082"
+)
+"""A PNG of 1 x 1 pixel."""
+
+
+def sample(key: str) -> dict[str, bytes]:
+    return {f"{key}.png": PIXEL, f"{key}.txt": f"caption of {key}".encode()}
+
+
+PNG = WebDataset(urls="a.tar", image="png")
+
+
+def read_by_webdataset(path: Path) -> list[dict[str, Any]]:
+    with path.open("rb") as stream:
+        shard = [{"url": str(path), "stream": stream}]
+        return list(reference.group_by_keys(reference.tar_file_expander(shard)))
+
+
+def failure(source: WebDataset, folder: Path) -> GrowlangError:
+    with pytest.raises(GrowlangError) as caught:
+        open_index(source, folder, folder / "cache")
+    return caught.value
+
+
+def test_reads_what_webdataset_writes_and_reads(tmp_path: Path, png: Encode) -> None:
+    pattern = str(tmp_path / "train-%05d.tar")
+    with ShardWriter(pattern, maxcount=3, verbose=0) as writer:
+        for i in range(8):
+            key = ("folder/" if i % 2 else "") + f"{i:04}" + "k" * (200 if i == 5 else 0)
+            writer.write({"__key__": key, "png": png(i + 1, 9), "txt": f"é {i}", "cls": i})
+    source = WebDataset(urls="train-{00000..00002}.tar", image="png", label="cls")
+    index = open_index(source, tmp_path, tmp_path / "cache")
+    theirs = [s for path in sorted(tmp_path.glob("*.tar")) for s in read_by_webdataset(path)]
+    ours = [
+        {
+            "__key__": index.key(row),
+            "png": index.read(row, "image"),
+            "txt": index.read(row, "caption"),
+            "cls": index.read(row, "label"),
+        }
+        for row in range(len(index))
+    ]
+    assert ours == [{name: s[name] for name in ("__key__", "png", "txt", "cls")} for s in theirs]
+    assert index.rows["width"].tolist() == list(range(1, 9))
+    assert set(index.rows["height"].tolist()) == {9}
+
+
+def test_groups_members_as_webdataset_does(
+    tmp_path: Path, write_tar: WriteTar, png: Encode
+) -> None:
+    members = {
+        "__meta__": b"skipped", "README": b"no ending",
+        "b.c/1.PNG": PIXEL, "b.c/1.txt": b"one", "b.c/1.x.txt": b"x",
+        "a.PNG": png(2, 1), "a.txt": b"two", "a.json": b"{}",
+    }
+    path = write_tar("a.tar", members)
+    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    theirs = read_by_webdataset(path)
+    assert [index.key(row) for row in range(len(index))] == [s["__key__"] for s in theirs]
+    assert [index.read(row, "image") for row in range(2)] == [s["png"] for s in theirs]
+
+
+def test_an_index_is_cached_until_a_shard_changes(
+    tmp_path: Path, write_tar: WriteTar, png: Encode
+) -> None:
+    path = write_tar("a.tar", sample("one"))
+    cache = tmp_path / "cache"
+    open_index(PNG, tmp_path, cache)
+    (cached,) = cache.iterdir()
+    built = cached.stat().st_mtime_ns
+    assert open_index(PNG, tmp_path, cache).key(0) == "one"
+    assert cached.stat().st_mtime_ns == built
+    write_tar("a.tar", {"two.png": png(16, 4), "two.txt": b"text"})
+    os.utime(path, ns=(1, 1))
+    changed = open_index(PNG, tmp_path, cache)
+    assert (changed.key(0), changed.rows["width"][0], changed.rows["height"][0]) == ("two", 16, 4)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_the_default_cache_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_tar: WriteTar
+) -> None:
+    write_tar("a.tar", sample("one"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    open_index(PNG, tmp_path)
+    assert len(list((tmp_path / "xdg/growlang/index").iterdir())) == 1
+
+
+def test_a_torn_cache_is_built_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, write_tar: WriteTar
+) -> None:
+    write_tar("a.tar", sample("one"))
+    open_index(PNG, tmp_path, tmp_path / "cache")
+    (cached,) = (tmp_path / "cache").iterdir()
+    cached.write_bytes(cached.read_bytes()[:100])
+    with caplog.at_level(logging.WARNING):
+        assert open_index(PNG, tmp_path, tmp_path / "cache").key(0) == "one"
+    assert "is built anew" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, write_tar: WriteTar
+) -> None:
+    write_tar("a.tar", sample("one"))
+    (tmp_path / "file").write_text("not a folder")
+    assert open_index(PNG, tmp_path, tmp_path / "file").key(0) == "one"
+    assert "is not cached" in caplog.text
+
+
+def test_a_missing_shard_is_named_with_its_pattern_and_the_data_root(
+    tmp_path: Path, write_tar: WriteTar
+) -> None:
+    write_tar("a0.tar", sample("one"))
+    error = failure(WebDataset(urls="a{0..1}.tar"), tmp_path)
+    assert error.message == f'shards "a{{0..1}}.tar": there is no file {tmp_path / "a1.tar"}'
+    assert error.help == f"the data root is {tmp_path}; --data-root sets another"
+
+
+@pytest.mark.parametrize("urls", ["pipe:cat a.tar", "https://example.com/a.tar", "s3://b/a.tar"])
+def test_streams_are_refused(tmp_path: Path, urls: str) -> None:
+    error = failure(WebDataset(urls=urls), tmp_path)
+    assert error.message.startswith(f'shards "{urls}": streams are not read')
+
+
+@pytest.mark.parametrize("urls", ["a{0..1.tar", "${unset_folder}/a.tar"])
+def test_a_pattern_that_does_not_expand_is_refused(tmp_path: Path, urls: str) -> None:
+    assert "the pattern does not expand" in failure(WebDataset(urls=urls), tmp_path).message
+
+
+def test_braces_expand_in_order(tmp_path: Path) -> None:
+    names = ["x-08.tar", "x-09.tar", "x-10.tar"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert expand("x-{08..10}.tar", tmp_path) == [tmp_path / name for name in names]
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").touch()
+    assert failure(PNG, tmp_path).message == f"{tmp_path / 'a.tar'} is empty (0 bytes)"
+
+
+def test_a_tar_without_samples_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {})
+    assert failure(PNG, tmp_path).message == f"{tmp_path / 'a.tar'} holds no samples"
+
+
+def test_a_file_that_is_no_tar_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"\x1f\x8b" + b"x" * 2000)
+    error = failure(PNG, tmp_path)
+    assert error.message.startswith(f"{tmp_path / 'a.tar'} is not a tar, or is cut short")
+
+
+@pytest.mark.parametrize("length", [100, 512, 600, 1024, 1500, 1536, 2048, 2600])
+def test_a_tar_that_is_cut_short_is_named(tmp_path: Path, length: int, write_tar: WriteTar) -> None:
+    """Wherever the cut is: in a header, in data, or between members."""
+    path = write_tar("a.tar", sample("one") | sample("two"))
+    path.write_bytes(path.read_bytes()[:length])
+    message = failure(PNG, tmp_path).message
+    assert str(path) in message and "cut short" in message
+
+
+def test_the_place_of_a_cut_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
+    path = write_tar("a.tar", sample("one") | sample("two"))
+    path.write_bytes(path.read_bytes()[:2048])
+    assert failure(PNG, tmp_path).message == f"{path} is cut short: its 2048 bytes lack an end " \
+        "at byte 2048"
+
+
+@pytest.mark.parametrize("lacking", ["txt", "png"])
+def test_a_sample_without_a_member_is_named_with_what_it_has(
+    tmp_path: Path, lacking: str, write_tar: WriteTar
+) -> None:
+    members = sample("one") | sample("two") | {"two.json": b"{}"}
+    del members[f"two.{lacking}"]
+    write_tar("a.tar", members)
+    error = failure(PNG, tmp_path)
+    what, other = ("caption", "png") if lacking == "txt" else ("image", "txt")
+    assert error.message == (
+        f"sample `two` of {tmp_path / 'a.tar'} has no {what} `.{lacking}`; "
+        f"it has `.{other}`, `.json`"
+    )
+    assert f'{what} = "ENDING"' in error.help
+
+
+def test_a_member_that_is_there_twice_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {"one.png": PIXEL, "one.PNG": PIXEL})
+    assert "has `one.png` twice in a row" in failure(PNG, tmp_path).message
+
+
+def test_a_picture_without_a_header_has_no_size(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {"one.png": b"no picture", "one.txt": b"text"})
+    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    assert (index.rows["width"][0], index.rows["height"][0]) == (0, 0)
+
+
+def test_a_source_may_lack_captions(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {"one.png": PIXEL})
+    source = WebDataset(urls="a.tar", image="png", caption=None)
+    index = open_index(source, tmp_path, tmp_path / "cache")
+    assert index.read(0, "caption") is None
+    assert index.read(0, "image") == PIXEL
+
+
+def test_a_read_error_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_tar: WriteTar
+) -> None:
+    write_tar("a.tar", sample("one"))
+    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    real, failures = os.pread, [OSError("stale handle"), OSError("stale handle")]
+
+    def flaky(descriptor: int, length: int, at: int) -> bytes:
+        if failures:
+            raise failures.pop()
+        return real(descriptor, length, at)
+
+    monkeypatch.setattr(os, "pread", flaky)
+    monkeypatch.setattr(shards, "RETRIES", (0.0, 0.0, 0.0))
+    assert index.read(0, "caption") == b"caption of one"
+    failures += [OSError("gone")] * 4
+    with pytest.raises(GrowlangError, match=r"a\.tar cannot be read at byte \d+: gone"):
+        index.read(0, "caption")
+
+
+def test_a_shard_that_shrinks_under_a_run_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
+    path = write_tar("a.tar", sample("one"))
+    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    os.truncate(path, 540)
+    with pytest.raises(GrowlangError, match=r"a\.tar has changed: 28 of"):
+        index.read(0, "image")
+
+
+def test_more_shards_than_handles_can_be_read(tmp_path: Path, write_tar: WriteTar) -> None:
+    for i in range(300):
+        write_tar(f"{i:03}.tar", {f"{i}.png": b"x", f"{i}.txt": str(i).encode()})
+    source = WebDataset(urls="{000..299}.tar", image="png")
+    index = open_index(source, tmp_path, tmp_path / "cache")
+    assert [index.read(row, "caption") for row in range(300)] == [
+        str(i).encode() for i in range(300)
+    ]
+    assert len(os.listdir("/proc/self/fd")) < 300

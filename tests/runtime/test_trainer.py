@@ -1,0 +1,333 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import net, phase, plan, write_data
+
+from growlang.diagnostics import GrowlangError
+from growlang.plan import Plan
+from growlang.spec import Start
+from growlang_runtime import checkpoint
+from growlang_runtime.ema import EMA
+from growlang_runtime.objective import Objective
+from growlang_runtime.optimizer import Optimizer
+from growlang_runtime.progress import Metrics
+from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.weights import contents_hash, load, tensor_hash
+
+CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path)
+
+
+def run(plan: Plan, data: Path, out: str = "runs", **options: Any) -> TrainResult:
+    options = {"log_every": 1, "quiet": True, **options}
+    return train(plan, out=data / out, data_root=data, **options)
+
+
+def lines(result: TrainResult) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
+
+
+def state(result: TrainResult) -> dict[str, str]:
+    """Hash of every tensor of the newest checkpoint: weights, averages and moments."""
+    found, _ = checkpoint.newest(result.run / "checkpoints")
+    assert found is not None
+    return {name: tensor_hash(tensor) for name, tensor in found.tensors().items()}
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal once the metrics of a step are written."""
+    write = Metrics.write
+
+    def hit(self: Metrics, **values: Any) -> None:
+        write(self, **values)
+        if values["step"] == step and "loss" in values:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Metrics, "write", hit)
+
+
+def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
+    result = run(plan(), data, sample_every=2)
+    assert (result.step, result.finished, result.exit_status) == (4, True, 0)
+    assert sorted(p.name for p in (result.run / "samples").iterdir()) == [
+        "step_00000002.png", "step_00000004.png",
+    ]
+    steps = [line for line in lines(result) if "loss" in line]
+    assert [line["step"] for line in steps] == [1, 2, 3, 4]
+    assert steps[0].keys() == {
+        "step", "phase", "loss", "lr", "grad_norm", "images_per_s", "memory",
+    }
+    assert load(result.run).metadata["net_hash"] == net().net_hash
+
+
+def test_the_loss_falls(data: Path) -> None:
+    result = run(plan([phase(steps=150, batch=8)]), data)
+    losses = [line["loss"] for line in lines(result) if "loss" in line]
+    assert sum(losses[-20:]) < 0.6 * sum(losses[:20])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_goes_on_bit_for_bit(
+    data: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    phases = [
+        phase("first", 5, frozen=CORE),
+        phase("second", 4, batch=3, ema=0.5, own_schedule=True, warmup=2),
+    ]
+    model = net(dropout=0.3)
+    whole = run(plan(phases, model), data)
+    for step in (2, 5, 7):
+        with monkeypatch.context() as patch:
+            interrupt_at(patch, step, number)
+            stopped = run(plan(phases, model), data, "cut", resume=True)
+        assert (stopped.step, stopped.exit_status) == (step, 128 + number)
+        assert not stopped.finished
+    resumed = run(plan(phases, model), data, "cut", resume=True)
+    assert resumed.finished
+    assert state(resumed) == state(whole)
+    measured = [
+        [(line["step"], line["loss"], line["lr"]) for line in lines(r) if "loss" in line]
+        for r in (whole, resumed)
+    ]
+    assert measured[0] == measured[1]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1].split(":")
+from tiny import phase, plan
+from growlang_runtime.trainer import train
+folder = Path(sys.argv[2])
+result = train(plan([phase(steps=400)]), out=folder / "killed", data_root=folder, resume=True,
+               log_every=1, checkpoint_every=50)
+sys.exit(result.exit_status)
+"""
+
+
+def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    metrics = data / "killed" / "tiny" / "main" / "metrics.jsonl"
+
+    def start(after: int) -> subprocess.Popen[str]:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            if metrics.exists() and len(metrics.read_text().splitlines()) > after:
+                break
+            time.sleep(0.002)
+        return process
+
+    process = start(20)
+    process.terminate()
+    assert "go on with the same command and --resume" in process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    process = start(120)
+    process.kill()
+    process.communicate(timeout=60)
+    process = start(10_000)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    killed = TrainResult(metrics.parent, 400, 400)
+    assert state(killed) == state(run(plan([phase(steps=400)]), data))
+    assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 401))
+
+
+def test_an_existing_run_is_refused_and_a_complete_one_says_so(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = run(plan(), data)
+    with pytest.raises(GrowlangError, match="exists already"):
+        run(plan(), data)
+    before = {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+    again = run(plan(), data, resume=True, quiet=False)
+    assert again.finished
+    assert "is complete: all 4 steps are done" in capfd.readouterr().err
+    assert before == {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+
+
+def test_a_torn_checkpoint_is_skipped_and_named(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = run(plan([phase(steps=6)]), data)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 4)
+        stopped = run(plan([phase(steps=6)]), data, "cut", checkpoint_every=2)
+    torn = stopped.run / "checkpoints" / "step_00000004"
+    (torn / "state.safetensors").write_bytes(b"half")
+    resumed = run(plan([phase(steps=6)]), data, "cut", resume=True, checkpoint_every=2, quiet=False)
+    assert f"skipped a torn checkpoint: {torn}" in capfd.readouterr().err
+    assert state(resumed) == state(whole)
+    assert checkpoint.read(torn).step == 4
+
+
+def test_a_run_without_any_checkpoint_begins_again(data: Path, monkeypatch: Any) -> None:
+    whole = run(plan(), data)
+    with monkeypatch.context() as patch, pytest.raises(KeyError):
+        patch.setattr(EMA, "update", lambda *_: {}["broken"])
+        run(plan(), data, "cut")
+    assert state(run(plan(), data, "cut", resume=True)) == state(whole)
+
+
+def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        run(plan(), data)
+    write_data(data, count=5)
+    with pytest.raises(GrowlangError, match=r"had \[6\] pictures, and have \[5\]"):
+        run(plan(), data, resume=True)
+
+
+def test_micro_batches_give_the_same_gradients(data: Path) -> None:
+    whole, parts = run(plan(), data), run(plan(), data, "parts", micro_batch=3)
+    losses = [[line["loss"] for line in lines(r) if "loss" in line] for r in (whole, parts)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for name, tensor in load(whole.run).tensors.items():
+        torch.testing.assert_close(load(parts.run).tensors[name], tensor, atol=2e-3, rtol=0)
+
+
+def test_bf16_trains(data: Path) -> None:
+    found = run(plan([phase(precision="bf16")]), data)
+    exact = run(plan(), data, "fp32")
+    losses = [[line["loss"] for line in lines(r) if "loss" in line] for r in (found, exact)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert losses[0] != losses[1]
+
+
+def grown(data: Path, **changes: Any) -> tuple[TrainResult, TrainResult, Plan]:
+    """A parent that is trained, and its child with one more residual and a frozen core."""
+    parent = plan()
+    phases = [phase("frozen", 3, frozen=CORE), phase("joint", 2)]
+    child = plan(phases, net("grown", residuals=2), parent, **changes)
+    return run(parent, data), run(child, data), child
+
+
+def test_a_child_keeps_its_frozen_core_bit_for_bit_and_proves_it(data: Path) -> None:
+    parent, child, _ = grown(data)
+    before = load(parent.run).tensors
+    after = checkpoint.read(child.run / "checkpoints" / "step_00000003")
+    for name in CORE:
+        for part in ("model", "ema"):
+            assert torch.equal(after.tensors()[f"{part}.{name}"], before[name]), name
+        assert not after.tensors()[f"moment.first.{name}"].any()
+        assert after.record["counts"]["optimizer"][name] == 0
+        assert after.record["counts"]["ema"][name] == 3
+    proofs = [line for line in lines(child) if line.get("event") == "frozen"]
+    assert [(p["step"], p["at"], p["tensors"]) for p in proofs] == [
+        (0, "start", len(CORE)), (3, "end", len(CORE)),
+    ]
+    assert proofs[0]["sha256"] == proofs[1]["sha256"]
+    assert any(not torch.equal(load(child.run).tensors[n], before[n]) for n in CORE)
+
+
+def test_the_plan_records_the_parents_contents(data: Path) -> None:
+    parent, child, given = grown(data)
+    assert given.parent is not None
+    recorded = Plan.model_validate_json((child.run / "plan.json").read_text())
+    assert recorded.parent is not None
+    assert recorded.parent.weights_hash == contents_hash(load(parent.run).tensors)
+    (parent.run / "model.safetensors").unlink()
+    assert run(given, data, resume=True).finished
+
+
+def test_moments_are_carried_to_kept_tensors_and_new_ones_begin_at_zero(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Start(origin="parent", ema=False, moments="carry")
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimizer, "step", lambda *_: None)
+        patch.setattr(EMA, "update", lambda *_: None)
+        run(plan(), data, "idle")
+    parent = run(plan(), data)
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimizer, "step", lambda *_: None)
+        child = run(plan([phase(steps=1)], net("grown", residuals=2), plan(), start=start), data)
+    carried, there = (checkpoint.newest(r.run / "checkpoints")[0] for r in (child, parent))
+    assert carried is not None
+    assert there is not None
+    for name in net("grown", residuals=2).table:
+        moment = carried.tensors()[f"moment.second.{name}"]
+        if name in net().table:
+            assert torch.equal(moment, there.tensors()[f"moment.second.{name}"])
+            assert carried.record["counts"]["optimizer"][name] == 4
+        else:
+            assert not moment.any()
+            assert carried.record["counts"]["optimizer"][name] == 0
+
+
+def test_a_changed_frozen_tensor_fails_the_run(data: Path, monkeypatch: Any) -> None:
+    step = Optimizer.step
+
+    def tamper(self: Optimizer, *arguments: Any) -> None:
+        step(self, *arguments)
+        with torch.no_grad():
+            self.weights[CORE[0]].view(-1)[0] += 1e-6
+
+    monkeypatch.setattr(Optimizer, "step", tamper)
+    with pytest.raises(GrowlangError, match=f"phase frozen freezes have changed.*{CORE[0]}"):
+        run(plan([phase("frozen", 3, frozen=CORE)]), data)
+    assert not (data / "runs" / "tiny" / "main" / "model.safetensors").exists()
+
+
+def test_a_run_can_start_from_a_path(data: Path) -> None:
+    first = run(plan(), data)
+    path = str((first.run / "model.safetensors").relative_to(data))
+    for name, model in (("same", net("again")), ("child", net("grown", residuals=2))):
+        start = Start(origin="path", path=path)
+        given = plan([phase("p", 1, frozen=CORE)], model, plan(), start=start)
+        found = load(run(given, data, name).run).tensors
+        for tensor in CORE:
+            assert torch.equal(found[tensor], load(first.run).tensors[tensor])
+
+
+def test_a_missing_parent_leaves_no_folder_behind(data: Path) -> None:
+    with pytest.raises(GrowlangError, match="has no weights yet"):
+        run(plan(model=net("grown"), parent=plan()), data)
+    assert not (data / "runs").exists()
+
+
+def test_steps_that_are_not_finite_are_skipped_and_end_the_run(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, broken = Objective.losses, {2}
+    calls = iter(range(100))
+
+    def sometimes(self: Objective, *arguments: Any) -> torch.Tensor:
+        found = losses(self, *arguments)
+        return found * float("nan") if next(calls) in broken else found
+
+    monkeypatch.setattr(Objective, "losses", sometimes)
+    result = run(plan(), data)
+    skipped = [line for line in lines(result) if line.get("event") == "skipped"]
+    assert [line["step"] for line in skipped] == [3]
+    found, _ = checkpoint.newest(result.run / "checkpoints")
+    assert found is not None
+    assert set(found.record["counts"]["optimizer"].values()) == {3}
+    assert all(torch.isfinite(t).all() for t in found.tensors().values())
+    broken |= set(range(100))
+    with pytest.raises(GrowlangError, match="10 steps in a row") as error:
+        run(plan([phase(steps=20)]), data, "broken")
+    assert (data / "broken" / "tiny" / "main" / "nonfinite_00000009.safetensors").exists()
+    assert "nonfinite_00000009" in error.value.message
+
+
+def test_the_environment_is_compared_on_resume(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        run(plan(), data)
+    run(plan(), data, resume=True, micro_batch=2, quiet=False)
+    assert "micro_batch is 2, but was None" in capfd.readouterr().err

@@ -1,0 +1,151 @@
+"""Nets, plans and data that are small enough to train in a test."""
+
+import io
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid
+from growlang.ops import Op, Scope
+from growlang.ops.attention import Transformer
+from growlang.ops.conditions import Fourier, Words
+from growlang.ops.convolution import Residual
+from growlang.ops.ends import Patch, Unpatch
+from growlang.plan import Entry, ParentPlan, Plan
+from growlang.spec import (
+    AdamW,
+    Cosine,
+    DDIM,
+    Diffusion,
+    Phase,
+    Resize,
+    Sample,
+    Settings,
+    Source,
+    Start,
+    WebDataset,
+)
+
+SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
+
+
+def node(path: str, op: Op, x: Shape, scope: Scope, inputs: tuple[str, ...]) -> Node:
+    """A node of the op at a path, reading `inputs`."""
+    tensors = tuple(
+        Tensor(f"{path}.{t.name}", t.shape, t.init, t.decay) for t in op.tensors(x, scope)
+    )
+    component = path.split(".")[0]
+    return Node(path, component, op.call, op.arguments(), inputs, op.output(x, scope), tensors)
+
+
+def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
+    """A chain for images of 8 x 8 with captions: patches, residuals, a transformer, patches back."""
+    words = Words(width=WIDTH, tokens=TOKENS, vocabulary=VOCABULARY)
+    ids = Shape("ids", (TOKENS,))
+    scope = Scope(WIDTH, {"text": words.output(ids, Scope())}, 1)
+    image = grid(1, SIZE, SIZE)
+    scalar = Shape("vector", ())
+    nodes = [
+        node("text", words, ids, Scope(), ("text.ids",)),
+        node("time", Fourier(width=WIDTH), Shape("vector", (1,)), Scope(), ("log_snr",)),
+        node("stem.patch.0", Patch(factor=2, width=WIDTH), image, scope, ("image",)),
+    ]
+    for i in range(residuals):
+        op = Residual(width=WIDTH, dropout=dropout)
+        nodes.append(
+            node(f"stem.residual.{i}", op, nodes[-1].output, scope, (nodes[-1].path, "time"))
+        )
+    places = Shape("tokens", (16, WIDTH))
+    nodes.append(Node("core.tokens.0", "core", "tokens", {}, (nodes[-1].path,), places))
+    core = Transformer(width=WIDTH, heads=2, attend=["self", "text"])
+    reads = ("core.tokens.0", "time", "text", "text.mask")
+    nodes.append(node("core.transformer.0", core, places, scope, reads))
+    sides = {"height": 4, "width": 4}
+    back = grid(WIDTH, 4, 4)
+    nodes.append(Node("head.grid.0", "head", "grid", sides, ("core.transformer.0",), back))
+    nodes.append(node("head.unpatch.0", Unpatch(factor=2), back, scope, ("head.grid.0",)))
+    return Net(
+        name,
+        (
+            Input("image", "image", image),
+            Input("log_snr", "log_snr", scalar),
+            Input("text.ids", "ids", ids, "text"),
+            Input("text.mask", "mask", ids, "text"),
+        ),
+        tuple(nodes),
+        tuple(Component(c, image) for c in ("text", "time", "stem", "core", "head")),
+        "head.unpatch.0",
+        {"text": {"op": "words", **words.arguments()}},
+    )
+
+
+def settings(**changes: Any) -> Settings:
+    """Settings that train 4 pictures a step on `data.tar`, fast enough to see an effect."""
+    source = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png"))
+    values: dict[str, Any] = {
+        "data": [source],
+        "transform": [Resize(size=SIZE, side="both")],
+        "objective": Diffusion(schedule=Cosine(base=8)),
+        "optimizer": AdamW(lr=1e-2),
+        "batch": 4,
+    }
+    return Settings(**(values | changes))
+
+
+def phase(name: str = "main", steps: int | None = 4, **changes: Any) -> Phase:
+    """A phase; what is no field of it changes its settings."""
+    own = {key: changes.pop(key) for key in [*changes] if key in Phase.model_fields}
+    return Phase(name=name, steps=steps, settings=settings(**changes), **own)
+
+
+def plan(
+    phases: Iterable[Phase] | None = None,
+    model: Net | None = None,
+    parent: Plan | None = None,
+    **changes: Any,
+) -> Plan:
+    """A plan for the tiny net; a parent's namesakes of the same shape are copied."""
+    child = model or net()
+    values: dict[str, Any] = {"start": Start()}
+    if parent is not None:
+        values["start"] = Start(origin="parent")
+        values["parent"] = ParentPlan(
+            spec=parent.spec, model=parent.model, recipe=parent.recipe, net=parent.net,
+            net_hash=parent.net_hash, spec_hash=parent.spec_hash,
+        )
+        values["mapping"] = mapping(child, parent.child_net())
+    values |= {
+        "spec": f"{child.name}.grow", "source": "grow 1\n", "model": child.name, "recipe": "main",
+        "net": child.to_json(), "net_hash": child.net_hash, "spec_hash": "0" * 64,
+        "phases": list(phases or [phase()]),
+        "sample": Sample(sampler=DDIM(steps=2), prompts=["red", "blue sky"]),
+    }
+    return Plan(**(values | changes))
+
+
+def mapping(child: Net, parent: Net) -> list[Entry]:
+    """The entries of a child that keeps every namesake of its parent."""
+    return [
+        Entry(
+            name=t.name, category="copied" if t.name in parent.table else "initialised",
+            source=t.name if t.name in parent.table else None, rule="keep", reason="test",
+            shape=list(t.shape),
+        )
+        for t in child.tensors()
+    ]
+
+
+def write_data(folder: Path, count: int = 6) -> Path:
+    """`data.tar`: pictures of 8 x 8 in shades of grey, with captions. Returns the folder."""
+    with tarfile.open(folder / "data.tar", "w") as tar:
+        for i in range(count):
+            data = io.BytesIO()
+            Image.new("L", (SIZE, SIZE), 40 * i).save(data, "png")
+            for ending, content in (("png", data.getvalue()), ("txt", b"shade %d" % i)):
+                info = tarfile.TarInfo(f"{i:03d}.{ending}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return folder

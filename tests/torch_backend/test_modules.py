@@ -1,0 +1,311 @@
+"""The catalogue and the modules agree, for every op and sampled arguments, shapes and scopes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from growlang.net import Shape, grid, tokens, vector
+from growlang.ops import Op, Scope, op_of
+from growlang.torch_backend.attention import attend
+from growlang.torch_backend.modules import INITIALISERS, MODULES, build
+
+Case = tuple[Op, Shape, Scope]
+
+ON_GRIDS = ("patch", "unpatch", "conv", "zero_conv", "residual", "down", "up")
+ON_TOKENS = ("attention", "transformer")
+CONDITIONS = ("words", "classes")
+SIDES = st.sampled_from([4, 8, 12])
+WIDTHS = st.sampled_from([1, 3, 6, 8, 32, 48])
+DROPOUT = st.sampled_from([0.0, 0.5])
+
+
+def arguments(name: str, x: Shape, scope: Scope) -> st.SearchStrategy[dict[str, Any]]:
+    """Valid arguments of an op that is given `x`."""
+    if name in ON_TOKENS:
+        names = ["self", *scope.conditions]
+        attending: dict[str, st.SearchStrategy[Any]] = {
+            "width": st.just(x.width),
+            "heads": st.sampled_from([h for h in (1, 2, 3, 4) if x.width % h == 0]),
+            "attend": st.lists(st.sampled_from(names), min_size=1, unique=True),
+            "norm": st.sampled_from(["layer", "rms"]),
+            "qk_norm": st.booleans(),
+            "dropout": DROPOUT,
+        }
+        if name == "transformer":
+            attending["mlp"] = st.sampled_from([0.5, 4.0])
+        return st.fixed_dictionaries(attending)
+    factor, kernel = st.sampled_from([1, 2, 4]), st.sampled_from([1, 3, 5])
+    choices: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+        "patch": {"factor": factor, "width": WIDTHS},
+        "unpatch": {"factor": factor},
+        "conv": {"width": WIDTHS, "kernel": kernel},
+        "zero_conv": {"width": WIDTHS},
+        "residual": {"width": WIDTHS, "kernel": kernel, "dropout": DROPOUT},
+        "down": {"width": WIDTHS, "factor": factor},
+        "up": {"width": WIDTHS, "factor": factor},
+        "linear": {"width": WIDTHS},
+        "fourier": {"width": st.sampled_from([2, 6, 32])},
+        "words": {"width": WIDTHS, "tokens": st.integers(1, 5), "vocabulary": st.just(7)},
+        "classes": {"width": WIDTHS, "n": st.integers(1, 5)},
+    }
+    return st.fixed_dictionaries(choices.get(name, {}))
+
+
+@st.composite
+def cases(draw: st.DrawFn, names: tuple[str, ...] = tuple(MODULES)) -> Case:
+    """An op of the catalogue with arguments, an input that fits and a scope."""
+    name = draw(st.sampled_from(names))
+    length = st.integers(1, 5)
+    text = tokens(draw(length), draw(WIDTHS))
+    scope = Scope(
+        time=draw(st.sampled_from([None, 6, 32])),
+        conditions=draw(st.sampled_from([{}, {"text": text}, {"text": text, "tag": tokens(1, 4)}])),
+        channels=draw(st.sampled_from([1, 3])),
+    )
+    picture = grid(draw(WIDTHS), draw(SIDES), draw(SIDES))
+    sequence = tokens(draw(st.integers(2, 20)), draw(WIDTHS))
+    if name in ON_GRIDS:
+        x = picture
+    elif name in ON_TOKENS:
+        x = sequence
+    elif name == "fourier":
+        x = Shape("vector", ())
+    else:
+        x = draw(st.sampled_from([picture, sequence]))
+    args = draw(arguments(name, x, scope))
+    if name == "transformer" and "self" in args["attend"]:
+        args["causal"] = draw(st.booleans())
+    op = op_of(name).model_validate(args)
+    if name in CONDITIONS:
+        x = Shape("ids", (args["tokens"],) if name == "words" else ())
+    return op, x, scope
+
+
+def value(shape: Shape, batch: int, device: str) -> Tensor:
+    """A random value of the shape; ids are zeros."""
+    if shape.kind == "ids":
+        return torch.zeros(batch, *shape.dims, dtype=torch.int64, device=device)
+    return torch.randn(batch, *shape.dims, device=device)
+
+
+def inputs(op: Op, x: Shape, scope: Scope, batch: int = 1, device: str = "meta") -> list[Tensor]:
+    """What the op's module is called with: x, then what the op reads."""
+    values = [value(x, batch, device)]
+    for name in op.reads(scope):
+        if name == "time":
+            values.append(value(vector(scope.time or 0), batch, device))
+        else:
+            condition = scope.conditions[name]
+            mask = torch.ones(batch, condition.positions, dtype=torch.bool, device=device)
+            values += [value(condition, batch, device), mask]
+    return values
+
+
+def drawn(op: Op, x: Shape, scope: Scope, *, fresh: bool = True) -> nn.Module:
+    """The module on CPU, as initialised or (not fresh) with every parameter random."""
+    module = build(op, x, scope, "cpu")
+    table = {t.name: t for t in op.tensors(x, scope)}
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if fresh:
+                INITIALISERS[table[name].init](parameter, generator)
+            else:
+                parameter.normal_(std=0.5, generator=generator)
+    return module.eval()
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases())
+def test_module_has_the_parameters_and_the_output_of_the_catalogue(case: Case) -> None:
+    op, x, scope = case
+    out = op.output(x, scope)
+    module = build(op, x, scope)
+    have = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+    assert have == {t.name: t.shape for t in op.tensors(x, scope)}
+    assert all(p.is_meta for p in module.parameters())
+    assert not list(module.buffers())
+    assert tuple(module(*inputs(op, x, scope, batch=2)).shape) == (2, *out.dims)
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases())
+def test_flops_are_those_that_torch_counts(case: Case) -> None:
+    op, x, scope = case
+    with FlopCounterMode(display=False) as counter:
+        build(op, x, scope)(*inputs(op, x, scope))
+    assert op.flops(x, scope) == counter.get_total_flops()
+
+
+def kept(module: nn.Module, values: list[Tensor]) -> int:
+    """Bytes that autograd keeps for the backward pass, besides the parameters."""
+    parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            storages[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        out = module(*[v.requires_grad_(v.is_floating_point() and v.dim() > 1) for v in values])
+    assert out.requires_grad
+    return sum(s.nbytes() for s in storages.values())
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(tuple(n for n in MODULES if n != "identity")))
+def test_saved_is_what_autograd_keeps(case: Case) -> None:
+    """Within 3 %; with one head 20 %, as keys and values are then views that keep the queries."""
+    op, x, scope = case
+    module = drawn(op, x, scope, fresh=False).train()
+    scalars = kept(module, inputs(op, x, scope, batch=3, device="cpu")) / 4 / 3
+    tolerance = 0.2 if getattr(op, "heads", 0) == 1 else 0.03
+    assert op.saved(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases(("attention", "transformer")))
+def test_a_fresh_block_is_the_identity(case: Case) -> None:
+    op, x, scope = case
+    values = inputs(op, x, scope, batch=2, device="cpu")
+    assert torch.equal(drawn(op, x, scope)(*values), values[0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases(("residual",)))
+def test_a_fresh_residual_is_its_skip(case: Case) -> None:
+    op, x, scope = case
+    module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
+    skip = dict(module.named_children()).get("skip", nn.Identity())
+    assert torch.equal(module(*values), skip(values[0]))
+
+
+@pytest.mark.parametrize("time", [None, 16])
+@pytest.mark.parametrize("name", ON_TOKENS)
+def test_masked_tokens_do_not_change_the_output(name: str, time: int | None) -> None:
+    x, scope = tokens(6, 32), Scope(time, {"text": tokens(5, 8)})
+    op = op_of(name).model_validate({"width": 32, "heads": 4, "attend": ["self", "text"]})
+    module = drawn(op, x, scope, fresh=False)
+    *before, text, mask = inputs(op, x, scope, batch=2, device="cpu")
+    mask[:, 3:] = False
+    out = module(*before, text, mask)
+    hidden, seen = text.clone(), text.clone()
+    hidden[:, 3:] = 7.0
+    seen[:, :3] = 7.0
+    assert torch.equal(module(*before, hidden, mask), out)
+    assert not torch.allclose(module(*before, seen, mask), out)
+
+
+def test_causal_attention_sees_earlier_tokens_only() -> None:
+    x = tokens(6, 32)
+    op = op_of("transformer").model_validate({"width": 32, "heads": 4, "causal": True})
+    module = drawn(op, x, Scope(), fresh=False)
+    first = torch.randn(1, 6, 32)
+    second = first.clone()
+    second[:, 4:] += 1
+    torch.testing.assert_close(module(first)[:, :4], module(second)[:, :4], rtol=0, atol=0)
+    assert not torch.allclose(module(first)[:, 4:], module(second)[:, 4:])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_plain_and_fused_attention_agree(causal: bool) -> None:
+    q, k, v = torch.randn(3, 2, 4, 300, 8, dtype=torch.float64)
+    mask = None if causal else torch.rand(2, 300) < 0.5
+    fused = attend(q, k, v, mask, causal)
+    allowed = torch.ones(300, 300).tril().bool() if mask is None else mask[:, None, None, :]
+    scores = q @ k.transpose(-1, -2) / 8**0.5
+    scores = scores.masked_fill(~allowed, -torch.inf) if causal or mask is not None else scores
+    torch.testing.assert_close(fused, scores.softmax(-1) @ v)
+    first = slice(None, 200)
+    short = mask if mask is None else mask[:, first]
+    plain = attend(q[:, :, first], k[:, :, first], v[:, :, first], short, causal)
+    expected = scores[:, :, first, first].softmax(-1) @ v[:, :, first]
+    torch.testing.assert_close(plain, expected)
+
+
+def test_qk_norm_makes_scores_independent_of_the_scale_of_queries_and_keys() -> None:
+    x = tokens(6, 32)
+    args = {"width": 32, "heads": 4}
+    value_in = torch.randn(1, 6, 32)
+
+    def scaled(qk_norm: bool) -> tuple[Tensor, Tensor]:
+        op = op_of("attention").model_validate(args | {"qk_norm": qk_norm})
+        module = drawn(op, x, Scope(), fresh=False)
+        before = module(value_in)
+        with torch.no_grad():
+            for name in ("attend.self.qkv.weight", "attend.self.qkv.bias"):
+                module.get_parameter(name)[:64].mul_(3)  # rows of the queries and the keys
+        return before, module(value_in)
+
+    torch.testing.assert_close(*scaled(True), rtol=1e-4, atol=1e-4)
+    before, after = scaled(False)
+    assert not torch.allclose(before, after, rtol=1e-2)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
+    picture, scope = grid(3, 8, 12), Scope(channels=3)
+    channels = 3 * factor**2
+    patch = op_of("patch").model_validate({"factor": factor, "width": channels})
+    unpatch = op_of("unpatch").model_validate({"factor": factor})
+    first = drawn(patch, picture, scope)
+    last = drawn(unpatch, patch.output(picture, scope), scope)
+    last.norm = nn.Identity()
+    with torch.no_grad():
+        first.get_parameter("proj.weight").copy_(
+            torch.eye(channels).reshape(channels, 3, factor, factor)
+        )
+        last.get_parameter("proj.weight").copy_(torch.eye(channels)[:, :, None, None])
+    pixels = torch.rand(2, 3, 8, 12)
+    torch.testing.assert_close(last(first(pixels)), nn.functional.silu(pixels))
+
+
+def test_down_averages_and_up_repeats() -> None:
+    x, scope = grid(1, 4, 4), Scope()
+    pixels = torch.arange(16.0).reshape(1, 1, 4, 4)
+    down = drawn(op_of("down").model_validate({"width": 1}), x, scope)
+    up = drawn(op_of("up").model_validate({"width": 1}), grid(1, 2, 2), scope)
+    with torch.no_grad():
+        down.get_parameter("conv.weight").fill_(1)
+        up.get_parameter("conv.weight").fill_(1)
+    coarse = down(pixels)
+    assert coarse.flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
+    assert up(coarse)[0, 0, 1].tolist() == [2.5, 2.5, 4.5, 4.5]
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(tuple(n for n in MODULES if n != "identity")))
+def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
+    op, x, scope = case
+    module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
+    expected = module(*values)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = module(*values)
+    out.float().square().mean().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+    torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("init", ["linear", "embedding", "zeros", "ones"])
+def test_initialisers_have_the_stated_spread(init: str) -> None:
+    tensor = torch.empty(400, 10, 10)
+    INITIALISERS[init](tensor, torch.Generator().manual_seed(0))
+    mean, std = {
+        "linear": (0.0, 0.1 / 3**0.5),
+        "embedding": (0.0, 0.02),
+        "zeros": (0.0, 0.0),
+        "ones": (1.0, 0.0),
+    }[init]
+    assert tensor.mean().item() == pytest.approx(mean, abs=2e-3)
+    assert tensor.std().item() == pytest.approx(std, rel=0.02)
+    if init == "linear":
+        assert tensor.abs().max() <= 0.1
