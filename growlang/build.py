@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import isqrt
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Group, Item, Model, Pipe, Slot, Stage
-from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid, vector
+from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid, tokens, vector
 from growlang.ops import CHANGES, Op, OpError, Scope, op_of
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path
@@ -66,8 +67,12 @@ class _Builder:
         order = self.model.components()
         components = sorted(self.components, key=lambda c: order.index(c.name))
         return Net(
-            name=self.model.name, inputs=tuple(self.inputs), nodes=tuple(self.nodes),
-            components=tuple(components), output=wire.name, encoders=encoders,
+            name=self.model.name,
+            inputs=tuple(self.inputs),
+            nodes=tuple(self.nodes),
+            components=tuple(components),
+            output=wire.name,
+            encoders=encoders,
         )
 
     def _span(self, *path: str | int) -> Span:
@@ -83,7 +88,7 @@ class _Builder:
         height, width = self.model.image.extent
         channels = self.model.image.channels
         self.inputs.append(Input("image", "image", grid(channels, height, width)))
-        conditions: dict[str, Shape] = {}
+        conditions = {name: tokens(1, 1) for name in self.resolution.broken}
         if self.model.time:
             self.inputs.append(Input("log_snr", "log_snr", Shape("vector", ())))
         for name, condition in self.model.conditions.items():
@@ -92,11 +97,14 @@ class _Builder:
             except OpError as error:
                 self._refuse(error, (name,))
                 self.resolution.broken.add(name)
+                conditions[name] = tokens(1, 1)
                 continue
             conditions[name] = shape
             role = condition.role
             read = {
-                "ids": Shape("ids", shape.dims[:1]), "label": Shape("ids", ()), "embedding": shape
+                "ids": Shape("ids", shape.dims[:1]),
+                "label": Shape("ids", ()),
+                "embedding": shape,
             }[role]
             self.inputs.append(Input(f"{name}.{role}", role, read, name))
             self.inputs.append(Input(f"{name}.mask", "mask", Shape("ids", shape.dims[:1]), name))
@@ -107,7 +115,11 @@ class _Builder:
         if self.model.time:
             time = self.model.time.width
             wire = self._apply(
-                self.model.time, Wire("log_snr", vector(1)), Place("time", "time"), "time", ("time",)
+                self.model.time,
+                Wire("log_snr", vector(1)),
+                Place("time", "time"),
+                "time",
+                ("time",),
             )
             self.components.append(Component("time", wire.shape or vector(1), self._span("time")))
         self.scope = Scope(time, conditions, channels)
@@ -131,8 +143,10 @@ class _Builder:
         expected = self.inputs[0].shape
         if height and wire.shape and wire.shape != expected:
             self._mismatch(
-                "G204", f"the head ends at {wire.shape}, but the image is {expected}",
-                self._span("head"), [Note("the image is set here", self._span("image"))],
+                "G204",
+                f"the head ends at {wire.shape}, but the image is {expected}",
+                self._span("head"),
+                [Note("the image is set here", self._span("image"))],
                 "mend the factor of `unpatch`, or the stem's `patch`",
             )
             return Wire(wire.name, None)
@@ -146,25 +160,32 @@ class _Builder:
     def _order(self) -> None:
         places: list[tuple[str, int | None]] = [(f"stage.{s.at}", s.at) for s in self.model.stages]
         places.append(("core", self.model.core.at))
-        for (name, at), (coarser, below) in zip(places, places[1:], strict=False):
+        for (name, at), (coarser, below) in pairwise(places):
             if at is None or below is None:
                 if below is None and self.model.core.pipe != [None]:
                     self._mismatch(
-                        "G209", "a core below stages needs its resolution", self._span("core"), (),
+                        "G209",
+                        "a core below stages needs its resolution",
+                        self._span("core"),
+                        (),
                         "write `core @ 16 ...`",
                     )
                 continue
             span = self._span(coarser if coarser in self.resolution.declared else name)
             if below >= at:
                 self._mismatch(
-                    "G209", f"`{_shown(coarser)}` does not lie below `{_shown(name)}`", span,
+                    "G209",
+                    f"`{_shown(coarser)}` does not lie below `{_shown(name)}`",
+                    span,
                     [Note(f"`{_shown(name)}` is here", self._span(name))],
                     "resolutions fall strictly from the stem to the core",
                 )
             elif at % below:
                 self._mismatch(
-                    "G204", f"{at} is not a multiple of {below}: no whole factor leads from "
-                    f"`{_shown(name)}` to `{_shown(coarser)}`", span,
+                    "G204",
+                    f"{at} is not a multiple of {below}: no whole factor leads from "
+                    f"`{_shown(name)}` to `{_shown(coarser)}`",
+                    span,
                     [Note(f"`{_shown(name)}` is here", self._span(name))],
                 )
 
@@ -180,8 +201,11 @@ class _Builder:
             pushed = len(self.skips) - start
             if wire.shape and pushed != popped:
                 self._mismatch(
-                    "G206", f"the encode side of `{_shown(name)}` has {pushed} residual ops, the "
-                    f"decode side {popped}", self._span(name), (),
+                    "G206",
+                    f"the encode side of `{_shown(name)}` has {pushed} residual ops, the "
+                    f"decode side {popped}",
+                    self._span(name),
+                    (),
                     "each decode residual takes the skip of one encode residual",
                 )
         width = declared_width(coarser.pipe if isinstance(coarser, Slot) else coarser.encode)
@@ -203,7 +227,9 @@ class _Builder:
             return Wire("", None)
         call = stage.down if side == "down" else stage.up
         prefix = f"{name}.{'encode' if side == 'down' else 'decode'}"
-        op = CHANGES[call].model_construct(width=width or wire.shape.width, factor=stage.at // below)
+        op: Op = CHANGES[call].model_validate(
+            dict(width=width or wire.shape.width, factor=stage.at // below)
+        )
         return self._apply(op, wire, Place(prefix, name), f"{prefix}.{side}", (name,))
 
     def _core(self, wire: Wire) -> Wire:
@@ -236,16 +262,21 @@ class _Builder:
         notes = [Note(f"the {came_from} is here", self._span(came_from))] if came_from else []
         if shape.dims[1] != at:
             self._mismatch(
-                "G204", f"`{_shown(name)}` is at {at}, but what comes to it is at {shape.dims[1]}",
-                self._span(name), notes,
+                "G204",
+                f"`{_shown(name)}` is at {at}, but what comes to it is at {shape.dims[1]}",
+                self._span(name),
+                notes,
                 f"write `{_shown(name).split(' @')[0]} @ {shape.dims[1]}`, or mend the factors "
                 "before it",
             )
             return Wire("", grid(own or shape.width, at, at * width // height))
         if own is not None and own != shape.width:
             self._mismatch(
-                "G205", f"`{_shown(name)}` has width {own}, but what comes to it has {shape.width}",
-                self._span(name), notes, f"give the {came_from or 'place before it'} width {own}",
+                "G205",
+                f"`{_shown(name)}` has width {own}, but what comes to it has {shape.width}",
+                self._span(name),
+                notes,
+                f"give the {came_from or 'place before it'} width {own}",
             )
             return Wire("", shape.with_width(own))
         return wire
@@ -256,8 +287,11 @@ class _Builder:
         if shape is None or shape.kind != "grid" or shape.dims[1] == at:
             return wire
         self._mismatch(
-            "G204", f"the ops of `{_shown(name)}` end at resolution {shape.dims[1]}, not {at}",
-            self._span(name), (), "resolutions change between places, not inside them",
+            "G204",
+            f"the ops of `{_shown(name)}` end at resolution {shape.dims[1]}, not {at}",
+            self._span(name),
+            (),
+            "resolutions change between places, not inside them",
         )
         return Wire(wire.name, None)
 
@@ -286,7 +320,10 @@ class _Builder:
             if group.block:
                 number = self._count(place.prefix, group.block)
                 inner = Place(
-                    f"{place.prefix}.{group.block}.{number}", place.component, place.pushes, place.pops
+                    f"{place.prefix}.{group.block}.{number}",
+                    place.component,
+                    place.pushes,
+                    place.pops,
                 )
             wire = self._pipe(group.group, wire, inner, at)
         return wire
@@ -313,7 +350,9 @@ class _Builder:
         path = f"{place.prefix}.concat.{self._count(place.prefix, 'concat')}"
         shape = wire.shape.with_width(wire.shape.width + skip.shape.width)
         args: dict[str, Any] = {}
-        self.nodes.append(Node(path, place.component, "concat", args, (wire.name, skip.name), shape))
+        self.nodes.append(
+            Node(path, place.component, "concat", args, (wire.name, skip.name), shape)
+        )
         return Wire(path, shape)
 
     def _convert(self, wire: Wire, kind: str, place: Place) -> Wire:
@@ -348,15 +387,13 @@ class _Builder:
             return wire
         height = self._grid_height(shape)
         extent = {"height": height, "width": shape.positions // height} if kind == "sincos" else {}
-        op = op_of("position").model_construct(kind=kind, **extent)
+        op = op_of("position").model_validate({"kind": kind, **extent})
         return self._apply(op, wire, Place("core", "core"), "core", ("core",))
 
     # --- nodes -----------------------------------------------------------------------------------
 
     def _apply(self, op: Op, wire: Wire, place: Place, path: str, at: Path) -> Wire:
         if wire.shape is None:
-            return wire
-        if self.resolution.broken & set(getattr(op, "attend", ())):
             return wire
         try:
             shape = op.output(wire.shape, self.scope)
@@ -368,13 +405,19 @@ class _Builder:
         return Wire(path, shape)
 
     def _read(self, name: str) -> tuple[str, ...]:
-        if name == "time":
-            return ("time",)
+        if name == "time" or name in self.resolution.broken:
+            return (name,)
         embedded = self.model.conditions[name].role == "embedding"
         return (f"{name}.embedding" if embedded else name, f"{name}.mask")
 
     def _node(
-        self, path: str, component: str, op: Op, inputs: tuple[str, ...], x: Shape, at: Path,
+        self,
+        path: str,
+        component: str,
+        op: Op,
+        inputs: tuple[str, ...],
+        x: Shape,
+        at: Path,
         output: Shape | None = None,
     ) -> None:
         tensors = tuple(
@@ -382,15 +425,25 @@ class _Builder:
         )
         self.nodes.append(
             Node(
-                path, component, op.call, op.arguments(), inputs, output or op.output(x, self.scope),
-                tensors, op.flops(x, self.scope), op.saved(x, self.scope), self._span(*at),
+                path,
+                component,
+                op.call,
+                op.arguments(),
+                inputs,
+                output or op.output(x, self.scope),
+                tensors,
+                op.flops(x, self.scope),
+                op.saved(x, self.scope),
+                self._span(*at),
             )
         )
 
     def _refuse(self, error: OpError, at: Path) -> None:
         path = (*at, error.argument) if error.argument else at
         notes = self.resolution.notes.get(path, ())
-        self.findings.add(error.code, error.message, self._span(*path), help=error.help, notes=notes)
+        self.findings.add(
+            error.code, error.message, self._span(*path), help=error.help, notes=notes
+        )
 
     def _mismatch(
         self, code: str, message: str, span: Span, notes: Any = (), help: str = ""

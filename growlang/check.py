@@ -13,7 +13,7 @@ from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.resolve.files import Files
 from growlang.resolve.spec import Resolved, resolve
-from growlang.schedule import schedule
+from growlang.schedule import check_components, schedule
 from growlang.spec import Phase
 from growlang.syntax import document as d
 
@@ -33,7 +33,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of checking one file. `checked` is None for a library and where there are errors."""
+    """The outcome of checking one file; `checked` is None for a library and for errors."""
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
@@ -66,6 +66,10 @@ def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
     if resolved.parent and resolved.parent.resolution and model.grows:
         account(resolution, resolved.parent.resolution, model.grows.span, findings)
     net = build(resolution, findings)
+    scheduled = {r.name for r in resolved.recipes} if net else set()
+    for recipe in resolved.document.recipes:
+        if recipe.name not in scheduled:
+            check_components(recipe, resolution.model.components(), findings)
     if net is None:
         return None
     mapping = None

@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from growlang.diagnostics import Diagnostic, GrowlangError
@@ -105,7 +104,7 @@ def compile_(
     """Compile a spec: print what the model is, what it costs, and what each phase trains."""
     checked = _checked(spec, settings)
     lowered = _lower(checked) if build or emit else None
-    if emit:
+    if emit and lowered is not None:
         typer.echo(lowered.code.strip())
     elif json:
         from growlang.compiled import as_json
@@ -152,8 +151,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
     data_root: Annotated[
         Path | None,
-        typer.Option(help="Folder of data and prompt files; by default the spec's.",
-                     show_default=False),
+        typer.Option(
+            help="Folder of data and prompt files; by default the spec's.", show_default=False
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
     with_parents: Annotated[
@@ -175,9 +175,8 @@ def train(
     """Train a recipe: from the parent's weights to the last phase."""
     checked = _checked(spec, settings)
     _require_torch()
-    from growlang_runtime.trainer import train as train_plan
-
     from growlang.planning import plan
+    from growlang_runtime.trainer import train as train_plan
 
     given = dict(_pair(s) for s in settings or [])
     todo = [(checked, recipe, given)]
@@ -231,9 +230,17 @@ def sample(
 
     written = [*(prompt or []), *(_lines(prompts) if prompts else [])]
     if not written:
-        raise GrowlangError("there is nothing to draw", help='give --prompt "..." or --prompts FILE')
+        raise GrowlangError(
+            "there is nothing to draw", help='give --prompt "..." or --prompts FILE'
+        )
     path = draw_grid(
-        run, prompts=written, output=output, guidance=guidance, steps=steps, seed=seed, ema=ema,
+        run,
+        prompts=written,
+        output=output,
+        guidance=guidance,
+        steps=steps,
+        seed=seed,
+        ema=ema,
         device=device,
     )
     typer.echo(path)
@@ -289,9 +296,8 @@ def _untrained_parents(
     checked: Checked, recipe: str | None, out: Path
 ) -> list[tuple[Checked, str, dict[str, str]]]:
     """The ancestors, oldest first, whose runs have no finished model under `out`."""
-    from growlang_runtime.run import run_folder
-
     from growlang.planning import recipe_of
+    from growlang_runtime.run import run_folder
 
     todo: list[tuple[Checked, str, dict[str, str]]] = []
     child, name = checked, recipe
@@ -363,7 +369,7 @@ COLOURS = {"error": "red", "warning": "yellow", "place": "blue", "note": "blue",
 
 
 def _coloured(text: str, role: str) -> str:
-    return click.style(text, fg=COLOURS[role], bold=role in ("error", "warning"))
+    return typer.style(text, fg=COLOURS[role], bold=role in ("error", "warning"))
 
 
 def _plain(text: str, role: str) -> str:
@@ -373,18 +379,9 @@ def _plain(text: str, role: str) -> str:
 def main() -> None:
     """Run the command line: 0 nothing to report, 1 findings, 2 could not do the job."""
     try:
-        status = app(standalone_mode=False)
+        app()
     except GrowlangError as error:
         typer.echo(f"error: {error.message}", err=True)
         if error.help:
             typer.echo(f"  help: {error.help}", err=True)
-        status = 2
-    except click.ClickException as error:
-        error.show()
-        status = 2
-    except (KeyboardInterrupt, click.Abort):
-        status = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
-    sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(2)

@@ -31,15 +31,17 @@ def as_json(checked: Checked, recipe: str | None = None) -> dict[str, Any]:
         },
         "components": [
             {
-                "name": c.name, "kind": c.output.kind, "output": list(c.output.dims),
-                "tensors": c.tensors, "parameters": c.parameters, "flops": c.flops,
+                "name": c.name,
+                "kind": c.output.kind,
+                "output": list(c.output.dims),
+                "tensors": c.tensors,
+                "parameters": c.parameters,
+                "flops": c.flops,
                 "saved": c.saved,
             }
             for c in costs
         ],
         "recipe": name,
-        "phases": [
-            asdict(phase_cost(net, p)) for p in (checked.phases[name] if name else [])
-        ],
+        "phases": [asdict(phase_cost(net, p)) for p in (checked.phases[name] if name else [])],
         "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],
     }

@@ -74,7 +74,14 @@ def phase_cost(net: Net, phase: Phase) -> PhaseCost:
     total = net.parameters
     trainable = total - frozen
     return PhaseCost(
-        phase.name, phase.steps, phase.epochs, phase.settings.batch, trainable, frozen,
-        weights=total * STATE_BYTES, ema=total * STATE_BYTES, gradients=trainable * STATE_BYTES,
+        phase.name,
+        phase.steps,
+        phase.epochs,
+        phase.settings.batch,
+        trainable,
+        frozen,
+        weights=total * STATE_BYTES,
+        ema=total * STATE_BYTES,
+        gradients=trainable * STATE_BYTES,
         moments=2 * trainable * STATE_BYTES,
     )

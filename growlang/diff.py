@@ -86,8 +86,14 @@ def _undeclared(a: Net, b: Net) -> Mapping:
     for tensor in b.tensors():
         category: Category = "reinitialised" if tensor.name in a.table else "initialised"
         entries.append(
-            Entry(tensor.name, category, None, f"init {tensor.init}",
-                  "no statement takes it from the other spec", tensor.shape)
+            Entry(
+                tensor.name,
+                category,
+                None,
+                f"init {tensor.init}",
+                "no statement takes it from the other spec",
+                tensor.shape,
+            )
         )
     return (*entries, *_dropped(entries, a, "no statement keeps it"))
 
@@ -117,7 +123,8 @@ def _objective_changes(a: Checked, b: Checked) -> tuple[str, ...]:
 
 def _proposals(a: Checked, b: Checked) -> tuple[str, ...]:
     """`keep` for components whose tensors and computation are equal, `drop` for the others."""
-    keep, drop = [], []
+    keep: list[str] = []
+    drop: list[str] = []
     present = {c.name for c in b.net.components}
     for component in a.net.components:
         name = component.name
@@ -161,15 +168,17 @@ def as_json(difference: Difference) -> dict[str, Any]:
         "b": {"model": difference.b.name, "net_hash": difference.b.net_hash},
         "equal": difference.equal,
         "related": difference.related,
-        "summary": {
-            c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES
-        },
+        "summary": {c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES},
         "changes": list(difference.changes),
         "proposals": list(difference.proposals),
         "tensors": [
             {
-                "name": e.name, "category": e.category, "source": e.source, "rule": e.rule,
-                "reason": e.reason, "shape": list(e.shape),
+                "name": e.name,
+                "category": e.category,
+                "source": e.source,
+                "rule": e.rule,
+                "reason": e.reason,
+                "shape": list(e.shape),
             }
             for e in difference.mapping
         ],

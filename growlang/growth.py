@@ -25,7 +25,9 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
         return
     keep = [n for n in silent if n not in child.declared]
     drop = [n for n in silent if n in child.declared]
-    statements = [f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names]
+    statements = [
+        f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
+    ]
     findings.add(
         "G301",
         f"nothing says what becomes of {_list(silent)} of `{parent.model.name}`",
@@ -63,9 +65,7 @@ def map_tensors(
         for tensor in node.tensors:
             if tensor.name not in used:
                 reason = f"dropped: {place}" if place else "dropped: nobody uses it"
-                entries.append(
-                    Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape)
-                )
+                entries.append(Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape))
     return tuple(entries) if len(findings) == before else None
 
 
@@ -77,7 +77,9 @@ def all_initialised(net: Net) -> Mapping:
 def _new(tensor: Tensor, namesake: bool, dropped: Span | None) -> Entry:
     rule = f"init {tensor.init}"
     if namesake:
-        reason = f"declared anew; the parent's was dropped: {dropped}" if dropped else "declared anew"
+        reason = (
+            f"declared anew; the parent's was dropped: {dropped}" if dropped else "declared anew"
+        )
         return Entry(tensor.name, "reinitialised", None, rule, reason, tensor.shape)
     reason = "the parent has no such tensor"
     return Entry(tensor.name, "initialised", None, rule, reason, tensor.shape)
@@ -111,15 +113,20 @@ def _refuse_changed(
         )
         notes = [Note("it is declared here", before.span)] if before.span else []
         findings.add(
-            "G302", f"`{component}` cannot be kept: {what}", span,
-            help=_mend_kept(component, resolution), notes=notes,
+            "G302",
+            f"`{component}` cannot be kept: {what}",
+            span,
+            help=_mend_kept(component, resolution),
+            notes=notes,
         )
         return
 
 
 def _mend_kept(component: str, resolution: Resolution) -> str:
     if component.startswith("stage."):
-        return "its changes of resolution lead to another neighbour now: drop it and declare it anew"
+        return (
+            "its changes of resolution lead to another neighbour now: drop it and declare it anew"
+        )
     return "what it reads has changed: keep that too, or drop this component and declare it anew"
 
 
@@ -139,11 +146,15 @@ def _moves(
             target = child.table.get(name)
             shape = parent.table[source].shape
             if target is None or target.shape != shape:
-                wrong = "there is no such tensor" if target is None else (
-                    f"it is {_shape(target.shape)}, not {_shape(shape)}"
+                wrong = (
+                    "there is no such tensor"
+                    if target is None
+                    else (f"it is {_shape(target.shape)}, not {_shape(shape)}")
                 )
                 findings.add(
-                    "G305", f"`{source}` cannot move to `{name}`: {wrong}", statement.span,
+                    "G305",
+                    f"`{source}` cannot move to `{name}`: {wrong}",
+                    statement.span,
                     help=f"declare `{new}` as the parent declares `{old}`",
                 )
                 break

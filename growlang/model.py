@@ -1,4 +1,4 @@
-"""The model part of a spec as pydantic models: inputs, conditions, slots and the growth contract."""
+"""The model part of a spec as pydantic models: inputs, conditions, slots, growth contract."""
 
 from __future__ import annotations
 
@@ -113,6 +113,15 @@ BINDINGS: dict[str, dict[str, Any]] = {"image": INPUTS, "time": TIME}
 """What the named bindings of a model may be; any other name is a condition."""
 
 __all__ = [
-    "BINDINGS", "CONDITIONS", "INPUTS", "Grows", "Group", "Image", "Item", "Model", "Pipe",
-    "Slot", "Stage",
+    "BINDINGS",
+    "CONDITIONS",
+    "INPUTS",
+    "Group",
+    "Grows",
+    "Image",
+    "Item",
+    "Model",
+    "Pipe",
+    "Slot",
+    "Stage",
 ]

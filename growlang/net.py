@@ -188,8 +188,13 @@ class Net:
         return {
             "name": self.name,
             "inputs": [
-                {"name": i.name, "role": i.role, "kind": i.shape.kind, "shape": list(i.shape.dims),
-                 "condition": i.condition}
+                {
+                    "name": i.name,
+                    "role": i.role,
+                    "kind": i.shape.kind,
+                    "shape": list(i.shape.dims),
+                    "condition": i.condition,
+                }
                 for i in self.inputs
             ],
             "nodes": [_node_json(n) for n in self.nodes],
@@ -258,4 +263,6 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
 
 
 def _span_json(span: Span | None) -> list[Any] | None:
-    return span and [span.filename, span.row, span.column, span.end_row, span.end_column]
+    if span is None:
+        return None
+    return [span.filename, span.row, span.column, span.end_row, span.end_column]

@@ -12,6 +12,7 @@ from growlang.spec import Evaluate, Phase, Sample, Start
 
 FORMAT_VERSION = 1
 
+
 class ParentPlan(BaseModel):
     """The parent whose weights a run starts from."""
 

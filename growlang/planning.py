@@ -41,16 +41,27 @@ def plan(
         name = start.recipe or recipe_of(parent, None).name
         start = start.model_copy(update={"recipe": name})
         parent_plan = ParentPlan(
-            spec=str(parent.resolved.path), model=parent.net.name, recipe=name,
-            net=parent.net.to_json(), net_hash=parent.net.net_hash,
+            spec=str(parent.resolved.path),
+            model=parent.net.name,
+            recipe=name,
+            net=parent.net.to_json(),
+            net_hash=parent.net.net_hash,
             spec_hash=parent.resolved.spec_hash,
         )
     mapping = checked.mapping if parent is not None and checked.mapping else None
     return Plan(
-        spec=str(resolved.path), source=resolved.document.text, params=params or {},
-        model=checked.net.name, recipe=recipe.name, net=checked.net.to_json(),
-        net_hash=checked.net.net_hash, spec_hash=resolved.spec_hash, parent=parent_plan,
+        spec=str(resolved.path),
+        source=resolved.document.text,
+        params=params or {},
+        model=checked.net.name,
+        recipe=recipe.name,
+        net=checked.net.to_json(),
+        net_hash=checked.net.net_hash,
+        spec_hash=resolved.spec_hash,
+        parent=parent_plan,
         start=start,
         mapping=list(mapping or all_initialised(checked.net)),
-        phases=checked.phases[recipe.name], sample=resolved.sample, evaluate=resolved.evaluate,
+        phases=checked.phases[recipe.name],
+        sample=resolved.sample,
+        evaluate=resolved.evaluate,
     )

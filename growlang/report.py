@@ -64,7 +64,12 @@ def as_text(item: Diagnostic, texts: Mapping[str, str], style: Style) -> str:
 
 
 def _excerpt(
-    span: Span, sign: str, label: str, texts: Mapping[str, str], gutter: str, style: Style,
+    span: Span,
+    sign: str,
+    label: str,
+    texts: Mapping[str, str],
+    gutter: str,
+    style: Style,
     role: str,
 ) -> list[str]:
     """The line of a place with its text underlined; nothing where the text is not at hand."""

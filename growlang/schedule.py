@@ -8,12 +8,28 @@ from growlang.resolve.names import suggestion
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
 from growlang.selectors import matching, select
 from growlang.spec import Phase
-from growlang.syntax.document import Selector
+from growlang.syntax import document as d
 
 
 def schedule(recipe: RecipeDraft, net: Net, findings: Findings) -> list[Phase]:
     """The phases of a recipe, with names of tensors for selectors."""
     return [_phase(draft, net, findings) for draft in recipe.phases]
+
+
+def check_components(recipe: d.Recipe, components: list[str], findings: Findings) -> None:
+    """Hold the first step of each selector against the components of a model.
+
+    For recipes that have no schedule, since they or their model were refused.
+    """
+    for statement in (s for phase in recipe.phases for s in phase.statements):
+        chosen: tuple[d.Selector, ...] = ()
+        if isinstance(statement, d.Freeze):
+            chosen = (*statement.selection.included, *statement.selection.excluded)
+        elif isinstance(statement, d.LrScale):
+            chosen = (statement.selector,)
+        for selector in chosen:
+            first = d.Selector(selector.steps[:1], selector.span)
+            _matched(first, components, [], selector.span, findings)
 
 
 def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
@@ -32,7 +48,9 @@ def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
     if not trained:
         place = draft.freeze[-1].span if draft.freeze else draft.span
         findings.add(
-            "G401", f"phase `{draft.phase.name}` freezes every tensor", place,
+            "G401",
+            f"phase `{draft.phase.name}` freezes every tensor",
+            place,
             help="freeze fewer components, such as `freeze core`",
         )
     return draft.phase.model_copy(
@@ -44,7 +62,7 @@ def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
 
 
 def _matched(
-    selector: Selector, components: list[str], names: list[str], span: Span, findings: Findings
+    selector: d.Selector, components: list[str], names: list[str], span: Span, findings: Findings
 ) -> set[str]:
     found = matching(selector, components, names)
     if not found:
@@ -52,15 +70,17 @@ def _matched(
         known = [c.replace(".", "[", 1) + "]" if c.startswith("stage.") else c for c in components]
         help = suggestion(first, known) if first not in known else ""
         findings.add(
-            "G402", f"`{selector}` matches nothing", span,
+            "G402",
+            f"`{selector}` matches nothing",
+            span,
             help=help or f"there are {', '.join(known)}" + _inside(selector, components, names),
         )
     return found
 
 
-def _inside(selector: Selector, components: list[str], names: list[str]) -> str:
+def _inside(selector: d.Selector, components: list[str], names: list[str]) -> str:
     """What stands below the selector's component, where that exists."""
-    start = Selector(selector.steps[:1], selector.span)
+    start = d.Selector(selector.steps[:1], selector.span)
     below = matching(start, [], names)
     depth = 1 + (selector.steps[0].index is not None)
     parts = sorted({n.split(".")[depth] for n in below if n.count(".") > depth})

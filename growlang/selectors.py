@@ -55,6 +55,8 @@ def _matches(pattern: Sequence[Segment], segments: Sequence[str]) -> bool:
                 return False
         elif not segment.isdigit():
             return False
-        elif wanted is not None and not wanted[0] <= int(segment) <= wanted[1]:
-            return False
+        elif wanted is not None:
+            low, high = wanted
+            if not low <= int(segment) <= high:
+                return False
     return True

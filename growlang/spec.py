@@ -36,7 +36,7 @@ class Cosine(Signature):
 
 
 class Interpolated(Signature):
-    """Interpolation of two shifted cosines: t * high + (1 - t) * low (arXiv 2301.11093, sec. 3.1)."""
+    """Interpolation of two shifted cosines, t * high + (1 - t) * low (arXiv 2301.11093, 3.1)."""
 
     call: ClassVar[str] = "interpolated"
     low: Positive = argument("base, in pixels, of the shift that holds at low noise (t = 0)", 32)
@@ -145,7 +145,9 @@ class AdamW(Signature):
 
     call: ClassVar[str] = "adamw"
     lr: float = argument("learning rate", 1e-4, gt=0)
-    betas: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)] = argument("decay rates of the two moments", [0.9, 0.99])
+    betas: Annotated[
+        list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)
+    ] = argument("decay rates of the two moments", [0.9, 0.99])
     eps: float = argument("added to the root of the second moment", 1e-8, gt=0)
     weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
@@ -161,9 +163,7 @@ class Settings(BaseModel):
 
     data: list[Source] = Field(min_length=1, description="sources of pictures, with their shares")
     transform: list[Transform] = Field(description="applied to each picture, in order")
-    objective: Objective = Field(
-        default=Diffusion(), description="what is learned"
-    )
+    objective: Objective = Field(default=Diffusion(), description="what is learned")
     optimizer: Optimizer = Field(default=AdamW(), description="the optimizer and its settings")
     batch: Positive = Field(description="pictures in a step, over all processes")
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(

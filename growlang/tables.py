@@ -78,8 +78,12 @@ def _component_table(net: Net, precision: str) -> Table:
         table.add_row(*_component_row(cost, precision))
     table.add_section()
     total = ComponentCost(
-        "total", net.image, sum(c.tensors for c in costs), sum(c.parameters for c in costs),
-        sum(c.flops for c in costs), sum(c.saved for c in costs),
+        "total",
+        net.image,
+        sum(c.tensors for c in costs),
+        sum(c.parameters for c in costs),
+        sum(c.flops for c in costs),
+        sum(c.saved for c in costs),
     )
     table.add_row(*_component_row(total, precision), style="bold")
     return table
@@ -88,22 +92,41 @@ def _component_table(net: Net, precision: str) -> Table:
 def _component_row(cost: ComponentCost, precision: str) -> list[str]:
     frozen = cost.tensors == 0
     return [
-        cost.name, str(cost.output), f"{cost.tensors:,}",
+        cost.name,
+        str(cost.output),
+        f"{cost.tensors:,}",
         "frozen encoder" if frozen and cost.flops == 0 else f"{cost.parameters:,}",
-        short(cost.flops), size(cost.saved * BYTES[precision]),
+        short(cost.flops),
+        size(cost.saved * BYTES[precision]),
     ]
 
 
 def _phase_table(costs: list[PhaseCost]) -> Table:
     table = _table(
-        "<phase", "<length", "batch", "trained", "frozen", "weights", "EMA", "gradients", "moments",
+        "<phase",
+        "<length",
+        "batch",
+        "trained",
+        "frozen",
+        "weights",
+        "EMA",
+        "gradients",
+        "moments",
         "state",
     )
     for c in costs:
         length = f"{c.steps:,} steps" if c.steps is not None else f"{c.epochs:g} epochs"
         table.add_row(
-            c.name, length, f"{c.batch:,}", f"{c.trainable:,}", f"{c.frozen:,}", size(c.weights),
-            size(c.ema), size(c.gradients), size(c.moments), size(c.state),
+            c.name,
+            length,
+            f"{c.batch:,}",
+            f"{c.trainable:,}",
+            f"{c.frozen:,}",
+            size(c.weights),
+            size(c.ema),
+            size(c.gradients),
+            size(c.moments),
+            size(c.state),
         )
     return table
 
@@ -144,8 +167,11 @@ def _mapping_table(difference: Difference) -> Table:
                 sign, colour = SIGNS[category]
                 reasons = list(dict.fromkeys(e.reason for e in group))
                 table.add_row(
-                    f"[{colour}]{sign}[/]", component, f"[{colour}]{category}[/]",
-                    f"{len(group):,}", f"{sum(e.parameters for e in group):,}",
+                    f"[{colour}]{sign}[/]",
+                    component,
+                    f"[{colour}]{category}[/]",
+                    f"{len(group):,}",
+                    f"{sum(e.parameters for e in group):,}",
                     f"[dim]{'; '.join(reasons)}[/]",
                 )
                 component = ""
@@ -164,6 +190,10 @@ def _tensor_row(entry: Entry) -> list[str]:
     sign, colour = SIGNS[entry.category]
     shape = "x".join(map(str, entry.shape))
     return [
-        f"[{colour}]{sign}[/]", entry.name, shape, f"[{colour}]{entry.category}[/]",
-        entry.source or entry.rule, f"[dim]{entry.reason}[/]",
+        f"[{colour}]{sign}[/]",
+        entry.name,
+        shape,
+        f"[{colour}]{entry.category}[/]",
+        entry.source or entry.rule,
+        f"[dim]{entry.reason}[/]",
     ]

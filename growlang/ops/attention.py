@@ -126,16 +126,20 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
         raise OpError(
             f"{op.call} keeps its width, but is given width = {op.width} and an input of {x.width}",
             argument="width",
+            code="G205",
             help=f"write width = {x.width}, or put linear({op.width}) before it",
         )
     if op.width % op.heads:
-        raise OpError(f"{op.heads} heads do not divide width {op.width}", argument="heads")
+        raise OpError(
+            f"{op.heads} heads do not divide width {op.width}", argument="heads", code="G207"
+        )
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
             raise OpError(
                 f"attend names {name}, which is no condition of the model",
                 argument="attend",
+                code="G208",
                 help=f"attend to: {known}",
             )
         if op.attend.count(name) > 1:

@@ -16,8 +16,9 @@ class OpError(Exception):
     The compiler turns it into a finding of `code` at the argument's place in the spec.
     """
 
-    def __init__(self, message: str, *, argument: str | None = None, help: str = "",
-                 code: str = "G201") -> None:
+    def __init__(
+        self, message: str, *, argument: str | None = None, help: str = "", code: str = "G201"
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.argument = argument

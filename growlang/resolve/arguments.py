@@ -82,7 +82,9 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
     if missing:
         broken = True
         listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
-        findings.add("G202", f"`{call.name}` lacks {listed}", call.span, help=_form(call, signature))
+        findings.add(
+            "G202", f"`{call.name}` lacks {listed}", call.span, help=_form(call, signature)
+        )
     try:
         known = {n: v for n, v in values.items() if v is not HOLE}
         instance = signature.model_validate(known)
@@ -167,8 +169,13 @@ def report(
     else:
         wanted = "must be " + TYPES.get(kind, "a value of another type")
     about = f" ({info.description})" if info and info.description else ""
-    scope.findings.add("G201", f"`{name}` {wanted}, not {shown}", span, help="" + f"`{name}`{about}"
-                       if about else "", notes=notes)
+    scope.findings.add(
+        "G201",
+        f"`{name}` {wanted}, not {shown}",
+        span,
+        help="" + f"`{name}`{about}" if about else "",
+        notes=notes,
+    )
 
 
 TYPES = {
@@ -194,7 +201,11 @@ def _bare(name: d.Name) -> d.Call:
 
 
 def _refuse_argument(
-    call: d.Call, given: d.Argument, name: str, order: list[str], values: dict[str, Any],
+    call: d.Call,
+    given: d.Argument,
+    name: str,
+    order: list[str],
+    values: dict[str, Any],
     scope: Scope,
 ) -> None:
     if name in values:

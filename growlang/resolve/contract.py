@@ -35,14 +35,18 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
             continue
         if model.grows is None:
             findings.add(
-                "G307", "a growth statement stands in a model without a parent", statement.span,
+                "G307",
+                "a growth statement stands in a model without a parent",
+                statement.span,
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
             continue
         if isinstance(statement, d.GrowBy | d.Init):
             what = "`grow ... by` and its rules" if isinstance(statement, d.GrowBy) else "`init`"
             findings.add(
-                "G211", f"{what} cannot be built by this version", statement.span,
+                "G211",
+                f"{what} cannot be built by this version",
+                statement.span,
                 help="keep or drop the component",
             )
         if parent is None:
@@ -72,7 +76,10 @@ def _account(
         table[name] = span
         return
     findings.add(
-        "G306", f"`{name}` is spoken of twice", span, help="remove one of the statements",
+        "G306",
+        f"`{name}` is spoken of twice",
+        span,
+        help="remove one of the statements",
         notes=[Note("the other is here", other)],
     )
 
@@ -81,9 +88,7 @@ def _components(
     selection: d.Selection, known: list[str], verb: str, findings: Findings
 ) -> list[tuple[str, Span]]:
     """The components that a selection names, each with its place."""
-    excluded = {
-        n for s in selection.excluded for n in _one(s, known, verb, findings)
-    }
+    excluded = {n for s in selection.excluded for n in _one(s, known, verb, findings)}
     return [
         (name, selector.span)
         for selector in selection.included
@@ -92,9 +97,7 @@ def _components(
     ]
 
 
-def _one(
-    selector: d.Selector, known: list[str], verb: str, findings: Findings
-) -> Iterable[str]:
+def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) -> Iterable[str]:
     steps = selector.steps
     if len(steps) == 1 and steps[0] == d.Step("all"):
         return known
@@ -103,7 +106,9 @@ def _one(
         _unknown(selector, known, findings)
     elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].index is not None):
         findings.add(
-            "G304", f"`{verb}` takes whole components, not `{selector}`", selector.span,
+            "G304",
+            f"`{verb}` takes whole components, not `{selector}`",
+            selector.span,
             help=f"write `{verb} {steps[0]}`, or `moved` for a part",
         )
         return []

@@ -58,7 +58,9 @@ class Files:
             return False
         names = [p.name for p in self.open[self.open.index(key) :]] + [key.name]
         self.findings.add(
-            "G104", f"a spec grows out of itself: {' -> '.join(names)}", asked,
+            "G104",
+            f"a spec grows out of itself: {' -> '.join(names)}",
+            asked,
             help="name another parent",
         )
         return True
@@ -95,7 +97,9 @@ def bind_names(
         if name not in scope.params:
             known = ", ".join(scope.params) or "none"
             findings.add(
-                "G203", f"`{document.filename}` has no param `{name}`", argument.span,
+                "G203",
+                f"`{document.filename}` has no param `{name}`",
+                argument.span,
                 help=f"its params: {known}",
             )
 
@@ -109,7 +113,10 @@ def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) 
                 "a file holds one model" if kind == "model" else f"{kind} `{name}` is there twice"
             )
             findings.add(
-                "G102", message, span, help="remove or rename one",
+                "G102",
+                message,
+                span,
+                help="remove or rename one",
                 notes=[Note("the first is here", first[name])],
             )
         first.setdefault(name, span)

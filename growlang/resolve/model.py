@@ -19,6 +19,11 @@ from growlang.syntax import document as d
 
 SKIPS = ("block", "none", "level")
 POSITIONS = ("learned", "sincos", "none")
+OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "stage": {"down": tuple(CHANGES), "up": tuple(CHANGES)},
+    "core": {"position": POSITIONS},
+}
+"""Options of the slots, and what each may be."""
 HOLLOW = Slot.model_construct(at=None, position=None, pipe=[None])
 """Stands for a slot that is missing or was refused."""
 SLOTS = {
@@ -44,7 +49,11 @@ class Resolution:
 
 
 def resolve_model(
-    model: d.Model, scope: Scope, pipes: Pipes, contract: Contract, parent: Resolution | None,
+    model: d.Model,
+    scope: Scope,
+    pipes: Pipes,
+    contract: Contract,
+    parent: Resolution | None,
     parent_hash: str,
 ) -> Resolution:
     """The model with literals only. Findings are recorded; refused parts leave holes."""
@@ -93,13 +102,24 @@ class _Resolver:
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
             )
         model = Model.model_construct(
-            name=self.source.name, grows=grows, image=self.image, conditions=self.conditions,
-            time=self.time, skips=self.skips, stages=self.stages,
-            stem=self.slots.get("stem", HOLLOW), core=self.slots.get("core", HOLLOW),
+            name=self.source.name,
+            grows=grows,
+            image=self.image,
+            conditions=self.conditions,
+            time=self.time,
+            skips=self.skips,
+            stages=self.stages,
+            stem=self.slots.get("stem", HOLLOW),
+            core=self.slots.get("core", HOLLOW),
             head=self.slots.get("head", HOLLOW),
         )
         return Resolution(
-            model, self.pipes.spans, self.pipes.notes, self.contract, self.declared, self.broken,
+            model,
+            self.pipes.spans,
+            self.pipes.notes,
+            self.contract,
+            self.declared,
+            self.broken,
             self.stages_known,
         )
 
@@ -132,7 +152,9 @@ class _Resolver:
             what = f"`{written}` is" if written else "this is"
             kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
             self.findings.add(
-                "G106" if written else "G201", f"{what} not {kind}", span,
+                "G106" if written else "G201",
+                f"{what} not {kind}",
+                span,
                 help=suggestion(written, table) or f"choose {' | '.join(table)}",
             )
             return None
@@ -145,21 +167,26 @@ class _Resolver:
     def _set_skips(self, value: Any, binding: d.Binding) -> None:
         if value == "level":
             self.findings.add(
-                "G211", "`skips = level` cannot be built by this version", binding.value.span,
+                "G211",
+                "`skips = level` cannot be built by this version",
+                binding.value.span,
                 help="choose block | none",
             )
         elif value in SKIPS:
             self.skips = value
         elif value is not HOLE:
             self.findings.add(
-                "G201", f"`skips` must be one of {', '.join(SKIPS)}, not `{value}`",
+                "G201",
+                f"`skips` must be one of {', '.join(SKIPS)}, not `{value}`",
                 binding.value.span,
             )
 
     def _set_image(self, image: Image, binding: d.Binding) -> None:
         if (image.size is None) == (image.height is None or image.width is None):
             self.findings.add(
-                "G201", "an image has a size, or a height and a width", binding.value.span,
+                "G201",
+                "an image has a size, or a height and a width",
+                binding.value.span,
                 help="write `image(64)` or `image(height = 64, width = 96)`",
             )
             return
@@ -169,7 +196,9 @@ class _Resolver:
     def _bind_image(self, span: Span) -> None:
         height, width = self.image.extent
         for name, value in (
-            ("size", min(height, width)), ("height", height), ("width", width),
+            ("size", min(height, width)),
+            ("height", height),
+            ("width", width),
             ("channels", self.image.channels),
         ):
             self.scope.values[f"image.{name}"] = Bound(value, span)
@@ -177,7 +206,9 @@ class _Resolver:
     def _inherit_image(self) -> None:
         if self.parent is None:
             self.findings.add(
-                "G210", f"model `{self.source.name}` has no image", self.source.name_span,
+                "G210",
+                f"model `{self.source.name}` has no image",
+                self.source.name_span,
                 help="declare it: `image = image(64)`",
             )
             for name in ("size", "height", "width", "channels"):
@@ -202,7 +233,9 @@ class _Resolver:
             decode = slot.pipe if slot.decode is None else slot.decode
             self.stages.append(
                 Stage.model_construct(
-                    at=at, down=options.get("down", "down"), up=options.get("up", "up"),
+                    at=at,
+                    down=options.get("down", "down"),
+                    up=options.get("up", "up"),
                     encode=self.pipes.resolve(slot.pipe, self.scope, (name, "encode")),
                     decode=self.pipes.resolve(decode, self.scope, (name, "decode")),
                 )
@@ -221,23 +254,24 @@ class _Resolver:
             return 0
         if type(value) is not int or value < 1:
             self.findings.add(
-                "G201", f"a resolution must be a whole number of at least 1, not `{value}`",
-                slot.at.span, notes=origins(slot.at, self.scope),
+                "G201",
+                f"a resolution must be a whole number of at least 1, not `{value}`",
+                slot.at.span,
+                notes=origins(slot.at, self.scope),
             )
             return 0
         return value
 
     def _options(self, slot: d.Slot) -> dict[str, Any]:
-        allowed: dict[str, tuple[str, ...]] = {
-            "stage": {"down": tuple(CHANGES), "up": tuple(CHANGES)},
-            "core": {"position": POSITIONS},
-        }.get(slot.kind, {})
+        allowed = OPTIONS.get(slot.kind, {})
         found: dict[str, Any] = {}
         for option in slot.options:
             if option.name not in allowed:
                 known = ", ".join(allowed) or "none"
                 self.findings.add(
-                    "G107", f"`{slot.kind}` has no option `{option.name}`", option.name_span,
+                    "G107",
+                    f"`{slot.kind}` has no option `{option.name}`",
+                    option.name_span,
                     help=suggestion(option.name, allowed) or f"its options: {known}",
                 )
                 continue
@@ -246,7 +280,8 @@ class _Resolver:
                 found[option.name] = value
             elif value is not HOLE:
                 self.findings.add(
-                    "G201", f"`{option.name}` must be one of {', '.join(allowed[option.name])}",
+                    "G201",
+                    f"`{option.name}` must be one of {', '.join(allowed[option.name])}",
                     option.value.span,
                 )
         return found
@@ -258,7 +293,9 @@ class _Resolver:
         for name, span in self.contract.keep.items():
             if name in self.declared:
                 self.findings.add(
-                    "G303", f"`{name}` is kept and declared anew", self.declared[name],
+                    "G303",
+                    f"`{name}` is kept and declared anew",
+                    self.declared[name],
                     help=f"remove this declaration, or `drop {name}`",
                     notes=[Note("it is kept here", span)],
                 )
@@ -287,14 +324,19 @@ class _Resolver:
             accounted = name in self.contract.keep or name in self.contract.waiting
             if name not in self.slots and not accounted:
                 self.findings.add(
-                    "G210", f"model `{self.source.name}` has no {name}", self.source.name_span,
+                    "G210",
+                    f"model `{self.source.name}` has no {name}",
+                    self.source.name_span,
                     help=f"declare it: `{example}`",
                 )
 
     def _twice(self, name: str, span: Span) -> bool:
         if name in self.declared:
             self.findings.add(
-                "G102", f"`{name}` is declared twice", span, help="remove one",
+                "G102",
+                f"`{name}` is declared twice",
+                span,
+                help="remove one",
                 notes=[Note("the first is here", self.declared[name])],
             )
             return True

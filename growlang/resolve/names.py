@@ -52,7 +52,10 @@ class Scope:
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             self.findings.add(
-                "G104", f"params refer to each other: {circle}", binding.span, help="break the circle"
+                "G104",
+                f"params refer to each other: {circle}",
+                binding.span,
+                help="break the circle",
             )
             return Bound(HOLE, binding.span)
         self._open.append(name)
@@ -101,7 +104,10 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
             if name not in ("min", "max"):
                 suggest = suggestion(name, ("min", "max"))
                 scope.findings.add(
-                    "G106", f"`{name}` is not a function", span, help=suggest or "there are min, max"
+                    "G106",
+                    f"`{name}` is not a function",
+                    span,
+                    help=suggest or "there are min, max",
                 )
                 return HOLE
             return _apply(name, [evaluate(a.value, scope) for a in arguments], span, scope)

@@ -51,10 +51,10 @@ class Pipes:
             return Group.model_construct(group=group, repeat=repeat) if repeat else None
         call = item.body
         if call.name in self.blocks:
-            group = self._block(call, scope, at, open)
+            body = self._block(call, scope, at, open)
             return (
-                Group.model_construct(group=group, repeat=repeat, block=call.name.split(".")[-1])
-                if repeat and group
+                Group.model_construct(group=body, repeat=repeat, block=call.name.split(".")[-1])
+                if repeat and body
                 else None
             )
         if call.name not in OPS:
@@ -63,7 +63,9 @@ class Pipes:
             if call.name in CHANGES:
                 help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
             scope.findings.add(
-                "G106", f"there is no op or block `{call.name}`", call.name_span,
+                "G106",
+                f"there is no op or block `{call.name}`",
+                call.name_span,
                 help=help or f"ops: {', '.join(OPS)}",
             )
             return None
@@ -82,7 +84,9 @@ class Pipes:
         if block.name in open:
             circle = " -> ".join([*open[open.index(block.name) :], block.name])
             findings.add(
-                "G104", f"blocks use each other: {circle}", call.span,
+                "G104",
+                f"blocks use each other: {circle}",
+                call.span,
                 notes=[Note(f"`{block.name}` is declared here", block.name_span)],
             )
             return None
@@ -95,8 +99,11 @@ class Pipes:
                 what = f"no argument `{name}`" if name else f"at most {len(names)} arguments"
                 what = f"`{name}` twice" if name in inner.values else what
                 findings.add(
-                    "G203", f"block `{block.name}` has {what}", given.span,
-                    help=suggestion(name, names) or f"it has {', '.join(names)}", notes=[declared],
+                    "G203",
+                    f"block `{block.name}` has {what}",
+                    given.span,
+                    help=suggestion(name, names) or f"it has {', '.join(names)}",
+                    notes=[declared],
                 )
                 return None
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span)
@@ -121,8 +128,10 @@ def _repeat(item: d.Item, scope: Scope) -> int:
         return 0
     if type(value) is not int or not 1 <= value <= REPEAT_LIMIT:
         scope.findings.add(
-            "G201", f"a repeat must be a whole number from 1 to {REPEAT_LIMIT}, not `{value}`",
-            item.repeat.span, notes=origins(item.repeat, scope),
+            "G201",
+            f"a repeat must be a whole number from 1 to {REPEAT_LIMIT}, not `{value}`",
+            item.repeat.span,
+            notes=origins(item.repeat, scope),
         )
         return 0
     return value

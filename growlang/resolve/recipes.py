@@ -67,7 +67,9 @@ class Recipes:
         names = [*Settings.model_fields, *RUN_SETTINGS]
         own = self._settings_table(recipe.settings, names)
         effective = {
-            b.name: b for level in reversed(self.inherited) for b in level
+            b.name: b
+            for level in reversed(self.inherited)
+            for b in level
             if b.name in Settings.model_fields
         } | {n: b for n, b in own.items() if n in Settings.model_fields}
         start = self._start(own)
@@ -75,7 +77,9 @@ class Recipes:
         settings = self._settings(values, effective, recipe)
         if not recipe.phases:
             self.findings.add(
-                "G403", f"recipe `{recipe.name}` has no phases", recipe.name_span,
+                "G403",
+                f"recipe `{recipe.name}` has no phases",
+                recipe.name_span,
                 help="add one: `phase main for 100k`",
             )
         phases = [self._phase(phase, values, effective, settings) for phase in recipe.phases]
@@ -87,7 +91,7 @@ class Recipes:
     def section(
         self, levels: Sequence[Sequence[d.Binding]], model: type[Sample] | type[Evaluate]
     ) -> Any:
-        """`sample` or `evaluate`, inherited setting by setting; `levels` from child to ancestors."""
+        """`sample` or `evaluate`, inherited by setting; `levels` from child to ancestors."""
         own = self._settings_table(levels[0], list(model.model_fields)) if levels else {}
         table = {b.name: b for level in reversed(levels[1:]) for b in level} | own
         return self._validate(self._read(table, model), table, model)
@@ -101,7 +105,9 @@ class Recipes:
         for binding in bindings:
             if binding.name not in names:
                 self.findings.add(
-                    "G107", f"there is no setting `{binding.name}` here", binding.name_span,
+                    "G107",
+                    f"there is no setting `{binding.name}` here",
+                    binding.name_span,
                     help=suggestion(binding.name, names) or f"settings: {', '.join(names)}",
                 )
             elif binding.name in table:
@@ -128,7 +134,9 @@ class Recipes:
         if missing:
             lacking = " and ".join(f"`{n}`" for n in missing)
             self.findings.add(
-                "G404", f"recipe `{recipe.name}` lacks {lacking}", recipe.name_span,
+                "G404",
+                f"recipe `{recipe.name}` lacks {lacking}",
+                recipe.name_span,
                 help="they have no default: " + ", ".join(f"`{n} = ...`" for n in missing),
             )
         if "transform" not in values:
@@ -140,7 +148,10 @@ class Recipes:
         return found if isinstance(found, Settings) else None
 
     def _validate(
-        self, values: dict[str, Any], table: dict[str, d.Binding], model: type[BaseModel],
+        self,
+        values: dict[str, Any],
+        table: dict[str, d.Binding],
+        model: type[BaseModel],
         quiet: Sequence[str] = (),
     ) -> Any:
         known = {n: v for n, v in values.items() if v is not HOLE}
@@ -188,11 +199,18 @@ class Recipes:
             case d.Call("parent", arguments):
                 given = {a.name or "recipe": a.value for a in arguments}
                 recipe, ema = given.pop("recipe", None), given.pop("ema", None)
-                if given or not isinstance(recipe, d.Constant | None) or (
-                    ema is not None and not (isinstance(ema, d.Constant) and ema.value in (True, False))
+                if (
+                    given
+                    or not isinstance(recipe, d.Constant | None)
+                    or (
+                        ema is not None
+                        and not (isinstance(ema, d.Constant) and ema.value in (True, False))
+                    )
                 ):
                     self.findings.add(
-                        "G405", "`parent` takes a recipe's name and ema", value.span,
+                        "G405",
+                        "`parent` takes a recipe's name and ema",
+                        value.span,
                         help='write `start = parent(recipe = "main", ema = true)`',
                     )
                     return None
@@ -200,19 +218,25 @@ class Recipes:
                 found = Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
             case _:
                 self.findings.add(
-                    "G405", "this is not a place to start from", value.span,
+                    "G405",
+                    "this is not a place to start from",
+                    value.span,
                     help='choose scratch | parent | parent.ema | parent(recipe = "name") | "path"',
                 )
                 return None
         if not self.has_parent:
             self.findings.add(
-                "G405", "the recipe starts from a parent, but the model has none", value.span,
+                "G405",
+                "the recipe starts from a parent, but the model has none",
+                value.span,
                 help="write `start = scratch`, or name a parent with `grows`",
             )
             return None
         if found.recipe is not None and found.recipe not in self.parent_recipes:
             self.findings.add(
-                "G405", f"the parent has no recipe `{found.recipe}`", value.span,
+                "G405",
+                f"the parent has no recipe `{found.recipe}`",
+                value.span,
                 help=f"its recipes: {', '.join(self.parent_recipes) or 'none'}",
             )
             return None
@@ -224,8 +248,10 @@ class Recipes:
                 pass
             case d.Call("bridge"):
                 self.findings.add(
-                    "G211", "`transition = bridge` cannot be built by this version",
-                    binding.value.span, help="write `transition = discard`, the default",
+                    "G211",
+                    "`transition = bridge` cannot be built by this version",
+                    binding.value.span,
+                    help="write `transition = discard`, the default",
                 )
             case other:
                 self.findings.add(
@@ -235,7 +261,10 @@ class Recipes:
     # --- phases ----------------------------------------------------------------------------------
 
     def _phase(
-        self, phase: d.Phase, values: dict[str, Any], table: dict[str, d.Binding],
+        self,
+        phase: d.Phase,
+        values: dict[str, Any],
+        table: dict[str, d.Binding],
         base: Settings | None,
     ) -> PhaseDraft | None:
         own = self._settings_table(
@@ -257,7 +286,10 @@ class Recipes:
         freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
         known = tuple((s, f) for s, f in scales if f is not None)
         resolved = Phase(
-            name=phase.name, steps=length[0], epochs=length[1], settings=settings,
+            name=phase.name,
+            steps=length[0],
+            epochs=length[1],
+            settings=settings,
             own_schedule=bool({"lr_schedule", "warmup"} & own.keys()),
             frozen=[str(selection) for selection in freeze],
             lr_scale={str(selector): factor for selector, factor in known},
@@ -270,7 +302,9 @@ class Recipes:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             self.findings.add(
-                "G201", f"`lr` must be a number above 0, not `{value}`", binding.value.span,
+                "G201",
+                f"`lr` must be a number above 0, not `{value}`",
+                binding.value.span,
                 notes=origins(binding.value, self.scope),
             )
             return None
@@ -283,7 +317,8 @@ class Recipes:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             self.findings.add(
-                "G201", f"a factor must be a number of at least 0, not `{value}`",
+                "G201",
+                f"a factor must be a number of at least 0, not `{value}`",
                 statement.factor.span,
             )
             return None
@@ -306,8 +341,10 @@ class Recipes:
         whole = type(value) is int or (unit == "epochs" and type(value) is float)
         if not whole or value <= 0:
             self.findings.add(
-                "G201", f"a phase lasts a whole number of {unit} above 0, not `{value}`",
-                expression.span, notes=origins(expression, self.scope),
+                "G201",
+                f"a phase lasts a whole number of {unit} above 0, not `{value}`",
+                expression.span,
+                notes=origins(expression, self.scope),
             )
             return None
         if unit == "epochs":

@@ -39,16 +39,22 @@ class Sources:
                 return self._where(called.removesuffix(".where"), value, scope)
             case d.Call(called) if called in DATA:
                 found = bind(value, DATA[called], scope).value
-                return [Source(name=name, webdataset=found)] if isinstance(found, WebDataset) else None
+                return (
+                    [Source(name=name, webdataset=found)] if isinstance(found, WebDataset) else None
+                )
             case d.Call(called):
                 known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
                 self.findings.add(
-                    "G106", f"`{called}` is not a source of data", value.name_span,
+                    "G106",
+                    f"`{called}` is not a source of data",
+                    value.name_span,
                     help=suggestion(called, known) or f"choose {' | '.join(known)}",
                 )
             case _:
                 self.findings.add(
-                    "G201", "this is not a source of data", value.span,
+                    "G201",
+                    "this is not a source of data",
+                    value.span,
                     help='name one: `data cc12m = webdataset("cc12m/{000..999}.tar")`',
                 )
         return None
@@ -57,7 +63,9 @@ class Sources:
         if path not in self.bindings:
             known = ", ".join(self.bindings) or "none"
             self.findings.add(
-                "G101", f"there is no data `{path}`", value.span,
+                "G101",
+                f"there is no data `{path}`",
+                value.span,
                 help=suggestion(path, self.bindings) or f"declared: {known}",
             )
             return None
@@ -73,7 +81,9 @@ class Sources:
         sources = self._named(path, d.Name(path, call.name_span))
         if len(call.arguments) != 1 or call.arguments[0].name:
             self.findings.add(
-                "G203", "`where` takes one condition", call.span,
+                "G203",
+                "`where` takes one condition",
+                call.span,
                 help="such as `where(min(row.width, row.height) >= 512)`",
             )
             return None
@@ -83,7 +93,9 @@ class Sources:
             return None
         if not isinstance(predicate, list) or predicate[0] not in PREDICATES:
             self.findings.add(
-                "G201", "`where` takes a condition on the row", call.arguments[0].span,
+                "G201",
+                "`where` takes a condition on the row",
+                call.arguments[0].span,
                 help="such as `where(row.width >= 512)`",
             )
             return None
@@ -102,7 +114,9 @@ class Sources:
                 return None
             if sources is None or isinstance(share, bool | str | list) or not 0 < share <= 1:
                 self.findings.add(
-                    "G201", "a mix takes `name = share`, shares between 0 and 1", argument.span,
+                    "G201",
+                    "a mix takes `name = share`, shares between 0 and 1",
+                    argument.span,
                     help="such as `mix(cc12m = 0.8, aesthetic = 0.2)`",
                 )
                 return None

@@ -53,8 +53,11 @@ class Resolved:
 
 
 def resolve(
-    path: Path, files: Files, given: Mapping[str, d.Argument] | None = None,
-    outer: Scope | None = None, asked: d.Grows | None = None,
+    path: Path,
+    files: Files,
+    given: Mapping[str, d.Argument] | None = None,
+    outer: Scope | None = None,
+    asked: d.Grows | None = None,
 ) -> Resolved | None:
     """Resolve a spec and its ancestors; None where the file or a parent could not be read.
 
@@ -139,9 +142,7 @@ def _training(found: Resolved, findings: Findings) -> None:
         return
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
-    recipes = Recipes(
-        found.scope, sources, parent is not None, parent_names, found.first_recipes()
-    )
+    recipes = Recipes(found.scope, sources, parent is not None, parent_names, found.first_recipes())
     drafts = [recipes.resolve(r) for r in found.document.recipes]
     found.recipes = [r for r in drafts if r is not None]
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
@@ -157,7 +158,9 @@ def _spec(found: Resolved, model: Model) -> Spec:
         model=model,
         recipes=[
             Recipe(
-                name=r.name, start=r.start, settings=r.settings,
+                name=r.name,
+                start=r.start,
+                settings=r.settings,
                 phases=[p.phase for p in r.phases],
             )
             for r in found.recipes

@@ -1,0 +1,1 @@
+"""The syntaxes of the language: text to `Document`."""

@@ -116,7 +116,9 @@ class Selection:
 
     def __str__(self) -> str:
         included = ", ".join(map(str, self.included))
-        return f"{included} except {', '.join(map(str, self.excluded))}" if self.excluded else included
+        return (
+            f"{included} except {', '.join(map(str, self.excluded))}" if self.excluded else included
+        )
 
 
 @dataclass(frozen=True, slots=True)

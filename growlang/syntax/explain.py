@@ -46,9 +46,7 @@ def explain(error: UnexpectedInput, text: str, filename: str, findings: Findings
         _token(error, text, filename, findings)
 
 
-def _character(
-    error: UnexpectedCharacters, text: str, filename: str, findings: Findings
-) -> None:
+def _character(error: UnexpectedCharacters, text: str, filename: str, findings: Findings) -> None:
     character = text[error.pos_in_stream] if error.pos_in_stream is not None else ""
     word = re.match(r"\d\w*(\.\w+)?|\w+|.", text[error.pos_in_stream or 0 :])
     shown = word[0] if word else character
@@ -66,7 +64,10 @@ def _character(
         )
     elif character.isupper():
         findings.add(
-            "G003", f"`{shown}` is not a name", span, help="names are lower case: `[a-z_][a-z0-9_]*`"
+            "G003",
+            f"`{shown}` is not a name",
+            span,
+            help="names are lower case: `[a-z_][a-z0-9_]*`",
         )
     else:
         help = SLIPS.get(character, "")

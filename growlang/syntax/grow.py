@@ -218,7 +218,7 @@ class _Builder(Transformer[Token, Any]):
     def positional(self, meta: Meta, c: list[Any]) -> d.Argument:
         return d.Argument("", c[0], self._span(meta))
 
-    def list(self, meta: Meta, c: list[Any]) -> d.ListOf:
+    def list_(self, meta: Meta, c: list[Any]) -> d.ListOf:
         return d.ListOf(c[0] or (), self._span(meta))
 
     def selectors(self, meta: Meta, c: list[Any]) -> d.Selection:

@@ -67,7 +67,8 @@ class Branch(nn.Module):
         h = self.normalised(x)
         if self.modulation is None or time is None:
             return x + F.dropout(self.branch(h, *others), self.dropout, self.training)
-        shift, scale, gate = self.modulation(F.silu(time))[:, None, :].chunk(3, dim=-1)
+        modulation: Tensor = self.modulation(F.silu(time))[:, None, :]
+        shift, scale, gate = modulation.chunk(3, dim=-1)
         h = self.branch(h * (1 + scale) + shift, *others)
         return x + gate * F.dropout(h, self.dropout, self.training)
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from PIL import Image
 
+from growlang.mapping import Entry
 from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid
 from growlang.ops import Op, Scope
 from growlang.ops.attention import Transformer
 from growlang.ops.conditions import Fourier, Words
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
-from growlang.plan import Entry, ParentPlan, Plan
+from growlang.plan import ParentPlan, Plan
 from growlang.spec import (
     AdamW,
     Cosine,
@@ -132,7 +133,7 @@ def mapping(child: Net, parent: Net) -> list[Entry]:
         Entry(
             name=t.name, category="copied" if t.name in parent.table else "initialised",
             source=t.name if t.name in parent.table else None, rule="keep", reason="test",
-            shape=list(t.shape),
+            shape=t.shape,
         )
         for t in child.tensors()
     ]

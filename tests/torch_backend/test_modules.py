@@ -205,6 +205,66 @@ def test_masked_tokens_do_not_change_the_output(name: str, time: int | None) -> 
     assert not torch.allclose(module(*before, seen, mask), out)
 
 
+def test_a_transformer_computes_its_formula() -> None:
+    """Against the algebra of arXiv 2212.09748, written out for one head and a condition."""
+    x, scope = tokens(6, 8), Scope(4, {"text": tokens(5, 3)})
+    op = op_of("transformer").model_validate({"width": 8, "heads": 1, "attend": ["self", "text"]})
+    module = drawn(op, x, scope, fresh=False)
+    start, time, text, mask = inputs(op, x, scope, device="cpu")
+    h = start
+    p = dict(module.named_parameters())
+    f = nn.functional
+
+    def linear(name: str, value: Tensor) -> Tensor:
+        return value @ p[f"{name}.weight"].T + p[f"{name}.bias"]
+
+    def rms(name: str, value: Tensor) -> Tensor:
+        return value / value.square().mean(-1, keepdim=True).sqrt() * p[f"{name}.weight"]
+
+    def attention(place: str, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        scores = rms(f"{place}.q_norm", q) @ rms(f"{place}.k_norm", k).transpose(1, 2) / 8**0.5
+        return linear(f"{place}.out", scores.softmax(-1) @ v)
+
+    for place in ("attend.self", "attend.text", "mlp"):
+        shift, scale, gate = linear(f"{place}.modulation", f.silu(time)).chunk(3, dim=-1)
+        z = (h - h.mean(-1, keepdim=True)) / h.var(-1, correction=0, keepdim=True).sqrt()
+        z = z * (1 + scale) + shift
+        if place == "attend.self":
+            z = attention(place, *linear(f"{place}.qkv", z).chunk(3, dim=-1))
+        elif place == "attend.text":
+            k, v = linear(f"{place}.kv", text).chunk(2, dim=-1)
+            z = attention(place, linear(f"{place}.q", z), k, v)
+        else:
+            z = linear("mlp.down", f.gelu(linear("mlp.up", z)))
+        h = h + gate * z
+    torch.testing.assert_close(module(start, time, text, mask), h, rtol=1e-4, atol=1e-4)
+
+
+def test_a_residual_block_computes_its_formula() -> None:
+    """Against the algebra of ADM (arXiv 2105.05233); 2 and 4 channels make groups of one."""
+    x, scope = grid(2, 4, 4), Scope(6)
+    op = op_of("residual").model_validate({"width": 4, "kernel": 1})
+    module = drawn(op, x, scope, fresh=False)
+    pixels, time = inputs(op, x, scope, device="cpu")
+    p = dict(module.named_parameters())
+
+    def conv(name: str, value: Tensor) -> Tensor:
+        mapped = torch.einsum("oc,bchw->bohw", p[f"{name}.weight"][:, :, 0, 0], value)
+        return mapped + p[f"{name}.bias"][:, None, None]
+
+    def normed(name: str, value: Tensor) -> Tensor:
+        std, mean = torch.std_mean(value, (2, 3), correction=0, keepdim=True)
+        affine = p[f"{name}.weight"][:, None, None], p[f"{name}.bias"][:, None, None]
+        return (value - mean) / std * affine[0] + affine[1]
+
+    silu = nn.functional.silu
+    embedded = silu(time) @ p["time.weight"].T + p["time.bias"]
+    scale, shift = embedded[:, :, None, None].chunk(2, dim=1)
+    h = normed("norm2", conv("conv1", silu(normed("norm1", pixels)))) * (1 + scale) + shift
+    expected = conv("skip", pixels) + conv("conv2", silu(h))
+    torch.testing.assert_close(module(pixels, time), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_causal_attention_sees_earlier_tokens_only() -> None:
     x = tokens(6, 32)
     op = op_of("transformer").model_validate({"width": 32, "heads": 4, "causal": True})
