@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Group, Item, Model, Pipe, Slot, Stage
@@ -16,16 +16,14 @@ from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """A value on its way through the net; `shape` is None where an error left it unknown."""
 
     name: str
     shape: Shape | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a pipe stands: prefix of its paths, its component, and how skips are handled."""
 
     prefix: str

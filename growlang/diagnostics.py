@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A range of text in one file. Rows and columns count from 1; the end column is exclusive."""
 
     filename: str
@@ -27,16 +26,14 @@ class Span:
         return f"{self.filename}:{self.row}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A second place that a diagnostic points to, such as where the other value was fixed."""
 
     message: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it."""
 
     code: str

@@ -170,14 +170,14 @@ def _prefix(selector: Selector) -> str:
 def _segments(selector: Selector) -> Iterator[str]:
     for step in selector.steps:
         yield step.name
-        if isinstance(step.index, tuple):
-            yield str(step.index[0])
+        if isinstance(step.at, tuple):
+            yield str(step.at[0])
 
 
 def _component(selector: Selector) -> str:
     first = selector.steps[0]
-    if isinstance(first.index, tuple):
-        return f"{first.name}.{first.index[0]}"
+    if isinstance(first.at, tuple):
+        return f"{first.name}.{first.at[0]}"
     return first.name
 
 

@@ -82,7 +82,7 @@ class Stage(_Part):
 class Grows(_Part):
     """The parent and what becomes of its components."""
 
-    parent: str = Field(description="hash of the parent's spec")
+    parent: str = Field("", description="hash of the parent's spec; filled in where it is hashed")
     keep: list[str] = []
     drop: list[str] = []
     moved: list[tuple[str, str]] = []

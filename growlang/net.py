@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from growlang.diagnostics import Span
 
 Kind = Literal["grid", "tokens", "vector", "ids"]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """Shape of a value for one image, without the batch axis.
 
     `grid` is (channels, height, width), `tokens` is (length, width), `vector` is (width,) or ()
@@ -69,8 +68,7 @@ def vector(width: int) -> Shape:
     return Shape("vector", (width,))
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A parameter: its path in the net, its shape and how it is initialised.
 
     `init` is a row of `growlang.torch_backend.modules.INITIALISERS`; `decay` tells whether weight
@@ -88,7 +86,7 @@ class Tensor:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Node:
     """One op instance of the graph.
 
@@ -115,8 +113,7 @@ class Node:
         return sum(t.parameters for t in self.tensors)
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """An input of the net: the noisy image, the log-SNR, and what each condition reads.
 
     `role` is `image`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or `mask`;
@@ -129,7 +126,7 @@ class Input:
     condition: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Component:
     """A place of the net: a condition, `time`, `stem`, a `stage.R`, `core` or `head`."""
 

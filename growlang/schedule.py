@@ -82,6 +82,6 @@ def _inside(selector: d.Selector, components: list[str], names: list[str]) -> st
     """What stands below the selector's component, where that exists."""
     start = d.Selector(selector.steps[:1], selector.span)
     below = matching(start, [], names)
-    depth = 1 + (selector.steps[0].index is not None)
+    depth = 1 + (selector.steps[0].at is not None)
     parts = sorted({n.split(".")[depth] for n in below if n.count(".") > depth})
     return f"; below `{start}`: {', '.join(parts)}" if parts else ""

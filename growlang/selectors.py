@@ -41,8 +41,8 @@ def _pattern(steps: Sequence[Step]) -> list[Segment]:
     pattern: list[Segment] = []
     for step in steps:
         pattern.append(step.name)
-        if step.index is not None:
-            pattern.append(None if step.index == "*" else step.index)
+        if step.at is not None:
+            pattern.append(None if step.at == "*" else step.at)
     return pattern
 
 

@@ -39,7 +39,12 @@ class Signature(BaseModel):
 
 
 def argument(description: str, default: Any = ..., **limits: Any) -> Any:
-    """An argument of a signature: its description, default and limits (`ge`, `gt`, `le`, ...)."""
+    """An argument of a signature: its description, default and limits (`ge`, `gt`, `le`, ...).
+
+    A callable default is called when an instance needs it.
+    """
+    if callable(default):
+        return Field(default_factory=default, description=description, **limits)
     return Field(default, description=description, **limits)
 
 

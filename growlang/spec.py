@@ -72,7 +72,7 @@ class Diffusion(Signature):
 
     call: ClassVar[str] = "diffusion"
     predict: Literal["v", "eps", "x"] = argument("what the network predicts", "v")
-    schedule: Schedule = argument("log-SNR over time", Cosine(base=64))
+    schedule: Schedule = argument("log-SNR over time", lambda: Cosine(base=64))
     weight: Weight = argument(
         "space of the squared error, or its weight; default: the space that is predicted", None
     )
@@ -129,7 +129,7 @@ Transform = Annotated[Resize | Crop | Flip, Kind(TRANSFORMS), read_call(TRANSFOR
 class Source(BaseModel):
     """One source of training data, with its share of the draws and the rows that it keeps."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     share: float = 1.0
     webdataset: Annotated[WebDataset, read_call(DATA)]
@@ -159,12 +159,12 @@ Optimizer = Annotated[AdamW, Kind(OPTIMIZERS), read_call(OPTIMIZERS)]
 class Settings(BaseModel):
     """The settings of a recipe, or of one of its phases once its changes are applied."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     data: list[Source] = Field(min_length=1, description="sources of pictures, with their shares")
     transform: list[Transform] = Field(description="applied to each picture, in order")
-    objective: Objective = Field(default=Diffusion(), description="what is learned")
-    optimizer: Optimizer = Field(default=AdamW(), description="the optimizer and its settings")
+    objective: Objective = Field(default_factory=Diffusion, description="what is learned")
+    optimizer: Optimizer = Field(default_factory=AdamW, description="the optimizer and its settings")
     batch: Positive = Field(description="pictures in a step, over all processes")
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.9999, description="decay of the averaged weights, per step"
@@ -187,7 +187,7 @@ class Settings(BaseModel):
 class Start(BaseModel):
     """Where the first weights come from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     origin: Literal["scratch", "parent", "path"] = "scratch"
     recipe: str | None = None
     ema: bool = True
@@ -203,7 +203,7 @@ class Phase(BaseModel):
     schedule restart here and span this phase; otherwise they span the recipe.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     steps: int | None
     epochs: float | None = None
@@ -248,8 +248,8 @@ Sampler = Annotated[DDIM | DDPM | DPMSolver, Kind(SAMPLERS), read_call(SAMPLERS)
 class Sample(BaseModel):
     """How pictures are drawn from the trained model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    sampler: Sampler = Field(default=DDIM(), description="the sampler and its number of steps")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    sampler: Sampler = Field(default_factory=DDIM, description="the sampler and its number of steps")
     guidance: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="scale of classifier-free guidance; 1 is none"
     )
@@ -261,7 +261,7 @@ class Sample(BaseModel):
 class Evaluate(BaseModel):
     """What is measured on generated pictures."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
     prompts: str | None = Field(default=None, description="file of captions, one a line")
     count: Positive = Field(default=30_000, description="pictures to generate")
     metrics: list[Literal["fid", "fd_dino", "cmmd", "clip_score"]] = Field(
@@ -272,7 +272,7 @@ class Evaluate(BaseModel):
 class Recipe(BaseModel):
     """A named way to train the model: where it starts, and its phases in order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     start: Start
     settings: Settings
@@ -286,7 +286,7 @@ class Spec(BaseModel):
     grow: int = 1
     model: Model
     recipes: list[Recipe] = []
-    sample: Sample = Sample()
+    sample: Sample = Field(default_factory=Sample)
     evaluate: Evaluate | None = None
 
     @cached_property

@@ -104,7 +104,7 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
     names = component_of(steps, known)
     if not names:
         _unknown(selector, known, findings)
-    elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].index is not None):
+    elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].at is not None):
         findings.add(
             "G304",
             f"`{verb}` takes whole components, not `{selector}`",

@@ -54,10 +54,9 @@ def resolve_model(
     pipes: Pipes,
     contract: Contract,
     parent: Resolution | None,
-    parent_hash: str,
 ) -> Resolution:
     """The model with literals only. Findings are recorded; refused parts leave holes."""
-    return _Resolver(model, scope, pipes, contract, parent, parent_hash).run()
+    return _Resolver(model, scope, pipes, contract, parent).run()
 
 
 @dataclass
@@ -67,7 +66,6 @@ class _Resolver:
     pipes: Pipes
     contract: Contract
     parent: Resolution | None
-    parent_hash: str
     declared: dict[str, Span] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     conditions: dict[str, Condition] = field(default_factory=dict)
@@ -95,8 +93,8 @@ class _Resolver:
         self._missing()
         grows = None
         if self.source.grows:
-            grows = Grows(
-                parent=self.parent_hash,
+            grows = Grows.model_construct(
+                parent="",
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.syntax import document as d
@@ -19,8 +19,7 @@ class Hole:
 HOLE: Final = Hole()
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A value and the place that fixed it."""
 
     value: Any

@@ -285,7 +285,7 @@ class Recipes:
             return None
         freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
         known = tuple((s, f) for s, f in scales if f is not None)
-        resolved = Phase(
+        resolved = Phase.model_construct(
             name=phase.name,
             steps=length[0],
             epochs=length[1],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from growlang.diagnostics import Findings
+from growlang.diagnostics import Findings, GrowlangError
 from growlang.model import Model
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, bind_names
@@ -33,12 +34,34 @@ class Resolved:
     recipes: list[RecipeDraft] = field(default_factory=list)
     sample: Sample = field(default_factory=Sample)
     evaluate: Evaluate | None = None
-    spec_hash: str = ""
 
     @property
     def model(self) -> Model | None:
         """The resolved model."""
         return self.resolution.model if self.resolution else None
+
+    @cached_property
+    def spec_hash(self) -> str:
+        """Hash of all that the file and its ancestors say."""
+        return self.spec().spec_hash
+
+    def spec(self) -> Spec:
+        """The file as one value of the language; a parent enters by its `spec_hash`.
+
+        Only for a file that was resolved without findings.
+        """
+        model = self.model
+        if model is None:
+            raise GrowlangError(f"{self.path} has no model")
+        if model.grows and self.parent:
+            grows = model.grows.model_copy(update={"parent": self.parent.spec_hash})
+            model = model.model_copy(update={"grows": grows})
+        recipes = [
+            Recipe(name=r.name, start=r.start, settings=r.settings,
+                   phases=[p.phase for p in r.phases])
+            for r in self.recipes
+        ]
+        return Spec(model=model, recipes=recipes, sample=self.sample, evaluate=self.evaluate)
 
     def first_recipes(self) -> list[tuple[d.Binding, ...]]:
         """Settings of the first recipe of this file, then of its ancestors, as they inherit."""
@@ -110,8 +133,7 @@ def _file(
         old = parent.resolution if parent else None
         pipes = Pipes(found.blocks, {})
         stated = contract(model, old.model if old else None, findings)
-        parent_hash = parent.spec_hash if parent else ""
-        found.resolution = resolve_model(model, scope, pipes, stated, old, parent_hash)
+        found.resolution = resolve_model(model, scope, pipes, stated, old)
     _training(found, findings)
     return found
 
@@ -148,23 +170,3 @@ def _training(found: Resolved, findings: Findings) -> None:
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
     if any(found.sections("evaluate")):
         found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
-    if not len(findings):
-        found.spec_hash = _spec(found, found.model).spec_hash
-
-
-def _spec(found: Resolved, model: Model) -> Spec:
-    """The file as one value of the language."""
-    return Spec(
-        model=model,
-        recipes=[
-            Recipe(
-                name=r.name,
-                start=r.start,
-                settings=r.settings,
-                phases=[p.phase for p in r.phases],
-            )
-            for r in found.recipes
-        ],
-        sample=found.sample,
-        evaluate=found.evaluate,
-    )

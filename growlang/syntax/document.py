@@ -1,118 +1,109 @@
 """The syntax tree of a spec, before any name is looked up.
 
-Every node carries the span of its text. Spans do not take part in comparison, so two trees are
-equal when they say the same. Both syntaxes of the language produce this one tree.
+Every node carries the span of its text. Both syntaxes of the language produce this one tree. The
+nodes are named tuples, whose classes are made several times faster than those of dataclasses:
+`growlang check` makes them anew in every run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from growlang.diagnostics import Span
 
 Number = int | float
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(NamedTuple):
     """A number, a string or a truth value."""
 
     value: Number | str | bool
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A dotted name, such as `width` or `image.size`."""
 
     path: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a call or an item of a list; `name` is empty where it is positional."""
 
     name: str
     value: Expression
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call, such as `webdataset("a.tar", image = "jpg")`; `span` is that of the whole call."""
 
     name: str
     arguments: tuple[Argument, ...]
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """A list in brackets."""
 
     items: tuple[Argument, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """A unary or binary operation; `operator` is its sign or word."""
 
     operator: str
     operands: tuple[Expression, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
 Expression = Constant | Name | Call | ListOf | Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """`name = value`."""
 
     name: str
     value: Expression
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a selector: `transformer`, `stage[256]`, `transformer[0..11]`, `stage[*]`."""
 
     name: str
-    index: tuple[int, int] | Literal["*"] | None = None
+    at: tuple[int, int] | Literal["*"] | None = None
+    """Indices, inclusive; `*` for all; None where none are written."""
 
     def __str__(self) -> str:
-        if self.index is None:
+        if self.at is None:
             return self.name
-        if self.index == "*":
+        if self.at == "*":
             return f"{self.name}[*]"
-        low, high = self.index
+        low, high = self.at
         return f"{self.name}[{low}]" if low == high else f"{self.name}[{low}..{high}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(NamedTuple):
     """A place, or a set of places, in a model."""
 
     steps: tuple[Step, ...]
-    span: Span = field(compare=False)
+    span: Span
 
     def __str__(self) -> str:
         return ".".join(map(str, self.steps))
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Selectors, less those behind `except`."""
 
     included: tuple[Selector, ...]
     excluded: tuple[Selector, ...]
-    span: Span = field(compare=False)
+    span: Span
 
     def __str__(self) -> str:
         included = ", ".join(map(str, self.included))
@@ -121,20 +112,18 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An element of a pipe: a call of an op or a block, or a group, repeated."""
 
     body: Call | tuple[Item, ...]
     repeat: Expression | None
-    span: Span = field(compare=False)
+    span: Span
 
 
 Pipe = tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """`stem`, `core`, `head` or `stage`. `decode` is None unless both sides are written out."""
 
     kind: str
@@ -142,152 +131,137 @@ class Slot:
     options: tuple[Binding, ...]
     pipe: Pipe
     decode: Pipe | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     """`keep` or `drop`."""
 
     verb: str
     selection: Selection
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """`moved OLD -> NEW`."""
 
     old: Selector
     new: Selector
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class GrowBy:
+class GrowBy(NamedTuple):
     """`grow SEL by RULE, ...`."""
 
     selection: Selection
     rules: tuple[Call, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Init:
+class Init(NamedTuple):
     """`init SEL = VALUE`; `like` is set for `init SEL = like SEL`."""
 
     selector: Selector
     value: str
     like: Selector | None
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Grows:
+class Grows(NamedTuple):
     """The parent: a file, and values for its params."""
 
     file: str
     params: tuple[Argument, ...]
-    span: Span = field(compare=False)
-    file_span: Span = field(compare=False)
+    span: Span
+    file_span: Span
 
 
 ModelStatement = Binding | Slot | Verb | Moved | GrowBy | Init
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """`model NAME [grows FILE] { ... }`."""
 
     name: str
     grows: Grows | None
     statements: tuple[ModelStatement, ...]
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """`import FILE as NAME`."""
 
     file: str
     name: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """`block NAME(parameters) { pipe }`; a parameter without a default has value None."""
 
     name: str
     parameters: tuple[tuple[str, Expression | None], ...]
     pipe: Pipe
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Freeze:
+class Freeze(NamedTuple):
     """`freeze SELECTORS`."""
 
     selection: Selection
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class LrScale:
+class LrScale(NamedTuple):
     """`lr_scale SELECTOR = factor`."""
 
     selector: Selector
     factor: Expression
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """`phase NAME for DURATION { ... }`."""
 
     name: str
     duration: Expression
     statements: tuple[Binding | Freeze | LrScale, ...]
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """`train [NAME] { settings phases }`."""
 
     name: str
     settings: tuple[Binding, ...]
     phases: tuple[Phase, ...]
-    span: Span = field(compare=False)
-    name_span: Span = field(compare=False)
+    span: Span
+    name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """`sample` or `evaluate`."""
 
     kind: str
     settings: tuple[Binding, ...]
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A comment, with its `#`."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Span
 
 
-@dataclass(frozen=True)
-class Document:
-    """One file of the language. `text` and `comments` do not take part in comparison."""
+class Document(NamedTuple):
+    """One file of the language."""
 
     filename: str
-    text: str = field(compare=False)
+    text: str
     edition: int
     params: tuple[Binding, ...] = ()
     imports: tuple[Import, ...] = ()
@@ -296,5 +270,5 @@ class Document:
     data: tuple[Binding, ...] = ()
     recipes: tuple[Recipe, ...] = ()
     sections: tuple[Section, ...] = ()
-    comments: tuple[Comment, ...] = field(default=(), compare=False)
-    span: Span = field(default=Span("", 1, 1, 1, 1), compare=False)
+    comments: tuple[Comment, ...] = ()
+    span: Span = Span("", 1, 1, 1, 1)

@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lark import Lark, Token, Transformer, Tree, UnexpectedInput, v_args
 from lark.tree import Meta
@@ -42,7 +42,7 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
 @cache
 def parser() -> Lark:
     """The LALR(1) parser, its tables read from the user's cache where there are any."""
-    options: dict[str, Any] = {"parser": "lalr", "propagate_positions": True}
+    options: dict[str, Any] = {"parser": "lalr", "lexer": "basic", "propagate_positions": True}
     text = GRAMMAR.read_text(encoding="utf-8")
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "growlang"
@@ -80,6 +80,16 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: ESCAPES.get(m[1], m[1]), text[1:-1])
 
 
+class _Bound(NamedTuple):
+    kind: str
+    binding: d.Binding
+
+
+class _Sides(NamedTuple):
+    encode: d.Pipe
+    decode: d.Pipe
+
+
 @v_args(meta=True)
 class _Builder(Transformer[Token, Any]):
     """Turns Lark's tree into a `Document`."""
@@ -101,16 +111,15 @@ class _Builder(Transformer[Token, Any]):
         def of(kind: type) -> tuple[Any, ...]:
             return tuple(s for s in statements if isinstance(s, kind))
 
-        bindings = [s for s in statements if isinstance(s, tuple)]
         return d.Document(
             filename=self.filename,
             text=self.text,
             edition=edition.value,
-            params=tuple(b for kind, b in bindings if kind == "param"),
+            params=tuple(s.binding for s in of(_Bound) if s.kind == "param"),
             imports=of(d.Import),
             blocks=of(d.Block),
             models=of(d.Model),
-            data=tuple(b for kind, b in bindings if kind == "data"),
+            data=tuple(s.binding for s in of(_Bound) if s.kind == "data"),
             recipes=of(d.Recipe),
             sections=of(d.Section),
             comments=comments(self.text, self.filename),
@@ -123,11 +132,11 @@ class _Builder(Transformer[Token, Any]):
     def import_(self, meta: Meta, c: list[Any]) -> d.Import:
         return d.Import(_unquote(c[0]), str(c[1]), self._span(meta))
 
-    def param(self, meta: Meta, c: list[Any]) -> tuple[str, d.Binding]:
-        return "param", self.binding(meta, c)
+    def param(self, meta: Meta, c: list[Any]) -> _Bound:
+        return _Bound("param", self.binding(meta, c))
 
-    def data(self, meta: Meta, c: list[Any]) -> tuple[str, d.Binding]:
-        return "data", self.binding(meta, c)
+    def data(self, meta: Meta, c: list[Any]) -> _Bound:
+        return _Bound("data", self.binding(meta, c))
 
     def binding(self, meta: Meta, c: list[Any]) -> d.Binding:
         return d.Binding(str(c[0]), c[1], self._span(meta), self._span(c[0]))
@@ -187,11 +196,11 @@ class _Builder(Transformer[Token, Any]):
         return d.Slot("core", c[1], c[2] or (), c[3], None, self._span(meta))
 
     def stage(self, meta: Meta, c: list[Any]) -> d.Slot:
-        encode, decode = c[3] if c[3] and isinstance(c[3][0], tuple) else (c[3], None)
+        encode, decode = c[3] if isinstance(c[3], _Sides) else (c[3], None)
         return d.Slot("stage", c[1], c[2] or (), encode, decode, self._span(meta))
 
-    def sides(self, meta: Meta, c: list[Any]) -> tuple[d.Pipe, d.Pipe]:
-        return c[1], c[3]
+    def sides(self, meta: Meta, c: list[Any]) -> _Sides:
+        return _Sides(c[1], c[3])
 
     def options(self, meta: Meta, c: list[Any]) -> tuple[Any, ...]:
         return tuple(c)

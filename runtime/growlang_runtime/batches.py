@@ -76,8 +76,13 @@ def open_data(phases: Sequence[Phase], net: Net, data_root: Path) -> list[Data]:
     for phase in phases:
         settings = phase.settings
         pictures = Pictures(
-            settings.data, settings.transform, net.image, settings.seed, data_root,
-            first=first, given=given,
+            settings.data,
+            settings.transform,
+            net.image,
+            settings.seed,
+            data_root,
+            first=first,
+            given=given,
         )
         steps = phase.steps
         if steps is None:

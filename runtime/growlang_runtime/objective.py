@@ -65,9 +65,7 @@ class Objective:
         return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
 
 
-def denoiser(
-    module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]
-) -> Denoiser:
+def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
     """The lowered `module` of `net` under conditions: values of the net's other inputs by name."""
 
     def denoise(x_t: Tensor, log_snr: Tensor) -> Tensor:

@@ -50,10 +50,12 @@ class Prompts:
     def encode(self, conditioner: Conditioner) -> dict[str, Tensor]:
         """The net's inputs; the condition of a picture that has no value for it is null."""
         missing = {
-            name: torch.tensor([
-                value is None
-                for value in (self.labels if call["op"] == "classes" else self.captions)
-            ])
+            name: torch.tensor(
+                [
+                    value is None
+                    for value in (self.labels if call["op"] == "classes" else self.captions)
+                ]
+            )
             for name, call in conditioner.conditions.items()
         }
         return conditioner.encode(self.captions, self.labels, missing)

@@ -47,7 +47,7 @@ class Metrics:
 class Display:
     """Progress of a run on stderr: a bar on a terminal, else a line for each line of metrics."""
 
-    def __init__(self, total: int, done: int, quiet: bool = False) -> None:
+    def __init__(self, total: int, quiet: bool = False) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -59,7 +59,7 @@ class Display:
             disable=not self.console.is_terminal or quiet,
         )
         self.total = total
-        self.task = self.bar.add_task("", total=total, completed=done, metrics="")
+        self.task = self.bar.add_task("", total=total, metrics="")
 
     def __enter__(self) -> Display:
         self.bar.start()

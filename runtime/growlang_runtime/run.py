@@ -144,8 +144,9 @@ def _compared(plan: Plan) -> dict[str, Any]:
     data["parent"] = {k: parent.get(k) for k in ("model", "net_hash", "spec_hash", "weights_hash")}
     for name in ("spec", "source", "net", "format_version"):
         del data[name]
+    data["phases"] = {p.pop("name"): p for p in data["phases"]}
     data["mapping"] = {e["name"]: [e["category"], e["source"], e["rule"]] for e in data["mapping"]}
-    for phase in data["phases"]:
+    for phase in data["phases"].values():
         phase["steps"] = None if phase["epochs"] else phase["steps"]
     return data
 
@@ -161,4 +162,9 @@ def _leaves_that_differ(old: Any, new: Any, path: str = "") -> Iterator[str]:
         for index, (a, b) in enumerate(zip(old, new, strict=True)):
             yield from _leaves_that_differ(a, b, f"{path}[{index}]")
     else:
-        yield f"{path}: {old} -> {new}"
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:12]}..."

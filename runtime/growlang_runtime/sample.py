@@ -60,8 +60,10 @@ def draw(
 ) -> torch.Tensor:
     """Pictures (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
     if "settings" not in weights.metadata:
-        raise GrowlangError(f"{weights.path} does not say how to sample from it",
-                            help="name weights that `growlang train` wrote")
+        raise GrowlangError(
+            f"{weights.path} does not say how to sample from it",
+            help="name weights that `growlang train` wrote",
+        )
     settings = Settings.model_validate_json(weights.metadata["settings"])
     declared = Sample.model_validate_json(weights.metadata["sample"])
     sampler = declared.sampler

@@ -50,10 +50,15 @@ def scheduler_of(sampler: Sampler, objective: Objective) -> Any:
     """
     from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
-    common: dict[str, Any] = {"num_train_timesteps": sampler.steps, "timestep_spacing": "trailing",
-              "prediction_type": "sample"}
+    common: dict[str, Any] = {
+        "num_train_timesteps": sampler.steps,
+        "timestep_spacing": "trailing",
+        "prediction_type": "sample",
+    }
     kinds: dict[str, Any] = {
-        "ddim": DDIMScheduler, "ddpm": DDPMScheduler, "dpm_solver": DPMSolverMultistepScheduler
+        "ddim": DDIMScheduler,
+        "ddpm": DDPMScheduler,
+        "dpm_solver": DPMSolverMultistepScheduler,
     }
     if isinstance(sampler, DPMSolver):
         common["solver_order"] = sampler.order

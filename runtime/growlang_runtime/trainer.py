@@ -105,8 +105,14 @@ def train(
     whatever else keeps it from going on.
     """
     machine = Machine(
-        torch.device(device), checkpoint_every, keep_checkpoints, sample_every, log_every,
-        micro_batch, workers, quiet,
+        torch.device(device),
+        checkpoint_every,
+        keep_checkpoints,
+        sample_every,
+        log_every,
+        micro_batch,
+        workers,
+        quiet,
     )
     path = run_folder(out, plan.model, plan.recipe)
     with ExitStack() as stack:
@@ -134,6 +140,13 @@ def train(
         trainer.restore(found)
         for line in torn:
             trainer.warn(f"skipped a torn checkpoint: {line}")
+        if (
+            weights
+            and weights.step is not None
+            and plan.start.origin == "parent"
+            and plan.start.ema
+        ):
+            trainer.warn(f"the parent's run is not finished: this one starts from {weights.path}")
         return trainer.run_phases()
 
 
@@ -141,8 +154,15 @@ class Trainer:
     """The loop over phases and steps of one run."""
 
     def __init__(
-        self, run: Run, plan: Plan, net: Net, module: LoweredNet, state: State,
-        data: list[Data], data_root: Path, machine: Machine,
+        self,
+        run: Run,
+        plan: Plan,
+        net: Net,
+        module: LoweredNet,
+        state: State,
+        data: list[Data],
+        data_root: Path,
+        machine: Machine,
     ) -> None:
         self.run, self.plan, self.net, self.machine = run, plan, net, machine
         self.module, self.state, self.data = module, state, data
@@ -154,7 +174,7 @@ class Trainer:
         self.previews = Previews(plan, net, self.conditioner, data[0].pictures, data_root)
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
-        self.display = Display(self.steps, 0, machine.quiet)
+        self.display = Display(self.steps, machine.quiet)
         self.interruption = Interruption()
 
     def warn(self, text: str) -> None:
@@ -183,8 +203,10 @@ class Trainer:
         self.metrics.forget_after(self.step)
         for name, now in self.machine.environment().items():
             if (before := record["environment"].get(name)) != now:
-                self.warn(f"{name} is {now}, but was {before}: the run will not be equal bit for "
-                          "bit to an uninterrupted one")
+                self.warn(
+                    f"{name} is {now}, but was {before}: the run will not be equal bit for "
+                    "bit to an uninterrupted one"
+                )
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
 
     def _pictures(self) -> list[int]:
@@ -198,8 +220,10 @@ class Trainer:
                     continue
                 self._phase(data)
                 if self.interruption.signal is not None and self.step < self.steps:
-                    self.display.say(f"stopped after step {self.step} of {self.steps}; "
-                                     "go on with the same command and --resume")
+                    self.display.say(
+                        f"stopped after step {self.step} of {self.steps}; "
+                        "go on with the same command and --resume"
+                    )
                     return self._result(self.interruption.signal)
             averages = self.state.ema.averages
             save_model(self.run.model, averages, self.plan)
@@ -216,20 +240,20 @@ class Trainer:
         self._prove_frozen(data, "start")
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
-        with closing(step_batches(
-            data, self.conditioner, self.step, self.machine.workers
-        )) as batches:
+        with closing(
+            step_batches(data, self.conditioner, self.step, self.machine.workers)
+        ) as batches:
             for batch in batches:
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
-                if self._due(self.machine.sample_every, end):
-                    self._preview(objective)
                 stop = self.interruption.signal is not None
                 if stop or self._due(self.machine.checkpoint_every, end):
                     self._save(data)
                 if stop:
                     return
+                if self._due(self.machine.sample_every, end):
+                    self._preview(objective)
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -244,8 +268,14 @@ class Trainer:
         self.frozen = found
         if names:
             digest = contents_hash({name: self.state.weights[name] for name in names})
-            self.metrics.write(step=self.step, event="frozen", phase=data.phase.name, at=when,
-                               tensors=len(found), sha256=digest)
+            self.metrics.write(
+                step=self.step,
+                event="frozen",
+                phase=data.phase.name,
+                at=when,
+                tensors=len(found),
+                sha256=digest,
+            )
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         settings = data.phase.settings
@@ -287,8 +317,13 @@ class Trainer:
     def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
         """Leave out a step whose loss or gradient is not finite; give up after many in a row."""
         self.nonfinite += 1
-        self.metrics.write(step=self.step + 1, event="skipped", phase=data.phase.name,
-                           loss=str(loss), grad_norm=str(norm))
+        self.metrics.write(
+            step=self.step + 1,
+            event="skipped",
+            phase=data.phase.name,
+            loss=str(loss),
+            grad_norm=str(norm),
+        )
         if self.nonfinite < NONFINITE_LIMIT:
             return
         path = self.run.path / f"nonfinite_{self.step:08d}.safetensors"
@@ -304,8 +339,15 @@ class Trainer:
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
         rate, memory = self.rate.read(), peak_memory(self.machine.device)
-        self.metrics.write(step=self.step, phase=data.phase.name, loss=loss, lr=lr,
-                           grad_norm=norm, images_per_s=round(rate, 2), memory=memory)
+        self.metrics.write(
+            step=self.step,
+            phase=data.phase.name,
+            loss=loss,
+            lr=lr,
+            grad_norm=norm,
+            images_per_s=round(rate, 2),
+            memory=memory,
+        )
         self.display.show(self.step, data.phase.name, loss, rate)
 
     def _preview(self, objective: Objective) -> None:
@@ -325,9 +367,7 @@ class Trainer:
             "environment": self.machine.environment(),
         }
         folder = self.run.checkpoints
-        checkpoint.save(
-            folder, self.step, self.state.tensors(), record, model_metadata(self.plan)
-        )
+        checkpoint.save(folder, self.step, self.state.tensors(), record, model_metadata(self.plan))
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
         checkpoint.prune(folder, self.machine.keep, ends)
 
@@ -345,4 +385,4 @@ def _as_recorded(plan: Plan, path: Path) -> Plan:
 
 
 def _say(text: str, quiet: bool) -> None:
-    Display(0, 0, quiet).say(text)
+    Display(0, quiet).say(text)

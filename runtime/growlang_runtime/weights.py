@@ -101,13 +101,15 @@ def load(path: Path, *, ema: bool = True) -> Weights:
 def load_moments(path: Path) -> Moments:
     """The optimizer's state of a run's newest checkpoint, or of a checkpoint folder."""
     at = path.parent if path.is_file() else path
-    found = _valid(at) if (at / checkpoint.RECORD).exists() else checkpoint.newest(
-        at / "checkpoints"
-    )[0]
+    found = (
+        _valid(at)
+        if (at / checkpoint.RECORD).exists()
+        else checkpoint.newest(at / "checkpoints")[0]
+    )
     if found is None:
         raise GrowlangError(
             f"there are no optimizer moments at {path}: no valid checkpoint",
-            help='write `moments = reset` in the recipe, or start from a run with checkpoints',
+            help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     return Moments(
         found.tensors("moment.first."),

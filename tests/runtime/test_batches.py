@@ -57,5 +57,6 @@ def test_parts_of_a_batch_make_it_up_again(tmp_path: Path) -> None:
     (batch,) = step_batches(data, Conditioner(net()), 0, workers=1)
     parts = list(batch.parts(3))
     assert [len(p.x) for p in parts] == [3, 1]
-    assert torch.equal(torch.cat([p.conditions["text.mask"] for p in parts]),
-                       batch.conditions["text.mask"])
+    assert torch.equal(
+        torch.cat([p.conditions["text.mask"] for p in parts]), batch.conditions["text.mask"]
+    )

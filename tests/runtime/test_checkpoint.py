@@ -1,10 +1,9 @@
 import json
-import multiprocessing
-import resource
 from pathlib import Path
 
 import pytest
 import torch
+from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime import checkpoint
@@ -66,24 +65,18 @@ def test_a_torn_checkpoint_is_written_again_and_a_valid_one_kept(tmp_path: Path)
     assert checkpoint.read(save(tmp_path, 1)).step == 1
 
 
-def save_on_a_full_disk(folder: Path, results: "multiprocessing.Queue[str]") -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-    try:
-        save(folder, 2)
-    except GrowlangError as error:
-        results.put(error.message)
-
-
 def test_a_full_disk_keeps_the_older_checkpoint_and_leaves_nothing_else(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    context = multiprocessing.get_context("fork")
-    results = context.Queue()
-    process = context.Process(target=save_on_a_full_disk, args=(tmp_path, results))
-    process.start()
-    assert "step_00000002 cannot be written: the disk is full" in results.get(timeout=30)
-    process.join()
+    with full_disk(2000), pytest.raises(GrowlangError, match="step_00000002 cannot be written"):
+        save(tmp_path, 2)
     assert [p.name for p in tmp_path.iterdir()] == ["step_00000001"]
     assert checkpoint.read(tmp_path / "step_00000001").step == 1
+
+
+def test_other_failures_are_not_called_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        save(tmp_path / "file", 1)
 
 
 def test_prune_keeps_the_newest_and_the_ends_of_phases(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def test_equals_torch_adamw_over_five_steps() -> None:
             {"params": [theirs["b"]], "weight_decay": 0.3, "lr": 0.05},
             {"params": [theirs["c"]], "weight_decay": 0.0},
         ],
-        lr=0.1, betas=(0.9, 0.95), eps=SETTINGS.eps, fused=True,
+        lr=0.1,
+        betas=(0.9, 0.95),
+        eps=SETTINGS.eps,
+        fused=True,
     )
     for step in range(5):
         give_gradients(ours, step)

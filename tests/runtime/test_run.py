@@ -43,7 +43,7 @@ def test_another_plan_is_refused_and_the_difference_told(tmp_path: Path) -> None
     changed = plan([phase(optimizer=AdamW(lr=0.5))], spec_hash="1" * 64)
     with pytest.raises(GrowlangError, match="begun with another plan") as error:
         Run.reopen(tmp_path / "run", changed)
-    assert "phases[0].settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.value.message
+    assert "phases.main.settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.value.message
 
 
 def test_a_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:

@@ -48,9 +48,7 @@ class Perfect:
 def test_a_perfect_net_gives_its_picture(sampler: Any, predict: Any) -> None:
     picture = torch.linspace(-0.9, 0.9, 64).view(1, 1, 8, 8)
     perfect = Perfect(picture, predict)
-    found = generate(
-        perfect, net(), objective(predict), sampler, Request(IDS, IDS, range(2)), CPU
-    )
+    found = generate(perfect, net(), objective(predict), sampler, Request(IDS, IDS, range(2)), CPU)
     torch.testing.assert_close(found, picture.expand(2, 1, 8, 8), atol=2e-3, rtol=0)
     assert perfect.seen[0] == pytest.approx(-15, abs=1e-4)
     assert perfect.seen == sorted(perfect.seen)
@@ -78,9 +76,15 @@ def test_guidance_goes_past_the_condition() -> None:
     given = {**IDS, "text.ids": IDS["text.ids"] + 3}
     found = [
         generate(
-            module, net(), objective("x"), DDIM(steps=1),
-            Request(given, null, range(2), guidance=scale), CPU,
-        ).mean().item()
+            module,
+            net(),
+            objective("x"),
+            DDIM(steps=1),
+            Request(given, null, range(2), guidance=scale),
+            CPU,
+        )
+        .mean()
+        .item()
         for scale in (0.0, 1.0, 4.0)
     ]
     assert found == pytest.approx([0.2, 0.3, 0.6], abs=1e-6)
@@ -136,7 +140,9 @@ def test_a_grid_has_the_pictures_above_their_captions() -> None:
     sheet = grid(pictures, ["black", "a very long caption " * 9, ""])
     assert sheet.size == (2 * 136, 2 * 160)
     assert [sheet.getpixel(p) for p in ((10, 10), (150, 10), (10, 170))] == [
-        (0, 0, 0), (128, 128, 128), (255, 255, 255),
+        (0, 0, 0),
+        (128, 128, 128),
+        (255, 255, 255),
     ]
     below = sheet.crop((0, 132, 136, 160)).convert("L")
     darkest, lightest = below.getextrema()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import net, phase, plan, write_data
+from tiny import full_disk, net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
@@ -72,12 +72,19 @@ def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
     result = run(plan(), data, sample_every=2)
     assert (result.step, result.finished, result.exit_status) == (4, True, 0)
     assert sorted(p.name for p in (result.run / "samples").iterdir()) == [
-        "step_00000002.png", "step_00000004.png",
+        "step_00000002.png",
+        "step_00000004.png",
     ]
     steps = [line for line in lines(result) if "loss" in line]
     assert [line["step"] for line in steps] == [1, 2, 3, 4]
     assert steps[0].keys() == {
-        "step", "phase", "loss", "lr", "grad_norm", "images_per_s", "memory",
+        "step",
+        "phase",
+        "loss",
+        "lr",
+        "grad_norm",
+        "images_per_s",
+        "memory",
     }
     assert load(result.run).metadata["net_hash"] == net().net_hash
 
@@ -147,12 +154,10 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
     process = start(90)
     process.kill()
     process.communicate(timeout=60)
-    process = start(10_000)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    killed = TrainResult(metrics.parent, 200, 200)
+    assert process.returncode == -signal.SIGKILL
+    killed = run(plan([phase(steps=200)]), data, "killed", resume=True)
     assert state(killed) == state(run(plan([phase(steps=200)]), data))
-    assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 401))
+    assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 201))
 
 
 def test_an_existing_run_is_refused_and_a_complete_one_says_so(
@@ -189,6 +194,30 @@ def test_a_run_without_any_checkpoint_begins_again(data: Path, monkeypatch: Any)
         patch.setattr(EMA, "update", lambda *_: {}["broken"])
         run(plan(), data, "cut")
     assert state(run(plan(), data, "cut", resume=True)) == state(whole)
+
+
+def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None:
+    given = plan([phase(steps=6, seed=3)])
+    whole = run(given, data)
+    largest = (whole.run / "checkpoints" / "step_00000006" / "state.safetensors").stat().st_size
+    save = checkpoint.save
+    with (
+        full_disk(None) as limit,
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(GrowlangError, match="step_00000006 cannot be written") as error,
+    ):
+
+        def at_last(folder: Path, step: int, *rest: Any) -> Path:
+            if step == 6:
+                limit(largest - 100)
+            return save(folder, step, *rest)
+
+        patch.setattr(checkpoint, "save", at_last)
+        run(given, data, "full", checkpoint_every=4)
+    assert "--resume" in error.value.help
+    folder = data / "full" / "tiny" / "main"
+    assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step_00000004"]
+    assert state(run(given, data, "full", resume=True)) == state(whole)
 
 
 def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,10 +265,22 @@ def test_a_child_keeps_its_frozen_core_bit_for_bit_and_proves_it(data: Path) -> 
         assert after.record["counts"]["ema"][name] == 3
     proofs = [line for line in lines(child) if line.get("event") == "frozen"]
     assert [(p["step"], p["at"], p["tensors"]) for p in proofs] == [
-        (0, "start", len(CORE)), (3, "end", len(CORE)),
+        (0, "start", len(CORE)),
+        (3, "end", len(CORE)),
     ]
     assert proofs[0]["sha256"] == proofs[1]["sha256"]
     assert any(not torch.equal(load(child.run).tensors[n], before[n]) for n in CORE)
+
+
+def test_a_parent_that_is_not_finished_is_told(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        parent = run(plan(), data)
+    run(plan([phase(steps=1)], net("grown"), plan()), data, quiet=False)
+    path = parent.run / "checkpoints" / "step_00000002"
+    assert f"is not finished: this one starts from {path}" in capfd.readouterr().err
 
 
 def test_the_plan_records_the_parents_contents(data: Path) -> None:
@@ -256,10 +297,6 @@ def test_moments_are_carried_to_kept_tensors_and_new_ones_begin_at_zero(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = Start(origin="parent", ema=False, moments="carry")
-    with monkeypatch.context() as patch:
-        patch.setattr(Optimizer, "step", lambda *_: None)
-        patch.setattr(EMA, "update", lambda *_: None)
-        run(plan(), data, "idle")
     parent = run(plan(), data)
     with monkeypatch.context() as patch:
         patch.setattr(Optimizer, "step", lambda *_: None)

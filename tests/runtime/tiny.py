@@ -1,8 +1,10 @@
 """Nets, plans and data that are small enough to train in a test."""
 
 import io
+import resource
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,9 @@ from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
 from growlang.plan import ParentPlan, Plan
 from growlang.spec import (
+    DDIM,
     AdamW,
     Cosine,
-    DDIM,
     Diffusion,
     Phase,
     Resize,
@@ -43,7 +45,7 @@ def node(path: str, op: Op, x: Shape, scope: Scope, inputs: tuple[str, ...]) -> 
 
 
 def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
-    """A chain for images of 8 x 8 with captions: patches, residuals, a transformer, patches back."""
+    """A chain for images of 8 x 8 with captions: patches, residuals, a transformer, unpatch."""
     words = Words(width=WIDTH, tokens=TOKENS, vocabulary=VOCABULARY)
     ids = Shape("ids", (TOKENS,))
     scope = Scope(WIDTH, {"text": words.output(ids, Scope())}, 1)
@@ -114,13 +116,22 @@ def plan(
     if parent is not None:
         values["start"] = Start(origin="parent")
         values["parent"] = ParentPlan(
-            spec=parent.spec, model=parent.model, recipe=parent.recipe, net=parent.net,
-            net_hash=parent.net_hash, spec_hash=parent.spec_hash,
+            spec=parent.spec,
+            model=parent.model,
+            recipe=parent.recipe,
+            net=parent.net,
+            net_hash=parent.net_hash,
+            spec_hash=parent.spec_hash,
         )
         values["mapping"] = mapping(child, parent.child_net())
     values |= {
-        "spec": f"{child.name}.grow", "source": "grow 1\n", "model": child.name, "recipe": "main",
-        "net": child.to_json(), "net_hash": child.net_hash, "spec_hash": "0" * 64,
+        "spec": f"{child.name}.grow",
+        "source": "grow 1\n",
+        "model": child.name,
+        "recipe": "main",
+        "net": child.to_json(),
+        "net_hash": child.net_hash,
+        "spec_hash": "0" * 64,
         "phases": list(phases or [phase()]),
         "sample": Sample(sampler=DDIM(steps=2), prompts=["red", "blue sky"]),
     }
@@ -131,12 +142,31 @@ def mapping(child: Net, parent: Net) -> list[Entry]:
     """The entries of a child that keeps every namesake of its parent."""
     return [
         Entry(
-            name=t.name, category="copied" if t.name in parent.table else "initialised",
-            source=t.name if t.name in parent.table else None, rule="keep", reason="test",
+            name=t.name,
+            category="copied" if t.name in parent.table else "initialised",
+            source=t.name if t.name in parent.table else None,
+            rule="keep",
+            reason="test",
             shape=t.shape,
         )
         for t in child.tensors()
     ]
+
+
+@contextmanager
+def full_disk(limit: int | None) -> Iterator[Callable[[int], None]]:
+    """Let files grow to `limit` bytes only, or to what the function that is given is told."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def set_limit(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+    if limit is not None:
+        set_limit(limit)
+    try:
+        yield set_limit
+    finally:
+        set_limit(soft)
 
 
 def write_data(folder: Path, count: int = 6) -> Path:

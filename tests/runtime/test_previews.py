@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import net, plan, write_data
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Input, Net, Shape
+from growlang.spec import Sample
+from growlang_runtime.batches import open_data
+from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.previews import Prompts, chosen_prompts, read_prompts
+
+
+def labelled() -> Net:
+    """The tiny net's inputs beside those of a condition that reads labels."""
+    inputs = (
+        Input("kind.label", "label", Shape("ids", ()), "kind"),
+        Input("kind.mask", "mask", Shape("ids", (1,)), "kind"),
+    )
+    classes = {"kind": {"op": "classes", "n": 10, "width": 8}}
+    model = net()
+    return Net("both", (*model.inputs, *inputs), (), (), "", {**model.encoders, **classes})
+
+
+def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    (data,) = open_data(plan().phases, net(), tmp_path)
+    conditioner = Conditioner(net())
+
+    def chosen(prompts: str | list[str] | None) -> list[str]:
+        sample = Sample(prompts=prompts)
+        return chosen_prompts(sample, conditioner, data.pictures, tmp_path).texts()
+
+    assert sorted(chosen(None)) == [f"shade {i}" for i in range(6)]
+    assert chosen(["a", "b"]) == ["a", "b"]
+    (tmp_path / "prompts.txt").write_text("one\n\n  two \n")
+    assert chosen("prompts.txt") == ["one", "two"]
+
+
+def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GrowlangError, match="cannot be read"):
+        read_prompts(tmp_path / "none.txt")
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(GrowlangError, match="hold no line"):
+        read_prompts(tmp_path / "empty.txt")
+
+
+def test_a_number_is_a_label_where_the_net_reads_labels() -> None:
+    conditioner = Conditioner(labelled())
+    found = Prompts.of(["7", "seven"], conditioner)
+    assert found.labels == [7, None]
+    encoded = found.encode(conditioner)
+    assert encoded["kind.label"].tolist() == [7, 10]
+    assert torch.equal(
+        encoded["text.ids"][0],
+        Prompts.of(["7"], Conditioner(net())).encode(Conditioner(net()))["text.ids"][0],
+    )
+    assert Prompts([None], [3]).texts() == ["3"]

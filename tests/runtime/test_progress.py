@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from growlang_runtime.progress import Display, Metrics, Rate, peak_memory
+
+
+def test_lines_of_later_steps_and_torn_ones_are_forgotten(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    metrics.forget_after(3)
+    for step in (0, 1, 2, 3):
+        metrics.write(step=step, loss=0.5)
+    with metrics.path.open("a") as file:
+        file.write('{"step": 1, "lo')
+    metrics.forget_after(2)
+    steps = [json.loads(line)["step"] for line in metrics.path.read_text().splitlines()]
+    assert steps == [0, 1, 2]
+    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_without_a_terminal_there_is_a_line_for_each_report(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with Display(total=10) as display:
+        display.advance(1, "first")
+        display.show(1, "first", 0.25, 12.34)
+        display.say("[brackets] are text")
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "first  step 1/10  loss 0.2500  12.3 images/s",
+        "[brackets] are text",
+    ]
+
+
+def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with Display(total=10, quiet=True) as display:
+        display.show(1, "first", 0.25, 12.34)
+        display.say("text")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_rate_counts_anew_after_each_reading() -> None:
+    rate = Rate()
+    rate.count(100)
+    assert rate.read() > 0
+    assert rate.read() == 0
+
+
+def test_memory_is_that_of_the_process_in_bytes() -> None:
+    assert 2**25 < peak_memory(torch.device("cpu")) < 2**40
