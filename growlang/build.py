@@ -47,6 +47,8 @@ class _Builder:
     scope: Scope = field(default_factory=Scope)
     skips: list[Wire] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    doubtful: bool = False
+    """Whether an error left a resolution unknown, so that nothing is said about the head's."""
 
     @property
     def model(self) -> Model:
@@ -139,7 +141,7 @@ class _Builder:
         wire = self._convert(wire, "grid", Place("head", "head"))
         self._component("head", wire)
         expected = self.inputs[0].shape
-        if height and wire.shape and wire.shape != expected:
+        if height and wire.shape and wire.shape != expected and not self.doubtful:
             self._mismatch(
                 "G204",
                 f"the head ends at {wire.shape}, but the image is {expected}",
@@ -248,6 +250,7 @@ class _Builder:
         height, width = self.model.image.extent
         own = declared_width(pipe)
         if wire.shape is None:
+            self.doubtful = True
             if not height or own is None or (at * width) % height:
                 return Wire("", None)
             return Wire("", grid(own, at, at * width // height))
@@ -446,6 +449,7 @@ class _Builder:
     def _mismatch(
         self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
     ) -> None:
+        self.doubtful = self.doubtful or code in ("G204", "G209")
         self.findings.add(code, message, span, help=help, notes=notes)
 
 

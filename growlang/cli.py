@@ -181,6 +181,7 @@ def train(
     """Train a recipe: from the parent's weights to the last phase."""
     checked = _checked(spec, settings)
     _require_torch()
+    gc.enable()
     from growlang.planning import plan
     from growlang_runtime.trainer import train as train_plan
 

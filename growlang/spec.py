@@ -164,7 +164,9 @@ class Settings(BaseModel):
     data: list[Source] = Field(min_length=1, description="sources of pictures, with their shares")
     transform: list[Transform] = Field(description="applied to each picture, in order")
     objective: Objective = Field(default_factory=Diffusion, description="what is learned")
-    optimizer: Optimizer = Field(default_factory=AdamW, description="the optimizer and its settings")
+    optimizer: Optimizer = Field(
+        default_factory=AdamW, description="the optimizer and its settings"
+    )
     batch: Positive = Field(description="pictures in a step, over all processes")
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.9999, description="decay of the averaged weights, per step"
@@ -249,7 +251,9 @@ class Sample(BaseModel):
     """How pictures are drawn from the trained model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
-    sampler: Sampler = Field(default_factory=DDIM, description="the sampler and its number of steps")
+    sampler: Sampler = Field(
+        default_factory=DDIM, description="the sampler and its number of steps"
+    )
     guidance: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="scale of classifier-free guidance; 1 is none"
     )

@@ -130,8 +130,12 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             help=f"write width = {x.width}, or put linear({op.width}) before it",
         )
     if op.width % op.heads:
+        divisors = ", ".join(str(n) for n in range(1, 129) if op.width % n == 0)
         raise OpError(
-            f"{op.heads} heads do not divide width {op.width}", argument="heads", code="G207"
+            f"{op.heads} heads do not divide width {op.width}",
+            argument="heads",
+            code="G207",
+            help=f"choose one of {divisors}",
         )
     for name in op.attend:
         if name != "self" and name not in scope.conditions:

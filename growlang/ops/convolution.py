@@ -35,7 +35,9 @@ def divided(x: Shape, factor: int) -> Shape:
     channels, height, width = x.dims
     if height % factor or width % factor:
         raise OpError(
-            f"factor {factor} does not divide the {height} x {width} grid", argument="factor"
+            f"factor {factor} does not divide the {height} x {width} grid",
+            argument="factor",
+            code="G204",
         )
     return grid(channels, height // factor, width // factor)
 

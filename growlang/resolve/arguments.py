@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -74,11 +76,14 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
         if name not in fields or name in values:
             broken = True
             _refuse_argument(call, given, name, order, values, scope)
+            if not given.name:
+                break
             continue
         values[name] = read(given.value, choices(signature, fields[name][0]), scope)
         spans[name] = given.value.span
         notes[name] = origins(given.value, scope)
-    missing = [n for n, (_, info) in fields.items() if info.is_required() and n not in values]
+    meant = _meant(call, order)
+    missing = [n for n, (_, i) in fields.items() if i.is_required() and n not in {*values, *meant}]
     if missing:
         broken = True
         listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
@@ -97,6 +102,12 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
         return Bindings(None, spans, notes)
     complete = not broken and len(known) == len(values)
     return Bindings(instance if complete else None, spans, notes)
+
+
+def _meant(call: d.Call, order: list[str]) -> set[str]:
+    """The arguments that the call's unknown ones were probably meant to be."""
+    unknown = [a.name for a in call.arguments if a.name and a.name not in order]
+    return {match for name in unknown for match in get_close_matches(name, order, n=1)}
 
 
 def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
@@ -150,7 +161,7 @@ def report(
 ) -> None:
     """Turn one error of pydantic's into a finding."""
     context, kind, value = item.get("ctx", {}), item["type"], item["input"]
-    shown = "true" if value is True else "false" if value is False else f"`{value}`"
+    shown = f"`{json.dumps(value) if isinstance(value, str | bool) else value}`"
     limits = {
         "greater_than": ("gt", "more than"),
         "greater_than_equal": ("ge", "at least"),
@@ -214,8 +225,8 @@ def _refuse_argument(
         message = f"`{call.name}` has no argument `{name}`"
         help = suggestion(name, order) or f"it has {', '.join(order)}"
     else:
-        message = f"`{call.name}` takes at most {len(order)} arguments"
-        help = f"they are {', '.join(order)}"
+        message = f"`{call.name}` takes at most {len(order)} argument{'s' * (len(order) != 1)}"
+        help = f"it has {', '.join(order)}"
     scope.findings.add("G203", message, given.span, help=help)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from growlang.diagnostics import Findings, GrowlangError, Note, Span
@@ -77,7 +78,11 @@ def _reason(error: OSError | ValueError) -> str:
 def _like(path: Path) -> str:
     """The spec files beside a missing one, as a suggestion."""
     near = sorted(p.name for p in path.parent.glob("*.grow")) if path.parent.is_dir() else []
-    return f"`grows` is relative to the file; here are {', '.join(near[:6])}" if near else ""
+    if not near:
+        return f"there are no specs in `{path.parent}`; the path is relative to this file"
+    close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]
+    verb = "are" if close[1:] else "is"
+    return f"the path is relative to this file; there {verb} {', '.join(close)}"
 
 
 def bind_names(

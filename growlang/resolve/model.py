@@ -297,7 +297,6 @@ class _Resolver:
                     help=f"remove this declaration, or `drop {name}`",
                     notes=[Note("it is kept here", span)],
                 )
-                continue
             assert self.parent is not None
             self._take(name, self.parent)
 
@@ -313,7 +312,8 @@ class _Resolver:
         elif name.startswith("stage."):
             stage = next(s for s in old.stages if f"stage.{s.at}" == name)
             finer = [i for i, s in enumerate(self.stages) if s.at > stage.at]
-            self.stages.insert(finer[-1] + 1 if finer else 0, stage)
+            if name not in self.declared:
+                self.stages.insert(finer[-1] + 1 if finer else 0, stage)
         else:
             self.slots[name] = getattr(old, name)
 

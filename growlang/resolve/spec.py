@@ -57,8 +57,9 @@ class Resolved:
             grows = model.grows.model_copy(update={"parent": self.parent.spec_hash})
             model = model.model_copy(update={"grows": grows})
         recipes = [
-            Recipe(name=r.name, start=r.start, settings=r.settings,
-                   phases=[p.phase for p in r.phases])
+            Recipe(
+                name=r.name, start=r.start, settings=r.settings, phases=[p.phase for p in r.phases]
+            )
             for r in self.recipes
         ]
         return Spec(model=model, recipes=recipes, sample=self.sample, evaluate=self.evaluate)

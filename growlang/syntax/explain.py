@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from lark import UnexpectedInput
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
@@ -99,7 +100,47 @@ def _token(error: UnexpectedToken, text: str, filename: str, findings: Findings)
             "G002", "the file does not begin with its edition", span, help="begin it with `grow 1`"
         )
         return
+    if error.token == "=":
+        help = (
+            "the name before it was read as part of the statement above: is a value missing there?"
+        )
+    elif meant := _meant(text[: error.token.start_pos or 0]):
+        help = meant
     findings.add("G001", f"`{error.token}` cannot stand here", span, help=help)
+
+
+KEYWORDS = (
+    "import",
+    "param",
+    "block",
+    "model",
+    "data",
+    "train",
+    "sample",
+    "evaluate",
+    "phase",
+    "freeze",
+    "lr_scale",
+    "keep",
+    "drop",
+    "moved",
+    "init",
+    "stem",
+    "core",
+    "head",
+    "stage",
+    "encode",
+    "decode",
+)
+
+
+def _meant(before: str) -> str:
+    """The keyword that the word before the error is close to, if it is close to one."""
+    word = re.search(r"([a-z_][a-z0-9_]*)\s*$", before)
+    if word is None or word[1] in KEYWORDS:
+        return ""
+    close = get_close_matches(word[1], KEYWORDS, n=1, cutoff=0.7)
+    return f"did you mean `{close[0]}` for `{word[1]}`?" if close else ""
 
 
 def _words(terminals: set[str]) -> str:

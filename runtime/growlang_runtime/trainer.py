@@ -292,7 +292,8 @@ class Trainer:
         self.step += 1
         self.rate.count(settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self.step % self.machine.log_every == 0 or self.step == self.steps:
+        due = self.step % self.machine.log_every == 0 or self.step == self.steps
+        if due and not self.nonfinite:
             self._log(data, float(loss), lr, float(norm))
 
     def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from growlang.check import check
+from growlang.codes import CODES
+from growlang.report import as_json, as_text
+
+ERRORS = Path(__file__).parent / "fixtures" / "errors"
+BROKEN = sorted(p for p in ERRORS.glob("*.grow") if not p.name.startswith("_"))
+SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.grow"))
+
+
+def plain(text: str, role: str) -> str:
+    return text
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=lambda p: p.stem)
+def test_a_mistake_gets_its_message(
+    path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(ERRORS)
+    report = check(Path(path.name))
+    text = "\n\n".join(as_text(d, report.texts, plain) for d in report.diagnostics) + "\n"
+    expected = path.with_suffix(".txt")
+    if request.config.getoption("--update"):
+        expected.write_text(text)
+    assert text == expected.read_text()
+    assert report.checked is None
+
+
+@pytest.mark.parametrize("path", [p for p in BROKEN if p.stem[0] == "g"], ids=lambda p: p.stem)
+def test_one_mistake_is_one_finding(path: Path) -> None:
+    report = check(path)
+    assert [d.code.lower() for d in report.diagnostics] == [path.stem.split("_")[0]]
+
+
+def test_every_code_has_a_fixture() -> None:
+    assert {p.stem.split("_")[0].upper() for p in BROKEN if p.stem[0] == "g"} == set(CODES)
+
+
+@pytest.mark.parametrize("path", [*SPECS, ERRORS / "_parent.grow"], ids=lambda p: p.stem)
+def test_good_specs_are_clean(path: Path) -> None:
+    report = check(path)
+    assert report.diagnostics == ()
+    assert report.checked is not None
+
+
+def test_json_names_code_place_and_edit() -> None:
+    report = check(ERRORS / "g203_unknown_argument.grow")
+    data = json.loads(json.dumps(as_json(report.diagnostics)))
+    assert data["format_version"] == 1
+    (item,) = data["diagnostics"]
+    assert item["code"] == "G203"
+    assert item["severity"] == "error"
+    assert item["name"] == "unknown-argument"
+    assert item["filename"].endswith("g203_unknown_argument.grow")
+    assert item["location"] == {"row": 11, "column": 32}
+    assert item["end_location"]["row"] == 11
+    assert "heads" in item["help"]
