@@ -52,6 +52,16 @@ class MinSNR(Signature):
     gamma: float = argument("largest weight", 5.0, gt=0)
 
 
+class SNRPlusOne(Signature):
+    """Weight min(SNR + 1, limit) of the squared error in x: the error in v, cut off at low noise.
+
+    SNR + 1 is that of arXiv 2202.00512, section 4.
+    """
+
+    call: ClassVar[str] = "snr_plus_one"
+    limit: float = argument("largest weight", 5.0, gt=0)
+
+
 class Sigmoid(Signature):
     """Weight sigmoid(bias - log-SNR) of the squared error in eps (arXiv 2410.19324)."""
 
@@ -60,10 +70,10 @@ class Sigmoid(Signature):
 
 
 SCHEDULES = table(Cosine, Interpolated)
-WEIGHTS = table(MinSNR, Sigmoid)
+WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid)
 Schedule = Annotated[Cosine | Interpolated, Kind(SCHEDULES), read_call(SCHEDULES)]
 Weight = Annotated[
-    Literal["x", "v", "eps"] | MinSNR | Sigmoid | None, Kind(WEIGHTS), read_call(WEIGHTS)
+    Literal["x", "v", "eps"] | MinSNR | SNRPlusOne | Sigmoid | None, Kind(WEIGHTS), read_call(WEIGHTS)
 ]
 
 

@@ -201,4 +201,4 @@ class Position(Op):
         """`position` (length, width), if learned."""
         if self.kind == "sincos":
             return ()
-        return (Tensor("position", x.dims, "embedding", decay=False),)
+        return (Tensor("position", x.dims, "position", decay=False),)

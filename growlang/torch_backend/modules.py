@@ -44,6 +44,10 @@ def _uniform(tensor: Tensor, generator: torch.Generator) -> None:
 
 
 def _normal(tensor: Tensor, generator: torch.Generator) -> None:
+    tensor.normal_(generator=generator)
+
+
+def _small(tensor: Tensor, generator: torch.Generator) -> None:
     tensor.normal_(std=0.02, generator=generator)
 
 
@@ -58,7 +62,9 @@ def _ones(tensor: Tensor, generator: torch.Generator) -> None:
 INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "linear": _uniform,
     "embedding": _normal,
+    "position": _small,
     "zeros": _zeros,
     "ones": _ones,
 }
-"""How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`."""
+"""How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`; a table
+of embeddings is normal, as in `nn.Embedding`, and one of positions normal with std 0.02."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from growlang.net import Net
-from growlang.spec import Diffusion, MinSNR, Sigmoid
+from growlang.spec import Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang_runtime.noise import NoiseSchedule, log_x_error, noise_schedule, noisy, target
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
@@ -43,6 +43,8 @@ class Objective:
             return torch.ones_like(log_snr)
         if isinstance(weight, MinSNR):  # arXiv 2303.09556, section 3.4
             log_weight = log_snr.clamp(max=math.log(weight.gamma))
+        elif isinstance(weight, SNRPlusOne):  # arXiv 2202.00512, section 4
+            log_weight = -log_x_error(log_snr, "v").clamp(min=-math.log(weight.limit))
         elif isinstance(weight, Sigmoid):  # arXiv 2410.19324: a weight over the log-SNR, hence
             # times half its slope, since t is uniform (arXiv 2303.00848, section 2).
             log_weight = log_snr + logsigmoid(weight.bias - log_snr)

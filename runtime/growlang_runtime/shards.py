@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from webdataset.shardlists import expand_urls  # type: ignore[import-untyped]
-from webdataset.tariterators import base_plus_ext  # type: ignore[import-untyped]
+from webdataset.shardlists import expand_urls
+from webdataset.tariterators import base_plus_ext
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec import WebDataset
@@ -279,7 +279,8 @@ def pread(path: Path, at: int, length: int) -> bytes:
 
 
 def _pread(path: Path, at: int, length: int) -> bytes:
-    data = os.pread(_handle(path).descriptor, length, at)
+    handle = _handle(path)  # held, so that no other thread's clearing closes it before the read
+    data = os.pread(handle.descriptor, length, at)
     if len(data) < length:
         raise GrowlangError(
             f"{path} has changed: {len(data)} of {length} bytes are left at byte {at}",

@@ -6,7 +6,7 @@ from tiny import net
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.spec import Cosine, Diffusion, MinSNR, Sigmoid
+from growlang.spec import Cosine, Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang_runtime.noise import noisy, to_eps, to_x
 from growlang_runtime.objective import denoiser, objective_of
 
@@ -40,6 +40,15 @@ def test_a_space_weighs_the_error_in_that_space(predict: Any, space: Any) -> Non
     torch.testing.assert_close(found.double(), wanted.double(), rtol=2e-4, atol=1e-6)
 
 
+def test_snr_plus_one_is_the_error_in_v_cut_off_at_low_noise() -> None:
+    cut = objective_of(Diffusion(predict="x", weight=SNRPlusOne(limit=5.0)), net())
+    in_v = objective_of(Diffusion(predict="x", weight="v"), net())
+    snr = torch.exp(cut.schedule.log_snr(T))
+    ratio = cut.losses(slightly_wrong, X, EPS, T) / in_v.losses(slightly_wrong, X, EPS, T)
+    expected = (snr + 1).clamp(max=5.0) / (snr + 1)
+    torch.testing.assert_close(ratio, expected.to(ratio.dtype), rtol=1e-4, atol=0)
+
+
 def test_min_snr_cuts_the_weight_of_the_error_in_x() -> None:
     objective = objective_of(Diffusion(predict="x", weight=MinSNR(gamma=5.0)), net())
     snr = objective.schedule.log_snr(T).exp()
@@ -52,7 +61,7 @@ def test_sigmoid_is_a_weight_over_the_log_snr() -> None:
     torch.testing.assert_close(objective.weight(T), 0.5 * slope * torch.sigmoid(-1.0 - level))
 
 
-@pytest.mark.parametrize("weight", [None, "x", "v", MinSNR(), Sigmoid()])
+@pytest.mark.parametrize("weight", [None, "x", "v", MinSNR(), SNRPlusOne(), Sigmoid()])
 def test_weights_of_v_are_finite_at_both_ends(weight: Any) -> None:
     objective = objective_of(Diffusion(weight=weight), net())
     ends = torch.tensor([0.0, 1.0], dtype=torch.float64)

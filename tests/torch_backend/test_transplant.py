@@ -24,7 +24,7 @@ def test_initialisation_is_a_function_of_seed_and_name(net: Net) -> None:
     again = initialise(lower(net, "cpu"), net, seed=3).state_dict()
     other = initialise(lower(net), net, seed=4).state_dict()
     assert all(torch.equal(first[n], again[n]) for n in net.table)
-    random = [n for n, t in net.table.items() if t.init in ("linear", "embedding")]
+    random = [n for n, t in net.table.items() if t.init in ("linear", "embedding", "position")]
     assert not any(torch.equal(first[n], other[n]) for n in random)
     twins = [f"core.transformer.{i}.mlp.up.weight" for i in (0, 1)]
     assert not torch.equal(first[twins[0]], first[twins[1]])
