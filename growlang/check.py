@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from growlang.build import build
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
 from growlang.growth import account, map_tensors
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.resolve.files import Files
+from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
 from growlang.schedule import check_components, schedule
 from growlang.spec import Phase
 from growlang.syntax import document as d
+from growlang.syntax.grow import read
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,13 @@ def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
     Raises GrowlangError if the file cannot be read or a value does not parse.
     """
     files = Files()
-    given = {n: _argument(n, text) for n, text in (params or {}).items()}
+    given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
+    document = files.load(path)
+    known = [b.name for b in document.params] if document else list(given)
+    for name in given:
+        if name not in known:
+            help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
+            raise GrowlangError(f"{path} has no param `{name}`", help=help)
     resolved = resolve(path, files, given)
     checked = check_resolved(resolved, files.findings) if resolved else None
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
@@ -79,15 +87,15 @@ def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
     return Checked(resolved, net, parent, mapping, phases)
 
 
-def _argument(name: str, text: str) -> d.Argument:
+def _argument(name: str, text: str, files: Files) -> d.Argument:
     """A value given on the command line, as an argument of the language."""
-    from growlang.syntax.grow import read
-
     findings = Findings()
-    document = read(f"grow 1 param {name} = {text}", f"--set {name}={text}", findings)
+    document = read(f"grow 1 param {name} = {text}", "--set", findings)
     if document is None or len(document.params) != 1:
         raise GrowlangError(
             f"`--set {name}={text}` is not a param and a value", help="write `--set width=512`"
         )
-    value = document.params[0].value
-    return d.Argument(name, value, value.span)
+    written = f"--set {name}={text}"
+    files.texts["--set"] = written
+    span = Span("--set", 1, len(written) - len(text) + 1, 1, len(written) + 1)
+    return d.Argument(name, document.params[0].value, span)

@@ -177,6 +177,9 @@ def train(
         int | None, typer.Option(min=1, help="Steps between grids; always one at a phase's end.")
     ] = None,
     log_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 10,
+    corrupt: Annotated[
+        int, typer.Option(min=0, help="Pictures that may fail to decode before the run stops.")
+    ] = 0,
 ) -> None:
     """Train a recipe: from the parent's weights to the last phase."""
     checked = _checked(spec, settings)
@@ -204,6 +207,7 @@ def train(
             keep_checkpoints=keep_checkpoints,
             sample_every=sample_every,
             log_every=log_every,
+            corrupt=corrupt,
         )
         if result.exit_status:
             raise typer.Exit(result.exit_status)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import prod
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What becomes of one tensor: of the child, or a `dropped` one of the parent."""
 
     name: str

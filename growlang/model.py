@@ -1,7 +1,5 @@
 """The model part of a spec as pydantic models: inputs, conditions, slots, growth contract."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_serializer
@@ -51,7 +49,7 @@ class Item(_Part):
 class Group(_Part):
     """A group of a pipe, repeated; `block` names the user block that it comes from."""
 
-    group: list[Group | Item | None]
+    group: list["Group | Item | None"]
     repeat: int = 1
     block: str | None = None
 

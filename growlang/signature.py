@@ -4,8 +4,6 @@ A signature's fields are the arguments of the call, in positional order, with ty
 defaults and one-line descriptions. Checks, help and reference pages come from this declaration.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from pydantic import (

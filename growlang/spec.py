@@ -4,8 +4,6 @@ Every class here is a signature or a section. `resolve` builds them from literal
 never holds an expression; `Plan` carries them to the runtime as JSON.
 """
 
-from __future__ import annotations
-
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -73,7 +71,9 @@ SCHEDULES = table(Cosine, Interpolated)
 WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid)
 Schedule = Annotated[Cosine | Interpolated, Kind(SCHEDULES), read_call(SCHEDULES)]
 Weight = Annotated[
-    Literal["x", "v", "eps"] | MinSNR | SNRPlusOne | Sigmoid | None, Kind(WEIGHTS), read_call(WEIGHTS)
+    Literal["x", "v", "eps"] | MinSNR | SNRPlusOne | Sigmoid | None,
+    Kind(WEIGHTS),
+    read_call(WEIGHTS),
 ]
 
 

@@ -1,7 +1,5 @@
 """Ops on tokens: attention and the transformer block."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from growlang.net import Shape, Tensor

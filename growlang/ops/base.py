@@ -1,10 +1,8 @@
 """What an op declares: signature, shape rule, table of parameters and cost, all without torch."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from types import MappingProxyType
+from typing import ClassVar, Literal, NamedTuple
 
 from growlang.net import Shape, Tensor
 from growlang.signature import Signature
@@ -26,12 +24,11 @@ class OpError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """What surrounds an op: width of the time embedding, the conditions, the image's channels."""
 
     time: int | None = None
-    conditions: Mapping[str, Shape] = field(default_factory=dict)
+    conditions: Mapping[str, Shape] = MappingProxyType({})
     channels: int = 3
 
 

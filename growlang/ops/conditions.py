@@ -1,7 +1,5 @@
 """Ops that embed what a picture is conditioned on: noise level, words, classes, frozen encoders."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from growlang.net import Shape, Tensor, tokens, vector

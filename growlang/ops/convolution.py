@@ -1,7 +1,5 @@
 """Ops on feature maps: convolutions, residual blocks and the changes of resolution."""
 
-from __future__ import annotations
-
 from math import gcd
 
 from growlang.net import Shape, Tensor, grid

@@ -1,7 +1,5 @@
 """Ops at the ends of a net, on patches and single values, and the internal changes of layout."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from growlang.net import Shape, Tensor, grid, tokens

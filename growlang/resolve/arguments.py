@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -18,17 +18,15 @@ from growlang.signature import Conditions, Kind, Signature
 from growlang.syntax import document as d
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(NamedTuple):
     """What a bare word or a call may stand for in one argument."""
 
     words: tuple[str, ...] = ()
-    calls: Mapping[str, type[Signature]] = field(default_factory=dict)
+    calls: Mapping[str, type[Signature]] = MappingProxyType({})
     conditions: bool = False
 
 
-@dataclass
-class Bindings:
+class Bindings(NamedTuple):
     """The outcome of binding a call: the signature's instance, and the places of its arguments."""
 
     value: Signature | None

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.syntax import document as d
+from growlang.syntax.grow import LARGEST
 
 
 class Hole:
@@ -17,6 +18,10 @@ class Hole:
 
 
 HOLE: Final = Hole()
+
+
+class Predicate(list[Any]):
+    """An expression over a row of data, which the runtime evaluates: `[">=", a, b]`."""
 
 
 class Bound(NamedTuple):
@@ -88,7 +93,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def evaluate(expression: d.Expression, scope: Scope) -> Any:
     """The value of an expression; `HOLE`, with a finding, where it has none.
 
-    With `scope.rows`, what depends on `row` is returned as nested lists: `[">=", a, b]`.
+    With `scope.rows`, what depends on `row` is returned as a `Predicate`.
     """
     match expression:
         case d.Constant(value):
@@ -115,7 +120,7 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
 def _name(path: str, span: Span, scope: Scope) -> Any:
     if scope.rows and path.startswith("row."):
         if path[4:] in ROW_FIELDS:
-            return ["row", path[4:]]
+            return Predicate(["row", path[4:]])
         scope.findings.add(
             "G101", f"a row has no `{path[4:]}`", span, help=f"a row has {', '.join(ROW_FIELDS)}"
         )
@@ -135,20 +140,32 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
 def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
     if any(v is HOLE for v in values):
         return HOLE
-    if any(isinstance(v, list) and v and isinstance(v[0], str) for v in values):
-        return [sign, *values]
+    if any(isinstance(v, Predicate) for v in values):
+        return Predicate([sign, *values])
     try:
-        return _calculate(sign, values)
+        value = _calculate(sign, values)
+        if abs(value) > LARGEST:
+            raise OverflowError
+        return value
     except (TypeError, ZeroDivisionError, OverflowError) as error:
         shown = f" {sign} ".join(str(v) for v in values)
-        reason = "division by zero" if isinstance(error, ZeroDivisionError) else "it has no value"
+        reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it has no value")
         scope.findings.add("G201", f"`{shown}`: {reason}", span)
         return HOLE
 
 
+REASONS = (
+    (ZeroDivisionError, "division by zero"),
+    (OverflowError, f"it is above {LARGEST:.0e}"),
+)
+
+
 def _calculate(sign: str, values: list[Any]) -> Any:
     logical = sign in ("and", "or", "not")
-    if any(isinstance(v, bool) != logical or (not logical and isinstance(v, str)) for v in values):
+    allowed = bool if logical else int | float
+    if not values or any(
+        not isinstance(v, allowed) or isinstance(v, bool) != logical for v in values
+    ):
         raise TypeError
     match sign, values:
         case "and", [a, b]:

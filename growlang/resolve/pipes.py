@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from growlang.diagnostics import Note, Span
 from growlang.model import Group, Item, Pipe
@@ -20,8 +21,7 @@ Spans = dict[Path, Span]
 """The side table of places: the path of a value in the model, and where the spec says it."""
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """A user block and the scope of the file that declares it."""
 
     block: d.Block

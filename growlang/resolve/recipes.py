@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -22,8 +22,7 @@ PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transf
 """Settings that a phase may change."""
 
 
-@dataclass(frozen=True)
-class PhaseDraft:
+class PhaseDraft(NamedTuple):
     """A phase before its selectors are looked up in the net."""
 
     phase: Phase
@@ -33,8 +32,7 @@ class PhaseDraft:
     lr_scale: tuple[tuple[d.Selector, float], ...]
 
 
-@dataclass(frozen=True)
-class RecipeDraft:
+class RecipeDraft(NamedTuple):
     """A recipe before its selectors are looked up in the net."""
 
     name: str

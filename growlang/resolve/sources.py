@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from growlang.diagnostics import Findings
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Scope, evaluate, suggestion
+from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, suggestion
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
 
 
-@dataclass(frozen=True)
-class DataBinding:
+class DataBinding(NamedTuple):
     """A `data` statement and the scope of the file that makes it."""
 
     binding: d.Binding
     scope: Scope
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The `data` names in scope."""
 
     bindings: Mapping[str, DataBinding]
@@ -74,7 +72,7 @@ class Sources:
             self.findings.add("G104", f"data refers to itself: {circle}", value.span)
             return None
         found = self.bindings[path]
-        inner = replace(self, open=(*self.open, path))
+        inner = self._replace(open=(*self.open, path))
         return inner.resolve(found.binding.value, found.scope, path)
 
     def _where(self, path: str, call: d.Call, scope: Scope) -> list[Source] | None:
@@ -91,7 +89,7 @@ class Sources:
         predicate = evaluate(call.arguments[0].value, rows)
         if predicate is HOLE or sources is None:
             return None
-        if not isinstance(predicate, list) or predicate[0] not in PREDICATES:
+        if not isinstance(predicate, Predicate) or predicate[0] not in PREDICATES:
             self.findings.add(
                 "G201",
                 "`where` takes a condition on the row",

@@ -110,7 +110,7 @@ def _file(
     bind_names(document, scope, findings, given)
     for name, argument in given.items():
         if name in scope.params:
-            scope.values[name] = Bound(evaluate(argument.value, outer), argument.value.span)
+            scope.values[name] = Bound(evaluate(argument.value, outer), argument.span)
     parent = None
     if model and model.grows:
         values = {a.name: a for a in model.grows.params}

@@ -19,6 +19,10 @@ from growlang.syntax.explain import explain
 GRAMMAR = Path(__file__).with_name("grow.lark")
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "%": -2}
 EDITION = 1
+LARGEST = 10**18
+"""Largest number that a spec may hold or compute."""
+DEPTH_LIMIT = 100
+"""Deepest nesting of the syntax tree."""
 
 
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
@@ -28,7 +32,14 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     except UnexpectedInput as error:
         explain(error, text, filename, findings)
         return None
-    found: d.Document = _Builder(text, filename).transform(tree)
+    if deep := _below(tree, DEPTH_LIMIT):
+        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
+        findings.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")
+        return None
+    before = len(findings)
+    found: d.Document = _Builder(text, filename, findings).transform(tree)
+    if len(findings) > before:
+        return None
     if found.edition != EDITION:
         findings.add(
             "G002",
@@ -53,12 +64,28 @@ def parser() -> Lark:
 
 
 def number(text: str) -> int | float:
-    """Value of a number's text: `2M` is 2000000, `5%` is 0.05, `1e-4` stays a float."""
+    """Value of a number's text: `2M` is 2000000, `5%` is 0.05, `1e-4` stays a float.
+
+    Raises OverflowError above LARGEST.
+    """
     digits = text.replace("_", "")
-    if digits[-1] not in SUFFIXES:
+    suffix = SUFFIXES.get(digits[-1])
+    if float(digits if suffix is None else digits[:-1]) * 10.0 ** (suffix or 0) > LARGEST:
+        raise OverflowError(text)
+    if suffix is None:
         return float(digits) if re.search(r"[.eE]", digits) else int(digits)
-    scaled = Decimal(digits[:-1]).scaleb(SUFFIXES[digits[-1]])
+    scaled = Decimal(digits[:-1]).scaleb(suffix)
     return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
+
+
+def _below(tree: Tree[Token], depth: int) -> Tree[Token] | None:
+    """The first node that lies deeper than `depth`, if there is one."""
+    level = [tree]
+    for _ in range(depth):
+        level = [c for node in level for c in node.children if isinstance(c, Tree)]
+        if not level:
+            return None
+    return level[0]
 
 
 def comments(text: str, filename: str) -> tuple[d.Comment, ...]:
@@ -80,6 +107,12 @@ def _unquote(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: ESCAPES.get(m[1], m[1]), text[1:-1])
 
 
+def _span(at: Meta | Token, filename: str) -> Span:
+    if isinstance(at, Meta) and at.empty:
+        return Span(filename, 1, 1, 1, 1)
+    return Span(filename, at.line or 1, at.column or 1, at.end_line or 1, at.end_column or 1)
+
+
 class _Bound(NamedTuple):
     kind: str
     binding: d.Binding
@@ -94,16 +127,28 @@ class _Sides(NamedTuple):
 class _Builder(Transformer[Token, Any]):
     """Turns Lark's tree into a `Document`."""
 
-    def __init__(self, text: str, filename: str) -> None:
+    def __init__(self, text: str, filename: str, findings: Findings) -> None:
         super().__init__()
-        self.text, self.filename = text, filename
+        self.text, self.filename, self.findings = text, filename, findings
 
     def _span(self, at: Meta | Token) -> Span:
-        if isinstance(at, Meta) and at.empty:
-            return Span(self.filename, 1, 1, 1, 1)
-        return Span(
-            self.filename, at.line or 1, at.column or 1, at.end_line or 1, at.end_column or 1
-        )
+        return _span(at, self.filename)
+
+    def _number(self, token: Token) -> int | float:
+        try:
+            return number(token)
+        except OverflowError:
+            message = f"the number is above {LARGEST:.0e}"
+            self.findings.add("G003", message, self._span(token), help="write a smaller one")
+            return 0
+
+    def _index(self, token: Token) -> int:
+        value = self._number(token)
+        if isinstance(value, int):
+            return value
+        message = f"`{token}` is not an index"
+        self.findings.add("G003", message, self._span(token), help="indices are whole numbers")
+        return 0
 
     def start(self, meta: Meta, c: list[Any]) -> d.Document:
         edition, *statements = c
@@ -127,7 +172,7 @@ class _Builder(Transformer[Token, Any]):
         )
 
     def edition(self, meta: Meta, c: list[Any]) -> d.Constant:
-        return d.Constant(number(c[0]), self._span(meta))
+        return d.Constant(self._number(c[0]), self._span(meta))
 
     def import_(self, meta: Meta, c: list[Any]) -> d.Import:
         return d.Import(_unquote(c[0]), str(c[1]), self._span(meta))
@@ -244,10 +289,10 @@ class _Builder(Transformer[Token, Any]):
         return d.Step(str(c[0]), c[1])
 
     def index_one(self, meta: Meta, c: list[Any]) -> tuple[int, int]:
-        return int(number(c[0])), int(number(c[0]))
+        return self._index(c[0]), self._index(c[0])
 
     def index_range(self, meta: Meta, c: list[Any]) -> tuple[int, int]:
-        return int(number(c[0])), int(number(c[1]))
+        return self._index(c[0]), self._index(c[1])
 
     def index_all(self, meta: Meta, c: list[Any]) -> str:
         return "*"
@@ -280,7 +325,7 @@ class _Builder(Transformer[Token, Any]):
         return d.Section("evaluate", tuple(c), self._span(meta))
 
     def number(self, meta: Meta, c: list[Any]) -> d.Constant:
-        return d.Constant(number(c[0]), self._span(meta))
+        return d.Constant(self._number(c[0]), self._span(meta))
 
     def string(self, meta: Meta, c: list[Any]) -> d.Constant:
         return d.Constant(_unquote(c[0]), self._span(meta))

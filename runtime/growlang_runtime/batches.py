@@ -66,7 +66,7 @@ class StepBatch:
         return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
 
 
-def open_data(phases: Sequence[Phase], net: Net, data_root: Path) -> list[Data]:
+def open_data(phases: Sequence[Phase], net: Net, data_root: Path, corrupt: int = 0) -> list[Data]:
     """Open the data of all phases, and turn epochs into steps.
 
     A source that several phases draw from goes on where the phase before left it.
@@ -81,6 +81,7 @@ def open_data(phases: Sequence[Phase], net: Net, data_root: Path) -> list[Data]:
             net.image,
             settings.seed,
             data_root,
+            budget=corrupt,
             first=first,
             given=given,
         )

@@ -83,8 +83,7 @@ class Conditioner:
                     help=f"labels count from 0; classes({label + 1}, ...) has this one",
                 )
         ids = [
-            n if label is None or drop else label
-            for label, drop in zip(labels, null, strict=True)
+            n if label is None or drop else label for label, drop in zip(labels, null, strict=True)
         ]
         return {
             f"{name}.label": torch.tensor(ids),

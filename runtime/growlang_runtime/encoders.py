@@ -111,9 +111,7 @@ class TextEncoder:
         for row, one in enumerate(filled):
             batch[row, : len(one)] = torch.tensor(one)
             mask[row, : len(one)] = 1
-        output = self._model(
-            input_ids=batch.to(self.device), attention_mask=mask.to(self.device)
-        )
+        output = self._model(input_ids=batch.to(self.device), attention_mask=mask.to(self.device))
         hidden: torch.Tensor = output.last_hidden_state
         return hidden.to("cpu", torch.bfloat16)
 

@@ -160,13 +160,11 @@ class Pictures:
         if corrupt and len(self.corrupt) > self.budget:
             raise GrowlangError(
                 f"the picture {corrupt[0]} cannot be decoded; at most {self.budget} may be corrupt",
-                help="write its shard again without it, or allow more corrupt pictures",
+                help="write its shard again without it, or allow more with --corrupt N",
             )
 
 
-def prefetch(
-    pictures: Pictures, ranges: Iterable[Sequence[int]], workers: int
-) -> Generator[Batch]:
+def prefetch(pictures: Pictures, ranges: Iterable[Sequence[int]], workers: int) -> Generator[Batch]:
     """The batch of each range of draws, in order, prepared by threads some batches ahead.
 
     The result does not depend on the number of workers: everything is a function of the draw, and

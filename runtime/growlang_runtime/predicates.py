@@ -76,6 +76,7 @@ def _value(where: Any, column: Callable[[str], Column]) -> Any:
     if name == "row":
         return column(arguments[0])
     if name not in OPERATORS:
-        raise GrowlangError(f"`{name}` cannot stand in where(...)",
-                            help="known are " + ", ".join(OPERATORS))
+        raise GrowlangError(
+            f"`{name}` cannot stand in where(...)", help="known are " + ", ".join(OPERATORS)
+        )
     return OPERATORS[name](*(_value(a, column) for a in arguments))

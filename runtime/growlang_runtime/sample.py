@@ -13,6 +13,7 @@ from growlang.spec import Sample, Settings
 from growlang.torch_backend.lower import lower
 from growlang_runtime.checkpoint import disk_full
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.device import open_device
 from growlang_runtime.grids import grid
 from growlang_runtime.objective import objective_of
 from growlang_runtime.previews import Prompts
@@ -42,7 +43,7 @@ def sample(
         raise GrowlangError(f"{output} exists already", help="choose another file with --output")
     if not prompts:
         raise GrowlangError("there is nothing to sample: no prompts were given")
-    pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, torch.device(device), batch)
+    pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, open_device(device), batch)
     with disk_full(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         grid(pictures, prompts).save(output)

@@ -19,6 +19,7 @@ from growlang_runtime import checkpoint
 from growlang_runtime.batches import Data, StepBatch, open_data, step_batches
 from growlang_runtime.checkpoint import Checkpoint
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.device import open_device
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
 from growlang_runtime.objective import Objective, denoiser, objective_of
@@ -97,15 +98,17 @@ def train(
     log_every: int = 10,
     micro_batch: int | None = None,
     workers: int = 2,
+    corrupt: int = 0,
     quiet: bool = False,
 ) -> TrainResult:
     """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there if `resume`.
 
+    `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
     machine = Machine(
-        torch.device(device),
+        open_device(device),
         checkpoint_every,
         keep_checkpoints,
         sample_every,
@@ -127,7 +130,7 @@ def train(
                 return TrainResult(path, steps, steps)
             plan = run.plan
         net = plan.child_net()
-        data = open_data(plan.phases, net, data_root)
+        data = open_data(plan.phases, net, data_root, corrupt)
         plan = plan.model_copy(update={"phases": [d.phase for d in data]})
         found, torn = checkpoint.newest(run.checkpoints) if run else (None, [])
         weights = None if found else start_weights(plan, out, data_root, parent_run)

@@ -101,4 +101,3 @@ def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> 
         x, y = uniforms(seed, p, "crop", 2 * number + 2)[-2:]
         left, top = int(x * (across + 1)), int(y * (down + 1))
     return image.crop((left, top, left + crop.size, top + crop.size))
-
