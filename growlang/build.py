@@ -32,6 +32,15 @@ class Place(NamedTuple):
     pops: bool = False
 
 
+class Declared(NamedTuple):
+    """What an op declares for one shape of its input; tensors are named relative to its place."""
+
+    arguments: dict[str, Any]
+    tensors: tuple[Tensor, ...]
+    flops: int
+    saved: int
+
+
 def build(resolution: Resolution, findings: Findings) -> Net | None:
     """The net of a model; None where findings, old or new, leave it incomplete."""
     return _Builder(resolution, findings).run()
@@ -47,6 +56,7 @@ class _Builder:
     scope: Scope = field(default_factory=Scope)
     skips: list[Wire] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
     doubtful: bool = False
     """Whether an error left a resolution unknown, so that nothing is said about the head's."""
 
@@ -421,23 +431,35 @@ class _Builder:
         at: Path,
         output: Shape | None = None,
     ) -> None:
+        declared = self._declared(op, x, at)
         tensors = tuple(
-            Tensor(f"{path}.{t.name}", t.shape, t.init, t.decay) for t in op.tensors(x, self.scope)
+            Tensor(f"{path}.{name}", shape, init, decay)
+            for name, shape, init, decay in declared.tensors
         )
         self.nodes.append(
             Node(
                 path,
                 component,
                 op.call,
-                op.arguments(),
+                declared.arguments,
                 inputs,
                 output or op.output(x, self.scope),
                 tensors,
-                op.flops(x, self.scope),
-                op.saved(x, self.scope),
+                declared.flops,
+                declared.saved,
                 self._span(*at),
             )
         )
+
+    def _declared(self, op: Op, x: Shape, at: Path) -> Declared:
+        """What the op at a place of the spec declares; the same for each of its repeats."""
+        key = (at, op.call, x)
+        if key not in self.declared:
+            scope = self.scope
+            self.declared[key] = Declared(
+                op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope)
+            )
+        return self.declared[key]
 
     def _refuse(self, error: OpError, at: Path) -> None:
         path = (*at, error.argument) if error.argument else at

@@ -47,7 +47,8 @@ def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
     """Check one spec file and its ancestors.
 
     `params` are values for the file's params as text, such as from `--set width=512`.
-    Raises GrowlangError if the file cannot be read or a value does not parse.
+    Raises GrowlangError if the file cannot be read, if a value does not
+    parse, or if names refer to names in chains that are far too long.
     """
     files = Files()
     given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
@@ -57,8 +58,11 @@ def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
-    resolved = resolve(path, files, given)
-    checked = check_resolved(resolved, files.findings) if resolved else None
+    try:
+        resolved = resolve(path, files, given)
+        checked = check_resolved(resolved, files.findings) if resolved else None
+    except RecursionError:
+        raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
     return Report(checked if not found else None, found, files.texts)
 

@@ -1,7 +1,5 @@
 """The command line. Heavy imports stand inside the commands, so that each loads what it needs."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sys
@@ -276,7 +274,7 @@ def _spec_files(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _checked(spec: Path, settings: Sequence[str] | None = None) -> Checked:
+def _checked(spec: Path, settings: Sequence[str] | None = None) -> "Checked":
     """The checked spec; prints the findings and exits 1 where there are any."""
     from growlang.check import check as check_file
 
@@ -296,7 +294,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _recipe_name(checked: Checked, recipe: str | None) -> str:
+def _recipe_name(checked: "Checked", recipe: str | None) -> str:
     from growlang.planning import recipe_of
 
     if recipe is None and not checked.resolved.recipes:
@@ -305,13 +303,13 @@ def _recipe_name(checked: Checked, recipe: str | None) -> str:
 
 
 def _untrained_parents(
-    checked: Checked, recipe: str | None, out: Path
-) -> list[tuple[Checked, str, dict[str, str]]]:
+    checked: "Checked", recipe: str | None, out: Path
+) -> list[tuple["Checked", str, dict[str, str]]]:
     """The ancestors, oldest first, whose runs have no finished model under `out`."""
     from growlang.planning import recipe_of
     from growlang_runtime.run import run_folder
 
-    todo: list[tuple[Checked, str, dict[str, str]]] = []
+    todo: list[tuple["Checked", str, dict[str, str]]] = []
     child, name = checked, recipe
     while child.parent is not None:
         start = recipe_of(child, name).start
@@ -344,7 +342,7 @@ def _require_torch() -> None:
         )
 
 
-def _lower(checked: Checked) -> Any:
+def _lower(checked: "Checked") -> Any:
     _require_torch()
     from growlang.torch_backend.lower import lower
 

@@ -6,7 +6,7 @@ from growlang.diagnostics import Findings, Span
 from growlang.net import Net
 from growlang.resolve.names import suggestion
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
-from growlang.selectors import matching, select
+from growlang.selectors import matching
 from growlang.spec import Phase
 from growlang.syntax import document as d
 
@@ -37,9 +37,11 @@ def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
     names = list(net.table)
     frozen: set[str] = set()
     for selection in draft.freeze:
-        for selector in (*selection.included, *selection.excluded):
-            _matched(selector, components, names, selector.span, findings)
-        frozen |= select(selection, components, names)
+        included, excluded = (
+            {n for s in chosen for n in _matched(s, components, names, s.span, findings)}
+            for chosen in (selection.included, selection.excluded)
+        )
+        frozen |= included - excluded
     scales: dict[str, float] = {}
     for selector, factor in draft.lr_scale:
         for name in _matched(selector, components, names, selector.span, findings):

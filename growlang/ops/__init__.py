@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError, Scope
-from growlang.ops.conditions import T5, Classes, Condition, Encoder, Fourier, Words
+from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
 from growlang.ops.convolution import Conv, Down, Residual, Up, ZeroConv
 from growlang.ops.ends import (
     Concat,
@@ -31,7 +31,7 @@ OPS = _by_call(
 CHANGES = _by_call(Down, Up)
 """Changes of resolution: options of a stage."""
 
-CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, Encoder)}
+CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, CLIP, Encoder)}
 """Callable where the model binds a condition."""
 
 TIME = _by_call(Fourier)

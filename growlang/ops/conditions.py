@@ -18,13 +18,19 @@ T5_WIDTHS = {
 }
 """Width of the encoder's output (`d_model` of its configuration), by id on the Hugging Face hub."""
 
-ENCODER_WIDTHS = T5_WIDTHS | {
+CLIP_WIDTHS = {
     "openai/clip-vit-base-patch16": 512,
     "openai/clip-vit-base-patch32": 512,
     "openai/clip-vit-large-patch14": 768,
     "openai/clip-vit-large-patch14-336": 768,
     "laion/CLIP-ViT-H-14-laion2B-s32B-b79K": 1024,
     "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k": 1280,
+}
+"""Width of the text half's last hidden state (`text_config.hidden_size`), by id."""
+
+ENCODER_WIDTHS = {
+    **T5_WIDTHS,
+    **CLIP_WIDTHS,
     "google-bert/bert-base-uncased": 768,
     "google-bert/bert-large-uncased": 1024,
     "sentence-transformers/all-MiniLM-L6-v2": 384,
@@ -143,6 +149,22 @@ class T5(Condition):
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""
         return tokens(self.tokens, _encoder_width(self.id, self.width, T5_WIDTHS))
+
+
+class CLIP(Condition):
+    """Frozen text half of CLIP (arXiv 2103.00020), run outside the net."""
+
+    call = "clip"
+    source = "arXiv 2103.00020"
+    role = "embedding"
+    id: str = argument("id on the Hugging Face hub, or a folder")
+    tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
+    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
+    from_: str = argument("field of the sample that is read", "caption", alias="from")
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(tokens, width)."""
+        return tokens(self.tokens, _encoder_width(self.id, self.width, CLIP_WIDTHS))
 
 
 class Encoder(Condition):

@@ -92,8 +92,7 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
         known = {n: v for n, v in values.items() if v is not HOLE}
         instance = signature.model_validate(known)
     except ValidationError as error:
-        for item in error.errors():
-            name = str(item["loc"][0]) if item["loc"] else ""
+        for name, item in first_errors(error).items():
             if name in known:
                 info = fields[name][1]
                 report(item, name, info, spans[name], notes[name], scope)
@@ -145,13 +144,27 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             )
             return HOLE
         case d.ListOf(items) if items and all(item.name for item in items):
-            named = {item.name: read(item.value, allowed, scope) for item in items}
+            named: dict[str, Any] = {}
+            for item in items:
+                if item.name in named:
+                    message = f"the list has `{item.name}` twice"
+                    scope.findings.add("G203", message, item.span, help="remove one")
+                    return HOLE
+                named[item.name] = read(item.value, allowed, scope)
             return HOLE if any(v is HOLE for v in named.values()) else named
         case d.ListOf(items):
             listed = [read(item.value, allowed, scope) for item in items]
             return HOLE if any(v is HOLE for v in listed) else listed
         case _:
             return evaluate(expression, scope)
+
+
+def first_errors(error: ValidationError) -> dict[str, Any]:
+    """One error for each field that pydantic refuses, though a union has one for each choice."""
+    found: dict[str, Any] = {}
+    for item in error.errors():
+        found.setdefault(str(item["loc"][0]) if item["loc"] else "", item)
+    return found
 
 
 def report(

@@ -141,6 +141,8 @@ class _Resolver:
                 self.conditions[name] = value
             case _:
                 self.broken.add(name)
+        if name == "image" and self.image.extent == (0, 0):
+            self._image_unknown()
 
     def _call(self, binding: d.Binding, table: dict[str, type[Signature]]) -> Any:
         value = binding.value
@@ -209,11 +211,14 @@ class _Resolver:
                 self.source.name_span,
                 help="declare it: `image = image(64)`",
             )
-            for name in ("size", "height", "width", "channels"):
-                self.scope.values[f"image.{name}"] = Bound(HOLE, self.source.name_span)
+            self._image_unknown()
             return
         self.image = self.parent.model.image
         self._bind_image(self.parent.spans.get(("image",), self.source.name_span))
+
+    def _image_unknown(self) -> None:
+        for name in ("size", "height", "width", "channels"):
+            self.scope.values[f"image.{name}"] = Bound(HOLE, self.source.name_span)
 
     # --- slots -----------------------------------------------------------------------------------
 

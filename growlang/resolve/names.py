@@ -148,10 +148,16 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
             raise OverflowError
         return value
     except (TypeError, ZeroDivisionError, OverflowError) as error:
-        shown = f" {sign} ".join(str(v) for v in values)
+        shown = _shown(sign, values)
         reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it has no value")
         scope.findings.add("G201", f"`{shown}`: {reason}", span)
         return HOLE
+
+
+def _shown(sign: str, values: list[Any]) -> str:
+    if sign in ("min", "max"):
+        return f"{sign}({', '.join(map(str, values))})"
+    return f" {sign} ".join(map(str, values)) if values[1:] else f"{sign} {values[0]}"
 
 
 REASONS = (

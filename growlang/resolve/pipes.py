@@ -13,8 +13,8 @@ from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
 from growlang.syntax import document as d
 
-REPEAT_LIMIT = 10_000
-"""Largest number of ops in one pipe."""
+OPS_LIMIT = 10_000
+"""Largest number of ops in one model, repeats counted."""
 
 Path = tuple[str | int, ...]
 Spans = dict[Path, Span]
@@ -22,10 +22,11 @@ Spans = dict[Path, Span]
 
 
 class Library(NamedTuple):
-    """A user block and the scope of the file that declares it."""
+    """A user block, and the scope and the blocks of the file that declares it."""
 
     block: d.Block
     scope: Scope
+    blocks: Mapping[str, Library]
 
 
 @dataclass
@@ -36,22 +37,34 @@ class Pipes:
     spans: Spans
     notes: dict[Path, list[Note]] = field(default_factory=dict)
     """Where the names in an argument got their values, by the argument's path."""
+    ops: int = 0
+    """Items so far, repeats counted."""
 
-    def resolve(self, pipe: d.Pipe, scope: Scope, at: Path, open: tuple[str, ...] = ()) -> Pipe:
-        """The pipe's items; None for one that was refused."""
-        return [self._item(item, scope, (*at, i), open) for i, item in enumerate(pipe)]
+    def resolve(
+        self, pipe: d.Pipe, scope: Scope, at: Path, open: tuple[d.Block, ...] = (), times: int = 1
+    ) -> Pipe:
+        """The pipe's items; None for one that was refused. The pipe is repeated `times` times."""
+        return [self._item(item, scope, (*at, i), open, times) for i, item in enumerate(pipe)]
 
     def _item(
-        self, item: d.Item, scope: Scope, at: Path, open: tuple[str, ...]
+        self, item: d.Item, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
     ) -> Group | Item | None:
+        if self.ops > OPS_LIMIT:
+            return None
         self.spans[at] = item.span
         repeat = _repeat(item, scope)
+        times *= max(repeat, 1)
+        self.ops += times
+        if self.ops > OPS_LIMIT:
+            message = f"the model has more than {OPS_LIMIT:,} ops, repeats counted"
+            scope.findings.add("G201", message, item.span, help="repeat less often")
+            return None
         if not isinstance(item.body, d.Call):
-            group = self.resolve(item.body, scope, at, open)
+            group = self.resolve(item.body, scope, at, open, times)
             return Group.model_construct(group=group, repeat=repeat) if repeat else None
         call = item.body
         if call.name in self.blocks:
-            body = self._block(call, scope, at, open)
+            body = self._block(call, scope, at, open, times)
             return (
                 Group.model_construct(group=body, repeat=repeat, block=call.name.split(".")[-1])
                 if repeat and body
@@ -78,11 +91,14 @@ class Pipes:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
 
-    def _block(self, call: d.Call, scope: Scope, at: Path, open: tuple[str, ...]) -> Pipe | None:
+    def _block(
+        self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
+    ) -> Pipe | None:
         library = self.blocks[call.name]
         block, findings = library.block, scope.findings
-        if block.name in open:
-            circle = " -> ".join([*open[open.index(block.name) :], block.name])
+        if any(b is block for b in open):
+            names = [b.name for b in open]
+            circle = " -> ".join([*names[names.index(block.name) :], block.name])
             findings.add(
                 "G104",
                 f"blocks use each other: {circle}",
@@ -116,7 +132,10 @@ class Pipes:
                 )
                 return None
             inner.values[name] = Bound(evaluate(default, library.scope), default.span)
-        return self.resolve(block.pipe, inner, at, (*open, block.name))
+        outer, self.blocks = self.blocks, library.blocks
+        pipe = self.resolve(block.pipe, inner, at, (*open, block), times)
+        self.blocks = outer
+        return pipe
 
 
 def _repeat(item: d.Item, scope: Scope) -> int:
@@ -126,10 +145,10 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     value = evaluate(item.repeat, scope)
     if value is HOLE:
         return 0
-    if type(value) is not int or not 1 <= value <= REPEAT_LIMIT:
+    if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number from 1 to {REPEAT_LIMIT}, not `{value}`",
+            f"a repeat must be a whole number of at least 1, not `{value}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

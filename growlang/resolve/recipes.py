@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Span
-from growlang.resolve.arguments import choices, read, report
+from growlang.resolve.arguments import choices, first_errors, read, report
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, suggestion
 from growlang.resolve.sources import Sources
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
@@ -55,6 +55,7 @@ class Recipes:
     has_parent: bool
     parent_recipes: tuple[str, ...]
     inherited: Sequence[Sequence[d.Binding]] = ()
+    conditions: Sequence[str] = ()
     findings: Findings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +74,8 @@ class Recipes:
         start = self._start(own)
         values = self._read(effective, Settings)
         settings = self._settings(values, effective, recipe)
+        if settings is not None and "objective" in effective:
+            self._drop(settings, effective["objective"], recipe)
         if not recipe.phases:
             self.findings.add(
                 "G403",
@@ -145,6 +148,20 @@ class Recipes:
         found = self._validate(values, table, Settings, quiet=missing)
         return found if isinstance(found, Settings) else None
 
+    def _drop(self, settings: Settings, objective: d.Binding, recipe: d.Recipe) -> None:
+        """Refuse a probability for a condition that the model does not have."""
+        drop = settings.objective.drop
+        unknown = [n for n in drop if n not in self.conditions] if isinstance(drop, dict) else []
+        for name in unknown:
+            known = ", ".join(self.conditions) or "none"
+            self.findings.add(
+                "G101",
+                f"the objective of recipe `{recipe.name}` drops `{name}`, which is no condition "
+                "of the model",
+                objective.value.span,
+                help=suggestion(name, self.conditions) or f"its conditions: {known}",
+            )
+
     def _validate(
         self,
         values: dict[str, Any],
@@ -156,8 +173,7 @@ class Recipes:
         try:
             found = model.model_validate(known)
         except ValidationError as error:
-            for item in error.errors():
-                name = str(item["loc"][0])
+            for name, item in first_errors(error).items():
                 if name in known and name not in quiet:
                     expression = table[name].value
                     info: FieldInfo = model.model_fields[name]

@@ -128,7 +128,7 @@ def _file(
     found.data = (parent.data if parent else {}) | {
         b.name: DataBinding(b, scope) for b in document.data
     }
-    found.blocks = {b.name: Library(b, scope) for b in document.blocks}
+    found.blocks |= {b.name: Library(b, scope, found.blocks) for b in document.blocks}
     _imports(found, files)
     if model:
         old = parent.resolution if parent else None
@@ -165,7 +165,15 @@ def _training(found: Resolved, findings: Findings) -> None:
         return
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
-    recipes = Recipes(found.scope, sources, parent is not None, parent_names, found.first_recipes())
+    conditions = [*found.model.conditions, *(found.resolution.broken if found.resolution else ())]
+    recipes = Recipes(
+        found.scope,
+        sources,
+        parent is not None,
+        parent_names,
+        found.first_recipes(),
+        conditions,
+    )
     drafts = [recipes.resolve(r) for r in found.document.recipes]
     found.recipes = [r for r in drafts if r is not None]
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()

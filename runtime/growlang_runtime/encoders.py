@@ -23,10 +23,10 @@ SHORTEST = 8
 class TextEncoder:
     """A pretrained text encoder that is never trained.
 
-    `name` is a folder or the id of a model; `op` `t5` loads its encoder half, and any other op
-    whatever `AutoModel` finds. The cache keeps encodings without padding, in bfloat16, until it
-    holds `cache_bytes`; an encoding is rounded to bfloat16 whether it is cached or not. Raises
-    GrowlangError if the model cannot be loaded, or is not `width` wide.
+    `name` is a folder or the id of a model; `op` `t5` loads its encoder half, `clip` its text
+    half, and any other op whatever `AutoModel` finds. The cache keeps encodings without padding,
+    in bfloat16, until it holds `cache_bytes`; an encoding is rounded to bfloat16 whether it is
+    cached or not. Raises GrowlangError if the model cannot be loaded, or is not `width` wide.
     """
 
     def __init__(
@@ -118,10 +118,10 @@ class TextEncoder:
 
 def _load(name: str, op: str, device: torch.device) -> tuple[Any, Any]:
     """Tokenizer and model, in bfloat16 except on a CPU."""
-    from transformers import AutoModel, AutoTokenizer, T5EncoderModel
+    from transformers import AutoModel, AutoTokenizer, CLIPTextModel, T5EncoderModel
 
     dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
-    kind: Any = T5EncoderModel if op == "t5" else AutoModel
+    kind: Any = {"t5": T5EncoderModel, "clip": CLIPTextModel}.get(op, AutoModel)
 
     def read(local: bool) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)

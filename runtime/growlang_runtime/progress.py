@@ -44,6 +44,24 @@ class Metrics:
             write_text(temporary, "".join(f"{line}\n" for line in kept))
 
 
+class Board:
+    """The scalars of a run for TensorBoard; those of an earlier run from step `first` on go."""
+
+    def __init__(self, folder: Path, first: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=first)
+
+    def write(self, step: int, **scalars: float) -> None:
+        """Add a point to each curve."""
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is still held."""
+        self._writer.close()
+
+
 class Display:
     """Progress of a run on stderr: a bar on a terminal, else a line for each line of metrics."""
 
@@ -59,6 +77,8 @@ class Display:
             disable=not self.console.is_terminal or quiet,
         )
         self.total = total
+        self.first: tuple[int, float] | None = None
+        """Step and time (s) of the first metrics, from which the time left is reckoned."""
         self.task = self.bar.add_task("", total=total, metrics="")
 
     def __enter__(self) -> Display:
@@ -86,7 +106,19 @@ class Display:
         text = f"loss {loss:.4f}  {images_per_s:.1f} images/s"
         self.bar.update(self.task, completed=step, description=phase, metrics=text)
         if self.bar.disable:
-            self.say(f"{phase}  step {step}/{self.total}  {text}")
+            self.say(f"{phase}  step {step}/{self.total}  {text}{self._left(step)}")
+
+    def _left(self, step: int) -> str:
+        """The time left at the mean speed since the first metrics, as `  1:23 left`."""
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = (step, now)
+            return ""
+        begun, since = self.first
+        left = round((self.total - step) * (now - since) / max(1, step - begun))
+        hours, minutes = divmod(left // 60, 60)
+        clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+        return f"  {clock}:{left % 60:02} left"
 
 
 class Rate:

@@ -25,7 +25,7 @@ from growlang_runtime.learning_rate import learning_rate
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.previews import Previews
-from growlang_runtime.progress import Display, Metrics, Rate, peak_memory
+from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
 from growlang_runtime.run import Run, exists, recorded_plan, run_folder
 from growlang_runtime.signals import Interruption
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
@@ -217,7 +217,8 @@ class Trainer:
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        with self.interruption, self.display:
+        self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        with closing(self.board), self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -279,6 +280,11 @@ class Trainer:
                 tensors=len(found),
                 sha256=digest,
             )
+            if when == "end":
+                self.display.say(
+                    f"phase {data.phase.name}: {len(found)} frozen tensors are unchanged, "
+                    f"sha256 {digest[:16]}"
+                )
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         settings = data.phase.settings
@@ -352,6 +358,7 @@ class Trainer:
             images_per_s=round(rate, 2),
             memory=memory,
         )
+        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate)
         self.display.show(self.step, data.phase.name, loss, rate)
 
     def _preview(self, objective: Objective) -> None:

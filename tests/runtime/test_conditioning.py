@@ -38,7 +38,9 @@ def test_words_are_hashed_padded_and_cut() -> None:
     a, cat = word_ids("a cat", 100)
     assert list(inputs) == ["text.ids", "text.mask"]
     assert inputs["text.ids"].tolist() == [
-        [a, cat, a, cat], [100] * 4, word_ids("a b c d", 100),
+        [a, cat, a, cat],
+        [100] * 4,
+        word_ids("a b c d", 100),
     ]
     assert inputs["text.mask"].tolist() == [[True] * 4, [True, False, False, False], [True] * 4]
     assert inputs["text.ids"].dtype == torch.int64

@@ -117,8 +117,11 @@ def test_random_numbers_have_the_right_moments() -> None:
 
 def test_draws_never_change_silently() -> None:
     """If this fails, runs no longer repeat: do not update the fixture without a new version."""
-    orders = {f"{seed}/{n}": [permuted(seed, p, n, "emoji") for p in range(2 * n)]
-              for seed in (0, 1) for n in (1, 7, 16)}
+    orders = {
+        f"{seed}/{n}": [permuted(seed, p, n, "emoji") for p in range(2 * n)]
+        for seed in (0, 1)
+        for n in (1, 7, 16)
+    }
     shares = [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
     random = {stream: uniforms(5, 12345, stream, 3).tolist() for stream in STREAMS}
     noise = batch_normals(5, [0, 12345], "noise", (4,)).tolist()

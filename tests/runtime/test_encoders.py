@@ -39,6 +39,28 @@ def test_an_encoding_is_what_transformers_computes(t5: Path, op: str) -> None:
         assert embeddings[row, length:].abs().sum() == 0
 
 
+def test_the_text_half_of_clip_is_loaded(t5: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, CLIPConfig, CLIPModel
+
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    config = CLIPConfig(
+        text_config={**sizes, "num_attention_heads": 2, "vocab_size": 11, "eos_token_id": 1},
+        vision_config={**sizes, "num_attention_heads": 2, "image_size": 8, "patch_size": 4},
+        projection_dim=8,
+    )
+    model = CLIPModel(config).eval()
+    model.save_pretrained(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(t5)
+    tokenizer.save_pretrained(tmp_path)
+    encoder = TextEncoder(str(tmp_path), "clip", tokens=8, width=16, cache_bytes=0)
+    found, mask = encoder(["red cat"])
+    ids = torch.tensor([tokenizer("red cat")["input_ids"]])
+    with torch.no_grad():
+        expected = model.text_model(input_ids=ids).last_hidden_state
+    assert mask.sum() == ids.shape[1]
+    torch.testing.assert_close(found[:, : ids.shape[1]], expected, rtol=0.02, atol=0.02)
+
+
 def test_captions_are_cut_and_the_empty_one_keeps_a_token(t5: Path) -> None:
     _, mask = load(t5, tokens=4)(CAPTIONS)
     assert mask.sum(1).tolist() == [4, 1, 4, 4]
@@ -75,9 +97,7 @@ def test_what_is_cached_is_not_computed_again(t5: Path, monkeypatch: pytest.Monk
 def test_another_width_is_refused(t5: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
         TextEncoder(str(t5), "t5", tokens=8, width=4096, cache_bytes=0)
-    assert caught.value.message == (
-        f"the text encoder `{t5}` is 16 wide, but the net expects 4096"
-    )
+    assert caught.value.message == (f"the text encoder `{t5}` is 16 wide, but the net expects 4096")
     assert caught.value.help == "state width = 16 in the spec"
 
 

@@ -17,9 +17,7 @@ WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
 Open = Callable[..., Pictures]
 
-TRANSFORM: list[Transform] = [
-    Resize(size=12), Crop(size=8, at="random"), Flip(probability=0.5)
-]
+TRANSFORM: list[Transform] = [Resize(size=12), Crop(size=8, at="random"), Flip(probability=0.5)]
 
 
 def source(name: str, **changes: Any) -> Source:
@@ -38,17 +36,22 @@ def open_pictures(tmp_path: Path, write_tar: WriteTar, png: Encode) -> Open:
 
     def open_(*sources: Source, transform: list[Transform] = TRANSFORM, **more: Any) -> Pictures:
         return Pictures(
-            sources or [source("a")], transform, grid(3, 8, 8), 3, tmp_path,
-            cache=tmp_path / "cache", **more,
+            sources or [source("a")],
+            transform,
+            grid(3, 8, 8),
+            3,
+            tmp_path,
+            cache=tmp_path / "cache",
+            **more,
         )
 
     return open_
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return (
-        torch.equal(one.images, other.images)
-        and (one.captions, one.labels) == (other.captions, other.labels)
+    return torch.equal(one.images, other.images) and (one.captions, one.labels) == (
+        other.captions,
+        other.labels,
     )
 
 
@@ -129,9 +132,7 @@ def test_a_new_mix_goes_on_where_the_sources_were(open_pictures: Open) -> None:
     alone = open_pictures(source("a"))
     given = alone.given(5)
     assert given == {"a": 5}
-    mixed = open_pictures(
-        source("a", share=0.5), source("b", share=0.5), first=5, given=given
-    )
+    mixed = open_pictures(source("a", share=0.5), source("b", share=0.5), first=5, given=given)
     assert mixed.given(15) == {"a": 10, "b": 5}
     epoch = [alone.draw(p).key for p in range(5)]
     epoch += [p.key for p in map(mixed.draw, range(5, 15)) if p.source == "a"]

@@ -71,9 +71,14 @@ def test_groups_members_as_webdataset_does(
     tmp_path: Path, write_tar: WriteTar, png: Encode
 ) -> None:
     members = {
-        "__meta__": b"skipped", "README": b"no ending",
-        "b.c/1.PNG": PIXEL, "b.c/1.txt": b"one", "b.c/1.x.txt": b"x",
-        "a.PNG": png(2, 1), "a.txt": b"two", "a.json": b"{}",
+        "__meta__": b"skipped",
+        "README": b"no ending",
+        "b.c/1.PNG": PIXEL,
+        "b.c/1.txt": b"one",
+        "b.c/1.x.txt": b"x",
+        "a.PNG": png(2, 1),
+        "a.txt": b"two",
+        "a.json": b"{}",
     }
     path = write_tar("a.tar", members)
     index = open_index(PNG, tmp_path, tmp_path / "cache")
@@ -184,8 +189,10 @@ def test_a_tar_that_is_cut_short_is_named(tmp_path: Path, length: int, write_tar
 def test_the_place_of_a_cut_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
     path = write_tar("a.tar", sample("one") | sample("two"))
     path.write_bytes(path.read_bytes()[:2048])
-    assert failure(PNG, tmp_path).message == f"{path} is cut short: its 2048 bytes lack an end " \
+    assert (
+        failure(PNG, tmp_path).message == f"{path} is cut short: its 2048 bytes lack an end "
         "at byte 2048"
+    )
 
 
 @pytest.mark.parametrize("lacking", ["txt", "png"])
