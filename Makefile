@@ -29,10 +29,10 @@ types: $(STAMP)
 	$(BIN)/mypy --strict examples benchmarks
 
 demo: $(STAMP)
-	OMP_NUM_THREADS=2 $(BIN)/python examples/emoji/demo.py
+	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE $(BIN)/python examples/emoji/demo.py
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 clean:
 	rm -rf $(VENV) runs .mypy_cache .pytest_cache .ruff_cache

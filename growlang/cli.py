@@ -309,7 +309,7 @@ def _untrained_parents(
     from growlang.planning import recipe_of
     from growlang_runtime.run import run_folder
 
-    todo: list[tuple["Checked", str, dict[str, str]]] = []
+    todo: list[tuple[Checked, str, dict[str, str]]] = []
     child, name = checked, recipe
     while child.parent is not None:
         start = recipe_of(child, name).start

@@ -1,7 +1,5 @@
 """Places in source files and what is said about them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -18,7 +16,7 @@ class Span(NamedTuple):
     end_row: int
     end_column: int
 
-    def to(self, other: Span) -> Span:
+    def to(self, other: "Span") -> "Span":
         """The range from this span's start to the other's end."""
         return Span(self.filename, self.row, self.column, other.end_row, other.end_column)
 

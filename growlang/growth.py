@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from growlang.diagnostics import Findings, Note, Span
 from growlang.mapping import Entry, Mapping
 from growlang.net import Net, Tensor
+from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
 from growlang.selectors import matching
-from growlang.syntax.document import Moved, Selector
+from growlang.syntax.document import Selector
 
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
@@ -42,7 +43,8 @@ def map_tensors(
     """The entry of every tensor; None, with findings, where a statement's promise cannot hold."""
     contract = resolution.contract
     before = len(findings)
-    moves = _moves(contract.moved, child, parent, findings)
+    moves = _moves(contract, child, parent, findings)
+    _refuse_remnants(contract, moves, parent, findings)
     entries: list[Entry] = []
     for node in child.nodes:
         for tensor in node.tensors:
@@ -130,19 +132,48 @@ def _mend_kept(component: str, resolution: Resolution) -> str:
     return "what it reads has changed: keep that too, or drop this component and declare it anew"
 
 
+def _refuse_remnants(
+    contract: Contract, moves: dict[str, tuple[str, str]], parent: Net, findings: Findings
+) -> None:
+    """Where only a part of a component moves, another statement must speak of the rest."""
+    moved = {source for source, _ in moves.values()}
+    partial = {_component(m.old): m for m in contract.moved if m.old.steps[1:]}
+    for component, statement in partial.items():
+        names = [t.name for n in parent.of(component) for t in n.tensors if t.name not in moved]
+        if names and contract.place(component) is None:
+            findings.add(
+                "G301",
+                f"only a part of {_list([component])} moves: nothing says what becomes of "
+                f"`{names[0]}`" + (f" and {len(names) - 1} more" if names[1:] else ""),
+                statement.span,
+                help=f"add `drop {_list([component])}`, which drops what does not move",
+            )
+
+
 def _moves(
-    statements: list[Moved], child: Net, parent: Net, findings: Findings
+    contract: Contract, child: Net, parent: Net, findings: Findings
 ) -> dict[str, tuple[str, str]]:
     """New name -> (old name, reason) of every moved tensor."""
     moves: dict[str, tuple[str, str]] = {}
-    for statement in statements:
+    for statement in contract.moved:
         old, new = statement.old, statement.new
+        kept = contract.keep.get(_component(old)) or contract.keep.get(_component(new))
+        taken = {source for source, _ in moves.values()}
         sources = sorted(matching(old, [], list(parent.table)))
         if not sources:
             findings.add("G304", f"`{old}` matches no tensor of the parent", old.span)
             continue
         for source in sources:
             name = _prefix(new) + source.removeprefix(_prefix(old))
+            if kept or source in taken or name in moves:
+                findings.add(
+                    "G306",
+                    f"`{source}` cannot move to `{name}`: another statement speaks of one of them",
+                    statement.span,
+                    help="remove one of the statements",
+                    notes=[Note("the component is kept here", kept)] if kept else [],
+                )
+                break
             target = child.table.get(name)
             shape = parent.table[source].shape
             if target is None or target.shape != shape:

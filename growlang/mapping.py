@@ -1,7 +1,5 @@
 """The mapping: what becomes of every tensor when one net grows into another."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from math import prod
 from typing import Literal, NamedTuple, get_args

@@ -4,8 +4,6 @@ A `Net` is what growth compares, what a checkpoint carries and what the PyTorch 
 It is plain frozen data; `to_json` and `from_json` are inverse.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -44,7 +42,7 @@ class Shape(NamedTuple):
         """Number of scalars."""
         return prod(self.dims)
 
-    def with_width(self, width: int) -> Shape:
+    def with_width(self, width: int) -> "Shape":
         """The same places with another number of channels."""
         rest = self.dims[1:] if self.kind == "grid" else self.dims[:-1]
         return Shape(self.kind, (width, *rest) if self.kind == "grid" else (*rest, width))
@@ -204,7 +202,7 @@ class Net:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Net:
+    def from_json(data: Mapping[str, Any]) -> "Net":
         """The net that `to_json` described."""
         return Net(
             name=data["name"],

@@ -6,6 +6,7 @@ commands that a user would type and prints them.
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(os.path.relpath(Path(__file__).resolve().parent))
 POOLED = 16
 """Side, in pixels, to which pictures are pooled before they are compared."""
 

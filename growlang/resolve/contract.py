@@ -60,12 +60,25 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
             case d.GrowBy(selection):
                 for name, span in _components(selection, known, "grow", findings):
                     _account(found, name, span, found.waiting, findings)
-            case d.Moved(old, _):
-                if component_of(old.steps, known):
+            case d.Moved(old, new):
+                if many := [s for s in (old, new) if _many(s)]:
+                    findings.add(
+                        "G304",
+                        f"`moved` takes one place, not `{many[0]}`",
+                        many[0].span,
+                        help="write a statement for each place",
+                    )
+                elif component_of(old.steps, known):
                     found.moved.append(statement)
                 else:
                     _unknown(old, known, findings)
     return found
+
+
+def _many(selector: d.Selector) -> bool:
+    """Whether a selector has a range or a `*`."""
+    indices = [s.at for s in selector.steps if s.at is not None]
+    return any(isinstance(at, str) or at[0] != at[1] for at in indices)
 
 
 def _account(

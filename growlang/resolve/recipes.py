@@ -75,7 +75,7 @@ class Recipes:
         values = self._read(effective, Settings)
         settings = self._settings(values, effective, recipe)
         if settings is not None and "objective" in effective:
-            self._drop(settings, effective["objective"], recipe)
+            self._drop(settings, effective["objective"])
         if not recipe.phases:
             self.findings.add(
                 "G403",
@@ -148,7 +148,7 @@ class Recipes:
         found = self._validate(values, table, Settings, quiet=missing)
         return found if isinstance(found, Settings) else None
 
-    def _drop(self, settings: Settings, objective: d.Binding, recipe: d.Recipe) -> None:
+    def _drop(self, settings: Settings, objective: d.Binding) -> None:
         """Refuse a probability for a condition that the model does not have."""
         drop = settings.objective.drop
         unknown = [n for n in drop if n not in self.conditions] if isinstance(drop, dict) else []
@@ -156,8 +156,7 @@ class Recipes:
             known = ", ".join(self.conditions) or "none"
             self.findings.add(
                 "G101",
-                f"the objective of recipe `{recipe.name}` drops `{name}`, which is no condition "
-                "of the model",
+                f"`drop` names `{name}`, which is no condition of the model",
                 objective.value.span,
                 help=suggestion(name, self.conditions) or f"its conditions: {known}",
             )

@@ -2,10 +2,9 @@
 
 Every node carries the span of its text. Both syntaxes of the language produce this one tree. The
 nodes are named tuples, whose classes are made several times faster than those of dataclasses:
-`growlang check` makes them anew in every run.
+`growlang check` makes them anew in every run. For the same reason the modules of named tuples and
+of pydantic models have no postponed annotations: each would be compiled one by one.
 """
-
-from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
@@ -32,7 +31,7 @@ class Argument(NamedTuple):
     """An argument of a call or an item of a list; `name` is empty where it is positional."""
 
     name: str
-    value: Expression
+    value: "Expression"
     span: Span
 
 
@@ -56,7 +55,7 @@ class Operation(NamedTuple):
     """A unary or binary operation; `operator` is its sign or word."""
 
     operator: str
-    operands: tuple[Expression, ...]
+    operands: tuple["Expression", ...]
     span: Span
 
 
@@ -115,7 +114,7 @@ class Selection(NamedTuple):
 class Item(NamedTuple):
     """An element of a pipe: a call of an op or a block, or a group, repeated."""
 
-    body: Call | tuple[Item, ...]
+    body: Call | tuple["Item", ...]
     repeat: Expression | None
     span: Span
 

@@ -104,8 +104,9 @@ def _token(error: UnexpectedToken, text: str, filename: str, findings: Findings)
         help = (
             "the name before it was read as part of the statement above: is a value missing there?"
         )
-    elif meant := _meant(text[: error.token.start_pos or 0]):
-        help = meant
+    else:
+        before, here = text[: error.token.start_pos or 0], text[: error.token.end_pos or 0]
+        help = _meant(before) or _meant(here) or help or _swallowed(before)
     findings.add("G001", f"`{error.token}` cannot stand here", span, help=help)
 
 
@@ -141,6 +142,14 @@ def _meant(before: str) -> str:
         return ""
     close = get_close_matches(word[1], KEYWORDS, n=1, cutoff=0.7)
     return f"did you mean `{close[0]}` for `{word[1]}`?" if close else ""
+
+
+def _swallowed(before: str) -> str:
+    """What to say where the word before the error is a keyword that was read as a name."""
+    word = re.search(r"([a-z_]+)\s*$", before)
+    if word is None or word[1] not in KEYWORDS:
+        return ""
+    return f"`{word[1]}` was read as part of the statement above: is a value missing there?"
 
 
 def _words(terminals: set[str]) -> str:

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fixture_specs import SPECS, checked, edited, findings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from growlang.check import Checked, check
+from growlang.mapping import CATEGORIES, Entry, Mapping, summary
+from growlang.net import Net
+
+Property = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:
+    """Every tensor of both nets has its place, and the categories add up."""
+    of_child = [e for e in mapping if e.category != "dropped"]
+    dropped = [e for e in mapping if e.category == "dropped"]
+    assert [(e.name, e.shape) for e in of_child] == [(t.name, t.shape) for t in child.tensors()]
+    used = {e.source for e in of_child if e.source}
+    assert used <= set(parent.table)
+    for tensor in parent.tensors():
+        gone = [e for e in dropped if e.name == tensor.name]
+        superseded = tensor.name in child.table
+        assert len(gone) == (tensor.name not in used and not superseded)
+        assert all(e.shape == tensor.shape for e in gone)
+    assert {e.name for e in dropped} <= set(parent.table)
+    for entry in of_child:
+        assert (entry.source is not None) == (entry.category in ("copied", "moved", "expanded"))
+        assert entry.category != "reinitialised" or entry.name in parent.table
+        assert entry.category != "initialised" or entry.name not in parent.table
+        assert entry.rule
+        assert entry.reason
+    totals = summary(mapping)
+    assert sum(totals[c][0] for c in CATEGORIES if c != "dropped") == len(child.table)
+    assert sum(totals[c][1] for c in CATEGORIES if c != "dropped") == child.parameters
+
+
+def by_name(found: Checked) -> dict[str, Entry]:
+    assert found.mapping is not None
+    return {entry.name: entry for entry in found.mapping}
+
+
+@pytest.mark.parametrize("name", ["child.grow", "grandchild.grow"])
+def test_the_mapping_is_total_on_both_sides(name: str) -> None:
+    found = checked(SPECS / name)
+    assert found.mapping is not None
+    assert found.parent is not None
+    assert_total(found.mapping, found.net, found.parent.net)
+
+
+def test_what_each_statement_does() -> None:
+    entries = by_name(checked(SPECS / "child.grow"))
+    kept = entries["core.transformer.0.mlp.up.weight"]
+    assert (kept.category, kept.source, kept.rule) == ("copied", kept.name, "keep")
+    assert kept.reason.endswith("child.grow:4:8")
+    assert entries["stem.patch.0.proj.weight"].category == "reinitialised"
+    assert entries["head.residual.0.conv1.weight"].category == "dropped"
+    assert entries["stage.16.encode.residual.0.conv1.weight"].category == "initialised"
+    assert entries["text.table.weight"].category == "copied"
+
+
+def test_moved_tensors_keep_their_values_under_another_name(tmp_path: Path) -> None:
+    (tmp_path / "child.grow").write_text((SPECS / "child.grow").read_text())
+    (tmp_path / "core.grow").write_text((SPECS / "core.grow").read_text())
+    path = edited(
+        SPECS / "grandchild.grow",
+        tmp_path / "a.grow",
+        ("moved stage[16] -> stage[16]", "drop stage[16] moved core.transformer[1] -> "
+         "core.transformer[2]"),
+    )
+    found = checked(path)
+    assert found.mapping is not None
+    assert found.parent is not None
+    assert_total(found.mapping, found.net, found.parent.net)
+    moved = [e for e in found.mapping if e.category == "moved"]
+    assert len(moved) == len([t for t in found.net.table if ".transformer.2." in t])
+    assert all(e.source == e.name.replace("transformer.2", "transformer.1") for e in moved)
+    assert by_name(found)["core.transformer.0.mlp.up.weight"].category == "reinitialised"
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        "moved stage[16].encode -> stage[16].encode",
+        "moved stage[16].encode.residual[0] -> stage[16].encode.residual[1]",
+    ],
+)
+def test_a_part_that_moves_does_not_speak_for_the_rest(tmp_path: Path, moves: str) -> None:
+    for name in ("child.grow", "core.grow"):
+        (tmp_path / name).write_text((SPECS / name).read_text())
+    path = edited(
+        SPECS / "grandchild.grow", tmp_path / "a.grow", ("moved stage[16] -> stage[16]", moves)
+    )
+    assert [item.code for item in findings(path)] == ["G301"]
+    edited(
+        SPECS / "grandchild.grow",
+        path,
+        ("moved stage[16] -> stage[16]", f"{moves} drop stage[16]"),
+    )
+    assert findings(path) == ()
+
+
+@pytest.mark.parametrize(
+    ("moves", "code"),
+    [
+        ("moved stage[16] -> stage[16] moved stage[16] -> stage[32]", "G306"),
+        ("moved core -> core moved core.transformer[0] -> core.transformer[1]", "G306"),
+        ("moved stage[*] -> stage[*]", "G304"),
+        ("moved core.transformer[0..1] -> core.transformer[1..2]", "G304"),
+    ],
+)
+def test_a_tensor_moves_once_and_to_one_place(tmp_path: Path, moves: str, code: str) -> None:
+    for name in ("child.grow", "core.grow"):
+        (tmp_path / name).write_text((SPECS / name).read_text())
+    path = edited(
+        SPECS / "grandchild.grow",
+        tmp_path / "a.grow",
+        ("drop stem, head, core", "drop stem, head, core, stage[16]"),
+        ("moved stage[16] -> stage[16]", moves),
+    )
+    assert code in [item.code for item in findings(path)]
+
+
+# --- generated pairs -----------------------------------------------------------------------------
+
+RESOLUTIONS = (64, 32, 16, 8)
+WIDTHS = st.sampled_from((4, 6, 8))
+
+
+@st.composite
+def stages(draw: st.DrawFn, below: int = 128) -> list[tuple[int, int, int]]:
+    """(resolution, width, residuals) of stages that fall."""
+    chosen = draw(st.sets(st.sampled_from(RESOLUTIONS), max_size=3))
+    falling = sorted((r for r in chosen if r < below), reverse=True)
+    return [(r, draw(WIDTHS), draw(st.integers(1, 2))) for r in falling]
+
+
+def written(
+    name: str, outer: list[tuple[int, int, int]], core: int, statements: str = "", grows: str = ""
+) -> str:
+    """A model at 128 pixels whose stem and head lead to its first stage or to its core at 4."""
+    first, width, _ = outer[0] if outer else (4, core, 0)
+    lines = [f"stage @ {r} residual({w}) * {n}" for r, w, n in outer]
+    declared = "" if "keep core" in statements else f"core @ 4 residual({core}) | norm"
+    time = "" if "keep core" in statements else "time = fourier(8)"
+    factor = 128 // first
+    return (
+        f"grow 1\nmodel {name} {grows} {{\n {statements}\n image = image(128)\n {time}\n"
+        f" stem patch({factor}, {width})\n {' '.join(lines)}\n {declared}\n"
+        f" head unpatch({factor})\n}}\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pairs")
+
+
+@Property
+@given(stages(), stages(), WIDTHS, WIDTHS, st.booleans())
+def test_generated_pairs_are_accounted_for(
+    folder: Path,
+    old: list[tuple[int, int, int]],
+    new: list[tuple[int, int, int]],
+    width: int,
+    other: int,
+    keep: bool,
+) -> None:
+    (folder / "parent.grow").write_text(written("parent", old, width))
+    dropped = ", ".join(["stem", "head", *(f"stage[{r}]" for r, _, _ in old)])
+    statements = f"keep core, time drop {dropped}" if keep else f"drop core, time, {dropped}"
+    child = folder / "child.grow"
+    child.write_text(
+        written("child", new, width if keep else other, statements, 'grows "parent.grow"')
+    )
+    found = checked(child)
+    assert found.mapping is not None
+    assert found.parent is not None
+    assert_total(found.mapping, found.net, found.parent.net)
+    for entry in found.mapping:
+        if entry.component == "core":
+            assert (entry.category == "copied") is keep
+
+
+@Property
+@given(stages(below=64), WIDTHS, st.integers(1, 2), WIDTHS)
+def test_an_outer_stage_renames_and_reshapes_nothing_else(
+    folder: Path, inner: list[tuple[int, int, int]], width: int, count: int, core: int
+) -> None:
+    path = folder / "net.grow"
+    path.write_text(written("net", inner, core))
+    before = checked(path).net
+    path.write_text(written("net", [(64, width, count), *inner], core))
+    after = checked(path).net
+    ends = ("stem.", "head.", "stage.64.")
+    assert {t for t in before.tensors() if not t.name.startswith(ends)} == {
+        t for t in after.tensors() if not t.name.startswith(ends)
+    }
+    assert any(t.name.startswith("stage.64.") for t in after.tensors())
+
+
+@Property
+@given(stages(), WIDTHS, st.data())
+def test_a_silent_component_is_refused_with_the_statement_to_add(
+    folder: Path, old: list[tuple[int, int, int]], width: int, data: st.DataObject
+) -> None:
+    (folder / "parent.grow").write_text(written("parent", old, width))
+    ends = ["stem", "head", *(f"stage[{r}]" for r, _, _ in old)]
+    silent = data.draw(st.sampled_from(ends))
+    dropped = ", ".join(e for e in ends if e != silent)
+    child = folder / "child.grow"
+    statements = f"keep core, time drop {dropped}"
+    child.write_text(written("child", [], width, statements, 'grows "parent.grow"'))
+    (item,) = check(child).diagnostics
+    assert item.code == "G301"
+    assert silent in item.message
+    assert silent in item.help

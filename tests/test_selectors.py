@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from growlang.diagnostics import Findings
+from growlang.selectors import component_of, matching
+from growlang.syntax.document import Selector, Verb
+from growlang.syntax.grow import read
+
+COMPONENTS = ["text", "time", "stem", "stage.256", "stage.64", "core", "head"]
+NAMES = [
+    "time.linear1.weight",
+    "stem.patch.0.proj.weight",
+    "stage.256.encode.residual.0.conv1.weight",
+    "stage.256.decode.residual.0.conv1.weight",
+    "stage.64.encode.residual.1.conv1.weight",
+    "core.transformer.1.attend.self.qkv.weight",
+    "core.transformer.10.attend.self.qkv.weight",
+    "core.transformer.10.mlp.up.weight",
+    "core.transformers.0.weight",
+]
+
+
+def selector(text: str) -> Selector:
+    document = read(f"grow 1 model m {{ keep {text} }}", "spec.grow", Findings())
+    assert document is not None
+    statement = document.models[0].statements[0]
+    assert isinstance(statement, Verb)
+    return statement.selection.included[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("core.transformer[1]", {NAMES[5]}),
+        ("core.transformer[1..10]", set(NAMES[5:8])),
+        ("core.transformer[2..9]", set()),
+        ("core.transformer[10].mlp", {NAMES[7]}),
+        ("core.transformer", set(NAMES[5:8])),
+        ("core", {"core", *NAMES[5:]}),
+        ("stage[256]", {"stage.256", *NAMES[2:4]}),
+        ("stage[*].decode", {NAMES[3]}),
+        ("stage[64..256].encode", {NAMES[2], NAMES[4]}),
+        ("stage[*]", {"stage.256", "stage.64", *NAMES[2:5]}),
+        ("text", {"text"}),
+        ("cor", set()),
+        ("core.transformer[1].attend.self.qkv.weight", {NAMES[5]}),
+        ("core.transformer[1].attend.self.qkv.weight.more", set()),
+        ("stem[*]", set()),
+    ],
+)
+def test_a_selector_matches_whole_segments(text: str, expected: set[str]) -> None:
+    assert matching(selector(text), COMPONENTS, NAMES) == expected
+
+
+def test_all_is_everything() -> None:
+    assert matching(selector("all"), COMPONENTS, NAMES) == {*COMPONENTS, *NAMES}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("core.transformer[0]", ["core"]),
+        ("stage[*].encode", ["stage.256", "stage.64"]),
+        ("stage[64]", ["stage.64"]),
+        ("stage[65..300]", ["stage.256"]),
+        ("stage[32]", []),
+    ],
+)
+def test_the_first_step_names_components(text: str, expected: list[str]) -> None:
+    assert component_of(selector(text).steps, COMPONENTS) == expected
