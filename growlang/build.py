@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isqrt
-from typing import Any, NamedTuple
+from typing import Any
 
-from growlang.diagnostics import Findings, Note, Span
-from growlang.model import Group, Item, Model, Pipe, Slot, Stage
-from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid, tokens, vector
-from growlang.ops import CHANGES, Op, OpError, Scope, op_of
+from growlang.diagnostics import Findings, Note
+from growlang.model import Group, Item, Pipe, Slot, Stage
+from growlang.net import Component, Input, Net, Shape, grid, tokens, vector
+from growlang.ops import CHANGES, Op, OpError, Scope
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import Path
-
-
-class Wire(NamedTuple):
-    """A value on its way through the net; `shape` is None where an error left it unknown."""
-
-    name: str
-    shape: Shape | None
-
-
-class Place(NamedTuple):
-    """Where a pipe stands: prefix of its paths, its component, and how skips are handled."""
-
-    prefix: str
-    component: str
-    pushes: bool = False
-    pops: bool = False
-
-
-class Declared(NamedTuple):
-    """What an op declares for one shape of its input; tensors are named relative to its place."""
-
-    arguments: dict[str, Any]
-    tensors: tuple[Tensor, ...]
-    flops: int
-    saved: int
+from growlang.wiring import Place, Wire, Wiring
 
 
 def build(resolution: Resolution, findings: Findings) -> Net | None:
@@ -46,24 +18,7 @@ def build(resolution: Resolution, findings: Findings) -> Net | None:
     return _Builder(resolution, findings).run()
 
 
-@dataclass
-class _Builder:
-    resolution: Resolution
-    findings: Findings
-    nodes: list[Node] = field(default_factory=list)
-    inputs: list[Input] = field(default_factory=list)
-    components: list[Component] = field(default_factory=list)
-    scope: Scope = field(default_factory=Scope)
-    skips: list[Wire] = field(default_factory=list)
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
-    doubtful: bool = False
-    """Whether an error left a resolution unknown, so that nothing is said about the head's."""
-
-    @property
-    def model(self) -> Model:
-        return self.resolution.model
-
+class _Builder(Wiring):
     def run(self) -> Net | None:
         before = len(self.findings)
         self._inputs()
@@ -85,13 +40,6 @@ class _Builder:
             encoders=encoders,
         )
 
-    def _span(self, *path: str | int) -> Span:
-        """The place of a value, or of the innermost thing around it that has one."""
-        spans = self.resolution.spans
-        while path and path not in spans:
-            path = path[:-1]
-        return spans.get(path) or next(iter(spans.values()))
-
     # --- inputs ----------------------------------------------------------------------------------
 
     def _inputs(self) -> None:
@@ -105,7 +53,7 @@ class _Builder:
             try:
                 shape = condition.output(Shape("ids", ()), Scope())
             except OpError as error:
-                self._refuse(error, (name,))
+                self.refuse(error, (name,))
                 self.resolution.broken.add(name)
                 conditions[name] = tokens(1, 1)
                 continue
@@ -119,19 +67,19 @@ class _Builder:
             self.inputs.append(Input(f"{name}.{role}", role, read, name))
             self.inputs.append(Input(f"{name}.mask", "mask", Shape("ids", shape.dims[:1]), name))
             if role != "embedding":
-                self._node(name, name, condition, (f"{name}.{role}",), read, (name,))
-            self.components.append(Component(name, shape, self._span(name)))
+                self.node(name, name, condition, (f"{name}.{role}",), read, (name,))
+            self.components.append(Component(name, shape, self.span(name)))
         time = None
         if self.model.time:
             time = self.model.time.width
-            wire = self._apply(
+            wire = self.apply(
                 self.model.time,
                 Wire("log_snr", vector(1)),
                 Place("time", "time"),
                 "time",
                 ("time",),
             )
-            self.components.append(Component("time", wire.shape or vector(1), self._span("time")))
+            self.components.append(Component("time", wire.shape or vector(1), self.span("time")))
         self.scope = Scope(time, conditions, channels)
 
     # --- the U -----------------------------------------------------------------------------------
@@ -139,7 +87,7 @@ class _Builder:
     def _body(self) -> Wire:
         model, (height, _) = self.model, self.model.image.extent
         image = Wire("image", self.inputs[0].shape if height else None)
-        wire = self._pipe(model.stem.pipe, image, Place("stem", "stem"), ("stem",))
+        wire = self.pipe(model.stem.pipe, image, Place("stem", "stem"), ("stem",))
         self._component("stem", wire)
         self._order()
         for i, stage in enumerate(model.stages):
@@ -147,16 +95,16 @@ class _Builder:
         wire = self._core(wire)
         for i, stage in reversed(list(enumerate(model.stages))):
             wire = self._decode(stage, self._next(i), wire)
-        wire = self._pipe(model.head.pipe, wire, Place("head", "head"), ("head",))
-        wire = self._convert(wire, "grid", Place("head", "head"))
+        wire = self.pipe(model.head.pipe, wire, Place("head", "head"), ("head",))
+        wire = self.convert(wire, "grid", Place("head", "head"))
         self._component("head", wire)
         expected = self.inputs[0].shape
         if height and wire.shape and wire.shape != expected and not self.doubtful:
-            self._mismatch(
+            self.mismatch(
                 "G204",
                 f"the head ends at {wire.shape}, but the image is {expected}",
-                self._span("head"),
-                [Note("the image is set here", self._span("image"))],
+                self.span("head"),
+                [Note("the image is set here", self.span("image"))],
                 "mend the factor of `unpatch`, or the stem's `patch`",
             )
             return Wire(wire.name, None)
@@ -173,30 +121,30 @@ class _Builder:
         for (name, at), (coarser, below) in pairwise(places):
             if at is None or below is None:
                 if below is None and self.model.core.pipe != [None]:
-                    self._mismatch(
+                    self.mismatch(
                         "G209",
                         "a core below stages needs its resolution",
-                        self._span("core"),
+                        self.span("core"),
                         (),
                         "write `core @ 16 ...`",
                     )
                 continue
-            span = self._span(coarser if coarser in self.resolution.declared else name)
+            span = self.span(coarser if coarser in self.resolution.declared else name)
             if below >= at:
-                self._mismatch(
+                self.mismatch(
                     "G209",
                     f"`{_shown(coarser)}` does not lie below `{_shown(name)}`",
                     span,
-                    [Note(f"`{_shown(name)}` is here", self._span(name))],
+                    [Note(f"`{_shown(name)}` is here", self.span(name))],
                     "resolutions fall strictly from the stem to the core",
                 )
             elif at % below:
-                self._mismatch(
+                self.mismatch(
                     "G204",
                     f"{at} is not a multiple of {below}: no whole factor leads from "
                     f"`{_shown(name)}` to `{_shown(coarser)}`",
                     span,
-                    [Note(f"`{_shown(name)}` is here", self._span(name))],
+                    [Note(f"`{_shown(name)}` is here", self.span(name))],
                 )
 
     def _encode(self, stage: Stage, coarser: Stage | Slot, wire: Wire) -> Wire:
@@ -204,17 +152,17 @@ class _Builder:
         place = Place(f"{name}.encode", name, pushes=self.model.skips == "block")
         wire = self._arrive(wire, stage.at, stage.encode, name)
         start = len(self.skips)
-        wire = self._pipe(stage.encode, wire, place, (name, "encode"))
-        wire = self._convert(self._stay(wire, stage.at, name), "grid", place)
+        wire = self.pipe(stage.encode, wire, place, (name, "encode"))
+        wire = self.convert(self._stay(wire, stage.at, name), "grid", place)
         popped = _residuals(stage.decode)
         if place.pushes and popped is not None and _residuals(stage.encode) is not None:
             pushed = len(self.skips) - start
             if wire.shape and pushed != popped:
-                self._mismatch(
+                self.mismatch(
                     "G206",
                     f"the encode side of `{_shown(name)}` has {pushed} residual ops, the "
                     f"decode side {popped}",
-                    self._span(name),
+                    self.span(name),
                     (),
                     "each decode residual takes the skip of one encode residual",
                 )
@@ -225,8 +173,8 @@ class _Builder:
         name = f"stage.{stage.at}"
         place = Place(f"{name}.decode", name, pops=self.model.skips == "block")
         wire = self._change("up", stage, coarser.at, declared_width(stage.decode), wire, name)
-        wire = self._pipe(stage.decode, wire, place, (name, "decode"))
-        wire = self._convert(self._stay(wire, stage.at, name), "grid", place)
+        wire = self.pipe(stage.decode, wire, place, (name, "decode"))
+        wire = self.convert(self._stay(wire, stage.at, name), "grid", place)
         self._component(name, wire)
         return wire
 
@@ -240,18 +188,18 @@ class _Builder:
         op: Op = CHANGES[call].model_validate(
             dict(width=width or wire.shape.width, factor=stage.at // below)
         )
-        return self._apply(op, wire, Place(prefix, name), f"{prefix}.{side}", (name,))
+        return self.apply(op, wire, Place(prefix, name), f"{prefix}.{side}", (name,))
 
     def _core(self, wire: Wire) -> Wire:
         core = self.model.core
         if core.at is not None:
             wire = self._arrive(wire, core.at, core.pipe, "core")
         place = Place("core", "core")
-        wire = self._pipe(core.pipe, wire, place, ("core",))
+        wire = self.pipe(core.pipe, wire, place, ("core",))
         if core.at is not None:
             wire = self._stay(wire, core.at, "core")
         if self.model.stages:
-            wire = self._convert(wire, "grid", place)
+            wire = self.convert(wire, "grid", place)
         self._component("core", wire)
         return wire
 
@@ -265,27 +213,27 @@ class _Builder:
                 return Wire("", None)
             return Wire("", grid(own, at, at * width // height))
         if wire.shape.kind != "grid":
-            wire = self._convert(wire, "grid", Place(name, name))
+            wire = self.convert(wire, "grid", Place(name, name))
         shape = wire.shape
         if shape is None:
             return wire
         came_from = "stem" if not self.components or self.components[-1].name == "stem" else ""
-        notes = [Note(f"the {came_from} is here", self._span(came_from))] if came_from else []
+        notes = [Note(f"the {came_from} is here", self.span(came_from))] if came_from else []
         if shape.dims[1] != at:
-            self._mismatch(
+            self.mismatch(
                 "G204",
                 f"`{_shown(name)}` is at {at}, but what comes to it is at {shape.dims[1]}",
-                self._span(name),
+                self.span(name),
                 notes,
                 f"write `{_shown(name).split(' @')[0]} @ {shape.dims[1]}`, or mend the factors "
                 "before it",
             )
             return Wire("", grid(own or shape.width, at, at * width // height))
         if own is not None and own != shape.width:
-            self._mismatch(
+            self.mismatch(
                 "G205",
                 f"`{_shown(name)}` has width {own}, but what comes to it has {shape.width}",
-                self._span(name),
+                self.span(name),
                 notes,
                 f"give the {came_from or 'place before it'} width {own}",
             )
@@ -297,10 +245,10 @@ class _Builder:
         shape = wire.shape
         if shape is None or shape.kind != "grid" or shape.dims[1] == at:
             return wire
-        self._mismatch(
+        self.mismatch(
             "G204",
             f"the ops of `{_shown(name)}` end at resolution {shape.dims[1]}, not {at}",
-            self._span(name),
+            self.span(name),
             (),
             "resolutions change between places, not inside them",
         )
@@ -308,171 +256,7 @@ class _Builder:
 
     def _component(self, name: str, wire: Wire) -> None:
         if wire.shape is not None:
-            self.components.append(Component(name, wire.shape, self._span(name)))
-
-    # --- pipes -----------------------------------------------------------------------------------
-
-    def _pipe(self, pipe: Pipe, wire: Wire, place: Place, at: Path) -> Wire:
-        for index, item in enumerate(pipe):
-            path = (*at, index)
-            match item:
-                case None:
-                    wire = Wire("", None)
-                case Item(op=op, repeat=repeat):
-                    for _ in range(repeat):
-                        wire = self._op(op, wire, place, path)
-                case Group():
-                    wire = self._group(item, wire, place, path)
-        return wire
-
-    def _group(self, group: Group, wire: Wire, place: Place, at: Path) -> Wire:
-        for _ in range(group.repeat):
-            inner = place
-            if group.block:
-                number = self._count(place.prefix, group.block)
-                inner = Place(
-                    f"{place.prefix}.{group.block}.{number}",
-                    place.component,
-                    place.pushes,
-                    place.pops,
-                )
-            wire = self._pipe(group.group, wire, inner, at)
-        return wire
-
-    def _count(self, prefix: str, name: str) -> int:
-        number = self.counts[(prefix, name)]
-        self.counts[(prefix, name)] += 1
-        return number
-
-    def _op(self, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
-        path = f"{place.prefix}.{op.call}.{self._count(place.prefix, op.call)}"
-        if wire.shape is not None and op.takes != "any":
-            wire = self._convert(wire, op.takes, place)
-        if place.pops and op.call == "residual" and self.skips:
-            wire = self._concat(wire, self.skips.pop(), place)
-        wire = self._apply(op, wire, place, path, at)
-        if place.pushes and op.call == "residual":
-            self.skips.append(wire)
-        return wire
-
-    def _concat(self, wire: Wire, skip: Wire, place: Place) -> Wire:
-        if wire.shape is None or skip.shape is None:
-            return Wire("", None)
-        path = f"{place.prefix}.concat.{self._count(place.prefix, 'concat')}"
-        shape = wire.shape.with_width(wire.shape.width + skip.shape.width)
-        args: dict[str, Any] = {}
-        self.nodes.append(
-            Node(path, place.component, "concat", args, (wire.name, skip.name), shape)
-        )
-        return Wire(path, shape)
-
-    def _convert(self, wire: Wire, kind: str, place: Place) -> Wire:
-        """The same values as a grid or as tokens."""
-        shape = wire.shape
-        if shape is None or shape.kind == kind:
-            return wire
-        path = f"{place.prefix}.{kind}.{self._count(place.prefix, kind)}"
-        if kind == "tokens":
-            out = Shape("tokens", (shape.positions, shape.width))
-            self.nodes.append(Node(path, place.component, "tokens", {}, (wire.name,), out))
-            wire = Wire(path, out)
-            return self._position(wire) if place.component == "core" else wire
-        height = self._grid_height(shape)
-        args = {"height": height, "width": shape.positions // height}
-        out = grid(shape.width, height, shape.positions // height)
-        self.nodes.append(Node(path, place.component, "grid", args, (wire.name,), out))
-        return Wire(path, out)
-
-    def _grid_height(self, shape: Shape) -> int:
-        """Height of the grid that tokens were made of: grids keep the image's proportions."""
-        height, width = self.model.image.extent
-        return isqrt(shape.positions * height // width)
-
-    def _position(self, wire: Wire) -> Wire:
-        """Add the core's position where its tokens begin for the first time."""
-        shape, core = wire.shape, self.model.core
-        assert shape is not None
-        rope = any(getattr(op, "rope", False) for op in _ops(core.pipe))
-        kind = core.position or ("none" if rope else "learned")
-        if kind == "none" or any(n.op == "position" for n in self.nodes):
-            return wire
-        height = self._grid_height(shape)
-        extent = {"height": height, "width": shape.positions // height} if kind == "sincos" else {}
-        op = op_of("position").model_validate({"kind": kind, **extent})
-        return self._apply(op, wire, Place("core", "core"), "core", ("core",))
-
-    # --- nodes -----------------------------------------------------------------------------------
-
-    def _apply(self, op: Op, wire: Wire, place: Place, path: str, at: Path) -> Wire:
-        if wire.shape is None:
-            return wire
-        try:
-            shape = op.output(wire.shape, self.scope)
-        except OpError as error:
-            self._refuse(error, at)
-            return Wire("", None)
-        reads = [name for read in op.reads(self.scope) for name in self._read(read)]
-        self._node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
-        return Wire(path, shape)
-
-    def _read(self, name: str) -> tuple[str, ...]:
-        if name == "time" or name in self.resolution.broken:
-            return (name,)
-        embedded = self.model.conditions[name].role == "embedding"
-        return (f"{name}.embedding" if embedded else name, f"{name}.mask")
-
-    def _node(
-        self,
-        path: str,
-        component: str,
-        op: Op,
-        inputs: tuple[str, ...],
-        x: Shape,
-        at: Path,
-        output: Shape | None = None,
-    ) -> None:
-        declared = self._declared(op, x, at)
-        tensors = tuple(
-            Tensor(f"{path}.{name}", shape, init, decay)
-            for name, shape, init, decay in declared.tensors
-        )
-        self.nodes.append(
-            Node(
-                path,
-                component,
-                op.call,
-                declared.arguments,
-                inputs,
-                output or op.output(x, self.scope),
-                tensors,
-                declared.flops,
-                declared.saved,
-                self._span(*at),
-            )
-        )
-
-    def _declared(self, op: Op, x: Shape, at: Path) -> Declared:
-        """What the op at a place of the spec declares; the same for each of its repeats."""
-        key = (at, op.call, x)
-        if key not in self.declared:
-            scope = self.scope
-            self.declared[key] = Declared(
-                op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope)
-            )
-        return self.declared[key]
-
-    def _refuse(self, error: OpError, at: Path) -> None:
-        path = (*at, error.argument) if error.argument else at
-        notes = self.resolution.notes.get(path, ())
-        self.findings.add(
-            error.code, error.message, self._span(*path), help=error.help, notes=notes
-        )
-
-    def _mismatch(
-        self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
-    ) -> None:
-        self.doubtful = self.doubtful or code in ("G204", "G209")
-        self.findings.add(code, message, span, help=help, notes=notes)
+            self.components.append(Component(name, wire.shape, self.span(name)))
 
 
 def declared_width(pipe: Pipe) -> int | None:
@@ -482,16 +266,6 @@ def declared_width(pipe: Pipe) -> int | None:
         return declared_width(first.group)
     width = getattr(first.op, "width", None) if first else None
     return width if isinstance(width, int) else None
-
-
-def _ops(pipe: Pipe) -> list[Op]:
-    found: list[Op] = []
-    for item in pipe:
-        if isinstance(item, Group):
-            found += _ops(item.group)
-        elif item is not None:
-            found.append(item.op)
-    return found
 
 
 def _residuals(pipe: Pipe) -> int | None:

@@ -94,7 +94,7 @@ def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
 def _argument(name: str, text: str, files: Files) -> d.Argument:
     """A value given on the command line, as an argument of the language."""
     findings = Findings()
-    document = read(f"grow 1 param {name} = {text}", "--set", findings)
+    document = read(f"grow 1 param {name} = ({text})", "--set", findings)
     if document is None or len(document.params) != 1:
         raise GrowlangError(
             f"`--set {name}={text}` is not a param and a value", help="write `--set width=512`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from growlang.net import Net
 from growlang.planning import recipe_of
 
 FORMAT_VERSION = 1
+CONVERSIONS = ("tokens", "grid", "concat")
+"""Nodes that depend on what surrounds a component."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,15 @@ def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
     for entry in newer:
         if entry.category == "dropped":
             continue
-        middle = before.get(entry.source) if entry.source else None
-        if middle is None or middle.source is not None:
-            source = middle.source if middle else None
-            moved = source is not None and source != entry.name
-            category: Category = "moved" if moved else entry.category
-            entries.append(
-                Entry(entry.name, category, source, entry.rule, entry.reason, entry.shape)
-            )
+        middle = before[entry.source] if entry.source else None
+        source = middle.source if middle else None
+        made = middle if middle and source is None else entry
+        category: Category
+        if source is None:
+            category = "reinitialised" if entry.name in a.table else "initialised"
         else:
-            entries.append(
-                Entry(entry.name, middle.category, None, middle.rule, middle.reason, entry.shape)
-            )
+            category = "copied" if source == entry.name else "moved"
+        entries.append(Entry(entry.name, category, source, made.rule, made.reason, entry.shape))
     return (*entries, *_dropped(entries, a, "dropped on the way"))
 
 
@@ -131,22 +131,19 @@ def _proposals(a: Checked, b: Checked) -> tuple[str, ...]:
         same = name in present and _equal(a.net, b.net, name)
         written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
         (keep if same else drop).append(written)
-    head = f'model {b.net.name} grows "{a.resolved.path.name}" {{'
-    keeps = [f"  keep {', '.join(keep)}"] if keep else []
+    parent = os.path.relpath(a.resolved.path, b.resolved.path.parent).replace(os.sep, "/")
+    head = f'model {b.net.name} grows "{parent}" {{'
+    keeps = [f"  keep {', '.join(keep)}    # in place of the declarations"] if keep else []
     drops = [f"  drop {', '.join(drop)}"] if drop else []
     return (head, *keeps, *drops)
 
 
 def _equal(a: Net, b: Net, component: str) -> bool:
-    if a.encoders.get(component) != b.encoders.get(component):
-        return False
-    old, new = a.of(component), b.of(component)
-    known = {n.path: n for n in new if n.tensors}
-    return all(
-        n.path in known and known[n.path].tensors == n.tensors and known[n.path].args == n.args
-        for n in old
-        if n.tensors
-    ) and len(known) == sum(1 for n in old if n.tensors)
+    old, new = (
+        [(n.path, n.args, n.tensors) for n in net.of(component) if n.op not in CONVERSIONS]
+        for net in (a, b)
+    )
+    return old == new and a.encoders.get(component) == b.encoders.get(component)
 
 
 def by_component(difference: Difference) -> dict[str, list[Entry]]:

@@ -1,0 +1,246 @@
+"""The graph of a net while it is wired: nodes, conversions between grid and tokens, and pipes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import isqrt
+from typing import Any, NamedTuple
+
+from growlang.diagnostics import Findings, Span
+from growlang.model import Group, Item, Model, Pipe
+from growlang.net import Component, Input, Node, Shape, Tensor, grid
+from growlang.ops import Op, OpError, Scope, op_of
+from growlang.resolve.model import Resolution
+from growlang.resolve.pipes import Path
+
+
+class Wire(NamedTuple):
+    """A value on its way through the net; `shape` is None where an error left it unknown."""
+
+    name: str
+    shape: Shape | None
+
+
+class Place(NamedTuple):
+    """Where a pipe stands: prefix of its paths, its component, and how skips are handled."""
+
+    prefix: str
+    component: str
+    pushes: bool = False
+    pops: bool = False
+
+
+class Declared(NamedTuple):
+    """What an op declares for one shape of its input; tensors are named relative to its place."""
+
+    arguments: dict[str, Any]
+    tensors: tuple[Tensor, ...]
+    flops: int
+    saved: int
+
+
+@dataclass
+class Wiring:
+    """The nodes of a net so far, and the ways to add more. Findings are recorded on the way."""
+
+    resolution: Resolution
+    findings: Findings
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+    skips: list[Wire] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
+    doubtful: bool = False
+    """Whether an error left a resolution unknown, so that nothing is said about the head's."""
+
+    @property
+    def model(self) -> Model:
+        """The model that is wired."""
+        return self.resolution.model
+
+    def span(self, *path: str | int) -> Span:
+        """The place of a value, or of the innermost thing around it that has one."""
+        spans = self.resolution.spans
+        while path and path not in spans:
+            path = path[:-1]
+        return spans.get(path) or next(iter(spans.values()))
+
+    # --- pipes -----------------------------------------------------------------------------------
+
+    def pipe(self, pipe: Pipe, wire: Wire, place: Place, at: Path) -> Wire:
+        """Wire the ops of a pipe, one after the other, and return what comes out."""
+        for index, item in enumerate(pipe):
+            path = (*at, index)
+            match item:
+                case None:
+                    wire = Wire("", None)
+                case Item(op=op, repeat=repeat):
+                    for _ in range(repeat):
+                        wire = self._op(op, wire, place, path)
+                case Group():
+                    wire = self._group(item, wire, place, path)
+        return wire
+
+    def _group(self, group: Group, wire: Wire, place: Place, at: Path) -> Wire:
+        for _ in range(group.repeat):
+            inner = place
+            if group.block:
+                number = self._count(place.prefix, group.block)
+                inner = Place(
+                    f"{place.prefix}.{group.block}.{number}",
+                    place.component,
+                    place.pushes,
+                    place.pops,
+                )
+            wire = self.pipe(group.group, wire, inner, at)
+        return wire
+
+    def _count(self, prefix: str, name: str) -> int:
+        number = self.counts[(prefix, name)]
+        self.counts[(prefix, name)] += 1
+        return number
+
+    def _op(self, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
+        path = f"{place.prefix}.{op.call}.{self._count(place.prefix, op.call)}"
+        if wire.shape is not None and op.takes != "any":
+            wire = self.convert(wire, op.takes, place)
+        if place.pops and op.call == "residual" and self.skips:
+            wire = self._concat(wire, self.skips.pop(), place)
+        wire = self.apply(op, wire, place, path, at)
+        if place.pushes and op.call == "residual":
+            self.skips.append(wire)
+        return wire
+
+    def _concat(self, wire: Wire, skip: Wire, place: Place) -> Wire:
+        if wire.shape is None or skip.shape is None:
+            return Wire("", None)
+        path = f"{place.prefix}.concat.{self._count(place.prefix, 'concat')}"
+        shape = wire.shape.with_width(wire.shape.width + skip.shape.width)
+        args: dict[str, Any] = {}
+        self.nodes.append(
+            Node(path, place.component, "concat", args, (wire.name, skip.name), shape)
+        )
+        return Wire(path, shape)
+
+    def convert(self, wire: Wire, kind: str, place: Place) -> Wire:
+        """The same values as a grid or as tokens."""
+        shape = wire.shape
+        if shape is None or shape.kind == kind:
+            return wire
+        path = f"{place.prefix}.{kind}.{self._count(place.prefix, kind)}"
+        if kind == "tokens":
+            out = Shape("tokens", (shape.positions, shape.width))
+            self.nodes.append(Node(path, place.component, "tokens", {}, (wire.name,), out))
+            wire = Wire(path, out)
+            return self._position(wire) if place.component == "core" else wire
+        height = self._grid_height(shape)
+        args = {"height": height, "width": shape.positions // height}
+        out = grid(shape.width, height, shape.positions // height)
+        self.nodes.append(Node(path, place.component, "grid", args, (wire.name,), out))
+        return Wire(path, out)
+
+    def _grid_height(self, shape: Shape) -> int:
+        """Height of the grid that tokens were made of: grids keep the image's proportions."""
+        height, width = self.model.image.extent
+        return isqrt(shape.positions * height // width)
+
+    def _position(self, wire: Wire) -> Wire:
+        """Add the core's position where its tokens begin for the first time."""
+        shape, core = wire.shape, self.model.core
+        assert shape is not None
+        rope = any(getattr(op, "rope", False) for op in _ops(core.pipe))
+        kind = core.position or ("none" if rope else "learned")
+        if kind == "none" or any(n.op == "position" for n in self.nodes):
+            return wire
+        height = self._grid_height(shape)
+        extent = {"height": height, "width": shape.positions // height} if kind == "sincos" else {}
+        op = op_of("position").model_validate({"kind": kind, **extent})
+        return self.apply(op, wire, Place("core", "core"), "core", ("core",))
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def apply(self, op: Op, wire: Wire, place: Place, path: str, at: Path) -> Wire:
+        """Add an op's node; a finding and an unknown shape where it does not fit its input."""
+        if wire.shape is None:
+            return wire
+        try:
+            shape = op.output(wire.shape, self.scope)
+        except OpError as error:
+            self.refuse(error, at)
+            return Wire("", None)
+        reads = [name for read in op.reads(self.scope) for name in self._read(read)]
+        self.node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
+        return Wire(path, shape)
+
+    def _read(self, name: str) -> tuple[str, ...]:
+        if name == "time" or name in self.resolution.broken:
+            return (name,)
+        embedded = self.model.conditions[name].role == "embedding"
+        return (f"{name}.embedding" if embedded else name, f"{name}.mask")
+
+    def node(
+        self,
+        path: str,
+        component: str,
+        op: Op,
+        inputs: tuple[str, ...],
+        x: Shape,
+        at: Path,
+        output: Shape | None = None,
+    ) -> None:
+        """Add a node with what its op declares; equal declarations are computed once."""
+        declared = self._declared(op, x, at)
+        tensors = tuple(
+            Tensor(f"{path}.{name}", shape, init, decay)
+            for name, shape, init, decay in declared.tensors
+        )
+        self.nodes.append(
+            Node(
+                path,
+                component,
+                op.call,
+                declared.arguments,
+                inputs,
+                output or op.output(x, self.scope),
+                tensors,
+                declared.flops,
+                declared.saved,
+                self.span(*at),
+            )
+        )
+
+    def _declared(self, op: Op, x: Shape, at: Path) -> Declared:
+        """What the op at a place of the spec declares; the same for each of its repeats."""
+        key = (at, op.call, x)
+        if key not in self.declared:
+            scope = self.scope
+            self.declared[key] = Declared(
+                op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope)
+            )
+        return self.declared[key]
+
+    def refuse(self, error: OpError, at: Path) -> None:
+        """Record what an op said about its arguments, at their place in the spec."""
+        path = (*at, error.argument) if error.argument else at
+        notes = self.resolution.notes.get(path, ())
+        self.findings.add(error.code, error.message, self.span(*path), help=error.help, notes=notes)
+
+    def mismatch(
+        self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
+    ) -> None:
+        """Record that two places do not meet."""
+        self.doubtful = self.doubtful or code in ("G204", "G209")
+        self.findings.add(code, message, span, help=help, notes=notes)
+
+
+def _ops(pipe: Pipe) -> list[Op]:
+    found: list[Op] = []
+    for item in pipe:
+        if isinstance(item, Group):
+            found += _ops(item.group)
+        elif item is not None:
+            found.append(item.op)
+    return found
