@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VERMEER = "specs/vermeer_1024.grow"
-GROWLANG = (sys.executable, "-m", "growlang")
+GROWLANG = str(Path(sys.executable).with_name("growlang"))
+UNCOLLECTED = "import atexit, gc; gc.disable(); atexit.register(gc.freeze); "
+"""Turns the garbage collector off in a baseline, as `growlang` does for itself."""
 
 
 class Result(NamedTuple):
@@ -33,7 +35,7 @@ class Result(NamedTuple):
         target = "" if self.target is None else f"<= {self.target:g}"
         verdict = "" if self.target is None else ("ok" if self.value <= self.target else "MISSED")
         number = f"{self.value:.3g} {self.unit}"
-        return f"{self.name:<58} {number:>9} {spread:<16} {target:<8} {verdict:<6} {self.note}"
+        return f"{self.name:<66} {number:>9} {spread:<16} {target:<8} {verdict:<6} {self.note}"
 
 
 def result(
@@ -50,9 +52,7 @@ def ratio(
     """The median of the ratios of (measured, baseline) seconds, taken in turn."""
     measured, baseline = (median(side) * 1e3 for side in zip(*pairs, strict=True))
     told = f"{measured:.1f} ms / {baseline:.1f} ms, {len(pairs)} pairs"
-    return result(
-        name, [a / b for a, b in pairs], "x", target, f"{told}{'; ' if note else ''}{note}"
-    )
+    return result(name, [a / b for a, b in pairs], "x", target, f"{told}; {note}" if note else told)
 
 
 def environment() -> dict[str, str]:
