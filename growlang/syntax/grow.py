@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from lark import Lark, Token, Transformer, Tree, UnexpectedInput, v_args
 from lark.tree import Meta
@@ -58,7 +59,8 @@ def parser() -> Lark:
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "growlang"
         folder.mkdir(parents=True, exist_ok=True)
-        return Lark(text, cache=str(folder / "grow.lark.cache"), **options)
+        name = f"grow-{crc32(text.encode()):08x}.lark.cache"  # versions keep out of each other's way
+        return Lark(text, cache=str(folder / name), **options)
     except (OSError, RuntimeError):
         return Lark(text, **options)
 
