@@ -22,9 +22,9 @@ SIGNS: dict[Category, tuple[str, str]] = {
 
 
 def console() -> Console:
-    """Standard output; as wide as the terminal, or as wide as the tables need."""
+    """Standard output; as wide as the terminal, elsewhere wide enough for a line a tensor."""
     out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=160)
+    return out if out.is_terminal else Console(highlight=False, width=1000)
 
 
 def short(number: float) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic
@@ -33,3 +38,36 @@ def edited(path: Path, target: Path, *edits: tuple[str, str]) -> Path:
         text = text.replace(old, new)
     target.write_text(text)
     return target
+
+
+class Run(NamedTuple):
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+def growlang(*arguments: str | Path) -> Run:
+    """Run the command line in this process."""
+    from growlang.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with (
+        patch.object(sys, "argv", ["growlang", *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 0
+    return Run(status, out.getvalue(), err.getvalue())
+
+
+def assert_golden(path: Path, text: str, update: bool) -> None:
+    """Hold a text to the one in a file; with `--update`, write the file."""
+    if update:
+        path.write_text(text)
+    assert text == path.read_text()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 import pytest
 from fixture_specs import SHIPPED
@@ -38,9 +39,7 @@ def place(item: Diagnostic) -> tuple[int, int]:
         ("grow 1\nparam a = 3 3", "G001", (2, 13)),
     ],
 )
-def test_the_place_is_where_the_text_goes_wrong(
-    text: str, code: str, at: tuple[int, int]
-) -> None:
+def test_the_place_is_where_the_text_goes_wrong(text: str, code: str, at: tuple[int, int]) -> None:
     item = finding(text)
     assert item.code == code
     assert place(item) == at
@@ -105,10 +104,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def assert_sound(text: str, folder: Path) -> None:
     path = folder / "under_test.grow"
     path.write_text(text, encoding="utf-8", newline="")
+    start = process_time()
     try:
         report = check(path)
     except GrowlangError:
         return
+    finally:
+        assert process_time() - start < 2
     assert (report.checked is None) or not report.diagnostics
     places = [item.span for item in report.diagnostics]
     assert places == sorted(places)
@@ -122,7 +124,7 @@ def assert_sound(text: str, folder: Path) -> None:
 
 SOUND = settings(
     max_examples=250,
-    deadline=2000,
+    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -155,16 +157,15 @@ CORNERS = [
     " ".join(f"param p{i} = p{i + 1}" for i in range(2000)),
     "model m { image = image(8) stem ((a * 10000) * 10000) * 10000 core b head c }",
     "block a(n) { conv(8) * n } model m { image = image(8) stem a(10000) * 9 core b head c }",
-    " ".join(
-        f"block b{i}() {{ b{i + 1}() | b{i + 1}() }}" for i in range(60)
-    )
+    " ".join(f"block b{i}() {{ b{i + 1}() | b{i + 1}() }}" for i in range(60))
     + " model m { image = image(8) stem b0() core b head c }",
     "model m { image = image(8) stem conv(8) core conv(8) * 9000 head conv(3) }",
+    "model m { image = image(8) time = fourier(8) stem conv(8) "
+    "core transformer(8, heads = 1) * 9000 head conv(3) } "
+    'data d = webdataset("d") train { data = d batch = 1 phase p for 1 { freeze core } }',
 ]
 
 
-@settings(SOUND, max_examples=1)
 @pytest.mark.parametrize("text", CORNERS, ids=range(len(CORNERS)))
-@given(st.none())
-def test_corners_are_answered_in_time(folder: Path, text: str, _: None) -> None:
+def test_corners_are_answered_in_time(folder: Path, text: str) -> None:
     assert_sound("grow 1 " + text, folder)

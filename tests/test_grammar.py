@@ -4,7 +4,7 @@ import pytest
 from fixture_specs import SPECS
 from lark import Lark
 
-from growlang.diagnostics import Findings
+from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
 from growlang.syntax.grow import GRAMMAR, comments, number, read
 
@@ -45,18 +45,35 @@ def whole() -> d.Document:
 
 
 def test_the_grammar_is_lalr_1_without_conflicts() -> None:
-    Lark(
-        GRAMMAR.read_text(), parser="lalr", lexer="basic", propagate_positions=True, strict=True
-    )
+    Lark(GRAMMAR.read_text(), parser="lalr", lexer="basic", propagate_positions=True, strict=True)
 
 
 # --- names and keywords --------------------------------------------------------------------------
 
-KEYWORDS = (
-    "grow grows import as param block model data train sample evaluate phase for freeze lr_scale "
-    "keep drop moved by init like"
-).split()
-RESERVED = "stem stage core head encode decode except".split()
+KEYWORDS = [
+    "grow",
+    "grows",
+    "import",
+    "as",
+    "param",
+    "block",
+    "model",
+    "data",
+    "train",
+    "sample",
+    "evaluate",
+    "phase",
+    "for",
+    "freeze",
+    "lr_scale",
+    "keep",
+    "drop",
+    "moved",
+    "by",
+    "init",
+    "like",
+]
+RESERVED = ["stem", "stage", "core", "head", "encode", "decode", "except"]
 
 
 @pytest.mark.parametrize("word", KEYWORDS)
@@ -288,7 +305,15 @@ def test_an_index_is_a_whole_number(index: str) -> None:
 
 
 def test_the_whole_grammar_parses(whole: d.Document) -> None:
-    assert [p.name for p in whole.params] == "train model phase flag list minus empty".split()
+    assert [p.name for p in whole.params] == [
+        "train",
+        "model",
+        "phase",
+        "flag",
+        "list",
+        "minus",
+        "empty",
+    ]
     assert [(i.file, i.name) for i in whole.imports] == [("lib/blocks.grow", "lib")]
     assert [(b.name, len(b.parameters)) for b in whole.blocks] == [("res", 2), ("plain", 0)]
     assert [s.kind for s in whole.sections] == ["sample", "evaluate"]
@@ -319,11 +344,22 @@ def test_the_model_of_the_whole_grammar(whole: d.Document) -> None:
 
 def test_the_recipes_of_the_whole_grammar(whole: d.Document) -> None:
     main, other = whole.recipes
-    assert [s.name for s in main.settings] == "data start moments transition objective".split()
+    assert [s.name for s in main.settings] == [
+        "data",
+        "start",
+        "moments",
+        "transition",
+        "objective",
+    ]
     assert [p.name for p in main.phases] == ["freeze", "for", "last"]
     frozen, long, last = main.phases
     assert [type(s).__name__ for s in frozen.statements] == ["Freeze", "Binding"]
-    assert [type(s).__name__ for s in long.statements] == "Binding LrScale Binding Binding".split()
+    assert [type(s).__name__ for s in long.statements] == [
+        "Binding",
+        "LrScale",
+        "Binding",
+        "Binding",
+    ]
     assert isinstance(long.duration, d.Call)
     assert isinstance(last.duration, d.Call)
     assert (long.duration.name, last.duration.name) == ("images", "epochs")
@@ -333,10 +369,9 @@ def test_the_recipes_of_the_whole_grammar(whole: d.Document) -> None:
 def test_every_span_covers_its_text(whole: d.Document) -> None:
     rows = whole.text.split("\n")
 
-    def text(span: object) -> str:
-        _, row, column, end_row, end_column = span  # type: ignore[misc]
-        assert row == end_row
-        return rows[row - 1][column - 1 : end_column - 1]
+    def text(span: Span) -> str:
+        assert span.row == span.end_row
+        return rows[span.row - 1][span.column - 1 : span.end_column - 1]
 
     assert [text(p.name_span) for p in whole.params] == [p.name for p in whole.params]
     assert [text(r.span) for r in whole.data] == [rows[40].split("   #")[0], *rows[41:43]]

@@ -65,7 +65,7 @@ def test_what_each_statement_does() -> None:
     assert entries["stem.patch.0.proj.weight"].category == "reinitialised"
     assert entries["head.residual.0.conv1.weight"].category == "dropped"
     assert entries["stage.16.encode.residual.0.conv1.weight"].category == "initialised"
-    assert entries["text.table.weight"].category == "copied"
+    assert entries["text.embedding.weight"].category == "copied"
 
 
 def test_moved_tensors_keep_their_values_under_another_name(tmp_path: Path) -> None:
@@ -74,8 +74,10 @@ def test_moved_tensors_keep_their_values_under_another_name(tmp_path: Path) -> N
     path = edited(
         SPECS / "grandchild.grow",
         tmp_path / "a.grow",
-        ("moved stage[16] -> stage[16]", "drop stage[16] moved core.transformer[1] -> "
-         "core.transformer[2]"),
+        (
+            "moved stage[16] -> stage[16]",
+            "drop stage[16] moved core.transformer[1] -> core.transformer[2]",
+        ),
     )
     found = checked(path)
     assert found.mapping is not None

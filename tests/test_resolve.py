@@ -120,13 +120,14 @@ def test_an_imported_block_sees_the_blocks_of_its_own_file(blocks: Checked) -> N
 
 def test_imports_bring_params(blocks: Checked) -> None:
     assert width_of(blocks, "stage.16") == 8
-    (one, two) = settings(blocks, "main").data
+    (one, two, rest) = settings(blocks, "main").data
     assert one.where == [
         "and",
         [">=", ["row", "width"], 16],
         [">=", ["row", "height"], 4],
     ]
     assert two.where == ["and", [">=", ["row", "width"], 24], one.where]
+    assert rest.where is None
 
 
 def test_ops_are_counted_by_name_within_a_side(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_image_size_is_the_shorter_side(blocks: Checked) -> None:
 
 def test_shares_of_a_mix(blocks: Checked) -> None:
     sources = settings(blocks, "main").data
-    assert [(s.name, s.share) for s in sources] == [("one", 0.25), ("one", 0.75)]
+    assert [(s.name, s.share) for s in sources] == [("one", 0.125), ("one", 0.375), ("one", 0.5)]
     assert {s.webdataset.urls for s in sources} == {"one.tar"}
 
 
@@ -214,7 +215,8 @@ def test_then_from_the_parents_first_recipe() -> None:
     child = checked(SPECS / "child.grow")
     grown, raw = settings(child, "grown"), settings(child, "raw")
     assert (grown.seed, raw.seed) == (3, 3)
-    assert grown.ema == raw.ema == 0.99
+    assert grown.ema == raw.ema == 0.9
+    assert grown.batch == raw.batch == 8
     assert grown.optimizer == AdamW(lr=1e-3)
     assert [s.name for s in grown.data] == ["pictures"]
 
@@ -267,9 +269,7 @@ def test_a_filter_of_the_paper() -> None:
         ("[text = 2]", ["G201"]),
     ],
 )
-def test_dropped_conditions_are_the_models(
-    tmp_path: Path, drop: str, expected: list[str]
-) -> None:
+def test_dropped_conditions_are_the_models(tmp_path: Path, drop: str, expected: list[str]) -> None:
     objective = f"batch     = 8  objective = diffusion(drop = {drop})"
     path = edited(SPECS / "core.grow", tmp_path / "a.grow", ("batch     = 8", objective))
     assert codes(path) == expected
@@ -351,7 +351,16 @@ def test_a_parent_enters_by_its_spec_hash(tmp_path: Path) -> None:
     net, spec = hashes(SPECS / "child.grow")
     path = child_with(tmp_path)
     assert hashes(path) == (net, spec)
-    edited(SPECS / "core.grow", tmp_path / "core.grow", ("batch     = 8", "batch     = 4"))
+    edited(SPECS / "core.grow", tmp_path / "core.grow", ("learn for 100", "learn for 101"))
     changed: tuple[Any, Any] = hashes(path)
     assert changed[0] == net
     assert changed[1] != spec
+
+
+@pytest.mark.parametrize(
+    "text", ["1B * 1B * 1B", "-1B * 1B * 2", "1B / 1e-15", "min()", "[1] + [2]"]
+)
+def test_expressions_without_a_value_to_compute_with(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text(f"grow 1 param a = {text}")
+    assert codes(path) == ["G201"]

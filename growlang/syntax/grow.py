@@ -59,7 +59,8 @@ def parser() -> Lark:
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "growlang"
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"grow-{crc32(text.encode()):08x}.lark.cache"  # versions keep out of each other's way
+        # A file for each grammar: versions of growlang keep out of each other's way.
+        name = f"grow-{crc32(text.encode()):08x}.lark.cache"
         return Lark(text, cache=str(folder / name), **options)
     except (OSError, RuntimeError):
         return Lark(text, **options)

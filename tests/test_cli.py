@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fixture_specs import SHIPPED, SPECS, assert_golden, checked, growlang
+
+ERRORS = Path(__file__).parent / "fixtures" / "errors"
+GOLDEN = Path(__file__).parent / "fixtures" / "compile"
+COMMANDS = ("check", "compile", "diff", "train", "sample")
+
+
+def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "growlang", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+# --- exit codes of the process -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["check", SPECS / "core.grow"], 0),
+        (["check", ERRORS / "five_mistakes.grow"], 1),
+        (["check", SPECS / "nowhere.grow"], 2),
+        (["check", "--nonsense"], 2),
+    ],
+)
+def test_exit_status(arguments: list[str | Path], status: int) -> None:
+    done = process(*arguments)
+    assert done.returncode == status
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_help_lists_every_command() -> None:
+    run = growlang("--help")
+    assert run.status == 0
+    listed = [line.split()[0] for line in run.out.split("Commands:")[1].split("\n") if line.strip()]
+    assert [c for c in listed if c in COMMANDS] == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained(command: str) -> None:
+    run = growlang(command, "--help")
+    assert run.status == 0
+    options = run.out.split("Options:")[1].split("\n  -")[1:]
+    assert options
+    for option in options:
+        assert len(option.split()) > 2, option
+
+
+# --- check ---------------------------------------------------------------------------------------
+
+
+def test_check_of_a_clean_spec_prints_nothing_on_stdout() -> None:
+    run = growlang("check", SPECS / "core.grow", SPECS / "child.grow")
+    assert (run.status, run.out) == (0, "")
+    assert run.err == "2 specs checked, no errors\n"
+
+
+def test_a_folder_is_walked(tmp_path: Path) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    (below / "good.grow").write_text((SPECS / "core.grow").read_text())
+    (tmp_path / "bad.grow").write_text("grow 1 param a = b")
+    (tmp_path / "no_spec.txt").write_text("grow")
+    run = growlang("check", tmp_path)
+    assert run.status == 1
+    assert run.err == "2 specs checked, 1 error\n"
+    assert "error[G101]: `b` is not bound" in run.out
+    assert growlang("check", tmp_path / "a").status == 0
+
+
+def test_a_file_that_is_named_twice_is_checked_once(tmp_path: Path) -> None:
+    (tmp_path / "bad.grow").write_text("grow 1 param a = b")
+    run = growlang("check", tmp_path, tmp_path / "bad.grow")
+    assert run.out.count("error[G101]") == 1
+
+
+def test_a_mistake_of_the_parent_is_reported_once(tmp_path: Path) -> None:
+    (tmp_path / "core.grow").write_text(
+        (SPECS / "core.grow").read_text().replace("batch     = 8", "batch     = 0")
+    )
+    (tmp_path / "child.grow").write_text((SPECS / "child.grow").read_text())
+    run = growlang("check", tmp_path)
+    assert run.status == 1
+    assert run.err == "2 specs checked, 1 error\n"
+
+
+def test_check_as_json() -> None:
+    run = growlang("check", ERRORS / "five_mistakes.grow", "--output-format", "json")
+    assert (run.status, run.err) == (1, "")
+    data = json.loads(run.out)
+    assert data["format_version"] == 1
+    assert len(data["diagnostics"]) == 5
+    for item in data["diagnostics"]:
+        assert {"code", "severity", "name", "message", "filename", "location", "help"} <= set(item)
+        assert set(item["location"]) == {"row", "column"}
+    clean = growlang("check", SPECS / "core.grow", "--output-format", "json")
+    assert (clean.status, json.loads(clean.out)["diagnostics"]) == (0, [])
+
+
+# --- what cannot be done -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "library.grow"
+    path.write_text("grow 1 param width = 3")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "nowhere.grow"], ["nowhere.grow"]),
+        (["check", "empty"], ["no *.grow file"]),
+        (["check", "binary.grow"], ["UTF-8"]),
+        (["compile", "nowhere.grow"], ["nowhere.grow"]),
+        (["compile", "library.grow"], ["no model"]),
+        (["compile", "core.grow", "--recipe", "frist", "--no-build"], ["frist", "first, second"]),
+        (["compile", "core.grow", "--no-build", "--set", "width"], ["width", "="]),
+        (["compile", "core.grow", "--no-build", "--set", "widht=3"], ["widht", "width"]),
+        (["compile", "core.grow", "--no-build", "--set", "width=="], ["width"]),
+        (["diff", "core.grow", "nowhere.grow"], ["nowhere.grow"]),
+        (["train", "core.grow", "--recipe", "frist"], ["frist", "first, second"]),
+        (["train", "plain.grow"], ["no recipe"]),
+        (["sample", "nowhere", "--prompt", "a cat"], ["nowhere"]),
+        (["sample", "nowhere"], ["--prompt"]),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_message(
+    tmp_path: Path,
+    library: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    said: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "core.grow").write_text((SPECS / "core.grow").read_text())
+    (tmp_path / "plain.grow").write_text(
+        "grow 1 model m { image = image(8) stem conv(4) core norm head conv(3) }"
+    )
+    (tmp_path / "binary.grow").write_bytes(b"grow 1 \xff")
+    (tmp_path / "empty").mkdir()
+    run = growlang(*arguments)
+    assert (run.status, run.out) == (2, "")
+    assert run.err.startswith("error: ")
+    assert run.err.count("error") == 1
+    for words in said:
+        assert words in run.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["compile", "train", "diff"])
+def test_a_broken_spec_is_findings_and_exit_1(command: str) -> None:
+    path = ERRORS / "five_mistakes.grow"
+    run = growlang(command, path, *([path] if command == "diff" else []))
+    assert (run.status, run.out) == (1, "")
+    assert run.err.count("error[G") == 5
+
+
+# --- compile -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spec", sorted(SHIPPED.glob("*.grow")), ids=lambda p: p.stem)
+def test_compile_prints_the_costs(
+    spec: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(SHIPPED.parent)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    run = growlang("compile", f"specs/{spec.name}", "--no-build")
+    assert (run.status, run.err) == (0, "")
+    text = "\n".join(map(str.rstrip, run.out.split("\n")))
+    assert_golden(GOLDEN / f"{spec.stem}.txt", text, bool(request.config.getoption("--update")))
+
+
+def test_compile_as_json() -> None:
+    run = growlang("compile", SPECS / "child.grow", "--json", "--no-build")
+    data, found = json.loads(run.out), checked(SPECS / "child.grow")
+    assert data["format_version"] == 1
+    assert data["net_hash"] == found.net.net_hash
+    assert data["spec_hash"] == found.resolved.spec_hash
+    assert data["totals"]["parameters"] == found.net.parameters
+    assert [c["name"] for c in data["components"]] == [c.name for c in found.net.components]
+    assert sum(c["parameters"] for c in data["components"]) == found.net.parameters
+    assert [(p["name"], p["steps"]) for p in data["phases"]] == [("frozen", 20), ("joint", 30)]
+    assert data["phases"][0]["trainable"] + data["phases"][0]["frozen"] == found.net.parameters
+
+
+def test_compile_of_another_recipe_and_other_params() -> None:
+    run = growlang(
+        "compile", SPECS / "core.grow", "--json", "--no-build", "-r", "second", "--set", "half=2"
+    )
+    data = json.loads(run.out)
+    assert (data["recipe"], data["phases"][0]["steps"]) == ("second", 10)
+    assert data["totals"]["parameters"] == checked(SPECS / "core.grow", half="2").net.parameters
+
+
+def test_compile_builds_the_graph_unless_told_not_to() -> None:
+    count = len(checked(SPECS / "child.grow").net.table)
+    built = growlang("compile", SPECS / "child.grow")
+    assert f"PyTorch graph built: {count} parameter tensors" in built.out
+    assert "PyTorch" not in growlang("compile", SPECS / "child.grow", "--no-build").out
+
+
+def test_emit_fx_prints_code_that_python_reads() -> None:
+    run = growlang("compile", SPECS / "child.grow", "--emit", "fx")
+    assert run.status == 0
+    compile(run.out, "emitted", "exec")
+    assert "def forward(self, image, log_snr" in run.out
+    assert "core.transformer" in run.out

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from fixture_specs import SHIPPED
+
+ROOT = SHIPPED.parent
+PACKAGES = {"growlang": ROOT / "growlang", "growlang_runtime": ROOT / "runtime/growlang_runtime"}
+STDLIB = sys.stdlib_module_names
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that are loaded once a fresh interpreter has run some code."""
+    code = f"{code}\nimport sys\nprint(*sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.strip().split("\n")[-1].split())
+
+
+def test_check_loads_nothing_heavy() -> None:
+    modules = loaded(
+        "import sys\nfrom growlang.cli import main\n"
+        "sys.argv = ['growlang', 'check', 'specs/vermeer_1024.grow']\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
+    )
+    assert "growlang.check" in modules
+    heavy = {"torch", "networkx", "numpy", "rich", "transformers", "growlang_runtime"}
+    assert modules & heavy == set()
+
+
+def test_the_trainer_knows_no_syntax() -> None:
+    modules = loaded("import growlang_runtime.trainer")
+    assert "growlang.plan" in modules
+    assert {m for m in modules if m.startswith("growlang.syntax")} == set()
+    assert "lark" not in modules
+
+
+# --- the import table ----------------------------------------------------------------------------
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the project by name."""
+    found = {}
+    for package, folder in PACKAGES.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join([package, *(p for p in parts if p != "__init__")])] = path
+    return found
+
+
+@cache
+def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """What a module imports when it is imported, and what it imports inside functions."""
+    outer: set[str] = set()
+    inner: set[str] = set()
+    for node, inside in _statements(ast.parse(modules()[module].read_text()), False):
+        (inner if inside else outer).update(_names(node))
+    return frozenset(outer), frozenset(inner)
+
+
+def _statements(tree: ast.AST, inside: bool) -> Iterator[tuple[ast.AST, bool]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, inside
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from _statements(node, inside or function)
+
+
+def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    assert isinstance(node, ast.ImportFrom)
+    assert node.level == 0, "imports are absolute"
+    assert node.module is not None
+    below = {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in below if name in modules()} or {node.module}
+
+
+def everything(module: str) -> frozenset[str]:
+    outer, inner = imports(module)
+    return outer | inner
+
+
+def top(name: str) -> str:
+    return name.split(".")[0]
+
+
+def third_party(names: frozenset[str]) -> set[str]:
+    return {top(n) for n in names} - set(STDLIB) - set(PACKAGES)
+
+
+def project(names: frozenset[str]) -> set[str]:
+    return {n for n in names if top(n) in PACKAGES}
+
+
+def under(*prefixes: str) -> list[str]:
+    return sorted(m for m in modules() if any(m == p or m.startswith(f"{p}.") for p in prefixes))
+
+
+FOUNDATION = ["growlang.diagnostics", "growlang.codes", "growlang.net", "growlang.mapping"]
+
+
+@pytest.mark.parametrize("module", FOUNDATION)
+def test_the_foundation_needs_the_standard_library_only(module: str) -> None:
+    assert third_party(everything(module)) == set()
+    assert project(everything(module)) <= set(FOUNDATION)
+
+
+@pytest.mark.parametrize("module", under("growlang.syntax"))
+def test_the_syntax_needs_its_parsers_only(module: str) -> None:
+    assert third_party(everything(module)) <= {"lark", "yaml"}
+    assert project(everything(module)) <= {*FOUNDATION, *under("growlang.syntax")}
+
+
+OUTER = ("growlang.cli", "growlang.__main__", "growlang.tables", "growlang.torch_backend")
+
+
+@pytest.mark.parametrize("module", sorted(set(under("growlang")) - set(under(*OUTER))))
+def test_the_compiler_needs_no_more_than_pydantic(module: str) -> None:
+    assert third_party(everything(module)) <= {"lark", "yaml", "pydantic"}
+    below = {"growlang.cli", "growlang.tables", *under("growlang.torch_backend")}
+    assert project(everything(module)) & below == set()
+    assert not any(top(n) == "growlang_runtime" for n in everything(module))
+
+
+def test_growth_needs_the_standard_library_only() -> None:
+    assert third_party(everything("growlang.growth")) == set()
+
+
+@pytest.mark.parametrize("module", under("growlang.torch_backend"))
+def test_the_backend_adds_torch_only(module: str) -> None:
+    assert third_party(everything(module)) <= {"torch"}
+    assert not any(n.startswith("growlang.syntax") for n in everything(module))
+
+
+def test_the_command_line_imports_what_is_heavy_inside_commands() -> None:
+    outer, inner = imports("growlang.cli")
+    assert third_party(outer) == {"typer"}
+    assert project(outer) <= {"growlang.diagnostics"}
+    assert any(top(n) == "growlang_runtime" for n in inner)
+
+
+@pytest.mark.parametrize("module", under("growlang_runtime"))
+def test_the_runtime_reads_plans_and_no_specs(module: str) -> None:
+    refused = ("growlang.syntax", "growlang.resolve", "growlang.check", "growlang.cli")
+    assert [n for n in everything(module) if n.startswith(refused)] == []
+    assert third_party(everything(module)) & {"lark", "yaml", "typer"} == set()
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {m: {n for n in imports(m)[0] if n in modules()} - {m} for m in modules()}
+    while leaves := {m for m, needs in graph.items() if not needs & set(graph)}:
+        graph = {m: needs for m, needs in graph.items() if m not in leaves}
+    assert graph == {}
