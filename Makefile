@@ -29,7 +29,7 @@ types: $(STAMP)
 	$(BIN)/mypy --strict examples benchmarks
 
 demo: $(STAMP)
-	OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE $(BIN)/python examples/emoji/demo.py
+	OMP_NUM_THREADS=2 GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run
