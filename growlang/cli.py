@@ -80,19 +80,23 @@ def check(
         OutputFormat, typer.Option(help="How findings are printed.")
     ] = OutputFormat.text,
 ) -> None:
-    """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are findings."""
+    """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
+    from growlang.check import errors
 
     files = _spec_files(paths)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
+    wrong = errors(found)
     texts = {name: text for report in reports for name, text in report.texts.items()}
     _print_findings(found, texts, output_format)
     if output_format is OutputFormat.text:
         specs = f"{len(files)} spec" + "s" * (len(files) != 1)
-        count = f"{len(found)} error" + "s" * (len(found) != 1) if found else "no errors"
+        warned = len(found) - len(wrong)
+        count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
+        count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
         typer.echo(f"{specs} checked, {count}", err=True)
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command("compile")
@@ -283,8 +287,11 @@ def _checked(spec: Path, settings: Sequence[str] | None = None) -> "Checked":
 
     report = check_file(spec, dict(_pair(s) for s in settings or []))
     if report.diagnostics:
+        from growlang.check import errors
+
         _print_findings(report.diagnostics, report.texts, OutputFormat.text, err=True)
-        raise typer.Exit(1)
+        if errors(report.diagnostics):
+            raise typer.Exit(1)
     if report.checked is None:
         raise GrowlangError(f"{spec} has no model", help="only a spec with a model can be compiled")
     return report.checked

@@ -26,6 +26,7 @@ CODES = {
     "G105": Code("shadowed-choice", "A name in scope is also a choice of the argument."),
     "G106": Code("unknown-call", "An op, block, encoder or other call does not exist."),
     "G107": Code("unknown-setting", "A setting, option or model binding does not exist."),
+    "G108": Code("unused", "A param, import, block or data is bound and not used.", "warning"),
     "G201": Code("bad-value", "A value has the wrong type or is out of range."),
     "G202": Code("missing-argument", "A required argument is not given."),
     "G203": Code("unknown-argument", "A call has no argument of that name, or too many."),
