@@ -45,14 +45,17 @@ class Report:
     """The text of each file that was read, by file name."""
 
 
-def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
+def check(
+    path: Path, params: Mapping[str, str] | None = None, files: Files | None = None
+) -> Report:
     """Check one spec file and its ancestors.
 
-    `params` are values for the file's params as text, such as from `--set width=512`.
+    `params` are values for the file's params as text, such as from `--set width=512`; `files`
+    reads the files, by default from the disk.
     Raises GrowlangError if the file cannot be read, if a value does not
     parse, or if names refer to names in chains that are far too long.
     """
-    files = Files()
+    files = files or Files()
     given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
     document = files.load(path)
     known = [b.name for b in document.params] if document else list(given)

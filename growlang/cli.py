@@ -79,6 +79,14 @@ def check(
     output_format: Annotated[
         OutputFormat, typer.Option(help="How findings are printed.")
     ] = OutputFormat.text,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Refuse changes since this git commit that would orphan trained weights.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
@@ -87,8 +95,10 @@ def check(
     files = _spec_files(paths)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
-    wrong = errors(found)
     texts = {name: text for report in reports for name, text in report.texts.items()}
+    if against is not None:
+        found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+    wrong = errors(found)
     _print_findings(found, texts, output_format)
     if output_format is OutputFormat.text:
         specs = f"{len(files)} spec" + "s" * (len(files) != 1)
@@ -279,6 +289,20 @@ def _spec_files(paths: Sequence[Path]) -> list[Path]:
         else:
             raise GrowlangError(f"{path}: there is no such file or folder")
     return list(dict.fromkeys(files))
+
+
+def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
+    """What the specs' changes since a commit would orphan; adds the old texts to `texts`."""
+    from growlang.against import compare
+
+    found: list[Diagnostic] = []
+    for spec in specs:
+        comparison = compare(spec, ref)
+        found += comparison.diagnostics
+        texts |= comparison.texts
+        if comparison.skipped:
+            typer.echo(f"not compared: {comparison.skipped}", err=True)
+    return found
 
 
 def _checked(spec: Path, settings: Sequence[str] | None = None) -> "Checked":

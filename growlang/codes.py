@@ -45,6 +45,8 @@ CODES = {
     "G305": Code("moved-differs", "Moved tensors do not fit their new place."),
     "G306": Code("accounted-twice", "Two growth statements speak of the same component."),
     "G307": Code("no-parent", "A growth statement stands in a model without a parent."),
+    "G310": Code("orphaned", "A change would orphan the weights trained from the spec before it."),
+    "G311": Code("recomputed", "A change keeps every tensor but not what is computed with it."),
     "G401": Code("all-frozen", "A phase freezes every tensor."),
     "G402": Code("empty-selector", "A selector matches nothing."),
     "G403": Code("no-phases", "A recipe has no phases."),

@@ -43,9 +43,7 @@ class Files:
         if key in self.documents:
             return self.documents[key]
         try:
-            if key.stat().st_size > SIZE_LIMIT:
-                raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
-            text = key.read_text(encoding="utf-8")
+            text = self.content(key).decode().replace("\r\n", "\n").replace("\r", "\n")
             if "\0" in text:
                 raise ValueError
         except (OSError, ValueError) as error:
@@ -54,9 +52,20 @@ class Files:
                 raise GrowlangError(f"{path}: {reason}") from None
             self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
             return None
-        self.texts[str(path)] = text
-        self.documents[key] = read(text, str(path), self.findings)
+        name = self.name(path)
+        self.texts[name] = text
+        self.documents[key] = read(text, name, self.findings)
         return self.documents[key]
+
+    def content(self, path: Path) -> bytes:
+        """The bytes of a file. Raises OSError where it cannot be read or is too large."""
+        if path.stat().st_size > SIZE_LIMIT:
+            raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
+        return path.read_bytes()
+
+    def name(self, path: Path) -> str:
+        """What spans call a file."""
+        return str(path)
 
     def circle(self, path: Path, asked: Span, imported: bool = False) -> bool:
         """Whether `path` is being resolved already; if so, with a finding."""
