@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import Any, NamedTuple
 
-from growlang.diagnostics import Diagnostic, Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span
 from growlang.model import Group, Item, Model, Pipe
 from growlang.net import Component, Input, Node, Shape, Tensor, grid
-from growlang.ops import Op, OpError, Scope, op_of
+from growlang.ops import OPS, Op, OpError, Scope, op_of, pipe_op
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path, at_call
 
@@ -168,11 +168,18 @@ class Wiring:
             return wire
         try:
             shape = op.output(wire.shape, self.scope)
+            reads = [name for read in op.reads(self.scope) for name in self._read(read)]
+            self.node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
         except OpError as error:
             self.refuse(error, at)
             return Wire("", None)
-        reads = [name for read in op.reads(self.scope) for name in self._read(read)]
-        self.node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
+        except Exception as error:
+            if pipe_op(op.call) in (None, OPS.get(op.call)):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            raise GrowlangError(
+                f"{self.span(*at)}: the installed op `{op.call}` fails: {reason}"
+            ) from error
         return Wire(path, shape)
 
     def _read(self, name: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.model import Group, Item, Pipe
-from growlang.ops import CHANGES, OPS, Op
+from growlang.ops import CHANGES, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
 from growlang.syntax import document as d
@@ -79,11 +79,12 @@ class Pipes:
                 if repeat and body
                 else None
             )
-        if call.name not in OPS:
+        op = pipe_op(call.name)
+        if op is None:
             self._unknown(call, scope)
             return None
         self.spans[at] = call.span
-        bound = bind(call, OPS[call.name], scope)
+        bound = bind(call, op, scope)
         for name, span in bound.spans.items():
             self.spans[(*at, name)] = span
             self.notes[(*at, name)] = bound.notes[name]
@@ -96,7 +97,8 @@ class Pipes:
         if scope.is_unread(call.name):
             return
         library, dot, _ = call.name.rpartition(".")
-        help = suggestion(call.name, [*OPS, *self.blocks])
+        known = [*pipe_ops(), *self.blocks]
+        help = suggestion(call.name, known)
         if call.name in CHANGES:
             help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
         elif dot and not help:
@@ -107,7 +109,7 @@ class Pipes:
             "G106",
             f"there is no op or block `{call.name}`",
             call.name_span,
-            help=help or f"ops: {', '.join([*OPS, *self.blocks])}",
+            help=help or f"ops: {', '.join(known)}",
         )
 
     def _block(
