@@ -273,6 +273,22 @@ def sample(
     typer.echo(path)
 
 
+@app.command()
+def lsp() -> None:
+    """Serve editors over stdin and stdout: findings as you type, help, completion, fixes."""
+    from importlib.util import find_spec
+
+    if find_spec("pygls") is None:
+        raise GrowlangError(
+            "the language server needs pygls, which is not installed",
+            help='pip install "growlang[lsp]"',
+        )
+    gc.enable()
+    from growlang.lsp.server import server
+
+    server.start_io()
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from math import inf
 
 from growlang.syntax.document import Selector, Step
@@ -21,10 +22,16 @@ def matching(selector: Selector, components: Sequence[str], names: Sequence[str]
     `names` are dotted tensor names; a component without tensors, such as a frozen encoder, is
     matched by its own name.
     """
-    candidates = [*components, *names]
-    if selector.steps == (Step("all"),):
-        return set(candidates)
-    return set(filter(_matcher(selector.steps), candidates))
+    return set(_matching(selector.steps, tuple(components), tuple(names)))
+
+
+@lru_cache(maxsize=64)
+def _matching(
+    steps: tuple[Step, ...], components: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """As `matching`; recipes and phases name the same places again and again."""
+    candidates = (*components, *names)
+    return candidates if steps == (Step("all"),) else tuple(filter(_matcher(steps), candidates))
 
 
 def spelt(component: str) -> str:
@@ -45,15 +52,15 @@ def available(selector: Selector, components: Sequence[str], names: Sequence[str
     if not reached:
         listed = [spelt(c) for c in components]
         return _suggested(str(selector.steps[0]), listed) or f"there are {', '.join(listed)}"
-    below = _below(reached, names)
+    found = below(reached, names)
     place = ".".join(map(str, reached))
-    if not below:
+    if not found:
         return f"`{place}` has nothing below it"
-    if below[0].startswith("["):
+    if found[0].startswith("["):
         rest = selector.steps[len(reached) :]
         return f"there are indices: write `{'.'.join(map(str, [f'{place}[*]', *rest]))}`"
-    return _suggested(step.name, [b.split("[")[0] for b in below]) or (
-        f"below `{place}` there {'are' if below[1:] else 'is'} {', '.join(below)}"
+    return _suggested(step.name, [b.split("[")[0] for b in found]) or (
+        f"below `{place}` there {'are' if found[1:] else 'is'} {', '.join(found)}"
     )
 
 
@@ -66,7 +73,7 @@ def _suggested(name: str, known: Sequence[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else ""
 
 
-def _below(steps: Sequence[Step], names: Sequence[str]) -> list[str]:
+def below(steps: Sequence[Step], names: Sequence[str]) -> list[str]:
     """What comes next below some steps, with the range of its indices: `transformer[0..23]`."""
     depth = sum(1 + (step.at is not None) for step in steps)
     indices: dict[str, set[int]] = {}
