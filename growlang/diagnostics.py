@@ -20,6 +20,12 @@ class Span(NamedTuple):
         """The range from this span's start to the other's end."""
         return Span(self.filename, self.row, self.column, other.end_row, other.end_column)
 
+    def covers(self, other: "Span") -> bool:
+        """Whether the other lies within this range."""
+        starts = (self.row, self.column) <= (other.row, other.column)
+        ends = (other.end_row, other.end_column) <= (self.end_row, self.end_column)
+        return self.filename == other.filename and starts and ends
+
     def __str__(self) -> str:
         return f"{self.filename}:{self.row}:{self.column}"
 
@@ -51,8 +57,12 @@ class Findings:
         self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[Note] = ()
     ) -> None:
         """Record a finding unless the same one was recorded before."""
-        found = Diagnostic(code, message, span, help, tuple(notes))
-        if found not in self.items:
+        self.record(Diagnostic(code, message, span, help, tuple(notes)))
+
+    def record(self, found: Diagnostic) -> None:
+        """Record a finding unless the same was said of the same place before."""
+        said = (found.code, found.message, found.span)
+        if all((item.code, item.message, item.span) != said for item in self.items):
             self.items.append(found)
 
     def __len__(self) -> int:

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from growlang.diagnostics import Findings, GrowlangError, Note, Span
-from growlang.resolve.names import Scope
+from growlang.resolve.names import Scope, suggestion
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
+
+if TYPE_CHECKING:
+    from growlang.resolve.spec import Resolved
 
 SIZE_LIMIT = 10_000_000
 """Largest spec file, in bytes."""
@@ -24,6 +28,8 @@ class Files:
     documents: dict[Path, d.Document | None] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     """The text of each file that was read, by the name that spans give it."""
+    libraries: dict[Path, Resolved | None] = field(default_factory=dict)
+    """The imported files, resolved."""
     open: list[Path] = field(default_factory=list)
     """Files being resolved, from the child to its ancestors."""
 
@@ -37,9 +43,7 @@ class Files:
         if key in self.documents:
             return self.documents[key]
         try:
-            if key.stat().st_size > SIZE_LIMIT:
-                raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
-            text = key.read_text(encoding="utf-8")
+            text = self.content(key).decode().replace("\r\n", "\n").replace("\r", "\n")
             if "\0" in text:
                 raise ValueError
         except (OSError, ValueError) as error:
@@ -48,22 +52,33 @@ class Files:
                 raise GrowlangError(f"{path}: {reason}") from None
             self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
             return None
-        self.texts[str(path)] = text
-        self.documents[key] = read(text, str(path), self.findings)
+        name = self.name(path)
+        self.texts[name] = text
+        self.documents[key] = read(text, name, self.findings)
         return self.documents[key]
 
-    def circle(self, path: Path, asked: Span) -> bool:
+    def content(self, path: Path) -> bytes:
+        """The bytes of a file. Raises OSError where it cannot be read or is too large."""
+        if path.stat().st_size > SIZE_LIMIT:
+            raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
+        return path.read_bytes()
+
+    def name(self, path: Path) -> str:
+        """What spans call a file."""
+        return str(path)
+
+    def circle(self, path: Path, asked: Span, imported: bool = False) -> bool:
         """Whether `path` is being resolved already; if so, with a finding."""
         key = path.resolve()
         if key not in self.open:
             return False
         names = [p.name for p in self.open[self.open.index(key) :]] + [key.name]
-        self.findings.add(
-            "G104",
-            f"a spec grows out of itself: {' -> '.join(names)}",
-            asked,
-            help="name another parent",
-        )
+        circle = " -> ".join(names)
+        message, help = f"a spec grows out of itself: {circle}", "name another parent"
+        if imported:
+            message = f"a file imports itself: {circle}"
+            help = "move what both need into a file that imports neither"
+        self.findings.add("G104", message, asked, help=help)
         return True
 
 
@@ -90,6 +105,7 @@ def bind_names(
 ) -> None:
     """Refuse double params, blocks, data and recipes, and values for params that are not there."""
     for kind, found in (
+        ("import", [(i.name, i.span) for i in document.imports]),
         ("param", [(b.name, b.name_span) for b in document.params]),
         ("data", [(b.name, b.name_span) for b in document.data]),
         ("block", [(b.name, b.name_span) for b in document.blocks]),
@@ -100,12 +116,12 @@ def bind_names(
         refuse_double(kind, found, findings)
     for name, argument in given.items():
         if name not in scope.params:
-            known = ", ".join(scope.params) or "none"
+            params = f"its params: {', '.join(scope.params) or 'none'}"
             findings.add(
                 "G203",
                 f"`{document.filename}` has no param `{name}`",
                 argument.span,
-                help=f"its params: {known}",
+                help=suggestion(name, scope.params) or params,
             )
 
 

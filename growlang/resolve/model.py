@@ -13,7 +13,7 @@ from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
-from growlang.resolve.pipes import Path, Pipes, Spans
+from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.signature import Signature
 from growlang.syntax import document as d
 
@@ -46,6 +46,8 @@ class Resolution:
     broken: set[str] = field(default_factory=set)
     """Conditions that were refused, so that nothing is said about their users."""
     stages_known: bool = True
+    calls: Mapping[Path, Called] = field(default_factory=dict)
+    """The calls of blocks, by the path of the item that calls."""
 
 
 def resolve_model(
@@ -119,6 +121,7 @@ class _Resolver:
             self.declared,
             self.broken,
             self.stages_known,
+            self.pipes.calls,
         )
 
     # --- bindings --------------------------------------------------------------------------------
@@ -308,6 +311,7 @@ class _Resolver:
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
         self.pipes.spans.update({p: s for p, s in parent.spans.items() if p[0] == name})
+        self.pipes.calls.update({p: c for p, c in parent.calls.items() if p[0] == name})
         if name in parent.broken:
             self.broken.add(name)
         elif name == "time":
