@@ -46,13 +46,18 @@ class Findings:
     """The diagnostics of one run, each kept once."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    seen: set[Diagnostic] = field(default_factory=set)
 
     def add(
         self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[Note] = ()
     ) -> None:
         """Record a finding unless the same one was recorded before."""
-        found = Diagnostic(code, message, span, help, tuple(notes))
-        if found not in self.items:
+        self.record(Diagnostic(code, message, span, help, tuple(notes)))
+
+    def record(self, found: Diagnostic) -> None:
+        """Record a finding unless the same one was recorded before."""
+        if found not in self.seen:
+            self.seen.add(found)
             self.items.append(found)
 
     def __len__(self) -> int:

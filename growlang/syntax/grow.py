@@ -15,7 +15,6 @@ from lark.tree import Meta
 
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
-from growlang.syntax.explain import explain
 
 GRAMMAR = Path(__file__).with_name("grow.lark")
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "%": -2}
@@ -30,8 +29,10 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells; None, with a finding, where it does not parse."""
     try:
         tree = parser().parse(text)
-    except UnexpectedInput as error:
-        explain(error, text, filename, findings)
+    except UnexpectedInput:
+        from growlang.syntax.recovery import recover
+
+        recover(text, filename, parser(), findings)
         return None
     if deep := _below(tree, DEPTH_LIMIT):
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
