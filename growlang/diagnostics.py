@@ -31,14 +31,25 @@ class Note(NamedTuple):
     span: Span
 
 
+class Edit(NamedTuple):
+    """A replacement of the text of a span."""
+
+    span: Span
+    text: str
+
+
 class Diagnostic(NamedTuple):
-    """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it."""
+    """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it.
+
+    `edits` are there only where they surely say what was meant: `check --fix` makes them.
+    """
 
     code: str
     message: str
     span: Span
     help: str = ""
     notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass
@@ -49,10 +60,17 @@ class Findings:
     seen: set[Diagnostic] = field(default_factory=set)
 
     def add(
-        self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[Note] = ()
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        help: str = "",
+        notes: Iterable[Note] = (),
+        edits: Iterable[Edit] = (),
     ) -> None:
         """Record a finding unless the same one was recorded before."""
-        self.record(Diagnostic(code, message, span, help, tuple(notes)))
+        self.record(Diagnostic(code, message, span, help, tuple(notes), tuple(edits)))
 
     def record(self, found: Diagnostic) -> None:
         """Record a finding unless the same one was recorded before."""

@@ -10,7 +10,7 @@ from growlang.diagnostics import Note, Span
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, OPS, Op
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -80,6 +80,7 @@ class Pipes:
                 f"there is no op or block `{call.name}`",
                 call.name_span,
                 help=help or f"ops: {', '.join(OPS)}",
+                edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
             )
             return None
         self.spans[at] = call.span
@@ -120,6 +121,9 @@ class Pipes:
                     given.span,
                     help=suggestion(name, names) or f"it has {', '.join(names)}",
                     notes=[declared],
+                    edits=rename(given.span, name, set(names) - {a.name for a in call.arguments})
+                    if given.name and name not in inner.values
+                    else (),
                 )
                 return None
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from lark import Token
 
-from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.diagnostics import Diagnostic, Edit, Note, Span
 
 WORDS = {
     "NAME": "a name",
@@ -104,7 +104,8 @@ def malformed(token: Token, filename: str) -> Diagnostic:
         # What has no shape of its own is shown by its number.
         shown = token if token.isprintable() else f"U+{ord(token[0]):04X}"
         message, help = f"`{shown}` means nothing here", SLIPS.get(token[0], "")
-    return Diagnostic("G003", message, span, help)
+    wrong = {"True": "true", "False": "false"}.get(token)
+    return Diagnostic("G003", message, span, help, edits=(Edit(span, wrong),) if wrong else ())
 
 
 def unexpected(
@@ -121,16 +122,17 @@ def unexpected(
     token, expected = tokens[at], _words(accepted, signs)
     if token.type == "$END":
         return _end(tokens[:at], place(token, filename), expected, filename)
-    before = tokens[at - 1] if at else None
+    before, span = tokens[at - 1] if at else None, place(token, filename)
     return Diagnostic(
         "G001",
         f"`{token}` cannot stand here",
-        place(token, filename),
+        span,
         _sign(before, token)
         or _value(before, token)
         or _word(token, before, accepted)
         or (f"expected {expected}" if expected else "")
         or _swallowed(before),
+        edits=(Edit(span, "="),) if token == "==" and "EQUAL" in accepted else (),
     )
 
 
