@@ -79,7 +79,7 @@ def main() -> None:
     stale = {p: t for p, t in wanted.items() if not p.is_file() or p.read_text("utf-8") != t}
     orphans = set((DOCS / "errors").glob("*.md")) - set(wanted)
     if "--check" in sys.argv:
-        sys.exit("\n".join(f"{p} is out of date" for p in [*stale, *orphans]))
+        sys.exit("\n".join(f"{p} is out of date" for p in [*stale, *orphans]) or 0)
     for path in orphans:
         path.unlink()
     for path, text in stale.items():
