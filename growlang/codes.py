@@ -66,7 +66,7 @@ CODES = {
         "unreadable-file",
         "A parent or an imported file cannot be read.",
         "Paths after `grows` and `import` are relative to the file that names them. The file "
-        "is not there, is not UTF-8 text, or is larger than 10 MB.",
+        "is not there, is not UTF-8 text, or is larger than 2 MB.",
     ),
     "G104": Code(
         "cycle",

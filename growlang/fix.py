@@ -48,11 +48,13 @@ def _rewrite(path: Path, edits: Sequence[Edit]) -> bool:
     """Replace the file by its edited text; False if that does not parse: the file stays."""
     target = path.resolve()
     try:
-        text = edited(target.read_bytes().decode("utf-8"), edits)
+        written = target.read_bytes().decode("utf-8")
+        mark = "\ufeff" * written.startswith("\ufeff")
+        text = edited(written.removeprefix(mark), edits)
         if read("\n".join(LINE_END.split(text)), str(path), Findings()) is None:
             return False
         with NamedTemporaryFile("wb", dir=target.parent, prefix=".fix-", delete=False) as file:
-            file.write(text.encode("utf-8"))
+            file.write((mark + text).encode("utf-8"))
         try:
             shutil.copymode(target, file.name)
             os.replace(file.name, target)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from os.path import realpath
 from pathlib import Path
+from stat import S_ISREG
 
 from growlang.diagnostics import Findings, GrowlangError, Note, Span
 from growlang.resolve.names import Scope
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
 
-SIZE_LIMIT = 10_000_000
+SIZE_LIMIT = 2_000_000
 """Largest spec file, in bytes."""
 
 
@@ -33,28 +35,26 @@ class Files:
         `asked` is the place that refers to the file. Raises GrowlangError if there is none and
         the file cannot be opened.
         """
-        key = path.resolve()
+        key = real(path)
         if key in self.documents:
             return self.documents[key]
         try:
-            if key.stat().st_size > SIZE_LIMIT:
-                raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
-            text = key.read_text(encoding="utf-8")
-            if "\0" in text:
-                raise ValueError
+            text = read_text(key)
         except (OSError, ValueError) as error:
-            reason = _reason(error)
-            if asked is None:
-                raise GrowlangError(f"{path}: {reason}") from None
-            self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
+            self._unreadable(path, _reason(error), asked)
             return None
         self.texts[str(path)] = text
         self.documents[key] = read(text, str(path), self.findings)
         return self.documents[key]
 
+    def _unreadable(self, path: Path, reason: str, asked: Span | None) -> None:
+        if asked is None:
+            raise GrowlangError(f"{path}: {reason}") from None
+        self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
+
     def circle(self, path: Path, asked: Span) -> bool:
         """Whether `path` is being resolved already; if so, with a finding."""
-        key = path.resolve()
+        key = real(path)
         if key not in self.open:
             return False
         names = [p.name for p in self.open[self.open.index(key) :]] + [key.name]
@@ -67,6 +67,27 @@ class Files:
         return True
 
 
+def real(path: Path) -> Path:
+    """The path without links; where they lead in a circle, opening it says so."""
+    return Path(realpath(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a spec file, without a byte order mark.
+
+    Raises OSError or ValueError if it is no regular file, too large, or not UTF-8 text.
+    """
+    status = path.stat()
+    if not S_ISREG(status.st_mode):
+        raise OSError("it is a folder" if path.is_dir() else "it is not a regular file")
+    if status.st_size > SIZE_LIMIT:
+        raise OSError(f"it is larger than {SIZE_LIMIT:,} bytes")
+    text = path.read_text(encoding="utf-8-sig")
+    if "\0" in text:
+        raise ValueError
+    return text
+
+
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 text (byte {error.start})"
@@ -77,7 +98,10 @@ def _reason(error: OSError | ValueError) -> str:
 
 def _like(path: Path) -> str:
     """The spec files beside a missing one, as a suggestion."""
-    near = sorted(p.name for p in path.parent.glob("*.grow")) if path.parent.is_dir() else []
+    try:
+        near = sorted(p.name for p in path.parent.glob("*.grow"))
+    except OSError:
+        near = []
     if not near:
         return f"there are no specs in `{path.parent}`; the path is relative to this file"
     close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]

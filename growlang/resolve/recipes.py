@@ -103,6 +103,7 @@ class Recipes:
         self, bindings: Sequence[d.Binding], names: list[str]
     ) -> dict[str, d.Binding]:
         table: dict[str, d.Binding] = {}
+        free = set(names) - {b.name for b in bindings}
         for binding in bindings:
             if binding.name not in names:
                 self.findings.add(
@@ -110,9 +111,7 @@ class Recipes:
                     f"there is no setting `{binding.name}` here",
                     binding.name_span,
                     help=suggestion(binding.name, names) or f"settings: {', '.join(names)}",
-                    edits=rename(
-                        binding.name_span, binding.name, set(names) - {b.name for b in bindings}
-                    ),
+                    edits=rename(binding.name_span, binding.name, free),
                 )
             elif binding.name in table:
                 self.findings.add(

@@ -50,6 +50,9 @@ def read_tokens(interactive: InteractiveParser, text: str) -> list[Token]:
             rest = text[start : len(text) if line < 0 else line].rstrip("\r")
             word = NUMBER_LIKE.match(rest)
             shown = rest if rest.startswith('"') or word is None else word[0]
+            if found and found[-1].type == BAD and found[-1].end_pos == start:
+                counter.feed(shown)  # one finding stands for a run of them
+                continue
             bad = Token(BAD, shown, start, counter.line, counter.column)
             counter.feed(shown)
             bad.end_pos = start + len(shown)
