@@ -106,12 +106,13 @@ class Recipes:
         free = set(names) - {b.name for b in bindings}
         for binding in bindings:
             if binding.name not in names:
+                meant = suggestion(binding.name, names)
                 self.findings.add(
                     "G107",
                     f"there is no setting `{binding.name}` here",
                     binding.name_span,
-                    help=suggestion(binding.name, names) or f"settings: {', '.join(names)}",
-                    edits=rename(binding.name_span, binding.name, free),
+                    help=meant or f"settings: {', '.join(names)}",
+                    edits=rename(binding.name_span, binding.name, free) if meant else (),
                 )
             elif binding.name in table:
                 self.findings.add(

@@ -128,6 +128,7 @@ def unexpected(
         f"`{token}` cannot stand here",
         span,
         _sign(before, token)
+        or _sign(token, tokens[at + 1])
         or _value(before, token)
         or _word(token, before, accepted)
         or (f"expected {expected}" if expected else "")
@@ -137,7 +138,7 @@ def unexpected(
 
 
 def _sign(before: Token | None, token: Token) -> str:
-    """What two signs side by side, or one that nothing takes, were meant to be."""
+    """What two signs side by side, or a `==`, were meant to be."""
     if before is not None and before.end_pos == token.start_pos:
         meant = PAIRS_OF_SIGNS.get((str(before), str(token)))
         if meant:
