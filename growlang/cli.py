@@ -38,7 +38,10 @@ class OutputFormat(StrEnum):
     """How findings are printed."""
 
     text = "text"
+    concise = "concise"
     json = "json"
+    github = "github"
+    sarif = "sarif"
 
 
 class Emit(StrEnum):
@@ -87,12 +90,20 @@ def check(
             show_default=False,
         ),
     ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+    ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
     from growlang.check import errors
 
     files = _spec_files(paths)
+    if fix:
+        from growlang.fix import fix as make_edits
+
+        for edit in make_edits(files):
+            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
@@ -100,7 +111,7 @@ def check(
         found += _orphaned([r.checked for r in reports if r.checked], against, texts)
     wrong = errors(found)
     _print_findings(found, texts, output_format)
-    if output_format is OutputFormat.text:
+    if output_format in (OutputFormat.text, OutputFormat.concise):
         specs = f"{len(files)} spec" + "s" * (len(files) != 1)
         warned = len(found) - len(wrong)
         count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
@@ -289,6 +300,19 @@ def lsp() -> None:
     server.start_io()
 
 
+@app.command()
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(help="A code, such as G203; without it, a list.", show_default=False),
+    ] = None,
+) -> None:
+    """Explain a code of a finding: its cause, an example, and the example mended."""
+    from growlang.explanations import explanation, listing
+
+    typer.echo(explanation(code).strip() if code else listing())
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
@@ -418,6 +442,14 @@ def _print_findings(
 
     if form is OutputFormat.json:
         _print_json(as_json(found))
+        return
+    if form is not OutputFormat.text:
+        from growlang.formats import concise, github, sarif
+
+        if form is OutputFormat.sarif:
+            _print_json(sarif(found))
+        for item in found if form is not OutputFormat.sarif else ():
+            typer.echo(github(item) if form is OutputFormat.github else concise(item))
         return
     stream = sys.stderr if err else sys.stdout
     style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else _plain

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from os.path import realpath
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from growlang.diagnostics import Findings, GrowlangError, Note, Span
@@ -16,7 +18,7 @@ from growlang.syntax.grow import read
 if TYPE_CHECKING:
     from growlang.resolve.spec import Resolved
 
-SIZE_LIMIT = 10_000_000
+SIZE_LIMIT = 2_000_000
 """Largest spec file, in bytes."""
 
 
@@ -39,18 +41,13 @@ class Files:
         `asked` is the place that refers to the file. Raises GrowlangError if there is none and
         the file cannot be opened.
         """
-        key = path.resolve()
+        key = real(path)
         if key in self.documents:
             return self.documents[key]
         try:
-            text = self.content(key).decode().replace("\r\n", "\n").replace("\r", "\n")
-            if "\0" in text:
-                raise ValueError
+            text = decoded(self.content(key))
         except (OSError, ValueError) as error:
-            reason = _reason(error)
-            if asked is None:
-                raise GrowlangError(f"{path}: {reason}") from None
-            self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
+            self._unreadable(path, _reason(error), asked)
             return None
         name = self.name(path)
         self.texts[name] = text
@@ -59,17 +56,20 @@ class Files:
 
     def content(self, path: Path) -> bytes:
         """The bytes of a file. Raises OSError where it cannot be read or is too large."""
-        if path.stat().st_size > SIZE_LIMIT:
-            raise OSError(f"is larger than {SIZE_LIMIT:,} bytes")
-        return path.read_bytes()
+        return read_bytes(path)
 
     def name(self, path: Path) -> str:
         """What spans call a file."""
         return str(path)
 
+    def _unreadable(self, path: Path, reason: str, asked: Span | None) -> None:
+        if asked is None:
+            raise GrowlangError(f"{path}: {reason}") from None
+        self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
+
     def circle(self, path: Path, asked: Span, imported: bool = False) -> bool:
         """Whether `path` is being resolved already; if so, with a finding."""
-        key = path.resolve()
+        key = real(path)
         if key not in self.open:
             return False
         names = [p.name for p in self.open[self.open.index(key) :]] + [key.name]
@@ -82,6 +82,32 @@ class Files:
         return True
 
 
+def real(path: Path) -> Path:
+    """The path without links; where they lead in a circle, opening it says so."""
+    return Path(realpath(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a spec file. Raises OSError if it is no regular file or is too large."""
+    status = path.stat()
+    if not S_ISREG(status.st_mode):
+        raise OSError("it is a folder" if path.is_dir() else "it is not a regular file")
+    if status.st_size > SIZE_LIMIT:
+        raise OSError(f"it is larger than {SIZE_LIMIT:,} bytes")
+    return path.read_bytes()
+
+
+def decoded(content: bytes) -> str:
+    """The text of a spec, without a byte order mark, its lines ended by line feeds.
+
+    Raises ValueError if it is not UTF-8 text.
+    """
+    text = content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        raise ValueError
+    return text
+
+
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 text (byte {error.start})"
@@ -92,7 +118,10 @@ def _reason(error: OSError | ValueError) -> str:
 
 def _like(path: Path) -> str:
     """The spec files beside a missing one, as a suggestion."""
-    near = sorted(p.name for p in path.parent.glob("*.grow")) if path.parent.is_dir() else []
+    try:
+        near = sorted(p.name for p in path.parent.glob("*.grow"))
+    except OSError:
+        near = []
     if not near:
         return f"there are no specs in `{path.parent}`; the path is relative to this file"
     close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]

@@ -12,7 +12,7 @@ from growlang.ops import CHANGES, CONDITIONS
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.signature import Signature
 from growlang.syntax import document as d
@@ -159,6 +159,7 @@ class _Resolver:
                 f"{what} not {kind}",
                 span,
                 help=suggestion(written, table) or f"choose {' | '.join(table)}",
+                edits=rename(span, written, table) if written else (),
             )
             return None
         bound = bind(value, table[value.name], self.scope)
@@ -279,6 +280,11 @@ class _Resolver:
                     f"`{slot.kind}` has no option `{option.name}`",
                     option.name_span,
                     help=suggestion(option.name, allowed) or f"its options: {known}",
+                    edits=rename(
+                        option.name_span,
+                        option.name,
+                        set(allowed) - {other.name for other in slot.options},
+                    ),
                 )
                 continue
             value = read(option.value, Choices(allowed[option.name]), self.scope)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.syntax import document as d
 from growlang.syntax.grow import LARGEST
 
@@ -221,6 +221,18 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """`did you mean ...?`, or nothing where no known name is close."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else ""
+
+
+def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
+    """The edit that writes a known name for `name`, which `span` begins with.
+
+    Nothing where there is no close name, or more than one.
+    """
+    close = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    if len(close) != 1:
+        return ()
+    end = span.column + len(name)
+    return (Edit(span._replace(end_row=span.row, end_column=end), close[0]),)
 
 
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -110,6 +110,7 @@ class Pipes:
             f"there is no op or block `{call.name}`",
             call.name_span,
             help=help or f"ops: {', '.join(known)}",
+            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
         )
 
     def _block(
@@ -135,9 +136,7 @@ class Pipes:
         outer, self.blocks = self.blocks, library.blocks
         pipe = self.resolve(block.pipe, inner, at, (*open, block), times)
         self.blocks = outer
-        inside = findings.items[before:]
-        del findings.items[before:]
-        for found in inside:
+        for found in findings.take(before):
             findings.record(at_call(found, call.span, block.name))
         return pipe
 
@@ -166,8 +165,11 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
         elif not name:
             what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
             what += f", not {len(call.arguments)}"
-        span = given.span
-        findings.add("G203", f"block `{block.name}` {what}", span, help=help, notes=declared)
+        edits: tuple[Edit, ...] = ()
+        if given.name and name not in inner.values:
+            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+        message = f"block `{block.name}` {what}"
+        findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
         if not given.name:
             break
     misspelt = any(a.name and a.name not in names for a in call.arguments)

@@ -10,7 +10,7 @@ from pathlib import Path
 from growlang.diagnostics import Findings, GrowlangError
 from growlang.model import Model
 from growlang.resolve.contract import contract
-from growlang.resolve.files import Files, bind_names
+from growlang.resolve.files import Files, bind_names, real
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Scope, evaluate
 from growlang.resolve.pipes import Library, Pipes
@@ -94,7 +94,7 @@ def resolve(
     document = files.load(path, span)
     if document is None:
         return None
-    files.open.append(path.resolve())
+    files.open.append(real(path))
     try:
         return _file(path, document, files, given or {}, outer or Scope(findings))
     finally:
