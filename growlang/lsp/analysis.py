@@ -46,6 +46,8 @@ class Analysis:
     diagnostics: tuple[Diagnostic, ...] = ()
     document: d.Document | None = None
     checked: Checked | None = None
+    reads: frozenset[Path] = frozenset()
+    """The files that it depends on: its own, its ancestors' and what they import."""
 
 
 def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = None) -> Analysis:
@@ -59,10 +61,11 @@ def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = 
     except GrowlangError as error:
         place = Span(str(path), 1, 1, 1, 1)
         found = Diagnostic("", error.message, place, error.help)
-        return Analysis(path, text, (found,), last.document, last.checked)
+        return Analysis(path, text, (found,), last.document, last.checked, last.reads)
     document = files.documents.get(path) or last.document
     diagnostics = tuple(dict.fromkeys(_here(item, path, document) for item in report.diagnostics))
-    return Analysis(path, text, diagnostics, document, report.checked or last.checked)
+    reads = frozenset(files.documents)
+    return Analysis(path, text, diagnostics, document, report.checked or last.checked, reads)
 
 
 def _here(item: Diagnostic, path: Path, document: d.Document | None) -> Diagnostic:

@@ -47,11 +47,14 @@ class GrowServer(LanguageServer):
         super().__init__("growlang", __version__)
         self.analyses: dict[str, Analysis] = {}
 
-    def publish(self) -> None:
-        """Analyse every open file anew, for each may refer to another, and publish the findings."""
+    def publish(self, changed: str | None = None) -> None:
+        """Analyse the open files that read a changed one, or all, and publish the findings."""
         documents = self.workspace.text_documents
         contents = {path_of(uri).resolve(): doc.source for uri, doc in documents.items()}
+        source = path_of(changed).resolve() if changed else None
         for uri, document in documents.items():
+            if source and uri != changed and source not in self.analyses[uri].reads:
+                continue
             self.analyses[uri] = analyse(path_of(uri), contents, self.analyses.get(uri))
             found = [self._diagnostic(item, document) for item in self.analyses[uri].diagnostics]
             self.text_document_publish_diagnostics(
@@ -111,16 +114,17 @@ def opened(ls: GrowServer, params: lsp.DidOpenTextDocumentParams) -> None:
 
 @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
 def changed(ls: GrowServer, params: lsp.DidChangeTextDocumentParams) -> None:
-    """Publish the findings of all open files."""
-    ls.publish()
+    """Publish the findings of the file and of those that grow from it or import it."""
+    ls.publish(params.text_document.uri)
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
 def closed(ls: GrowServer, params: lsp.DidCloseTextDocumentParams) -> None:
-    """Forget the file, and take its findings back."""
+    """Forget the file and take its findings back; others read it from the disk again."""
     uri = params.text_document.uri
     ls.analyses.pop(uri, None)
     ls.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+    ls.publish()
 
 
 @server.feature(lsp.TEXT_DOCUMENT_HOVER)

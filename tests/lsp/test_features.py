@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.lsp.completion import complete
@@ -263,3 +265,43 @@ def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
         line[: fix.span.column - 1] + fix.text + line[fix.span.end_column - 1 :]
     )
     assert analysed("core.grow", "\n".join(lines)).diagnostics == ()
+
+
+# --- any text ------------------------------------------------------------------------------------
+
+GOOD = {
+    name: (text, analysed(name, text))
+    for name, text in (("core.grow", CORE), ("child.grow", CHILD), ("blocks.grow", BLOCKS))
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(sorted(GOOD)),
+    edits=st.lists(
+        st.tuples(
+            st.floats(0, 1),
+            st.integers(0, 12),
+            st.sampled_from(["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    where=st.floats(0, 1),
+)
+def test_no_edit_makes_a_feature_fail(
+    name: str, edits: list[tuple[float, int, str]], where: float
+) -> None:
+    text, before = GOOD[name]
+    for place, length, new in edits:
+        at = int(place * len(text))
+        text = text[:at] + new + text[at + length :]
+    at = int(where * len(text))
+    analysis = analysed(name, text, before)
+    cursor = point(text[:at] + "^" + text[at:])[1]
+    complete(analysis, cursor)
+    hover(analysis, cursor)
+    definition(analysis, cursor)
+    fixes(analysis, cursor, cursor)
+    assert analysis.document is not None
+    symbols(analysis.document)

@@ -130,6 +130,7 @@ async def talk(folder: Path) -> None:
     assert behind.message.startswith("in core.grow: 3 heads do not divide")
     client.text_document_did_close(lsp.DidCloseTextDocumentParams(core))
     assert await session.published("core.grow") == []
+    assert await session.published("child.grow") == []
     await session.stop()
 
 
