@@ -57,20 +57,47 @@ def error_page(code: str) -> str:
     entry = CODES[code]
     parts = [f"# {code}: {entry.name}\n\n{entry.meaning}\n\n{entry.cause}\n"]
     for broken in sorted((FIXTURES / "errors").glob(f"{code.lower()}_*.grow")):
-        parts += list(_example(broken))
+        parts += _example(broken)
+    for change in sorted((FIXTURES / "against").glob(f"{code.lower()}_*")):
+        parts += _change(change)
     return "\n".join(parts)
 
 
 def _example(broken: Path) -> Iterator[str]:
+    """A spec with a mistake, its message and the mend."""
     wrong = broken.read_text(encoding="utf-8")
     right = (FIXTURES / "mended" / broken.name).read_text(encoding="utf-8")
-    title = broken.stem.split("_", 1)[1].replace("_", " ")
-    yield f"## {title}\n"
+    yield _title(broken.stem)
     yield f"```text\n{broken.with_suffix('.txt').read_text(encoding='utf-8').strip()}\n```\n"
     yield f"The spec:\n\n```grow\n{wrong.strip()}\n```\n"
-    changes = list(unified_diff(wrong.splitlines(), right.splitlines(), lineterm="", n=1))[2:]
-    shown = "\n".join("" if line.startswith("@@") else line for line in changes).strip("\n")
-    yield f"Mended:\n\n```diff\n{shown}\n```\n"
+    yield f"Mended:\n\n```diff\n{_difference(wrong, right)}\n```\n"
+
+
+def _change(case: Path) -> Iterator[str]:
+    """A change that `--against` refuses, its message and the way out: to revert, or a child."""
+    before, after = ((case / f"{side}.grow").read_text("utf-8") for side in ("before", "after"))
+    mend = (FIXTURES / "mended" / "against" / f"{case.name}.grow").read_text("utf-8")
+    yield _title(case.name)
+    yield f"```text\n{(case / 'finding.txt').read_text('utf-8').strip()}\n```\n"
+    yield f"`core.grow` before the change:\n\n```grow\n{before.strip()}\n```\n"
+    yield f"The change:\n\n```diff\n{_difference(before, after)}\n```\n"
+    if mend == before:
+        yield "The way out is to revert it.\n"
+    else:
+        yield (
+            "The way out: revert it, and put it into a file of its own, such as `child.grow`:\n\n"
+            f"```grow\n{mend.strip()}\n```\n"
+        )
+
+
+def _title(stem: str) -> str:
+    return f"## {stem.split('_', 1)[1].replace('_', ' ')}\n"
+
+
+def _difference(before: str, after: str) -> str:
+    """The lines that differ, each with its neighbours, without the marks of their places."""
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1))[2:]
+    return "\n".join("" if line.startswith("@@") else line for line in lines).strip("\n")
 
 
 def main() -> None:

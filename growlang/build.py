@@ -26,6 +26,9 @@ class _Builder(Wiring):
         complete = wire.shape is not None and not self.resolution.broken
         if len(self.findings) > before or not complete or not self.resolution.stages_known:
             return None
+        self._attended()
+        if len(self.findings) > before:
+            return None
         encoders: dict[str, Any] = {
             name: {"op": c.call, **c.arguments()} for name, c in self.model.conditions.items()
         }
@@ -81,6 +84,19 @@ class _Builder(Wiring):
             )
             self.components.append(Component("time", wire.shape or vector(1), self.span("time")))
         self.scope = Scope(time, conditions, channels)
+
+    def _attended(self) -> None:
+        """Refuse conditions that no op reads: the net would not depend on them."""
+        read = {name for node in self.nodes for name in node.inputs}
+        for name in self.model.conditions:
+            if f"{name}.embedding" not in read and name not in read:
+                self.mismatch(
+                    "G208",
+                    f"nothing attends to `{name}`",
+                    self.span(name),
+                    (),
+                    f"write `attend = [self, {name}]` in an op, or remove `{name}`",
+                )
 
     # --- the U -----------------------------------------------------------------------------------
 
@@ -196,6 +212,15 @@ class _Builder(Wiring):
             wire = self._arrive(wire, core.at, core.pipe, "core")
         place = Place("core", "core")
         wire = self.pipe(core.pipe, wire, place, ("core",))
+        placed = any(n.op == "position" for n in self.nodes)
+        if wire.shape and core.position in ("learned", "sincos") and not placed:
+            self.mismatch(
+                "G201",
+                f"`position = {core.position}` has no effect: the core has no op on tokens",
+                self.span("core", "position"),
+                (),
+                "remove it",
+            )
         if core.at is not None:
             wire = self._stay(wire, core.at, "core")
         if self.model.stages:

@@ -142,9 +142,9 @@ CODES = {
     ),
     "G208": Code(
         "attend",
-        "A name in `attend` is not a condition of the model.",
+        "A name in `attend` is not a condition of the model, or no op attends to a condition.",
         "`attend` lists `self` and names of the model's conditions, each of which becomes a "
-        "sublayer of its own.",
+        "sublayer of its own. A condition that no op attends to would change nothing.",
     ),
     "G209": Code(
         "stage-order",

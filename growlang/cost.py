@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from growlang.net import Net, Shape
 from growlang.spec import Phase
 
-BYTES = {"fp32": 4, "bf16": 2}
-"""Bytes of an activation, by precision; weights, gradients and moments are kept in fp32."""
+ACTIVATION_BYTES = 4
+"""Bytes of an activation in fp32; with bf16 some are kept in two bytes, norms and sums in four."""
 STATE_BYTES = 4
+"""Bytes of a weight, a gradient or a moment: they are kept in fp32."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Difference:
     """Changes of the objective under components that are kept."""
     proposals: tuple[str, ...]
     """Statements that would make b a child of a, where it is not one."""
+    remark: str = ""
+    """How `a` was taken, where not as its file alone gives it."""
 
     @property
     def equal(self) -> bool:
@@ -39,11 +41,22 @@ class Difference:
 
 def diff(a: Checked, b: Checked) -> Difference:
     """The difference between two checked specs, related or not."""
+    if _given_otherwise(a, b) and b.parent and b.mapping is not None:
+        remark = f"{a.net.name} is taken with the params that {b.net.name} gives it"
+        changes = _objective_changes(b.parent, b)
+        return Difference(b.parent.net, b.net, True, b.mapping, changes, (), remark)
     mapping = _lineage(a, b)
     if mapping is not None:
         return Difference(a.net, b.net, True, mapping, _objective_changes(a, b), ())
     proposals = () if a.net.net_hash == b.net.net_hash else _proposals(a, b)
     return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), proposals)
+
+
+def _given_otherwise(a: Checked, b: Checked) -> bool:
+    """Whether b grows the file of a, and gives values for its params that change the spec."""
+    if b.parent is None or b.parent.resolved.spec_hash == a.resolved.spec_hash:
+        return False
+    return b.parent.resolved.path.resolve() == a.resolved.path.resolve()
 
 
 def _lineage(a: Checked, b: Checked) -> Mapping | None:
@@ -165,6 +178,7 @@ def as_json(difference: Difference) -> dict[str, Any]:
         "b": {"model": difference.b.name, "net_hash": difference.b.net_hash},
         "equal": difference.equal,
         "related": difference.related,
+        "remark": difference.remark,
         "summary": {c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES},
         "changes": list(difference.changes),
         "proposals": list(difference.proposals),

@@ -12,6 +12,9 @@ from growlang.resolve.model import Resolution
 from growlang.selectors import available, matching, spelt
 from growlang.syntax.document import Selector
 
+CONVERSIONS = ("tokens", "grid")
+"""Nodes that change the layout of values, not the values."""
+
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
     """Refuse components of the parent that no statement of the child speaks of."""
@@ -91,9 +94,13 @@ def _new(tensor: Tensor, namesake: bool, dropped: Span | None) -> Entry:
 def _refuse_changed(
     component: str, span: Span, child: Net, parent: Net, resolution: Resolution, findings: Findings
 ) -> None:
-    """A kept component must have the parent's tensors and the parent's computation."""
-    old = [n for n in parent.of(component)]
-    new = [n for n in child.of(component)]
+    """A kept component must have the parent's tensors and the parent's computation.
+
+    Conversions between grid and tokens follow the neighbours and compute nothing.
+    """
+    old, new = (
+        [n for n in net.of(component) if n.op not in CONVERSIONS] for net in (parent, child)
+    )
     for before, after in zip(old, new, strict=False):
         same = [(t.name, t.shape) for t in before.tensors] == [
             (t.name, t.shape) for t in after.tensors
@@ -123,6 +130,28 @@ def _refuse_changed(
             notes=notes,
         )
         return
+    if any("time" in n.inputs for n in new):
+        _refuse_changed_time(component, span, child, parent, findings)
+
+
+def _refuse_changed_time(
+    component: str, span: Span, child: Net, parent: Net, findings: Findings
+) -> None:
+    """What a kept component reads of the time must mean what it meant to the parent."""
+    (before,), (after,) = parent.of("time"), child.of("time")
+    changed = [key for key in after.args if after.args[key] != before.args.get(key)]
+    if changed:
+        was, now = (
+            ", ".join(f"{key} = {args.get(key)}" for key in changed)
+            for args in (before.args, after.args)
+        )
+        findings.add(
+            "G302",
+            f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
+            span,
+            help="keep `time` too, or drop this component and declare it anew",
+            notes=[Note("`time` is declared here", after.span)] if after.span else [],
+        )
 
 
 def _mend_kept(component: str, resolution: Resolution) -> str:

@@ -14,6 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from growlang.diagnostics import Span
 
+EPS = 1e-6
+"""Added to the variance by the normalisations of a net that is built now."""
+
 Kind = Literal["grid", "tokens", "vector", "ids"]
 
 
@@ -144,6 +147,8 @@ class Net:
     output: str
     encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The conditions: name -> {"op": "words", ...arguments}; frozen encoders have no node."""
+    eps: float = EPS
+    """Added to the variance by every normalisation."""
 
     def tensors(self) -> Iterator[Tensor]:
         """Every parameter, in the order of the graph."""
@@ -171,11 +176,14 @@ class Net:
 
     @cached_property
     def net_hash(self) -> str:
-        """SHA-256 of the net: its graph, arguments and parameters; not its name nor its spans."""
+        """SHA-256 of the net: its graph, arguments and parameters.
+
+        Its name, its spans and the estimates of its cost are left out.
+        """
         described = self.to_json()
         del described["name"]
         for node in described["nodes"]:
-            del node["span"]
+            del node["span"], node["flops"], node["saved"]
         return digest(described)
 
     def to_json(self) -> dict[str, Any]:
@@ -199,6 +207,7 @@ class Net:
             ],
             "output": self.output,
             "encoders": {k: dict(v) for k, v in self.encoders.items()},
+            "eps": self.eps,
         }
 
     @staticmethod
@@ -217,6 +226,7 @@ class Net:
             ),
             output=data["output"],
             encoders=data["encoders"],
+            eps=data["eps"],
         )
 
 

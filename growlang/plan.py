@@ -46,6 +46,8 @@ class Plan(BaseModel):
     spec_hash: str
     parent: ParentPlan | None = None
     start: Start
+    weights_hash: str | None = None
+    """As the parent's, of a model without a parent that starts from a path."""
     mapping: list[Entry] = []
     phases: list[Phase]
     sample: Sample
@@ -53,10 +55,22 @@ class Plan(BaseModel):
 
     @property
     def plan_hash(self) -> str:
-        """SHA-256 over the spec, the parent's contents and the mapping."""
-        weights = self.parent.weights_hash if self.parent else None
+        """SHA-256 over the spec, the contents of the start weights and the mapping."""
+        weights = self.start_weights_hash
         mapping = [[e.name, e.category, e.source, e.rule] for e in self.mapping]
         return digest([self.spec_hash, self.recipe, weights, mapping])
+
+    @property
+    def start_weights_hash(self) -> str | None:
+        """SHA-256 of the contents of the weights that it starts from, once a run has read them."""
+        return self.parent.weights_hash if self.parent else self.weights_hash
+
+    def starting_from(self, weights_hash: str | None) -> Plan:
+        """This plan with the hash of the contents of the weights that it starts from."""
+        if self.parent is None:
+            return self.model_copy(update={"weights_hash": weights_hash})
+        parent = self.parent.model_copy(update={"weights_hash": weights_hash})
+        return self.model_copy(update={"parent": parent})
 
     def child_net(self) -> Net:
         """The net that this run trains."""

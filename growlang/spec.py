@@ -5,9 +5,9 @@ never holds an expression; `Plan` carries them to the runtime as JSON.
 """
 
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from growlang.model import Model
 from growlang.net import digest
@@ -32,6 +32,14 @@ class Cosine(Signature):
     min: float = argument("log-SNR at t = 1, before the shift", -15.0)
     max: float = argument("log-SNR at t = 0, before the shift", 15.0)
 
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        if self.base is not None and self.shift is not None:
+            raise ValueError("`base` and `shift` state the same thing")
+        _require_rising(self)
+        return self
+
 
 class Interpolated(Signature):
     """Interpolation of two shifted cosines, t * high + (1 - t) * low (arXiv 2301.11093, 3.1)."""
@@ -41,6 +49,17 @@ class Interpolated(Signature):
     high: Positive = argument("base, in pixels, of the shift that holds at high noise (t = 1)", 64)
     min: float = argument("log-SNR at t = 1, before the shift", -15.0)
     max: float = argument("log-SNR at t = 0, before the shift", 15.0)
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        _require_rising(self)
+        return self
+
+
+def _require_rising(schedule: Cosine | Interpolated) -> None:
+    if schedule.min >= schedule.max:
+        raise ValueError("`min` must be less than `max`")
 
 
 class MinSNR(Signature):
@@ -305,5 +324,12 @@ class Spec(BaseModel):
 
     @cached_property
     def spec_hash(self) -> str:
-        """SHA-256 of everything that the spec says; a parent enters by its own `spec_hash`."""
-        return digest(self.model_dump(mode="json", by_alias=True))
+        """SHA-256 of everything that the spec says; a parent enters by its own `spec_hash`.
+
+        Of `lr_scale` the order counts too: where two selectors overlap, the last one holds.
+        """
+        said = self.model_dump(mode="json", by_alias=True)
+        for recipe in said["recipes"]:
+            for phase in recipe["phases"]:
+                phase["lr_scale"] = list(phase["lr_scale"].items())
+        return digest(said)

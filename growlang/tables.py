@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from growlang.check import Checked
-from growlang.cost import BYTES, ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost, component_costs, phase_cost
 from growlang.diff import Difference, by_component
 from growlang.mapping import CATEGORIES, Category, Entry, summary
 from growlang.net import Net
@@ -61,21 +61,25 @@ def print_costs(checked: Checked, recipe: str, out: Console) -> None:
     net, phases = checked.net, checked.phases.get(recipe, [])
     lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
     out.print(f"[bold]{net.name}[/]: {net.image} image, {net.parameters:,} parameters{lineage}\n")
-    precision = phases[0].settings.precision if phases else "fp32"
-    out.print(_component_table(net, precision))
+    out.print(_component_table(net))
     if not phases:
         return
     out.print(f"\nrecipe [bold]{recipe}[/]")
     out.print(_phase_table([phase_cost(net, p) for p in phases]))
 
 
-def _component_table(net: Net, precision: str) -> Table:
+def _component_table(net: Net) -> Table:
     table = _table(
-        "<component", "<output", "tensors", "parameters", "FLOPs / image", "activations / image"
+        "<component",
+        "<output",
+        "tensors",
+        "parameters",
+        "FLOPs / image",
+        "fp32 activations / image",
     )
     costs = component_costs(net)
     for cost in costs:
-        table.add_row(*_component_row(cost, precision))
+        table.add_row(*_component_row(cost, net))
     table.add_section()
     total = ComponentCost(
         "total",
@@ -85,20 +89,25 @@ def _component_table(net: Net, precision: str) -> Table:
         sum(c.flops for c in costs),
         sum(c.saved for c in costs),
     )
-    table.add_row(*_component_row(total, precision), style="bold")
+    table.add_row(*_component_row(total, net), style="bold")
     return table
 
 
-def _component_row(cost: ComponentCost, precision: str) -> list[str]:
-    frozen = cost.tensors == 0
+def _component_row(cost: ComponentCost, net: Net) -> list[str]:
     return [
         cost.name,
         str(cost.output),
         f"{cost.tensors:,}",
-        "frozen encoder" if frozen and cost.flops == 0 else f"{cost.parameters:,}",
+        f"{cost.parameters:,}" if cost.tensors else _without_tensors(net, cost.name),
         short(cost.flops),
-        size(cost.saved * BYTES[precision]),
+        size(cost.saved * ACTIVATION_BYTES),
     ]
+
+
+def _without_tensors(net: Net, component: str) -> str:
+    """What a component without tensors is: a condition without nodes is a frozen encoder."""
+    frozen = component in net.encoders and not net.of(component)
+    return "frozen encoder" if frozen else "no parameters"
 
 
 def _phase_table(costs: list[PhaseCost]) -> Table:
@@ -139,6 +148,8 @@ def print_difference(difference: Difference, verbose: bool, out: Console) -> Non
     a, b = difference.a, difference.b
     how = "grows from" if difference.related else "is not declared to grow from"
     out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
+    if difference.remark:
+        out.print(f"{difference.remark}\n", markup=False)
     out.print(_tensor_table(difference) if verbose else _mapping_table(difference))
     totals = summary(difference.mapping)
     parts = [
@@ -157,9 +168,12 @@ def print_difference(difference: Difference, verbose: bool, out: Console) -> Non
 
 def _mapping_table(difference: Difference) -> Table:
     table = _table("< ", "<component", "<what becomes of it", "tensors", "parameters", "<reason")
+    present = {c.name for c in difference.b.components}
     for component, entries in by_component(difference).items():
         if not entries:
-            table.add_row(" ", component, "no tensors", "0", "0", "[dim]frozen encoder[/]")
+            net = difference.b if component in present else difference.a
+            reason = f"[dim]{_without_tensors(net, component)}[/]"
+            table.add_row(" ", component, "no tensors", "0", "0", reason)
             continue
         for category in CATEGORIES:
             group = [e for e in entries if e.category == category]

@@ -107,6 +107,8 @@ class Wiring:
         path = f"{place.prefix}.{op.call}.{self._count(place.prefix, op.call)}"
         if wire.shape is not None and op.takes != "any":
             wire = self.convert(wire, op.takes, place)
+            if place.component == "core" and op.takes == "tokens":
+                wire = self._position(wire)
         if place.pops and op.call == "residual" and self.skips:
             wire = self._concat(wire, self.skips.pop(), place)
         wire = self.apply(op, wire, place, path, at)
@@ -134,8 +136,7 @@ class Wiring:
         if kind == "tokens":
             out = Shape("tokens", (shape.positions, shape.width))
             self.nodes.append(Node(path, place.component, "tokens", {}, (wire.name,), out))
-            wire = Wire(path, out)
-            return self._position(wire) if place.component == "core" else wire
+            return Wire(path, out)
         height = self._grid_height(shape)
         args = {"height": height, "width": shape.positions // height}
         out = grid(shape.width, height, shape.positions // height)
@@ -148,7 +149,7 @@ class Wiring:
         return isqrt(shape.positions * height // width)
 
     def _position(self, wire: Wire) -> Wire:
-        """Add the core's position where its tokens begin for the first time."""
+        """Add the core's position before the first of its ops on tokens."""
         shape, core = wire.shape, self.model.core
         assert shape is not None
         rope = any(getattr(op, "rope", False) for op in _ops(core.pipe))
@@ -241,14 +242,27 @@ class Wiring:
         if around and found.notes == notes:
             note = Note(f"`{around[0].block}` is called here", around[0].span)
             found = found._replace(notes=(*notes, note))
-        self.findings.record(found)
+        self._record(found, str(at[0]))
 
     def mismatch(
         self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
     ) -> None:
         """Record that two places do not meet."""
         self.doubtful = self.doubtful or code in ("G204", "G209")
-        self.findings.add(code, message, span, help=help, notes=notes)
+        found = Diagnostic(code, message, span, help, tuple(notes))
+        places = self.resolution.spans.items()
+        component = next((str(path[0]) for path, place in places if place == span), "")
+        self._record(found, component)
+
+    def _record(self, found: Diagnostic, component: str) -> None:
+        """Record a finding; about a kept component at its `keep`, unless the parent has it too."""
+        kept = self.resolution.contract.keep.get(component)
+        if kept and component not in self.resolution.declared:
+            if (found.code, found.message, found.span) in self.findings.seen:
+                return
+            note = Note("it is declared here", found.span)
+            found = found._replace(span=kept, notes=(note, *found.notes))
+        self.findings.record(found)
 
 
 def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnostic:

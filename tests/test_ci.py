@@ -53,9 +53,9 @@ def test_hooks_choose_specs_and_nothing_else(hook: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("paths", "against", "status", "said"),
     [
-        ("core.grow", "", 0, "1 spec checked, no errors"),
-        (". core.grow", "HEAD", 0, "2 specs checked, no errors"),
-        ("child.grow broken.grow", "", 1, "1 error"),
+        ("core.grow", "", 0, ""),
+        (". core.grow", "HEAD", 0, ""),
+        ("child.grow broken.grow", "", 1, "::error file=broken.grow,line=2,"),
         (".", "no-such", 2, "git knows no commit"),
     ],
 )
@@ -88,7 +88,8 @@ def test_the_action_runs_check(
         check=False,
     )
     assert done.returncode == status, done.stderr
-    assert said in done.stdout + done.stderr
+    shown = done.stdout + done.stderr
+    assert said in shown if said else shown == ""
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from growlang.explanations import explanation, listing
 
 ROOT = Path(__file__).parent.parent
 MENDED = sorted((ROOT / "tests" / "fixtures" / "mended").glob("*.grow"))
+AGAINST = sorted((ROOT / "tests" / "fixtures" / "against").iterdir())
 BROKEN = sorted((ROOT / "tests" / "fixtures" / "errors").glob("g*.grow"))
 
 
@@ -22,9 +23,26 @@ def test_every_mistake_has_its_mend() -> None:
     assert [p.name for p in MENDED if p.name[0] != "_"] == [p.name for p in BROKEN]
 
 
+def test_what_the_mended_specs_import_is_the_same() -> None:
+    for path in MENDED:
+        if path.name[0] == "_":
+            assert path.read_bytes() == (BROKEN[0].parent / path.name).read_bytes(), path.name
+
+
 @pytest.mark.parametrize("path", MENDED, ids=lambda p: p.stem)
 def test_a_mended_spec_is_clean(path: Path) -> None:
     assert check(path).diagnostics == ()
+
+
+@pytest.mark.parametrize("case", AGAINST, ids=lambda p: p.name)
+def test_a_way_out_of_a_change_is_clean(case: Path, tmp_path: Path) -> None:
+    before = (case / "before.grow").read_text("utf-8")
+    (tmp_path / "core.grow").write_text(before, "utf-8")
+    mend = (ROOT / "tests/fixtures/mended/against" / f"{case.name}.grow").read_text("utf-8")
+    child = tmp_path / "child.grow"
+    child.write_text(mend, "utf-8")
+    assert check(child).diagnostics == ()
+    assert mend == before or 'grows "core.grow"' in mend
 
 
 @pytest.mark.parametrize("code", CODES)

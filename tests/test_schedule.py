@@ -143,5 +143,5 @@ def test_the_recipes_of_the_paper() -> None:
         "frozen": [("frozen", 2_000_000)],
     }
     last = checked(SHIPPED / "vermeer_1024.grow").phases["main"][-1]
-    assert [(s.name, s.share) for s in last.settings.data] == [("web", 0.5), ("aesthetic", 0.5)]
+    assert [(s.name, s.share) for s in last.settings.data] == [("large", 0.5), ("aesthetic", 0.5)]
     assert [s.where is None for s in last.settings.data] == [False, True]

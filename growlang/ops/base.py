@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
-from growlang.net import Shape, Tensor
+from growlang.net import EPS, Shape, Tensor
 from growlang.signature import Signature
 
 
@@ -25,11 +25,15 @@ class OpError(Exception):
 
 
 class Scope(NamedTuple):
-    """What surrounds an op: width of the time embedding, the conditions, the image's channels."""
+    """What surrounds an op: width of the time embedding, the conditions, the image's channels.
+
+    `eps` is what the net's normalisations add to the variance.
+    """
 
     time: int | None = None
     conditions: Mapping[str, Shape] = MappingProxyType({})
     channels: int = 3
+    eps: float = EPS
 
 
 class Op(Signature):

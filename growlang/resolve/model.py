@@ -8,19 +8,20 @@ from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import BINDINGS, Grows, Image, Model, Position, Skips, Slot, Stage
-from growlang.ops import CHANGES, CONDITIONS
+from growlang.ops import CONDITIONS
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
+from growlang.resolve.reserved import refuse_reserved
 from growlang.signature import Signature
 from growlang.syntax import document as d
 
 SKIPS = ("block", "none", "level")
 POSITIONS = ("learned", "sincos", "none")
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "stage": {"down": tuple(CHANGES), "up": tuple(CHANGES)},
+    "stage": {"down": ("down",), "up": ("up",)},
     "core": {"position": POSITIONS},
 }
 """Options of the slots, and what each may be."""
@@ -134,6 +135,8 @@ class _Resolver:
             value = read(binding.value, Choices(SKIPS), self.scope)
             self._set_skips(value, binding)
             return
+        if name not in BINDINGS:
+            refuse_reserved("condition", name, binding.name_span, self.findings)
         value = self._call(binding, BINDINGS.get(name, CONDITIONS))
         match value:
             case Image():
@@ -186,10 +189,11 @@ class _Resolver:
             )
 
     def _set_image(self, image: Image, binding: d.Binding) -> None:
-        if (image.size is None) == (image.height is None or image.width is None):
+        sides = [side for side in (image.height, image.width) if side is not None]
+        if len(sides) != (2 if image.size is None else 0):
             self.findings.add(
                 "G201",
-                "an image has a size, or a height and a width",
+                "an image has either a size, or a height and a width",
                 binding.value.span,
                 help="write `image(64)` or `image(height = 64, width = 96)`",
             )
@@ -234,7 +238,7 @@ class _Resolver:
             return
         if self._twice(name, slot.span):
             return
-        options = self._options(slot)
+        options = self._options(slot, name)
         self.pipes.spans[(name,)] = slot.span
         if slot.kind == "stage":
             decode = slot.pipe if slot.decode is None else slot.decode
@@ -269,7 +273,7 @@ class _Resolver:
             return 0
         return value
 
-    def _options(self, slot: d.Slot) -> dict[str, Any]:
+    def _options(self, slot: d.Slot, name: str) -> dict[str, Any]:
         allowed = OPTIONS.get(slot.kind, {})
         found: dict[str, Any] = {}
         for option in slot.options:
@@ -290,6 +294,7 @@ class _Resolver:
             value = read(option.value, Choices(allowed[option.name]), self.scope)
             if value in allowed[option.name]:
                 found[option.name] = value
+                self.pipes.spans[(name, option.name)] = option.value.span
             elif value is not HOLE:
                 self.findings.add(
                     "G201",

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Note, Span
 from growlang.resolve.arguments import choices, first_errors, read, report
+from growlang.resolve.files import refuse_double
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.sources import Sources
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
@@ -83,6 +84,7 @@ class Recipes:
                 recipe.name_span,
                 help="add one: `phase main for 100k`",
             )
+        refuse_double("phase", [(p.name, p.name_span) for p in recipe.phases], self.findings)
         phases = [self._phase(phase, values, effective, settings) for phase in recipe.phases]
         if settings is None or start is None or any(p is None for p in phases):
             return None
@@ -294,6 +296,7 @@ class Recipes:
         if lr is not None and settings is not None:
             settings = self._with_lr(settings, lr)
         length = self._duration(phase, settings)
+        self._refuse_repeated(phase)
         scales = [
             (s.selector, self._factor(s)) for s in phase.statements if isinstance(s, d.LrScale)
         ]
@@ -311,6 +314,17 @@ class Recipes:
             lr_scale={str(selector): factor for selector, factor in known},
         )
         return PhaseDraft(resolved, phase.name_span, freeze, known)
+
+    def _refuse_repeated(self, phase: d.Phase) -> None:
+        """Two factors for the very same selector: only the second would hold."""
+        first: dict[str, Span] = {}
+        for scale in (s for s in phase.statements if isinstance(s, d.LrScale)):
+            written, span = str(scale.selector), scale.selector.span
+            if written in first:
+                notes = [Note("the first is here", first[written])]
+                message = f"`lr_scale {written}` is set twice"
+                self.findings.add("G102", message, span, help="remove one", notes=notes)
+            first.setdefault(written, span)
 
     def _with_lr(self, settings: Settings, binding: d.Binding) -> Settings | None:
         value = evaluate(binding.value, self.scope)

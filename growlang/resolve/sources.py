@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings
 from growlang.resolve.arguments import bind
+from growlang.resolve.files import refuse_double
 from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, suggestion
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
@@ -73,7 +74,10 @@ class Sources(NamedTuple):
             return None
         found = self.bindings[path]
         inner = self._replace(open=(*self.open, path))
-        return inner.resolve(found.binding.value, found.scope, path)
+        sources = inner.resolve(found.binding.value, found.scope, path)
+        if sources and not sources[1:]:
+            return [sources[0].model_copy(update={"name": path})]
+        return sources
 
     def _where(self, path: str, call: d.Call, scope: Scope) -> list[Source] | None:
         sources = self._named(path, d.Name(path, call.name_span))
@@ -104,6 +108,11 @@ class Sources(NamedTuple):
 
     def _mix(self, arguments: tuple[d.Argument, ...], call: d.Call) -> list[Source] | None:
         found: list[Source] = []
+        before = len(self.findings)
+        places = [(a.name, a.span) for a in arguments if a.name]
+        refuse_double("data", places, self.findings)
+        if len(self.findings) > before:
+            return None
         total = 0.0
         for argument in arguments:
             share = evaluate(argument.value, Scope(self.findings))
@@ -119,7 +128,11 @@ class Sources(NamedTuple):
                 )
                 return None
             total += share
-            found += [s.model_copy(update={"share": s.share * share}) for s in sources]
+            inside = f"{argument.name}." if sources[1:] else ""
+            found += [
+                s.model_copy(update={"name": inside + s.name, "share": s.share * share})
+                for s in sources
+            ]
         if abs(total - 1) > 1e-9:
             self.findings.add(
                 "G201", f"the shares of a mix must add to 1, not {total:g}", call.span

@@ -15,6 +15,7 @@ from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Scope, evaluate
 from growlang.resolve.pipes import Library, Pipes
 from growlang.resolve.recipes import RecipeDraft, Recipes
+from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.sources import DataBinding, Sources
 from growlang.spec import Evaluate, Recipe, Sample, Spec
 from growlang.syntax import document as d
@@ -129,6 +130,8 @@ def _file(
     found.data = (parent.data if parent else {}) | {
         b.name: DataBinding(b, scope) for b in document.data
     }
+    for block in document.blocks:
+        refuse_reserved("block", block.name, block.name_span, findings)
     blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
     if model:
         old = parent.resolution if parent else None

@@ -12,7 +12,7 @@ from growlang.net import Shape
 from growlang.ops import Scope, attention
 from growlang.ops.attention import PLAIN_TOKENS, Attending
 from growlang.torch_backend.convolution import Device
-from growlang.torch_backend.layers import EPS, LayerNorm, Linear, RMSNorm
+from growlang.torch_backend.layers import LayerNorm, Linear, RMSNorm
 
 
 def attend(
@@ -44,9 +44,10 @@ class Branch(nn.Module):
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__()
         self.width, self.kind, self.dropout = op.width, op.norm, op.dropout
+        self.eps = scope.eps
         self.modulation = Linear(scope.time, 3 * op.width, device=device) if scope.time else None
         layer = LayerNorm if op.norm == "layer" else RMSNorm
-        self.norm = None if scope.time else layer(op.width, eps=EPS, device=device)
+        self.norm = None if scope.time else layer(op.width, eps=scope.eps, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """What the sublayer computes; `others` are a condition's tokens and mask."""
@@ -58,8 +59,8 @@ class Branch(nn.Module):
             affine: Tensor = self.norm(x)
             return affine
         if self.kind == "layer":
-            return F.layer_norm(x, (self.width,), eps=EPS)
-        rms: Tensor = F.rms_norm(x, (self.width,), eps=EPS)
+            return F.layer_norm(x, (self.width,), eps=self.eps)
+        rms: Tensor = F.rms_norm(x, (self.width,), eps=self.eps)
         return rms
 
     def forward(self, x: Tensor, time: Tensor | None, *others: Tensor) -> Tensor:
@@ -80,8 +81,8 @@ class Heads(Branch):
         super().__init__(op, scope, device)
         head = op.width // op.heads
         self.heads = op.heads
-        self.q_norm = RMSNorm(head, eps=EPS, device=device) if op.qk_norm else None
-        self.k_norm = RMSNorm(head, eps=EPS, device=device) if op.qk_norm else None
+        self.q_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
+        self.k_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
         self.out = Linear(op.width, op.width, device=device)
 
     def split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:

@@ -9,14 +9,14 @@ from torch.nn import functional as F
 from growlang.net import Shape
 from growlang.ops import Scope, convolution, ends
 from growlang.ops.convolution import group_count
-from growlang.torch_backend.layers import EPS, Conv2d, GroupNorm, LayerNorm, Linear
+from growlang.torch_backend.layers import Conv2d, GroupNorm, LayerNorm, Linear
 
 Device = torch.device | str
 
 
-def group_norm(channels: int, device: Device) -> GroupNorm:
+def group_norm(channels: int, scope: Scope, device: Device) -> GroupNorm:
     """GroupNorm with the catalogue's number of groups."""
-    return GroupNorm(group_count(channels), channels, eps=EPS, device=device)
+    return GroupNorm(group_count(channels), channels, eps=scope.eps, device=device)
 
 
 class Conv(Conv2d):
@@ -48,7 +48,7 @@ class Unpatch(nn.Module):
     def __init__(self, op: ends.Unpatch, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
         self.factor = op.factor
-        self.norm = group_norm(x.width, device)
+        self.norm = group_norm(x.width, scope, device)
         self.proj = Conv2d(x.width, scope.channels * op.factor**2, 1, device=device)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,10 +63,10 @@ class Residual(nn.Module):
         super().__init__()
         width, padding = op.width, op.kernel // 2
         self.dropout = op.dropout
-        self.norm1 = group_norm(x.width, device)
+        self.norm1 = group_norm(x.width, scope, device)
         self.conv1 = Conv2d(x.width, width, op.kernel, padding=padding, device=device)
         self.time = Linear(scope.time, 2 * width, device=device) if scope.time else None
-        self.norm2 = group_norm(width, device)
+        self.norm2 = group_norm(width, scope, device)
         self.conv2 = Conv2d(width, width, op.kernel, padding=padding, device=device)
         self.skip = Conv2d(x.width, width, 1, device=device) if x.width != width else None
 
@@ -126,8 +126,8 @@ def linear(op: ends.Linear, x: Shape, scope: Scope, device: Device) -> Linear:
 def norm(op: ends.Norm, x: Shape, scope: Scope, device: Device) -> GroupNorm | LayerNorm:
     """GroupNorm of a grid, LayerNorm of tokens."""
     if x.kind == "grid":
-        return group_norm(x.width, device)
-    return LayerNorm(x.width, eps=EPS, device=device)
+        return group_norm(x.width, scope, device)
+    return LayerNorm(x.width, eps=scope.eps, device=device)
 
 
 def identity(op: ends.Identity, x: Shape, scope: Scope, device: Device) -> nn.Identity:

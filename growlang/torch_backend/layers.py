@@ -5,9 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EPS = 1e-6
-"""Added to the variance by every normalisation."""
-
 
 class Linear(nn.Linear):
     """`nn.Linear` that draws nothing when it is built."""

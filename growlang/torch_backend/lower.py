@@ -117,6 +117,7 @@ def _module(node: Node, shapes: list[Shape], net: Net, device: Device) -> nn.Mod
         time=time[0] if time else None,
         conditions=conditions,
         channels=net.image.width,
+        eps=net.eps,
     )
     return build(op, shapes[0], scope, device)
 

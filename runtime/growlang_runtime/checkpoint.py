@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -97,15 +98,19 @@ def save(
     return final
 
 
+RESUME = "make room, then go on with --resume; older checkpoints are untouched"
+"""What to do about a full disk during training."""
+
+
 @contextmanager
-def whole(temporary: Path, final: Path) -> Iterator[None]:
+def whole(temporary: Path, final: Path, help: str = RESUME) -> Iterator[None]:
     """Rename `temporary`, a file or folder that the body writes, to `final`; or remove it.
 
     Raises GrowlangError if the disk is full, with `final` untouched.
     """
     _remove(temporary)
     try:
-        with disk_full(final):
+        with disk_full(final, help):
             yield
             os.replace(temporary, final)
             _flush(final.parent)
@@ -114,7 +119,7 @@ def whole(temporary: Path, final: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_full(path: Path) -> Iterator[None]:
+def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
     """Turn a full disk in the body into a GrowlangError about `path`."""
     try:
         yield
@@ -125,7 +130,26 @@ def disk_full(path: Path) -> Iterator[None]:
         raise GrowlangError(
             f"{path} cannot be written: the disk is full or a limit on files is reached "
             f"({free / 2**20:,.0f} MiB free on the disk)",
-            help="make room, then go on with --resume; older checkpoints are untouched",
+            help=help,
+        ) from error
+
+
+def require_place(path: Path, option: str) -> None:
+    """Raise GrowlangError unless `path`, which `option` named, can be created here.
+
+    A nameless file is tried in the nearest folder that exists: permissions alone do not tell.
+    """
+    try:
+        path.with_name(f".{path.name}.tmp").exists()  # raises for a name that is too long
+        folder = next(p for p in path.absolute().parents if p.exists())
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        if _is_full(error):
+            return
+        raise GrowlangError(
+            f"{path} cannot be written: {error.strerror}",
+            help=f"choose another place with {option}",
         ) from error
 
 
@@ -143,6 +167,15 @@ def write_text(path: Path, text: str) -> None:
 
 def read(path: Path) -> Checkpoint:
     """The checkpoint at `path`. Raises TornCheckpoint if its contents are not as recorded."""
+    found = _of_the_recorded_size(path)
+    for name, sums in found.record["files"].items():
+        if sha256_of(path / name) != sums["sha256"]:
+            raise TornCheckpoint(f"{name} does not match its checksum")
+    return found
+
+
+def _of_the_recorded_size(path: Path) -> Checkpoint:
+    """The checkpoint at `path`, of which only the record's checksum and the sizes were checked."""
     try:
         record = json.loads((path / RECORD).read_text(encoding="utf-8"))
         checksum = record.pop("checksum")
@@ -158,8 +191,6 @@ def read(path: Path) -> Checkpoint:
         size = file.stat().st_size if file.exists() else None
         if size != sums["bytes"]:
             raise TornCheckpoint(f"{name} has {size or 0} bytes instead of {sums['bytes']}")
-        if sha256_of(file) != sums["sha256"]:
-            raise TornCheckpoint(f"{name} does not match its checksum")
     return Checkpoint(path, record)
 
 
@@ -175,11 +206,38 @@ def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def prune(folder: Path, keep: int, always: frozenset[int]) -> None:
-    """Remove all but the newest `keep` checkpoints, apart from the steps in `always`."""
+    """Remove all but the newest `keep` checkpoints, apart from the steps in `always`.
+
+    One that is cut short does not count and goes too. Contents are not read, which would take as
+    long as writing them: `forget_after` removes what a reader found to be damaged.
+    """
     names = {checkpoint_name(step) for step in always}
-    spare = [path for path in sorted(folder.glob("step_*")) if path.name not in names]
-    for path in spare[: max(0, len(spare) - keep)]:
-        shutil.rmtree(path)
+    kept = 0
+    for path in sorted(folder.glob("step_*"), reverse=True):
+        if path.name in names:
+            continue
+        if kept < keep and _is_of_the_recorded_size(path):
+            kept += 1
+        else:
+            shutil.rmtree(path)
+
+
+def _is_of_the_recorded_size(path: Path) -> bool:
+    try:
+        _of_the_recorded_size(path)
+    except TornCheckpoint:
+        return False
+    return True
+
+
+def forget_after(folder: Path, found: Checkpoint | None) -> None:
+    """Remove what is newer than the newest valid checkpoint: torn ones, which `newest` named.
+
+    Left there they would count among the newest, and valid ones would be pruned in their place.
+    """
+    for path in folder.glob("step_*"):
+        if found is None or path.name > found.path.name:
+            shutil.rmtree(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -12,8 +12,8 @@ from torch import Tensor
 def effective_decay(decay: float, updates: int) -> float:
     """Decay of the next update: min(decay, (1 + n) / (10 + n)) after n updates.
 
-    A tensor that is new to a grown model so forgets its initialisation as fast as one that starts
-    a run, while kept tensors go on at full length.
+    An average so forgets the start of a run, where its count is 0, fast. In a child with `moments =
+    carry` kept tensors go on with the parent's averages and counts, and new ones alone begin at 0.
     """
     return min(decay, (1 + updates) / (10 + updates))
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from growlang_runtime.checkpoint import RESUME, whole
 
 CELL = 128
 """Least side of a picture in a grid, in pixels: smaller ones are magnified by a whole number."""
@@ -20,6 +23,13 @@ def picture(x: Tensor) -> Image.Image:
     values = ((x.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255)
     array = values.permute(1, 2, 0).numpy().astype(np.uint8)
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def write_grid(pictures: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
+    """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with whole(temporary, path, help):
+        grid(pictures, captions).save(temporary, "png")
 
 
 def grid(pictures: Tensor, captions: Sequence[str]) -> Image.Image:

@@ -21,14 +21,15 @@ class Optimizer:
     """AdamW (arXiv 1711.05101) whose moments and step counts belong to names.
 
     Tensors without a gradient are left as they are, with their moments and counts: that is what a
-    freeze means. `decay` names the tensors that weight decay applies to.
+    freeze means. A tensor has moments from its first update on, so that one that is frozen all
+    along takes no memory for them. `decay` names the tensors that weight decay applies to.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], decay: frozenset[str]) -> None:
         self.weights = dict(weights)
         self.decay = decay
-        self.first = {name: torch.zeros_like(w) for name, w in self.weights.items()}
-        self.second = {name: torch.zeros_like(w) for name, w in self.weights.items()}
+        self.first: dict[str, Tensor] = {}
+        self.second: dict[str, Tensor] = {}
         self.steps = {
             name: torch.zeros((), dtype=torch.float32, device=w.device)
             for name, w in self.weights.items()
@@ -40,6 +41,7 @@ class Optimizer:
         groups: defaultdict[tuple[float, float], list[str]] = defaultdict(list)
         for name, weight in self.weights.items():
             if weight.grad is not None:
+                self._allocate(name)
                 decay = settings.weight_decay if name in self.decay else 0.0
                 groups[scale.get(name, 1.0), decay].append(name)
         for (factor, decay), names in groups.items():
@@ -59,6 +61,19 @@ class Optimizer:
                 eps=settings.eps,
                 maximize=False,
             )
+
+    @torch.no_grad()
+    def take(self, name: str, first: Tensor, second: Tensor, steps: int) -> None:
+        """Set a tensor's moments and its count of updates to those of another optimizer."""
+        self._allocate(name)
+        self.first[name].copy_(first)
+        self.second[name].copy_(second)
+        self.steps[name].fill_(steps)
+
+    def _allocate(self, name: str) -> None:
+        if name not in self.first:
+            self.first[name] = torch.zeros_like(self.weights[name])
+            self.second[name] = torch.zeros_like(self.weights[name])
 
 
 def _gradient(weight: Tensor) -> Tensor:

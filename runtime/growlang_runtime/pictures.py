@@ -31,8 +31,8 @@ AHEAD = 2
 class Picture:
     """One sample: `image` is (C, H, W) float32 in [-1, 1].
 
-    `key` is the sample's name in its shard. `corrupt` describes the samples that could not be
-    decoded and that this one stands for.
+    `key` is the sample's name in its shard. `corrupt` says of each sample that this one stands for
+    what could not be decoded.
     """
 
     image: torch.Tensor
@@ -98,7 +98,7 @@ class Pictures:
         for opened in self._sources:
             index = opened.index
             unreadable = opened.rows[index.rows["width"][opened.rows] == 0]
-            self._count(tuple(map(index.place, unreadable[: budget + 1])))
+            self._count([_undecodable(index, int(row)) for row in unreadable[: budget + 1]])
 
     def __len__(self) -> int:
         """Number of pictures that the sources keep: the length of an epoch."""
@@ -136,13 +136,18 @@ class Pictures:
                 caption = _text(index, row)
             except (GrowlangError, MemoryError):
                 raise
+            except UnicodeDecodeError as error:
+                corrupt.append(_not_utf8(index, row, error))
+                continue
             except Exception:  # Pillow's decoders raise many types on broken files
-                corrupt.append(index.place(row))
+                corrupt.append(_undecodable(index, row))
                 continue
             tensor = self._tensor(image, p, index.place(row))
             label = _label(index, row)
             return Picture(tensor, caption, label, index.key(row), source.name, tuple(corrupt))
-        raise GrowlangError(f"source `{source.name}` has no picture that can be decoded")
+        raise GrowlangError(
+            f"source `{source.name}` has no picture that can be decoded: {corrupt[0]}"
+        )
 
     def _tensor(self, image: Image, p: int, place: str) -> torch.Tensor:
         try:
@@ -159,7 +164,7 @@ class Pictures:
         self.corrupt.update(corrupt)
         if corrupt and len(self.corrupt) > self.budget:
             raise GrowlangError(
-                f"the picture {corrupt[0]} cannot be decoded; at most {self.budget} may be corrupt",
+                f"{corrupt[0]}; at most {self.budget} may be corrupt",
                 help="write its shard again without it, or allow more with --corrupt N",
             )
 
@@ -216,7 +221,7 @@ def _columns(source: Source, index: Index) -> Callable[[str], NDArray[Any]]:
         if name in ("width", "height"):
             return np.asarray(index.rows[name], np.int64)
         if name == "caption" and source.webdataset.caption:
-            return np.array([_text(index, row) for row in range(len(index))], dtype=np.str_)
+            return np.array([_readable(index, row) for row in range(len(index))], dtype=np.str_)
         raise GrowlangError(
             f"source `{source.name}`: its rows have no `{name}`",
             help="row.width, row.height, and row.caption where webdataset(...) names captions",
@@ -228,6 +233,23 @@ def _columns(source: Source, index: Index) -> Callable[[str], NDArray[Any]]:
 def _text(index: Index, row: int) -> str | None:
     data = index.read(row, "caption")
     return None if data is None else data.decode()
+
+
+def _readable(index: Index, row: int) -> str | None:
+    try:
+        return _text(index, row)
+    except UnicodeDecodeError as error:
+        raise GrowlangError(
+            _not_utf8(index, row, error), help="write its shard again as UTF-8, or without it"
+        ) from error
+
+
+def _undecodable(index: Index, row: int) -> str:
+    return f"the picture {index.place(row)} cannot be decoded"
+
+
+def _not_utf8(index: Index, row: int, error: UnicodeDecodeError) -> str:
+    return f"the caption of {index.place(row)} is not UTF-8 ({error.reason} at byte {error.start})"
 
 
 def _label(index: Index, row: int) -> int | None:

@@ -15,9 +15,8 @@ from growlang.net import Net
 from growlang.plan import Plan
 from growlang.spec import Sample
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.checkpoint import disk_full
 from growlang_runtime.conditioning import Conditioner
-from growlang_runtime.grids import grid
+from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import Objective
 from growlang_runtime.pictures import Pictures
 from growlang_runtime.sampling import Request, generate
@@ -37,7 +36,7 @@ class Prompts:
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
         """Prompts from lines of text; where the net reads labels, numbers are labels."""
         classes = any(call["op"] == "classes" for call in conditioner.conditions.values())
-        labels = [int(line) if classes and line.strip().isdigit() else None for line in lines]
+        labels = [int(line) if classes and line.strip().isdecimal() else None for line in lines]
         return Prompts(list(lines), labels)
 
     def texts(self) -> list[str]:
@@ -61,8 +60,25 @@ class Prompts:
         return conditioner.encode(self.captions, self.labels, missing)
 
 
+def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
+    """Raise GrowlangError for a prompt that no condition reads; an empty one is the null."""
+    calls = conditioner.conditions.values()
+    if any(call["op"] != "classes" for call in calls):
+        return
+    labels = Prompts.of(prompts, conditioner).labels
+    for prompt, label in zip(prompts, labels, strict=True):
+        if prompt.strip() and label is None:
+            what = "reads labels, and no text" if calls else "has no condition"
+            most = max((int(call["n"]) for call in calls), default=0) - 1
+            help = f"give a label from 0 to {most}, or" if calls else "give"
+            raise GrowlangError(
+                f"nothing reads the prompt `{prompt}`: the model {what}",
+                help=f'{help} --prompt "" for each picture without a condition',
+            )
+
+
 class Previews:
-    """The grids of a run."""
+    """The grids of a run. Raises GrowlangError for prompts that cannot be read or encoded."""
 
     def __init__(
         self, plan: Plan, net: Net, conditioner: Conditioner, pictures: Pictures, data_root: Path
@@ -70,6 +86,7 @@ class Previews:
         self.net, self.sample, self.conditioner = net, plan.sample, conditioner
         self.seed = plan.phases[0].settings.seed
         self.prompts = chosen_prompts(plan.sample, conditioner, pictures, data_root)
+        self.inputs = self.prompts.encode(conditioner)
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
@@ -79,7 +96,7 @@ class Previews:
             return
         texts = self.prompts.texts()
         request = Request(
-            self.prompts.encode(self.conditioner),
+            self.inputs,
             self.conditioner.null(len(texts)),
             range(len(texts)),
             self.seed,
@@ -92,8 +109,7 @@ class Previews:
 
         device = next(iter(weights.values())).device
         pictures = generate(averaged, self.net, objective, self.sample.sampler, request, device)
-        with disk_full(path):
-            grid(pictures, texts).save(path)
+        write_grid(pictures, texts, path)
 
 
 def chosen_prompts(

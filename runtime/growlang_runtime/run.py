@@ -15,6 +15,8 @@ from growlang.plan import Plan
 from growlang_runtime.checkpoint import disk_full, write_text
 
 PLAN, METRICS, MODEL, LOCK = "plan.json", "metrics.jsonl", "model.safetensors", ".lock"
+OUT = Path("runs")
+"""The root of the run folders unless `--out` names another."""
 
 
 def run_folder(out: Path, model: str, recipe: str) -> Path:
@@ -100,6 +102,10 @@ class Run:
             )
         return Run(path, recorded)
 
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path)
+
 
 def exists(path: Path) -> GrowlangError:
     """The refusal to train into a folder that is there already."""
@@ -145,7 +151,9 @@ def _compared(plan: Plan) -> dict[str, Any]:
     for name in ("spec", "source", "net", "format_version"):
         del data[name]
     data["phases"] = {p.pop("name"): p for p in data["phases"]}
-    data["mapping"] = {e["name"]: [e["category"], e["source"], e["rule"]] for e in data["mapping"]}
+    kept = [entry for entry in plan.mapping if entry.category != "dropped"]
+    data["mapping"] = {e.name: [e.category, e.source, e.rule] for e in kept}
+    data["dropped"] = {e.name: e.rule for e in plan.mapping if e.category == "dropped"}
     for phase in data["phases"].values():
         phase["steps"] = None if phase["epochs"] else phase["steps"]
     return data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.spec import Sample, Settings
 from growlang.torch_backend.lower import lower
-from growlang_runtime.checkpoint import disk_full
+from growlang_runtime.checkpoint import disk_full, require_place
 from growlang_runtime.conditioning import Conditioner
 from growlang_runtime.device import open_device
-from growlang_runtime.grids import grid
+from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
-from growlang_runtime.previews import Prompts
+from growlang_runtime.previews import Prompts, require_readable
 from growlang_runtime.sampling import Request, generate
 from growlang_runtime.weights import Weights, load
 
@@ -37,16 +38,26 @@ def sample(
 
     `run` is a run's folder, a checkpoint's folder or a model.safetensors. Guidance and steps are
     the spec's unless they are given. A picture depends on the seed, its prompt and its place
-    among the prompts, not on `batch`. Raises GrowlangError if `output` exists.
+    among the prompts, not on `batch`. Raises GrowlangError if `output` exists or cannot be written,
+    and for prompts or a guidance that the model cannot use.
     """
+    if output.suffix.lower() != ".png":
+        raise GrowlangError(
+            f"{output} does not end in .png, and the pictures are written as a PNG",
+            help=f"--output {output.with_suffix('.png') if output.name else 'grid.png'}",
+        )
+    require_place(output, "--output")
     if output.exists():
         raise GrowlangError(f"{output} exists already", help="choose another file with --output")
     if not prompts:
         raise GrowlangError("there is nothing to sample: no prompts were given")
+    if guidance is not None and not math.isfinite(guidance):
+        raise GrowlangError(f"the guidance is {guidance}", help="give a number, such as 4")
     pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, open_device(device), batch)
-    with disk_full(output):
+    help = "make room, or choose another place with --output"
+    with disk_full(output, help):
         output.parent.mkdir(parents=True, exist_ok=True)
-        grid(pictures, prompts).save(output)
+    write_grid(pictures, prompts, output, help)
     return output
 
 
@@ -72,10 +83,11 @@ def draw(
         call = {sampler.call: {**sampler.arguments(), "steps": steps}}
         sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
     net = weights.net
+    conditioner = Conditioner(net, device=device)
+    require_readable(prompts, conditioner)
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()
-    conditioner = Conditioner(net, device=device)
     objective = objective_of(settings.objective, net)
     scale = declared.guidance if guidance is None else guidance
     drawn = []

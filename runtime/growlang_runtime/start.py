@@ -61,7 +61,7 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
         assert plan.parent is not None
         recipe = start.recipe or plan.parent.recipe
         weights = parent_weights(plan.parent, folder, recipe, ema=start.ema)
-    recorded = plan.parent.weights_hash if plan.parent else None
+    recorded = plan.start_weights_hash
     found = contents_hash(weights.tensors)
     if recorded is not None and recorded != found:
         raise GrowlangError(
@@ -74,19 +74,15 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
 
 def with_weights_hash(plan: Plan, weights: Weights | None) -> Plan:
     """The plan, knowing the contents of the weights that it starts from."""
-    if weights is None or plan.parent is None:
-        return plan
-    found = contents_hash(weights.tensors)
-    return plan.model_copy(
-        update={"parent": plan.parent.model_copy(update={"weights_hash": found})}
-    )
+    return plan if weights is None else plan.starting_from(contents_hash(weights.tensors))
 
 
 def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None) -> State:
     """The state of `module` after it took over the weights, and the moments if they are carried.
 
-    Averages begin at the start weights with no updates counted. A tensor that is new has zero
-    moments and a step count of zero, so that Adam corrects its first steps for bias.
+    Averages begin at the start weights with no updates counted, and no tensor has moments, so that
+    Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
+    parent's moments, averages and counts; only tensors that are new or changed begin like that.
     """
     values = {name: weight.detach() for name, weight in module.named_parameters()}
     if weights is not None:
@@ -111,8 +107,8 @@ def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None
 @torch.no_grad()
 def _carry(state: State, weights: Weights, sources: dict[str, str]) -> None:
     moments = load_moments(weights.path)
-    optimizer = state.optimizer
     for name, source in sources.items():
-        optimizer.first[name].copy_(moments.first[source])
-        optimizer.second[name].copy_(moments.second[source])
-        optimizer.steps[name].fill_(moments.steps[source])
+        state.ema.averages[name].copy_(moments.averages[source])
+        state.ema.updates[name] = moments.updates[source]
+        if steps := moments.steps[source]:
+            state.optimizer.take(name, moments.first[source], moments.second[source], steps)

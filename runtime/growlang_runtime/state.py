@@ -30,7 +30,10 @@ class State:
         return State(weights, EMA.of(weights), Optimizer(weights, decay))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state as `model.*`, `ema.*`, `moment.first.*` and `moment.second.*`, not copied."""
+        """The state as `model.*`, `ema.*`, `moment.first.*` and `moment.second.*`, not copied.
+
+        Tensors that were never updated have no moments.
+        """
         parts: dict[str, Mapping[str, Tensor]] = {
             "model": self.weights,
             "ema": self.ema.averages,
@@ -52,9 +55,14 @@ class State:
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor], counts: Mapping[str, Any]) -> None:
-        """Take over what `tensors` and `counts` gave. Raises KeyError if a name is missing."""
-        for name, tensor in self.tensors().items():
-            tensor.copy_(tensors[name])
-        self.ema.updates.update({name: counts["ema"][name] for name in self.weights})
-        for name, steps in self.optimizer.steps.items():
-            steps.fill_(counts["optimizer"][name])
+        """Take over what `tensors` and `counts` gave. Raises KeyError if a name is missing.
+
+        Moments may be missing where there was no update.
+        """
+        for name, weight in self.weights.items():
+            weight.copy_(tensors[f"model.{name}"])
+            self.ema.averages[name].copy_(tensors[f"ema.{name}"])
+            self.ema.updates[name] = counts["ema"][name]
+            first, second = f"moment.first.{name}", f"moment.second.{name}"
+            if (steps := counts["optimizer"][name]) or first in tensors:
+                self.optimizer.take(name, tensors[first], tensors[second], steps)

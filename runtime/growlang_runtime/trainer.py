@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +20,7 @@ from growlang_runtime.conditioning import Conditioner
 from growlang_runtime.device import open_device
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
+from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.previews import Previews
@@ -34,34 +33,6 @@ from growlang_runtime.weights import contents_hash, model_metadata, save_model
 
 NONFINITE_LIMIT = 10
 """Steps in a row without a finite loss and gradient after which a run gives up."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What belongs to the machine and not to the spec. None of it is in a hash."""
-
-    device: torch.device
-    checkpoint_every: int = 1000
-    """Steps between checkpoints; phases end with one in any case."""
-    keep: int = 2
-    """Newest checkpoints that are kept, besides those at the ends of phases."""
-    sample_every: int | None = None
-    """Steps between sample grids; phases end with one in any case."""
-    log_every: int = 10
-    micro_batch: int | None = None
-    """Images in one forward and backward pass; None: the whole batch."""
-    workers: int = 2
-    quiet: bool = False
-
-    def environment(self) -> dict[str, Any]:
-        """What a run must have in common with its resumption to be equal bit for bit."""
-        return {
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-            "device": self.device.type,
-            "threads": torch.get_num_threads(),
-            "micro_batch": self.micro_batch,
-        }
 
 
 @dataclass(frozen=True)
@@ -120,6 +91,7 @@ def train(
     path = run_folder(out, plan.model, plan.recipe)
     with ExitStack() as stack:
         run: Run | None = None
+        created = False
         if path.exists():
             if not resume:
                 raise exists(path)
@@ -129,20 +101,26 @@ def train(
                 _say(f"{path} is complete: all {steps} steps are done", quiet)
                 return TrainResult(path, steps, steps)
             plan = run.plan
+        else:
+            checkpoint.require_place(path, "--out")
         net = plan.child_net()
         data = open_data(plan.phases, net, data_root, corrupt)
         plan = plan.model_copy(update={"phases": [d.phase for d in data]})
         found, torn = checkpoint.newest(run.checkpoints) if run else (None, [])
         weights = None if found else start_weights(plan, out, data_root, parent_run)
+        conditioner = Conditioner(net, device=machine.device)
+        previews = Previews(plan, net, conditioner, data[0].pictures, data_root)
+        module = build(plan, net, machine.device)
+        state = start_state(plan, net, module, weights)
         if run is None:
             plan = with_weights_hash(plan, weights)
             run = stack.enter_context(Run.create(path, plan))
-        module = build(plan, net, machine.device)
-        state = start_state(plan, net, module, weights)
-        trainer = Trainer(run, plan, net, module, state, data, data_root, machine)
+            created = True
+        trainer = Trainer(run, plan, net, module, state, data, previews, machine)
         trainer.restore(found)
         for line in torn:
-            trainer.warn(f"skipped a torn checkpoint: {line}")
+            trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
+        checkpoint.forget_after(run.checkpoints, found)
         if (
             weights
             and weights.step is not None
@@ -150,7 +128,12 @@ def train(
             and plan.start.ema
         ):
             trainer.warn(f"the parent's run is not finished: this one starts from {weights.path}")
-        return trainer.run_phases()
+        try:
+            return trainer.run_phases()
+        except GrowlangError:
+            if created and trainer.step == 0:
+                run.remove()  # there is nothing to resume, and the corrected try needs its place
+            raise
 
 
 class Trainer:
@@ -164,7 +147,7 @@ class Trainer:
         module: LoweredNet,
         state: State,
         data: list[Data],
-        data_root: Path,
+        previews: Previews,
         machine: Machine,
     ) -> None:
         self.run, self.plan, self.net, self.machine = run, plan, net, machine
@@ -173,8 +156,7 @@ class Trainer:
         self.step = 0
         self.nonfinite = 0
         self.frozen: dict[str, str] = {}
-        self.conditioner = Conditioner(net, device=machine.device)
-        self.previews = Previews(plan, net, self.conditioner, data[0].pictures, data_root)
+        self.previews = previews
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, machine.quiet)
@@ -245,7 +227,7 @@ class Trainer:
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         with closing(
-            step_batches(data, self.conditioner, self.step, self.machine.workers)
+            step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
                 self._step(data, objective, batch)
@@ -384,15 +366,13 @@ class Trainer:
 
 
 def _as_recorded(plan: Plan, path: Path) -> Plan:
-    """The plan with the hash of the parent's weights that the run at `path` recorded.
+    """The plan with the hash of the start weights that the run at `path` recorded.
 
-    A resumed run does not read the parent again, and need not find it where it was.
+    A resumed run does not read them again, and need not find them where they were.
     """
-    recorded = recorded_plan(path).parent
-    if plan.parent is None or recorded is None or plan.parent.weights_hash is not None:
+    if plan.start.origin == "scratch" or plan.start_weights_hash is not None:
         return plan
-    parent = plan.parent.model_copy(update={"weights_hash": recorded.weights_hash})
-    return plan.model_copy(update={"parent": parent})
+    return plan.starting_from(recorded_plan(path).start_weights_hash)
 
 
 def _say(text: str, quiet: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from growlang.net import Net
 from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
 from growlang_runtime import checkpoint
 from growlang_runtime.checkpoint import Checkpoint, whole, write_tensors
-from growlang_runtime.run import MODEL
+from growlang_runtime.run import MODEL, OUT, run_folder
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,17 @@ class Weights:
 
 @dataclass(frozen=True)
 class Moments:
-    """An optimizer's moments and step counts by name."""
+    """What training gathered beside the weights, by name.
+
+    The optimizer's moments and step counts, and the averages with their counts of updates. A
+    tensor that was never updated has no moments.
+    """
 
     first: dict[str, Tensor]
     second: dict[str, Tensor]
     steps: Mapping[str, int]
+    averages: dict[str, Tensor]
+    updates: Mapping[str, int]
 
 
 def model_metadata(plan: Plan) -> dict[str, str]:
@@ -99,7 +106,7 @@ def load(path: Path, *, ema: bool = True) -> Weights:
 
 
 def load_moments(path: Path) -> Moments:
-    """The optimizer's state of a run's newest checkpoint, or of a checkpoint folder."""
+    """Moments and averages of a run's newest checkpoint, or of a checkpoint folder."""
     at = path.parent if path.is_file() else path
     found = (
         _valid(at)
@@ -115,16 +122,23 @@ def load_moments(path: Path) -> Moments:
         found.tensors("moment.first."),
         found.tensors("moment.second."),
         found.record["counts"]["optimizer"],
+        found.tensors("ema."),
+        found.record["counts"]["ema"],
     )
 
 
 def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:
     """The parent's weights in its run folder. Raises GrowlangError if it was not trained."""
     if not run.exists():
-        choice = "" if recipe == "main" else f" --recipe {recipe}"
+        command = ["growlang", "train", parent.spec]
+        if recipe != "main":
+            command += ["--recipe", recipe]
+        out = run.parent.parent
+        if run == run_folder(out, parent.model, recipe) and out != OUT:
+            command += ["--out", str(out)]
         raise GrowlangError(
             f"the parent {parent.model} has no weights yet: {run} does not exist",
-            help=f"train it first: growlang train {parent.spec}{choice}",
+            help=f"train it first: {shlex.join(command)}, or add --with-parents",
         )
     weights = load(run, ema=ema)
     weights.require(parent.net_hash, f"{parent.spec} (the parent {parent.model})")
@@ -167,7 +181,13 @@ def _net(path: Path, metadata: Mapping[str, str]) -> Net:
             f"{path} does not say which net it belongs to: its metadata has no `net`",
             help="name a file that growlang wrote",
         )
-    return Net.from_json(json.loads(metadata["net"]))
+    try:
+        return Net.from_json(json.loads(metadata["net"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise GrowlangError(
+            f"the net in the metadata of {path} cannot be read ({type(error).__name__}: {error})",
+            help="another version of growlang wrote it: use that one, or train again",
+        ) from error
 
 
 def _valid(path: Path) -> Checkpoint:

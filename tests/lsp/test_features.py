@@ -249,8 +249,7 @@ def test_symbols_are_the_outline() -> None:
     [
         ("residual(width)\n  core", "r^esidul(width)\n  core"),
         ("heads = 2", "h^aeds = 2"),
-        ("* depth", "* d^epht"),
-        ("resize(image.size)", "re^size(imag.size)"),
+        ("at = random", "at = r^andon"),
         ("ema  ", "em^aa  "),
     ],
 )
@@ -265,6 +264,15 @@ def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
         line[: fix.span.column - 1] + fix.text + line[fix.span.end_column - 1 :]
     )
     assert analysed("core.grow", "\n".join(lines)).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("* depth", "* d^epht"), ("resize(image.size)", "resize(i^mag.size)")]
+)
+def test_what_is_not_sure_has_no_fix(old: str, new: str) -> None:
+    analysis, cursor = typed("core.grow", CORE, old, new)
+    assert analysis.diagnostics
+    assert fixes(analysis, cursor, cursor) == []
 
 
 # --- any text ------------------------------------------------------------------------------------

@@ -79,6 +79,26 @@ def test_other_failures_are_not_called_a_full_disk(tmp_path: Path) -> None:
         save(tmp_path / "file", 1)
 
 
+def test_a_checkpoint_that_is_cut_short_is_not_counted_by_prune(tmp_path: Path) -> None:
+    for step in (200, 250, 300):
+        save(tmp_path, step)
+    (tmp_path / "step_00000300" / checkpoint.TENSORS).write_bytes(b"half")
+    checkpoint.prune(tmp_path, 1, frozenset())
+    assert [p.name for p in tmp_path.iterdir()] == ["step_00000250"]
+
+
+@pytest.mark.parametrize(("valid", "left"), [(2, [1, 2]), (None, [])])
+def test_torn_checkpoints_are_removed_once_they_are_named(
+    tmp_path: Path, valid: int | None, left: list[int]
+) -> None:
+    for step in (1, 2, 3, 4):
+        path = save(tmp_path, step)
+        if valid is None or step > valid:
+            (path / checkpoint.RECORD).write_text("")
+    checkpoint.forget_after(tmp_path, checkpoint.newest(tmp_path)[0])
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"step_{s:08d}" for s in left]
+
+
 def test_prune_keeps_the_newest_and_the_ends_of_phases(tmp_path: Path) -> None:
     for step in (10, 20, 30, 40):
         save(tmp_path, step)

@@ -50,7 +50,7 @@ def test_a_frozen_tensor_keeps_everything_and_goes_on_later() -> None:
     for step in range(6):
         frozen = step in (2, 3)
         ours["a"].requires_grad_(not frozen)
-        before = [ours["a"].detach().clone(), optimizer.first["a"].clone()]
+        before = [ours["a"].detach().clone(), optimizer.first.get("a", torch.zeros(5)).clone()]
         give_gradients(ours, step)
         optimizer.step(SETTINGS, SETTINGS.lr, {})
         if frozen:

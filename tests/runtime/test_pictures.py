@@ -190,9 +190,27 @@ def test_corrupt_pictures_within_the_budget_are_replaced(open_pictures: Open, br
     pictures = open_pictures(source("c"), budget=1)
     drawn = [pictures.draw(p) for p in range(12)]
     replaced = [p for p in drawn if p.corrupt]
-    assert [p.corrupt for p in replaced] == [(f"`c2` of {broken}",)] * 2, "once in each epoch"
+    told = f"the picture `c2` of {broken} cannot be decoded"
+    assert [p.corrupt for p in replaced] == [(told,)] * 2, "once in each epoch"
     assert Counter(p.key for p in drawn[:6]) == {"c0": 1, "c1": 1, "c3": 2, "c4": 1, "c5": 1}
-    assert pictures.corrupt == {f"`c2` of {broken}"}
+    assert pictures.corrupt == {told}
+
+
+def test_a_caption_that_is_not_utf8_is_told_as_such(
+    open_pictures: Open, write_tar: WriteTar, png: Encode
+) -> None:
+    path = write_tar("g.tar", {"0.png": png(9, 9), "0.txt": "caf\u00e9".encode("latin-1")})
+    told = f"the caption of `0` of {path} is not UTF-8 (unexpected end of data at byte 3)"
+    with pytest.raises(GrowlangError) as caught:
+        open_pictures(source("g")).draw(0)
+    assert caught.value.message == ("source `g` has no picture that can be decoded: " + told)
+    with pytest.raises(GrowlangError) as caught:
+        open_pictures(source("g", where=("==", ("row", "caption"), "x")))
+    assert caught.value.message == told
+    write_tar("g.tar", {"0.png": png(9, 9), "0.txt": b"\xff", "1.png": png(9, 9), "1.txt": b"a"})
+    pictures = open_pictures(source("g"))
+    with pytest.raises(GrowlangError, match=r"the caption of `0` of .* is not UTF-8 \(invalid"):
+        pictures.batch(range(2))
 
 
 @pytest.mark.usefixtures("broken")

@@ -9,7 +9,7 @@ from growlang.net import Input, Net, Shape
 from growlang.spec import Sample
 from growlang_runtime.batches import open_data
 from growlang_runtime.conditioning import Conditioner
-from growlang_runtime.previews import Prompts, chosen_prompts, read_prompts
+from growlang_runtime.previews import Prompts, chosen_prompts, read_prompts, require_readable
 
 
 def labelled() -> Net:
@@ -46,6 +46,22 @@ def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         read_prompts(tmp_path / "empty.txt")
 
 
+def test_a_prompt_that_nothing_reads_is_refused() -> None:
+    both = labelled()
+    classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
+    none = Net("none", net().inputs[:2], (), (), "", {})
+    for model, wanted in (
+        (classes, 'give a label from 0 to 9, or --prompt "" for each picture'),
+        (none, 'give --prompt "" for each picture'),
+    ):
+        with pytest.raises(GrowlangError, match="nothing reads the prompt `cat`") as error:
+            require_readable(["", "cat"], Conditioner(model))
+        assert error.value.help.startswith(wanted)
+        require_readable(["", " "], Conditioner(model))
+    require_readable(["3"], Conditioner(classes))
+    require_readable(["cat"], Conditioner(both))
+
+
 def test_a_number_is_a_label_where_the_net_reads_labels() -> None:
     conditioner = Conditioner(labelled())
     found = Prompts.of(["7", "seven"], conditioner)
@@ -56,4 +72,5 @@ def test_a_number_is_a_label_where_the_net_reads_labels() -> None:
         encoded["text.ids"][0],
         Prompts.of(["7"], Conditioner(net())).encode(Conditioner(net()))["text.ids"][0],
     )
+    assert Prompts.of(["\u00b2"], conditioner).labels == [None], "a digit, but no number"
     assert Prompts([None], [3]).texts() == ["3"]

@@ -1,9 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tiny import phase, plan
+from tiny import net, phase, plan
 
 from growlang.diagnostics import GrowlangError
+from growlang.mapping import Entry
+from growlang.plan import Plan
 from growlang.spec import AdamW
 from growlang_runtime.run import Run
 
@@ -44,6 +47,27 @@ def test_another_plan_is_refused_and_the_difference_told(tmp_path: Path) -> None
     with pytest.raises(GrowlangError, match="begun with another plan") as error:
         Run.reopen(tmp_path / "run", changed)
     assert "phases.main.settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.value.message
+
+
+def grown(**changes: Any) -> Plan:
+    """A plan with a mapping, of which one tensor of the parent is dropped."""
+    given = plan(model=net("grown", residuals=2), parent=plan(), **changes)
+    dropped = Entry("stem.old", "dropped", None, "drop", "test", (8,))
+    return given.model_copy(update={"mapping": [*given.mapping, dropped]})
+
+
+def test_a_grown_plan_that_changed_is_refused_with_its_mapping(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", grown()):
+        pass
+    first = grown().mapping[0]
+    again = grown(phases=[phase(seed=5)], spec_hash="1" * 64)
+    changed = [first._replace(category="reinitialised", source=None), *again.mapping[1:-1]]
+    with pytest.raises(GrowlangError, match="begun with another plan") as error:
+        Run.reopen(tmp_path / "run", again.model_copy(update={"mapping": changed}))
+    shown = error.value.message.splitlines()
+    assert "  phases.main.settings.seed: 0 -> 5" in shown
+    assert f"  mapping.{first.name}[0]: copied -> reinitialised" in shown
+    assert "  dropped.stem.old: drop -> None" in shown
 
 
 def test_a_folder_without_a_plan_is_no_run(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny import net, plan, write_data
+from tiny import full_disk, net, plan, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
@@ -121,6 +121,38 @@ def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) 
     assert output.read_bytes() == before
     with pytest.raises(GrowlangError, match="no prompts"):
         sample(run, prompts=[], output=tmp_path / "other.png")
+
+
+@pytest.mark.parametrize(
+    ("output", "match"),
+    [
+        ("a.xyz", "does not end in .png"),
+        ("file.png/b.png", "Not a directory"),
+        ("/proc/x.png", "cannot be written: No such file"),
+        (f"{'x' * 300}.png", "File name too long"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
+    tmp_path: Path, output: str, match: str
+) -> None:
+    (tmp_path / "file.png").write_text("")
+    with pytest.raises(GrowlangError, match=match) as error:
+        sample(tmp_path / "no run", prompts=["red"], output=tmp_path / output)
+    assert "--output" in error.value.help
+    assert [p.name for p in tmp_path.iterdir()] == ["file.png"]
+
+
+@pytest.mark.parametrize("guidance", [float("inf"), float("nan")])
+def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float) -> None:
+    with pytest.raises(GrowlangError, match=f"the guidance is {guidance}"):
+        sample(tmp_path, prompts=["red"], output=tmp_path / "a.png", guidance=guidance)
+
+
+def test_a_full_disk_leaves_no_half_picture(run: Path, tmp_path: Path) -> None:
+    with full_disk(100), pytest.raises(GrowlangError, match="the disk is full") as error:
+        sample(run, prompts=["red"], output=tmp_path / "a.png")
+    assert "--resume" not in error.value.help
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_single_file_or_a_checkpoint_is_enough(run: Path, tmp_path: Path) -> None:

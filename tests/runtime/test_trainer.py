@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import torch
 from tiny import full_disk, net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
+from growlang.net import Input, Shape
 from growlang.plan import Plan
-from growlang.spec import Start
+from growlang.spec import Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime import checkpoint
 from growlang_runtime.ema import EMA
 from growlang_runtime.objective import Objective
@@ -183,9 +185,27 @@ def test_a_torn_checkpoint_is_skipped_and_named(
     torn = stopped.run / "checkpoints" / "step_00000004"
     (torn / "state.safetensors").write_bytes(b"half")
     resumed = run(plan([phase(steps=6)]), data, "cut", resume=True, checkpoint_every=2, quiet=False)
-    assert f"skipped a torn checkpoint: {torn}" in capfd.readouterr().err
+    assert f"skipped a torn checkpoint, which is removed: {torn}" in capfd.readouterr().err
     assert state(resumed) == state(whole)
     assert checkpoint.read(torn).step == 4
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_valid_one(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = plan([phase(steps=9)])
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 6)
+        stopped = run(given, data, checkpoint_every=2)
+    folder = stopped.run / "checkpoints"
+    file = folder / "step_00000006" / "state.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 5)
+        run(given, data, resume=True, keep_checkpoints=1)
+    assert [p.name for p in folder.iterdir()] == ["step_00000005"]
+    found, torn = checkpoint.newest(folder)
+    assert (found and found.step, torn) == (5, [])
 
 
 def test_a_run_without_any_checkpoint_begins_again(data: Path, monkeypatch: Any) -> None:
@@ -260,7 +280,7 @@ def test_a_child_keeps_its_frozen_core_bit_for_bit_and_proves_it(data: Path) -> 
     for name in CORE:
         for part in ("model", "ema"):
             assert torch.equal(after.tensors()[f"{part}.{name}"], before[name]), name
-        assert not after.tensors()[f"moment.first.{name}"].any()
+        assert f"moment.first.{name}" not in after.tensors()
         assert after.record["counts"]["optimizer"][name] == 0
         assert after.record["counts"]["ema"][name] == 3
     proofs = [line for line in lines(child) if line.get("event") == "frozen"]
@@ -293,25 +313,39 @@ def test_the_plan_records_the_parents_contents(data: Path) -> None:
     assert run(given, data, resume=True).finished
 
 
-def test_moments_are_carried_to_kept_tensors_and_new_ones_begin_at_zero(
+def test_moments_and_averages_are_carried_to_kept_tensors_and_new_ones_begin_at_zero(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = Start(origin="parent", ema=False, moments="carry")
     parent = run(plan(), data)
     with monkeypatch.context() as patch:
         patch.setattr(Optimizer, "step", lambda *_: None)
+        patch.setattr(EMA, "update", lambda *_: None)
         child = run(plan([phase(steps=1)], net("grown", residuals=2), plan(), start=start), data)
     carried, there = (checkpoint.newest(r.run / "checkpoints")[0] for r in (child, parent))
     assert carried is not None
     assert there is not None
     for name in net("grown", residuals=2).table:
-        moment = carried.tensors()[f"moment.second.{name}"]
+        counts = [carried.record["counts"][of][name] for of in ("optimizer", "ema")]
         if name in net().table:
-            assert torch.equal(moment, there.tensors()[f"moment.second.{name}"])
-            assert carried.record["counts"]["optimizer"][name] == 4
+            for part in ("moment.first", "moment.second", "ema"):
+                kept = carried.tensors()[f"{part}.{name}"]
+                assert torch.equal(kept, there.tensors()[f"{part}.{name}"])
+            assert counts == [4, 4]
         else:
-            assert not moment.any()
-            assert carried.record["counts"]["optimizer"][name] == 0
+            assert f"moment.second.{name}" not in carried.tensors()
+            assert counts == [0, 0]
+
+
+def test_a_tensor_has_moments_from_its_first_update_on(data: Path) -> None:
+    phases = [phase("frozen", 3, frozen=CORE), phase("joint", 2)]
+    result = run(plan(phases), data)
+    first, last = (
+        checkpoint.read(result.run / "checkpoints" / f"step_{step:08d}").tensors("moment.second.")
+        for step in (3, 5)
+    )
+    assert first.keys() == net().table.keys() - set(CORE)
+    assert last.keys() == net().table.keys()
 
 
 def test_a_changed_frozen_tensor_fails_the_run(data: Path, monkeypatch: Any) -> None:
@@ -339,10 +373,53 @@ def test_a_run_can_start_from_a_path(data: Path) -> None:
             assert torch.equal(found[tensor], load(first.run).tensors[tensor])
 
 
+def test_a_path_is_recorded_by_its_contents_where_there_is_no_parent(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(plan(), data)
+    path = first.run / "model.safetensors"
+    start = Start(origin="path", path=str(path.relative_to(data)))
+    given = plan([phase(steps=3)], start=start)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        stopped = run(given, data, "path")
+    recorded = Plan.model_validate_json((stopped.run / "plan.json").read_text())
+    assert recorded.weights_hash == contents_hash(load(first.run).tensors)
+    path.unlink()
+    assert run(given, data, "path", resume=True).finished
+
+
 def test_a_missing_parent_leaves_no_folder_behind(data: Path) -> None:
     with pytest.raises(GrowlangError, match="has no weights yet"):
         run(plan(model=net("grown"), parent=plan()), data)
     assert not (data / "runs").exists()
+
+
+@pytest.mark.parametrize("out", ["data.tar", "/proc/runs"])
+def test_an_output_root_that_is_no_folder_is_refused(data: Path, out: str) -> None:
+    with pytest.raises(GrowlangError, match="main cannot be written") as error:
+        run(plan(), data, out)
+    assert "--out" in error.value.help
+
+
+def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
+    def refused(match: str, given: Plan) -> None:
+        with pytest.raises(GrowlangError, match=match):
+            run(given, data)
+        assert not (data / "runs" / "tiny" / "main").exists()
+
+    refused("none.txt cannot be read", plan(sample=Sample(prompts="none.txt")))
+    refused("drop names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
+    bare = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png", caption=None))
+    refused("reads the caption, but the source has none", plan([phase(data=[bare])]))
+    model = net()
+    encoder = {"op": "t5", "id": str(data / "no_encoder"), "width": 8}
+    embedding = Input("text.embedding", "embedding", Shape("tokens", (4, 8)), "text")
+    image, log_snr, _, mask = model.inputs
+    inputs = (image, log_snr, embedding, mask)
+    model = replace(model, encoders={"text": encoder}, inputs=inputs)
+    refused("no_encoder` cannot be loaded", plan(model=model))
+    assert run(plan(), data).finished
 
 
 def test_steps_that_are_not_finite_are_skipped_and_end_the_run(

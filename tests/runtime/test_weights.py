@@ -38,6 +38,13 @@ def test_a_checkpoint_and_a_file_are_read_too(run: Path) -> None:
         assert contents_hash(load(path).tensors) == wanted
 
 
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_net_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+    save_file({"w": torch.ones(1)}, tmp_path / "a.safetensors", {"net": text})
+    with pytest.raises(GrowlangError, match=r"the net in the metadata of .* cannot be read"):
+        load(tmp_path / "a.safetensors")
+
+
 def test_moments_come_from_the_newest_checkpoint(run: Path) -> None:
     for path in (run, run / "model.safetensors", run / "checkpoints" / "step_00000004"):
         moments = load_moments(path)
@@ -45,15 +52,18 @@ def test_moments_come_from_the_newest_checkpoint(run: Path) -> None:
         assert set(moments.steps.values()) == {4}
 
 
-def test_a_missing_parent_names_the_command_that_makes_it(tmp_path: Path) -> None:
+def test_a_missing_parent_names_the_command_that_makes_it() -> None:
     parent = plan(model=net("child"), parent=plan()).parent
     assert parent is not None
     with pytest.raises(GrowlangError, match="the parent tiny has no weights yet") as error:
-        parent_weights(parent, tmp_path / "tiny" / "main", "main", ema=True)
-    assert error.value.help == "train it first: growlang train tiny.grow"
+        parent_weights(parent, Path("runs/tiny/main"), "main", ema=True)
+    assert error.value.help == ("train it first: growlang train tiny.grow, or add --with-parents")
     with pytest.raises(GrowlangError) as error:
-        parent_weights(parent, tmp_path / "tiny" / "long", "long", ema=True)
-    assert error.value.help == "train it first: growlang train tiny.grow --recipe long"
+        parent_weights(parent, Path("my runs/tiny/long"), "long", ema=True)
+    assert error.value.help == (
+        "train it first: growlang train tiny.grow --recipe long --out 'my runs', "
+        "or add --with-parents"
+    )
 
 
 def test_a_parent_of_another_net_is_refused_with_both_hashes(run: Path) -> None:
