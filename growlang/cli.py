@@ -259,6 +259,41 @@ def sample(
     typer.echo(path)
 
 
+@app.command("fmt")
+def fmt_(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Specs, folders, or - for standard input; by default this folder."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what would change.")
+    ] = False,
+) -> None:
+    """Lay out specs in the one canonical way, comments kept. It has no options of style."""
+    from growlang import formatting
+
+    if paths == [Path("-")]:
+        results = [formatting.formatted(Path("<stdin>"), sys.stdin.buffer.read())]
+    else:
+        results = [formatting.formatted(p) for p in _spec_files(paths or [Path()])]
+    for result in results:
+        _print_findings(result.diagnostics, result.texts, OutputFormat.text, err=True)
+        if diff:
+            typer.echo(formatting.diff(result), nl=False)
+        elif check and result.changed:
+            typer.echo(f"would change {result.path}")
+        elif not check and result.path.name == "<stdin>":
+            typer.echo(result.text or "", nl=False)
+        elif not check and result.changed:
+            formatting.write(result)
+            typer.echo(f"changed {result.path}", err=True)
+    failed = any(r.diagnostics or (r.changed and (check or diff)) for r in results)
+    raise typer.Exit(1 if failed else 0)
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
