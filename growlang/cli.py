@@ -47,6 +47,13 @@ class Emit(StrEnum):
     fx = "fx"
 
 
+class Syntax(StrEnum):
+    """The two syntaxes of the language."""
+
+    grow = "grow"
+    yaml = "yaml"
+
+
 Spec = Annotated[Path, typer.Argument(help="A spec file.", show_default=False)]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", "-r", help="The recipe; by default the first.")
@@ -74,7 +81,10 @@ def version(
 @app.command()
 def check(
     paths: Annotated[
-        list[Path], typer.Argument(help="Specs, or folders walked for *.grow.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Specs, or folders walked for *.grow and *.grow.yaml.", show_default=False
+        ),
     ],
     output_format: Annotated[
         OutputFormat, typer.Option(help="How findings are printed.")
@@ -83,7 +93,7 @@ def check(
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are findings."""
     from growlang.check import check as check_file
 
-    files = _spec_files(paths)
+    files = _spec_files(paths, (".grow", ".grow.yaml"))
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
@@ -294,14 +304,45 @@ def fmt_(
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command()
+def convert(
+    spec: Spec,
+    to: Annotated[Syntax, typer.Option(help="The syntax to write.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
+    ] = None,
+) -> None:
+    """Write a spec in the other syntax: the same tree and the same hash, without its comments."""
+    from growlang.resolve.files import Files
+
+    files = Files()
+    document = files.load(spec)
+    if document is None or len(files.findings):
+        found = sorted(files.findings.items, key=lambda item: item.span)
+        _print_findings(found, files.texts, OutputFormat.text, err=True)
+        raise typer.Exit(1)
+    if to is Syntax.yaml:
+        from growlang.twin.write import write
+
+        text = write(document)
+    else:
+        from growlang.syntax.unparse import unparse
+
+        text = unparse(document)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
-def _spec_files(paths: Sequence[Path]) -> list[Path]:
+def _spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.rglob("*.grow"))
+            inside = sorted(p for e in endings for p in path.rglob(f"*{e}"))
             if not inside:
                 raise GrowlangError(f"{path}: there is no *.grow file in this folder")
             files += inside

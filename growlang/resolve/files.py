@@ -14,6 +14,8 @@ from growlang.syntax.grow import read
 
 SIZE_LIMIT = 10_000_000
 """Largest spec file, in bytes."""
+YAML = (".yaml", ".yml")
+"""Endings of the names of files in the YAML syntax; all others are in Grow."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Files:
             self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
             return None
         self.texts[str(path)] = text
-        self.documents[key] = read(text, str(path), self.findings)
+        self.documents[key] = _read(text, path, self.findings)
         return self.documents[key]
 
     def circle(self, path: Path, asked: Span) -> bool:
@@ -67,6 +69,15 @@ class Files:
         return True
 
 
+def _read(text: str, path: Path, findings: Findings) -> d.Document | None:
+    """The document of a text in the syntax that the file's name tells."""
+    if path.suffix not in YAML:
+        return read(text, str(path), findings)
+    from growlang.twin.read import read as read_yaml
+
+    return read_yaml(text, str(path), findings)
+
+
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 text (byte {error.start})"
@@ -77,7 +88,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 def _like(path: Path) -> str:
     """The spec files beside a missing one, as a suggestion."""
-    near = sorted(p.name for p in path.parent.glob("*.grow")) if path.parent.is_dir() else []
+    near = sorted(p.name for p in path.parent.glob("*.grow*")) if path.parent.is_dir() else []
     if not near:
         return f"there are no specs in `{path.parent}`; the path is relative to this file"
     close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]
