@@ -335,6 +335,31 @@ def convert(
         output.write_text(text, encoding="utf-8")
 
 
+@app.command()
+def show(
+    spec: Spec,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="The flat spec: literals only, nothing inherited.")
+    ] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="With each value, the file and line it comes from.")
+    ] = False,
+    settings: SetOption = None,
+) -> None:
+    """Print a spec in the canonical layout: as it is written, or resolved."""
+    if resolved or origin:
+        from growlang.show import show as flat
+
+        typer.echo(flat(_checked(spec, settings).resolved, origin), nl=False)
+        return
+    from growlang.formatting import formatted
+
+    result = formatted(spec)
+    _print_findings(result.diagnostics, result.texts, OutputFormat.text, err=True)
+    typer.echo(result.text or "", nl=False)
+    raise typer.Exit(1 if result.diagnostics else 0)
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
