@@ -360,6 +360,14 @@ def show(
     raise typer.Exit(1 if result.diagnostics else 0)
 
 
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the YAML syntax, with which editors complete and check it."""
+    from growlang.schema import schema as json_schema
+
+    _print_json(json_schema())
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
