@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from growlang.build import build
+from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
 from growlang.growth import account, map_tensors
 from growlang.mapping import Mapping as TensorMapping
@@ -14,6 +15,7 @@ from growlang.net import Net
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
+from growlang.resolve.unused import warn_unused
 from growlang.schedule import check_components, schedule
 from growlang.spec import Phase
 from growlang.syntax import document as d
@@ -22,7 +24,7 @@ from growlang.syntax.grow import read
 
 @dataclass(frozen=True)
 class Checked:
-    """A spec without findings: its net, its parent's, the mapping between them, its recipes."""
+    """A spec without errors: its net, its parent's, the mapping between them, its recipes."""
 
     resolved: Resolved
     net: Net
@@ -35,7 +37,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of checking one file; `checked` is None for a library and for errors."""
+    """The outcome of checking one file; `checked` is None for a library and where errors are."""
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
@@ -43,14 +45,17 @@ class Report:
     """The text of each file that was read, by file name."""
 
 
-def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
+def check(
+    path: Path, params: Mapping[str, str] | None = None, files: Files | None = None
+) -> Report:
     """Check one spec file and its ancestors.
 
-    `params` are values for the file's params as text, such as from `--set width=512`.
+    `params` are values for the file's params as text, such as from `--set width=512`; `files`
+    reads the files, by default from the disk.
     Raises GrowlangError if the file cannot be read, if a value does not
     parse, or if names refer to names in chains that are far too long.
     """
-    files = Files()
+    files = files or Files()
     given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
     document = files.load(path)
     known = [b.name for b in document.params] if document else list(given)
@@ -63,8 +68,15 @@ def check(path: Path, params: Mapping[str, str] | None = None) -> Report:
         checked = check_resolved(resolved, files.findings) if resolved else None
     except RecursionError:
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
+    if document and not files.findings:
+        warn_unused(document, files.findings)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
-    return Report(checked if not found else None, found, files.texts)
+    return Report(checked if not errors(found) else None, found, files.texts)
+
+
+def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings that are errors: warnings alone refuse nothing."""
+    return [item for item in found if CODES[item.code].severity == "error"]
 
 
 def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:

@@ -38,7 +38,10 @@ class OutputFormat(StrEnum):
     """How findings are printed."""
 
     text = "text"
+    concise = "concise"
     json = "json"
+    github = "github"
+    sarif = "sarif"
 
 
 class Emit(StrEnum):
@@ -89,20 +92,42 @@ def check(
     output_format: Annotated[
         OutputFormat, typer.Option(help="How findings are printed.")
     ] = OutputFormat.text,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Refuse changes since this git commit that would orphan trained weights.",
+            show_default=False,
+        ),
+    ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+    ] = False,
 ) -> None:
-    """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are findings."""
+    """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
+    from growlang.check import errors
 
     files = _spec_files(paths, (".grow", ".grow.yaml"))
+    if fix:
+        from growlang.fix import fix as make_edits
+
+        for edit in make_edits(files):
+            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
+    if against is not None:
+        found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+    wrong = errors(found)
     _print_findings(found, texts, output_format)
-    if output_format is OutputFormat.text:
+    if output_format in (OutputFormat.text, OutputFormat.concise):
         specs = f"{len(files)} spec" + "s" * (len(files) != 1)
-        count = f"{len(found)} error" + "s" * (len(found) != 1) if found else "no errors"
+        warned = len(found) - len(wrong)
+        count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
+        count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
         typer.echo(f"{specs} checked, {count}", err=True)
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command("compile")
@@ -269,6 +294,35 @@ def sample(
     typer.echo(path)
 
 
+@app.command()
+def lsp() -> None:
+    """Serve editors over stdin and stdout: findings as you type, help, completion, fixes."""
+    from importlib.util import find_spec
+
+    if find_spec("pygls") is None:
+        raise GrowlangError(
+            "the language server needs pygls, which is not installed",
+            help='pip install "growlang[lsp]"',
+        )
+    gc.enable()
+    from growlang.lsp.server import server
+
+    server.start_io()
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(help="A code, such as G203; without it, a list.", show_default=False),
+    ] = None,
+) -> None:
+    """Explain a code of a finding: its cause, an example, and the example mended."""
+    from growlang.explanations import explanation, listing
+
+    typer.echo(explanation(code).strip() if code else listing())
+
+
 @app.command("fmt")
 def fmt_(
     paths: Annotated[
@@ -386,14 +440,31 @@ def _spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> l
     return list(dict.fromkeys(files))
 
 
+def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
+    """What the specs' changes since a commit would orphan; adds the old texts to `texts`."""
+    from growlang.against import compare
+
+    found: list[Diagnostic] = []
+    for spec in specs:
+        comparison = compare(spec, ref)
+        found += comparison.diagnostics
+        texts |= comparison.texts
+        if comparison.skipped:
+            typer.echo(f"not compared: {comparison.skipped}", err=True)
+    return found
+
+
 def _checked(spec: Path, settings: Sequence[str] | None = None) -> "Checked":
     """The checked spec; prints the findings and exits 1 where there are any."""
     from growlang.check import check as check_file
 
     report = check_file(spec, dict(_pair(s) for s in settings or []))
     if report.diagnostics:
+        from growlang.check import errors
+
         _print_findings(report.diagnostics, report.texts, OutputFormat.text, err=True)
-        raise typer.Exit(1)
+        if errors(report.diagnostics):
+            raise typer.Exit(1)
     if report.checked is None:
         raise GrowlangError(f"{spec} has no model", help="only a spec with a model can be compiled")
     return report.checked
@@ -480,6 +551,14 @@ def _print_findings(
 
     if form is OutputFormat.json:
         _print_json(as_json(found))
+        return
+    if form is not OutputFormat.text:
+        from growlang.formats import concise, github, sarif
+
+        if form is OutputFormat.sarif:
+            _print_json(sarif(found))
+        for item in found if form is not OutputFormat.sarif else ():
+            typer.echo(github(item) if form is OutputFormat.github else concise(item))
         return
     stream = sys.stderr if err else sys.stdout
     style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else _plain

@@ -12,41 +12,237 @@ class Code(NamedTuple):
 
     name: str
     meaning: str
+    """One line."""
+    cause: str = ""
+    """The rule behind it, and why there is one."""
     severity: Severity = "error"
 
 
+FAMILIES = {
+    "G0": "Syntax",
+    "G1": "Names and imports",
+    "G2": "Shapes and arguments",
+    "G3": "Growth and mapping",
+    "G4": "Schedule",
+    "G5": "Data and environment",
+    "G9": "Internal",
+}
+"""What the codes that begin alike are about."""
+
+
 CODES = {
-    "G001": Code("syntax", "The text does not follow the grammar."),
-    "G002": Code("edition", "The file does not begin with an edition that is known."),
-    "G003": Code("bad-token", "A character, number, name or string is malformed."),
-    "G101": Code("unknown-name", "A name is used that nothing binds."),
-    "G102": Code("duplicate-name", "The same name is bound twice in one place."),
-    "G103": Code("unreadable-file", "A parent or an imported file cannot be read."),
-    "G104": Code("cycle", "Files, params or blocks refer to each other in a circle."),
-    "G105": Code("shadowed-choice", "A name in scope is also a choice of the argument."),
-    "G106": Code("unknown-call", "An op, block, encoder or other call does not exist."),
-    "G107": Code("unknown-setting", "A setting, option or model binding does not exist."),
-    "G201": Code("bad-value", "A value has the wrong type or is out of range."),
-    "G202": Code("missing-argument", "A required argument is not given."),
-    "G203": Code("unknown-argument", "A call has no argument of that name, or too many."),
-    "G204": Code("resolution", "Resolutions of two places do not meet."),
-    "G205": Code("width", "Widths of two places do not meet."),
-    "G206": Code("skips", "Encode and decode sides have different numbers of skips."),
-    "G207": Code("heads", "The number of heads does not divide the width."),
-    "G208": Code("attend", "A name in `attend` is not a condition of the model."),
-    "G209": Code("stage-order", "Stages do not fall strictly to the core."),
-    "G210": Code("missing-slot", "A model lacks its image, stem, core or head."),
-    "G211": Code("not-available", "The language has it; this version cannot build it yet."),
-    "G301": Code("unaccounted", "A component of the parent is neither kept, dropped nor moved."),
-    "G302": Code("kept-differs", "A kept component would not have the parent's tensors."),
-    "G303": Code("kept-and-declared", "A component is kept and declared anew."),
-    "G304": Code("no-such-component", "A growth statement names nothing in the parent."),
-    "G305": Code("moved-differs", "Moved tensors do not fit their new place."),
-    "G306": Code("accounted-twice", "Two growth statements speak of the same component."),
-    "G307": Code("no-parent", "A growth statement stands in a model without a parent."),
-    "G401": Code("all-frozen", "A phase freezes every tensor."),
-    "G402": Code("empty-selector", "A selector matches nothing."),
-    "G403": Code("no-phases", "A recipe has no phases."),
-    "G404": Code("missing-setting", "A recipe lacks a setting that has no default."),
-    "G405": Code("bad-start", "The recipe cannot start where it says."),
+    "G001": Code(
+        "syntax",
+        "The text does not follow the grammar.",
+        "The parser met something that cannot stand there. Each statement is read by itself, "
+        "so the statements after it are checked as usual; names and shapes are looked at once "
+        "the whole file parses.",
+    ),
+    "G002": Code(
+        "edition",
+        "The file does not begin with an edition that is known.",
+        "The first statement of every file is the edition of the language, so that a later "
+        "edition can change a meaning without changing that of your files.",
+    ),
+    "G003": Code(
+        "bad-token",
+        "A character, number, name or string is malformed.",
+        "Strings stand in double quotes and end on their line, names are lower case, numbers "
+        "end at a word boundary and take one suffix.",
+    ),
+    "G101": Code(
+        "unknown-name",
+        "A name is used that nothing binds.",
+        "A bare word is looked up among the choices of its argument, then among the params in "
+        "scope: the file's own, then those of its parent. It is in neither.",
+    ),
+    "G102": Code(
+        "duplicate-name",
+        "The same name is bound twice in one place.",
+        "Every param, block, data source, recipe, slot and setting is bound once in its "
+        "place. Nothing overrides in silence, so the second one is refused.",
+    ),
+    "G103": Code(
+        "unreadable-file",
+        "A parent or an imported file cannot be read.",
+        "Paths after `grows` and `import` are relative to the file that names them. The file "
+        "is not there, is not UTF-8 text, or is larger than 2 MB.",
+    ),
+    "G104": Code(
+        "cycle",
+        "Files, params or blocks refer to each other in a circle.",
+        "A value, a block, a data source or a spec needs itself to be known. A repetition is "
+        "written as `* n`, growth in steps as a chain of files.",
+    ),
+    "G105": Code(
+        "shadowed-choice",
+        "A name in scope is also a choice of the argument.",
+        "A bare word that is a choice of its argument always means the choice. A param of "
+        "that name would read as if it were meant, so one of the two must have another name.",
+    ),
+    "G106": Code(
+        "unknown-call",
+        "An op, block, encoder or other call does not exist.",
+        "Only ops, blocks, encoders and the calls that a setting lists can be called. Ops "
+        "that change the resolution between stages stand in a stage's options.",
+    ),
+    "G107": Code(
+        "unknown-setting",
+        "A setting, option or model binding does not exist.",
+        "A model, slot, recipe, phase or section takes a fixed set of settings. An unknown "
+        "one would otherwise be ignored, and the run would not be what you wrote.",
+    ),
+    "G108": Code(
+        "unused",
+        "A param, import, block or data is bound and not used.",
+        "Nothing in the file reads it, and a child that grows the file may: it is a warning, and "
+        "warnings alone exit 0.",
+        "warning",
+    ),
+    "G201": Code(
+        "bad-value",
+        "A value has the wrong type or is out of range.",
+        "Every argument has a type and a range, which the message names. Values that come "
+        "from a param point back to the line that gave them.",
+    ),
+    "G202": Code(
+        "missing-argument",
+        "A required argument is not given.",
+        "An argument without a default must be given, by its position or by its name.",
+    ),
+    "G203": Code(
+        "unknown-argument",
+        "A call has no argument of that name, or too many.",
+        "The call's signature is fixed; arguments that it does not have are refused and never "
+        "passed on.",
+    ),
+    "G204": Code(
+        "resolution",
+        "Resolutions of two places do not meet.",
+        "Stem, stages, core and head lie on grids that divide one another: each place must "
+        "get the resolution that it states, and the head must end at the image's.",
+    ),
+    "G205": Code(
+        "width",
+        "Widths of two places do not meet.",
+        "A place takes the width of its first op, and what comes to it must have that width. "
+        "Between stages `down` and `up` change it; elsewhere an op must.",
+    ),
+    "G206": Code(
+        "skips",
+        "Encode and decode sides have different numbers of skips.",
+        "With `skips = block` each residual op of a decode side takes the output of one "
+        "residual op of the encode side, last first, so their numbers are equal in each "
+        "stage.",
+    ),
+    "G207": Code(
+        "heads",
+        "The number of heads does not divide the width.",
+        "Attention splits the channels evenly over its heads.",
+    ),
+    "G208": Code(
+        "attend",
+        "A name in `attend` is not a condition of the model.",
+        "`attend` lists `self` and names of the model's conditions, each of which becomes a "
+        "sublayer of its own.",
+    ),
+    "G209": Code(
+        "stage-order",
+        "Stages do not fall strictly to the core.",
+        "Stages are written from the image to the core, each at a lower resolution than the "
+        "one before it, and above the core's.",
+    ),
+    "G210": Code(
+        "missing-slot",
+        "A model lacks its image, stem, core or head.",
+        "A model needs an image (or tokens), a stem, a core and a head; with `grows`, what is "
+        "kept from the parent counts.",
+    ),
+    "G211": Code(
+        "not-available",
+        "The language has it; this version cannot build it yet.",
+        "The language defines it, and this version cannot build it yet. It is refused at "
+        "once, so that no run differs from its spec.",
+    ),
+    "G301": Code(
+        "unaccounted",
+        "A component of the parent is neither kept, dropped nor moved.",
+        "A child says what becomes of every component of its parent. What is neither kept, "
+        "dropped, moved nor grown would be lost in silence.",
+    ),
+    "G302": Code(
+        "kept-differs",
+        "A kept component would not have the parent's tensors.",
+        "`keep` promises the parent's tensors bit for bit, but in the child a tensor of the "
+        "component would have another shape or meaning. The message names the first.",
+    ),
+    "G303": Code(
+        "kept-and-declared",
+        "A component is kept and declared anew.",
+        "`keep` takes a component over as the parent declares it. A new declaration would "
+        "contradict it.",
+    ),
+    "G304": Code(
+        "no-such-component",
+        "A growth statement names nothing in the parent.",
+        "`keep`, `drop` and `moved` speak of components of the parent; it has none of that name.",
+    ),
+    "G305": Code(
+        "moved-differs",
+        "Moved tensors do not fit their new place.",
+        "`moved` carries tensors to another name unchanged, so the new place must declare "
+        "tensors of the same names and shapes.",
+    ),
+    "G306": Code(
+        "accounted-twice",
+        "Two growth statements speak of the same component.",
+        "A component of the parent has one fate. Two statements speak of this one.",
+    ),
+    "G307": Code(
+        "no-parent",
+        "A growth statement stands in a model without a parent.",
+        "`keep`, `drop`, `moved`, `grow` and `init` speak of a parent's tensors, and the "
+        "model names no parent with `grows`.",
+    ),
+    "G310": Code(
+        "orphaned",
+        "A change would orphan the weights trained from the spec before it.",
+        "Checkpoints trained from the spec as it was at the commit that `--against` names would "
+        "no longer fit: tensors were renamed, reshaped or replaced. Revert the change, or put it "
+        "into a child that grows the old file.",
+    ),
+    "G311": Code(
+        "recomputed",
+        "A change keeps every tensor but not what is computed with it.",
+        "Checkpoints trained from the spec as it was at the commit that `--against` names would "
+        "load, and the net would compute something else with them.",
+    ),
+    "G401": Code(
+        "all-frozen",
+        "A phase freezes every tensor.",
+        "A phase in which nothing trains would spend its steps for nothing.",
+    ),
+    "G402": Code(
+        "empty-selector",
+        "A selector matches nothing.",
+        "A selector that matches no tensor would freeze or scale nothing in silence; it is "
+        "mostly a typing mistake or a component that went away.",
+    ),
+    "G403": Code(
+        "no-phases",
+        "A recipe has no phases.",
+        "A recipe is trained phase by phase, and phases are never inherited: each recipe "
+        "states how long it runs.",
+    ),
+    "G404": Code(
+        "missing-setting",
+        "A recipe lacks a setting that has no default.",
+        "`data` and `batch` have no default, and neither the file's first recipe nor the "
+        "parent's gives one.",
+    ),
+    "G405": Code(
+        "bad-start",
+        "The recipe cannot start where it says.",
+        "`start` names a parent, a recipe or weights that the model does not have.",
+    ),
 }

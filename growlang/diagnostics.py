@@ -20,6 +20,12 @@ class Span(NamedTuple):
         """The range from this span's start to the other's end."""
         return Span(self.filename, self.row, self.column, other.end_row, other.end_column)
 
+    def covers(self, other: "Span") -> bool:
+        """Whether the other lies within this range."""
+        starts = (self.row, self.column) <= (other.row, other.column)
+        ends = (other.end_row, other.end_column) <= (self.end_row, self.end_column)
+        return self.filename == other.filename and starts and ends
+
     def __str__(self) -> str:
         return f"{self.filename}:{self.row}:{self.column}"
 
@@ -31,14 +37,25 @@ class Note(NamedTuple):
     span: Span
 
 
+class Edit(NamedTuple):
+    """A replacement of the text of a span."""
+
+    span: Span
+    text: str
+
+
 class Diagnostic(NamedTuple):
-    """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it."""
+    """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it.
+
+    `edits` are there only where they surely say what was meant: `check --fix` makes them.
+    """
 
     code: str
     message: str
     span: Span
     help: str = ""
     notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass
@@ -46,14 +63,34 @@ class Findings:
     """The diagnostics of one run, each kept once."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    seen: set[tuple[str, str, Span]] = field(default_factory=set)
 
     def add(
-        self, code: str, message: str, span: Span, *, help: str = "", notes: Iterable[Note] = ()
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        help: str = "",
+        notes: Iterable[Note] = (),
+        edits: Iterable[Edit] = (),
     ) -> None:
         """Record a finding unless the same one was recorded before."""
-        found = Diagnostic(code, message, span, help, tuple(notes))
-        if found not in self.items:
+        self.record(Diagnostic(code, message, span, help, tuple(notes), tuple(edits)))
+
+    def record(self, found: Diagnostic) -> None:
+        """Record a finding unless the same was said of the same place before."""
+        said = (found.code, found.message, found.span)
+        if said not in self.seen:
+            self.seen.add(said)
             self.items.append(found)
+
+    def take(self, first: int) -> list[Diagnostic]:
+        """Take back the findings from number `first` on, so that they can be recorded anew."""
+        taken = self.items[first:]
+        del self.items[first:]
+        self.seen -= {(item.code, item.message, item.span) for item in taken}
+        return taken
 
     def __len__(self) -> int:
         return len(self.items)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
-from growlang.diagnostics import Diagnostic, Findings
-from growlang.resolve.files import Files
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.resolve.files import Files, decoded
 from growlang.syntax.fmt import fmt
 from growlang.syntax.grow import read
 
@@ -42,11 +42,18 @@ def formatted(path: Path, content: bytes | None = None) -> Formatted:
         document = files.load(path)
         findings, texts, content = files.findings, files.texts, path.read_bytes()
     else:
-        findings, text = Findings(), content.decode("utf-8", errors="replace")
+        findings, text = Findings(), _decoded(path, content)
         texts = {str(path): text}
         document = read(text, str(path), findings)
     found = tuple(sorted(findings.items, key=lambda item: item.span))
     return Formatted(path, content, fmt(document) if document and not found else None, found, texts)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    try:
+        return decoded(content)
+    except ValueError:
+        raise GrowlangError(f"{path}: it is not UTF-8 text") from None
 
 
 def diff(result: Formatted) -> str:

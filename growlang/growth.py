@@ -9,7 +9,7 @@ from growlang.mapping import Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import matching
+from growlang.selectors import available, matching, spelt
 from growlang.syntax.document import Selector
 
 
@@ -44,7 +44,8 @@ def map_tensors(
     contract = resolution.contract
     before = len(findings)
     moves = _moves(contract, child, parent, findings)
-    _refuse_remnants(contract, moves, parent, findings)
+    if len(findings) == before:
+        _refuse_remnants(contract, moves, parent, findings)
     entries: list[Entry] = []
     for node in child.nodes:
         for tensor in node.tensors:
@@ -161,7 +162,13 @@ def _moves(
         taken = {source for source, _ in moves.values()}
         sources = sorted(matching(old, [], list(parent.table)))
         if not sources:
-            findings.add("G304", f"`{old}` matches no tensor of the parent", old.span)
+            components = [c.name for c in parent.components]
+            findings.add(
+                "G304",
+                f"`{old}` matches no tensor of the parent",
+                old.span,
+                help=available(old, components, list(parent.table)),
+            )
             continue
         for source in sources:
             name = _prefix(new) + source.removeprefix(_prefix(old))
@@ -213,8 +220,7 @@ def _component(selector: Selector) -> str:
 
 
 def _list(names: list[str]) -> str:
-    written = [f"stage[{n.removeprefix('stage.')}]" if n.startswith("stage.") else n for n in names]
-    return ", ".join(written)
+    return ", ".join(map(spelt, names))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -31,6 +31,7 @@ def _diagnostic_json(item: Diagnostic) -> dict[str, Any]:
         "filename": item.span.filename,
         **_place_json(item.span),
         "help": item.help or None,
+        "edits": [{**_place_json(e.span), "text": e.text} for e in item.edits],
         "notes": [
             {"message": n.message, "filename": n.span.filename, **_place_json(n.span)}
             for n in item.notes

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from growlang.diagnostics import Findings, Span
 from growlang.net import Net
-from growlang.resolve.names import suggestion
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
-from growlang.selectors import matching
+from growlang.selectors import available, matching
 from growlang.spec import Phase
 from growlang.syntax import document as d
 
@@ -41,6 +40,9 @@ def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
             {n for s in chosen for n in _matched(s, components, names, s.span, findings)}
             for chosen in (selection.included, selection.excluded)
         )
+        if included and excluded >= included:
+            message = f"`{selection}` selects nothing: `except` takes all of it away"
+            findings.add("G402", message, selection.span, help="remove this `freeze`")
         frozen |= included - excluded
     scales: dict[str, float] = {}
     for selector, factor in draft.lr_scale:
@@ -68,22 +70,10 @@ def _matched(
 ) -> set[str]:
     found = matching(selector, components, names)
     if not found:
-        first = str(selector.steps[0])
-        known = [c.replace(".", "[", 1) + "]" if c.startswith("stage.") else c for c in components]
-        help = suggestion(first, known) if first not in known else ""
         findings.add(
             "G402",
             f"`{selector}` matches nothing",
             span,
-            help=help or f"there are {', '.join(known)}" + _inside(selector, components, names),
+            help=available(selector, components, names),
         )
     return found
-
-
-def _inside(selector: d.Selector, components: list[str], names: list[str]) -> str:
-    """What stands below the selector's component, where that exists."""
-    start = d.Selector(selector.steps[:1], selector.span)
-    below = matching(start, [], names)
-    depth = 1 + (selector.steps[0].at is not None)
-    parts = sorted({n.split(".")[depth] for n in below if n.count(".") > depth})
-    return f"; below `{start}`: {', '.join(parts)}" if parts else ""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from math import isqrt
 from typing import Any, NamedTuple
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span
 from growlang.model import Group, Item, Model, Pipe
 from growlang.net import Component, Input, Node, Shape, Tensor, grid
-from growlang.ops import Op, OpError, Scope, op_of
+from growlang.ops import OPS, Op, OpError, Scope, op_of, pipe_op
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import Path
+from growlang.resolve.pipes import Path, at_call
 
 
 class Wire(NamedTuple):
@@ -168,11 +168,18 @@ class Wiring:
             return wire
         try:
             shape = op.output(wire.shape, self.scope)
+            reads = [name for read in op.reads(self.scope) for name in self._read(read)]
+            self.node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
         except OpError as error:
             self.refuse(error, at)
             return Wire("", None)
-        reads = [name for read in op.reads(self.scope) for name in self._read(read)]
-        self.node(path, place.component, op, (wire.name, *reads), wire.shape, at, shape)
+        except Exception as error:
+            if pipe_op(op.call) in (None, OPS.get(op.call)):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            raise GrowlangError(
+                f"{self.span(*at)}: the installed op `{op.call}` fails: {reason}"
+            ) from error
         return Wire(path, shape)
 
     def _read(self, name: str) -> tuple[str, ...]:
@@ -225,8 +232,16 @@ class Wiring:
     def refuse(self, error: OpError, at: Path) -> None:
         """Record what an op said about its arguments, at their place in the spec."""
         path = (*at, error.argument) if error.argument else at
-        notes = self.resolution.notes.get(path, ())
-        self.findings.add(error.code, error.message, self.span(*path), help=error.help, notes=notes)
+        notes = tuple(self.resolution.notes.get(path, ()))
+        found = Diagnostic(error.code, error.message, self.span(*path), error.help, notes)
+        calls = self.resolution.calls
+        around = [calls[at[:n]] for n in range(len(at), 0, -1) if at[:n] in calls]
+        for block, call in around:
+            found = _in_block(found, call, block, whole=error.argument is None)
+        if around and found.notes == notes:
+            note = Note(f"`{around[0].block}` is called here", around[0].span)
+            found = found._replace(notes=(*notes, note))
+        self.findings.record(found)
 
     def mismatch(
         self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
@@ -234,6 +249,14 @@ class Wiring:
         """Record that two places do not meet."""
         self.doubtful = self.doubtful or code in ("G204", "G209")
         self.findings.add(code, message, span, help=help, notes=notes)
+
+
+def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnostic:
+    """A finding inside a block, at its call: at the argument at fault, or at the `whole` call."""
+    if not whole:
+        return at_call(found, call, block)
+    note = Note(f"in `{block}`, here", found.span)
+    return found._replace(span=call, notes=(note, *found.notes))
 
 
 def _ops(pipe: Pipe) -> list[Op]:

@@ -34,8 +34,8 @@ def place(item: Diagnostic) -> tuple[int, int]:
         ("grow 1\nparam a: 3", "G003", (2, 8)),
         ("grow 1\nparam Width = 3", "G003", (2, 7)),
         ('grow 1\nparam a = "x\nparam b = 3', "G003", (2, 11)),
-        ("grow 1\nparam a =\nparam b = 3", "G001", (3, 7)),
-        ("grow 1\nmodel m {\n  stem a |\n}", "G001", (4, 1)),
+        ("grow 1\nparam a =\nparam b = 3", "G001", (2, 9)),
+        ("grow 1\nmodel m {\n  stem a |\n}", "G001", (3, 10)),
         ("grow 1\nparam a = 3 3", "G001", (2, 13)),
     ],
 )

@@ -5,7 +5,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import FIXTURES
 from fixture_specs import SHIPPED, SPECS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +18,7 @@ from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import comments, read
 from growlang.syntax.scan import tokens
 
+FIXTURES = SPECS.parent
 EXAMPLES = SHIPPED.parent / "examples"
 SHIPPED_FILES = sorted([*SHIPPED.glob("*.grow"), *EXAMPLES.rglob("*.grow")])
 FILES = sorted([*SHIPPED_FILES, *FIXTURES.rglob("*.grow")])

@@ -121,7 +121,13 @@ def test_the_syntax_needs_its_parsers_only(module: str) -> None:
     assert project(everything(module)) <= {*FOUNDATION, *under("growlang.syntax")}
 
 
-OUTER = ("growlang.cli", "growlang.__main__", "growlang.tables", "growlang.torch_backend")
+OUTER = (
+    "growlang.cli",
+    "growlang.__main__",
+    "growlang.tables",
+    "growlang.torch_backend",
+    "growlang.lsp.server",
+)
 
 
 @pytest.mark.parametrize("module", sorted(set(under("growlang")) - set(under(*OUTER))))

@@ -209,7 +209,7 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
         ("grow: 1\nmodel:\n  name: m\n  stages:\n    - {at: 4}", "G202", 5, 7),
         ("grow: 1\nmodel:\n  name: m\n  stem: []", "G001", 4, 9),
         ("grow: 1\nmodel:\n  name: m\n  stem: [{a: {}, b: {}}]", "G001", 4, 10),
-        ("grow: 1\nmodel:\n  name: m\n  keep: ['stage[']", "G001", 4, 17),
+        ("grow: 1\nmodel:\n  name: m\n  keep: ['stage[']", "G001", 4, 16),
         ("grow: 1\nmodel:\n  name: Core\n", "G003", 3, 9),
         ("grow: 1\nmodel: 5", "G001", 2, 8),
         ("a: " + "[" * 200 + "]" * 200, "G001", 1, 103),

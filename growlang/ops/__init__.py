@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from growlang.diagnostics import GrowlangError
+from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
@@ -44,8 +46,28 @@ _ALL: dict[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL
 
 
 def op_of(name: str) -> type[Op]:
-    """The op that a node's `op` names; KeyError if there is none."""
-    return _ALL[name]
+    """The op that a node's `op` names, built in or installed.
+
+    Raises GrowlangError if there is none, such as for a checkpoint made with another package.
+    """
+    op = _ALL.get(name) or installed.find(name)
+    if op is None:
+        raise GrowlangError(
+            f"there is no op `{name}`", help="install the package that it comes from"
+        )
+    return op
+
+
+def pipe_op(name: str) -> type[Op] | None:
+    """The op that a pipe may call by this name, built in or installed."""
+    if name in OPS:
+        return OPS[name]
+    return None if name in _ALL or "." in name else installed.find(name)
+
+
+def pipe_ops() -> list[str]:
+    """The names that a pipe may call, of built-in and installed ops."""
+    return [*OPS, *(n for n in installed.names() if n not in _ALL)]
 
 
 __all__ = [
@@ -59,4 +81,6 @@ __all__ = [
     "OpError",
     "Scope",
     "op_of",
+    "pipe_op",
+    "pipe_ops",
 ]

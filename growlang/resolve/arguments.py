@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from growlang.diagnostics import Note, Span
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, suggestion
+from growlang.diagnostics import Edit, Note, Span
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.signature import Conditions, Kind, Signature
 from growlang.syntax import document as d
 
@@ -131,6 +131,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                 f"`{path}` is not a choice here",
                 expression.span,
                 help=suggestion(path, known) or f"choose {' | '.join(known)}",
+                edits=rename(expression.span, path, known),
             )
             return HOLE
         case d.Call(name) if name in allowed.calls:
@@ -141,6 +142,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                 f"`{name}` cannot be called here",
                 expression.name_span,
                 help=suggestion(name, allowed.calls) or f"choose {' | '.join(allowed.calls)}",
+                edits=rename(expression.name_span, name, allowed.calls),
             )
             return HOLE
         case d.ListOf(items) if items and all(item.name for item in items):
@@ -230,15 +232,18 @@ def _refuse_argument(
     values: dict[str, Any],
     scope: Scope,
 ) -> None:
+    edits: tuple[Edit, ...] = ()
     if name in values:
         message, help = f"`{call.name}` has `{name}` twice", "remove one"
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
         help = suggestion(name, order) or f"it has {', '.join(order)}"
+        taken = {*values, *(a.name for a in call.arguments)}
+        edits = rename(given.span, name, [n for n in order if n not in taken])
     else:
         message = f"`{call.name}` takes at most {len(order)} argument{'s' * (len(order) != 1)}"
         help = f"it has {', '.join(order)}"
-    scope.findings.add("G203", message, given.span, help=help)
+    scope.findings.add("G203", message, given.span, help=help, edits=edits)
 
 
 def _form(call: d.Call, signature: type[Signature]) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
-from growlang.resolve.names import suggestion
-from growlang.selectors import component_of
+from growlang.selectors import available, component_of
 from growlang.syntax import document as d
 
 
@@ -102,12 +101,11 @@ def _components(
 ) -> list[tuple[str, Span]]:
     """The components that a selection names, each with its place."""
     excluded = {n for s in selection.excluded for n in _one(s, known, verb, findings)}
-    return [
-        (name, selector.span)
-        for selector in selection.included
-        for name in _one(selector, known, verb, findings)
-        if name not in excluded
-    ]
+    included = [(n, s.span) for s in selection.included for n in _one(s, known, verb, findings)]
+    if included and excluded.issuperset(name for name, _ in included):
+        message = f"`{selection}` selects nothing: `except` takes all of it away"
+        findings.add("G304", message, selection.span, help=f"remove this `{verb}`")
+    return [(name, span) for name, span in included if name not in excluded]
 
 
 def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) -> Iterable[str]:
@@ -129,5 +127,5 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
 
 
 def _unknown(selector: d.Selector, known: list[str], findings: Findings) -> None:
-    help = suggestion(str(selector), known) or f"it has {', '.join(known)}"
+    help = available(d.Selector(selector.steps[:1], selector.span), known, [])
     findings.add("G304", f"the parent has no component `{selector}`", selector.span, help=help)

@@ -12,8 +12,8 @@ from growlang.ops import CHANGES, CONDITIONS
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
-from growlang.resolve.pipes import Path, Pipes, Spans
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.signature import Signature
 from growlang.syntax import document as d
 
@@ -46,6 +46,8 @@ class Resolution:
     broken: set[str] = field(default_factory=set)
     """Conditions that were refused, so that nothing is said about their users."""
     stages_known: bool = True
+    calls: Mapping[Path, Called] = field(default_factory=dict)
+    """The calls of blocks, by the path of the item that calls."""
 
 
 def resolve_model(
@@ -119,6 +121,7 @@ class _Resolver:
             self.declared,
             self.broken,
             self.stages_known,
+            self.pipes.calls,
         )
 
     # --- bindings --------------------------------------------------------------------------------
@@ -156,6 +159,7 @@ class _Resolver:
                 f"{what} not {kind}",
                 span,
                 help=suggestion(written, table) or f"choose {' | '.join(table)}",
+                edits=rename(span, written, table) if written else (),
             )
             return None
         bound = bind(value, table[value.name], self.scope)
@@ -276,6 +280,11 @@ class _Resolver:
                     f"`{slot.kind}` has no option `{option.name}`",
                     option.name_span,
                     help=suggestion(option.name, allowed) or f"its options: {known}",
+                    edits=rename(
+                        option.name_span,
+                        option.name,
+                        set(allowed) - {other.name for other in slot.options},
+                    ),
                 )
                 continue
             value = read(option.value, Choices(allowed[option.name]), self.scope)
@@ -308,6 +317,7 @@ class _Resolver:
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
         self.pipes.spans.update({p: s for p, s in parent.spans.items() if p[0] == name})
+        self.pipes.calls.update({p: c for p, c in parent.calls.items() if p[0] == name})
         if name in parent.broken:
             self.broken.add(name)
         elif name == "time":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.syntax import document as d
 from growlang.syntax.grow import LARGEST
 
@@ -29,6 +29,8 @@ class Bound(NamedTuple):
 
     value: Any
     span: Span
+    notes: tuple[Note, ...] = ()
+    """Where the names in the expression got their own values; for arguments of blocks."""
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Scope:
     outer: Scope | None = None
     rows: bool = False
     """Whether `row.NAME` stands for the metadata of a picture."""
+    unread: set[str] = field(default_factory=set)
+    """Names of imports that were refused, so that nothing is said about what they hold."""
     _open: list[str] = field(default_factory=list)
 
     def lookup(self, name: str) -> Bound | None:
@@ -51,6 +55,8 @@ class Scope:
         if name in self.values:
             return self.values[name]
         if name not in self.params:
+            if self.is_unread(name):
+                return Bound(HOLE, Span("", 1, 1, 1, 1))
             return self.outer.lookup(name) if self.outer else None
         binding = self.params[name]
         if name in self._open:
@@ -66,6 +72,13 @@ class Scope:
         self.values[name] = Bound(evaluate(binding.value, self), binding.value.span)
         self._open.pop()
         return self.values[name]
+
+    def is_unread(self, name: str) -> bool:
+        """Whether a dotted name stands in an import that was refused."""
+        if "." not in name:
+            return False
+        unread = name.partition(".")[0] in self.unread
+        return unread or (self.outer is not None and self.outer.is_unread(name))
 
     def names(self) -> set[str]:
         """Every name in scope."""
@@ -131,10 +144,19 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
             "G101",
             f"`{path}` is not bound",
             span,
-            help=suggestion(path, scope.names()) or f"declare it: `param {path} = ...`",
+            help=suggestion(path, scope.names()) or _declare(path, scope),
         )
         return HOLE
     return bound.value
+
+
+def _declare(path: str, scope: Scope) -> str:
+    """How to bind a name: a dotted one belongs to an import."""
+    library, dot, _ = path.rpartition(".")
+    if not dot:
+        return f"declare it: `param {path} = ...`"
+    inside = sorted(n for n in scope.names() if n.startswith(f"{library}."))
+    return f"it holds {', '.join(inside)}" if inside else f"nothing is imported as `{library}`"
 
 
 def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
@@ -201,6 +223,18 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else ""
 
 
+def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
+    """The edit that writes a known name for `name`, which `span` begins with.
+
+    Nothing where there is no close name, or more than one.
+    """
+    close = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    if len(close) != 1:
+        return ()
+    end = span.column + len(name)
+    return (Edit(span._replace(end_row=span.row, end_column=end), close[0]),)
+
+
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:
     """Where the names in an expression got their values."""
     match expression:
@@ -208,7 +242,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             bound = scope.lookup(path)
             if bound is None or bound.value is HOLE:
                 return []
-            return [Note(f"`{path}` is {bound.value} here", bound.span)]
+            return [Note(f"`{path}` is {bound.value} here", bound.span), *bound.notes]
         case d.Operation(_, operands):
             return [note for o in operands for note in origins(o, scope)]
         case d.Call(_, arguments) | d.ListOf(arguments):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from growlang.diagnostics import Note, Span
+from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.model import Group, Item, Pipe
-from growlang.ops import CHANGES, OPS, Op
+from growlang.ops import CHANGES, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -19,6 +19,13 @@ OPS_LIMIT = 10_000
 Path = tuple[str | int, ...]
 Spans = dict[Path, Span]
 """The side table of places: the path of a value in the model, and where the spec says it."""
+
+
+class Called(NamedTuple):
+    """A call of a user block: which, and where."""
+
+    block: str
+    span: Span
 
 
 class Library(NamedTuple):
@@ -37,6 +44,8 @@ class Pipes:
     spans: Spans
     notes: dict[Path, list[Note]] = field(default_factory=dict)
     """Where the names in an argument got their values, by the argument's path."""
+    calls: dict[Path, Called] = field(default_factory=dict)
+    """The calls of blocks, by the path of the item that calls."""
     ops: int = 0
     """Items so far, repeats counted."""
 
@@ -70,26 +79,39 @@ class Pipes:
                 if repeat and body
                 else None
             )
-        if call.name not in OPS:
-            known = [*OPS, *self.blocks]
-            help = suggestion(call.name, known)
-            if call.name in CHANGES:
-                help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
-            scope.findings.add(
-                "G106",
-                f"there is no op or block `{call.name}`",
-                call.name_span,
-                help=help or f"ops: {', '.join(OPS)}",
-            )
+        op = pipe_op(call.name)
+        if op is None:
+            self._unknown(call, scope)
             return None
         self.spans[at] = call.span
-        bound = bind(call, OPS[call.name], scope)
+        bound = bind(call, op, scope)
         for name, span in bound.spans.items():
             self.spans[(*at, name)] = span
             self.notes[(*at, name)] = bound.notes[name]
         if not isinstance(bound.value, Op) or not repeat:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
+
+    def _unknown(self, call: d.Call, scope: Scope) -> None:
+        """A finding about a name that is neither an op nor a block, unless its file is unread."""
+        if scope.is_unread(call.name):
+            return
+        library, dot, _ = call.name.rpartition(".")
+        known = [*pipe_ops(), *self.blocks]
+        help = suggestion(call.name, known)
+        if call.name in CHANGES:
+            help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
+        elif dot and not help:
+            inside = [n for n in self.blocks if n.startswith(f"{library}.")]
+            help = f"nothing is imported as `{library}`"
+            help = f"it holds {', '.join(inside)}" if inside else help
+        scope.findings.add(
+            "G106",
+            f"there is no op or block `{call.name}`",
+            call.name_span,
+            help=help or f"ops: {', '.join(known)}",
+            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
+        )
 
     def _block(
         self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
@@ -106,36 +128,76 @@ class Pipes:
                 notes=[Note(f"`{block.name}` is declared here", block.name_span)],
             )
             return None
-        names = [name for name, _ in block.parameters]
-        inner = Scope(findings, outer=library.scope)
-        declared = Note(f"`{block.name}` is declared here", block.name_span)
-        for position, given in enumerate(call.arguments):
-            name = given.name or (names[position] if position < len(names) else "")
-            if name not in names or name in inner.values:
-                what = f"no argument `{name}`" if name else f"at most {len(names)} arguments"
-                what = f"`{name}` twice" if name in inner.values else what
-                findings.add(
-                    "G203",
-                    f"block `{block.name}` has {what}",
-                    given.span,
-                    help=suggestion(name, names) or f"it has {', '.join(names)}",
-                    notes=[declared],
-                )
-                return None
-            inner.values[name] = Bound(evaluate(given.value, scope), given.value.span)
-        for name, default in block.parameters:
-            if name in inner.values:
-                continue
-            if default is None:
-                findings.add(
-                    "G202", f"block `{block.name}` lacks `{name}`", call.span, notes=[declared]
-                )
-                return None
-            inner.values[name] = Bound(evaluate(default, library.scope), default.span)
+        inner = _given(call, library, scope)
+        if inner is None:
+            return None
+        self.calls[at] = Called(block.name, call.span)
+        before = len(findings)
         outer, self.blocks = self.blocks, library.blocks
         pipe = self.resolve(block.pipe, inner, at, (*open, block), times)
         self.blocks = outer
+        for found in findings.take(before):
+            findings.record(at_call(found, call.span, block.name))
         return pipe
+
+
+def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
+    """The scope inside a block: its parameters bound to a call's arguments or their defaults.
+
+    None, with a finding for each mistake, where the arguments do not fit. A default sees the
+    parameters before it.
+    """
+    block, findings = library.block, scope.findings
+    names = [name for name, _ in block.parameters]
+    inner = Scope(findings, outer=library.scope)
+    declared = [Note(f"`{block.name}` is declared here", block.name_span)]
+    takes = f"it takes {', '.join(names)}" if names else "it takes none"
+    before = len(findings)
+    for position, given in enumerate(call.arguments):
+        name = given.name or (names[position] if position < len(names) else "")
+        if name in names and name not in inner.values:
+            notes = tuple(origins(given.value, scope))
+            inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
+            continue
+        what, help = f"has no argument `{name}`", suggestion(name, names) or takes
+        if name in inner.values:
+            what, help = f"is given `{name}` twice", "remove one"
+        elif not name:
+            what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
+            what += f", not {len(call.arguments)}"
+        edits: tuple[Edit, ...] = ()
+        if given.name and name not in inner.values:
+            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+        message = f"block `{block.name}` {what}"
+        findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
+        if not given.name:
+            break
+    misspelt = any(a.name and a.name not in names for a in call.arguments)
+    lacking = [n for n, v in block.parameters if v is None and n not in inner.values]
+    if lacking and not misspelt:
+        listed = ", ".join(f"`{n}`" for n in lacking)
+        message, help = f"block `{block.name}` lacks {listed}", f"write `{_form(call, block)}`"
+        findings.add("G202", message, call.span, help=help, notes=declared)
+    if lacking or len(findings) > before:
+        return None
+    for name, default in block.parameters:
+        if default is not None and name not in inner.values:
+            inner.values[name] = Bound(evaluate(default, inner), default.span)
+    return inner
+
+
+def _form(call: d.Call, block: d.Block) -> str:
+    """The call with the parameters that have no default."""
+    return f"{call.name}({', '.join(n for n, default in block.parameters if default is None)})"
+
+
+def at_call(found: Diagnostic, call: Span, block: str) -> Diagnostic:
+    """A finding inside a block, at the argument of the call that caused it, if one did."""
+    cause = next((n for n in found.notes if call.covers(n.span)), None)
+    if cause is None:
+        return found
+    notes = (Note(f"`{block}` uses it here", found.span), *(n for n in found.notes if n != cause))
+    return found._replace(span=cause.span, notes=notes)
 
 
 def _repeat(item: d.Item, scope: Scope) -> int:

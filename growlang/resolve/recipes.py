@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Span
 from growlang.resolve.arguments import choices, first_errors, read, report
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.sources import Sources
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
@@ -103,13 +103,16 @@ class Recipes:
         self, bindings: Sequence[d.Binding], names: list[str]
     ) -> dict[str, d.Binding]:
         table: dict[str, d.Binding] = {}
+        free = set(names) - {b.name for b in bindings}
         for binding in bindings:
             if binding.name not in names:
+                meant = suggestion(binding.name, names)
                 self.findings.add(
                     "G107",
                     f"there is no setting `{binding.name}` here",
                     binding.name_span,
-                    help=suggestion(binding.name, names) or f"settings: {', '.join(names)}",
+                    help=meant or f"settings: {', '.join(names)}",
+                    edits=rename(binding.name_span, binding.name, free) if meant else (),
                 )
             elif binding.name in table:
                 self.findings.add(

@@ -10,7 +10,7 @@ from pathlib import Path
 from growlang.diagnostics import Findings, GrowlangError
 from growlang.model import Model
 from growlang.resolve.contract import contract
-from growlang.resolve.files import Files, bind_names
+from growlang.resolve.files import Files, bind_names, real
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Scope, evaluate
 from growlang.resolve.pipes import Library, Pipes
@@ -94,7 +94,7 @@ def resolve(
     document = files.load(path, span)
     if document is None:
         return None
-    files.open.append(path.resolve())
+    files.open.append(real(path))
     try:
         return _file(path, document, files, given or {}, outer or Scope(findings))
     finally:
@@ -111,6 +111,7 @@ def _file(
     for name, argument in given.items():
         if name in scope.params:
             scope.values[name] = Bound(evaluate(argument.value, outer), argument.span)
+    blocks = _imports(path, document, scope, files)
     parent = None
     if model and model.grows:
         values = {a.name: a for a in model.grows.params}
@@ -122,14 +123,13 @@ def _file(
                 )
             return None
         scope.outer = parent.scope
-    found = Resolved(path, document, scope, parent)
+    found = Resolved(path, document, scope, parent, blocks=blocks)
     for name in scope.params:
         scope.lookup(name)
     found.data = (parent.data if parent else {}) | {
         b.name: DataBinding(b, scope) for b in document.data
     }
-    found.blocks |= {b.name: Library(b, scope, found.blocks) for b in document.blocks}
-    _imports(found, files)
+    blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
     if model:
         old = parent.resolution if parent else None
         pipes = Pipes(found.blocks, {})
@@ -139,21 +139,33 @@ def _file(
     return found
 
 
-def _imports(found: Resolved, files: Files) -> None:
-    for statement in found.document.imports:
-        path = found.path.parent / statement.file
-        if files.circle(path, statement.span):
-            continue
-        asked = d.Grows(statement.file, (), statement.span, statement.span)
-        library = resolve(path, files, asked=asked)
+def _imports(path: Path, document: d.Document, scope: Scope, files: Files) -> dict[str, Library]:
+    """The blocks of the imported files by their dotted names; their params go into the scope."""
+    blocks: dict[str, Library] = {}
+    for statement in document.imports:
+        library = _library(path.parent / statement.file, statement, files)
         if library is None:
+            scope.unread.add(statement.name)
             continue
         for name, block in library.blocks.items():
-            found.blocks[f"{statement.name}.{name}"] = block
+            if "." not in name:
+                blocks[f"{statement.name}.{name}"] = block
         for name in library.scope.params:
             bound = library.scope.lookup(name)
             if bound:
-                found.scope.values[f"{statement.name}.{name}"] = bound
+                scope.values[f"{statement.name}.{name}"] = bound
+    return blocks
+
+
+def _library(path: Path, statement: d.Import, files: Files) -> Resolved | None:
+    """An imported file, resolved once however many files import it."""
+    if files.circle(path, statement.span, imported=True):
+        return None
+    key = path.resolve()
+    if key not in files.libraries:
+        asked = d.Grows(statement.file, (), statement.span, statement.span)
+        files.libraries[key] = resolve(path, files, asked=asked)
+    return files.libraries[key]
 
 
 def _training(found: Resolved, findings: Findings) -> None:

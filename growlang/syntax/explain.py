@@ -2,182 +2,235 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
-from lark import UnexpectedInput
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark import Token
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Edit, Note, Span
 
 WORDS = {
-    "LBRACE": "`{`",
-    "RBRACE": "`}`",
-    "LPAR": "`(`",
-    "RPAR": "`)`",
-    "LSQB": "`[`",
-    "RSQB": "`]`",
-    "EQUAL": "`=`",
-    "COMMA": "`,`",
-    "VBAR": "`|`",
-    "STAR": "`*`",
-    "AT": "`@`",
     "NAME": "a name",
     "NUMBER": "a number",
     "STRING": 'a string in `"`',
     "FOR": "`for` and a number of steps",
-    "AS": "`as`",
-    "BY": "`by`",
     "$END": "the end of the file",
 }
+"""What the terminals that are no fixed text are called."""
+OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "COMPARISON", "AND", "OR", "DOT", "LSQB", "VBAR"}
+"""What may follow nearly everything, so that naming it helps nobody."""
 SLIPS = {
     "'": 'strings stand in double quotes: `"text"`',
+    "`": 'strings stand in double quotes: `"text"`',
     ":": "write `name = value`",
     ";": "statements need no separator",
     "%": "a percentage is written without a space: `5%`",
+    "&": "write `and`",
+    "!": "write `not`",
+    "$": "there is no interpolation: name the param itself",
+    "\\": "a statement may go on in the next line as it is",
+    "“": 'strings stand in plain double quotes: `"text"`',
+    "”": 'strings stand in plain double quotes: `"text"`',
 }
-PAIRS = {"}": "{", ")": "(", "]": "["}
+"""What is meant by a character that the language does not have."""
+CAPITALS = {
+    "True": "write `true`",
+    "False": "write `false`",
+    "None": "leave the setting out to have its default",
+}
+PAIRS_OF_SIGNS = {
+    ("/", "/"): "comments begin with `#`; a division is one `/`",
+    ("*", "*"): "there is no power; write the product",
+    ("+", "="): "a name is bound once; write `name = value`",
+    ("-", "="): "a name is bound once; write `name = value`",
+    ("/", "*"): "comments begin with `#`",
+    ("=", "="): "one `=` binds a name",
+}
+"""What is meant by two signs that stand side by side."""
+HABITS = {
+    "def": "block",
+    "let": "param",
+    "var": "param",
+    "const": "param",
+    "net": "model",
+    "network": "model",
+    "class": "model",
+    "from": "import",
+    "extends": "grows",
+    "inherits": "grows",
+    "delete": "drop",
+    "remove": "drop",
+    "reuse": "keep",
+    "fit": "train",
+    "recipe": "train",
+    "dataset": "data",
+}
+"""The keyword that is meant by a word of other languages."""
+ABSENT = {
+    "if": "there are no conditionals; a child spec says what differs",
+    "else": "there are no conditionals; a child spec says what differs",
+    "while": "there are no loops; `* n` repeats an op",
+    "return": "a block is the pipe in its braces",
+    "lambda": "there are no functions; `block name(args) { pipe }` names a pipe",
+}
+"""What to do without a word of other languages."""
+KEYWORDS = (
+    *("import", "param", "block", "model", "data", "train", "sample", "evaluate", "phase"),
+    *("freeze", "lr_scale", "keep", "drop", "moved", "init", "stem", "core", "head", "stage"),
+    *("encode", "decode"),
+)
+OPENING = {"}": "{", ")": "(", "]": "["}
 
 
-def explain(error: UnexpectedInput, text: str, filename: str, findings: Findings) -> None:
-    """Record the one finding that stands for a parser's error."""
-    if isinstance(error, UnexpectedCharacters):
-        _character(error, text, filename, findings)
-    elif isinstance(error, UnexpectedToken):
-        _token(error, text, filename, findings)
+def place(token: Token, filename: str) -> Span:
+    """The span of a token that lies in one line."""
+    line, column = token.line or 1, token.column or 1
+    return Span(filename, line, column, line, column + max(1, len(token)))
 
 
-def _character(error: UnexpectedCharacters, text: str, filename: str, findings: Findings) -> None:
-    character = text[error.pos_in_stream] if error.pos_in_stream is not None else ""
-    word = re.match(r"\d\w*(\.\w+)?|\w+|.", text[error.pos_in_stream or 0 :])
-    shown = word[0] if word else character
-    span = Span(filename, error.line, error.column, error.line, error.column + len(shown))
-    if character == '"':
-        line = text.split("\n")[error.line - 1]
-        span = Span(filename, error.line, error.column, error.line, len(line) + 1)
-        findings.add("G003", "the string is not closed on its line", span, help='end it with `"`')
-    elif character.isdigit():
-        findings.add(
-            "G003",
-            f"`{shown}` is not a number",
-            span,
-            help="a number takes `_`, an exponent, or one suffix: `k`, `M`, `B`, `%`",
-        )
-    elif character.isupper():
-        findings.add(
-            "G003",
-            f"`{shown}` is not a name",
-            span,
-            help="names are lower case: `[a-z_][a-z0-9_]*`",
-        )
+def malformed(token: Token, filename: str) -> Diagnostic:
+    """The finding for what the lexer refused."""
+    span = place(token, filename)
+    if token.startswith('"'):
+        message, help = "the string is not closed on its line", 'end it with `"`'
+    elif token[0].isdigit():
+        message = f"`{token}` is not a number"
+        help = "a number takes `_`, an exponent, or one suffix: `k`, `M`, `B`, `%`"
+    elif token[0].isupper():
+        message = f"`{token}` is not a name"
+        help = CAPITALS.get(token, "names are lower case: `[a-z_][a-z0-9_]*`")
     else:
-        help = SLIPS.get(character, "")
-        findings.add("G003", f"`{character}` means nothing here", span, help=help)
+        # What has no shape of its own is shown by its number.
+        shown = token if token.isprintable() else f"U+{ord(token[0]):04X}"
+        message, help = f"`{shown}` means nothing here", SLIPS.get(token[0], "")
+    wrong = {"True": "true", "False": "false"}.get(token)
+    return Diagnostic("G003", message, span, help, edits=(Edit(span, wrong),) if wrong else ())
 
 
-def _token(error: UnexpectedToken, text: str, filename: str, findings: Findings) -> None:
-    expected = _words(error.accepts or error.expected)
-    help = f"expected {expected}" if expected else ""
-    if error.token.type == "$END":
-        row, column = _end(text)
-        opened = _unclosed(text, filename)
-        span = Span(filename, row, column, row, column + 1)
-        if opened is None:
-            findings.add("G001", "the file ends in the middle of a statement", span, help=help)
-            return
-        findings.add(
-            "G001",
-            f"the file ends inside `{opened[0]}`",
-            span,
-            help="close it",
-            notes=[Note("it opens here", opened[1])],
-        )
-        return
-    line, column = error.token.line or 1, error.token.column or 1
-    span = Span(filename, line, column, line, column + len(error.token.value))
-    if not re.match(r"(\s|#[^\n]*\n)*grow\b", text):
-        findings.add(
-            "G002", "the file does not begin with its edition", span, help="begin it with `grow 1`"
-        )
-        return
-    if error.token == "=":
-        help = (
+def unexpected(
+    tokens: Sequence[Token],
+    at: int,
+    accepted: Collection[str],
+    signs: Mapping[str, str],
+    filename: str,
+) -> Diagnostic:
+    """The finding for a token that cannot stand where it does.
+
+    `accepted` are the terminals that could; `signs` the text of each terminal that has a fixed one.
+    """
+    token, expected = tokens[at], _words(accepted, signs)
+    if token.type == "$END":
+        return _end(tokens[:at], place(token, filename), expected, filename)
+    before, span = tokens[at - 1] if at else None, place(token, filename)
+    return Diagnostic(
+        "G001",
+        f"`{token}` cannot stand here",
+        span,
+        _sign(before, token)
+        or _sign(token, tokens[at + 1])
+        or _value(before, token)
+        or _word(token, before, accepted)
+        or (f"expected {expected}" if expected else "")
+        or _swallowed(before),
+        edits=(Edit(span, "="),) if token == "==" and "EQUAL" in accepted else (),
+    )
+
+
+def _sign(before: Token | None, token: Token) -> str:
+    """What two signs side by side, or a `==`, were meant to be."""
+    if before is not None and before.end_pos == token.start_pos:
+        meant = PAIRS_OF_SIGNS.get((str(before), str(token)))
+        if meant:
+            return meant
+    return PAIRS_OF_SIGNS["=", "="] if token == "==" else ""
+
+
+def _value(before: Token | None, token: Token) -> str:
+    if token == "=":
+        if before is not None and before.type in ("TRUE", "FALSE"):
+            return "a truth value cannot be a name"
+        return (
             "the name before it was read as part of the statement above: is a value missing there?"
         )
-    else:
-        before, here = text[: error.token.start_pos or 0], text[: error.token.end_pos or 0]
-        help = _meant(before) or _meant(here) or help or _swallowed(before)
-    findings.add("G001", f"`{error.token}` cannot stand here", span, help=help)
+    if token == "," and before is not None:
+        return "settings and statements need no separator"
+    if token == "{":
+        return "lists stand in `[ ]`: `[name = value]`; a body belongs to a statement with a name"
+    return ""
 
 
-KEYWORDS = (
-    "import",
-    "param",
-    "block",
-    "model",
-    "data",
-    "train",
-    "sample",
-    "evaluate",
-    "phase",
-    "freeze",
-    "lr_scale",
-    "keep",
-    "drop",
-    "moved",
-    "init",
-    "stem",
-    "core",
-    "head",
-    "stage",
-    "encode",
-    "decode",
-)
+def _word(token: Token, before: Token | None, accepted: Collection[str]) -> str:
+    """What a word that is no keyword was meant to be, or the `=` that it lacks."""
+    beginning = before is not None and (before.line or 0) < (token.line or 0)
+    for word in (token,) if beginning or before is None else (before, token):
+        if word.type != "NAME":
+            continue
+        if word in ABSENT:
+            return ABSENT[word]
+        if meant := keyword(str(word)):
+            return f"did you mean `{meant}` for `{word}`?"
+    if "EQUAL" in accepted and before is not None and token.line == before.line:
+        return f"is a `=` missing? write `{before} = {token}`"
+    return ""
 
 
-def _meant(before: str) -> str:
-    """The keyword that the word before the error is close to, if it is close to one."""
-    word = re.search(r"([a-z_][a-z0-9_]*)\s*$", before)
-    if word is None or word[1] in KEYWORDS:
-        return ""
-    close = get_close_matches(word[1], KEYWORDS, n=1, cutoff=0.7)
-    return f"did you mean `{close[0]}` for `{word[1]}`?" if close else ""
-
-
-def _swallowed(before: str) -> str:
+def _swallowed(before: Token | None) -> str:
     """What to say where the word before the error is a keyword that was read as a name."""
-    word = re.search(r"([a-z_]+)\s*$", before)
-    if word is None or word[1] not in KEYWORDS:
+    if before is None or before not in KEYWORDS:
         return ""
-    return f"`{word[1]}` was read as part of the statement above: is a value missing there?"
+    return f"`{before}` was read as part of the statement above: is a value missing there?"
 
 
-def _words(terminals: set[str]) -> str:
+def _words(terminals: Collection[str], signs: Mapping[str, str]) -> str:
     """The terminals in readable words; empty if there are too many to help."""
-    keywords = {t for t in terminals if t not in WORDS and t != "COMPARISON"}
-    if "NAME" in terminals:
-        keywords = set()
-    words = sorted({WORDS[t] for t in terminals if t in WORDS})
-    words += sorted(f"`{k.lower()}`" for k in keywords if k.isalpha())
+    telling = [t for t in terminals if t not in OPERATORS] or list(terminals)
+    if "NAME" in telling:  # a keyword may be a name, so each of them would be listed
+        telling = [t for t in telling if not signs.get(t, "").isidentifier()]
+    words = sorted({WORDS.get(t) or f"`{signs[t]}`" for t in telling if t in WORDS or t in signs})
     if not words or len(words) > 6:
         return ""
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def _unclosed(text: str, filename: str) -> tuple[str, Span] | None:
-    """The innermost bracket that is open at the end of the text."""
-    stack: list[tuple[str, Span]] = []
-    for row, line in enumerate(text.split("\n"), 1):
-        for match in re.finditer(r'"(?:\\.|[^"\\])*"|#.*|[][(){}]', line):
-            sign = match[0]
-            if sign in PAIRS.values():
-                column = match.start() + 1
-                stack.append((sign, Span(filename, row, column, row, column + 1)))
-            elif sign in PAIRS and stack and stack[-1][0] == PAIRS[sign]:
-                stack.pop()
+def unfinished(
+    statement: Sequence[Token], accepted: Collection[str], signs: Mapping[str, str], filename: str
+) -> Diagnostic:
+    """The finding for a statement after which, by the layout, the next one begins too early."""
+    opened = _innermost(statement)
+    if opened is not None and opened != "{":
+        return Diagnostic("G001", f"`{opened}` is not closed", place(opened, filename), "close it")
+    last = statement[-1]
+    expected = "a value" if last.type == "EQUAL" else _words(accepted, signs)
+    message = f"the statement ends in the middle, after `{last}`"
+    help = f"expected {expected}" if expected else ""
+    return Diagnostic("G001", message, place(last, filename), help)
+
+
+def _end(tokens: Sequence[Token], span: Span, expected: str, filename: str) -> Diagnostic:
+    opened = _innermost(tokens)
+    if opened is None:
+        help = f"expected {expected}" if expected else ""
+        return Diagnostic("G001", "the file ends in the middle of a statement", span, help)
+    notes = (Note("it opens here", place(opened, filename)),)
+    return Diagnostic("G001", f"the file ends inside `{opened}`", span, "close it", notes)
+
+
+def _innermost(tokens: Sequence[Token]) -> Token | None:
+    """The innermost bracket that is open at the end of the tokens."""
+    stack: list[Token] = []
+    for token in tokens:
+        if token in OPENING.values():
+            stack.append(token)
+        elif token in OPENING and stack and stack[-1] == OPENING[token]:
+            stack.pop()
     return stack[-1] if stack else None
 
 
-def _end(text: str) -> tuple[int, int]:
-    lines = text.rstrip().split("\n")
-    return len(lines), len(lines[-1]) + 1
+@lru_cache(maxsize=1024)
+def keyword(word: str) -> str:
+    """The keyword that a word is or was probably meant to be; empty if it is close to none."""
+    if word in KEYWORDS:
+        return word
+    close = get_close_matches(word, KEYWORDS, n=1, cutoff=0.7)
+    return HABITS.get(word) or (close[0] if close else "")

@@ -15,7 +15,6 @@ from lark.tree import Meta
 
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
-from growlang.syntax.explain import explain
 
 GRAMMAR = Path(__file__).with_name("grow.lark")
 SUFFIXES = {"k": 3, "M": 6, "B": 9, "%": -2}
@@ -28,10 +27,14 @@ DEPTH_LIMIT = 100
 
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells; None, with a finding, where it does not parse."""
+    if not text.isascii() and misleading(text, filename, findings):
+        return None
     try:
         tree = parser().parse(text)
-    except UnexpectedInput as error:
-        explain(error, text, filename, findings)
+    except UnexpectedInput:
+        from growlang.syntax.recovery import recover
+
+        recover(text, filename, parser(), findings)
         return None
     if deep := _below(tree, DEPTH_LIMIT):
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
@@ -49,6 +52,25 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
             help=f"write `grow {EDITION}`; a newer growlang may know a newer edition",
         )
     return found
+
+
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that change the order in which a line is shown (CVE-2021-42574)."""
+
+
+def misleading(text: str, filename: str, findings: Findings) -> bool:
+    """Refuse marks that let a line read otherwise than it is."""
+    before = len(findings)
+    for row, line in enumerate(text.split("\n"), 1):
+        for match in DIRECTIONS.finditer(line):
+            column = match.start() + 1
+            findings.add(
+                "G003",
+                f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
+                Span(filename, row, column, row, column + 1),
+                help="remove this direction mark",
+            )
+    return len(findings) > before
 
 
 @cache

@@ -108,11 +108,14 @@ def _module(node: Node, shapes: list[Shape], net: Net, device: Device) -> nn.Mod
     """The module of a node, in the scope that its inputs tell."""
     op = op_of(node.op).model_validate(dict(node.args))
     time = [s.width for s in shapes[1:] if s.kind == "vector"]
-    names = [name for name in node.args.get("attend", ()) if name != "self"]
-    tokens = [s for s in shapes[1:] if s.kind == "tokens"]
+    conditions = {
+        name.removesuffix(".embedding"): shape
+        for name, shape in zip(node.inputs[1:], shapes[1:], strict=True)
+        if shape.kind == "tokens"
+    }
     scope = Scope(
         time=time[0] if time else None,
-        conditions=dict(zip(names, tokens, strict=True)),
+        conditions=conditions,
         channels=net.image.width,
     )
     return build(op, shapes[0], scope, device)

@@ -8,8 +8,10 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops import Op, Scope
+from growlang.ops.installed import find_module
 from growlang.torch_backend import attention, conditions, convolution
 from growlang.torch_backend.convolution import Device
 
@@ -34,8 +36,24 @@ MODULES: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def build(op: Op, x: Shape, scope: Scope, device: Device = "meta") -> nn.Module:
-    """The module of one op; its parameters are allocated on `device` and hold no values yet."""
-    return MODULES[op.call](op, x, scope, device)
+    """The module of one op; its parameters are allocated on `device` and hold no values yet.
+
+    Raises GrowlangError if an installed op's module has not the parameters that the op declares.
+    """
+    if op.call in MODULES:
+        return MODULES[op.call](op, x, scope, device)
+    module: nn.Module = find_module(op.call)(op, x, scope, device)
+    state = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    declared = {t.name: t.shape for t in op.tensors(x, scope)}
+    if state != declared:
+        name = min(dict(state.items() ^ declared.items()))
+        raise GrowlangError(
+            f"the module of the op `{op.call}` is not what the op declares: `{name}` is "
+            f"{state.get(name, 'absent')} in the module and {declared.get(name, 'absent')} in the "
+            "table of its tensors",
+            help="the module's state must have exactly the declared names and shapes, no buffers",
+        )
+    return module
 
 
 def _uniform(tensor: Tensor, generator: torch.Generator) -> None:

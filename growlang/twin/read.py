@@ -23,6 +23,8 @@ MODEL = ("name", "grows", *GROWTH, "image", "conditions", "skips", *SLOTS)
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells in YAML; None, with findings, where it does not."""
     before = len(findings)
+    if not text.isascii() and grow.misleading(text, filename, findings):
+        return None
     node = compose(text, filename, findings)
     if node is None:
         return None
@@ -161,7 +163,10 @@ class _Reader(Values):
         """A list of selections; those without `except` become one."""
         found: list[d.Selection] = []
         for item in self.sequence(node, f"`{what}`"):
-            selection = self.embedded.selection(self.string(item, "a selector"), item)
+            try:
+                selection = self.embedded.selection(self.string(item, "a selector"), item)
+            except Refused:
+                continue
             if found and not selection.excluded and not found[-1].excluded:
                 last = found.pop()
                 included = (*last.included, *selection.included)

@@ -1,0 +1,156 @@
+"""The language reference, from the declarations of ops and settings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
+from growlang.signature import Conditions, Signature
+from growlang.spec import (
+    DATA,
+    OBJECTIVES,
+    OPTIMIZERS,
+    SAMPLERS,
+    SCHEDULES,
+    TRANSFORMS,
+    WEIGHTS,
+    Evaluate,
+    Sample,
+    Settings,
+    Source,
+)
+
+TYPES = {
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    str: "string",
+    Source: "a name of `data`, or a source",
+}
+COMPUTED = {"transform": "`[resize(image.size), crop(image.size)]`"}
+"""Defaults that depend on the spec."""
+LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def ops_page() -> str:
+    """What can be called in a pipe, in a stage's options and where the model binds a condition."""
+    return "\n".join(
+        [
+            "# Ops\n",
+            "Every argument may be given by position, in the order below, or by name.\n",
+            *_calls("In a pipe", OPS),
+            *_calls("In a stage's options", CHANGES),
+            *_calls("Conditions", CONDITIONS),
+            *_calls("Time", TIME),
+        ]
+    )
+
+
+def training_page() -> str:
+    """The settings of recipes, sampling and evaluation, and what they call."""
+    return "\n".join(
+        [
+            "# Training, sampling and evaluation\n",
+            *_section("train", "Settings of a recipe. A phase may change some of them.", Settings),
+            *_section("sample", "How pictures are drawn.", Sample),
+            *_section("evaluate", "What is measured.", Evaluate),
+            *_calls("Data", DATA),
+            *_calls("Transforms", TRANSFORMS),
+            *_calls("Objectives", OBJECTIVES),
+            *_calls("Noise schedules", SCHEDULES),
+            *_calls("Weights of the loss", WEIGHTS),
+            *_calls("Optimizers", OPTIMIZERS),
+            *_calls("Samplers", SAMPLERS),
+        ]
+    )
+
+
+def _section(name: str, about: str, model: type[BaseModel]) -> list[str]:
+    return [f"## {name}\n", f"{about}\n", *_table(model)]
+
+
+def _calls(title: str, calls: Mapping[str, type[Signature]]) -> Iterable[str]:
+    yield f"## {title}\n"
+    for name, signature in calls.items():
+        required = [n for n, i in _fields(signature).items() if i.is_required()]
+        yield f"### {name}\n"
+        yield f"`{name}({', '.join(required)})`\n"
+        yield inspect.cleandoc(signature.__doc__ or "") + "\n"
+        if source := getattr(signature, "source", ""):
+            yield f"Source: {source}\n"
+        yield from _table(signature)
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _table(model: type[BaseModel]) -> list[str]:
+    if not model.model_fields:
+        return ["It takes no arguments.\n"]
+    rows = []
+    for name, info in _fields(model).items():
+        default = COMPUTED.get(name) or _default(info)
+        rows.append(f"| `{name}` | {_type(info)} | {default} | {info.description or ''} |")
+    return ["| name | type | default | meaning |", "|---|---|---|---|", *rows, ""]
+
+
+def _type(info: FieldInfo) -> str:
+    shown, limits = _kind(info.annotation), _limits(info.metadata)
+    if any(isinstance(m, Conditions) for m in info.metadata):
+        shown = "list of `self` and names of conditions"
+    return f"{shown}{limits}".replace("|", "\\|")
+
+
+def _kind(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(f"`{a}`" for a in arguments)
+    if origin is Annotated:
+        extra = [m for a in annotation.__metadata__ for m in getattr(a, "metadata", [a])]
+        return _kind(arguments[0]) + _limits(extra)
+    if origin in (Union, UnionType):
+        return " or ".join(_kind(a) for a in arguments if a is not NoneType)
+    if origin is list:
+        inner = _kind(arguments[0])
+        return inner if inner == TYPES[Source] else f"list of {inner}"
+    if origin is dict:
+        return f"`[name = ...]` of {_kind(arguments[1])}"
+    if isinstance(annotation, type) and issubclass(annotation, Signature):
+        return f"`{annotation.call}(...)`"
+    return TYPES[annotation]
+
+
+def _limits(metadata: Iterable[Any]) -> str:
+    found = [
+        f"{words} {getattr(item, key):g}"
+        for item in metadata
+        for key, words in LIMITS.items()
+        if getattr(item, key, None) is not None
+    ]
+    return f", {', '.join(found)}" if found else ""
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    value = info.get_default(call_default_factory=True, validated_data={})
+    return "" if value is None else f"`{_written(value)}`"
+
+
+def _written(value: Any) -> str:
+    """A value as the language writes it."""
+    if isinstance(value, Signature):
+        given = {n: getattr(value, n) for n in value.model_fields_set}
+        return f"{value.call}({', '.join(f'{n} = {_written(v)}' for n, v in given.items())})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""The ConvNeXt block as an op of the Grow language."""

@@ -1,0 +1,174 @@
+"""Where in the language a point stands, told from the text before it, which need not parse."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from growlang.lsp.analysis import Point
+
+TOKEN = re.compile(
+    r'#[^\n]*|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.?'
+    r"|[0-9][0-9_.A-Za-z%]*|->|[^\s]"
+)
+WORD = re.compile(r"[a-z_][a-z0-9_.]*")
+STATEMENTS = {
+    "": ("param", "import", "block", "model", "data", "train", "sample", "evaluate"),
+    "model": ("keep", "drop", "moved", "grow", "init", "stem", "stage", "core", "head"),
+    "train": ("phase",),
+    "phase": ("freeze", "lr_scale"),
+    "sides": ("encode", "decode"),
+}
+"""The keywords that begin a statement, by what is around it."""
+SELECTING = ("keep", "drop", "moved", "grow", "init", "freeze", "lr_scale")
+"""The keywords that selectors follow."""
+CHOOSING = (*SELECTING, "=", ",", ">", "->", "except", "like")
+"""After these a slot's keyword is a selector."""
+PIPES = ("stem", "stage", "core", "head", "encode", "decode")
+OPENING, CLOSING = "({[", ")}]"
+
+
+@dataclass
+class Frame:
+    """An open bracket: its sign, what stands before it, and the tokens inside so far."""
+
+    sign: str = ""
+    owner: str = ""
+    tokens: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What surrounds a point.
+
+    `section` is the innermost of model, train, phase, sample, evaluate, block, sides or nothing;
+    `statement` is the keyword of the statement, or the name of a binding; `call` and `argument`
+    are those of the innermost open call; `given` are the argument names that it has already.
+    """
+
+    word: str
+    section: str
+    statement: str
+    call: str = ""
+    argument: str = ""
+    given: tuple[str, ...] = ()
+    position: int = 0
+    valued: bool = False
+    """Whether the point stands behind the `=` of a binding."""
+    quiet: bool = False
+    """Whether the point stands in a comment or a string."""
+    begins: bool = False
+    """Whether the word is the first of its line, where a statement may begin."""
+
+
+def offset(text: str, point: Point) -> int:
+    """The index of a point in a text."""
+    start = 0
+    for _ in range(point.row - 1):
+        start = text.find("\n", start) + 1 or len(text)
+    return min(start + point.column - 1, len(text))
+
+
+def word_at(text: str, point: Point) -> str:
+    """The dotted word around a point; empty where there is none."""
+    at = offset(text, point)
+    start = text.rfind("\n", 0, at) + 1
+    end = text.find("\n", at)
+    line = text[start : end if end >= 0 else len(text)]
+    for match in WORD.finditer(line):
+        if match.start() <= at - start <= match.end():
+            return match[0]
+    return ""
+
+
+def context(text: str, point: Point) -> Context:
+    """The context of a point."""
+    frames = [Frame()]
+    before = text[: offset(text, point)]
+    last = ""
+    for match in TOKEN.finditer(before):
+        last = match[0]
+        if last.startswith("#"):
+            continue
+        if last in OPENING:
+            tokens = frames[-1].tokens
+            frames.append(Frame(last, _section(tokens) if last == "{" else _owner(tokens)))
+        elif last in CLOSING:
+            if len(frames) > 1:
+                frames.pop()
+            frames[-1].tokens.append(last)
+        else:
+            frames[-1].tokens.append(last)
+    comment = last.startswith("#") and "\n" not in before[before.rfind("#") :]
+    string = last.startswith('"') and before.endswith(last) and not re.fullmatch(r'".*"', last)
+    found = re.search(r"[a-z_][a-z0-9_.\[\]*]*$", before)
+    word = found[0] if found else ""
+    line = before[: len(before) - len(word)].rpartition("\n")[2]
+    around = _context(frames, word, comment or string)
+    return replace(around, begins=not line.strip())
+
+
+def _context(frames: list[Frame], word: str, quiet: bool) -> Context:
+    block = max(i for i, f in enumerate(frames) if f.sign in ("", "{"))
+    section = frames[block].owner
+    tokens = frames[block].tokens
+    if block == len(frames) - 1 and word and tokens and tokens[-1] in word:
+        tokens = tokens[:-1]
+    statement, valued = _statement(tokens, section)
+    calls = [f for f in frames[block + 1 :] if f.sign == "(" and _is_call(f)]
+    if not calls:
+        return Context(word, section, statement, valued=valued, quiet=quiet)
+    inside = calls[-1].tokens
+    if frames[-1] is calls[-1] and word and inside and inside[-1] == word:
+        inside = inside[:-1]
+    names = [inside[i - 1] for i in range(1, len(inside)) if inside[i] == "="]
+    last = len(inside) - 1 - inside[::-1].index(",") if "," in inside else -1
+    current = inside[last + 1 :]
+    argument = current[0] if len(current) > 1 and current[1] == "=" else ""
+    return Context(
+        word,
+        section,
+        statement,
+        calls[-1].owner,
+        argument,
+        tuple(names),
+        inside.count(","),
+        valued,
+        quiet,
+    )
+
+
+def _owner(tokens: list[str]) -> str:
+    """What stands before a bracket: a name, or the slot whose options it opens."""
+    if tokens[-2:-1] == ["@"]:
+        return tokens[-3] if tokens[2:] else ""
+    return tokens[-1] if tokens else ""
+
+
+def _is_call(frame: Frame) -> bool:
+    """Whether a parenthesis holds arguments or options, and not a part of a pipe."""
+    if frame.owner in PIPES:
+        return frame.owner in ("stage", "core") and frame.tokens[1:2] in ([], ["="])
+    return bool(WORD.fullmatch(frame.owner))
+
+
+def _section(tokens: list[str]) -> str:
+    """What a brace opens, from the tokens before it."""
+    known = ("model", "train", "phase", "sample", "evaluate", "block", "stage")
+    for i in range(len(tokens) - 1, -1, -1):
+        if tokens[i] in known and (i + 1 == len(tokens) or tokens[i + 1] != "="):
+            return "sides" if tokens[i] == "stage" else tokens[i]
+    return ""
+
+
+def _statement(tokens: list[str], section: str) -> tuple[str, bool]:
+    """The keyword or the bound name of the last statement, and whether its `=` was written."""
+    keywords = STATEMENTS.get(section, ())
+    for i in range(len(tokens) - 1, -1, -1):
+        token = tokens[i]
+        if i + 1 < len(tokens) and tokens[i + 1] == "=":
+            named = i > 0 and tokens[i - 1] in ("param", "data")
+            return (tokens[i - 1] if named else token), True
+        if token in keywords and (i == 0 or tokens[i - 1] not in CHOOSING):
+            return token, False
+    return "", False

@@ -1,0 +1,91 @@
+"""What the language has: signatures by the place where they are called, and their help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from growlang.lsp.context import PIPES, Context
+from growlang.model import BINDINGS, CONDITIONS
+from growlang.ops import OPS, pipe_op
+from growlang.resolve.arguments import choices
+from growlang.signature import Signature
+from growlang.spec import DATA, Evaluate, Sample, Settings
+
+SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
+    "train": Settings,
+    "phase": Settings,
+    "sample": Sample,
+    "evaluate": Evaluate,
+}
+
+
+def signatures(where: Context) -> Mapping[str, type[Signature]]:
+    """What may be called at a place that is not inside another call."""
+    if where.section == "model" and where.valued:
+        return BINDINGS.get(where.statement, CONDITIONS)
+    if where.statement in PIPES or where.section in ("block", "sides"):
+        return OPS
+    if where.statement == "data":
+        return DATA
+    model = SETTINGS.get(where.section)
+    if model and where.statement in model.model_fields:
+        return choices(model, where.statement).calls
+    return {}
+
+
+def every() -> dict[str, type[Signature]]:
+    """Each signature of the language by its name."""
+    found: dict[str, type[Signature]] = {**OPS, **CONDITIONS, **DATA}
+    for table in BINDINGS.values():
+        found |= table
+    todo: list[tuple[type[BaseModel], str]] = [
+        (m, n) for m in SETTINGS.values() for n in m.model_fields
+    ]
+    while todo:
+        model, name = todo.pop()
+        for call, signature in choices(model, name).calls.items():
+            if call not in found:
+                found[call] = signature
+                todo += [(signature, n) for n in signature.model_fields]
+    return found
+
+
+def signature_of(name: str) -> type[Signature] | None:
+    """The signature of a name, built in or installed."""
+    return every().get(name) or pipe_op(name)
+
+
+def arguments(signature: type[Signature]) -> dict[str, FieldInfo]:
+    """The fields of a signature by the names that the language gives them."""
+    return {info.alias or name: info for name, info in signature.model_fields.items()}
+
+
+def spelling(signature: type[Signature]) -> str:
+    """The call with its defaults: `residual(width, dropout = 0.0, kernel = 3)`."""
+    return f"{signature.call}({', '.join(map(_argument, arguments(signature).items()))})"
+
+
+def help_of(signature: type[Signature]) -> str:
+    """The signature in Markdown: the call, what it does, and its arguments."""
+    rows = [f"- `{n}`: {info.description}" for n, info in arguments(signature).items()]
+    source = getattr(signature, "source", "")
+    text = "\n".join(line.strip() for line in (signature.__doc__ or "").strip().split("\n"))
+    parts = [f"```grow\n{spelling(signature)}\n```", text, "\n".join(rows)]
+    return "\n\n".join([*filter(None, parts), *([f"*{source}*"] if source else [])])
+
+
+def _argument(item: tuple[str, FieldInfo]) -> str:
+    name, info = item
+    return name if info.is_required() else f"{name} = {_value(info)}"
+
+
+def _value(info: FieldInfo) -> str:
+    value = info.get_default(call_default_factory=True)
+    if isinstance(value, Signature):
+        return spelling(type(value))
+    if isinstance(value, list):
+        return f"[{', '.join(map(str, value))}]"
+    return {True: "true", False: "false"}.get(value, str(value)) if value is not None else "none"

@@ -1,0 +1,308 @@
+"""Goes through a text that does not parse and finds what is wrong in each of its statements.
+
+The parser stops at its first error. Here its table is driven by hand: at an error, the statement
+at fault is left out, and the parser goes on with the next one from where it stood before. Line
+starts and indentation tell where statements begin; where the text parses they mean nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from lark import Lark
+from lark.parsers.lalr_analysis import Shift
+
+from growlang.diagnostics import Diagnostic, Findings, Note
+from growlang.syntax.explain import (
+    keyword,
+    malformed,
+    place,
+    unexpected,
+    unfinished,
+)
+from growlang.syntax.layout import BAD, FOLLOWS, begins_line, read_tokens, statement_starts
+
+LEVELS = {
+    **dict.fromkeys(("import", "param", "block", "model", "data"), 0),
+    **dict.fromkeys(("train", "sample", "evaluate"), 0),
+    "phase": 1,
+}
+"""How many braces are open where a keyword's statement can stand, if that is one number."""
+HEADERS = {
+    "model": ("MODEL", "NAME", "LBRACE"),
+    "train": ("TRAIN", "LBRACE"),
+    "sample": ("SAMPLE", "LBRACE"),
+    "evaluate": ("EVALUATE", "LBRACE"),
+    "phase": ("PHASE", "NAME", "FOR", "NUMBER", "LBRACE"),
+}
+"""What stands for the head of a statement that has statements inside."""
+
+
+def recover(text: str, filename: str, lark: Lark, findings: Findings) -> None:
+    """Record a finding for each statement of `text` that does not parse, in linear time."""
+    _Recovery(text, filename, lark, findings).run()
+
+
+class _Mark(NamedTuple):
+    """Where a statement begins, and where the parser stood there."""
+
+    at: int
+    stack: tuple[int, ...]
+    braces: tuple[int, ...]
+
+
+class _Recovery:
+    def __init__(self, text: str, filename: str, lark: Lark, findings: Findings) -> None:
+        interactive = lark.parse_interactive(text)
+        table = interactive.parser_state.parse_conf
+        self.states: Any = table.states
+        self.end_state: int = table.end_state
+        self.signs = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
+        self.filename, self.findings = filename, findings
+        self.tokens = read_tokens(interactive, text)
+        self.starts = statement_starts(self.tokens)
+        self.stack: list[int] = [table.start_state]
+        self.braces: list[int] = []
+        self.mark = _Mark(0, tuple(self.stack), ())
+        self.open = 0  # round and square brackets since the mark
+        self.last = -1  # the token of the last finding
+        self.reach = -1  # the furthest token that was taken or refused before going back
+
+    def run(self) -> None:
+        at: int | None = self._edition()
+        while at is not None and at < len(self.tokens):
+            at = self._step(at)
+
+    def _step(self, at: int) -> int | None:
+        """Take one token; the next one to take, or None at the end."""
+        token = self.tokens[at]
+        if at in self.starts and not self.open and self._ended():
+            self._remember(at)
+        elif at <= self.reach and self._sibling(at) and not self._ended():
+            return self._unfinished(at)
+        if not self._feed(token.type):
+            return self._mend(at)
+        if token.type == "LBRACE":
+            self.braces.append(at)
+            if self._ended():  # the body is one of statements
+                self._remember(at + 1)
+        elif token.type == "RBRACE":
+            self.braces.pop()
+            self._remember(at + 1)
+        elif token.type in ("LPAR", "LSQB"):
+            self.open += 1
+        elif token.type in ("RPAR", "RSQB"):
+            self.open -= 1
+        return at + 1
+
+    # --- the parser's table ----------------------------------------------------------------------
+
+    def _after(self, terminal: str) -> tuple[int, list[int]] | None:
+        """How many states stay and which follow when a terminal is taken; None if it cannot be."""
+        base, above = len(self.stack), list[int]()
+        while True:
+            state = above[-1] if above else self.stack[base - 1]
+            action, argument = self.states[state].get(terminal, (None, None))
+            if action is None:
+                return None
+            if action is Shift:
+                return base, [*above, argument]
+            count = len(argument.expansion)
+            base -= max(0, count - len(above))
+            del above[max(0, len(above) - count) :]
+            state = above[-1] if above else self.stack[base - 1]
+            above.append(self.states[state][argument.origin.name][1])
+            if above[-1] == self.end_state:
+                return base, above
+
+    def _feed(self, terminal: str) -> bool:
+        """Take a terminal; False, with the stack as it was, where it cannot stand."""
+        taken = self._after(terminal)
+        if taken is not None:
+            self.stack[taken[0] :] = taken[1]
+        return taken is not None
+
+    def _ended(self) -> bool:
+        """Whether a statement could end here."""
+        return self._after("RBRACE" if self.braces else "$END") is not None
+
+    def _accepted(self) -> set[str]:
+        here = self.states[self.stack[-1]]
+        return {t for t in here if t.isupper() or t == "$END" if self._after(t)}
+
+    def _remember(self, at: int) -> None:
+        self.mark = _Mark(at, tuple(self.stack), tuple(self.braces))
+        self.open = 0
+
+    def _back(self) -> None:
+        """Stand again where the statement at fault begins."""
+        self.stack, self.braces = list(self.mark.stack), list(self.mark.braces)
+        self.open = 0
+
+    # --- mending ---------------------------------------------------------------------------------
+
+    def _edition(self) -> int | None:
+        """Take the edition, or what stands for it; the token after it."""
+        first = self.tokens[0]
+        if first.type == "$END":
+            self._report(0)
+            return None
+        at = 0
+        if first.type != "GROW":
+            message = "the file does not begin with its edition"
+            span = place(first, self.filename)
+            self._record(Diagnostic("G002", message, span, "begin it with `grow 1`"), 0)
+        self._feed("GROW")
+        if first.type == "GROW":
+            at = 1
+            if self.tokens[1].type == "NUMBER":
+                at = 2
+            else:
+                self._report(1)
+                if self.tokens[1].type == "$END":
+                    return None
+        self._feed("NUMBER")
+        self._remember(at)
+        if first.type == "GROW" and at == 1:
+            return self._next(1)
+        return at
+
+    def _mend(self, at: int) -> int | None:
+        """Report the token at `at`, which cannot stand there; where to go on, or None."""
+        token = self.tokens[at]
+        if token.type == "$END":
+            self._report(at)
+            return None
+        self.reach = max(self.reach, at)
+        return self._close(at) or self._open_body(at) or self._cut(at) or self._skip(at)
+
+    def _close(self, at: int) -> int | None:
+        """Put in the braces that are missing before a statement of an outer level."""
+        begin = self.mark.at
+        first, follower = self.tokens[begin], self.tokens[min(begin + 1, len(self.tokens) - 1)]
+        level = LEVELS.get(first)
+        depth = len(self.mark.braces)
+        if level is None or depth <= level or follower.type not in FOLLOWS[first]:
+            return None
+        opened = self.tokens[self.mark.braces[level]]
+        self._back()
+        while len(self.braces) > level and self._feed("RBRACE"):
+            self.braces.pop()
+        if len(self.braces) > level:
+            self._back()
+            return None
+        notes = (Note("it opens here", place(opened, self.filename)),)
+        message = f"a `}}` is missing before `{first} {follower}`"
+        span = place(first, self.filename)
+        self._record(Diagnostic("G001", message, span, "close what is open", notes), at)
+        self._remember(begin)
+        return begin
+
+    def _open_body(self, at: int) -> int | None:
+        """Put in the brace that is missing where a line begins after the head of a statement."""
+        for body in (at, at - 1):
+            if body <= self.mark.at or not begins_line(self.tokens, body):
+                continue
+            keep = list(self.stack)
+            self._back()
+            taken = all(self._feed(t.type) for t in self.tokens[self.mark.at : body])
+            if taken and body in self.starts and self._feed("LBRACE"):
+                head = " ".join(self.tokens[self.mark.at : body][:2])
+                last = self.tokens[body - 1]
+                message, span = f"the body of `{head}` does not open", place(last, self.filename)
+                help = f"write `{{` after `{last}`"
+                self._record(Diagnostic("G001", message, span, help), at)
+                self.braces.append(body - 1)
+                self._remember(body)
+                return body
+            self.stack = keep
+        return None
+
+    def _sibling(self, at: int) -> bool:
+        """Whether a line begins at `at` that is indented no more than the statement at fault."""
+        first = self.tokens[self.mark.at]
+        begins = at in self.starts and (self.tokens[at].column or 1) <= (first.column or 1)
+        return begins and at > self.mark.at and begins_line(self.tokens, at)
+
+    def _cut(self, at: int) -> int | None:
+        """Go back to where the layout says that the statement at fault ends, if that is before."""
+        for sibling in range(self.mark.at + 1, at + 1):
+            closing = (
+                sibling == at
+                and self.tokens[at].type == "RBRACE"
+                and 0 < len(self.braces) == len(self.mark.braces)
+            )
+            if closing or self._sibling(sibling):
+                self._back()
+                for token in self.tokens[self.mark.at : sibling]:
+                    self._feed(token.type)
+                return self._unfinished(sibling)
+        return None
+
+    def _unfinished(self, at: int) -> int:
+        """Report that the statement before `at` lacks its end; go on at `at`."""
+        statement = self.tokens[self.mark.at : at]
+        found = unfinished(statement, self._accepted(), self.signs, self.filename)
+        self._record(found, at - 1)
+        self._back()
+        self._remember(at)
+        return at
+
+    def _skip(self, at: int) -> int | None:
+        """Leave out the statement at fault."""
+        token = self.tokens[at]
+        if token.type == "RBRACE" and not self.braces:
+            message, help = "`}` closes nothing", "remove it, or open the body that it closes"
+            if self._ended():
+                self._record(Diagnostic("G001", message, place(token, self.filename), help), at)
+                self._remember(at + 1)
+                return at + 1
+        again = at <= self.last
+        if not again:
+            self._report(at)
+        return self._next(max(at, self.mark.at + 1) if again else self.mark.at + 1, at)
+
+    def _next(self, after: int, failed: int = -1) -> int | None:
+        """Where to go on behind the statement at fault, at `after` or later."""
+        self._back()
+        begin, depth = self.mark.at, 0
+        indent = self.tokens[begin].column or 1
+        for at in range(begin + 1, len(self.tokens)):
+            token = self.tokens[at]
+            if token.type == "LBRACE":
+                if depth == 0 and failed <= at and self._head(keyword(str(self.tokens[begin]))):
+                    self.braces.append(at)
+                    self._remember(at + 1)
+                    return at + 1
+                depth += 1
+            elif token.type == "RBRACE":
+                if depth == 0 and self.braces and at >= failed:
+                    return at
+                depth = max(0, depth - 1)
+            elif at >= after and at in self.starts:
+                strong = self.starts[at] and (depth == 0 or (token.column == 1))
+                if strong or (depth == 0 and (token.column or 1) <= indent):
+                    self._remember(at)
+                    return at
+        return None
+
+    def _head(self, word: str) -> bool:
+        """Take what stands for the head of a statement with a body."""
+        if word not in HEADERS:
+            return False
+        if all(self._feed(terminal) for terminal in HEADERS[word]):
+            return True
+        self._back()
+        return False
+
+    def _report(self, at: int) -> None:
+        token = self.tokens[at]
+        if token.type == BAD:
+            self._record(malformed(token, self.filename), at)
+        else:
+            found = unexpected(self.tokens, at, self._accepted(), self.signs, self.filename)
+            self._record(found, at)
+
+    def _record(self, found: Diagnostic, at: int) -> None:
+        self.findings.record(found)
+        self.last = max(self.last, at)

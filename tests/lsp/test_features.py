@@ -1,0 +1,307 @@
+"""The features of the language server as functions: `^` marks the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from growlang.lsp.analysis import Analysis, Point, analyse
+from growlang.lsp.completion import complete
+from growlang.lsp.context import context
+from growlang.lsp.definition import definition
+from growlang.lsp.fixes import fixes
+from growlang.lsp.hover import hover
+from growlang.lsp.symbols import symbols
+
+SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
+CORE = (SPECS / "core.grow").read_text()
+CHILD = (SPECS / "child.grow").read_text()
+BLOCKS = (SPECS / "blocks.grow").read_text()
+
+
+def point(text: str) -> tuple[str, Point]:
+    """The text without its mark, and the place of it."""
+    before, _, after = text.partition("^")
+    return before + after, Point(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def analysed(name: str, text: str, before: Analysis | None = None) -> Analysis:
+    path = SPECS / name
+    return analyse(path, {path.resolve(): text}, before)
+
+
+def typed(name: str, whole: str, old: str, new: str) -> tuple[Analysis, Point]:
+    """The analysis after `old` was changed to `new`, and the place of the mark in `new`."""
+    assert whole.count(old) == 1
+    text, at = point(whole.replace(old, new))
+    return analysed(name, text, analysed(name, whole)), at
+
+
+def labels(name: str, whole: str, old: str, new: str) -> list[str]:
+    return [c.label for c in complete(*typed(name, whole, old, new))]
+
+
+# --- context -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "section", "statement", "call", "argument"),
+    [
+        ("grow 1\n^", "", "", "", ""),
+        ("grow 1\nmodel m { ^", "model", "", "", ""),
+        ("grow 1\nmodel m { core @ 16 ^", "model", "core", "", ""),
+        ("grow 1\nmodel m { core transformer(^", "model", "core", "transformer", ""),
+        ("grow 1\nmodel m { core t(8, heads = ^", "model", "core", "t", "heads"),
+        ("grow 1\nmodel m { core t(8, attend = [self, ^", "model", "core", "t", "attend"),
+        ("grow 1\nmodel m { core t(8) | ^", "model", "core", "", ""),
+        ("grow 1\nmodel m { stem (a | ^", "model", "stem", "", ""),
+        ("grow 1\nmodel m { stage @ 8 (down = ^", "model", "stage", "stage", "down"),
+        ("grow 1\nmodel m { stage @ 8 { encode ^", "sides", "encode", "", ""),
+        ("grow 1\nmodel m { time = ^", "model", "time", "", ""),
+        ("grow 1\nmodel m { keep core, ^", "model", "keep", "", ""),
+        ("grow 1\ntrain { batch = 8 phase a for 3 { freeze ^", "phase", "freeze", "", ""),
+        ("grow 1\ntrain { optimizer = adamw(^", "train", "optimizer", "adamw", ""),
+        ("grow 1\ndata d = ^", "", "data", "", ""),
+        ("grow 1\nblock b(w) { ^", "block", "", "", ""),
+    ],
+)
+def test_a_context_is_told_from_text_that_does_not_parse(
+    text: str, section: str, statement: str, call: str, argument: str
+) -> None:
+    found = context(*point(text))
+    assert (found.section, found.statement) == (section, statement)
+    assert (found.call, found.argument) == (call, argument)
+
+
+@pytest.mark.parametrize("text", ["grow 1 # a ^", 'grow 1 import "a^', 'grow 1 import "a b^'])
+def test_comments_and_strings_are_quiet(text: str) -> None:
+    assert context(*point(text)).quiet
+    assert not context(*point('grow 1 # "a"\n^')).quiet
+
+
+# --- diagnostics ---------------------------------------------------------------------------------
+
+
+def test_findings_are_of_the_text_in_the_editor() -> None:
+    found = analysed("core.grow", CORE.replace("heads = 2", "heads = 3"))
+    assert [d.code for d in found.diagnostics] == ["G207"]
+    assert analysed("core.grow", CORE).diagnostics == ()
+
+
+def test_an_open_parent_is_read_from_the_editor() -> None:
+    core, child = (SPECS / "core.grow").resolve(), (SPECS / "child.grow").resolve()
+    texts = {core: CORE.replace("heads = 2", "heads = 3"), child: CHILD}
+    (found,) = analyse(child, texts).diagnostics
+    assert found.message.startswith("in core.grow: 3 heads")
+    assert (found.span.row, found.notes[0].span.row) == (3, 13)
+
+
+def test_what_was_good_stays_known_while_typing() -> None:
+    good = analysed("core.grow", CORE)
+    broken = analysed("core.grow", CORE.replace("core @ 4", "core @"), good)
+    assert broken.diagnostics
+    assert broken.checked is good.checked
+
+
+# --- completion ----------------------------------------------------------------------------------
+
+
+def test_ops_and_blocks_in_a_pipe() -> None:
+    found = labels("core.grow", CORE, "| residual(width)\n", "| res^\n")
+    assert found == ["residual"]
+    found = labels("blocks.grow", BLOCKS, "lib.twice(16)", "^")
+    assert {"transformer", "res2", "lib.twice", "lib.pair"} <= set(found)
+
+
+def test_arguments_that_are_not_given_yet() -> None:
+    found = labels("core.grow", CORE, "(width, heads = 2, attend", "(width, heads = 2, ^, attend")
+    assert {"mlp = ", "norm = ", "rope = "} <= set(found)
+    assert "heads = " not in found
+    assert "width" in found
+
+
+def test_choices_of_an_argument() -> None:
+    found = labels("core.grow", CORE, "heads = 2, attend", "heads = 2, norm = ^, attend")
+    assert found[:2] == ["layer", "rms"]
+    assert "random" in labels("core.grow", CORE, "at = random", "at = ^")
+
+
+def test_conditions_in_attend() -> None:
+    assert labels("core.grow", CORE, "[self, text]", "[self, t^]")[0] == "text"
+
+
+def test_nested_calls_and_settings() -> None:
+    assert labels("core.grow", CORE, "= adamw(lr = 1e-3)", "= ad^") == ["adamw"]
+    found = labels("core.grow", CORE, "ema       = 0.99", "e^")
+    assert found == ["ema = "]
+    found = labels(
+        "core.grow",
+        CORE,
+        "optimizer = adamw",
+        "objective = diffusion(schedule = ^)\n  optimizer = adamw",
+    )
+    assert found[:2] == ["cosine", "interpolated"]
+
+
+def test_selectors_in_keep_are_the_parents_and_in_freeze_the_models() -> None:
+    found = labels("child.grow", CHILD, "keep core, text", "keep ^")
+    assert {"core", "stem", "head", "time"} <= set(found)
+    assert "stage[16]" not in found
+    found = labels("child.grow", CHILD, "freeze core, text, time", "freeze ^")
+    assert {"stage[16]", "stage[8]", "all"} <= set(found)
+    found = labels("child.grow", CHILD, "freeze core, text, time", "freeze core.transformer[0].^")
+    assert found == ["core.transformer[0].attend", "core.transformer[0].mlp"]
+
+
+def test_statements_of_a_section() -> None:
+    assert labels("child.grow", CHILD, "drop stem, head", "dr^") == ["drop"]
+    assert "model" in labels("child.grow", "grow 1\n\n", "\n\n", "\n^\n")
+
+
+def test_nothing_in_a_comment() -> None:
+    assert labels("core.grow", CORE, "# a small parent", "# a sm^") == []
+
+
+# --- hover ---------------------------------------------------------------------------------------
+
+
+def hovered(name: str, whole: str, old: str, new: str) -> str:
+    return hover(*typed(name, whole, old, new))
+
+
+def test_hover_on_an_op_has_signature_shape_and_parameters() -> None:
+    text = hovered("core.grow", CORE, "transformer(", "transf^ormer(")
+    assert "**16 x 16 tokens**, 2 ops" in text
+    assert "transformer(width, heads, attend = [self], mlp = 4.0" in text
+    assert "- `heads`: attention heads; divides the width" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("heads = 2", "hea^ds = 2", "attention heads"),
+        ("* depth", "* de^pth", "`depth` = `2` (line 4)"),
+        ("core @ 4", "co^re @ 4", "`core`: **16 x 16 tokens**, 14,336 parameters"),
+        ("[self, text]", "[self, te^xt]", "`text`: **5 x 24 tokens**, 744 parameters"),
+        ("ddim(", "dd^im(", "arXiv 2010.02502"),
+        ("# a small", "# a sm^all", ""),
+    ],
+)
+def test_hover(old: str, new: str, said: str) -> None:
+    text = hovered("core.grow", CORE, old, new)
+    assert said in text
+    assert bool(said) == bool(text)
+
+
+def test_hover_on_a_block_and_on_an_imported_param() -> None:
+    assert "block lib.twice(width)" in hovered("blocks.grow", BLOCKS, "lib.twice", "lib.tw^ice")
+    text = hovered("blocks.grow", BLOCKS, "res2(lib.channels)", "res2(lib.ch^annels)")
+    assert text == "`lib.channels` = `8` (blocks.grow:3)"
+
+
+# --- definition ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "old", "new", "file", "row"),
+    [
+        ("core.grow", CORE, "* depth", "* de^pth", "core.grow", 4),
+        ("core.grow", CORE, "[self, text]", "[self, te^xt]", "core.grow", 9),
+        ("core.grow", CORE, "= pictures", "= pict^ures", "core.grow", 17),
+        ("blocks.grow", BLOCKS, "lib.twice", "lib.tw^ice", "lib/blocks.grow", 9),
+        ("blocks.grow", BLOCKS, "(res2(", "(re^s2(", "blocks.grow", 7),
+        ("blocks.grow", BLOCKS, "lib/blocks", "lib/bl^ocks", "lib/blocks.grow", 1),
+        ("child.grow", CHILD, '"core.grow"', '"co^re.grow"', "core.grow", 1),
+        ("child.grow", CHILD, "keep core", "keep co^re", "core.grow", 13),
+        ("child.grow", CHILD, "drop stem, head", "drop stem, he^ad", "core.grow", 14),
+        ("child.grow", CHILD, "freeze core, text", "freeze core, te^xt", "core.grow", 9),
+    ],
+)
+def test_definition(name: str, whole: str, old: str, new: str, file: str, row: int) -> None:
+    span = definition(*typed(name, whole, old, new))
+    assert span is not None
+    assert (Path(span.filename).resolve(), span.row) == ((SPECS / file).resolve(), row)
+
+
+def test_nothing_is_defined_where_nothing_is_named() -> None:
+    assert definition(*typed("core.grow", CORE, "grow 1", "gr^ow 1")) is None
+
+
+# --- symbols and fixes ---------------------------------------------------------------------------
+
+
+def test_symbols_are_the_outline() -> None:
+    document = analysed("core.grow", CORE).document
+    assert document is not None
+    found = symbols(document)
+    assert [s.name for s in found if s.kind == "param"] == ["width", "depth", "half"]
+    model = next(s for s in found if s.kind == "model")
+    assert [s.name for s in model.children] == ["image", "text", "time", "stem", "core @ 4", "head"]
+    recipes = {s.name: [p.name for p in s.children] for s in found if s.kind == "train"}
+    assert recipes == {"first": ["learn"], "second": ["learn"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("residual(width)\n  core", "r^esidul(width)\n  core"),
+        ("heads = 2", "h^aeds = 2"),
+        ("* depth", "* d^epht"),
+        ("resize(image.size)", "re^size(imag.size)"),
+        ("ema  ", "em^aa  "),
+    ],
+)
+def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
+    analysis, _ = typed("core.grow", CORE, old, new)
+    (item,) = analysis.diagnostics
+    place = Point(item.span.row, item.span.column)
+    (fix,) = fixes(analysis, place, place)
+    lines = analysis.text.split("\n")
+    line = lines[fix.span.row - 1]
+    lines[fix.span.row - 1] = (
+        line[: fix.span.column - 1] + fix.text + line[fix.span.end_column - 1 :]
+    )
+    assert analysed("core.grow", "\n".join(lines)).diagnostics == ()
+
+
+# --- any text ------------------------------------------------------------------------------------
+
+GOOD = {
+    name: (text, analysed(name, text))
+    for name, text in (("core.grow", CORE), ("child.grow", CHILD), ("blocks.grow", BLOCKS))
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(sorted(GOOD)),
+    edits=st.lists(
+        st.tuples(
+            st.floats(0, 1),
+            st.integers(0, 12),
+            st.sampled_from(["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    where=st.floats(0, 1),
+)
+def test_no_edit_makes_a_feature_fail(
+    name: str, edits: list[tuple[float, int, str]], where: float
+) -> None:
+    text, before = GOOD[name]
+    for place, length, new in edits:
+        at = int(place * len(text))
+        text = text[:at] + new + text[at + length :]
+    at = int(where * len(text))
+    analysis = analysed(name, text, before)
+    cursor = point(text[:at] + "^" + text[at:])[1]
+    complete(analysis, cursor)
+    hover(analysis, cursor)
+    definition(analysis, cursor)
+    fixes(analysis, cursor, cursor)
+    assert analysis.document is not None
+    symbols(analysis.document)

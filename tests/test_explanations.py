@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from growlang.check import check
+from growlang.cli import app
+from growlang.codes import CODES, FAMILIES
+from growlang.diagnostics import GrowlangError
+from growlang.explanations import explanation, listing
+
+ROOT = Path(__file__).parent.parent
+MENDED = sorted((ROOT / "tests" / "fixtures" / "mended").glob("*.grow"))
+BROKEN = sorted((ROOT / "tests" / "fixtures" / "errors").glob("g*.grow"))
+
+
+def test_every_mistake_has_its_mend() -> None:
+    assert [p.name for p in MENDED if p.name[0] != "_"] == [p.name for p in BROKEN]
+
+
+@pytest.mark.parametrize("path", MENDED, ids=lambda p: p.stem)
+def test_a_mended_spec_is_clean(path: Path) -> None:
+    assert check(path).diagnostics == ()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_a_page_with_cause_and_example(code: str) -> None:
+    page = explanation(code)
+    entry = CODES[code]
+    assert page.startswith(f"# {code}: {entry.name}")
+    assert entry.cause and entry.cause in page
+    assert f"{entry.severity}[{code}]" in page
+    assert "```diff" in page
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    command = [sys.executable, "docs/generate.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), "run `make docs`"
+
+
+def test_the_list_has_every_code_in_its_family() -> None:
+    shown = listing()
+    assert all(code in shown for code in CODES)
+    assert {code[:2] for code in CODES} <= set(FAMILIES)
+
+
+def test_a_code_is_found_by_its_name() -> None:
+    assert explanation("unknown-argument") == explanation("g203")
+    with pytest.raises(GrowlangError, match="no code"):
+        explanation("G999")
+
+
+def test_the_command_prints_list_and_page() -> None:
+    assert "unknown-argument" in CliRunner().invoke(app, ["explain"]).stdout
+    assert "haeds" in CliRunner().invoke(app, ["explain", "G203"]).stdout

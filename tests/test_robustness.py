@@ -1,0 +1,202 @@
+"""What no spec should contain: a message each, in bounded time, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from growlang.check import Report, check
+from growlang.diagnostics import Findings, GrowlangError
+from growlang.fix import fix
+from growlang.resolve.files import SIZE_LIMIT
+from growlang.syntax.grow import read
+
+PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
+GOOD = PARENT.read_bytes()
+
+
+def answer(content: bytes, folder: Path) -> Report:
+    path = folder / "spec.grow"
+    path.write_bytes(content)
+    return check(path)
+
+
+def core(pipe: str) -> bytes:
+    return f"grow 1 model m {{ image = image(8) stem conv(8) core {pipe} head conv(3) }}".encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD.replace(b"\n", b"\r\n"),
+        GOOD.replace(b"\n", b"\r"),
+        b"\xef\xbb\xbf" + GOOD,
+        GOOD.replace(b"  ", b"\t"),
+        GOOD + "# \u0645\u0631\u062d\u0628\u0627".encode(),
+    ],
+    ids=["crlf", "cr", "byte order mark", "tabs", "arabic comment"],
+)
+def test_other_ways_to_write_a_text_are_the_same_spec(content: bytes, tmp_path: Path) -> None:
+    report = answer(content, tmp_path)
+    assert report.diagnostics == ()
+    expected = check(PARENT).checked
+    assert report.checked and expected
+    assert report.checked.net.net_hash == expected.net.net_hash
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (GOOD + b"\0", "NUL"),
+        (GOOD + b"\xff", "not UTF-8"),
+        (GOOD.decode().encode("utf-16"), "not UTF-8"),
+        (b" " * (SIZE_LIMIT + 1), "larger than"),
+    ],
+    ids=["NUL", "invalid", "UTF-16", "large"],
+)
+def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(GrowlangError, match=message):
+        answer(content, tmp_path)
+
+
+@pytest.mark.parametrize("mark", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+@pytest.mark.parametrize("place", [b'"pictures.tar"', b"width = 64", b"image = image(32)"])
+def test_direction_marks_are_refused_wherever_they_hide(
+    mark: str, place: bytes, tmp_path: Path
+) -> None:
+    hidden = place.replace(b"p", b"p" + mark.encode(), 1) + f" # {mark}".encode()
+    report = answer(GOOD.replace(place, hidden), tmp_path)
+    assert {d.code for d in report.diagnostics} == {"G003"}
+    assert all("reads" in d.message or "read otherwise" in d.message for d in report.diagnostics)
+
+
+def lines(form: bytes, count: int) -> bytes:
+    return b"".join(form % (i, i) for i in range(count))
+
+
+BOMBS = {
+    "parentheses": b"grow 1 param a = " + b"(" * 25_000 + b"1" + b")" * 25_000,
+    "open parentheses": b"grow 1 param a = " + b"(" * 50_000,
+    "brackets": b"grow 1 param a = " + b"[" * 25_000 + b"]" * 25_000,
+    "minus": b"grow 1 param a = " + b"-" * 50_000 + b"1",
+    "not": b"grow 1 param a = " + b"not " * 12_500 + b"true",
+    "sum": b"grow 1 param a = " + b"1+" * 25_000 + b"1",
+    "groups": core("(" * 25_000 + "conv(8)" + ")" * 25_000),
+    "digits": b"grow 1 param a = " + b"9" * 50_000,
+    "exponent": b"grow 1 param a = 1e999",
+    "repeat": core("conv(8) * 1000000000"),
+    "repeats": core("((conv(8) * 1000) * 1000) * 1000"),
+    "doubling": b"grow 1 param a0 = 1\n"
+    + b"\n".join(b"param a%d = a%d + a%d" % (i + 1, i, i) for i in range(3000)),
+    "circle": b"grow 1 param a = b param b = a",
+    "signs": b"grow 1 " + b"$" * 50_000,
+    "quotes": b"grow 1 " + b'"\n' * 25_000,
+    "same name": b"grow 1 " + b"param a = 1\n" * 4000,
+    "unknown names": GOOD.replace(b"image = ", lines(b"a%d = b%d(1)\n", 2000) + b"image = "),
+    "unknown settings": GOOD.replace(b"batch = 8", lines(b"x%d = %d\n", 4000) + b"batch = 8"),
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_a_bomb_is_a_message_in_time(content: bytes, tmp_path: Path) -> None:
+    start = time.process_time()
+    report = answer(content, tmp_path)
+    seconds = time.process_time() - start
+    assert seconds < 3  # half a second on an idle machine
+    assert report.diagnostics or b"((1" in content  # parentheses leave nothing in the tree
+    assert report.checked is None
+    assert all(len(d.message) < 10_000 for d in report.diagnostics)
+
+
+def child(file: str) -> bytes:
+    return f'grow 1\nmodel c grows "{file}" {{\n  keep core\n}}\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("", "folder"),
+        ("folder", "folder"),
+        ("pipe", "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+        ("loop.grow", "circle|Too many levels"),
+        ("gone.grow", "No such file"),
+        ("x" * 5000, "too long"),
+        ("spec.grow/more", "Not a directory"),
+    ],
+)
+def test_a_parent_that_is_no_file_is_a_finding(file: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop.grow").symlink_to("loop.grow")
+    (tmp_path / "gone.grow").symlink_to("nowhere.grow")
+    (item,) = answer(child(file), tmp_path).diagnostics
+    assert item.code == "G103"
+    assert any(part in item.message for part in reason.split("|"))
+
+
+def test_a_parent_through_a_link_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "spec.grow").write_bytes(child("link.grow"))
+    (tmp_path / "link.grow").symlink_to("spec.grow")
+    (item,) = check(tmp_path / "spec.grow").diagnostics
+    assert item.code == "G104"
+
+
+# --- any bytes -----------------------------------------------------------------------------------
+
+WORDS = [
+    *'{}()[]"#|*@=,.-+/<>!%\n ',
+    *("model m {\n", "stem ", "core @ 8 ", "head ", "stage @ 16 ", "train {\n", "phase a for 3 "),
+    *("param a = ", "data d = ", "keep ", "freeze ", "except ", "encode ", "decode ", "}\n"),
+    *("grows ", '"x"', "1", "a", "True", "'", ":", "\t", "\r\n", "\ufeff", "\u202e", "\x00"),
+]
+FUZZED = settings(
+    max_examples=200,
+    deadline=2000,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@FUZZED
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answered(tmp_path: Path, content: bytes) -> None:
+    try:
+        answer(content, tmp_path)
+    except GrowlangError as error:
+        assert "not UTF-8" in error.message or "NUL" in error.message
+
+
+@FUZZED
+@given(st.lists(st.sampled_from(WORDS), max_size=40).map("".join))
+def test_a_text_that_does_not_parse_has_findings_with_places(text: str) -> None:
+    findings = Findings()
+    document = read("grow 1\n" + text, "spec.grow", findings)
+    assert (document is None) == (len(findings) > 0)
+    rows = ("grow 1\n" + text).split("\n")
+    for item in findings.items:
+        for span in (item.span, *(note.span for note in item.notes)):
+            assert 1 <= span.row <= span.end_row <= len(rows)
+            assert 1 <= span.column <= len(rows[span.row - 1]) + 1
+
+
+@FUZZED
+@given(st.lists(st.sampled_from(WORDS), max_size=30).map("".join), st.integers(0, len(GOOD)))
+def test_a_fixed_file_parses(tmp_path: Path, text: str, at: int) -> None:
+    path = tmp_path / "spec.grow"
+    path.write_bytes(GOOD[:at] + text.encode() + GOOD[at:])
+    before = path.read_bytes()
+    try:
+        made = fix([path])
+    except GrowlangError:
+        made = []
+    if not made:
+        assert path.read_bytes() == before
+    else:
+        assert read(path.read_text("utf-8-sig"), "spec.grow", Findings()) is not None
