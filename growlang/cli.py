@@ -50,6 +50,13 @@ class Emit(StrEnum):
     fx = "fx"
 
 
+class Syntax(StrEnum):
+    """The two syntaxes of the language."""
+
+    grow = "grow"
+    yaml = "yaml"
+
+
 Spec = Annotated[Path, typer.Argument(help="A spec file.", show_default=False)]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", "-r", help="The recipe; by default the first.")
@@ -77,7 +84,10 @@ def version(
 @app.command()
 def check(
     paths: Annotated[
-        list[Path], typer.Argument(help="Specs, or folders walked for *.grow.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Specs, or folders walked for *.grow and *.grow.yaml.", show_default=False
+        ),
     ],
     output_format: Annotated[
         OutputFormat, typer.Option(help="How findings are printed.")
@@ -98,7 +108,7 @@ def check(
     from growlang.check import check as check_file
     from growlang.check import errors
 
-    files = _spec_files(paths)
+    files = _spec_files(paths, (".grow", ".grow.yaml"))
     if fix:
         from growlang.fix import fix as make_edits
 
@@ -313,14 +323,113 @@ def explain(
     typer.echo(explanation(code).strip() if code else listing())
 
 
+@app.command("fmt")
+def fmt_(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Specs, folders, or - for standard input; by default this folder."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what would change.")
+    ] = False,
+) -> None:
+    """Lay out specs in the one canonical way, comments kept. It has no options of style."""
+    from growlang import formatting
+
+    if paths == [Path("-")]:
+        results = [formatting.formatted(Path("<stdin>"), sys.stdin.buffer.read())]
+    else:
+        results = [formatting.formatted(p) for p in _spec_files(paths or [Path()])]
+    for result in results:
+        _print_findings(result.diagnostics, result.texts, OutputFormat.text, err=True)
+        if diff:
+            typer.echo(formatting.diff(result), nl=False)
+        elif check and result.changed:
+            typer.echo(f"would change {result.path}")
+        elif not check and result.path.name == "<stdin>":
+            typer.echo(result.text or "", nl=False)
+        elif not check and result.changed:
+            formatting.write(result)
+            typer.echo(f"changed {result.path}", err=True)
+    failed = any(r.diagnostics or (r.changed and (check or diff)) for r in results)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def convert(
+    spec: Spec,
+    to: Annotated[Syntax, typer.Option(help="The syntax to write.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
+    ] = None,
+) -> None:
+    """Write a spec in the other syntax: the same tree and the same hash, without its comments."""
+    from growlang.resolve.files import Files
+
+    files = Files()
+    document = files.load(spec)
+    if document is None or len(files.findings):
+        found = sorted(files.findings.items, key=lambda item: item.span)
+        _print_findings(found, files.texts, OutputFormat.text, err=True)
+        raise typer.Exit(1)
+    if to is Syntax.yaml:
+        from growlang.twin.write import write
+
+        text = write(document)
+    else:
+        from growlang.syntax.unparse import unparse
+
+        text = unparse(document)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def show(
+    spec: Spec,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="The flat spec: literals only, nothing inherited.")
+    ] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="With each value, the file and line it comes from.")
+    ] = False,
+    settings: SetOption = None,
+) -> None:
+    """Print a spec in the canonical layout: as it is written, or resolved."""
+    if resolved or origin:
+        from growlang.show import show as flat
+
+        typer.echo(flat(_checked(spec, settings).resolved, origin), nl=False)
+        return
+    from growlang.formatting import formatted
+
+    result = formatted(spec)
+    _print_findings(result.diagnostics, result.texts, OutputFormat.text, err=True)
+    typer.echo(result.text or "", nl=False)
+    raise typer.Exit(1 if result.diagnostics else 0)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the YAML syntax, with which editors complete and check it."""
+    from growlang.schema import schema as json_schema
+
+    _print_json(json_schema())
+
+
 # --- what the commands share ---------------------------------------------------------------------
 
 
-def _spec_files(paths: Sequence[Path]) -> list[Path]:
+def _spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(path.rglob("*.grow"))
+            inside = sorted(p for e in endings for p in path.rglob(f"*{e}"))
             if not inside:
                 raise GrowlangError(f"{path}: there is no *.grow file in this folder")
             files += inside

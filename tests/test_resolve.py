@@ -179,8 +179,8 @@ def test_image_size_is_the_shorter_side(blocks: Checked) -> None:
 def test_shares_of_a_mix(blocks: Checked) -> None:
     sources = settings(blocks, "main").data
     assert [(s.name, s.share) for s in sources] == [
-        ("wide.one", 0.125),
-        ("wide.two", 0.375),
+        ("wide_one", 0.125),
+        ("wide_two", 0.375),
         ("one", 0.5),
     ]
     assert {s.webdataset.urls for s in sources} == {"one.tar"}

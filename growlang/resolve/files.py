@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIZE_LIMIT = 2_000_000
 """Largest spec file, in bytes."""
+YAML = (".yaml", ".yml")
+"""Endings of the names of files in the YAML syntax; all others are in Grow."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Files:
             return None
         name = self.name(path)
         self.texts[name] = text
-        self.documents[key] = read(text, name, self.findings)
+        self.documents[key] = _read(text, name, path, self.findings)
         return self.documents[key]
 
     def content(self, path: Path) -> bytes:
@@ -108,6 +110,15 @@ def decoded(content: bytes) -> str:
     return text
 
 
+def _read(text: str, name: str, path: Path, findings: Findings) -> d.Document | None:
+    """The document of a text in the syntax that the file's name tells."""
+    if path.suffix not in YAML:
+        return read(text, name, findings)
+    from growlang.twin.read import read as read_yaml
+
+    return read_yaml(text, name, findings)
+
+
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not UTF-8 text (byte {error.start})"
@@ -119,7 +130,7 @@ def _reason(error: OSError | ValueError) -> str:
 def _like(path: Path) -> str:
     """The spec files beside a missing one, as a suggestion."""
     try:
-        near = sorted(p.name for p in path.parent.glob("*.grow"))
+        near = sorted(p.name for p in path.parent.glob("*.grow*"))
     except OSError:
         near = []
     if not near:

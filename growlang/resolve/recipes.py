@@ -310,7 +310,7 @@ class Recipes:
             epochs=length[1],
             settings=settings,
             own_schedule=bool({"lr_schedule", "warmup"} & own.keys()),
-            frozen=[str(selection) for selection in freeze],
+            frozen=[text for selection in freeze for text in _texts(selection)],
             lr_scale={str(selector): factor for selector, factor in known},
         )
         return PhaseDraft(resolved, phase.name_span, freeze, known)
@@ -382,3 +382,8 @@ class Recipes:
         if unit == "steps":
             return int(value), None
         return (-(-int(value) // settings.batch), None) if settings else None
+
+
+def _texts(selection: d.Selection) -> list[str]:
+    """Each selector as text; how many statements they stand in has no meaning."""
+    return [str(selection)] if selection.excluded else list(map(str, selection.included))

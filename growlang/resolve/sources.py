@@ -128,7 +128,7 @@ class Sources(NamedTuple):
                 )
                 return None
             total += share
-            inside = f"{argument.name}." if sources[1:] else ""
+            inside = f"{argument.name}_" if sources[1:] else ""
             found += [
                 s.model_copy(update={"name": inside + s.name, "share": s.share * share})
                 for s in sources

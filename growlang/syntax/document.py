@@ -6,7 +6,7 @@ nodes are named tuples, whose classes are made several times faster than those o
 of pydantic models have no postponed annotations: each would be compiled one by one.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from growlang.diagnostics import Span
 
@@ -271,3 +271,21 @@ class Document(NamedTuple):
     sections: tuple[Section, ...] = ()
     comments: tuple[Comment, ...] = ()
     span: Span = Span("", 1, 1, 1, 1)
+
+
+def without_spans(node: Any) -> Any:
+    """The tree as nested tuples without spans, comments and text, to compare two documents."""
+    if not isinstance(node, tuple):
+        return type(node).__name__, node
+    names = getattr(node, "_fields", None)
+    if names is None:
+        return tuple(without_spans(child) for child in node)
+    fields = (
+        (name, without_spans(value))
+        for name, value in zip(names, node, strict=True)
+        if name not in PLACES
+    )
+    return type(node).__name__, *fields
+
+
+PLACES = frozenset({"span", "name_span", "file_span", "filename", "text", "comments"})

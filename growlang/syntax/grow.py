@@ -27,7 +27,7 @@ DEPTH_LIMIT = 100
 
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells; None, with a finding, where it does not parse."""
-    if not text.isascii() and _misleading(text, filename, findings):
+    if not text.isascii() and misleading(text, filename, findings):
         return None
     try:
         tree = parser().parse(text)
@@ -58,7 +58,7 @@ DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Marks that change the order in which a line is shown (CVE-2021-42574)."""
 
 
-def _misleading(text: str, filename: str, findings: Findings) -> bool:
+def misleading(text: str, filename: str, findings: Findings) -> bool:
     """Refuse marks that let a line read otherwise than it is."""
     before = len(findings)
     for row, line in enumerate(text.split("\n"), 1):

@@ -1,0 +1,182 @@
+"""Reads YAML 1.2 as nodes with places: scalars, lists and mappings, and nothing else of YAML.
+
+Anchors, tags, merge keys and duplicate keys are refused. A plain scalar is what YAML 1.2 says it
+is: `1e-4` is a number and `no` a string. `010`, which YAML 1.1 reads as 8, is refused.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import yaml
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.syntax.grow import DEPTH_LIMIT, LARGEST
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
+_ODD = re.compile(r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|\.inf|\.nan)", re.IGNORECASE)
+_WORDS = {"": None, "~": None} | {
+    form: value
+    for word, value in (("null", None), ("true", True), ("false", False))
+    for form in (word, word.capitalize(), word.upper())
+}
+
+
+class Scalar(NamedTuple):
+    """A value; `inset` is the number of columns between its start and its text (a quote)."""
+
+    value: int | float | str | bool | None
+    span: Span
+    inset: int
+
+
+class List(NamedTuple):
+    """A sequence."""
+
+    items: tuple["Node", ...]
+    span: Span
+
+
+class Map(NamedTuple):
+    """A mapping with strings as keys."""
+
+    items: dict[str, "Node"]
+    keys: dict[str, Span]
+    span: Span
+
+
+Node = Scalar | List | Map
+
+
+class Refused(Exception):
+    """What stands there is not part of the language; the finding is recorded."""
+
+
+def compose(text: str, filename: str, findings: Findings) -> Node | None:
+    """The one document of a text; None, with a finding, where it is refused."""
+    try:
+        return _Composer(text, filename, findings).document()
+    except Refused:
+        return None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row, column = (mark.line + 1, mark.column + 1) if mark else _reader_place(error, text)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        findings.add(
+            "G001", f"this is not YAML: {problem}", Span(filename, row, column, row, column + 1)
+        )
+        return None
+
+
+def _reader_place(error: yaml.YAMLError, text: str) -> tuple[int, int]:
+    """Row and column of a character that YAML does not allow."""
+    position = getattr(error, "position", 0) or 0
+    before = text[:position]
+    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
+
+
+class _Composer:
+    def __init__(self, text: str, filename: str, findings: Findings) -> None:
+        self.filename, self.findings = filename, findings
+        self.events: Iterator[Any] = yaml.parse(text, Loader=LOADER)
+        self.depth = 0
+
+    def document(self) -> Node | None:
+        next(self.events)
+        first = next(self.events)
+        if isinstance(first, yaml.StreamEndEvent):
+            span = Span(self.filename, 1, 1, 1, 1)
+            self.refuse("G002", "the file is empty", span, "begin it with `grow: 1`")
+        node = self.node(next(self.events))
+        next(self.events)
+        further = next(self.events)
+        if isinstance(further, yaml.DocumentStartEvent):
+            self.refuse(
+                "G001", "a file holds one YAML document", self.span(further), "remove the rest"
+            )
+        return node
+
+    def node(self, event: Any) -> Node:
+        span = self.span(event)
+        if isinstance(event, yaml.AliasEvent) or event.anchor:
+            message = "anchors and aliases are not part of the language"
+            self.refuse("G001", message, span, "write the value out, or name it in `params`")
+        if event.tag is not None:
+            self.refuse("G001", "tags are not part of the language", span, "remove it")
+        if isinstance(event, yaml.ScalarEvent):
+            return self.scalar(event, span)
+        self.depth += 1
+        if self.depth > DEPTH_LIMIT:
+            self.refuse("G001", f"lists are nested more than {DEPTH_LIMIT} deep", span, "")
+        found = (
+            self.sequence(event)
+            if isinstance(event, yaml.SequenceStartEvent)
+            else self.mapping(event)
+        )
+        self.depth -= 1
+        return found
+
+    def scalar(self, event: Any, span: Span) -> Scalar:
+        text = event.value
+        if event.style:
+            return Scalar(text, span, 1 if event.style in "'\"" else 0)
+        if text in _WORDS:
+            return Scalar(_WORDS[text], span, 0)
+        if _ODD.fullmatch(text):
+            self.refuse(
+                "G003",
+                f"`{text}` is read differently by different readers of YAML",
+                span,
+                "write a plain decimal number, or put a string in quotes",
+            )
+        if not (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
+            return Scalar(text, span, 0)
+        value = float(text)
+        if not math.isfinite(value) or abs(value) > LARGEST:
+            message = f"the number is above {LARGEST:.0e}"
+            self.refuse("G003", message, span, "write a smaller one")
+        return Scalar(int(text) if _INTEGER.fullmatch(text) else value, span, 0)
+
+    def sequence(self, start: Any) -> List:
+        items = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(event))
+        return List(tuple(items), self.around(start, event, items))
+
+    def mapping(self, start: Any) -> Map:
+        items: dict[str, Node] = {}
+        keys: dict[str, Span] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.node(event)
+            if not isinstance(key, Scalar) or not isinstance(key.value, str) or key.value == "<<":
+                self.refuse("G001", "a key is a name", key.span, "")
+            assert isinstance(key, Scalar) and isinstance(key.value, str)
+            if key.value in keys:
+                self.findings.add(
+                    "G102",
+                    f"`{key.value}` is there twice",
+                    key.span,
+                    help="remove or rename one",
+                    notes=[Note("the first is here", keys[key.value])],
+                )
+            keys.setdefault(key.value, key.span)
+            value = self.node(next(self.events))
+            items.setdefault(key.value, value)
+        return Map(items, keys, self.around(start, event, list(items.values())))
+
+    def around(self, start: Any, end: Any, inside: list[Node]) -> Span:
+        """From the start of a collection to its bracket or, without one, to its last item."""
+        if start.flow_style or not inside:
+            return self.span(start).to(self.span(end))
+        return self.span(start).to(inside[-1].span)
+
+    def span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return Span(self.filename, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def refuse(self, code: str, message: str, span: Span, help: str) -> None:
+        self.findings.add(code, message, span, help=help)
+        raise Refused

@@ -1,0 +1,311 @@
+"""Reads the YAML syntax: text to the same `Document` that the Grow syntax gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from growlang.diagnostics import Findings, Span
+from growlang.syntax import document as d
+from growlang.syntax import grow
+from growlang.twin import fields as f
+from growlang.twin.fields import Field
+from growlang.twin.nodes import List, Map, Node, Refused, Scalar, compose
+from growlang.twin.values import Values
+
+TOP = ("grow", "imports", "params", "blocks", "model", "data", "train", "sample", "evaluate")
+SLOTS = ("stem", "stages", "core", "head")
+GROWTH = ("keep", "drop", "moved", "grow", "init")
+MODEL = ("name", "grows", *GROWTH, "image", "conditions", "skips", *SLOTS)
+
+
+def read(text: str, filename: str, findings: Findings) -> d.Document | None:
+    """The document that `text` spells in YAML; None, with findings, where it does not."""
+    before = len(findings)
+    if not text.isascii() and grow.misleading(text, filename, findings):
+        return None
+    node = compose(text, filename, findings)
+    if node is None:
+        return None
+    try:
+        found = _Reader(text, filename, findings).document(node)
+    except Refused:
+        return None
+    return found if len(findings) == before else None
+
+
+class _Reader(Values):
+    """Builds the tree. A mistake is recorded, and the part that has it left out."""
+
+    # --- the file --------------------------------------------------------------------------------
+
+    def document(self, node: Node) -> d.Document:
+        top = self.mapping(node, "a spec", TOP)
+        edition = top.items.get("grow")
+        if edition is None:
+            raise self.refuse(
+                Span(self.filename, 1, 1, 1, 2),
+                "the file does not begin with its edition",
+                "begin it with `grow: 1`",
+                "G002",
+            )
+        if not isinstance(edition, Scalar) or edition.value != grow.EDITION:
+            shown = edition.value if isinstance(edition, Scalar) else "this"
+            raise self.refuse(
+                edition.span,
+                f"edition {shown} of the language is not known",
+                f"write `grow: {grow.EDITION}`; a newer growlang may know a newer edition",
+                "G002",
+            )
+        items = top.items
+        imports = self.sequence(items["imports"], "`imports`") if "imports" in items else ()
+        models = [items["model"]] if "model" in items else []
+        recipes = self.sequence(items["train"], "`train`") if "train" in items else ()
+        sections = [(k, items[k]) for k in ("sample", "evaluate") if k in items]
+        return d.Document(
+            filename=self.filename,
+            text=self.text,
+            edition=grow.EDITION,
+            params=self.bindings(items.get("params"), "`params`", lambda _: Field()),
+            imports=self.each(imports, self.import_),
+            blocks=self.blocks(items.get("blocks")),
+            models=self.each(models, self.model),
+            data=self.bindings(items.get("data"), "`data`", lambda _: f.SOURCE),
+            recipes=self.each(recipes, self.recipe),
+            sections=tuple(
+                d.Section(
+                    kind,
+                    self.bindings(n, f"`{kind}`", partial(f.setting, kind)),
+                    top.keys[kind],
+                )
+                for kind, n in sections
+            ),
+            span=edition.span,
+        )
+
+    def import_(self, node: Node) -> d.Import:
+        table = self.mapping(node, "an import", ("file", "as"), "file")
+        self.mapping(node, "an import", need="as")
+        name = self.string(table.items["as"], "`as`")
+        file = self.string(table.items["file"], "`file`")
+        return d.Import(file, self.name(name, table.items["as"].span), node.span)
+
+    def blocks(self, node: Node | None) -> tuple[d.Block, ...]:
+        if node is None:
+            return ()
+        table = self.mapping(node, "`blocks`")
+        found = []
+        for name, item in table.items.items():
+            try:
+                block = self.mapping(item, "a block", ("parameters", "pipe"), "pipe")
+                given = block.items.get("parameters")
+                parameters = self.mapping(given, "`parameters`").items if given else {}
+                defaults = tuple(
+                    (n, None if isinstance(v, Scalar) and v.value is None else self.value(v))
+                    for n, v in parameters.items()
+                )
+                pipe = self.pipe(block.items["pipe"])
+            except Refused:
+                continue
+            key = table.keys[name]
+            found.append(d.Block(self.name(name, key), defaults, pipe, item.span, key))
+        return tuple(found)
+
+    # --- the model -------------------------------------------------------------------------------
+
+    def model(self, node: Node) -> d.Model:
+        table = self.mapping(node, "a model", MODEL, "name")
+        items = table.items
+        name = self.name(self.string(items["name"], "`name`"), items["name"].span)
+        statements: list[Any] = []
+        for key, item in items.items():
+            try:
+                statements += self.model_statements(key, item, table)
+            except Refused:
+                continue
+        grows = self.grows(items["grows"]) if "grows" in items else None
+        return d.Model(name, grows, tuple(statements), node.span, items["name"].span)
+
+    def grows(self, node: Node) -> d.Grows:
+        table = self.mapping(node, "`grows`", ("file", "params"), "file")
+        params = self.bindings(table.items.get("params"), "`params`", lambda _: Field())
+        file = table.items["file"]
+        return d.Grows(
+            self.string(file, "`file`"),
+            tuple(d.Argument(b.name, b.value, b.span) for b in params),
+            node.span,
+            file.span,
+        )
+
+    def model_statements(self, key: str, node: Node, table: Map) -> Iterable[Any]:
+        """The statements that one key of a model stands for."""
+        match key:
+            case "keep" | "drop":
+                return [d.Verb(key, s, s.span) for s in self.selections(node, key)]
+            case "moved" | "grow" | "init":
+                make = {"moved": self.moved, "grow": self.grow, "init": self.init}[key]
+                return self.each(self.sequence(node, f"`{key}`"), make)
+            case "image":
+                return self.some_bindings(table, ["image"], f.binding)
+            case "skips":
+                return self.some_bindings(table, ["skips"], lambda _: f.WORD)
+            case "conditions":
+                return self.bindings(node, "`conditions`", f.binding)
+            case "stages":
+                return self.each(self.sequence(node, "`stages`"), lambda n: self.slot("stage", n))
+            case "stem" | "core" | "head":
+                return [self.slot(key, node)]
+            case _:
+                return ()
+
+    def selections(self, node: Node, what: str) -> list[d.Selection]:
+        """A list of selections; those without `except` become one."""
+        found: list[d.Selection] = []
+        for item in self.sequence(node, f"`{what}`"):
+            try:
+                selection = self.embedded.selection(self.string(item, "a selector"), item)
+            except Refused:
+                continue
+            if found and not selection.excluded and not found[-1].excluded:
+                last = found.pop()
+                included = (*last.included, *selection.included)
+                selection = d.Selection(included, (), last.span.to(selection.span))
+            found.append(selection)
+        return found
+
+    def selector(self, table: Map, key: str) -> d.Selector:
+        node = table.items[key]
+        return self.embedded.selector(self.string(node, f"`{key}`"), node)
+
+    def moved(self, node: Node) -> d.Moved:
+        table = self.mapping(node, "`moved`", ("from", "to"), "from")
+        self.mapping(node, "`moved`", need="to")
+        return d.Moved(self.selector(table, "from"), self.selector(table, "to"), node.span)
+
+    def grow(self, node: Node) -> d.GrowBy:
+        table = self.mapping(node, "`grow`", ("select", "by"), "select")
+        self.mapping(node, "`grow`", need="by")
+        select = table.items["select"]
+        selection = self.embedded.selection(self.string(select, "`select`"), select)
+        rules = self.each(
+            self.sequence(table.items["by"], "`by`"),
+            lambda n: self.embedded.rule(self.string(n, "a rule"), n),
+        )
+        return d.GrowBy(selection, rules, node.span)
+
+    def init(self, node: Node) -> d.Init:
+        table = self.mapping(node, "`init`", ("select", "value"), "select")
+        self.mapping(node, "`init`", need="value")
+        value = table.items["value"]
+        word, like = self.embedded.init(self.string(value, "`value`"), value)
+        return d.Init(self.selector(table, "select"), word, like, node.span)
+
+    def slot(self, kind: str, node: Node) -> d.Slot:
+        """A slot: a list, or a mapping with `at`, options and `pipe` or both sides."""
+        if isinstance(node, List):
+            if kind == "stage":
+                raise self.refuse(node.span, "a stage is a mapping", "write `at: 64`")
+            return d.Slot(kind, None, (), self.pipe(node), None, node.span)
+        table = self.mapping(node, "a slot", need="at" if kind == "stage" else "")
+        items = table.items
+        at = self.value(items["at"]) if "at" in items else None
+        fixed = ("at", "pipe", "encode", "decode") if kind == "stage" else ("at", "pipe")
+        names = [n for n in items if n not in fixed]
+        options = self.some_bindings(table, names, lambda n: f.OPTIONS.get(n, f.WORD))
+        decode = None
+        if kind == "stage" and "pipe" not in items:
+            self.mapping(node, "a stage without `pipe`", need="encode")
+            self.mapping(node, "a stage without `pipe`", need="decode")
+            pipe, decode = self.pipe(items["encode"]), self.pipe(items["decode"])
+        else:
+            pipe = self.pipe(self.mapping(node, "a slot", need="pipe").items["pipe"])
+            for side in {"encode", "decode"} & items.keys():
+                self.refuse(table.keys[side], f"`{side}` stands beside `pipe`", "remove one")
+        return d.Slot(kind, at, tuple(options), pipe, decode, node.span)
+
+    def pipe(self, node: Node) -> d.Pipe:
+        items = self.sequence(node, "a pipe")
+        if not items:
+            raise self.refuse(node.span, "the pipe is empty", "write `- identity`")
+        return self.each(items, self.item)
+
+    def item(self, node: Node) -> d.Item:
+        """An element of a pipe: `op`, `op: {...}`, `call: = ...` or `group: [...]`."""
+        if isinstance(node, Scalar):
+            name = self.string(node, "an op")
+            call = self.embedded.call(name, node) if name.startswith("=") else None
+            return d.Item(call or self.bare(name, node), None, node.span)
+        table = self.mapping(node, "an element of a pipe")
+        rest = dict(table.items)
+        repeat = rest.pop("repeat", None)
+        if len(rest) != 1:
+            raise self.refuse(
+                node.span,
+                f"an element of a pipe has one op, not {len(rest)}",
+                "write `- residual: {width: 64}`, and `repeat: 3` below `residual`",
+            )
+        times = self.value(repeat) if repeat else None
+        key, inner = next(iter(rest.items()))
+        if key == "group":
+            return d.Item(self.pipe(inner), times, node.span)
+        if key == "call":
+            call = self.embedded.call(self.string(inner, "`call`"), inner)
+        else:
+            call = self.call(key, table.keys[key], inner, f.PIPE)
+        return d.Item(call, times, node.span)
+
+    def bare(self, name: str, node: Scalar) -> d.Call:
+        self.embedded.dotted(name, node)
+        return d.Call(name, (), node.span, node.span)
+
+    # --- training --------------------------------------------------------------------------------
+
+    def selected(self, node: Node) -> list[d.Freeze]:
+        return [d.Freeze(s, s.span) for s in self.selections(node, "freeze")]
+
+    def recipe(self, node: Node) -> d.Recipe:
+        table = self.mapping(node, "a recipe")
+        items = table.items
+        label = items.get("recipe")
+        name = self.name(self.string(label, "`recipe`"), label.span) if label else "main"
+        phases = self.sequence(items["phases"], "`phases`") if "phases" in items else ()
+        names = [n for n in items if n not in ("recipe", "phases")]
+        return d.Recipe(
+            name=name,
+            settings=tuple(self.some_bindings(table, names, partial(f.setting, "train"))),
+            phases=self.each(phases, self.phase),
+            span=node.span,
+            name_span=label.span if label else node.span,
+        )
+
+    def phase(self, node: Node) -> d.Phase:
+        table = self.mapping(node, "a phase", need="name")
+        items = self.mapping(node, "a phase", need="for").items
+        statements: list[Any] = []
+        for key, item in items.items():
+            if key == "freeze":
+                statements += self.selected(item)
+            elif key == "lr_scale":
+                statements += self.scales(item)
+            elif key not in ("name", "for"):
+                statements += self.some_bindings(table, [key], partial(f.setting, "train"))
+        label = items["name"]
+        name = self.name(self.string(label, "`name`"), label.span)
+        duration = self.duration(items["for"])
+        return d.Phase(name, duration, tuple(statements), node.span, label.span)
+
+    def duration(self, node: Node) -> d.Expression:
+        if not isinstance(node, Map):
+            return self.value(node)
+        table = self.mapping(node, "a duration", ("images", "epochs"))
+        arguments = tuple(d.Argument("", self.value(v), v.span) for v in table.items.values())
+        unit, span = next(iter(table.keys.items()), ("images", node.span))
+        return d.Call(unit, arguments, node.span, span)
+
+    def scales(self, node: Node) -> Iterator[d.LrScale]:
+        table = self.mapping(node, "`lr_scale`")
+        for name, factor in table.items.items():
+            key = Scalar(name, table.keys[name], 0)
+            selector = self.embedded.selector(name, key)
+            yield d.LrScale(selector, self.value(factor), key.span.to(factor.span))

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from random import Random
+
+import pytest
+from fixture_specs import SHIPPED, SPECS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from growlang.cli import app
+from growlang.diagnostics import Findings
+from growlang.syntax import document as d
+from growlang.syntax.document import without_spans
+from growlang.syntax.fmt import fmt_text
+from growlang.syntax.grow import comments, read
+from growlang.syntax.scan import tokens
+
+FIXTURES = SPECS.parent
+EXAMPLES = SHIPPED.parent / "examples"
+SHIPPED_FILES = sorted([*SHIPPED.glob("*.grow"), *EXAMPLES.rglob("*.grow")])
+FILES = sorted([*SHIPPED_FILES, *FIXTURES.rglob("*.grow")])
+
+
+def tree(text: str) -> d.Document | None:
+    findings = Findings()
+    found = read(text, "spec.grow", findings)
+    return found if not len(findings) else None
+
+
+PARSED = [path for path in FILES if tree(path.read_text())]
+
+
+def formatted(text: str) -> str:
+    findings = Findings()
+    found = fmt_text(text, "spec.grow", findings)
+    assert findings.items == []
+    assert found is not None
+    return found
+
+
+def remarks(text: str) -> list[str]:
+    return [c.text.rstrip() for c in comments(text, "spec.grow")]
+
+
+def holds(text: str) -> str:
+    """The formatted text, once everything that a formatter promises was found to hold."""
+    after = formatted(text)
+    assert formatted(after) == after
+    assert without_spans(tree(after)) == without_spans(tree(text))
+    assert remarks(after) == remarks(text)
+    assert after.endswith("\n")
+    assert not any(line != line.rstrip() for line in after.split("\n"))
+    return after
+
+
+def named(paths: list[Path]) -> list[object]:
+    return [pytest.param(p, id=f"{p.parent.name}/{p.name}") for p in paths]
+
+
+@pytest.mark.parametrize("path", named(PARSED))
+def test_a_formatted_file_is_the_same_file_and_stays_as_it_is(path: Path) -> None:
+    holds(path.read_text())
+
+
+@pytest.mark.parametrize("path", named(SHIPPED_FILES))
+def test_the_shipped_specs_are_in_the_canonical_layout(path: Path) -> None:
+    assert formatted(path.read_text()) == path.read_text()
+
+
+@pytest.mark.parametrize("path", named(sorted((FIXTURES / "fmt").glob("*.grow"))))
+def test_the_layout_is_as_expected(path: Path, request: pytest.FixtureRequest) -> None:
+    expected = path.with_suffix(".txt")
+    found = formatted(path.read_text())
+    if request.config.getoption("--update"):
+        expected.write_text(found)
+    assert found == expected.read_text()
+    assert max(len(line.split("#")[0].rstrip()) for line in found.split("\n")) <= 100
+
+
+MESSY = [
+    (SPECS / "whole_grammar.grow").read_text(),
+    (SPECS / "core.grow").read_text(),
+    (FIXTURES / "fmt" / "long.grow").read_text(),
+]
+GAPS = ["", "", "", " ", " ", "\n", "\n\n", "\n\n\n", "\t", "\r\n"]
+NOTES = ["# note\n", " # a \n", "\n# b\n", "\n\n#c\n\n", ' # "\n # d\n', "#\n"]
+
+
+def messed(text: str, share: float, random: Random) -> str:
+    """The tokens of a text, a `share` of the spaces between them replaced by anything allowed."""
+    words = [t.text for t in tokens(text)][:-1]
+    written, before = [], ""
+    for word in words:
+        gap = random.choice(GAPS + NOTES) if random.random() < share else " "
+        letters = before[-1:].isalnum() or before[-1:] in ("_", "%")
+        merged = before + word in ("->", "..", "<=", ">=", "==", "!=")
+        if not gap and (merged or (letters and (word[0].isalnum() or word[0] in "_."))):
+            gap = " "
+        written.append(gap + word)
+        before = word
+    return "".join(written) + random.choice(GAPS + NOTES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
+def test_comments_and_line_ends_may_stand_anywhere(text: str, share: float, seed: int) -> None:
+    holds(messed(text, share, Random(seed)))
+
+
+NAMES = st.sampled_from(["a", "bc", "width", "image.size", "for", "data.core", "min"])
+ATOMS = st.one_of(
+    NAMES,
+    st.integers(0, 10**6).map(str),
+    st.sampled_from(["2M", "5%", "1_000", "1e-4", "true", '"a # b"', '"\\"{00..09}\\n"', "[]"]),
+)
+
+
+def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    argument = st.one_of(inner, st.tuples(NAMES, inner).map(lambda p: f"{p[0][:1]}={p[1]}"))
+    many = st.lists(argument, max_size=5).map(",".join)
+    return st.one_of(
+        st.tuples(NAMES, many).map(lambda p: f"{p[0]}({p[1]})"),
+        many.map(lambda m: f"[{m}]"),
+        inner.map(lambda i: f"({i})"),
+        inner.map(lambda i: f"(-{i})"),
+        inner.map(lambda i: f"(not({i}))"),
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda p: f"({''.join(p)})"),
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(" ".join).map("({})".format),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.recursive(ATOMS, nested, max_leaves=25))
+def test_every_expression_keeps_its_meaning(expression: str) -> None:
+    holds(f"grow 1 param x={expression} train{{phase one for ({expression})*2}}")
+
+
+# --- what the layout is --------------------------------------------------------------------------
+
+
+def body(text: str) -> str:
+    return formatted(f"grow 1\n\n{text}\n").removeprefix("grow 1\n\n").removesuffix("\n")
+
+
+def test_a_body_stays_on_one_line_where_its_author_left_it_there() -> None:
+    assert body("sample{steps=1 guidance=2}") == "sample { steps = 1  guidance = 2 }"
+    assert body("sample{\nsteps=1 guidance=2}") == "sample {\n  steps    = 1\n  guidance = 2\n}"
+
+
+def test_unary_and_binary_minus_differ() -> None:
+    assert body("param x=a-1- -b") == "param x = a - 1 - -b"
+
+
+def test_a_comma_at_the_end_of_a_list_on_one_line_goes() -> None:
+    assert body("param x=[1,2,]") == "param x = [1, 2]"
+
+
+def test_line_ends_of_windows_become_plain() -> None:
+    assert formatted("grow 1\r\nparam x=1 # c\r\n") == (
+        "grow 1\n\nparam x = 1                                   # c\n"
+    )
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+UGLY = "grow 1\nparam   x=1\n"
+NEAT = "grow 1\n\nparam x = 1\n"
+
+
+def run(*arguments: str | Path, stdin: str | None = None) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["fmt", *map(str, arguments)], input=stdin)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_files_are_written_in_place_with_their_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text(UGLY)
+    path.chmod(0o640)
+    assert run(tmp_path)[0] == 0
+    assert path.read_text() == NEAT
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_check_lists_what_would_change_and_writes_nothing(tmp_path: Path) -> None:
+    ugly, neat = tmp_path / "ugly.grow", tmp_path / "neat.grow"
+    ugly.write_text(UGLY)
+    neat.write_text(NEAT)
+    code, out, _ = run("--check", tmp_path)
+    assert (code, out) == (1, f"would change {ugly}\n")
+    assert ugly.read_text() == UGLY
+    assert run("--check", neat)[:2] == (0, "")
+
+
+def test_diff_prints_what_would_change(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text(UGLY)
+    code, out, _ = run("--diff", path)
+    assert code == 1
+    assert "-param   x=1\n+\n+param x = 1\n" in out
+    assert path.read_text() == UGLY
+
+
+def test_standard_input_goes_to_standard_output() -> None:
+    assert run("-", stdin=UGLY)[:2] == (0, NEAT)
+
+
+def test_a_file_that_does_not_parse_is_left_alone_and_said(tmp_path: Path) -> None:
+    broken, ugly = tmp_path / "broken.grow", tmp_path / "ugly.grow"
+    broken.write_text("grow 1\nparam x ==  1\n")
+    ugly.write_text(UGLY)
+    code, _, err = run(tmp_path)
+    assert code == 1
+    assert "error[G001]" in err
+    assert broken.read_text() == "grow 1\nparam x ==  1\n"
+    assert ugly.read_text() == NEAT

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from fixture_specs import SHIPPED, SPECS, checked
+from test_fmt import EXAMPLES, formatted, named
+from typer.testing import CliRunner
+
+from growlang.cli import app
+from growlang.show import show
+
+PARENTLESS = [
+    SPECS / "core.grow",
+    SHIPPED / "core_64.grow",
+    SHIPPED / "core_256.grow",
+    EXAMPLES / "emoji" / "core_32.grow",
+]
+GROWN = [
+    SPECS / "child.grow",
+    SPECS / "grandchild.grow",
+    SPECS / "blocks.grow",
+    SHIPPED / "uvit_512.grow",
+    SHIPPED / "vermeer_1024.grow",
+]
+
+
+@pytest.mark.parametrize("path", named(PARENTLESS))
+@pytest.mark.parametrize("origin", [False, True])
+def test_the_flat_spec_is_the_same_spec(path: Path, origin: bool, tmp_path: Path) -> None:
+    flat = tmp_path / "flat.grow"
+    flat.write_text(show(checked(path).resolved, origin))
+    assert checked(flat).resolved.spec_hash == checked(path).resolved.spec_hash
+    assert show(checked(flat).resolved, False) == show(checked(path).resolved, False)
+
+
+@pytest.mark.parametrize("path", named(GROWN))
+def test_the_flat_spec_has_what_is_kept_and_inherited(path: Path, tmp_path: Path) -> None:
+    flat = tmp_path / "flat.grow"
+    text = show(checked(path).resolved, False)
+    assert formatted(text) == text
+    flat.write_text(re.sub(r"start( +)= parent.*", "start = scratch", text))
+    found, old = checked(flat), checked(path)
+    assert found.net.parameters == old.net.parameters
+    for recipe, other in zip(found.resolved.recipes, old.resolved.recipes, strict=True):
+        assert recipe.settings == other.settings
+        assert [p.phase for p in recipe.phases] == [p.phase for p in other.phases]
+
+
+def test_each_value_says_where_it_comes_from() -> None:
+    path = SPECS / "child.grow"
+    result = CliRunner().invoke(app, ["show", str(path), "--resolved", "--origin"])
+    lines = {
+        " ".join(code.split()): place.strip()
+        for code, sign, place in (line.partition("#") for line in result.stdout.split("\n"))
+        if sign
+    }
+    assert lines["image = image(size = 32, channels = 3)"] == f"{path}:7"
+    assert lines["time = fourier(16, embed = reference)"] == f"{SPECS / 'core.grow'}:10"
+    assert lines["batch = 8"] == f"{SPECS / 'core.grow'}:23"
+    assert lines["seed = 3"] == f"{path}:15"
+    assert lines["clip = 1.0"] == "default"
+    assert lines["guidance = 4.0"] == f"{path}:23"
+    assert lines["sampler = ddim(steps = 10, eta = 0.0)"] == f"{SPECS / 'core.grow'}:32"
+
+
+def test_show_alone_prints_the_canonical_layout() -> None:
+    path = SPECS / "core.grow"
+    result = CliRunner().invoke(app, ["show", str(path)])
+    assert (result.exit_code, result.stdout) == (0, formatted(path.read_text()))
+
+
+def test_a_param_that_is_set_is_shown() -> None:
+    path = SPECS / "core.grow"
+    result = CliRunner().invoke(app, ["show", str(path), "--resolved", "--set", "width=32"])
+    assert "fourier(32, embed = reference)" in result.stdout

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fixture_specs import SHIPPED, SPECS, checked, findings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_fmt import EXAMPLES, PARSED, named, tree
+from typer.testing import CliRunner
+
+from growlang.check import Checked
+from growlang.cli import app
+from growlang.diagnostics import Diagnostic, Findings
+from growlang.syntax import document as d
+from growlang.syntax.unparse import unparse
+from growlang.twin.read import read as read_yaml
+from growlang.twin.write import write
+
+FOLDERS = [SHIPPED, EXAMPLES / "emoji", SPECS]
+WHOLE = SPECS / "whole_grammar.grow"
+SPEC_FILES = sorted(p for folder in FOLDERS for p in folder.glob("*.grow") if p != WHOLE)
+
+
+def parsed(text: str) -> d.Document:
+    found = Findings()
+    document = read_yaml(text, "spec.grow.yaml", found)
+    assert found.items == []
+    assert document is not None
+    return document
+
+
+def refused(text: str) -> list[Diagnostic]:
+    found = Findings()
+    assert read_yaml(text, "spec.grow.yaml", found) is None
+    return found.items
+
+
+def twin(path: Path) -> str:
+    document = tree(path.read_text())
+    assert document is not None
+    return write(document)
+
+
+def twins(folder: Path, target: Path) -> None:
+    """All specs of a folder in YAML, each of which grows and imports those in YAML."""
+    for path in folder.rglob("*.grow"):
+        new = target / f"{path.relative_to(folder)}.yaml"
+        new.parent.mkdir(exist_ok=True, parents=True)
+        new.write_text(twin(path).replace(".grow}", ".grow.yaml}").replace(".grow,", ".grow.yaml,"))
+
+
+def same(a: Checked, b: Checked) -> None:
+    assert b.resolved.spec_hash == a.resolved.spec_hash
+    assert b.resolved.spec() == a.resolved.spec()
+
+
+@pytest.mark.parametrize("path", named(SPEC_FILES))
+def test_a_twin_means_the_same(path: Path, tmp_path: Path) -> None:
+    twins(path.parent, tmp_path)
+    same(checked(path), checked(tmp_path / f"{path.name}.yaml"))
+
+
+@pytest.mark.parametrize("path", named(SPEC_FILES))
+def test_there_and_back_is_the_same(path: Path, tmp_path: Path) -> None:
+    for other in path.parent.rglob("*.grow"):
+        if document := tree(other.read_text()):
+            new = tmp_path / other.relative_to(path.parent)
+            new.parent.mkdir(exist_ok=True, parents=True)
+            new.write_text(unparse(parsed(write(document))))
+    same(checked(path), checked(tmp_path / path.name))
+
+
+@pytest.mark.parametrize("path", named([p for p in PARSED if p.parent.name != "errors"]))
+def test_yaml_of_yaml_is_itself(path: Path) -> None:
+    written = twin(path)
+    assert write(parsed(written)) == written
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> str:
+    """A spec without mistakes."""
+    width = 8 * draw(st.integers(1, 8))
+    heads = draw(st.sampled_from([1, 2, 4]))
+    factor = draw(st.sampled_from([2, 4]))
+    value = draw(st.sampled_from(["width", str(width), f"({width} / 2 + width / 2)"]))
+    attend = draw(st.sampled_from(["[self, text]", "[text, self]", "[text]"]))
+    repeat = draw(st.sampled_from(["", " * 2", " * n", " * (n + 1)"]))
+    stage = draw(
+        st.sampled_from(
+            [
+                "",
+                "stage @ 16 residual(8) * 2 | norm",
+                "stage @ 16 { encode residual(8) decode (residual(8) | identity) * 1 }",
+                "stage @ 16 twice(8) | twice(width = 8)",
+            ]
+        )
+    )
+    size = 16 * factor if stage else 8 * factor
+    drop = draw(st.sampled_from(["0.1", "[text = 0.25]", "5%"]))
+    shift = draw(st.floats(-3, 3).map(lambda x: f"{x:.3f}"))
+    duration = draw(st.sampled_from(["2M", "images(100)", "epochs(1.5)", "2 * n"]))
+    phase = draw(
+        st.sampled_from(
+            [
+                "",
+                "{ freeze core, time }",
+                "{ freeze core freeze time lr = 1e-5 }",
+                "{ freeze all except head lr_scale head = 0.5 data = mix(one = 0.5, two = 0.5) }",
+            ]
+        )
+    )
+    prompts = draw(
+        st.sampled_from(['"a.txt"', '["= a", "no", "1e-4", "a \\"b\\"\\n", "café: #1"]'])
+    )
+    return f"""grow 1
+        param width = {width} param n = 1
+        block twice(width) {{ residual(width) * 2 }}
+        model generated {{
+          image = image({size}) text = words(16, tokens = 4, vocabulary = 50) time = fourier(16)
+          stem patch({factor}, {"8" if stage else value}) {stage}
+          core @ 8 transformer({value}, {heads}, attend = {attend}){repeat}
+          head unpatch({factor})
+        }}
+        data one = webdataset("a.tar", label = "cls")
+        data two = one.where(row.width >= 64 and not row.caption == "")
+        train {{
+          data = two batch = 4 transform = [resize(image.size, short), flip, flip(0.5)]
+          objective = diffusion(v, cosine(shift = {shift}), min_snr, drop = {drop})
+          start = scratch moments = reset
+          phase a for {duration} {phase}
+        }}
+        sample {{ sampler = ddim(10) prompts = {prompts} }}"""
+
+
+@settings(max_examples=40, deadline=None)
+@given(specs())
+def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    folder = tmp_path_factory.mktemp("twins")
+    document = tree(text)
+    assert document is not None
+    for name, written in (
+        ("a.grow", text),
+        ("a.grow.yaml", write(document)),
+        ("b.grow", unparse(parsed(write(document)))),
+    ):
+        (folder / name).write_text(written)
+    same(checked(folder / "a.grow"), checked(folder / "a.grow.yaml"))
+    same(checked(folder / "a.grow"), checked(folder / "b.grow"))
+
+
+# --- what YAML may not do ------------------------------------------------------------------------
+
+PARAM = "grow: 1\nparams:\n  a: {}\n"
+
+
+def param(text: str) -> object:
+    value = parsed(PARAM.format(text)).params[0].value
+    assert isinstance(value, d.Constant)
+    return value.value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("12", 12),
+        ("1.0", 1.0),
+        (".5", 0.5),
+        ("no", "no"),
+        ("yes", "yes"),
+        ("'12'", "12"),
+        ("true", True),
+        ("1_000", "1_000"),
+        ("2M", "2M"),
+        ("2026-01-01", "2026-01-01"),
+        ("1:30", "1:30"),
+        ('"a # b"', "a # b"),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    found = param(text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "row", "column"),
+    [
+        (PARAM.format("010"), "G003", 3, 6),
+        (PARAM.format("0x10"), "G003", 3, 6),
+        (PARAM.format(".inf"), "G003", 3, 6),
+        (PARAM.format("1e300"), "G003", 3, 6),
+        (PARAM.format("&x 1"), "G001", 3, 6),
+        (PARAM.format("*x"), "G001", 3, 6),
+        (PARAM.format("!!str 1"), "G001", 3, 6),
+        (PARAM.format("1\n  a: 2"), "G102", 4, 3),
+        (PARAM.format("1\n  <<: {b: 1}"), "G001", 4, 3),
+        (PARAM.format("= 2 *"), "G001", 3, 11),
+        (PARAM.format("= 2 * * 3"), "G001", 3, 12),
+        (PARAM.format('"= 2 * Width"'), "G003", 3, 13),
+        (PARAM.format("= 1 param b = 2"), "G001", 3, 6),
+        (PARAM.format("["), "G001", 4, 1),
+        (PARAM.format("\x01"), "G001", 3, 6),
+        ("grow: 2", "G002", 1, 7),
+        ("params: {}", "G002", 1, 1),
+        ("", "G002", 1, 1),
+        ("grow: 1\n---\ngrow: 1", "G001", 2, 1),
+        ("grow: 1\nparms: {}", "G107", 2, 1),
+        ("grow: 1\nmodel:\n  name: m\n  stages:\n    - {at: 4}", "G202", 5, 7),
+        ("grow: 1\nmodel:\n  name: m\n  stem: []", "G001", 4, 9),
+        ("grow: 1\nmodel:\n  name: m\n  stem: [{a: {}, b: {}}]", "G001", 4, 10),
+        ("grow: 1\nmodel:\n  name: m\n  keep: ['stage[']", "G001", 4, 16),
+        ("grow: 1\nmodel:\n  name: Core\n", "G003", 3, 9),
+        ("grow: 1\nmodel: 5", "G001", 2, 8),
+        ("a: " + "[" * 200 + "]" * 200, "G001", 1, 103),
+    ],
+)
+def test_what_is_refused_is_said_at_its_place(text: str, code: str, row: int, column: int) -> None:
+    found = refused(text)
+    assert [(i.code, i.span.row, i.span.column) for i in found] == [(code, row, column)]
+
+
+def test_all_independent_mistakes_are_found_at_once() -> None:
+    text = "grow: 1\nparams: {a: = 2 *, b: 1, C: 2}\ndata: {one: = +}\nmodel: {name: m, stem: 1}"
+    assert sorted(i.code for i in refused(text)) == ["G001", "G001", "G001", "G003"]
+
+
+@given(st.text(max_size=60))
+@settings(deadline=None, max_examples=200)
+def test_no_text_breaks_the_reader(text: str) -> None:
+    read_yaml(f"grow: 1\n{text}", "a.yaml", Findings())
+    read_yaml(text, "a.yaml", Findings())
+
+
+# --- findings of the later passes ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "at"),
+    [
+        ("heads: 2", "heads: 3", "G207", "3, attend"),
+        ("heads: 2", "haeds: 2", "G203", "haeds: 2"),
+        ("heads: 2", "heads: = width / 0", "G201", "width / 0"),
+        ("heads: 2", 'heads: "= min(width, nothing)"', "G101", "nothing)"),
+        ("attend: [self, text]", "attend: [self, txt]", "G208", "[self, txt]"),
+        ("at: 4", "at: = widht", "G101", "widht"),
+        ("tokens: 5", "tokens: no", "G201", "no, vocabulary"),
+        ("transformer: {width", "transfrmer: {width", "G106", "transfrmer"),
+        ("batch: 8", "btach: 8", "G107", "btach"),
+    ],
+)
+def test_findings_stand_at_their_place_in_yaml(
+    tmp_path: Path, old: str, new: str, code: str, at: str
+) -> None:
+    path = tmp_path / "core.grow.yaml"
+    text = twin(SPECS / "core.grow")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+    found = findings(path)
+    assert [i.code for i in found if i.code != "G404"] == [code]
+    place = next(i for i in found if i.code == code)
+    line = path.read_text().split("\n")[place.span.row - 1]
+    assert line[place.span.column - 1 :].startswith(at)
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_convert_goes_both_ways(tmp_path: Path) -> None:
+    run, target = CliRunner(), tmp_path / "core.grow.yaml"
+    result = run.invoke(app, ["convert", str(SPECS / "core.grow"), "--to", "yaml"])
+    assert result.stdout.startswith("# yaml-language-server: $schema=grow-1.json\ngrow: 1\n")
+    target.write_text(result.stdout)
+    back = tmp_path / "back.grow"
+    assert run.invoke(app, ["convert", str(target), "--to", "grow", "-o", str(back)]).exit_code == 0
+    assert twin(back) == target.read_text()
+
+
+def test_convert_prints_findings(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_text("grow: 1\nmodel: 5\n")
+    result = CliRunner().invoke(app, ["convert", str(path), "--to", "grow"])
+    assert result.exit_code == 1
+    assert "error[G001]: a model is a mapping" in result.stderr
+
+
+def test_check_walks_folders_for_both_syntaxes(tmp_path: Path) -> None:
+    (tmp_path / "a.grow").write_text("grow 1\n")
+    (tmp_path / "b.grow.yaml").write_text("grow: 1\n")
+    result = CliRunner().invoke(app, ["check", str(tmp_path)])
+    assert "2 specs checked, no errors" in result.stderr
