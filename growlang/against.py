@@ -197,6 +197,8 @@ def _help(found: list[Change], past: Checked, now: Checked) -> str:
     """The ways out: revert, or a child that says what becomes of each component."""
     components = past.resolved.model.components() if past.resolved.model else []
     changed = {c.component for c in found}
+    if "time" in changed:  # what reads it cannot be kept under another one
+        changed |= {n.component for n in past.net.nodes if "time" in n.inputs}
     statements = [f"moved {_selector(a)} -> {_selector(b)}" for a, b in _moves(past, now)]
     for verb, chosen in (("keep", False), ("drop", True)):
         if names := [spelt(c) for c in components if (c in changed) is chosen]:

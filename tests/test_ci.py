@@ -38,7 +38,7 @@ def test_hooks_call_commands_that_exist() -> None:
     for hook in HOOKS:
         program, command = hook["entry"].split()
         assert program == "growlang"
-        assert command in commands or command == "fmt"
+        assert command in commands
         assert hook["language"] == "python"
 
 
