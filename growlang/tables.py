@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
@@ -21,10 +24,19 @@ SIGNS: dict[Category, tuple[str, str]] = {
 }
 
 
+class Output(Console):
+    """Standard output. A reader that stops early, such as `head`, is no error."""
+
+    def on_broken_pipe(self) -> None:
+        """End quietly with status 0, where rich would end with 1."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
 def console() -> Console:
     """Standard output; as wide as the terminal, elsewhere wide enough for a line a tensor."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=1000)
+    out = Output(highlight=False)
+    return out if out.is_terminal else Output(highlight=False, width=1000)
 
 
 def short(number: float) -> str:

@@ -214,3 +214,15 @@ def test_emit_fx_prints_code_that_python_reads() -> None:
     compile(run.out, "emitted", "exec")
     assert "def forward(self, image, log_snr" in run.out
     assert "core.transformer" in run.out
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "growlang", "diff", "-v"]
+    command += [str(root / "specs" / name) for name in ("core_64.grow", "uvit_512.grow")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
