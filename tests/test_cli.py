@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, assert_golden, checked, growlang
 
+from growlang.cli import COMMANDS
+
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 GOLDEN = Path(__file__).parent / "fixtures" / "compile"
-COMMANDS = ("check", "compile", "diff", "train", "sample")
 
 
 def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,8 @@ def test_help_lists_every_command() -> None:
     run = growlang("--help")
     assert run.status == 0
     listed = [line.split()[0] for line in run.out.split("Commands:")[1].split("\n") if line.strip()]
-    assert [c for c in listed if c in COMMANDS] == list(COMMANDS)
+    assert listed == list(COMMANDS)
+    assert "..." not in run.out.split("Commands:")[1], "a summary is cut off"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -54,6 +56,14 @@ def test_every_option_is_explained(command: str) -> None:
 
 
 # --- check ---------------------------------------------------------------------------------------
+
+
+def test_check_leaves_out_hidden_folders(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / ".venv", tmp_path / "specs" / ".cache"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "core.grow").write_bytes((SPECS / "core.grow").read_bytes())
+    assert growlang("check", tmp_path).err == "1 spec checked, no errors\n"
+    assert growlang("check", tmp_path / ".venv").err == "1 spec checked, no errors\n"
 
 
 def test_check_of_a_clean_spec_prints_nothing_on_stdout() -> None:

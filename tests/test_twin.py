@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, SPECS, checked, findings
+from fixture_specs import SHIPPED, SPECS, checked, findings, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fmt import EXAMPLES, PARSED, named, tree
@@ -274,6 +274,17 @@ def test_convert_goes_both_ways(tmp_path: Path) -> None:
     back = tmp_path / "back.grow"
     assert run.invoke(app, ["convert", str(target), "--to", "grow", "-o", str(back)]).exit_code == 0
     assert twin(back) == target.read_text()
+
+
+def test_convert_overwrites_nothing(tmp_path: Path) -> None:
+    taken = tmp_path / "mine.yaml"
+    taken.write_text("mine")
+    nowhere = tmp_path / "no" / "a.yaml"
+    for target, message in [(taken, "exists already"), (nowhere, "cannot write")]:
+        result = growlang("convert", SPECS / "core.grow", "--to", "yaml", "-o", target)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err
+    assert taken.read_text() == "mine"
 
 
 def test_convert_prints_findings(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""`check` and `explain`: findings and what they mean."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from growlang.cli.options import OutputFormat
+from growlang.cli.printing import print_findings
+from growlang.cli.specs import spec_files
+from growlang.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from growlang.check import Checked
+
+
+def check(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Specs, or folders walked for *.grow and *.grow.yaml.", show_default=False
+        ),
+    ],
+    output_format: Annotated[
+        OutputFormat, typer.Option(help="How findings are printed.")
+    ] = OutputFormat.text,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Refuse changes since this git commit that would orphan trained weights.",
+            show_default=False,
+        ),
+    ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+    ] = False,
+) -> None:
+    """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
+    from growlang.check import check as check_file
+    from growlang.check import errors
+
+    files = spec_files(paths, (".grow", ".grow.yaml"))
+    if fix:
+        from growlang.fix import fix as make_edits
+
+        for edit in make_edits(files):
+            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
+    reports = [check_file(path) for path in files]
+    found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
+    texts = {name: text for report in reports for name, text in report.texts.items()}
+    if against is not None:
+        found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+    wrong = errors(found)
+    print_findings(found, texts, output_format)
+    if output_format in (OutputFormat.text, OutputFormat.concise):
+        specs = f"{len(files)} spec" + "s" * (len(files) != 1)
+        warned = len(found) - len(wrong)
+        count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
+        count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
+        typer.echo(f"{specs} checked, {count}", err=True)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
+    """What the specs' changes since a commit would orphan; adds the old texts to `texts`."""
+    from growlang.against import compare
+
+    found: list[Diagnostic] = []
+    for spec in specs:
+        comparison = compare(spec, ref)
+        found += comparison.diagnostics
+        texts |= comparison.texts
+        if comparison.skipped:
+            typer.echo(f"not compared: {comparison.skipped}", err=True)
+    return found
+
+
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(help="A code, such as G203; without it, a list.", show_default=False),
+    ] = None,
+) -> None:
+    """Explain a code: its cause, an example, the example mended."""
+    from growlang.explanations import explanation, listing
+
+    typer.echo(explanation(code).strip() if code else listing())

@@ -1,0 +1,95 @@
+"""`compile` and `diff`: what a net is, and what becomes of its parameters in another."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from growlang.cli.options import JsonOption, RecipeOption, SetOption, Spec
+from growlang.cli.printing import print_json
+from growlang.cli.specs import checked_spec, require_torch
+
+if TYPE_CHECKING:
+    from growlang.check import Checked
+
+
+class Emit(StrEnum):
+    """What `compile` prints instead of the tables."""
+
+    fx = "fx"
+
+
+def compile_(
+    spec: Spec,
+    recipe: RecipeOption = None,
+    settings: SetOption = None,
+    emit: Annotated[
+        Emit | None, typer.Option(help="Print the code of the generated graph.")
+    ] = None,
+    json: JsonOption = False,
+    build: Annotated[
+        bool, typer.Option(help="Build the PyTorch graph (without memory) and hold it to the net.")
+    ] = True,
+) -> None:
+    """Print what a model is, what it costs, what each phase trains."""
+    checked = checked_spec(spec, settings)
+    lowered = _lower(checked) if build or emit else None
+    if emit and lowered is not None:
+        typer.echo(lowered.code.strip())
+    elif json:
+        from growlang.compiled import as_json
+
+        print_json(as_json(checked, recipe))
+    else:
+        from growlang.tables import console, print_costs
+
+        out = console()
+        print_costs(checked, _recipe_name(checked, recipe), out)
+        if lowered is not None:
+            count = sum(1 for _ in lowered.parameters())
+            out.print(f"\nPyTorch graph built: {count:,} parameter tensors, as in the net")
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(help="The spec to start from.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The spec to arrive at.", show_default=False)],
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line a tensor.")] = False,
+    json: JsonOption = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 when the nets differ.")
+    ] = False,
+) -> None:
+    """Print what becomes of every parameter of one spec in another."""
+    from growlang.diff import as_json
+    from growlang.diff import diff as difference_of
+
+    difference = difference_of(checked_spec(a), checked_spec(b))
+    if json:
+        print_json(as_json(difference))
+    else:
+        from growlang.tables import console, print_difference
+
+        print_difference(difference, verbose, console())
+    raise typer.Exit(1 if exit_code and not difference.equal else 0)
+
+
+def _recipe_name(checked: "Checked", recipe: str | None) -> str:
+    from growlang.planning import recipe_of
+
+    if recipe is None and not checked.resolved.recipes:
+        return ""
+    return recipe_of(checked, recipe).name
+
+
+def _lower(checked: "Checked") -> Any:
+    require_torch()
+    from growlang.torch_backend.lower import lower
+
+    module = lower(checked.net)
+    built = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    declared = {name: t.shape for name, t in checked.net.table.items()}
+    if built != declared:
+        names = sorted(set(built.items()) ^ set(declared.items()))
+        raise RuntimeError(f"the graph's parameters are not the net's: {names[:4]}")
+    return module

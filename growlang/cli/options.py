@@ -1,0 +1,28 @@
+"""The arguments and options that several commands have."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    concise = "concise"
+    json = "json"
+    github = "github"
+    sarif = "sarif"
+
+
+Spec = Annotated[Path, typer.Argument(help="A spec file.", show_default=False)]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", "-r", help="The recipe; by default the first.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a param a value.")
+]
+DeviceOption = Annotated[str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -1,0 +1,56 @@
+"""What goes to standard output and standard error."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from json import dumps
+from typing import Any
+
+import typer
+
+from growlang.cli.options import OutputFormat
+from growlang.diagnostics import Diagnostic
+
+COLOURS = {"error": "red", "warning": "yellow", "place": "blue", "note": "blue", "help": "green"}
+
+
+def print_json(data: Any) -> None:
+    """Print data as indented JSON."""
+    typer.echo(dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_findings(
+    found: Sequence[Diagnostic],
+    texts: Mapping[str, str],
+    form: OutputFormat = OutputFormat.text,
+    err: bool = False,
+) -> None:
+    """Print findings; as text they are coloured on a terminal, unless NO_COLOR is set.
+
+    `texts` are the texts of the files by name; `err` prints to standard error.
+    """
+    from growlang.report import as_json, as_text
+
+    if form is OutputFormat.json:
+        print_json(as_json(found))
+        return
+    if form is not OutputFormat.text:
+        from growlang.formats import concise, github, sarif
+
+        if form is OutputFormat.sarif:
+            print_json(sarif(found))
+        for item in found if form is not OutputFormat.sarif else ():
+            typer.echo(github(item) if form is OutputFormat.github else concise(item))
+        return
+    stream = sys.stderr if err else sys.stdout
+    style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else _plain
+    for item in found:
+        typer.echo(as_text(item, texts, style) + "\n", file=stream)
+
+
+def _coloured(text: str, role: str) -> str:
+    return typer.style(text, fg=COLOURS[role], bold=role in ("error", "warning"))
+
+
+def _plain(text: str, role: str) -> str:
+    return text

@@ -1,0 +1,71 @@
+"""From paths and options of the command line to checked specs."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from growlang.cli.printing import print_findings
+from growlang.diagnostics import GrowlangError
+
+if TYPE_CHECKING:
+    from growlang.check import Checked
+
+
+def spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> list[Path]:
+    """The files of the command line, and those with the endings in its folders.
+
+    Hidden folders, such as `.git` and `.venv`, are left out. Raises GrowlangError if a path does
+    not exist or a folder holds no such file.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for e in endings for p in path.rglob(f"*{e}") if not _hidden(p, path))
+            if not inside:
+                raise GrowlangError(f"{path}: there is no *.grow file in this folder")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise GrowlangError(f"{path}: there is no such file or folder")
+    return list(dict.fromkeys(files))
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts[:-1])
+
+
+def checked_spec(spec: Path, settings: Sequence[str] | None = None) -> "Checked":
+    """The checked spec; prints the findings and exits 1 where there are any."""
+    from growlang.check import check as check_file
+
+    report = check_file(spec, dict(pair(s) for s in settings or []))
+    if report.diagnostics:
+        from growlang.check import errors
+
+        print_findings(report.diagnostics, report.texts, err=True)
+        if errors(report.diagnostics):
+            raise typer.Exit(1)
+    if report.checked is None:
+        raise GrowlangError(f"{spec} has no model", help="only a spec with a model can be compiled")
+    return report.checked
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Name and value of a `--set`. Raises GrowlangError if there is no `=`."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise GrowlangError(f"`--set {text}` has no `=`", help="write `--set name=value`")
+    return name.strip(), value.strip()
+
+
+def require_torch() -> None:
+    """Raise GrowlangError if PyTorch is not installed."""
+    if find_spec("torch") is None:
+        raise GrowlangError(
+            "this command needs PyTorch, which is not installed",
+            help='pip install "growlang[train]"',
+        )

@@ -1,0 +1,150 @@
+"""`train` and `sample`."""
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
+from growlang.cli.specs import checked_spec, pair, require_torch
+from growlang.diagnostics import GrowlangError
+
+if TYPE_CHECKING:
+    from growlang.check import Checked
+
+
+def train(
+    spec: Spec,
+    recipe: RecipeOption = None,
+    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of data and prompt files; by default the spec's.", show_default=False
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    with_parents: Annotated[
+        bool, typer.Option("--with-parents", help="Train the ancestors that are not yet trained.")
+    ] = False,
+    settings: SetOption = None,
+    device: DeviceOption = "cpu",
+    micro_batch: Annotated[
+        int | None, typer.Option(min=1, help="Pictures at once; gradients are accumulated.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that read pictures.")] = 2,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 1000,
+    keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many are kept.")] = 2,
+    sample_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between grids; always one at a phase's end.")
+    ] = None,
+    log_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 10,
+    corrupt: Annotated[
+        int, typer.Option(min=0, help="Pictures that may fail to decode before the run stops.")
+    ] = 0,
+) -> None:
+    """Train a recipe: from the parent's weights to the last phase."""
+    checked = checked_spec(spec, settings)
+    require_torch()
+    gc.enable()
+    from growlang.planning import plan
+    from growlang_runtime.trainer import train as train_plan
+
+    given = dict(pair(s) for s in settings or [])
+    todo = [(checked, recipe, given)]
+    if with_parents:
+        todo = [*_untrained_parents(checked, recipe, out), *todo]
+    for one, name, params in todo:
+        final = one is checked
+        path = one.resolved.path
+        result = train_plan(
+            plan(one, name, params),
+            out=out,
+            data_root=data_root or path.parent,
+            resume=resume or not final,
+            device=device,
+            micro_batch=micro_batch,
+            workers=workers,
+            checkpoint_every=checkpoint_every,
+            keep_checkpoints=keep_checkpoints,
+            sample_every=sample_every,
+            log_every=log_every,
+            corrupt=corrupt,
+        )
+        if result.exit_status:
+            raise typer.Exit(result.exit_status)
+
+
+def _untrained_parents(
+    checked: "Checked", recipe: str | None, out: Path
+) -> list[tuple["Checked", str, dict[str, str]]]:
+    """The ancestors, oldest first, whose runs have no finished model under `out`."""
+    from growlang.planning import recipe_of
+    from growlang_runtime.run import run_folder
+
+    todo: list[tuple[Checked, str, dict[str, str]]] = []
+    child, name = checked, recipe
+    while child.parent is not None:
+        start = recipe_of(child, name).start
+        if start.origin != "parent":
+            break
+        parent = child.parent
+        name = start.recipe or recipe_of(parent, None).name
+        if (run_folder(out, parent.net.name, name) / "model.safetensors").exists():
+            break
+        todo.insert(0, (parent, name, {}))
+        child = parent
+    return todo
+
+
+def sample(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder or a model.safetensors.", show_default=False)
+    ],
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", "-p", help="A caption; may be repeated.")
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="A file of captions, one a line.", show_default=False)
+    ] = None,
+    guidance: Annotated[
+        float | None, typer.Option(min=0, help="Scale of guidance; by default the spec's.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the sampler; by default the spec's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The grid.")] = Path("grid.png"),
+    ema: Annotated[bool, typer.Option(help="Use the averaged weights.")] = True,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Draw pictures from a trained model into one PNG."""
+    require_torch()
+    gc.enable()
+    from growlang_runtime.sample import sample as draw_grid
+
+    written = [*(prompt or []), *(_lines(prompts) if prompts else [])]
+    if not written:
+        raise GrowlangError(
+            "there is nothing to draw", help='give --prompt "..." or --prompts FILE'
+        )
+    path = draw_grid(
+        run,
+        prompts=written,
+        output=output,
+        guidance=guidance,
+        steps=steps,
+        seed=seed,
+        ema=ema,
+        device=device,
+    )
+    typer.echo(path)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GrowlangError(f"cannot read {path}: {error}") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]

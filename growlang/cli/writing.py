@@ -1,0 +1,141 @@
+"""`fmt`, `convert`, `show`, `schema` and `lsp`: for those who write specs."""
+
+import gc
+import sys
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from growlang.cli.options import SetOption, Spec
+from growlang.cli.printing import print_findings, print_json
+from growlang.cli.specs import checked_spec, spec_files
+from growlang.diagnostics import GrowlangError
+
+
+class Syntax(StrEnum):
+    """The two syntaxes of the language."""
+
+    grow = "grow"
+    yaml = "yaml"
+
+
+def fmt(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Specs, folders, or - for standard input; by default this folder."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what would change.")
+    ] = False,
+) -> None:
+    """Lay out specs in the one canonical way; comments are kept."""
+    from growlang import formatting
+
+    if paths == [Path("-")]:
+        results = [formatting.formatted(Path("<stdin>"), sys.stdin.buffer.read())]
+    else:
+        results = [formatting.formatted(p) for p in spec_files(paths or [Path()])]
+    for result in results:
+        print_findings(result.diagnostics, result.texts, err=True)
+        if diff:
+            typer.echo(formatting.diff(result), nl=False)
+        elif check and result.changed:
+            typer.echo(f"would change {result.path}")
+        elif not check and result.path.name == "<stdin>":
+            typer.echo(result.text or "", nl=False)
+        elif not check and result.changed:
+            formatting.write(result)
+            typer.echo(f"changed {result.path}", err=True)
+    failed = any(r.diagnostics or (r.changed and (check or diff)) for r in results)
+    raise typer.Exit(1 if failed else 0)
+
+
+def convert(
+    spec: Spec,
+    to: Annotated[Syntax, typer.Option(help="The syntax to write.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
+    ] = None,
+) -> None:
+    """Write a spec in the other syntax. Tree and hash stay the same; comments are left out."""
+    from growlang.resolve.files import Files
+
+    files = Files()
+    document = files.load(spec)
+    if document is None or len(files.findings):
+        found = sorted(files.findings.items, key=lambda item: item.span)
+        print_findings(found, files.texts, err=True)
+        raise typer.Exit(1)
+    if to is Syntax.yaml:
+        from growlang.twin.write import write
+
+        text = write(document)
+    else:
+        from growlang.syntax.unparse import unparse
+
+        text = unparse(document)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        _write_new(output, text)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that must not exist yet."""
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except FileExistsError:
+        raise GrowlangError(f"{path} exists already", help="choose another file") from None
+    except OSError as error:
+        raise GrowlangError(f"cannot write {path}: {error.strerror}") from None
+
+
+def show(
+    spec: Spec,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="The flat spec: literals only, nothing inherited.")
+    ] = False,
+    origin: Annotated[
+        bool, typer.Option("--origin", help="With each value, the file and line it comes from.")
+    ] = False,
+    settings: SetOption = None,
+) -> None:
+    """Print a spec in the canonical layout, or resolved."""
+    if resolved or origin:
+        from growlang.show import show as flat
+
+        typer.echo(flat(checked_spec(spec, settings).resolved, origin), nl=False)
+        return
+    from growlang.formatting import formatted
+
+    result = formatted(spec)
+    print_findings(result.diagnostics, result.texts, err=True)
+    typer.echo(result.text or "", nl=False)
+    raise typer.Exit(1 if result.diagnostics else 0)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the YAML syntax."""
+    from growlang.schema import schema as json_schema
+
+    print_json(json_schema())
+
+
+def lsp() -> None:
+    """Serve editors over stdin and stdout (Language Server Protocol)."""
+    if find_spec("pygls") is None:
+        raise GrowlangError(
+            "the language server needs pygls, which is not installed",
+            help='pip install "growlang[lsp]"',
+        )
+    gc.enable()
+    from growlang.lsp.server import server
+
+    server.start_io()
