@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,25 +10,20 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Net
 from growlang.plan import Plan
-from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime import checkpoint
-from growlang_runtime.batches import Data, StepBatch, open_data, step_batches
+from growlang_runtime.batches import Data, StepBatch, step_batches
 from growlang_runtime.checkpoint import Checkpoint
-from growlang_runtime.conditioning import Conditioner
 from growlang_runtime.device import open_device
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
 from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
-from growlang_runtime.previews import Previews
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
 from growlang_runtime.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.setup import Setup, Sources, set_up
 from growlang_runtime.signals import Interruption
-from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
-from growlang_runtime.state import State
 from growlang_runtime.weights import contents_hash, model_metadata, save_model
 
 NONFINITE_LIMIT = 10
@@ -88,75 +83,59 @@ def train(
         workers,
         quiet,
     )
+    sources = Sources(out, data_root, parent_run, corrupt)
     path = run_folder(out, plan.model, plan.recipe)
-    with ExitStack() as stack:
-        run: Run | None = None
-        created = False
-        if path.exists():
-            if not resume:
-                raise exists(path)
-            run = stack.enter_context(Run.reopen(path, _as_recorded(plan, path)))
-            if run.model.exists():
-                steps = sum(phase.steps or 0 for phase in run.plan.phases)
-                _say(f"{path} is complete: all {steps} steps are done", quiet)
-                return TrainResult(path, steps, steps)
-            plan = run.plan
-        else:
-            checkpoint.require_place(path, "--out")
-        net = plan.child_net()
-        data = open_data(plan.phases, net, data_root, corrupt)
-        plan = plan.model_copy(update={"phases": [d.phase for d in data]})
-        found, torn = checkpoint.newest(run.checkpoints) if run else (None, [])
-        weights = None if found else start_weights(plan, out, data_root, parent_run)
-        conditioner = Conditioner(net, device=machine.device)
-        previews = Previews(plan, net, conditioner, data[0].pictures, data_root)
-        module = build(plan, net, machine.device)
-        state = start_state(plan, net, module, weights)
-        if run is None:
-            plan = with_weights_hash(plan, weights)
-            run = stack.enter_context(Run.create(path, plan))
-            created = True
-        trainer = Trainer(run, plan, net, module, state, data, previews, machine)
-        trainer.restore(found)
-        for line in torn:
-            trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
-        checkpoint.forget_after(run.checkpoints, found)
-        if (
-            weights
-            and weights.step is not None
-            and plan.start.origin == "parent"
-            and plan.start.ema
-        ):
-            trainer.warn(f"the parent's run is not finished: this one starts from {weights.path}")
+    if not path.exists():
+        checkpoint.require_place(path, "--out")
+        return _begin(plan, path, sources, machine)
+    if not resume:
+        raise exists(path)
+    with Run.reopen(path, _as_recorded(plan, path)) as run:
+        return _go_on(run, sources, machine)
+
+
+def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
+    """Train a plan into a new run, of which nothing stays if its first step cannot be done."""
+    setup = set_up(plan, sources, machine.device)
+    with Run.create(path, setup.plan) as run:
+        trainer = Trainer(run, setup, machine)
+        trainer.restore(None)
         try:
             return trainer.run_phases()
         except GrowlangError:
-            if created and trainer.step == 0:
+            if trainer.step == 0:
                 run.remove()  # there is nothing to resume, and the corrected try needs its place
             raise
+
+
+def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
+    """Go on with a run from its newest valid checkpoint, or from the start where it has none."""
+    if run.model.exists():
+        steps = sum(phase.steps or 0 for phase in run.plan.phases)
+        Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
+        return TrainResult(run.path, steps, steps)
+    found, torn = checkpoint.newest(run.checkpoints)
+    trainer = Trainer(run, set_up(run.plan, sources, machine.device, found is not None), machine)
+    trainer.restore(found)
+    for line in torn:
+        trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
+    checkpoint.forget_after(run.checkpoints, found)
+    return trainer.run_phases()
 
 
 class Trainer:
     """The loop over phases and steps of one run."""
 
-    def __init__(
-        self,
-        run: Run,
-        plan: Plan,
-        net: Net,
-        module: LoweredNet,
-        state: State,
-        data: list[Data],
-        previews: Previews,
-        machine: Machine,
-    ) -> None:
-        self.run, self.plan, self.net, self.machine = run, plan, net, machine
-        self.module, self.state, self.data = module, state, data
-        self.steps = data[-1].span.first + data[-1].span.steps
+    def __init__(self, run: Run, setup: Setup, machine: Machine) -> None:
+        self.run, self.machine = run, machine
+        self.plan, self.net = setup.plan, setup.net
+        self.module, self.state = setup.module, setup.state
+        self.data, self.previews = setup.data, setup.previews
+        self.unfinished_parent = setup.unfinished_parent
+        self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.step = 0
         self.nonfinite = 0
         self.frozen: dict[str, str] = {}
-        self.previews = previews
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, machine.quiet)
@@ -174,6 +153,8 @@ class Trainer:
         """
         if found is None:
             self.metrics.forget_after(-1)
+            if parent := self.unfinished_parent:
+                self.warn(f"the parent's run is not finished: this one starts from {parent}")
             return
         record = found.record
         if record["pictures"] != (now := self._pictures()):
@@ -373,7 +354,3 @@ def _as_recorded(plan: Plan, path: Path) -> Plan:
     if plan.start.origin == "scratch" or plan.start_weights_hash is not None:
         return plan
     return plan.starting_from(recorded_plan(path).start_weights_hash)
-
-
-def _say(text: str, quiet: bool) -> None:
-    Display(0, quiet).say(text)

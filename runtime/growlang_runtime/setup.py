@@ -1,0 +1,72 @@
+"""All that a run trains with, made before its first step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from growlang.net import Net
+from growlang.plan import Plan
+from growlang.torch_backend.lower import LoweredNet
+from growlang_runtime.batches import Data, open_data
+from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.previews import Previews
+from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
+from growlang_runtime.state import State
+from growlang_runtime.weights import Weights
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a run finds its parent's weights and its data."""
+
+    out: Path
+    """The output root, under which the parent's run is."""
+    data_root: Path
+    parent_run: Path | None = None
+    """A folder to take instead of the parent's run."""
+    corrupt: int = 0
+    """Pictures of each phase's data that may fail to decode."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A plan whose lengths are known, its data, and its net with the state of step 0."""
+
+    plan: Plan
+    net: Net
+    module: LoweredNet
+    state: State
+    data: list[Data]
+    previews: Previews
+    unfinished_parent: Path | None
+    """Where the start weights come from, if that is a parent's run that was not finished."""
+
+
+def set_up(
+    plan: Plan, sources: Sources, device: torch.device, from_checkpoint: bool = False
+) -> Setup:
+    """Open the data, read the start weights unless a checkpoint replaces them, build the net.
+
+    What is quick comes first, so that a mistake is told before a large net is built. Raises
+    GrowlangError for whatever cannot be opened or does not fit the plan.
+    """
+    net = plan.child_net()
+    data = open_data(plan.phases, net, sources.data_root, sources.corrupt)
+    plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+    weights = None
+    if not from_checkpoint:
+        weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
+        plan = with_weights_hash(plan, weights)
+    conditioner = Conditioner(net, device=device)
+    previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
+    module = build(plan, net, device)
+    state = start_state(plan, net, module, weights)
+    return Setup(plan, net, module, state, data, previews, _unfinished(plan, weights))
+
+
+def _unfinished(plan: Plan, weights: Weights | None) -> Path | None:
+    by_default = plan.start.origin == "parent" and plan.start.ema
+    return weights.path if weights and weights.step is not None and by_default else None
