@@ -14,6 +14,7 @@ from growlang.resolve.arguments import choices, first_errors, read, report
 from growlang.resolve.files import refuse_double
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.sources import Sources
+from growlang.resolve.transforms import refuse_misfit
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
 
@@ -77,6 +78,9 @@ class Recipes:
         settings = self._settings(values, effective, recipe)
         if settings is not None and "objective" in effective:
             self._drop(settings, effective["objective"])
+        if settings is not None:
+            written = effective["transform"].value if "transform" in effective else None
+            refuse_misfit(settings.transform, written, recipe.name_span, self.scope)
         if not recipe.phases:
             self.findings.add(
                 "G403",
@@ -293,6 +297,9 @@ class Recipes:
         settings = base
         if base is not None and changed:
             settings = self._validate({**values, **changed}, {**table, **own}, Settings)
+            if settings is not None and "transform" in changed:
+                place = own["transform"].value
+                refuse_misfit(settings.transform, place, place.span, self.scope)
         if lr is not None and settings is not None:
             settings = self._with_lr(settings, lr)
         length = self._duration(phase, settings)
