@@ -190,6 +190,7 @@ def _shown(sign: str, values: list[Any]) -> str:
 REASONS = (
     (ZeroDivisionError, "division by zero"),
     (OverflowError, f"it is above {LARGEST:.0e}"),
+    (TypeError, "signs compute with numbers, `and`, `or` and `not` with truth values"),
 )
 
 

@@ -22,6 +22,16 @@ RUN_SETTINGS = ("start", "moments", "transition")
 PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "clip")
 """Settings that a phase may change."""
 
+ELSEWHERE = {
+    "lr": "it belongs to the optimizer: `optimizer = adamw(lr = 1e-4)`; a phase may change it",
+    "weight_decay": "it belongs to the optimizer: `optimizer = adamw(weight_decay = 0.01)`",
+    "steps": "phases last: `phase main for 100k`",
+    "epochs": "phases last: `phase main for epochs(10)`",
+    "freeze": "it takes no `=`: `phase main for 100k { freeze core }`",
+    "guidance": "it belongs to `sample { guidance = 1.5 }`",
+}
+"""Where the settings belong that a recipe does not have."""
+
 
 class PhaseDraft(NamedTuple):
     """A phase before its selectors are looked up in the net."""
@@ -116,7 +126,7 @@ class Recipes:
                     "G107",
                     f"there is no setting `{binding.name}` here",
                     binding.name_span,
-                    help=meant or f"settings: {', '.join(names)}",
+                    help=ELSEWHERE.get(binding.name) or meant or f"settings: {', '.join(names)}",
                     edits=rename(binding.name_span, binding.name, free) if meant else (),
                 )
             elif binding.name in table:
