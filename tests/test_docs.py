@@ -54,6 +54,8 @@ def fences() -> Iterator[Fence]:
         text = page.read_text("utf-8")
         for match in FENCE.finditer(text):
             indent, kind, body = match.groups()
+            if "--8<--" in body:  # a file of the project, which is checked as such
+                continue
             body = "".join(line.removeprefix(indent) for line in body.splitlines(keepends=True))
             before = EDIT.search(text[: match.start()])
             line = text.count("\n", 0, match.start()) + 1
