@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from growlang.model import INPUTS
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
 from growlang.signature import Conditions, Signature
 from growlang.spec import (
@@ -39,13 +40,14 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 def ops_page() -> str:
-    """What can be called in a pipe, in a stage's options and where the model binds a condition."""
+    """What can be called in a pipe, in a stage's options, and as an input or condition."""
     return "\n".join(
         [
             "# Ops\n",
             "Every argument may be given by position, in the order below, or by name.\n",
             *_calls("In a pipe", OPS),
             *_calls("In a stage's options", CHANGES),
+            *_calls("Inputs", INPUTS),
             *_calls("Conditions", CONDITIONS),
             *_calls("Time", TIME),
         ]

@@ -33,6 +33,11 @@ TABLES: tuple[Mapping[str, type[Signature]], ...] = (
     OBJECTIVES, SCHEDULES, WEIGHTS, OPTIMIZERS, SAMPLERS,
 )  # fmt: skip
 EXPRESSION: Json = {"type": "string", "pattern": "^=", "description": "an expression: `= width`"}
+NAME = "^[a-z_][a-z0-9_]*$"
+_STEP = r"[a-z_][a-z0-9_]*(\[(\*|[0-9][0-9_]*[kMB]?(\.\.[0-9][0-9_]*[kMB]?)?)\])?"
+_PLACE = rf"{_STEP}(\.{_STEP})*"
+PLACE = f"^{_PLACE}$"
+SELECTION = rf"^{_PLACE}(\s+except\s+{_PLACE}(\s*,\s*{_PLACE})*)?$"
 EXAMPLES: Json = {
     "base": 64,
     "batch": 256,
@@ -166,6 +171,8 @@ def _parts() -> Json:
             "type": ["number", "string", "boolean", "array", "object"],
         },
         "number": {"anyOf": [{"type": "number"}, EXPRESSION]},
+        "count": {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]},
+        "positive": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, EXPRESSION]},
         "source": {
             "anyOf": [
                 {"type": "string"},
@@ -176,7 +183,7 @@ def _parts() -> Json:
             "A file whose blocks and params are used as `NAME.block`.",
             {
                 "file": _about("path, relative to this file", "lib/blocks.grow", _string()),
-                "as": _about("name of the library here", "lib", _string()),
+                "as": _about("name of the library here", "lib", _string(pattern=NAME)),
             },
             ["file", "as"],
         ),
@@ -194,7 +201,9 @@ def _parts() -> Json:
         ),
         "pipe": {"type": "array", "minItems": 1, "items": _ref("element")},
         "element": {"anyOf": [_string("an op or block without arguments"), _element()]},
-        "selectors": _list(_string("a place, such as `stage[256]`, or `all except head`")),
+        "selectors": _list(
+            _string("a place, such as `stage[256]`, or `all except head`", SELECTION)
+        ),
         "slot": {"anyOf": [_ref("pipe"), _slot({}, ["pipe"])]},
         "core": {"anyOf": [_ref("pipe"), _slot(_core(), ["pipe"])]},
         "stage": _stage(),
@@ -221,7 +230,7 @@ def _element() -> Json:
     own = {
         "group": _about("a pipe, repeated as one", ["identity"], _ref("pipe")),
         "call": _about("a call as an expression", "= lib.twice(8)", EXPRESSION),
-        "repeat": _about("how often", 3, _ref("number")),
+        "repeat": _about("how often", 3, _ref("count")),
     }
     ops = {name: _ref(f"call.{name}") for name in OPS}
     return {
@@ -240,7 +249,7 @@ def _slot(options: Json, required: list[str]) -> Json:
 
 def _core() -> Json:
     return {
-        "at": _about("height of the grid, in positions", 16, _ref("number")),
+        "at": _about("height of the grid, in positions", 16, _ref("count")),
         "position": _about("positional embedding", "learned", _words(Position)),
     }
 
@@ -252,7 +261,7 @@ def _stage() -> Json:
         for side in ("encode", "decode")
     }
     options = {
-        "at": _about("height of the grid, in positions", 64, _ref("number")),
+        "at": _about("height of the grid, in positions", 64, _ref("count")),
         "down": _about("change to the next coarser place", "down", changes),
         "up": _about("change back from it", "up", changes),
         **sides,
@@ -265,8 +274,8 @@ def _model() -> Json:
     pair = _object(
         "Tensors under another name.",
         {
-            "from": _about("place in the parent", "stage[32]", _string()),
-            "to": _about("place here", "stage[64]", _string()),
+            "from": _about("place in the parent", "stage[32]", _string(pattern=PLACE)),
+            "to": _about("place here", "stage[64]", _string(pattern=PLACE)),
         },
         ["from", "to"],
     )
@@ -281,7 +290,7 @@ def _model() -> Json:
     init = _object(
         "How new tensors begin.",
         {
-            "select": _about("a place", "head", _string()),
+            "select": _about("a place", "head", _string(pattern=PLACE)),
             "value": _about("zero, identity, default or `like PLACE`", "zero", _string()),
         },
         ["select", "value"],
@@ -291,7 +300,7 @@ def _model() -> Json:
     return _object(
         "One model.",
         {
-            "name": _about("name of the model", "core_64", _string()),
+            "name": _about("name of the model", "core_64", _string(pattern=NAME)),
             "grows": _about("the parent", {"file": "core_64.grow"}, _ref("grows")),
             "keep": _about("taken over as it is", ["core", "text"], _ref("selectors")),
             "drop": _about("thrown away on purpose", ["stem", "head"], _ref("selectors")),
@@ -320,16 +329,17 @@ def _phase(settings: Json) -> Json:
     changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "clip")
     unit = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
     counts = {
-        "images": _about("until so many pictures were seen", 1000000, _ref("number")),
-        "epochs": _about("passes over the data", 2.5, _ref("number")),
+        "images": _about("until so many pictures were seen", 1000000, _ref("count")),
+        "epochs": _about("passes over the data", 2.5, _ref("positive")),
     }
-    length = {"anyOf": [_ref("number"), {**unit, "properties": counts}]}
+    length = {"anyOf": [_ref("count"), {**unit, "properties": counts}]}
+    factors = _table(_ref("number"), PLACE)
     properties = {
-        "name": _about("name of the phase", "frozen", _string()),
+        "name": _about("name of the phase", "frozen", _string(pattern=NAME)),
         "for": _about("how long: steps, images or epochs", 500000, length),
         "freeze": _about("what is not trained", ["core", "text"], _ref("selectors")),
-        "lr_scale": _about("factors on the learning rate", {"core": 0.1}, _table(_ref("number"))),
-        "lr": _about("learning rate, instead of the optimizer's", 0.0001, _ref("number")),
+        "lr_scale": _about("factors on the learning rate", {"core": 0.1}, factors),
+        "lr": _about("learning rate, instead of the optimizer's", 0.0001, _ref("positive")),
         **{name: settings[name] for name in changed},
     }
     return _object("A stretch of training.", properties, ["name", "for"])
@@ -338,7 +348,7 @@ def _phase(settings: Json) -> Json:
 def _recipe(settings: Json) -> Json:
     start = _about("`= scratch`, `= parent.ema`, `= parent`, or a path", "= scratch", _string())
     properties = {
-        "recipe": _about("name of the recipe; `main` if left out", "main", _string()),
+        "recipe": _about("name of the recipe; `main` if left out", "main", _string(pattern=NAME)),
         "start": start,
         "moments": _about("of the optimizer, at the start", "reset", {"enum": ["carry", "reset"]}),
         "transition": _about("what becomes of the old ends", "discard", _string()),
@@ -368,16 +378,21 @@ def _object(description: str, properties: Json, required: Iterable[str]) -> Json
     return {**found, "additionalProperties": False}
 
 
-def _table(inner: Json) -> Json:
-    return {"type": "object", "additionalProperties": inner}
+def _table(inner: Json, keys: str = NAME) -> Json:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": keys},
+        "additionalProperties": inner,
+    }
 
 
 def _list(inner: Json) -> Json:
     return {"type": "array", "items": inner}
 
 
-def _string(description: str = "") -> Json:
-    return {"type": "string", **({"description": description} if description else {})}
+def _string(description: str = "", pattern: str = "") -> Json:
+    said = {"description": description, "pattern": pattern}
+    return {"type": "string", **{key: text for key, text in said.items() if text}}
 
 
 def _words(literal: Any) -> Json:

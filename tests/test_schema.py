@@ -77,6 +77,18 @@ def test_every_field_has_a_description_and_an_example_that_is_valid(validator: A
             assert [e.message for e in validator(wrapped).iter_errors(example)] == [], name
 
 
+def test_selectors_of_every_form_are_valid() -> None:
+    forms = [
+        "core",
+        "stage[*]",
+        "core.transformer[0..11].attend",
+        "all except stage[1k], head",
+        "stage[256].encode except stage[256].encode.down",
+    ]
+    selectors = {"definitions": schema()["definitions"], "$ref": "#/definitions/selectors"}
+    assert Draft7Validator(selectors).is_valid(forms)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -89,6 +101,19 @@ def test_every_field_has_a_description_and_an_example_that_is_valid(validator: A
         ("at: 4", "att: 4"),
         ("for: 100", "foor: 100"),
         ("words:", "word:"),
+        ("name: small", "name: my-small"),
+        ("name: small", "nmae: small"),
+        ("depth:", "Depth:"),
+        ("for: 100", "for: 0"),
+        ("for: 100", "for: 2.5"),
+        ("repeat: = depth", "repeat: 0"),
+        ("for: 100}", "for: 100, freeze: core}"),
+        ("for: 100}", "for: 100, freeze: [core time]}"),
+        ("for: 100}", "for: 100, freeze: ['stage[1..']}"),
+        ("for: 100}", "for: 100, lr_scale: {Core: 0.1}}"),
+        ("batch: 8", "batch: 8\n    precision: fp16"),
+        ("attend: [self, text]", "attend: self"),
+        ("image: {image: {size: 16}}", "image: 16"),
     ],
 )
 def test_slips_are_invalid(old: str, new: str) -> None:

@@ -1,0 +1,131 @@
+"""The reference of the commands, from the command line itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from console import checkout, printed
+from typer.models import ArgumentInfo
+
+from growlang.cli import COMMANDS
+
+EXAMPLES = {
+    "check": "growlang check specs/ --output-format concise",
+    "explain": "growlang explain",
+    "fmt": "growlang fmt specs/ --check --diff",
+    "convert": "growlang convert examples/emoji/emoji_64.grow --to yaml",
+    "show": "growlang show examples/emoji/core_32.grow --resolved --origin",
+    "compile": "growlang compile examples/emoji/emoji_64.grow --no-build",
+    "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
+}
+"""A command line for each command whose output is the same everywhere; it is run."""
+RECORDED = {
+    "schema": "$ growlang schema > grow-1.json",
+    "lsp": "$ growlang lsp        # an editor starts it, and talks to it over stdin and stdout",
+    "train": """\
+$ growlang train examples/emoji/core_32.grow
+pretrain  step 10/1000  loss 1.2704  74.4 images/s
+pretrain  step 20/1000  loss 0.4326  77.0 images/s  3:24 left
+...
+pretrain  step 1000/1000  loss 0.0142  63.9 images/s  0:00 left
+finished: runs/core_32/main/model.safetensors""",
+    "sample": """\
+$ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket -o pair.png
+pair.png""",
+}
+"""What was seen on one machine."""
+EXITS = {
+    "check": "0: no errors (warnings are none). 1: errors.",
+    "explain": "0. 2: there is no such code.",
+    "fmt": "0. 1: a file does not parse, or, with `--check` and `--diff`, would change.",
+    "convert": "0. 1: the spec does not parse. 2: the output exists already.",
+    "show": "0. 1: the spec has errors.",
+    "schema": "0.",
+    "lsp": "0 when the editor ends it. 2: `growlang[lsp]` is not installed.",
+    "compile": "0. 1: the spec has errors. 2: without PyTorch, unless `--no-build` is given.",
+    "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets differ.",
+    "train": (
+        "0: finished. 1: the spec has errors. 2: the run could not start or go on. "
+        "130, 143: stopped by a signal, after saving."
+    ),
+    "sample": "0. 2: there is no such run, or a prompt is missing.",
+}
+
+
+VALUES = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
+"""What stands for the value of an option, by its type."""
+
+
+class Parameter(NamedTuple):
+    """An argument or option of a command, as the page shows it."""
+
+    shown: str
+    default: str
+    meaning: str
+    usage: str = ""
+    """Its part of the usage line; empty for an option."""
+
+
+def commands_page() -> str:
+    """A section for each command: usage, arguments, options, exit codes, an example."""
+    lines = [
+        "# Commands\n",
+        "Results go to standard output, progress and logs to standard error. Every command exits "
+        "with 2 when it could not do its job (a file that is missing, a wrong option), and says "
+        "why in one message. `growlang COMMAND --help` prints what stands here.\n",
+    ]
+    with checkout() as folder:
+        for name, command in COMMANDS.items():
+            lines += _section(name, command)
+            example = RECORDED.get(name)
+            if example is None:
+                example = f"$ {EXAMPLES[name]}\n{printed(EXAMPLES[name], folder)}"
+            lines.append(f"````console\n{example.strip()}\n````\n")
+    return "\n".join(lines)
+
+
+def _section(name: str, command: Callable[..., None]) -> Iterator[str]:
+    hints = get_type_hints(command, include_extras=True)
+    signature = inspect.signature(command)
+    found = [_parameter(n, hints[n], p.default) for n, p in signature.parameters.items()]
+    usage = [p.usage for p in found if p.usage]
+    options = ["[OPTIONS]"] if len(usage) < len(found) else []
+    yield f"## {name}\n"
+    yield inspect.cleandoc(command.__doc__ or "") + "\n"
+    yield f"`{' '.join(['growlang', name, *options, *usage])}`\n"
+    if found:
+        yield "| name | default | meaning |\n|---|---|---|"
+        yield from (f"| {p.shown} | {p.default} | {p.meaning} |" for p in found)
+        yield ""
+    yield f"Exit codes. {EXITS[name]}\n"
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Parameter:
+    """What typer makes of a parameter of the command's function."""
+    kind, info = get_args(hint)[:2]
+    if get_origin(kind) in (Union, UnionType):
+        kind = next(k for k in get_args(kind) if k is not NoneType)
+    many = get_origin(kind) is list
+    kind = get_args(kind)[0] if many else kind
+    required = default is inspect.Parameter.empty
+    if isinstance(info, ArgumentInfo):
+        shown = name.upper() + ("..." if many else "")
+        usage = shown if required else f"[{shown}]"
+        return Parameter(f"`{shown}`", "required" if required else "", info.help or "", usage)
+    # In an annotation, typer keeps the first name where a default would stand.
+    stated = [n for n in (info.default, *(info.param_decls or ())) if isinstance(n, str)]
+    names = stated or [f"--{name.replace('_', '-')}"]
+    value = ""
+    if kind is bool:
+        names = names if stated else [names[0], f"--no-{names[0][2:]}"]
+    else:
+        words = "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]
+        value = f" {info.metavar or words}"
+    shown = ", ".join(f"`{n}{value if n.startswith('--') else ''}`" for n in names)
+    written = {True: "on", False: "", None: ""}.get(default, f"`{default}`")
+    return Parameter(shown, "required" if required else written, info.help or "")
