@@ -254,11 +254,6 @@ CODES = {
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
     ),
-    "G901": Code(
-        "internal",
-        "growlang itself has failed.",
-        "It is a mistake in growlang or in an installed op, not in your files. The message names "
-        "the file that holds the traceback: please report it, with the command and the spec.",
     "G501": Code(
         "transform",
         "The transform does not give pictures of the image's size.",
@@ -266,5 +261,11 @@ CODES = {
         "have. A resize of the short side leaves the other as it comes, so a crop follows it; "
         "a crop is not larger than what the resize leaves. An inherited transform is evaluated "
         "in the child, so write `image.size` in it and not a number.",
+    ),
+    "G901": Code(
+        "internal",
+        "growlang itself has failed.",
+        "It is a mistake in growlang or in an installed op, not in your files. The message names "
+        "the file that holds the traceback: please report it, with the command and the spec.",
     ),
 }
