@@ -198,7 +198,7 @@ class _Resolver:
 
 
 def _training(found: Resolved, findings: Findings) -> None:
-    sources = Sources(found.data, findings)
+    sources = Sources(found.data, findings, {})
     for name, data in found.data.items():
         if data.scope is found.scope:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)
