@@ -49,12 +49,16 @@ class Report:
 
 
 def check(
-    path: Path, params: Mapping[str, str] | None = None, files: Files | None = None
+    path: Path,
+    params: Mapping[str, str] | None = None,
+    files: Files | None = None,
+    parent: Checked | None = None,
 ) -> Report:
     """Check one spec file and its ancestors.
 
     `params` are values for the file's params as text, such as from `--set width=512`; `files`
-    reads the files, by default from the disk.
+    reads the files, by default from the disk. `parent` is that of a former check, whose files are
+    unchanged: it is taken where the spec still grows from it in the same way.
     Raises GrowlangError if the file cannot be read, if a value does not
     parse, or if names refer to names in chains that are far too long.
     """
@@ -68,8 +72,8 @@ def check(
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
     try:
-        resolved = resolve(path, files, given)
-        checked = check_resolved(resolved, files.findings) if resolved else None
+        resolved = resolve(path, files, given, parent.resolved if parent else None)
+        checked = check_resolved(resolved, files.findings, parent) if resolved else None
     except RecursionError:
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
     if document and not files.findings:
@@ -90,9 +94,16 @@ def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [item for item in found if CODES[item.code].severity == "error"]
 
 
-def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
-    """Build nets and mapping of a resolved spec; findings are recorded."""
-    parent = check_resolved(resolved.parent, findings) if resolved.parent else None
+def check_resolved(
+    resolved: Resolved, findings: Findings, known: Checked | None = None
+) -> Checked | None:
+    """Build nets and mapping of a resolved spec; findings are recorded.
+
+    `known` is taken for an ancestor that was checked before.
+    """
+    if known and known.resolved is resolved:
+        return known
+    parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
     resolution = resolved.resolution
     if resolution is None:
         return None

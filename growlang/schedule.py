@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from growlang.diagnostics import Findings, Span
 from growlang.net import Net
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
@@ -18,24 +20,27 @@ def schedule(recipe: RecipeDraft, net: Net) -> list[Phase]:
 
 def places_of(net: Net) -> Places:
     """What the selectors of a net's recipes may name."""
-    return Places([c.name for c in net.components], list(net.table))
+    return _places(tuple(c.name for c in net.components), tuple(net.table))
+
+
+@lru_cache(maxsize=4)
+def _places(components: tuple[str, ...], names: tuple[str, ...]) -> Places:
+    """Nets of the same names share what was looked up, such as those of one spec under edit."""
+    return Places(components, names)
 
 
 def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> None:
     """Refuse selectors that match nothing, and phases that train nothing."""
     for draft in recipe.phases:
-        frozen: set[str] = set()
         for selection in draft.freeze:
             for selector in (*selection.included, *selection.excluded):
                 _refuse_empty(selector, places, selector.span, findings)
-            included, excluded = _chosen(selection, places)
-            if included and excluded >= included:
+            if not places.chosen(selection) and any(map(places.matching, selection.included)):
                 message = f"`{selection}` selects nothing: `except` takes all of it away"
                 findings.add("G402", message, selection.span, help="remove this `freeze`")
-            frozen |= included - excluded
         for selector, _ in draft.lr_scale:
             _refuse_empty(selector, places, selector.span, findings)
-        if frozen.issuperset(places.names):
+        if _frozen(draft, places).issuperset(places.names):
             findings.add(
                 "G401",
                 f"phase `{draft.phase.name}` freezes every tensor",
@@ -62,10 +67,7 @@ def check_components(recipe: d.Recipe, components: list[str], findings: Findings
 
 
 def _phase(draft: PhaseDraft, places: Places) -> Phase:
-    frozen: set[str] = set()
-    for selection in draft.freeze:
-        included, excluded = _chosen(selection, places)
-        frozen |= included - excluded
+    frozen = _frozen(draft, places)
     scales = {n: factor for s, factor in draft.lr_scale for n in places.matching(s)}
     return draft.phase.model_copy(
         update={
@@ -75,13 +77,10 @@ def _phase(draft: PhaseDraft, places: Places) -> Phase:
     )
 
 
-def _chosen(selection: d.Selection, places: Places) -> tuple[set[str], set[str]]:
-    """What a selection names, and what it takes away again."""
-    included, excluded = (
-        set[str]().union(*map(places.matching, selectors))
-        for selectors in (selection.included, selection.excluded)
-    )
-    return included, excluded
+def _frozen(draft: PhaseDraft, places: Places) -> frozenset[str]:
+    """The tensors and components that a phase does not train."""
+    first, *more = [places.chosen(selection) for selection in draft.freeze] or [frozenset()]
+    return first.union(*more)
 
 
 def _refuse_empty(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:

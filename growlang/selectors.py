@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import inf
 
-from growlang.syntax.document import Selector, Step
+from growlang.syntax.document import Selection, Selector, Step
+
+Steps = tuple[Step, ...]
 
 
 def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
@@ -18,7 +20,7 @@ def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Places:
-    """What selectors may name in a net; each selector is looked up once.
+    """What selectors may name in a net; each selector and each selection is looked up once.
 
     `names` are dotted tensor names; a component without tensors, such as a frozen encoder, is
     matched by its own name.
@@ -26,7 +28,8 @@ class Places:
 
     components: Sequence[str]
     names: Sequence[str]
-    _found: dict[tuple[Step, ...], frozenset[str]] = field(default_factory=dict)
+    _found: dict[Steps, frozenset[str]] = field(default_factory=dict)
+    _chosen: dict[tuple[tuple[Steps, ...], ...], frozenset[str]] = field(default_factory=dict)
 
     def matching(self, selector: Selector) -> frozenset[str]:
         """The tensors and components that a selector names; empty where it matches nothing."""
@@ -36,6 +39,15 @@ class Places:
             matches = None if steps == (Step("all"),) else _matcher(steps)
             self._found[steps] = frozenset(filter(matches, candidates))
         return self._found[steps]
+
+    def chosen(self, selection: Selection) -> frozenset[str]:
+        """What a selection names, less what it takes away again."""
+        sides = (selection.included, selection.excluded)
+        key = tuple(tuple(selector.steps for selector in side) for side in sides)
+        if key not in self._chosen:
+            included, excluded = (frozenset().union(*map(self.matching, side)) for side in sides)
+            self._chosen[key] = included - excluded
+        return self._chosen[key]
 
     def available(self, selector: Selector) -> str:
         """What there is where a selector that matches nothing goes wrong, as help."""
@@ -52,7 +64,7 @@ def available(selector: Selector, components: Sequence[str], names: Sequence[str
     backwards = tuple(_rising(step) for step in selector.steps)
     if backwards != selector.steps:
         return f"a range rises: write `{Selector(backwards, selector.span)}`"
-    reached: tuple[Step, ...] = ()
+    reached: Steps = ()
     for step in selector.steps:
         if not any(map(_matcher((*reached, step)), [*components, *names])):
             break

@@ -135,7 +135,8 @@ def lsp() -> None:
             "the language server needs pygls, which is not installed",
             help='pip install "growlang[lsp]"',
         )
-    gc.enable()
     from growlang.lsp.server import server
 
+    gc.freeze()  # what is loaded stays: looking through it would cost each collection 20 ms
+    gc.enable()
     server.start_io()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from logging import getLogger
 from pathlib import Path
 from typing import NamedTuple
 
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, GrowlangError, Note, Span
-from growlang.resolve.files import Files
+from growlang.fix import LINE_END
+from growlang.lsp.reading import reread
+from growlang.resolve.files import YAML, Files, decoded, real
 from growlang.syntax import document as d
 
 
@@ -22,9 +25,16 @@ class Point(NamedTuple):
 
 @dataclass
 class OpenFiles(Files):
-    """Reads open files from the editor, and others from the disk."""
+    """Reads open files from the editor, and others from the disk.
+
+    `known` are the documents that were read before: of a file that has changed, only what has
+    changed is parsed.
+    """
 
     contents: Mapping[Path, str] = field(default_factory=dict)
+    known: Mapping[Path, d.Document] = field(default_factory=dict)
+    good: dict[Path, d.Document] = field(default_factory=dict)
+    """The documents of this run that were read without findings."""
 
     def content(self, path: Path) -> bytes:
         """The bytes of a file. Raises OSError where it cannot be read."""
@@ -32,47 +42,98 @@ class OpenFiles(Files):
             return self.contents[path].encode()
         return super().content(path)
 
+    def unchanged(self, path: Path, document: d.Document | None) -> bool:
+        """Whether a file still has the text of its document."""
+        try:
+            return document is not None and decoded(self.content(path)) == document.text
+        except (OSError, ValueError):
+            return False
+
+    def name(self, path: Path) -> str:
+        """One name for a file, whoever refers to it."""
+        return str(real(path))
+
+    def read(self, text: str, name: str, path: Path) -> d.Document | None:
+        """The document of a text, which may be that of another one with some changes."""
+        before, known = len(self.findings), self.known.get(Path(name))
+        if known and known.text == text:
+            document: d.Document | None = known
+        else:
+            grow = path.suffix not in YAML
+            document = reread(known, text, self.findings) if known and grow else None
+            document = document or super().read(text, name, path)
+        if document and len(self.findings) == before:
+            self.good[Path(name)] = document
+        return document
+
 
 @dataclass(frozen=True)
 class Analysis:
     """The findings about a text, and what its last version that was good says.
 
-    `document` is of the last text that parsed, `checked` of the last one without errors: hover and
-    completion go on with them while the user types.
+    `documents` are of the last texts that parsed, its own and of the files that it depends on;
+    `checked` is of the last text without errors: hover and completion go on with them while the
+    user types.
     """
 
     path: Path
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
-    document: d.Document | None = None
+    documents: Mapping[Path, d.Document] = field(default_factory=dict)
     checked: Checked | None = None
+    basis: Mapping[Path, d.Document | None] = field(default_factory=dict)
+    """The documents that `checked` is of: its own, its ancestors' and what they import."""
     reads: frozenset[Path] = frozenset()
-    """The files that it depends on: its own, its ancestors' and what they import."""
+    """The files that the findings depend on."""
+
+    @property
+    def document(self) -> d.Document | None:
+        """Its own document."""
+        return self.documents.get(self.path)
 
 
 def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = None) -> Analysis:
     """The analysis of an open file; `contents` are the texts of all that are open."""
-    path = path.resolve()
-    files = OpenFiles(contents=contents)
-    text = contents.get(path, "")
-    last = before or Analysis(path, text)
+    path = real(path)
+    last = before or Analysis(path, "")
+    files = OpenFiles(contents=contents, known=last.documents)
+    others = {p: document for p, document in last.basis.items() if p != path}
+    same = all(files.unchanged(p, document) for p, document in others.items())
+    parent = last.checked.parent if last.checked and same else None
+    text = "\n".join(LINE_END.split(contents.get(path, "")))
     try:
-        report = check(path, files=files)
-    except GrowlangError as error:
-        place = Span(str(path), 1, 1, 1, 1)
-        found = Diagnostic("", error.message, place, error.help)
-        return Analysis(path, text, (found,), last.document, last.checked, last.reads)
-    document = files.documents.get(path)
-    if document is None or document.cut:
-        document = last.document
-    diagnostics = tuple(dict.fromkeys(_here(item, path, document) for item in report.diagnostics))
-    reads = frozenset(files.documents)
-    return Analysis(path, text, diagnostics, document, report.checked or last.checked, reads)
+        report = check(path, files=files, parent=parent)
+    except Exception as error:
+        found = _failure(error, path)
+        return replace(last, text=text, diagnostics=(found,), reads=last.reads | {path})
+    read = {**(others if parent else {}), **files.documents}
+    now = replace(
+        last,
+        text=text,
+        documents={p: known for p, known in last.documents.items() if p in read} | files.good,
+        reads=frozenset(read),
+    )
+    if report.checked:
+        now = replace(now, checked=report.checked, basis=read)
+    return replace(now, diagnostics=tuple(dict.fromkeys(_here(i, now) for i in report.diagnostics)))
 
 
-def _here(item: Diagnostic, path: Path, document: d.Document | None) -> Diagnostic:
+def _failure(error: Exception, path: Path) -> Diagnostic:
+    """What could not be done, at the start of the file; the log has the failures of growlang."""
+    place = Span(str(path), 1, 1, 1, 1)
+    if isinstance(error, GrowlangError):
+        return Diagnostic("", error.message, place, error.help)
+    getLogger(__name__).error("%s", path, exc_info=error)
+    message = f"growlang itself has failed: {type(error).__name__}: {error}"
+    return Diagnostic(
+        "G901", message, place, "please report it, with the spec and the server's log"
+    )
+
+
+def _here(item: Diagnostic, analysis: Analysis) -> Diagnostic:
     """A finding in this file; one about another file stands where that is referred to."""
-    if Path(item.span.filename).resolve() == path:
+    path, document = analysis.path, analysis.document
+    if item.span.filename == str(path):
         return item
     place = Span(str(path), 1, 1, 1, 1)
     name = Path(item.span.filename).name

@@ -10,11 +10,20 @@ from pydantic import BaseModel
 from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point
 from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
-from growlang.lsp.known import SETTINGS, arguments, signature_of, signatures, spelling
+from growlang.lsp.known import (
+    RUN_CHOICES,
+    SETTINGS,
+    arguments,
+    parameters_around,
+    signature_of,
+    signatures,
+    spelling,
+)
 from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
 from growlang.resolve.arguments import choices
 from growlang.resolve.model import OPTIONS, SKIPS
+from growlang.resolve.names import ROW_FIELDS
 from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS
 from growlang.selectors import below, spelt
 from growlang.signature import Signature
@@ -37,6 +46,7 @@ def complete(analysis: Analysis, point: Point) -> list[Completion]:
         return []
     if where.call:
         found = list(_in_call(analysis, where))
+        found += [Completion(n, "name") for n in parameters_around(analysis.document, point)]
     elif where.statement in SELECTING and not where.valued:
         found = list(_places(analysis, where))
         found += _statements(where) if where.begins else []
@@ -54,11 +64,13 @@ def _in_call(analysis: Analysis, where: Context) -> Iterator[Completion]:
         if not where.argument:
             yield from (Completion(f"{n} = ", "argument") for n in options if n not in where.given)
         return
-    block = _block_parameters(analysis, where.call)
+    own = _own_arguments(analysis, where.call)
     signature = signature_of(where.call)
-    if block:
-        names = [n for n in block if n not in where.given]
+    if own:
+        names = [n for n in own if n not in where.given]
         yield from (Completion(f"{n} = ", "argument") for n in names if not where.argument)
+    elif where.call.endswith(".where"):
+        yield from (Completion(f"row.{name}", "name") for name in ROW_FIELDS)
     elif signature:
         fields = arguments(signature)
         if not where.argument:
@@ -85,10 +97,15 @@ def _conditions(analysis: Analysis) -> Iterable[str]:
     return model.conditions if model else ()
 
 
-def _block_parameters(analysis: Analysis, name: str) -> list[str]:
-    blocks = analysis.checked.resolved.blocks if analysis.checked else {}
-    if name in blocks:
-        return [n for n, _ in blocks[name].block.parameters]
+def _own_arguments(analysis: Analysis, name: str) -> list[str]:
+    """The arguments of what the files declare: blocks, the parent's params, data in a mix."""
+    resolved = analysis.checked.resolved if analysis.checked else None
+    if name == "mix" and resolved:
+        return list(resolved.data)
+    if name == "grows" and resolved and resolved.parent:
+        return [b.name for b in resolved.parent.document.params]
+    if resolved and name in resolved.blocks:
+        return [n for n, _ in resolved.blocks[name].block.parameters]
     document = analysis.document
     mine = [b for b in (document.blocks if document else ()) if b.name == name]
     return [n for n, _ in mine[0].parameters] if mine else []
@@ -160,11 +177,16 @@ def _values(analysis: Analysis, where: Context) -> Iterator[Completion]:
     yield from (Completion(n, "op", spelling(s)) for n, s in signatures(where).items())
     if where.section == "model" and where.statement == "skips":
         yield from (Completion(word, "choice") for word in SKIPS)
+    if where.section == "train":
+        yield from (Completion(word, "choice") for word in RUN_CHOICES.get(where.statement, ()))
+    if where.statement == "data":
+        names = analysis.checked.resolved.data if analysis.checked else ()
+        yield from (Completion(name, "name", "data") for name in names)
+        yield Completion("mix", "op", "mix(name = share, ...)")
+        return
     model = SETTINGS.get(where.section)
     if model and where.statement in model.model_fields:
         yield from _choices(analysis, model, where.statement)
-    if where.statement == "data" and analysis.checked:
-        yield from (Completion(name, "name", "data") for name in analysis.checked.resolved.data)
     yield from _names(analysis)
 
 

@@ -81,6 +81,12 @@ def word_at(text: str, point: Point) -> str:
     return ""
 
 
+def word_before(text: str, point: Point) -> str:
+    """The word that ends at a point, with the steps of a selector before it; may be empty."""
+    found = re.search(r"[a-z_][a-z0-9_.\[\]*]*$", text[: offset(text, point)])
+    return found[0] if found else ""
+
+
 def context(text: str, point: Point) -> Context:
     """The context of a point."""
     frames = [Frame()]
@@ -101,8 +107,7 @@ def context(text: str, point: Point) -> Context:
             frames[-1].tokens.append(last)
     comment = last.startswith("#") and "\n" not in before[before.rfind("#") :]
     string = last.startswith('"') and before.endswith(last) and not re.fullmatch(r'".*"', last)
-    found = re.search(r"[a-z_][a-z0-9_.\[\]*]*$", before)
-    word = found[0] if found else ""
+    word = word_before(text, point)
     line = before[: len(before) - len(word)].rpartition("\n")[2]
     around = _context(frames, word, comment or string)
     return replace(around, begins=not line.strip())
@@ -139,9 +144,11 @@ def _context(frames: list[Frame], word: str, quiet: bool) -> Context:
 
 
 def _owner(tokens: list[str]) -> str:
-    """What stands before a bracket: a name, or the slot whose options it opens."""
+    """What stands before a bracket: a name, the slot whose options it opens, or `grows`."""
     if tokens[-2:-1] == ["@"]:
         return tokens[-3] if tokens[2:] else ""
+    if tokens[-2:-1] == ["grows"]:
+        return "grows"
     return tokens[-1] if tokens else ""
 
 

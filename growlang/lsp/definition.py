@@ -5,6 +5,8 @@ from __future__ import annotations
 from growlang.diagnostics import Span
 from growlang.lsp.analysis import Analysis, Point, covers
 from growlang.lsp.context import context, word_at
+from growlang.lsp.known import parameters_around
+from growlang.resolve.files import real
 from growlang.resolve.model import Resolution
 from growlang.resolve.spec import Resolved
 from growlang.selectors import component_of
@@ -20,6 +22,8 @@ def definition(analysis: Analysis, point: Point) -> Span | None:
     resolved = analysis.checked.resolved if analysis.checked else None
     if not word or resolved is None:
         return None
+    if word in (around := parameters_around(analysis.document, point)):
+        return around[word].name_span
     where = context(analysis.text, point)
     if where.section == "model" and where.statement in ("keep", "drop", "moved"):
         parent = resolved.parent.resolution if resolved.parent else None
@@ -50,8 +54,9 @@ def _file(analysis: Analysis, point: Point) -> Span | None:
     asked = [(m.grows.file, m.grows.file_span) for m in document.models if m.grows]
     asked += [(i.file, i.span) for i in document.imports]
     for file, span in asked:
-        if covers(span, point):
-            return Span(str((analysis.path.parent / file).resolve()), 1, 1, 1, 1)
+        path = real(analysis.path.parent / file)
+        if covers(span, point) and path.is_file():
+            return Span(str(path), 1, 1, 1, 1)
     return None
 
 

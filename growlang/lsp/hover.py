@@ -7,9 +7,14 @@ from pathlib import Path
 
 from growlang.lsp.analysis import Analysis, Point, covers
 from growlang.lsp.context import context, word_at
-from growlang.lsp.known import arguments, help_of, signature_of
+from growlang.lsp.known import (
+    arguments,
+    described,
+    help_of,
+    parameters_around,
+    signature_of,
+)
 from growlang.net import Node
-from growlang.selectors import spelt
 
 ENDS = ("stem", "core", "head")
 
@@ -30,6 +35,8 @@ def hover(analysis: Analysis, point: Point) -> str:
         return f"`{word}`: {arguments(outer)[word].description}"
     if word in ENDS or word == "stage":
         return _place(analysis, point)
+    if word in (around := parameters_around(analysis.document, point)):
+        return f"`{word}`: a parameter of `{around[word].name}`"
     if name := _bound(analysis, word):
         return name
     signature = signature_of(word)
@@ -72,29 +79,21 @@ def _computed(analysis: Analysis, point: Point) -> str:
 
 
 def _place(analysis: Analysis, point: Point) -> str:
-    """What a slot puts out, and its parameters."""
+    """What the slot around a point puts out, and its parameters."""
     if analysis.checked is None:
         return ""
     net = analysis.checked.net
     for component in net.components:
         span = component.span
         if span and Path(span.filename) == analysis.path and covers(span, point):
-            total = sum(n.parameters for n in net.of(component.name))
-            shape = f"{component.output} {component.output.kind}"
-            return f"`{spelt(component.name)}`: **{shape}**, {total:,} parameters"
+            return described(net, component)
     return ""
 
 
 def _component(analysis: Analysis, word: str) -> str:
-    if analysis.checked is None:
-        return ""
-    net = analysis.checked.net
-    for component in net.components:
-        if component.name == word:
-            total = sum(n.parameters for n in net.of(word))
-            shape = f"{component.output} {component.output.kind}"
-            return f"`{word}`: **{shape}**, {total:,} parameters"
-    return ""
+    net = analysis.checked.net if analysis.checked else None
+    found = [c for c in net.components if c.name == word] if net else []
+    return described(net, found[0]) if net and found else ""
 
 
 def _bound(analysis: Analysis, word: str) -> str:

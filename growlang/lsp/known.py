@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from growlang.diagnostics import GrowlangError
+from growlang.lsp.analysis import Point, covers
 from growlang.lsp.context import PIPES, Context
 from growlang.model import BINDINGS, CONDITIONS
+from growlang.net import Component, Net
 from growlang.ops import OPS, pipe_op
 from growlang.resolve.arguments import choices
+from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
+from growlang.syntax import document as d
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,
@@ -20,6 +26,13 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "sample": Sample,
     "evaluate": Evaluate,
 }
+
+RUN_CHOICES = {
+    "start": ("scratch", "parent", "parent.ema"),
+    "moments": ("carry", "reset"),
+    "transition": ("discard",),
+}
+"""What the settings of a run may be."""
 
 
 def signatures(where: Context) -> Mapping[str, type[Signature]]:
@@ -54,8 +67,16 @@ def every() -> dict[str, type[Signature]]:
 
 
 def signature_of(name: str) -> type[Signature] | None:
-    """The signature of a name, built in or installed."""
-    return every().get(name) or pipe_op(name)
+    """The signature of a name, built in or installed; None of an installed op that fails."""
+    with suppress(GrowlangError):
+        return every().get(name) or pipe_op(name)
+    return None
+
+
+def parameters_around(document: d.Document | None, point: Point) -> dict[str, d.Block]:
+    """The parameters of the block around a point, each with its block."""
+    blocks = document.blocks if document else ()
+    return {n: b for b in blocks if covers(b.span, point) for n, _ in b.parameters}
 
 
 def arguments(signature: type[Signature]) -> dict[str, FieldInfo]:
@@ -75,6 +96,13 @@ def help_of(signature: type[Signature]) -> str:
     text = "\n".join(line.strip() for line in (signature.__doc__ or "").strip().split("\n"))
     parts = [f"```grow\n{spelling(signature)}\n```", text, "\n".join(rows)]
     return "\n\n".join([*filter(None, parts), *([f"*{source}*"] if source else [])])
+
+
+def described(net: Net, component: Component) -> str:
+    """What a component puts out, and its parameters, in Markdown."""
+    total = sum(node.parameters for node in net.of(component.name))
+    shape = f"{component.output} {component.output.kind}"
+    return f"`{spelt(component.name)}`: **{shape}**, {total:,} parameters"
 
 
 def _argument(item: tuple[str, FieldInfo]) -> str:

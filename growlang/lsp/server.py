@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
 from lsprotocol import types as lsp
 from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
 from growlang import __version__
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Span
+from growlang.fix import LINE_END
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.lsp.completion import complete
+from growlang.lsp.context import word_before
 from growlang.lsp.definition import definition
 from growlang.lsp.fixes import fixes
+from growlang.lsp.formatting import formatting
+from growlang.lsp.hints import hints
 from growlang.lsp.hover import hover
 from growlang.lsp.symbols import Symbol, symbols
+from growlang.resolve.files import YAML, real
 
+PAUSE = 0.002
+"""Seconds in which changes that come together are awaited."""
 KINDS = {
     "op": lsp.CompletionItemKind.Function,
     "argument": lsp.CompletionItemKind.Field,
@@ -44,35 +53,62 @@ class GrowServer(LanguageServer):
     """The server, with the analysis of each open file by its URI."""
 
     def __init__(self) -> None:
-        super().__init__("growlang", __version__)
+        # Whole texts: pygls cuts lines where editors do not, such as at a form feed.
+        super().__init__(
+            "growlang", __version__, text_document_sync_kind=lsp.TextDocumentSyncKind.Full
+        )
         self.analyses: dict[str, Analysis] = {}
+        self.changed: set[str] = set()
+        """Files that have changed since they were analysed."""
 
-    def publish(self, changed: str | None = None) -> None:
+    def change(self, uri: str) -> None:
+        """Analyse a file soon, once for all changes that come together."""
+        if not self.changed:
+            asyncio.get_running_loop().call_later(PAUSE, self.catch_up)
+        self.changed.add(uri)
+
+    def catch_up(self) -> None:
+        """Publish the findings of the files that changed and of those that read them."""
+        if self.changed:
+            self.publish({path_of(uri) for uri in self.changed})
+
+    def publish(self, changed: Collection[Path] | None = None) -> None:
         """Analyse the open files that read a changed one, or all, and publish the findings."""
+        self.changed.clear()
         documents = self.workspace.text_documents
-        contents = {path_of(uri).resolve(): doc.source for uri, doc in documents.items()}
-        source = path_of(changed).resolve() if changed else None
+        contents = {path_of(uri): doc.source for uri, doc in documents.items()}
         for uri, document in documents.items():
-            if source and uri != changed and source not in self.analyses[uri].reads:
+            before = self.analyses.get(uri)
+            if before and changed is not None and before.reads.isdisjoint(changed):
                 continue
-            self.analyses[uri] = analyse(path_of(uri), contents, self.analyses.get(uri))
+            self.analyses[uri] = analyse(path_of(uri), contents, before)
             found = [self._diagnostic(item, document) for item in self.analyses[uri].diagnostics]
             self.text_document_publish_diagnostics(
                 lsp.PublishDiagnosticsParams(uri, found, document.version)
             )
 
-    def at(self, uri: str, position: lsp.Position) -> tuple[Analysis, Point]:
-        """The analysis of a file, and a position of the client's as a point."""
+    def grow(self, uri: str) -> Analysis | None:
+        """The analysis of an open file; None where that is in YAML, which has findings only."""
+        self.catch_up()
+        found = self.analyses.get(uri)
+        return None if found is None or found.path.suffix in YAML else found
+
+    def point(self, uri: str, position: lsp.Position) -> Point:
+        """A position of the client's in an open file."""
         document = self.workspace.get_text_document(uri)
-        place = document.position_codec.position_from_client_units(document.lines, position)
-        return self.analyses[uri], Point(place.line + 1, place.character + 1)
+        codec = document.position_codec
+        place = codec.position_from_client_units(lines_of(document), position)
+        return Point(place.line + 1, place.character + 1)
+
+    def position(self, point: Point, document: TextDocument) -> lsp.Position:
+        """A point in the units of the client."""
+        place = lsp.Position(point.row - 1, point.column - 1)
+        return document.position_codec.position_to_client_units(lines_of(document), place)
 
     def range(self, span: Span, document: TextDocument) -> lsp.Range:
         """A span in the units of the client."""
-        start = lsp.Position(span.row - 1, span.column - 1)
-        end = lsp.Position(span.end_row - 1, span.end_column - 1)
-        codec = document.position_codec
-        return codec.range_to_client_units(document.lines, lsp.Range(start, end))
+        start, end = Point(span.row, span.column), Point(span.end_row, span.end_column)
+        return lsp.Range(self.position(start, document), self.position(end, document))
 
     def location(self, span: Span) -> lsp.Location:
         """A span in any file, open or not."""
@@ -102,8 +138,34 @@ server = GrowServer()
 
 def path_of(uri: str) -> Path:
     """The file of a URI; of a text without a file, a path in the working directory."""
-    parsed = urlparse(uri)
-    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(f"{uri}.grow")
+    return real(Path(to_fs_path(uri) or f"{uri}.grow"))
+
+
+def lines_of(document: TextDocument) -> Sequence[str]:
+    """The lines of a text as editors count them; none of a file that cannot be read."""
+    try:
+        return _lines(document.source)
+    except (OSError, ValueError):
+        return ()
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> Sequence[str]:
+    return LINE_END.split(text)
+
+
+@server.feature(lsp.INITIALIZED)
+def started(ls: GrowServer, params: lsp.InitializedParams) -> None:
+    """Ask the editor to tell of specs that change on the disk, if it can."""
+    workspace = ls.client_capabilities.workspace
+    watched = workspace.did_change_watched_files if workspace else None
+    if watched and watched.dynamic_registration:
+        method = lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        files = lsp.DidChangeWatchedFilesRegistrationOptions(
+            [lsp.FileSystemWatcher("**/*.grow"), lsp.FileSystemWatcher("**/*.grow.yaml")]
+        )
+        asked = lsp.Registration("specs", method, files)
+        ls.client_register_capability(lsp.RegistrationParams([asked]))
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
@@ -115,7 +177,7 @@ def opened(ls: GrowServer, params: lsp.DidOpenTextDocumentParams) -> None:
 @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
 def changed(ls: GrowServer, params: lsp.DidChangeTextDocumentParams) -> None:
     """Publish the findings of the file and of those that grow from it or import it."""
-    ls.publish(params.text_document.uri)
+    ls.change(params.text_document.uri)
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
@@ -127,10 +189,18 @@ def closed(ls: GrowServer, params: lsp.DidCloseTextDocumentParams) -> None:
     ls.publish()
 
 
+@server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+def written(ls: GrowServer, params: lsp.DidChangeWatchedFilesParams) -> None:
+    """Publish the findings anew: a parent or an import may be other on the disk."""
+    ls.publish()
+
+
 @server.feature(lsp.TEXT_DOCUMENT_HOVER)
 def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
     """Signature, shape and parameters."""
-    text = hover(*ls.at(params.text_document.uri, params.position))
+    uri = params.text_document.uri
+    found = ls.grow(uri)
+    text = hover(found, ls.point(uri, params.position)) if found else ""
     return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text)) if text else None
 
 
@@ -139,19 +209,31 @@ def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
 )
 def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
     """What may be written."""
-    found = complete(*ls.at(params.text_document.uri, params.position))
+    uri, end = params.text_document.uri, params.position
+    found = ls.grow(uri)
+    if found is None:
+        return []
+    # Editors end a word at a dot; what is written here may hold some.
+    typed = len(word_before(found.text, ls.point(uri, end)))
+    place = lsp.Range(lsp.Position(end.line, end.character - typed), end)
     return [
         lsp.CompletionItem(
-            c.label, kind=KINDS[c.kind], detail=c.detail or None, sort_text=f"{i:04}"
+            c.label,
+            kind=KINDS[c.kind],
+            detail=c.detail or None,
+            sort_text=f"{i:04}",
+            text_edit=lsp.TextEdit(place, c.label),
         )
-        for i, c in enumerate(found)
+        for i, c in enumerate(complete(found, ls.point(uri, end)))
     ]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
 def defined(ls: GrowServer, params: lsp.DefinitionParams) -> lsp.Location | None:
     """Where it is declared."""
-    span = definition(*ls.at(params.text_document.uri, params.position))
+    uri = params.text_document.uri
+    found = ls.grow(uri)
+    span = definition(found, ls.point(uri, params.position)) if found else None
     return ls.location(span) if span else None
 
 
@@ -159,7 +241,8 @@ def defined(ls: GrowServer, params: lsp.DefinitionParams) -> lsp.Location | None
 def outlined(ls: GrowServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
     """The outline."""
     uri = params.text_document.uri
-    parsed = ls.analyses[uri].document
+    found = ls.grow(uri)
+    parsed = found.document if found else None
     return _outline(ls, symbols(parsed) if parsed else [], ls.workspace.get_text_document(uri))
 
 
@@ -183,8 +266,10 @@ def _outline(
 def mended(ls: GrowServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
     """The edits that mend the findings in a range."""
     uri = params.text_document.uri
-    analysis, start = ls.at(uri, params.range.start)
-    _, end = ls.at(uri, params.range.end)
+    found = ls.grow(uri)
+    if found is None:
+        return []
+    start, end = (ls.point(uri, p) for p in (params.range.start, params.range.end))
     document = ls.workspace.get_text_document(uri)
     return [
         lsp.CodeAction(
@@ -193,5 +278,34 @@ def mended(ls: GrowServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]
             edit=lsp.WorkspaceEdit({uri: [lsp.TextEdit(ls.range(fix.span, document), fix.text)]}),
             is_preferred=True,
         )
-        for fix in fixes(analysis, start, end)
+        for fix in fixes(found, start, end)
+    ]
+
+
+@server.feature(lsp.TEXT_DOCUMENT_FORMATTING)
+def formatted(ls: GrowServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
+    """The edits of the canonical layout, which has no options."""
+    uri = params.text_document.uri
+    found = ls.grow(uri)
+    document = ls.workspace.get_text_document(uri)
+    edits = formatting(found) if found else []
+    return [lsp.TextEdit(ls.range(edit.span, document), edit.text) for edit in edits]
+
+
+@server.feature(lsp.TEXT_DOCUMENT_INLAY_HINT)
+def hinted(ls: GrowServer, params: lsp.InlayHintParams) -> list[lsp.InlayHint]:
+    """Resolution and width behind each slot."""
+    uri = params.text_document.uri
+    found = ls.grow(uri)
+    document = ls.workspace.get_text_document(uri)
+    asked = range(params.range.start.line, params.range.end.line + 1)
+    return [
+        lsp.InlayHint(
+            ls.position(hint.point, document),
+            hint.label,
+            padding_left=True,
+            tooltip=lsp.MarkupContent(lsp.MarkupKind.Markdown, hint.tooltip),
+        )
+        for hint in (hints(found) if found else [])
+        if hint.point.row - 1 in asked
     ]

@@ -26,6 +26,14 @@ class Choices(NamedTuple):
     conditions: bool = False
 
 
+class Form(NamedTuple):
+    """The arguments of a signature by the names that the language gives them, in order."""
+
+    fields: Mapping[str, tuple[str, FieldInfo]]
+    """The name and declaration of each argument's field."""
+    required: tuple[str, ...]
+
+
 class Bindings(NamedTuple):
     """The outcome of binding a call: the signature's instance, and the places of its arguments."""
 
@@ -57,13 +65,20 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     return Choices(tuple(words), calls, conditions)
 
 
+@cache
+def form(signature: type[BaseModel]) -> Form:
+    """The arguments of a signature."""
+    fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
+    return Form(fields, tuple(n for n, (_, info) in fields.items() if info.is_required()))
+
+
 def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
     """The call's arguments as an instance of its signature, with a finding for each mistake.
 
     `value` is None where there was one.
     """
     findings = scope.findings
-    fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
+    fields, required = form(signature)
     order = list(fields)
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
@@ -80,9 +95,8 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
         values[name] = read(given.value, choices(signature, fields[name][0]), scope)
         spans[name] = given.value.span
         notes[name] = origins(given.value, scope)
-    meant = _meant(call, order)
-    missing = [n for n, (_, i) in fields.items() if i.is_required() and n not in {*values, *meant}]
-    if missing:
+    missing = [n for n in required if n not in values]
+    if missing and (missing := [n for n in missing if n not in _meant(call, order)]):
         broken = True
         listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
         findings.add(
@@ -250,5 +264,4 @@ def _refuse_argument(
 
 def _form(call: d.Call, signature: type[Signature]) -> str:
     """The call as it could be written: required arguments by position, the rest by name."""
-    required = [i.alias or n for n, i in signature.model_fields.items() if i.is_required()]
-    return f"write `{call.name}({', '.join(required)})`"
+    return f"write `{call.name}({', '.join(form(signature).required)})`"

@@ -43,13 +43,21 @@ class Files:
             return None
         name = self.name(path)
         self.texts[name] = text
-        found = _read(text, name, path, self.findings)
+        found = self.read(text, name, path)
         self.documents[key] = None if found and found.cut and asked else found
         return self.documents[key]
 
     def content(self, path: Path) -> bytes:
         """The bytes of a file. Raises OSError where it cannot be read or is too large."""
         return read_bytes(path)
+
+    def read(self, text: str, name: str, path: Path) -> d.Document | None:
+        """The document of a text in the syntax that the file's name tells."""
+        if path.suffix not in YAML:
+            return read_partly(text, name, self.findings)
+        from growlang.twin.read import read as read_yaml
+
+        return read_yaml(text, name, self.findings)
 
     def name(self, path: Path) -> str:
         """What spans call a file."""
@@ -85,15 +93,6 @@ def decoded(content: bytes) -> str:
     if "\0" in text:
         raise ValueError
     return text
-
-
-def _read(text: str, name: str, path: Path, findings: Findings) -> d.Document | None:
-    """The document of a text in the syntax that the file's name tells."""
-    if path.suffix not in YAML:
-        return read_partly(text, name, findings)
-    from growlang.twin.read import read as read_yaml
-
-    return read_yaml(text, name, findings)
 
 
 def _reason(error: OSError | ValueError) -> str:

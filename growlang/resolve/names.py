@@ -258,7 +258,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
 
 
 def bind_names(
-    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, d.Argument]
+    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, Bound]
 ) -> None:
     """Refuse double params, blocks, data and recipes, and values for params that are not there."""
     for kind, found in (
@@ -271,13 +271,13 @@ def bind_names(
         ("model", [("model", m.name_span) for m in document.models]),
     ):
         refuse_double(kind, found, findings)
-    for name, argument in given.items():
+    for name, value in given.items():
         if name not in scope.params:
             params = f"its params: {', '.join(scope.params) or 'none'}"
             findings.add(
                 "G203",
                 f"`{document.filename}` has no param `{name}`",
-                argument.span,
+                value.span,
                 help=suggestion(name, scope.params) or params,
             )
 

@@ -68,6 +68,8 @@ class Recipes:
     inherited: Sequence[Sequence[d.Binding]] = ()
     conditions: Sequence[str] = ()
     findings: Findings = field(init=False)
+    values: dict[Span, Any] = field(default_factory=dict)
+    """What has been read, by the place of its name: recipes inherit the same settings."""
 
     def __post_init__(self) -> None:
         self.findings = self.scope.findings
@@ -138,7 +140,10 @@ class Recipes:
         return table
 
     def _read(self, table: dict[str, d.Binding], model: type[BaseModel]) -> dict[str, Any]:
-        return {name: self._value(name, b, model) for name, b in table.items()}
+        for name, binding in table.items():
+            if binding.name_span not in self.values:
+                self.values[binding.name_span] = self._value(name, binding, model)
+        return {name: self.values[b.name_span] for name, b in table.items()}
 
     def _value(self, name: str, binding: d.Binding, model: type[BaseModel]) -> Any:
         if name == "data":

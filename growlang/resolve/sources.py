@@ -24,6 +24,8 @@ class Sources(NamedTuple):
 
     bindings: Mapping[str, DataBinding]
     findings: Findings
+    known: dict[str, list[Source]]
+    """What has been resolved, by name."""
     open: tuple[str, ...] = ()
 
     def resolve(self, value: d.Expression, scope: Scope, name: str = "data") -> list[Source] | None:
@@ -71,11 +73,15 @@ class Sources(NamedTuple):
             circle = " -> ".join([*self.open, path])
             self.findings.add("G104", f"data refers to itself: {circle}", value.span)
             return None
+        if path in self.known:
+            return self.known[path]
         found = self.bindings[path]
         inner = self._replace(open=(*self.open, path))
         sources = inner.resolve(found.binding.value, found.scope, path)
         if sources and not sources[1:]:
-            return [sources[0].model_copy(update={"name": path})]
+            sources = [sources[0].model_copy(update={"name": path})]
+        if sources is not None:
+            self.known[path] = sources
         return sources
 
     def _where(self, path: str, call: d.Call, scope: Scope) -> list[Source] | None:

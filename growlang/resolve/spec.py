@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,8 @@ class Resolved:
     document: d.Document
     scope: Scope
     parent: Resolved | None
+    given: Mapping[str, Bound] = field(default_factory=dict)
+    """The values that its child, or the command line, gives its params."""
     resolution: Resolution | None = None
     blocks: dict[str, Library] = field(default_factory=dict)
     data: dict[str, DataBinding] = field(default_factory=dict)
@@ -78,13 +80,22 @@ class Resolved:
 
 
 def resolve(
-    path: Path, files: Files, given: Mapping[str, d.Argument] | None = None
+    path: Path,
+    files: Files,
+    given: Mapping[str, d.Argument] | None = None,
+    parent: Resolved | None = None,
 ) -> Resolved | None:
     """Resolve a spec and its ancestors; None where the file or a parent could not be read.
 
-    `given` are values for its params.
+    `given` are values for its params. `parent` is one that was resolved before without findings,
+    whose files are unchanged: it is taken where the spec still grows from it in the same way.
     """
-    return _Resolver(files).file(path, given or {}, Scope(files.findings))
+    values = _values((given or {}).values(), Scope(files.findings))
+    return _Resolver(files, parent).file(path, values)
+
+
+def _values(given: Iterable[d.Argument], scope: Scope) -> dict[str, Bound]:
+    return {a.name: Bound(evaluate(a.value, scope), a.span) for a in given}
 
 
 @dataclass
@@ -92,37 +103,32 @@ class _Resolver:
     """Resolves the files of one run; `open` are those being resolved, from child to ancestor."""
 
     files: Files
+    known: Resolved | None
     open: list[Path] = field(default_factory=list)
     libraries: dict[Path, Resolved | None] = field(default_factory=dict)
     """The imported files, each resolved once however many files import it."""
 
     def file(
-        self,
-        path: Path,
-        given: Mapping[str, d.Argument],
-        outer: Scope,
-        asked: Span | None = None,
+        self, path: Path, given: Mapping[str, Bound], asked: Span | None = None
     ) -> Resolved | None:
-        """The file, with the values given for its params evaluated in `outer`."""
+        """The file, with the values given for its params."""
         document = self.files.load(path, asked)
         if document is None:
             return None
         self.open.append(real(path))
         try:
-            return self._resolved(path, document, given, outer)
+            return self._resolved(path, document, given)
         finally:
             self.open.pop()
 
     def _resolved(
-        self, path: Path, document: d.Document, given: Mapping[str, d.Argument], outer: Scope
+        self, path: Path, document: d.Document, given: Mapping[str, Bound]
     ) -> Resolved | None:
         findings = self.files.findings
         model = document.models[0] if document.models else None
         scope = Scope(findings, params={b.name: b for b in document.params})
         bind_names(document, scope, findings, given)
-        for name, argument in given.items():
-            if name in scope.params:
-                scope.values[name] = Bound(evaluate(argument.value, outer), argument.span)
+        scope.values.update((n, value) for n, value in given.items() if n in scope.params)
         blocks = self._imports(path, document, scope)
         parent = None
         if model and model.grows:
@@ -130,7 +136,7 @@ class _Resolver:
             if parent is None:
                 return None
             scope.outer = parent.scope
-        found = Resolved(path, document, scope, parent, blocks=blocks)
+        found = Resolved(path, document, scope, parent, given, blocks=blocks)
         for name in scope.params:
             scope.lookup(name)
         found.data = (parent.data if parent else {}) | {
@@ -152,7 +158,10 @@ class _Resolver:
             message, help = f"a spec grows out of itself: {circle}", "name another parent"
             self.files.findings.add("G104", message, grows.file_span, help=help)
             return None
-        parent = self.file(path, {a.name: a for a in grows.params}, scope, grows.file_span)
+        given = _values(grows.params, scope)
+        if self.known and real(self.known.path) == real(path) and self.known.given == given:
+            return self.known
+        parent = self.file(path, given, grows.file_span)
         if parent is not None and parent.resolution is None:
             message = f"`{grows.file}` has no model to grow"
             self.files.findings.add("G103", message, grows.file_span)
@@ -185,8 +194,7 @@ class _Resolver:
             return None
         key = real(path)
         if key not in self.libraries:
-            scope = Scope(self.files.findings)
-            self.libraries[key] = self.file(path, {}, scope, statement.span)
+            self.libraries[key] = self.file(path, {}, statement.span)
         return self.libraries[key]
 
     def _circle(self, path: Path) -> str:
@@ -198,7 +206,7 @@ class _Resolver:
 
 
 def _training(found: Resolved, findings: Findings) -> None:
-    sources = Sources(found.data, findings)
+    sources = Sources(found.data, findings, {})
     for name, data in found.data.items():
         if data.scope is found.scope:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)

@@ -8,7 +8,7 @@ What was not left out is parsed again, so that names and shapes are checked in i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Tree, UnexpectedInput
@@ -55,10 +55,24 @@ def recover(
 
     What comes back is the tree of the statements that do, if there is one, and what it lacks.
     """
+    _, kept, cut = survey(text, filename, lark, findings)
+    return _parsed(lark, kept), cut
+
+
+class Survey(NamedTuple):
+    """The tokens of a text, those of the statements that parse, and what these lack."""
+
+    tokens: Sequence[Token]
+    kept: Sequence[Token]
+    cut: Cut
+
+
+def survey(text: str, filename: str, lark: Lark, findings: Findings) -> Survey:
+    """As `recover`, without the tree; a text that parses keeps all its tokens."""
     recovery = _Recovery(text, filename, lark, findings)
     recovery.run()
     kept = recovery.whole()
-    return _parsed(lark, kept), cut_of(recovery.tokens, recovery.starts, kept)
+    return Survey(recovery.tokens, kept, cut_of(recovery.tokens, recovery.starts, kept))
 
 
 def _parsed(lark: Lark, tokens: Iterable[Token]) -> Tree[Token] | None:

@@ -5,39 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from lsp_texts import BLOCKS, CHILD, CORE, SPECS, analysed, point, typed
 
-from growlang.lsp.analysis import Analysis, Point, analyse
+from growlang.lsp.analysis import Point
 from growlang.lsp.completion import complete
 from growlang.lsp.context import context
 from growlang.lsp.definition import definition
 from growlang.lsp.fixes import fixes
+from growlang.lsp.hints import hints
 from growlang.lsp.hover import hover
 from growlang.lsp.symbols import symbols
-
-SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
-CORE = (SPECS / "core.grow").read_text()
-CHILD = (SPECS / "child.grow").read_text()
-BLOCKS = (SPECS / "blocks.grow").read_text()
-
-
-def point(text: str) -> tuple[str, Point]:
-    """The text without its mark, and the place of it."""
-    before, _, after = text.partition("^")
-    return before + after, Point(before.count("\n") + 1, len(before) - before.rfind("\n"))
-
-
-def analysed(name: str, text: str, before: Analysis | None = None) -> Analysis:
-    path = SPECS / name
-    return analyse(path, {path.resolve(): text}, before)
-
-
-def typed(name: str, whole: str, old: str, new: str) -> tuple[Analysis, Point]:
-    """The analysis after `old` was changed to `new`, and the place of the mark in `new`."""
-    assert whole.count(old) == 1
-    text, at = point(whole.replace(old, new))
-    return analysed(name, text, analysed(name, whole)), at
 
 
 def labels(name: str, whole: str, old: str, new: str) -> list[str]:
@@ -80,30 +57,6 @@ def test_a_context_is_told_from_text_that_does_not_parse(
 def test_comments_and_strings_are_quiet(text: str) -> None:
     assert context(*point(text)).quiet
     assert not context(*point('grow 1 # "a"\n^')).quiet
-
-
-# --- diagnostics ---------------------------------------------------------------------------------
-
-
-def test_findings_are_of_the_text_in_the_editor() -> None:
-    found = analysed("core.grow", CORE.replace("heads = 2", "heads = 3"))
-    assert [d.code for d in found.diagnostics] == ["G207"]
-    assert analysed("core.grow", CORE).diagnostics == ()
-
-
-def test_an_open_parent_is_read_from_the_editor() -> None:
-    core, child = (SPECS / "core.grow").resolve(), (SPECS / "child.grow").resolve()
-    texts = {core: CORE.replace("heads = 2", "heads = 3"), child: CHILD}
-    (found,) = analyse(child, texts).diagnostics
-    assert found.message.startswith("in core.grow: 3 heads")
-    assert (found.span.row, found.notes[0].span.row) == (3, 13)
-
-
-def test_what_was_good_stays_known_while_typing() -> None:
-    good = analysed("core.grow", CORE)
-    broken = analysed("core.grow", CORE.replace("core @ 4", "core @"), good)
-    assert broken.diagnostics
-    assert broken.checked is good.checked
 
 
 # --- completion ----------------------------------------------------------------------------------
@@ -156,6 +109,28 @@ def test_selectors_in_keep_are_the_parents_and_in_freeze_the_models() -> None:
     assert found == ["core.transformer[0].attend", "core.transformer[0].mlp"]
 
 
+def test_what_the_files_declare_are_arguments() -> None:
+    found = labels("child.grow", CHILD, '"core.grow"', '"core.grow" (depth = 1, ^)')
+    assert found[:2] == ["width = ", "half = "]
+    assert labels("blocks.grow", BLOCKS, "mix(wide", "mix(o^wide") == ["one = "]
+    assert labels("blocks.grow", BLOCKS, "row.width >= image", "row.w^ >= image") == ["row.width"]
+    assert "depth = " in labels("blocks.grow", BLOCKS, "lib.twice(16)", "lib.pair(8, ^)")
+    found = labels("blocks.grow", BLOCKS, "res2(width) { residual(width)", "res2(wide) { norm(w^)")
+    assert "wide" in found
+
+
+def test_where_a_run_starts() -> None:
+    found = labels("child.grow", CHILD, "start = scratch ", "start = ^ ")
+    assert found[:3] == ["scratch", "parent", "parent.ema"]
+    assert labels("child.grow", CHILD, "  seed = 3", "  moments = r^")[0] == "reset"
+
+
+def test_data_may_be_data_only() -> None:
+    found = labels("core.grow", CORE, "= pictures\n", "= ^\n")
+    assert found[:3] == ["webdataset", "pictures", "mix"]
+    assert "width" not in found
+
+
 def test_statements_of_a_section() -> None:
     assert labels("child.grow", CHILD, "drop stem, head", "dr^") == ["drop"]
     assert "model" in labels("child.grow", "grow 1\n\n", "\n\n", "\n^\n")
@@ -196,6 +171,11 @@ def test_hover(old: str, new: str, said: str) -> None:
     assert bool(said) == bool(text)
 
 
+def test_the_parameter_of_a_block_is_not_the_param_of_that_name() -> None:
+    text = hovered("blocks.grow", BLOCKS, "residual(width) * 2", "residual(wi^dth) * 2")
+    assert text == "`width`: a parameter of `res2`"
+
+
 def test_hover_on_a_block_and_on_an_imported_param() -> None:
     assert "block lib.twice(width)" in hovered("blocks.grow", BLOCKS, "lib.twice", "lib.tw^ice")
     text = hovered("blocks.grow", BLOCKS, "res2(lib.channels)", "res2(lib.ch^annels)")
@@ -213,6 +193,8 @@ def test_hover_on_a_block_and_on_an_imported_param() -> None:
         ("core.grow", CORE, "= pictures", "= pict^ures", "core.grow", 17),
         ("blocks.grow", BLOCKS, "lib.twice", "lib.tw^ice", "lib/blocks.grow", 9),
         ("blocks.grow", BLOCKS, "(res2(", "(re^s2(", "blocks.grow", 7),
+        ("blocks.grow", BLOCKS, "residual(width) * 2", "residual(wi^dth) * 2", "blocks.grow", 7),
+        ("blocks.grow", BLOCKS, "= one.where", "= on^e.where", "blocks.grow", 17),
         ("blocks.grow", BLOCKS, "lib/blocks", "lib/bl^ocks", "lib/blocks.grow", 1),
         ("child.grow", CHILD, '"core.grow"', '"co^re.grow"', "core.grow", 1),
         ("child.grow", CHILD, "keep core", "keep co^re", "core.grow", 13),
@@ -224,6 +206,10 @@ def test_definition(name: str, whole: str, old: str, new: str, file: str, row: i
     span = definition(*typed(name, whole, old, new))
     assert span is not None
     assert (Path(span.filename).resolve(), span.row) == ((SPECS / file).resolve(), row)
+
+
+def test_a_file_that_is_not_there_has_no_place() -> None:
+    assert definition(*typed("child.grow", CHILD, '"core.grow"', '"co^res.grow"')) is None
 
 
 def test_nothing_is_defined_where_nothing_is_named() -> None:
@@ -275,41 +261,21 @@ def test_what_is_not_sure_has_no_fix(old: str, new: str) -> None:
     assert fixes(analysis, cursor, cursor) == []
 
 
-# --- any text ------------------------------------------------------------------------------------
-
-GOOD = {
-    name: (text, analysed(name, text))
-    for name, text in (("core.grow", CORE), ("child.grow", CHILD), ("blocks.grow", BLOCKS))
-}
+# --- hints --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    name=st.sampled_from(sorted(GOOD)),
-    edits=st.lists(
-        st.tuples(
-            st.floats(0, 1),
-            st.integers(0, 12),
-            st.sampled_from(["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0"]),
-        ),
-        min_size=1,
-        max_size=3,
-    ),
-    where=st.floats(0, 1),
-)
-def test_no_edit_makes_a_feature_fail(
-    name: str, edits: list[tuple[float, int, str]], where: float
-) -> None:
-    text, before = GOOD[name]
-    for place, length, new in edits:
-        at = int(place * len(text))
-        text = text[:at] + new + text[at + length :]
-    at = int(where * len(text))
-    analysis = analysed(name, text, before)
-    cursor = point(text[:at] + "^" + text[at:])[1]
-    complete(analysis, cursor)
-    hover(analysis, cursor)
-    definition(analysis, cursor)
-    fixes(analysis, cursor, cursor)
-    assert analysis.document is not None
-    symbols(analysis.document)
+def test_hints_are_the_outputs_of_slots() -> None:
+    found = hints(analysed("child.grow", CHILD))
+    assert [(hint.point.row, hint.label) for hint in found] == [
+        (8, "-> 8 x 16 x 16"),
+        (9, "-> 8 x 16 x 16"),
+        (10, "-> 12 x 8 x 8"),
+        (11, "-> 3 x 32 x 32"),
+    ]
+    row = CHILD.split("\n")[8]
+    assert found[1].point.column == len(row) + 1
+    assert found[1].tooltip == "`stage[16]`: **8 x 16 x 16 grid**, 7,556 parameters"
+
+
+def test_errors_hide_hints() -> None:
+    assert hints(typed("core.grow", CORE, "heads = 2", "heads = 3^")[0]) == []

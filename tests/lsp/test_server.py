@@ -6,18 +6,32 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lsprotocol import types as lsp
 from pygls.lsp.client import LanguageClient
 
 from growlang import __version__
+from growlang.diagnostics import Findings
+from growlang.syntax.fmt import fmt_text
+from growlang.syntax.grow import read
+from growlang.twin.write import write
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "tests" / "fixtures" / "specs"
 LIMIT = 60
 """Seconds that a session may take."""
+
+CAPABILITIES = lsp.ClientCapabilities(
+    workspace=lsp.WorkspaceClientCapabilities(
+        did_change_watched_files=lsp.DidChangeWatchedFilesClientCapabilities(
+            dynamic_registration=True
+        )
+    )
+)
 
 
 class Session:
@@ -25,18 +39,25 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.texts: dict[str, str] = {}
         self.client: Any = LanguageClient("test", "1")
         self.found: asyncio.Queue[lsp.PublishDiagnosticsParams] = asyncio.Queue()
+        self.registered: asyncio.Queue[lsp.Registration] = asyncio.Queue()
 
         @self.client.feature(lsp.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
         def published(params: lsp.PublishDiagnosticsParams) -> None:
             self.found.put_nowait(params)
 
+        @self.client.feature(lsp.CLIENT_REGISTER_CAPABILITY)
+        def registered(params: lsp.RegistrationParams) -> None:
+            for item in params.registrations:
+                self.registered.put_nowait(item)
+
     async def start(self) -> lsp.InitializeResult:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         await self.client.start_io(sys.executable, "-m", "growlang", "lsp", env=environment)
         result: lsp.InitializeResult = await self.client.initialize_async(
-            lsp.InitializeParams(lsp.ClientCapabilities(), root_uri=self.folder.as_uri())
+            lsp.InitializeParams(CAPABILITIES, root_uri=self.folder.as_uri())
         )
         self.client.initialized(lsp.InitializedParams())
         return result
@@ -53,7 +74,7 @@ class Session:
         return lsp.TextDocumentIdentifier(self.uri(name))
 
     async def open(self, name: str) -> list[lsp.Diagnostic]:
-        text = (self.folder / name).read_text()
+        text = self.texts[name] = (self.folder / name).read_text()
         self.client.text_document_did_open(
             lsp.DidOpenTextDocumentParams(lsp.TextDocumentItem(self.uri(name), "grow", 1, text))
         )
@@ -64,14 +85,20 @@ class Session:
     ) -> list[lsp.Diagnostic]:
         """Replace columns of a row, from 0, and wait for the findings."""
         row, start, end = place
-        where = lsp.Range(lsp.Position(row, start), lsp.Position(row, end))
+        lines = self.texts[name].split("\n")
+        lines[row] = lines[row][:start] + text + lines[row][end:]
+        self.send(name, "\n".join(lines))
+        return await self.published(name)
+
+    def send(self, name: str, text: str) -> None:
+        """Tell the server of a file's new text."""
+        self.texts[name] = text
         self.client.text_document_did_change(
             lsp.DidChangeTextDocumentParams(
                 lsp.VersionedTextDocumentIdentifier(2, self.uri(name)),
-                [lsp.TextDocumentContentChangePartial(range=where, text=text)],
+                [lsp.TextDocumentContentChangeWholeDocument(text)],
             )
         )
-        return await self.published(name)
 
     async def published(self, name: str) -> list[lsp.Diagnostic]:
         while True:
@@ -110,10 +137,11 @@ async def talk(folder: Path) -> None:
         lsp.HoverParams(core, position(text, "transformer"))
     )
     assert "parameters" in hover.contents.value
-    (item,) = await client.text_document_completion_async(
-        lsp.CompletionParams(core, position(text, "transformer", 6))
-    )
+    end = position(text, "transformer", 6)
+    (item,) = await client.text_document_completion_async(lsp.CompletionParams(core, end))
     assert (item.label, item.kind) == ("transformer", lsp.CompletionItemKind.Function)
+    place = lsp.Range(position(text, "transformer", 0), end)
+    assert item.text_edit == lsp.TextEdit(place, "transformer")
     symbols = await client.text_document_document_symbol_async(lsp.DocumentSymbolParams(core))
     assert "small" in [s.name for s in symbols]
 
@@ -134,6 +162,107 @@ async def talk(folder: Path) -> None:
     await session.stop()
 
 
+async def lay_out(folder: Path) -> None:
+    session = Session(folder)
+    await session.start()
+    text = (folder / "core.grow").read_text()
+    tidy = fmt_text(text, "", Findings())
+    assert tidy is not None
+    (folder / "core.grow").write_text(tidy.replace("batch     = 8", "batch=8"))
+    await session.open("core.grow")
+    asked = lsp.DocumentFormattingParams(
+        session.document("core.grow"), lsp.FormattingOptions(tab_size=2, insert_spaces=True)
+    )
+    (edit,) = await session.client.text_document_formatting_async(asked)
+    row = tidy.split("\n").index("  batch     = 8")
+    place = lsp.Range(lsp.Position(row, 0), lsp.Position(row + 1, 0))
+    assert edit == lsp.TextEdit(place, "  batch     = 8\n")
+
+    rows = tidy.split("\n")
+    stem, head = (next(i for i, r in enumerate(rows) if r.startswith(s)) for s in ("  st", "  he"))
+    screen = lsp.Range(lsp.Position(stem, 0), lsp.Position(head - 1, 9))
+    found = await session.client.text_document_inlay_hint_async(
+        lsp.InlayHintParams(session.document("core.grow"), screen)
+    )
+    assert [hint.label for hint in found] == ["-> 16 x 4 x 4", "-> 16 x 16"]
+    assert found[0].position == lsp.Position(stem, len(rows[stem]))
+    assert "parameters" in found[0].tooltip.value
+
+    session.send("core.grow", tidy.replace("batch     = 8", "batch = "))
+    assert list(await session.client.text_document_formatting_async(asked)) == []
+    await session.stop()
+
+
+async def burst(folder: Path) -> None:
+    """The findings of the last of many changes come, and requests see the last text."""
+    session = Session(folder)
+    await session.start()
+    text = (folder / "core.grow").read_text()
+    await session.open("core.grow")
+    for heads in (3, 5, 7, 9, 2):
+        session.send("core.grow", text.replace("heads = 2", f"heads = {heads}"))
+    while await session.published("core.grow"):
+        pass
+    session.send("core.grow", text.replace("depth = 2", "depth = 3"))
+    hover = await session.client.text_document_hover_async(
+        lsp.HoverParams(session.document("core.grow"), position(text, "* depth", 3))
+    )
+    assert "`3`" in hover.contents.value
+    await session.stop()
+
+
+async def in_yaml(folder: Path) -> None:
+    """A file in YAML has findings as one types, and nothing else yet."""
+    document = read((folder / "core.grow").read_text(), "", Findings())
+    assert document is not None
+    text = write(document)
+    name = "core.grow.yaml"
+    (folder / name).write_text(text)
+    session = Session(folder)
+    await session.start()
+    client = session.client
+    assert await session.open(name) == []
+    heads = position(text, "heads: 2", 7)
+    place = (heads.line, heads.character, heads.character + 1)
+    (found,) = await session.change(name, place, "3")
+    assert (found.code, found.range.start) == ("G207", heads)
+    file, whole = session.document(name), lsp.Range(lsp.Position(0, 0), lsp.Position(99, 0))
+    assert await client.text_document_hover_async(lsp.HoverParams(file, heads)) is None
+    assert await client.text_document_definition_async(lsp.DefinitionParams(file, heads)) is None
+    for answer in (
+        client.text_document_completion_async(lsp.CompletionParams(file, heads)),
+        client.text_document_document_symbol_async(lsp.DocumentSymbolParams(file)),
+        client.text_document_inlay_hint_async(lsp.InlayHintParams(file, whole)),
+        client.text_document_code_action_async(
+            lsp.CodeActionParams(file, whole, lsp.CodeActionContext([found]))
+        ),
+    ):
+        assert list(await answer) == []
+    await session.stop()
+
+
+async def elsewhere(folder: Path) -> None:
+    """A parent that changes on the disk; a file that is not open any more."""
+    session = Session(folder)
+    await session.start()
+    client, parent = session.client, folder / "core.grow"
+    watched = await session.registered.get()
+    assert watched.method == lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    globs = [{"globPattern": glob} for glob in ("**/*.grow", "**/*.grow.yaml")]
+    assert watched.register_options == {"watchers": globs}
+    assert await session.open("child.grow") == []
+    parent.write_text(parent.read_text().replace("heads = 2", "heads = 3"))
+    event = lsp.FileEvent(session.uri("core.grow"), lsp.FileChangeType.Changed)
+    client.workspace_did_change_watched_files(lsp.DidChangeWatchedFilesParams([event]))
+    (behind,) = await session.published("child.grow")
+    assert behind.message.startswith("in core.grow: 3 heads")
+    child = session.document("child.grow")
+    client.text_document_did_close(lsp.DidCloseTextDocumentParams(child))
+    asked = lsp.HoverParams(child, lsp.Position(0, 0))
+    assert await client.text_document_hover_async(asked) is None
+    await session.stop()
+
+
 async def wide(folder: Path) -> None:
     """Columns are UTF-16 code units unless the client says otherwise."""
     (folder / "wide.grow").write_text('grow 1\nparam a = "\N{PINE DECORATION}" param b = cc\n')
@@ -144,11 +273,11 @@ async def wide(folder: Path) -> None:
     await session.stop()
 
 
-def test_a_session(tmp_path: Path) -> None:
+Conversation = Callable[[Path], Coroutine[Any, Any, None]]
+
+
+@pytest.mark.parametrize("conversation", [talk, lay_out, burst, in_yaml, elsewhere, wide])
+def test_a_session(tmp_path: Path, conversation: Conversation) -> None:
     for name in ("core.grow", "child.grow"):
         shutil.copy(SPECS / name, tmp_path)
-    asyncio.run(asyncio.wait_for(talk(tmp_path), LIMIT))
-
-
-def test_columns_of_wide_characters(tmp_path: Path) -> None:
-    asyncio.run(asyncio.wait_for(wide(tmp_path), LIMIT))
+    asyncio.run(asyncio.wait_for(conversation(tmp_path), LIMIT))

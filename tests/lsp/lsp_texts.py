@@ -1,0 +1,50 @@
+"""Specs under edit, for the tests of the language server: `^` marks a place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from growlang.check import Checked
+from growlang.diagnostics import Findings
+from growlang.lsp.analysis import Analysis, Point, analyse
+from growlang.syntax.fmt import fmt_text
+from growlang.syntax.grow import read
+from growlang.twin.write import write
+
+SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
+CORE = (SPECS / "core.grow").read_text()
+CHILD = (SPECS / "child.grow").read_text()
+BLOCKS = (SPECS / "blocks.grow").read_text()
+
+
+def in_yaml(text: str) -> str:
+    document = read(text, "", Findings())
+    assert document is not None
+    return write(document)
+
+
+YAML = in_yaml(CORE)
+TIDY = fmt_text(CORE, "", Findings())
+
+
+def point(text: str) -> tuple[str, Point]:
+    """The text without its mark, and the place of it."""
+    before, _, after = text.partition("^")
+    return before + after, Point(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def analysed(name: str, text: str, before: Analysis | None = None) -> Analysis:
+    path = SPECS / name
+    return analyse(path, {path.resolve(): text}, before)
+
+
+def checked(analysis: Analysis) -> Checked:
+    assert analysis.checked is not None
+    return analysis.checked
+
+
+def typed(name: str, whole: str, old: str, new: str) -> tuple[Analysis, Point]:
+    """The analysis after `old` was changed to `new`, and the place of the mark in `new`."""
+    assert whole.count(old) == 1
+    text, at = point(whole.replace(old, new))
+    return analysed(name, text, analysed(name, whole)), at
