@@ -204,7 +204,7 @@ class _Builder(Wiring):
         op: Op = CHANGES[call].model_validate(
             dict(width=width or wire.shape.width, factor=stage.at // below)
         )
-        return self.apply(op, wire, Place(prefix, name), f"{prefix}.{side}", (name,))
+        return self.apply(op, wire, Place(prefix, name), f"{prefix}.{side}", (name, side))
 
     def _core(self, wire: Wire) -> Wire:
         core = self.model.core

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_serializer
 
-from growlang.ops import CHANGES, CONDITIONS, TIME, Op
+from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.signature import Kind, Signature, argument, table
 
@@ -71,8 +71,8 @@ class Stage(_Part):
     """An encoder side and a decoder side at one resolution, with the changes to the next."""
 
     at: int = Field(description="height of the grid, in positions")
-    down: Annotated[str, Kind(CHANGES)] = Field("down", description="to the next coarser place")
-    up: Annotated[str, Kind(CHANGES)] = Field("up", description="back from the next coarser place")
+    down: Annotated[str, Kind(DOWN)] = Field("down", description="to the next coarser place")
+    up: Annotated[str, Kind(UP)] = Field("up", description="back from the next coarser place")
     encode: Pipe = Field(description="ops on the way down")
     decode: Pipe = Field(description="ops on the way up")
 

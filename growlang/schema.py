@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS, INPUTS, Position, Skips
-from growlang.ops import CHANGES, OPS
+from growlang.ops import DOWN, OPS, UP
 from growlang.signature import Signature
 from growlang.spec import (
     DATA,
@@ -246,15 +246,14 @@ def _core() -> Json:
 
 
 def _stage() -> Json:
-    changes = {"enum": list(CHANGES)}
     sides = {
         side: _about(f"ops of the {side} side", ["identity"], _ref("pipe"))
         for side in ("encode", "decode")
     }
     options = {
         "at": _about("height of the grid, in positions", 64, _ref("number")),
-        "down": _about("change to the next coarser place", "down", changes),
-        "up": _about("change back from it", "up", changes),
+        "down": _about("change to the next coarser place", "down", {"enum": list(DOWN)}),
+        "up": _about("change back from it", "up", {"enum": list(UP)}),
         **sides,
     }
     either = [{"required": ["pipe"]}, {"required": ["encode", "decode"]}]

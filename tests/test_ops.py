@@ -36,6 +36,9 @@ def test_every_op_and_argument_is_described(name: str) -> None:
     [
         ("patch", {"factor": 2, "width": 8}, GRID, "factor"),
         ("down", {"factor": 2, "width": 8}, GRID, "factor"),
+        ("dwt", {"factor": 2, "width": 8}, GRID, "factor"),
+        ("dwt", {"factor": 3, "width": 8}, GRID, "factor"),
+        ("idwt", {"factor": 6, "width": 8}, GRID, "factor"),
         ("conv", {"width": 8, "kernel": 2}, GRID, "kernel"),
         ("residual", {"width": 8, "kernel": 4}, GRID, "kernel"),
         ("transformer", {"width": 64, "heads": 4}, TOKENS, "width"),

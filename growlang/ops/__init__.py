@@ -7,7 +7,7 @@ from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
-from growlang.ops.convolution import Conv, Down, Residual, Up, ZeroConv
+from growlang.ops.convolution import Conv, Residual, ZeroConv
 from growlang.ops.ends import (
     Concat,
     Grid,
@@ -19,6 +19,7 @@ from growlang.ops.ends import (
     Tokens,
     Unpatch,
 )
+from growlang.ops.resolution import DWT, IDWT, Down, Up
 
 
 def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
@@ -30,8 +31,11 @@ OPS = _by_call(
 )
 """Callable in a pipe."""
 
-CHANGES = _by_call(Down, Up)
-"""Changes of resolution: options of a stage."""
+DOWN, UP = _by_call(Down, DWT), _by_call(Up, IDWT)
+"""What the options `down` and `up` of a stage may be."""
+
+CHANGES = DOWN | UP
+"""Changes of resolution."""
 
 CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, CLIP, Encoder)}
 """Callable where the model binds a condition."""
@@ -73,9 +77,11 @@ def pipe_ops() -> list[str]:
 __all__ = [
     "CHANGES",
     "CONDITIONS",
+    "DOWN",
     "INTERNAL",
     "OPS",
     "TIME",
+    "UP",
     "Condition",
     "Op",
     "OpError",

@@ -8,7 +8,7 @@ from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import BINDINGS, Grows, Image, Model, Position, Skips, Slot, Stage
-from growlang.ops import CONDITIONS
+from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
@@ -21,7 +21,7 @@ from growlang.syntax import document as d
 SKIPS = ("block", "none", "level")
 POSITIONS = ("learned", "sincos", "none")
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "stage": {"down": ("down",), "up": ("up",)},
+    "stage": {"down": tuple(DOWN), "up": tuple(UP)},
     "core": {"position": POSITIONS},
 }
 """Options of the slots, and what each may be."""

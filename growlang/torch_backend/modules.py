@@ -12,7 +12,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops import Op, Scope
 from growlang.ops.installed import find_module
-from growlang.torch_backend import attention, conditions, convolution
+from growlang.torch_backend import attention, conditions, convolution, resolution
 from growlang.torch_backend.convolution import Device
 
 MODULES: Mapping[str, Callable[..., nn.Module]] = {
@@ -21,8 +21,10 @@ MODULES: Mapping[str, Callable[..., nn.Module]] = {
     "conv": convolution.Conv,
     "zero_conv": convolution.Conv,
     "residual": convolution.Residual,
-    "down": convolution.Down,
-    "up": convolution.Up,
+    "down": resolution.Down,
+    "up": resolution.Up,
+    "dwt": resolution.DWT,
+    "idwt": resolution.IDWT,
     "linear": convolution.linear,
     "norm": convolution.norm,
     "identity": convolution.identity,
