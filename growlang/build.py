@@ -183,16 +183,60 @@ class _Builder(Wiring):
                     "each decode residual takes the skip of one encode residual",
                 )
         width = declared_width(coarser.pipe if isinstance(coarser, Slot) else coarser.encode)
-        return self._change("down", stage, coarser.at, width, wire, name)
+        down = self._change("down", stage, coarser.at, width, wire, name)
+        self.levels.append((wire, down))
+        return down
 
     def _decode(self, stage: Stage, coarser: Stage | Slot, wire: Wire) -> Wire:
         name = f"stage.{stage.at}"
         place = Place(f"{name}.decode", name, pops=self.model.skips == "block")
-        wire = self._change("up", stage, coarser.at, declared_width(stage.decode), wire, name)
+        width = declared_width(stage.decode)
+        high, down = self.levels.pop()
+        if self.model.skips == "level":
+            wire = self._subtract(wire, down, coarser, place)
+            width = self._width_of_level(high, width, name)
+        wire = self._change("up", stage, coarser.at, width, wire, name)
+        if self.model.skips == "level" and wire.shape and high.shape:
+            path = f"{name}.decode.add"
+            wire = self.join("add", wire, high, wire.shape, path, name)
         wire = self.pipe(stage.decode, wire, place, (name, "decode"))
         wire = self.convert(self._stay(wire, stage.at, name), "grid", place)
         self._component(name, wire)
         return wire
+
+    def _subtract(self, low: Wire, down: Wire, coarser: Stage | Slot, place: Place) -> Wire:
+        """What the coarser place changed, for `skips = level`."""
+        if low.shape is None or down.shape is None:
+            return Wire("", None)
+        if low.shape.width != down.shape.width:
+            name = "core" if isinstance(coarser, Slot) else f"stage.{coarser.at}"
+            self.mismatch(
+                "G205",
+                f"`{_shown(name)}` begins with width {down.shape.width} and ends with "
+                f"{low.shape.width}, but `skips = level` takes the difference",
+                self.span(name),
+                [Note("the skips are chosen here", self.span("skips"))],
+                f"let it end with width {down.shape.width}",
+            )
+            return Wire("", None)
+        path = f"{place.prefix}.subtract"
+        return self.join("subtract", low, down, low.shape, path, place.component)
+
+    def _width_of_level(self, high: Wire, width: int | None, name: str) -> int | None:
+        """The width at which `skips = level` joins both sides of a stage: the encode side's."""
+        if high.shape is None:
+            return width
+        ends = high.shape.width
+        if width is not None and width != ends:
+            self.mismatch(
+                "G205",
+                f"the encode side of `{_shown(name)}` ends with width {ends} and its decode side "
+                f"begins with {width}, but `skips = level` adds them",
+                self.span(name),
+                [Note("the skips are chosen here", self.span("skips"))],
+                f"begin the decode side with width {ends}",
+            )
+        return ends
 
     def _change(
         self, side: str, stage: Stage, below: int | None, width: int | None, wire: Wire, name: str

@@ -126,7 +126,7 @@ def _refuse_changed(
             "G302",
             f"`{component}` cannot be kept: {what}",
             span,
-            help=_mend_kept(component, resolution),
+            help=_mend_kept(component, resolution, rewired=before.path != after.path),
             notes=notes,
         )
         return
@@ -154,7 +154,9 @@ def _refuse_changed_time(
         )
 
 
-def _mend_kept(component: str, resolution: Resolution) -> str:
+def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
+    if rewired and "skips" in resolution.declared:
+        return "its sides are joined otherwise now: remove `skips`, which comes from the parent"
     if component.startswith("stage."):
         return (
             "its changes of resolution lead to another neighbour now: drop it and declare it anew"

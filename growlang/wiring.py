@@ -51,6 +51,8 @@ class Wiring:
     components: list[Component] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
     skips: list[Wire] = field(default_factory=list)
+    levels: list[tuple[Wire, Wire]] = field(default_factory=list)
+    """Of each open stage: the end of its encode side, and what `down` makes of it."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
     doubtful: bool = False
@@ -121,10 +123,13 @@ class Wiring:
             return Wire("", None)
         path = f"{place.prefix}.concat.{self._count(place.prefix, 'concat')}"
         shape = wire.shape.with_width(wire.shape.width + skip.shape.width)
-        args: dict[str, Any] = {}
-        self.nodes.append(
-            Node(path, place.component, "concat", args, (wire.name, skip.name), shape)
-        )
+        return self.join("concat", wire, skip, shape, path, place.component)
+
+    def join(
+        self, op: str, wire: Wire, other: Wire, shape: Shape, path: str, component: str
+    ) -> Wire:
+        """Add a node of an op that reads two values and has no tensors."""
+        self.nodes.append(Node(path, component, op, {}, (wire.name, other.name), shape))
         return Wire(path, shape)
 
     def convert(self, wire: Wire, kind: str, place: Place) -> Wire:

@@ -9,6 +9,7 @@ from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
 from growlang.ops.convolution import Conv, Residual, ZeroConv
 from growlang.ops.ends import (
+    Add,
     Concat,
     Grid,
     Identity,
@@ -16,6 +17,7 @@ from growlang.ops.ends import (
     Norm,
     Patch,
     Position,
+    Subtract,
     Tokens,
     Unpatch,
 )
@@ -43,7 +45,7 @@ CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5
 TIME = _by_call(Fourier)
 """Callable where the model binds `time`."""
 
-INTERNAL = _by_call(Tokens, Grid, Concat, Position)
+INTERNAL = _by_call(Tokens, Grid, Concat, Subtract, Add, Position)
 """Placed by the compiler; the language cannot call them."""
 
 _ALL: dict[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL

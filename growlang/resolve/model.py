@@ -89,6 +89,9 @@ class _Resolver:
             self._binding(binding)
         if "image" not in self.declared:
             self._inherit_image()
+        if "skips" not in self.declared and self.parent is not None:
+            self.skips = self.parent.model.skips
+            self.pipes.spans.update({p: s for p, s in self.parent.spans.items() if p == ("skips",)})
         for statement in self.source.statements:
             if isinstance(statement, d.Slot):
                 self._slot(statement)
@@ -172,15 +175,9 @@ class _Resolver:
         return bound.value
 
     def _set_skips(self, value: Any, binding: d.Binding) -> None:
-        if value == "level":
-            self.findings.add(
-                "G211",
-                "`skips = level` cannot be built by this version",
-                binding.value.span,
-                help="choose block | none",
-            )
-        elif value in SKIPS:
+        if value in SKIPS:
             self.skips = value
+            self.pipes.spans[("skips",)] = binding.value.span
         elif value is not HOLE:
             self.findings.add(
                 "G201",
