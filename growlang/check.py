@@ -16,7 +16,7 @@ from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
 from growlang.resolve.unused import warn_unused
-from growlang.schedule import check_components, schedule
+from growlang.schedule import check_components, check_schedule, places_of, schedule
 from growlang.spec import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
@@ -31,8 +31,10 @@ class Checked:
     parent: Checked | None
     mapping: TensorMapping | None
     """None where the model has no parent."""
-    phases: Mapping[str, list[Phase]]
-    """By recipe."""
+
+    def phases(self, recipe: str) -> list[Phase]:
+        """The phases of a recipe, with names of tensors for selectors."""
+        return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,10 @@ def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
     mapping = None
     if parent and len(findings) == before:
         mapping = map_tensors(net, parent.net, resolution, findings)
-    phases = {r.name: schedule(r, net, findings) for r in resolved.recipes}
-    return Checked(resolved, net, parent, mapping, phases)
+    places = places_of(net)
+    for draft in resolved.recipes:
+        check_schedule(draft, places, findings)
+    return Checked(resolved, net, parent, mapping)
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:
