@@ -26,7 +26,16 @@ class Image(Signature):
         return self.height or self.size or 0, self.width or self.size or 0
 
 
-INPUTS = table(Image)
+class Tokens(Signature):
+    """A sequence of tokens: the input of the model, whose output is a logit for each token."""
+
+    call: ClassVar[str] = "tokens"
+    vocabulary: int = argument("number of different tokens", ge=1)
+    length: int = argument("tokens of a sequence", ge=1)
+
+
+INPUTS = {"image": table(Image), "tokens": table(Tokens)}
+"""What the bindings of the input may be; a model has one of them."""
 
 
 class _Part(BaseModel):
@@ -87,11 +96,15 @@ class Grows(_Part):
 
 
 class Model(_Part):
-    """One model, resolved. Kept components are filled in from the parent."""
+    """One model, resolved. Kept components are filled in from the parent.
+
+    It has an image or tokens.
+    """
 
     name: str
     grows: Grows | None = None
-    image: Image
+    image: Image | None = None
+    tokens: Tokens | None = None
     conditions: dict[str, SerializeAsAny[Condition]] = {}
     time: Fourier | None = None
     skips: Skips = "block"
@@ -107,7 +120,7 @@ class Model(_Part):
         return [*self.conditions, *time, "stem", *stages, "core", "head"]
 
 
-BINDINGS: dict[str, dict[str, Any]] = {"image": INPUTS, "time": TIME}
+BINDINGS: dict[str, dict[str, Any]] = {**INPUTS, "time": TIME}
 """What the named bindings of a model may be; any other name is a condition."""
 
 __all__ = [
@@ -122,4 +135,5 @@ __all__ = [
     "Pipe",
     "Slot",
     "Stage",
+    "Tokens",
 ]

@@ -115,9 +115,10 @@ class Node:
 
 
 class Input(NamedTuple):
-    """An input of the net: the noisy image, the log-SNR, and what each condition reads.
+    """An input of the net: the noisy image or the tokens, the log-SNR, what each condition reads.
 
-    `role` is `image`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or `mask`;
+    `role` is `image`, `tokens`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or
+    `mask`;
     `condition` names the condition that it belongs to.
     """
 
@@ -167,8 +168,18 @@ class Net:
 
     @property
     def image(self) -> Shape:
-        """Shape (channels, height, width) of the image."""
+        """Shape (channels, height, width) of the image, which a net of tokens does not have."""
         return next(i.shape for i in self.inputs if i.role == "image")
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it reads sequences of tokens, not images."""
+        return any(i.role == "tokens" for i in self.inputs)
+
+    @cached_property
+    def result(self) -> Shape:
+        """Shape of what it computes: that of the image, or (length, vocabulary) of logits."""
+        return next(n.output for n in self.nodes if n.path == self.output)
 
     def of(self, component: str) -> tuple[Node, ...]:
         """The nodes of one component."""

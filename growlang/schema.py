@@ -29,7 +29,7 @@ from growlang.spec import (
 
 Json = dict[str, Any]
 TABLES: tuple[Mapping[str, type[Signature]], ...] = (
-    INPUTS, OPS, CONDITIONS, BINDINGS["time"], DATA, TRANSFORMS,
+    *INPUTS.values(), OPS, CONDITIONS, BINDINGS["time"], DATA, TRANSFORMS,
     OBJECTIVES, SCHEDULES, WEIGHTS, OPTIMIZERS, SAMPLERS,
 )  # fmt: skip
 EXPRESSION: Json = {"type": "string", "pattern": "^=", "description": "an expression: `= width`"}
@@ -42,6 +42,7 @@ EXAMPLES: Json = {
     "height": 64,
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
+    "length": 1024,
     "n": 1000,
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
@@ -51,6 +52,7 @@ EXAMPLES: Json = {
     "shift": -1.5,
     "size": 64,
     "transform": [{"resize": {"size": 64}}],
+    "vocabulary": 50257,
     "urls": "cc12m/{00000..01242}.tar",
     "weight": "v",
     "width": 1024,
@@ -297,7 +299,12 @@ def _model() -> Json:
             "moved": _about("renamed", [{"from": "stage[32]", "to": "stage[64]"}], _list(pair)),
             "grow": _about("transformed", [{"select": "core", "by": ["resize"]}], _list(rule)),
             "init": _about("begun anew", [{"select": "head", "value": "zero"}], _list(init)),
-            "image": _about("the input", {"image": {"size": 64}}, _calls(INPUTS)),
+            "image": _about("the input", {"image": {"size": 64}}, _calls(INPUTS["image"])),
+            "tokens": _about(
+                "the input of a model of tokens, instead of an image",
+                {"tokens": {"vocabulary": 50257, "length": 1024}},
+                _calls(INPUTS["tokens"]),
+            ),
             "conditions": _about(
                 "what a picture is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
             ),

@@ -19,7 +19,7 @@ def test_vermeer_has_eight_billion_parameters() -> None:
     "path",
     [
         SHIPPED / "vermeer_1024.grow",
-        *(SPECS / f"{name}.grow" for name in ("child", "blocks", "wavelet", "level")),
+        *(SPECS / f"{name}.grow" for name in ("child", "blocks", "wavelet", "level", "chain")),
     ],
     ids=lambda p: p.stem,
 )

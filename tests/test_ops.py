@@ -57,6 +57,7 @@ def test_every_op_and_argument_is_described(name: str) -> None:
         ("t5", {"id": "google/flan-t5-xl", "width": 4096}, GRID, "width"),
         ("encoder", {"id": "folder"}, GRID, "width"),
         ("grid", {"height": 3, "width": 3}, TOKENS, None),
+        ("unembed", {}, TOKENS, None),
         ("position", {"kind": "sincos", "height": 3, "width": 3}, tokens(9, 6), "position"),
     ],
 )

@@ -22,6 +22,7 @@ from growlang.ops.ends import (
     Unpatch,
 )
 from growlang.ops.resolution import DWT, IDWT, Down, Up
+from growlang.ops.tokens import Embed, Unembed
 
 
 def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
@@ -29,7 +30,18 @@ def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
 
 
 OPS = _by_call(
-    Patch, Unpatch, Conv, Residual, Attention, Transformer, Norm, Linear, ZeroConv, Identity
+    Patch,
+    Unpatch,
+    Embed,
+    Unembed,
+    Conv,
+    Residual,
+    Attention,
+    Transformer,
+    Norm,
+    Linear,
+    ZeroConv,
+    Identity,
 )
 """Callable in a pipe."""
 

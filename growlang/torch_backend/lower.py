@@ -121,7 +121,8 @@ def _module(node: Node, shapes: list[Shape], net: Net, device: Device) -> nn.Mod
     scope = Scope(
         time=time[0] if time else None,
         conditions=conditions,
-        channels=net.image.width,
+        channels=net.result.width,
+        vocabulary=net.result.width if net.of_tokens else None,
         eps=net.eps,
     )
     return build(op, shapes[0], scope, device)

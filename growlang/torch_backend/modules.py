@@ -12,12 +12,14 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops import Op, Scope
 from growlang.ops.installed import find_module
-from growlang.torch_backend import attention, conditions, convolution, resolution
+from growlang.torch_backend import attention, conditions, convolution, resolution, tokens
 from growlang.torch_backend.convolution import Device
 
 MODULES: Mapping[str, Callable[..., nn.Module]] = {
     "patch": convolution.Patch,
     "unpatch": convolution.Unpatch,
+    "embed": tokens.Embed,
+    "unembed": tokens.Unembed,
     "conv": convolution.Conv,
     "zero_conv": convolution.Conv,
     "residual": convolution.Residual,
@@ -83,8 +85,10 @@ INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "linear": _uniform,
     "embedding": _normal,
     "position": _small,
+    "tokens": _small,
     "zeros": _zeros,
     "ones": _ones,
 }
 """How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`; a table
-of embeddings is normal, as in `nn.Embedding`, and one of positions normal with std 0.02."""
+of embeddings is normal, as in `nn.Embedding`; one of positions, and what maps tokens to and from
+their channels, is normal with std 0.02, as in GPT-2."""
