@@ -12,6 +12,7 @@ from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
 from growlang.growth import account, map_tensors
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
+from growlang.partial import is_sure
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
@@ -65,6 +66,7 @@ def check(
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
+    before = len(files.findings)
     try:
         resolved = resolve(path, files, given)
         checked = check_resolved(resolved, files.findings) if resolved else None
@@ -72,6 +74,10 @@ def check(
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
     if document and not files.findings:
         warn_unused(document, files.findings)
+    if document and document.cut:
+        sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
+        for item in sure:
+            files.findings.record(item)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
     return Report(checked if not errors(found) else None, found, files.texts)
 

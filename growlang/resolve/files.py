@@ -10,7 +10,7 @@ from stat import S_ISREG
 
 from growlang.diagnostics import Findings, GrowlangError, Span
 from growlang.syntax import document as d
-from growlang.syntax.grow import read
+from growlang.syntax.grow import read_partly
 
 SIZE_LIMIT = 2_000_000
 """Largest spec file, in bytes."""
@@ -30,8 +30,8 @@ class Files:
     def load(self, path: Path, asked: Span | None = None) -> d.Document | None:
         """The document of a file; None, with a finding, where it cannot be read or parsed.
 
-        `asked` is the place that refers to the file. Raises GrowlangError if there is none and
-        the file cannot be opened.
+        `asked` is the place that refers to the file. Where there is none, a file that does not
+        parse gives what does, and GrowlangError is raised if it cannot be opened.
         """
         key = real(path)
         if key in self.documents:
@@ -43,7 +43,8 @@ class Files:
             return None
         name = self.name(path)
         self.texts[name] = text
-        self.documents[key] = _read(text, name, path, self.findings)
+        found = _read(text, name, path, self.findings)
+        self.documents[key] = None if found and found.cut and asked else found
         return self.documents[key]
 
     def content(self, path: Path) -> bytes:
@@ -89,7 +90,7 @@ def decoded(content: bytes) -> str:
 def _read(text: str, name: str, path: Path, findings: Findings) -> d.Document | None:
     """The document of a text in the syntax that the file's name tells."""
     if path.suffix not in YAML:
-        return read(text, name, findings)
+        return read_partly(text, name, findings)
     from growlang.twin.read import read as read_yaml
 
     return read_yaml(text, name, findings)
