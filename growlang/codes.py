@@ -212,6 +212,14 @@ CODES = {
         "`keep`, `drop`, `moved`, `grow` and `init` speak of a parent's tensors, and the "
         "model names no parent with `grows`.",
     ),
+    "G308": Code(
+        "bad-init",
+        "An `init` cannot hold for what it names.",
+        "`init` says how tensors begin that are declared anew: not those that are kept or moved. "
+        "`identity` is for square maps, `like` for tensors of the shapes that the parent has, and "
+        "two maps that lie one behind the other cannot both begin at zero, since neither would "
+        "ever get a gradient.",
+    ),
     "G310": Code(
         "orphaned",
         "A change would orphan the weights trained from the spec before it.",

@@ -93,6 +93,8 @@ class Grows(_Part):
     keep: list[str] = []
     drop: list[str] = []
     moved: list[tuple[str, str]] = []
+    init: list[tuple[str, str]] = []
+    """Places and what they begin as, in order: where two overlap, the last one holds."""
 
 
 class Model(_Part):

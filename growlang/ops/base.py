@@ -52,6 +52,9 @@ class Op(Signature):
     `any` is a grid or tokens: ids are numbers of tokens, with which only `embed` can do something.
     """
 
+    adds: ClassVar[bool] = False
+    """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised."""
+
     def output(self, x: Shape, scope: Scope) -> Shape:
         """Shape of the result. Raises OpError if the op does not fit its input."""
         raise NotImplementedError

@@ -105,6 +105,7 @@ class Residual(Op):
     call = "residual"
     source = "arXiv 2105.05233"
     takes = "grid"
+    adds = True
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("chance that a channel value is zeroed", 0.0, ge=0, lt=1)
     kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)

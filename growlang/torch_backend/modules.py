@@ -81,6 +81,11 @@ def _ones(tensor: Tensor, generator: torch.Generator) -> None:
     tensor.fill_(1)
 
 
+def _identity(tensor: Tensor, generator: torch.Generator) -> None:
+    fill = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
+    fill(tensor)
+
+
 INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "linear": _uniform,
     "embedding": _normal,
@@ -88,7 +93,9 @@ INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "tokens": _small,
     "zeros": _zeros,
     "ones": _ones,
+    "identity": _identity,
 }
 """How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`; a table
 of embeddings is normal, as in `nn.Embedding`; one of positions, and what maps tokens to and from
-their channels, is normal with std 0.02, as in GPT-2."""
+their channels, is normal with std 0.02, as in GPT-2. `identity` is a square linear map, or the
+centre of a convolution's filters."""

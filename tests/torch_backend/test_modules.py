@@ -407,6 +407,17 @@ def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
     torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (4, 4, 1, 1), (3, 3, 5, 5)])
+def test_the_identity_maps_to_itself(shape: tuple[int, ...]) -> None:
+    weight = torch.full(shape, 7.0)
+    INITIALISERS["identity"](weight, torch.Generator())
+    width, *kernel = shape[1:]
+    x = torch.randn(2, width, *(6 for _ in kernel))
+    padding = shape[-1] // 2
+    mapped = nn.functional.conv2d(x, weight, padding=padding) if kernel else x @ weight.T
+    assert torch.equal(mapped, x)
+
+
 @pytest.mark.parametrize("init", ["linear", "embedding", "position", "tokens", "zeros", "ones"])
 def test_initialisers_have_the_stated_spread(init: str) -> None:
     tensor = torch.empty(400, 10, 10)
