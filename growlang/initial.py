@@ -41,7 +41,7 @@ class _Refused(Exception):
     """An `init` that cannot hold, and the edit that mends it."""
 
     def __init__(
-        self, message: str, help: str, notes: tuple[Note, ...] = (), code: str = "G308"
+        self, message: str, help: str, notes: tuple[Note, ...] = (), code: str = "G309"
     ) -> None:
         super().__init__(message)
         self.message, self.help, self.notes, self.code = message, help, notes, code
@@ -196,7 +196,7 @@ def _refuse_dead(child: Net, found: Mapping[str, Beginning], findings: Findings)
                 refused.add(made[-1].span)
                 first, second = pair
                 findings.add(
-                    "G308",
+                    "G309",
                     f"`{first}` and `{second}` would begin at zero, one behind the other, and "
                     "neither would ever learn",
                     made[-1].span,

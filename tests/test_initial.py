@@ -92,16 +92,16 @@ def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "code", "words"),
     [
-        ("init all = zero", "G308", "which is kept"),
-        ("init text = zero", "G308", "`text`, which is kept"),
-        ("init stage[16].encode.residual = identity  init stage[8] = identity", "G308", "16x12"),
-        ("init stage[16].encode.residual[0].norm1 = identity", "G308", "norm1.weight` is 8"),
-        ("init stem = like core.transformer[0..1]", "G308", "is several"),
-        ("init stem = like core", "G308", "needs `core.patch.0.proj.weight`"),
+        ("init all = zero", "G309", "which is kept"),
+        ("init text = zero", "G309", "`text`, which is kept"),
+        ("init stage[16].encode.residual = identity  init stage[8] = identity", "G309", "16x12"),
+        ("init stage[16].encode.residual[0].norm1 = identity", "G309", "norm1.weight` is 8"),
+        ("init stem = like core.transformer[0..1]", "G309", "is several"),
+        ("init stem = like core", "G309", "needs `core.patch.0.proj.weight`"),
         ("init stem = like stage[16]", "G304", "which the parent does not have"),
-        ("init stage[16].decode.residual[0].norm2 = zero", "G308", "neither would ever learn"),
+        ("init stage[16].decode.residual[0].norm2 = zero", "G309", "neither would ever learn"),
         ("init stage[16].decode.residual[0].skip = zero", None, ""),
-        ("init stage[16].decode.residual[0].conv1 = zero", "G308", "neither would ever learn"),
+        ("init stage[16].decode.residual[0].conv1 = zero", "G309", "neither would ever learn"),
     ],
 )
 def test_what_cannot_begin_so(tmp_path: Path, statement: str, code: str | None, words: str) -> None:
@@ -118,7 +118,7 @@ def test_what_is_moved_begins_as_it_was(tmp_path: Path) -> None:
         SPECS / "grandchild.grow", tmp_path / "a.grow", (moved, f"{moved} init stage[16] = zero")
     )
     (found,) = findings(path)
-    assert (found.code, "which is moved" in found.message) == ("G308", True)
+    assert (found.code, "which is moved" in found.message) == ("G309", True)
 
 
 def hashes(found: Checked) -> tuple[str, str]:
