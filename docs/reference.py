@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
+from growlang.rules import RULES
 from growlang.signature import Conditions, Signature
 from growlang.spec import (
     DATA,
@@ -39,7 +40,7 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 def ops_page() -> str:
-    """What can be called in a pipe, in a stage's options and where the model binds a condition."""
+    """What can be called in a model: in pipes, options, conditions and rules of growth."""
     return "\n".join(
         [
             "# Ops\n",
@@ -48,6 +49,7 @@ def ops_page() -> str:
             *_calls("In a stage's options", CHANGES),
             *_calls("Conditions", CONDITIONS),
             *_calls("Time", TIME),
+            *_calls("Rules of growth (checked, and not applied by this version)", RULES),
         ]
     )
 

@@ -83,8 +83,8 @@ CODES = {
     ),
     "G106": Code(
         "unknown-call",
-        "An op, block, encoder or other call does not exist.",
-        "Only ops, blocks, encoders and the calls that a setting lists can be called. Ops "
+        "An op, block, encoder, rule or other call does not exist.",
+        "Only ops, blocks, encoders, rules and the calls that a setting lists can be called. Ops "
         "that change the resolution between stages stand in a stage's options.",
     ),
     "G107": Code(

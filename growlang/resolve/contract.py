@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
+from growlang.resolve.arguments import bind
+from growlang.resolve.names import Scope, rename, suggestion
+from growlang.rules import RULES
 from growlang.selectors import available, component_of, is_many
 from growlang.syntax import document as d
 
@@ -30,9 +33,9 @@ class Contract:
         return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
 
 
-def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contract:
+def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    found = Contract()
+    found, findings = Contract(), scope.findings
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
@@ -45,12 +48,7 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
             )
             continue
         if isinstance(statement, d.GrowBy):
-            findings.add(
-                "G211",
-                "`grow ... by` and its rules cannot be built by this version",
-                statement.span,
-                help="keep or drop the component",
-            )
+            _grow(statement, scope)
         if parent is None:
             continue
         known = parent.components()
@@ -77,6 +75,29 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
             case d.Init():
                 _init(statement, found, findings)
     return found
+
+
+def _grow(statement: d.GrowBy, scope: Scope) -> None:
+    """Check the rules of a `grow`, which this version cannot apply."""
+    for rule in statement.rules:
+        if rule.name in RULES:
+            bind(rule, RULES[rule.name], scope)
+            continue
+        scope.findings.add(
+            "G106",
+            f"there is no rule `{rule.name}`",
+            rule.name_span,
+            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
+            edits=rename(rule.name_span, rule.name, RULES),
+        )
+    what = statement.selection
+    scope.findings.add(
+        "G211",
+        f"`grow {what} by ...` cannot be built by this version: it copies tensors as they are",
+        statement.span,
+        help=f"`keep {what}`, or `drop {what}` and declare it anew; a part that has the parent's "
+        "shapes may begin with its values: `init PART = like PART`",
+    )
 
 
 def _init(statement: d.Init, found: Contract, findings: Findings) -> None:

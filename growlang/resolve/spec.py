@@ -141,7 +141,7 @@ class _Resolver:
         blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
         if model:
             old = parent.resolution if parent else None
-            stated = contract(model, old.model if old else None, findings)
+            stated = contract(model, old.model if old else None, scope)
             found.resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
         _training(found, findings)
         return found
