@@ -99,7 +99,7 @@ def _new(
     if namesake and dropped:
         reason += f"; the parent's was dropped: {dropped}"
     if beginning:
-        reason += f"; {beginning.reason}"
+        reason = beginning.reason
     return Entry(tensor.name, category, None, rule, reason, tensor.shape, like)
 
 

@@ -65,7 +65,7 @@ def diff(
         bool, typer.Option("--exit-code", help="Exit 1 when the nets differ.")
     ] = False,
 ) -> None:
-    """Print what becomes of every parameter of a spec, or run, in another."""
+    """Print what becomes of every parameter of one spec in another."""
     from growlang.diff import as_json
     from growlang.diff import diff as difference_of
 
