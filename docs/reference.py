@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from growlang.model import INPUTS
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
+from growlang.rules import RULES
 from growlang.signature import Conditions, Signature
 from growlang.spec import (
     DATA,
@@ -40,16 +41,17 @@ LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than
 
 
 def ops_page() -> str:
-    """What can be called in a pipe, in a stage's options, and as an input or condition."""
+    """What can be called in a model: in pipes, options, inputs, conditions and rules of growth."""
     return "\n".join(
         [
             "# Ops\n",
             "Every argument may be given by position, in the order below, or by name.\n",
             *_calls("In a pipe", OPS),
             *_calls("In a stage's options", CHANGES),
-            *_calls("Inputs", INPUTS),
+            *_calls("Inputs", {k: v for inputs in INPUTS.values() for k, v in inputs.items()}),
             *_calls("Conditions", CONDITIONS),
             *_calls("Time", TIME),
+            *_calls("Rules of growth (checked, and not applied by this version)", RULES),
         ]
     )
 

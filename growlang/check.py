@@ -10,6 +10,7 @@ from growlang.build import build
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
 from growlang.growth import account, map_tensors, warn_changed_conditions
+from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
@@ -120,7 +121,9 @@ def check_resolved(
         return None
     mapping = None
     if parent and len(findings) == before:
-        mapping = map_tensors(net, parent.net, resolution, findings)
+        found = beginnings(net, parent.net, resolution.contract, findings)
+        net = begun(net, found)
+        mapping = map_tensors(net, parent.net, resolution, findings, found)
     places = places_of(net)
     for draft in resolved.recipes:
         check_schedule(draft, places, findings)

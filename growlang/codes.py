@@ -58,9 +58,10 @@ CODES = {
     ),
     "G102": Code(
         "duplicate-name",
-        "The same name is bound twice in one place.",
+        "The same name is bound twice in one place, or a model has two inputs.",
         "Every param, block, data source, recipe, slot and setting is bound once in its "
-        "place. Nothing overrides in silence, so the second one is refused.",
+        "place, and a model has an image or tokens. Nothing overrides in silence, so the second "
+        "one is refused.",
     ),
     "G103": Code(
         "unreadable-file",
@@ -82,8 +83,8 @@ CODES = {
     ),
     "G106": Code(
         "unknown-call",
-        "An op, block, encoder or other call does not exist.",
-        "Only ops, blocks, encoders and the calls that a setting lists can be called. Ops "
+        "An op, block, encoder, rule or other call does not exist.",
+        "Only ops, blocks, encoders, rules and the calls that a setting lists can be called. Ops "
         "that change the resolution between stages stand in a stage's options.",
     ),
     "G107": Code(
@@ -154,15 +155,22 @@ CODES = {
     ),
     "G210": Code(
         "missing-slot",
-        "A model lacks its image, stem, core or head.",
+        "A model lacks its input, stem, core or head.",
         "A model needs an image (or tokens), a stem, a core and a head; with `grows`, what is "
-        "kept from the parent counts.",
+        "kept from the parent counts, and so does its input.",
     ),
     "G211": Code(
         "not-available",
         "The language has it; this version cannot build it yet.",
         "The language defines it, and this version cannot build it yet. It is refused at "
         "once, so that no run differs from its spec.",
+    ),
+    "G212": Code(
+        "wrong-kind",
+        "An op is given another kind of value than it takes.",
+        "Values are grids, embedded tokens or ids of tokens. In a model of images a grid becomes "
+        "tokens, and back, where an op needs it; a model of tokens has no grid, and ids are "
+        "embedded before anything else is done with them.",
     ),
     "G301": Code(
         "unaccounted",
@@ -212,6 +220,14 @@ CODES = {
         "for a phase that trains the component can adapt it. A `time` that is declared "
         "otherwise is refused (G302).",
         "warning",
+    ),
+    "G309": Code(
+        "bad-init",
+        "An `init` cannot hold for what it names.",
+        "`init` says how tensors begin that are declared anew: not those that are kept or moved. "
+        "`identity` is for square maps, `like` for tensors of the shapes that the parent has, and "
+        "two maps that lie one behind the other cannot both begin at zero, since neither would "
+        "ever get a gradient.",
     ),
     "G310": Code(
         "orphaned",

@@ -1,18 +1,25 @@
-"""The difference of two specs: the mapping of their tensors, and what to write where none is."""
+"""The difference of two specs, or of weights: the mapping of tensors, and what to write for one."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from growlang import against
 from growlang.check import Checked
 from growlang.mapping import CATEGORIES, Category, Entry, Mapping, summary
 from growlang.net import Net
 from growlang.planning import recipe_of
+from growlang.spec import Diffusion
+from growlang.stored import Stored
 
 FORMAT_VERSION = 1
+SHOWN = 10
+"""Tensors and ops that do not fit, of which there is a line each; of the rest the number."""
 CONVERSIONS = ("tokens", "grid", "concat")
 """Nodes that depend on what surrounds a component."""
 
@@ -27,11 +34,12 @@ class Difference:
     """Whether b's spec names a's as an ancestor; otherwise no statement decides the mapping."""
     mapping: Mapping
     changes: tuple[str, ...]
-    """Changes of the objective under components that are kept."""
+    """Changes of the objective under components that are kept; or, where one side is weights that
+    no statement relates to the other, what keeps them from fitting it."""
     proposals: tuple[str, ...]
     """Statements that would make b a child of a, where it is not one."""
     remark: str = ""
-    """How `a` was taken, where not as its file alone gives it."""
+    """How a side was taken, where not as its file alone gives it."""
 
     @property
     def equal(self) -> bool:
@@ -39,34 +47,100 @@ class Difference:
         return self.a.net_hash == self.b.net_hash
 
 
-def diff(a: Checked, b: Checked) -> Difference:
-    """The difference between two checked specs, related or not."""
+class Side(NamedTuple):
+    """A checked spec, or trained weights, as one side of a difference."""
+
+    path: Path
+    net: Net
+    spec_hash: str
+    objective: Diffusion | None
+    """What the first recipe learns, or what the weights were trained on last."""
+    parent: Side | None
+    mapping: Mapping | None
+    """From the parent."""
+    stored: bool = False
+
+    @staticmethod
+    def of(found: Checked | Stored) -> Side:
+        """The side that a spec or weights are."""
+        if isinstance(found, Checked):
+            recipes = found.resolved.recipes
+            return Side(
+                found.resolved.path,
+                found.net,
+                found.resolved.spec_hash,
+                recipe_of(found, None).settings.objective if recipes else None,
+                Side.of(found.parent) if found.parent else None,
+                found.mapping,
+            )
+        plan = found.plan
+        objective = found.settings.objective if found.settings else None
+        parent = None
+        if plan and plan.parent:
+            net = Net.from_json(plan.parent.net)
+            parent = Side(Path(plan.parent.spec), net, plan.parent.spec_hash, None, None, None)
+        mapping = tuple(plan.mapping) if plan else None
+        return Side(found.path, found.net, found.spec_hash, objective, parent, mapping, stored=True)
+
+
+def diff(a: Checked | Stored, b: Checked | Stored) -> Difference:
+    """The difference between two checked specs, related or not, or trained weights."""
+    return _diff(Side.of(a), Side.of(b))
+
+
+def _diff(a: Side, b: Side) -> Difference:
     if _given_otherwise(a, b) and b.parent and b.mapping is not None:
         remark = f"{a.net.name} is taken with the params that {b.net.name} gives it"
         changes = _objective_changes(b.parent, b)
         return Difference(b.parent.net, b.net, True, b.mapping, changes, (), remark)
-    mapping = _lineage(a, b)
-    if mapping is not None:
-        return Difference(a.net, b.net, True, mapping, _objective_changes(a, b), ())
-    proposals = () if a.net.net_hash == b.net.net_hash else _proposals(a, b)
-    return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), proposals)
+    remark = "\n".join(f"{s.path} holds {s.net.name}" for s in (a, b) if s.stored)
+    stored = a.stored or b.stored
+    for same in (_same_spec, _same_net) if stored else (_same_spec,):
+        mapping = _lineage(a, b, same)
+        if mapping is not None:
+            changes = _objective_changes(a, b)
+            return Difference(a.net, b.net, True, mapping, changes, (), remark)
+        if stored and same(a, b):
+            break
+    if a.net.net_hash == b.net.net_hash or stored:
+        changes = tuple(_recomputed(a.net, b.net)) if stored else ()
+        return Difference(a.net, b.net, False, _undeclared(a.net, b.net), changes, (), remark)
+    return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), _proposals(a, b))
 
 
-def _given_otherwise(a: Checked, b: Checked) -> bool:
+def _given_otherwise(a: Side, b: Side) -> bool:
     """Whether b grows the file of a, and gives values for its params that change the spec."""
-    if b.parent is None or b.parent.resolved.spec_hash == a.resolved.spec_hash:
+    if b.parent is None or b.parent.spec_hash == a.spec_hash or a.stored or b.stored:
         return False
-    return b.parent.resolved.path.resolve() == a.resolved.path.resolve()
+    return b.parent.path.resolve() == a.path.resolve()
 
 
-def _lineage(a: Checked, b: Checked) -> Mapping | None:
+def _same_spec(a: Side, b: Side) -> bool:
+    return a.spec_hash == b.spec_hash
+
+
+def _same_net(a: Side, b: Side) -> bool:
+    return a.net.net_hash == b.net.net_hash
+
+
+def _lineage(a: Side, b: Side, same: Callable[[Side, Side], bool]) -> Mapping | None:
     """The mapping from an ancestor, composed over the generations between; None if a is none."""
     if b.parent is None or b.mapping is None:
         return None
-    if b.parent.resolved.spec_hash == a.resolved.spec_hash:
+    if same(a, b.parent):
         return b.mapping
-    older = _lineage(a, b.parent)
+    older = _lineage(a, b.parent, same)
     return _compose(older, b.mapping, a.net) if older is not None else None
+
+
+def _recomputed(a: Net, b: Net) -> Iterator[str]:
+    """What keeps weights of one net from fitting the other."""
+    found = against.changes(a, b)
+    for change in found[:SHOWN]:
+        detail = "" if change.detail == change.kind else f": {change.detail}"
+        yield f"{change.name} is {change.kind}{detail}"
+    if len(found) > SHOWN:
+        yield f"{len(found) - SHOWN:,} more do not fit"
 
 
 def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
@@ -120,12 +194,11 @@ def _dropped(entries: list[Entry], a: Net, reason: str) -> list[Entry]:
     ]
 
 
-def _objective_changes(a: Checked, b: Checked) -> tuple[str, ...]:
+def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:
     """Differences of what the first recipes learn, which a kept core is sensitive to."""
-    if not a.resolved.recipes or not b.resolved.recipes:
+    old, new = a.objective, b.objective
+    if old is None or new is None:
         return ()
-    old = recipe_of(a, None).settings.objective
-    new = recipe_of(b, None).settings.objective
     changes = []
     if old.predict != new.predict:
         changes.append(f"the prediction changes from {old.predict} to {new.predict}")
@@ -134,7 +207,7 @@ def _objective_changes(a: Checked, b: Checked) -> tuple[str, ...]:
     return tuple(changes)
 
 
-def _proposals(a: Checked, b: Checked) -> tuple[str, ...]:
+def _proposals(a: Side, b: Side) -> tuple[str, ...]:
     """`keep` for components whose tensors and computation are equal, `drop` for the others."""
     keep: list[str] = []
     drop: list[str] = []
@@ -144,7 +217,7 @@ def _proposals(a: Checked, b: Checked) -> tuple[str, ...]:
         same = name in present and _equal(a.net, b.net, name)
         written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
         (keep if same else drop).append(written)
-    parent = os.path.relpath(a.resolved.path, b.resolved.path.parent).replace(os.sep, "/")
+    parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
     head = f'model {b.net.name} grows "{parent}" {{'
     keeps = [f"  keep {', '.join(keep)}    # in place of the declarations"] if keep else []
     drops = [f"  drop {', '.join(drop)}"] if drop else []

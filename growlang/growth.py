@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.mapping import Entry, Mapping
+from growlang.initial import Beginning
+from growlang.mapping import Category, Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import Places, spelt
+from growlang.selectors import Places, prefix, spelt
 from growlang.syntax.document import Selector
 
 CONVERSIONS = ("tokens", "grid")
@@ -41,9 +42,16 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
 
 
 def map_tensors(
-    child: Net, parent: Net, resolution: Resolution, findings: Findings
+    child: Net,
+    parent: Net,
+    resolution: Resolution,
+    findings: Findings,
+    beginnings: Table[str, Beginning],
 ) -> Mapping | None:
-    """The entry of every tensor; None, with findings, where a statement's promise cannot hold."""
+    """The entry of every tensor; None, with findings, where a statement's promise cannot hold.
+
+    `beginnings` are those of which an `init` speaks.
+    """
     contract = resolution.contract
     before = len(findings)
     moves = _moves(contract, child, parent, findings)
@@ -61,7 +69,8 @@ def map_tensors(
                 reason = f"kept: {kept}"
                 entry = Entry(tensor.name, "copied", tensor.name, "keep", reason, tensor.shape)
             else:
-                entry = _new(tensor, old is not None, contract.drop.get(node.component))
+                beginning = beginnings.get(tensor.name)
+                entry = _new(tensor, old is not None, contract.drop.get(node.component), beginning)
             entries.append(entry)
     for component, span in contract.keep.items():
         _refuse_changed(component, span, child, parent, resolution, findings)
@@ -80,15 +89,18 @@ def all_initialised(net: Net) -> Mapping:
     return tuple(_new(tensor, False, None) for tensor in net.tensors())
 
 
-def _new(tensor: Tensor, namesake: bool, dropped: Span | None) -> Entry:
-    rule = f"init {tensor.init}"
-    if namesake:
-        reason = (
-            f"declared anew; the parent's was dropped: {dropped}" if dropped else "declared anew"
-        )
-        return Entry(tensor.name, "reinitialised", None, rule, reason, tensor.shape)
-    reason = "the parent has no such tensor"
-    return Entry(tensor.name, "initialised", None, rule, reason, tensor.shape)
+def _new(
+    tensor: Tensor, namesake: bool, dropped: Span | None, beginning: Beginning | None = None
+) -> Entry:
+    like = beginning.like if beginning else None
+    rule = f"init like {like}" if like else f"init {tensor.init}"
+    category: Category = "reinitialised" if namesake else "initialised"
+    reason = "declared anew" if namesake else "the parent has no such tensor"
+    if namesake and dropped:
+        reason += f"; the parent's was dropped: {dropped}"
+    if beginning:
+        reason = beginning.reason
+    return Entry(tensor.name, category, None, rule, reason, tensor.shape, like)
 
 
 def _refuse_changed(
@@ -126,7 +138,7 @@ def _refuse_changed(
             "G302",
             f"`{component}` cannot be kept: {what}",
             span,
-            help=_mend_kept(component, resolution),
+            help=_mend_kept(component, resolution, rewired=before.path != after.path),
             notes=notes,
         )
         return
@@ -189,7 +201,9 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
     return "begins anew" if child.of(name) else ""
 
 
-def _mend_kept(component: str, resolution: Resolution) -> str:
+def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
+    if rewired and "skips" in resolution.declared:
+        return "its sides are joined otherwise now: remove `skips`, which comes from the parent"
     if component.startswith("stage."):
         return (
             "its changes of resolution lead to another neighbour now: drop it and declare it anew"
@@ -235,7 +249,7 @@ def _moves(
             )
             continue
         for source in sources:
-            name = _prefix(new) + source.removeprefix(_prefix(old))
+            name = prefix(new) + source.removeprefix(prefix(old))
             if kept or source in taken or name in moves:
                 findings.add(
                     "G306",
@@ -262,18 +276,6 @@ def _moves(
                 break
             moves[name] = (source, f"moved: {statement.span}")
     return moves
-
-
-def _prefix(selector: Selector) -> str:
-    """The dotted path that a selector spells: `stage[64].encode` is `stage.64.encode`."""
-    return ".".join(_segments(selector))
-
-
-def _segments(selector: Selector) -> Iterator[str]:
-    for step in selector.steps:
-        yield step.name
-        if isinstance(step.at, tuple):
-            yield str(step.at[0])
 
 
 def _component(selector: Selector) -> str:

@@ -30,7 +30,7 @@ CONSTANTS = ("true", "false")
 OPERATORS = ("and", "or", "not")
 
 _NAME = r"[a-z_][a-z0-9_]*\b"
-_GAP = r"(?:\s|#[^\n]*)*"
+_GAP = r"(?:\s|#[^\n]*(?=\n|\Z))*"
 _BOUND = rf"{_NAME}(?={_GAP}=(?!=))"
 _CALLED = rf"{_NAME}(?={_GAP}\()"
 _QUALIFIER = rf"{_NAME}(?={_GAP}\.)"

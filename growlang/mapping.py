@@ -18,6 +18,8 @@ class Entry(NamedTuple):
     rule: str
     reason: str
     shape: tuple[int, ...]
+    like: str | None = None
+    """The parent's tensor whose values a new one begins with, without being that tensor."""
 
     @property
     def parameters(self) -> int:

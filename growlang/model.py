@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_serializer
 
-from growlang.ops import CHANGES, CONDITIONS, TIME, Op
+from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.signature import Kind, Signature, argument, table
 
@@ -26,7 +26,16 @@ class Image(Signature):
         return self.height or self.size or 0, self.width or self.size or 0
 
 
-INPUTS = table(Image)
+class Tokens(Signature):
+    """A sequence of tokens: the input of the model, whose output is a logit for each token."""
+
+    call: ClassVar[str] = "tokens"
+    vocabulary: int = argument("number of different tokens", ge=1)
+    length: int = argument("tokens of a sequence", ge=1)
+
+
+INPUTS = {"image": table(Image), "tokens": table(Tokens)}
+"""What the bindings of the input may be; a model has one of them."""
 
 
 class _Part(BaseModel):
@@ -71,8 +80,8 @@ class Stage(_Part):
     """An encoder side and a decoder side at one resolution, with the changes to the next."""
 
     at: int = Field(description="height of the grid, in positions")
-    down: Annotated[str, Kind(CHANGES)] = Field("down", description="to the next coarser place")
-    up: Annotated[str, Kind(CHANGES)] = Field("up", description="back from the next coarser place")
+    down: Annotated[str, Kind(DOWN)] = Field("down", description="to the next coarser place")
+    up: Annotated[str, Kind(UP)] = Field("up", description="back from the next coarser place")
     encode: Pipe = Field(description="ops on the way down")
     decode: Pipe = Field(description="ops on the way up")
 
@@ -84,14 +93,20 @@ class Grows(_Part):
     keep: list[str] = []
     drop: list[str] = []
     moved: list[tuple[str, str]] = []
+    init: list[tuple[str, str]] = []
+    """Places and what they begin as, in order: where two overlap, the last one holds."""
 
 
 class Model(_Part):
-    """One model, resolved. Kept components are filled in from the parent."""
+    """One model, resolved. Kept components are filled in from the parent.
+
+    It has an image or tokens.
+    """
 
     name: str
     grows: Grows | None = None
-    image: Image
+    image: Image | None = None
+    tokens: Tokens | None = None
     conditions: dict[str, SerializeAsAny[Condition]] = {}
     time: Fourier | None = None
     skips: Skips = "block"
@@ -107,7 +122,7 @@ class Model(_Part):
         return [*self.conditions, *time, "stem", *stages, "core", "head"]
 
 
-BINDINGS: dict[str, dict[str, Any]] = {"image": INPUTS, "time": TIME}
+BINDINGS: dict[str, dict[str, Any]] = {**INPUTS, "time": TIME}
 """What the named bindings of a model may be; any other name is a condition."""
 
 __all__ = [
@@ -122,4 +137,5 @@ __all__ = [
     "Pipe",
     "Slot",
     "Stage",
+    "Tokens",
 ]

@@ -115,9 +115,10 @@ class Node:
 
 
 class Input(NamedTuple):
-    """An input of the net: the noisy image, the log-SNR, and what each condition reads.
+    """An input of the net: the noisy image or the tokens, the log-SNR, what each condition reads.
 
-    `role` is `image`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or `mask`;
+    `role` is `image`, `tokens`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or
+    `mask`;
     `condition` names the condition that it belongs to.
     """
 
@@ -167,8 +168,18 @@ class Net:
 
     @property
     def image(self) -> Shape:
-        """Shape (channels, height, width) of the image."""
+        """Shape (channels, height, width) of the image, which a net of tokens does not have."""
         return next(i.shape for i in self.inputs if i.role == "image")
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it reads sequences of tokens, not images."""
+        return any(i.role == "tokens" for i in self.inputs)
+
+    @cached_property
+    def result(self) -> Shape:
+        """Shape of what it computes: that of the image, or (length, vocabulary) of logits."""
+        return next(n.output for n in self.nodes if n.path == self.output)
 
     def of(self, component: str) -> tuple[Node, ...]:
         """The nodes of one component."""
@@ -178,12 +189,13 @@ class Net:
     def net_hash(self) -> str:
         """SHA-256 of the net: its graph, arguments and parameters.
 
-        Its name, its spans and the estimates of its cost are left out.
+        Its name, its spans, the estimates of its cost and how its tensors begin are left out.
         """
         described = self.to_json()
         del described["name"]
         for node in described["nodes"]:
             del node["span"], node["flops"], node["saved"]
+            node["tensors"] = [[name, shape, decay] for name, shape, _, decay in node["tensors"]]
         return digest(described)
 
     def to_json(self) -> dict[str, Any]:

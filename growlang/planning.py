@@ -12,6 +12,11 @@ from growlang.resolve.recipes import RecipeDraft
 def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
     """The recipe of that name, or the first. Raises GrowlangError where there is none."""
     recipes = checked.resolved.recipes
+    if checked.net.of_tokens:
+        raise GrowlangError(
+            f"{checked.resolved.path} is a model of tokens, which this version cannot train",
+            help="`check`, `compile` and `diff` take it as it is",
+        )
     if not recipes:
         raise GrowlangError(
             f"{checked.resolved.path} has no recipe, so it cannot be trained",

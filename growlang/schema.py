@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS, INPUTS, Position, Skips
-from growlang.ops import CHANGES, OPS
+from growlang.ops import DOWN, OPS, UP
 from growlang.signature import Signature
 from growlang.spec import (
     DATA,
@@ -29,7 +29,7 @@ from growlang.spec import (
 
 Json = dict[str, Any]
 TABLES: tuple[Mapping[str, type[Signature]], ...] = (
-    INPUTS, OPS, CONDITIONS, BINDINGS["time"], DATA, TRANSFORMS,
+    *INPUTS.values(), OPS, CONDITIONS, BINDINGS["time"], DATA, TRANSFORMS,
     OBJECTIVES, SCHEDULES, WEIGHTS, OPTIMIZERS, SAMPLERS,
 )  # fmt: skip
 EXPRESSION: Json = {"type": "string", "pattern": "^=", "description": "an expression: `= width`"}
@@ -47,6 +47,7 @@ EXAMPLES: Json = {
     "height": 64,
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
+    "length": 1024,
     "n": 1000,
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
@@ -56,6 +57,7 @@ EXAMPLES: Json = {
     "shift": -1.5,
     "size": 64,
     "transform": [{"resize": {"size": 64}}],
+    "vocabulary": 50257,
     "urls": "cc12m/{00000..01242}.tar",
     "weight": "v",
     "width": 1024,
@@ -255,15 +257,14 @@ def _core() -> Json:
 
 
 def _stage() -> Json:
-    changes = {"enum": list(CHANGES)}
     sides = {
         side: _about(f"ops of the {side} side", ["identity"], _ref("pipe"))
         for side in ("encode", "decode")
     }
     options = {
         "at": _about("height of the grid, in positions", 64, _ref("count")),
-        "down": _about("change to the next coarser place", "down", changes),
-        "up": _about("change back from it", "up", changes),
+        "down": _about("change to the next coarser place", "down", {"enum": list(DOWN)}),
+        "up": _about("change back from it", "up", {"enum": list(UP)}),
         **sides,
     }
     either = [{"required": ["pipe"]}, {"required": ["encode", "decode"]}]
@@ -307,7 +308,12 @@ def _model() -> Json:
             "moved": _about("renamed", [{"from": "stage[32]", "to": "stage[64]"}], _list(pair)),
             "grow": _about("transformed", [{"select": "core", "by": ["resize"]}], _list(rule)),
             "init": _about("begun anew", [{"select": "head", "value": "zero"}], _list(init)),
-            "image": _about("the input", {"image": {"size": 64}}, _calls(INPUTS)),
+            "image": _about("the input", {"image": {"size": 64}}, _calls(INPUTS["image"])),
+            "tokens": _about(
+                "the input of a model of tokens, instead of an image",
+                {"tokens": {"vocabulary": 50257, "length": 1024}},
+                _calls(INPUTS["tokens"]),
+            ),
             "conditions": _about(
                 "what a picture is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
             ),

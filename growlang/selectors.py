@@ -54,6 +54,27 @@ class Places:
         return available(selector, self.components, self.names)
 
 
+def prefix(selector: Selector) -> str:
+    """The dotted path that a selector of one place spells: `stage[64].up` is `stage.64.up`."""
+    parts = [
+        part
+        for step in selector.steps
+        for part in (step.name, *([str(step.at[0])] if isinstance(step.at, tuple) else []))
+    ]
+    return ".".join(parts)
+
+
+def lies_below(name: str, place: str) -> bool:
+    """Whether a dotted name is that of a place, or of something in it."""
+    return name == place or name.startswith(f"{place}.")
+
+
+def is_many(selector: Selector) -> bool:
+    """Whether a selector has a range or a `*`."""
+    indices = [s.at for s in selector.steps if s.at is not None]
+    return any(isinstance(at, str) or at[0] != at[1] for at in indices)
+
+
 def spelt(component: str) -> str:
     """A component as a selector: `stage.256` is `stage[256]`."""
     return f"stage[{component.removeprefix('stage.')}]" if "." in component else component

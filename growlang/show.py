@@ -74,7 +74,8 @@ class _Show:
         yield from self.sources()
         for recipe in self.resolved.recipes:
             yield from self.recipe(recipe)
-        yield from self.section("sample", self.resolved.sample)
+        if self.resolved.model is None or not self.resolved.model.tokens:
+            yield from self.section("sample", self.resolved.sample)
         if self.resolved.evaluate is not None:
             yield from self.section("evaluate", self.resolved.evaluate)
 
@@ -100,11 +101,12 @@ class _Show:
     def model(self, model: Model) -> Iterator[str]:
         """The model, with what it keeps of its parent."""
         yield f"model {model.name} {{"
-        bindings: dict[str, Any] = {"image": model.image, **model.conditions}
-        if model.time is not None:
-            bindings["time"] = model.time
+        bindings: dict[str, Any] = {
+            "image": model.image, "tokens": model.tokens, **model.conditions, "time": model.time
+        }  # fmt: skip
         for name, value in bindings.items():
-            yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
+            if value is not None:
+                yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
         yield self.part(f"skips = {model.skips}", "skips")
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")

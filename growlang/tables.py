@@ -72,7 +72,10 @@ def print_costs(checked: Checked, recipe: str, out: Console) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
     net, phases = checked.net, checked.phases(recipe) if recipe else []
     lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
-    out.print(f"[bold]{net.name}[/]: {net.image} image, {net.parameters:,} parameters{lineage}\n")
+    example = (
+        f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
+    )
+    out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
     out.print(_component_table(net))
     if not phases:
         return
@@ -81,13 +84,14 @@ def print_costs(checked: Checked, recipe: str, out: Console) -> None:
 
 
 def _component_table(net: Net) -> Table:
+    unit = "sequence" if net.of_tokens else "image"
     table = _table(
         "<component",
         "<output",
         "tensors",
         "parameters",
-        "FLOPs / image",
-        "fp32 activations / image",
+        f"FLOPs / {unit}",
+        f"fp32 activations / {unit}",
     )
     costs = component_costs(net)
     for cost in costs:
@@ -95,7 +99,7 @@ def _component_table(net: Net) -> Table:
     table.add_section()
     total = ComponentCost(
         "total",
-        net.image,
+        net.result,
         sum(c.tensors for c in costs),
         sum(c.parameters for c in costs),
         sum(c.flops for c in costs),

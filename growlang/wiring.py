@@ -9,10 +9,18 @@ from typing import Any, NamedTuple
 
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span
 from growlang.model import Group, Item, Model, Pipe
-from growlang.net import Component, Input, Node, Shape, Tensor, grid
+from growlang.net import Component, Input, Kind, Node, Shape, Tensor, grid
 from growlang.ops import OPS, Op, OpError, Scope, op_of, pipe_op
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path, at_call
+
+KINDS = {
+    "grid": "a grid",
+    "tokens": "embedded tokens",
+    "ids": "the ids of tokens",
+    "any": "a grid or embedded tokens",
+}
+"""The kinds of values in the words of messages."""
 
 
 class Wire(NamedTuple):
@@ -51,6 +59,8 @@ class Wiring:
     components: list[Component] = field(default_factory=list)
     scope: Scope = field(default_factory=Scope)
     skips: list[Wire] = field(default_factory=list)
+    levels: list[tuple[Wire, Wire]] = field(default_factory=list)
+    """Of each open stage: the end of its encode side, and what `down` makes of it."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
     doubtful: bool = False
@@ -60,6 +70,11 @@ class Wiring:
     def model(self) -> Model:
         """The model that is wired."""
         return self.resolution.model
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels; zeros where there is none or it was refused."""
+        return self.model.image.extent if self.model.image else (0, 0)
 
     def span(self, *path: str | int) -> Span:
         """The place of a value, or of the innermost thing around it that has one."""
@@ -105,10 +120,10 @@ class Wiring:
 
     def _op(self, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
         path = f"{place.prefix}.{op.call}.{self._count(place.prefix, op.call)}"
-        if wire.shape is not None and op.takes != "any":
-            wire = self.convert(wire, op.takes, place)
-            if place.component == "core" and op.takes == "tokens":
-                wire = self._position(wire)
+        if wire.shape is not None:
+            wire = self._taken(op, wire, wire.shape.kind, place, at)
+        if wire.shape is not None and place.component == "core" and op.takes == "tokens":
+            wire = self._position(wire)
         if place.pops and op.call == "residual" and self.skips:
             wire = self._concat(wire, self.skips.pop(), place)
         wire = self.apply(op, wire, place, path, at)
@@ -116,15 +131,34 @@ class Wiring:
             self.skips.append(wire)
         return wire
 
+    def _taken(self, op: Op, wire: Wire, kind: Kind, place: Place, at: Path) -> Wire:
+        """The value as the kind that an op takes; a finding where it cannot become that."""
+        if op.takes == kind or (op.takes == "any" and kind != "ids"):
+            return wire
+        if op.takes == "ids":
+            help = "it stands once, at the start of the stem of a model with `tokens = tokens(...)`"
+        elif kind == "ids":
+            help = "put `embed(width)` before it"
+        elif op.takes == "grid" and self.model.tokens:
+            help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
+        else:
+            return self.convert(wire, op.takes, place)
+        message = f"`{op.call}` takes {KINDS[op.takes]}, and here it is given {KINDS[kind]}"
+        self.refuse(OpError(message, code="G212", help=help), at)
+        return Wire("", None)
+
     def _concat(self, wire: Wire, skip: Wire, place: Place) -> Wire:
         if wire.shape is None or skip.shape is None:
             return Wire("", None)
         path = f"{place.prefix}.concat.{self._count(place.prefix, 'concat')}"
         shape = wire.shape.with_width(wire.shape.width + skip.shape.width)
-        args: dict[str, Any] = {}
-        self.nodes.append(
-            Node(path, place.component, "concat", args, (wire.name, skip.name), shape)
-        )
+        return self.join("concat", wire, skip, shape, path, place.component)
+
+    def join(
+        self, op: str, wire: Wire, other: Wire, shape: Shape, path: str, component: str
+    ) -> Wire:
+        """Add a node of an op that reads two values and has no tensors."""
+        self.nodes.append(Node(path, component, op, {}, (wire.name, other.name), shape))
         return Wire(path, shape)
 
     def convert(self, wire: Wire, kind: str, place: Place) -> Wire:
@@ -145,7 +179,7 @@ class Wiring:
 
     def _grid_height(self, shape: Shape) -> int:
         """Height of the grid that tokens were made of: grids keep the image's proportions."""
-        height, width = self.model.image.extent
+        height, width = self.extent
         return isqrt(shape.positions * height // width)
 
     def _position(self, wire: Wire) -> Wire:
@@ -156,8 +190,10 @@ class Wiring:
         kind = core.position or ("none" if rope else "learned")
         if kind == "none" or any(n.op == "position" for n in self.nodes):
             return wire
-        height = self._grid_height(shape)
-        extent = {"height": height, "width": shape.positions // height} if kind == "sincos" else {}
+        extent = {}
+        if kind == "sincos" and self.model.image:
+            height = self._grid_height(shape)
+            extent = {"height": height, "width": shape.positions // height}
         op = op_of("position").model_validate({"kind": kind, **extent})
         return self.apply(op, wire, Place("core", "core"), "core", ("core",))
 

@@ -17,7 +17,10 @@ def test_vermeer_has_eight_billion_parameters() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [SHIPPED / "vermeer_1024.grow", SPECS / "child.grow", SPECS / "blocks.grow"],
+    [
+        SHIPPED / "vermeer_1024.grow",
+        *(SPECS / f"{name}.grow" for name in ("child", "blocks", "wavelet", "level", "chain")),
+    ],
     ids=lambda p: p.stem,
 )
 def test_the_table_is_the_state_dict_of_the_module(path: Path) -> None:

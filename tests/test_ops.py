@@ -36,6 +36,9 @@ def test_every_op_and_argument_is_described(name: str) -> None:
     [
         ("patch", {"factor": 2, "width": 8}, GRID, "factor"),
         ("down", {"factor": 2, "width": 8}, GRID, "factor"),
+        ("dwt", {"factor": 2, "width": 8}, GRID, "factor"),
+        ("dwt", {"factor": 3, "width": 8}, GRID, "factor"),
+        ("idwt", {"factor": 6, "width": 8}, GRID, "factor"),
         ("conv", {"width": 8, "kernel": 2}, GRID, "kernel"),
         ("residual", {"width": 8, "kernel": 4}, GRID, "kernel"),
         ("transformer", {"width": 64, "heads": 4}, TOKENS, "width"),
@@ -54,6 +57,7 @@ def test_every_op_and_argument_is_described(name: str) -> None:
         ("t5", {"id": "google/flan-t5-xl", "width": 4096}, GRID, "width"),
         ("encoder", {"id": "folder"}, GRID, "width"),
         ("grid", {"height": 3, "width": 3}, TOKENS, None),
+        ("unembed", {}, TOKENS, None),
         ("position", {"kind": "sincos", "height": 3, "width": 3}, tokens(9, 6), "position"),
     ],
 )

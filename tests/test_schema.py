@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,13 @@ class Loader(yaml.SafeLoader):
     """PyYAML's reader with the numbers of YAML 1.2 that the specs use."""
 
 
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[0-9.]+e-[0-9]+"), list("0123456789")
+)
+
+
 def data(text: str) -> Any:
-    return yaml.load(text.replace("1e-05", "0.00001"), Loader)
+    return yaml.load(text, Loader)
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:

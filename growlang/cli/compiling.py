@@ -12,6 +12,7 @@ from growlang.cli.specs import checked_spec, require_torch
 
 if TYPE_CHECKING:
     from growlang.check import Checked
+    from growlang.stored import Stored
 
 
 class Emit(StrEnum):
@@ -52,8 +53,12 @@ def compile_(
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(help="The spec to start from.", show_default=False)],
-    b: Annotated[Path, typer.Argument(help="The spec to arrive at.", show_default=False)],
+    a: Annotated[
+        Path, typer.Argument(help="The spec, or weights, to start from.", show_default=False)
+    ],
+    b: Annotated[
+        Path, typer.Argument(help="The spec, or weights, to arrive at.", show_default=False)
+    ],
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line a tensor.")] = False,
     json: JsonOption = False,
     exit_code: Annotated[
@@ -64,7 +69,7 @@ def diff(
     from growlang.diff import as_json
     from growlang.diff import diff as difference_of
 
-    difference = difference_of(checked_spec(a), checked_spec(b))
+    difference = difference_of(_side(a), _side(b))
     if json:
         print_json(as_json(difference))
     else:
@@ -72,6 +77,12 @@ def diff(
 
         print_difference(difference, verbose, console())
     raise typer.Exit(1 if exit_code and not difference.equal else 0)
+
+
+def _side(path: Path) -> "Checked | Stored":
+    from growlang.stored import are_weights, read
+
+    return read(path) if are_weights(path) else checked_spec(path)
 
 
 def _recipe_name(checked: "Checked", recipe: str | None) -> str:

@@ -123,9 +123,9 @@ def _names(analysis: Analysis) -> Iterator[Completion]:
 
 
 def _places(analysis: Analysis, where: Context) -> Iterator[Completion]:
-    """Components and what lies below them: the parent's for growth, the model's for training."""
+    """Components and what lies below them: the parent's for growth, the model's for the rest."""
     checked = analysis.checked
-    if where.section == "model" and checked:
+    if where.section == "model" and where.statement != "init" and checked:
         checked = checked.parent
     if checked is None:
         return

@@ -13,8 +13,9 @@ from growlang.lsp.analysis import Point, covers
 from growlang.lsp.context import PIPES, Context
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.net import Component, Net
-from growlang.ops import OPS, pipe_op
+from growlang.ops import CHANGES, OPS, pipe_op
 from growlang.resolve.arguments import choices
+from growlang.rules import RULES, TRANSITIONS
 from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
@@ -51,7 +52,14 @@ def signatures(where: Context) -> Mapping[str, type[Signature]]:
 
 def every() -> dict[str, type[Signature]]:
     """Each signature of the language by its name."""
-    found: dict[str, type[Signature]] = {**OPS, **CONDITIONS, **DATA}
+    found: dict[str, type[Signature]] = {
+        **OPS,
+        **CHANGES,
+        **CONDITIONS,
+        **DATA,
+        **RULES,
+        **TRANSITIONS,
+    }
     for table in BINDINGS.values():
         found |= table
     todo: list[tuple[type[BaseModel], str]] = [

@@ -7,8 +7,9 @@ from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
-from growlang.ops.convolution import Conv, Down, Residual, Up, ZeroConv
+from growlang.ops.convolution import Conv, Residual, ZeroConv
 from growlang.ops.ends import (
+    Add,
     Concat,
     Grid,
     Identity,
@@ -16,9 +17,12 @@ from growlang.ops.ends import (
     Norm,
     Patch,
     Position,
+    Subtract,
     Tokens,
     Unpatch,
 )
+from growlang.ops.resolution import DWT, IDWT, Down, Up
+from growlang.ops.tokens import Embed, Unembed
 
 
 def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
@@ -26,12 +30,26 @@ def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
 
 
 OPS = _by_call(
-    Patch, Unpatch, Conv, Residual, Attention, Transformer, Norm, Linear, ZeroConv, Identity
+    Patch,
+    Unpatch,
+    Embed,
+    Unembed,
+    Conv,
+    Residual,
+    Attention,
+    Transformer,
+    Norm,
+    Linear,
+    ZeroConv,
+    Identity,
 )
 """Callable in a pipe."""
 
-CHANGES = _by_call(Down, Up)
-"""Changes of resolution: options of a stage."""
+DOWN, UP = _by_call(Down, DWT), _by_call(Up, IDWT)
+"""What the options `down` and `up` of a stage may be."""
+
+CHANGES = DOWN | UP
+"""Changes of resolution."""
 
 CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, CLIP, Encoder)}
 """Callable where the model binds a condition."""
@@ -39,7 +57,7 @@ CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5
 TIME = _by_call(Fourier)
 """Callable where the model binds `time`."""
 
-INTERNAL = _by_call(Tokens, Grid, Concat, Position)
+INTERNAL = _by_call(Tokens, Grid, Concat, Subtract, Add, Position)
 """Placed by the compiler; the language cannot call them."""
 
 _ALL: dict[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL
@@ -73,9 +91,11 @@ def pipe_ops() -> list[str]:
 __all__ = [
     "CHANGES",
     "CONDITIONS",
+    "DOWN",
     "INTERNAL",
     "OPS",
     "TIME",
+    "UP",
     "Condition",
     "Op",
     "OpError",

@@ -22,6 +22,7 @@ class Attention(Op):
     call = "attention"
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     takes = "tokens"
+    adds = True
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -61,6 +62,7 @@ class Transformer(Op):
     call = "transformer"
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     takes = "tokens"
+    adds = True
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(

@@ -27,12 +27,14 @@ class OpError(Exception):
 class Scope(NamedTuple):
     """What surrounds an op: width of the time embedding, the conditions, the image's channels.
 
-    `eps` is what the net's normalisations add to the variance.
+    A model of tokens has a `vocabulary` instead. `eps` is what the net's normalisations add to the
+    variance.
     """
 
     time: int | None = None
     conditions: Mapping[str, Shape] = MappingProxyType({})
     channels: int = 3
+    vocabulary: int | None = None
     eps: float = EPS
 
 
@@ -44,8 +46,14 @@ class Op(Signature):
 
     source: ClassVar[str]
     """Where the computation is published."""
-    takes: ClassVar[Literal["grid", "tokens", "any"]]
-    """The kind of value the op works on; the compiler converts between grid and tokens."""
+    takes: ClassVar[Literal["grid", "tokens", "ids", "any"]]
+    """The kind of value the op works on; the compiler converts between grid and tokens.
+
+    `any` is a grid or tokens: ids are numbers of tokens, with which only `embed` can do something.
+    """
+
+    adds: ClassVar[bool] = False
+    """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised."""
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """Shape of the result. Raises OpError if the op does not fit its input."""

@@ -1,4 +1,4 @@
-"""Ops on feature maps: convolutions, residual blocks and the changes of resolution."""
+"""Ops on feature maps: convolutions and residual blocks."""
 
 from math import gcd
 
@@ -105,6 +105,7 @@ class Residual(Op):
     call = "residual"
     source = "arXiv 2105.05233"
     takes = "grid"
+    adds = True
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("chance that a channel value is zeroed", 0.0, ge=0, lt=1)
     kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
@@ -144,59 +145,6 @@ class Residual(Op):
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one."""
         return ("time",) if scope.time is not None else ()
-
-
-class Down(Op):
-    """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
-
-    call = "down"
-    source = "arXiv 2301.11093"
-    takes = "grid"
-    width: int = argument("channels of the output", ge=1)
-    factor: int = argument("ratio of the two resolutions", 2, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height / factor, width / factor)."""
-        return divided(x, self.factor).with_width(self.width)
-
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width, x.width, 1, 1)
-
-    def flops(self, x: Shape, scope: Scope) -> int:
-        """One product with the weight per coarse pixel."""
-        return 2 * x.size // self.factor**2 * self.width
-
-    def saved(self, x: Shape, scope: Scope) -> int:
-        """The inputs of the pooling and of the convolution."""
-        return x.size + x.size // self.factor**2
-
-
-class Up(Op):
-    """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
-
-    call = "up"
-    source = "arXiv 2301.11093"
-    takes = "grid"
-    width: int = argument("channels of the output", ge=1)
-    factor: int = argument("ratio of the two resolutions", 2, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height * factor, width * factor)."""
-        _, height, width = x.dims
-        return grid(self.width, height * self.factor, width * self.factor)
-
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width, x.width, 1, 1)
-
-    def flops(self, x: Shape, scope: Scope) -> int:
-        """One product with the weight per coarse pixel."""
-        return 2 * x.size * self.width
-
-    def saved(self, x: Shape, scope: Scope) -> int:
-        """The input of the convolution."""
-        return x.size
 
 
 def _require_odd(kernel: int) -> None:

@@ -172,6 +172,30 @@ class Concat(Op):
         return x.with_width(x.width + self.skip)
 
 
+class Subtract(Op):
+    """What a coarser place changed: its output less its input (arXiv 2410.19324)."""
+
+    call = "subtract"
+    source = "arXiv 2410.19324"
+    takes = "grid"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both inputs."""
+        return x
+
+
+class Add(Op):
+    """The skip of a level, added to what comes back up (arXiv 2410.19324)."""
+
+    call = "add"
+    source = "arXiv 2410.19324"
+    takes = "grid"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both inputs."""
+        return x
+
+
 class Position(Op):
     """Position embedding, added to tokens: learned, or sines and cosines.
 

@@ -253,12 +253,13 @@ def _refuse_argument(
         message, help = f"`{call.name}` has `{name}` twice", "remove one"
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
-        help = suggestion(name, order) or f"it has {', '.join(order)}"
+        help = suggestion(name, order) or f"it has {', '.join(order) or 'none'}"
         taken = {*values, *(a.name for a in call.arguments)}
         edits = rename(given.span, name, [n for n in order if n not in taken])
     else:
-        message = f"`{call.name}` takes at most {len(order)} argument{'s' * (len(order) != 1)}"
-        help = f"it has {', '.join(order)}"
+        most = f"at most {len(order)}" if order else "no"
+        message = f"`{call.name}` takes {most} argument{'s' * (len(order) != 1)}"
+        help = f"it has {', '.join(order)}" if order else f"write `{call.name}`"
     scope.findings.add("G203", message, given.span, help=help, edits=edits)
 
 

@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
-from growlang.selectors import available, component_of
+from growlang.resolve.arguments import bind
+from growlang.resolve.names import Scope, rename, suggestion
+from growlang.rules import RULES
+from growlang.selectors import available, component_of, is_many
 from growlang.syntax import document as d
+
+INITS = ("zero", "identity", "default", "like")
+"""What a place may begin as."""
 
 
 @dataclass
@@ -18,6 +24,7 @@ class Contract:
     keep: dict[str, Span] = field(default_factory=dict)
     drop: dict[str, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
+    inits: list[d.Init] = field(default_factory=list)
     waiting: dict[str, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
 
@@ -26,9 +33,9 @@ class Contract:
         return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
 
 
-def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contract:
+def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    found = Contract()
+    found, findings = Contract(), scope.findings
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
@@ -40,14 +47,8 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
             continue
-        if isinstance(statement, d.GrowBy | d.Init):
-            what = "`grow ... by` and its rules" if isinstance(statement, d.GrowBy) else "`init`"
-            findings.add(
-                "G211",
-                f"{what} cannot be built by this version",
-                statement.span,
-                help="keep or drop the component",
-            )
+        if isinstance(statement, d.GrowBy):
+            _grow(statement, scope)
         if parent is None:
             continue
         known = parent.components()
@@ -60,7 +61,7 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
                 for name, span in _components(selection, known, "grow", findings):
                     _account(found, name, span, found.waiting, findings)
             case d.Moved(old, new):
-                if many := [s for s in (old, new) if _many(s)]:
+                if many := [s for s in (old, new) if is_many(s)]:
                     findings.add(
                         "G304",
                         f"`moved` takes one place, not `{many[0]}`",
@@ -71,13 +72,55 @@ def contract(model: d.Model, parent: Model | None, findings: Findings) -> Contra
                     found.moved.append(statement)
                 else:
                     _unknown(old, known, findings)
+            case d.Init():
+                _init(statement, found, findings)
     return found
 
 
-def _many(selector: d.Selector) -> bool:
-    """Whether a selector has a range or a `*`."""
-    indices = [s.at for s in selector.steps if s.at is not None]
-    return any(isinstance(at, str) or at[0] != at[1] for at in indices)
+def _grow(statement: d.GrowBy, scope: Scope) -> None:
+    """Check the rules of a `grow`, which this version cannot apply."""
+    for rule in statement.rules:
+        if rule.name in RULES:
+            bind(rule, RULES[rule.name], scope)
+            continue
+        scope.findings.add(
+            "G106",
+            f"there is no rule `{rule.name}`",
+            rule.name_span,
+            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
+            edits=rename(rule.name_span, rule.name, RULES),
+        )
+    what = statement.selection
+    scope.findings.add(
+        "G211",
+        f"`grow {what} by ...` cannot be built by this version: it copies tensors as they are",
+        statement.span,
+        help=f"`keep {what}`, or `drop {what}` and declare it anew; a part that has the parent's "
+        "shapes may begin with its values: `init PART = like PART`",
+    )
+
+
+def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
+    """Take an `init`, whose places are looked up in the child's net."""
+    if statement.value not in INITS:
+        findings.add(
+            "G201",
+            f"a place begins as {' | '.join(INITS)} SELECTOR, not as `{statement.value}`",
+            statement.span,
+            help=f"write `init {statement.selector} = zero`",
+        )
+        return
+    text = str(statement.selector)
+    if other := next((i for i in found.inits if str(i.selector) == text), None):
+        findings.add(
+            "G306",
+            f"`init {text}` is there twice",
+            statement.span,
+            help="remove one of the statements",
+            notes=[Note("the other is here", other.span)],
+        )
+        return
+    found.inits.append(statement)
 
 
 def _account(

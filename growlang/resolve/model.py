@@ -7,12 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.model import BINDINGS, Grows, Image, Model, Position, Skips, Slot, Stage
-from growlang.ops import CONDITIONS
+from growlang.model import (
+    BINDINGS,
+    INPUTS,
+    Grows,
+    Image,
+    Model,
+    Position,
+    Skips,
+    Slot,
+    Stage,
+    Tokens,
+)
+from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import Choices, bind, read
 from growlang.resolve.contract import Contract
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.signature import Signature
@@ -21,7 +33,7 @@ from growlang.syntax import document as d
 SKIPS = ("block", "none", "level")
 POSITIONS = ("learned", "sincos", "none")
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "stage": {"down": ("down",), "up": ("up",)},
+    "stage": {"down": tuple(DOWN), "up": tuple(UP)},
     "core": {"position": POSITIONS},
 }
 """Options of the slots, and what each may be."""
@@ -31,6 +43,12 @@ SLOTS = {
     "stem": "stem patch(4, width)",
     "core": "core @ 16 transformer(width, heads = 16) * 12",
     "head": "head unpatch(4)",
+}
+"""An example of each slot that a model must have."""
+SLOTS_OF_TOKENS = {
+    "stem": "stem embed(width)",
+    "core": "core transformer(width, heads = 12, causal = true) * 12",
+    "head": "head unembed",
 }
 
 
@@ -73,7 +91,8 @@ class _Resolver:
     broken: set[str] = field(default_factory=set)
     conditions: dict[str, Condition] = field(default_factory=dict)
     time: Fourier | None = None
-    image: Image = field(default_factory=Image)
+    image: Image | None = None
+    tokens: Tokens | None = None
     skips: Skips = "block"
     slots: dict[str, Slot] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
@@ -85,10 +104,13 @@ class _Resolver:
 
     def run(self) -> Resolution:
         bindings = [s for s in self.source.statements if isinstance(s, d.Binding)]
-        for binding in sorted(bindings, key=lambda b: b.name != "image"):
-            self._binding(binding)
-        if "image" not in self.declared:
-            self._inherit_image()
+        self._inputs([b for b in bindings if b.name in INPUTS])
+        for binding in bindings:
+            if binding.name not in INPUTS:
+                self._binding(binding)
+        if "skips" not in self.declared and self.parent is not None:
+            self.skips = self.parent.model.skips
+            self.pipes.spans.update({p: s for p, s in self.parent.spans.items() if p == ("skips",)})
         for statement in self.source.statements:
             if isinstance(statement, d.Slot):
                 self._slot(statement)
@@ -101,11 +123,16 @@ class _Resolver:
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
+                init=[
+                    (str(i.selector), f"like {i.like}" if i.like else i.value)
+                    for i in self.contract.inits
+                ],
             )
         model = Model.model_construct(
             name=self.source.name,
             grows=grows,
             image=self.image,
+            tokens=self.tokens,
             conditions=self.conditions,
             time=self.time,
             skips=self.skips,
@@ -139,16 +166,12 @@ class _Resolver:
             refuse_reserved("condition", name, binding.name_span, self.findings)
         value = self._call(binding, BINDINGS.get(name, CONDITIONS))
         match value:
-            case Image():
-                self._set_image(value, binding)
             case Fourier():
                 self.time = value
             case Condition():
                 self.conditions[name] = value
             case _:
                 self.broken.add(name)
-        if name == "image" and self.image.extent == (0, 0):
-            self._image_unknown()
 
     def _call(self, binding: d.Binding, table: dict[str, type[Signature]]) -> Any:
         value = binding.value
@@ -174,15 +197,9 @@ class _Resolver:
         return bound.value
 
     def _set_skips(self, value: Any, binding: d.Binding) -> None:
-        if value == "level":
-            self.findings.add(
-                "G211",
-                "`skips = level` cannot be built by this version",
-                binding.value.span,
-                help="choose block | none",
-            )
-        elif value in SKIPS:
+        if value in SKIPS:
             self.skips = value
+            self.pipes.spans[("skips",)] = binding.value.span
         elif value is not HOLE:
             self.findings.add(
                 "G201",
@@ -190,45 +207,36 @@ class _Resolver:
                 binding.value.span,
             )
 
-    def _set_image(self, image: Image, binding: d.Binding) -> None:
-        sides = [side for side in (image.height, image.width) if side is not None]
-        if len(sides) != (2 if image.size is None else 0):
-            self.findings.add(
-                "G201",
-                "an image has either a size, or a height and a width",
-                binding.value.span,
-                help="write `image(64)` or `image(height = 64, width = 96)`",
-            )
+    def _inputs(self, bindings: list[d.Binding]) -> None:
+        """The model's input: its own, or its parent's."""
+        parent = self.parent
+        for binding in bindings:
+            if not self._twice(binding.name, binding.name_span):
+                value = self._call(binding, BINDINGS[binding.name])
+                span = binding.value.span
+                if isinstance(value, Image) and not has_extent(value, span, self.findings):
+                    value = None
+                self._set_input(binding.name, value, span)
+        if not bindings and parent is not None:
+            name = "image" if parent.model.tokens is None else "tokens"
+            span = parent.spans.get((name,), self.source.name_span)
+            self.pipes.spans[(name,)] = span
+            self._set_input(name, parent.model.image or parent.model.tokens, span)
             return
-        self.image = image
-        self._bind_image(binding.value.span)
-
-    def _bind_image(self, span: Span) -> None:
-        height, width = self.image.extent
-        for name, value in (
-            ("size", min(height, width)),
-            ("height", height),
-            ("width", width),
-            ("channels", self.image.channels),
-        ):
-            self.scope.values[f"image.{name}"] = Bound(value, span)
-
-    def _inherit_image(self) -> None:
-        if self.parent is None:
-            self.findings.add(
-                "G210",
-                f"model `{self.source.name}` has no image",
-                self.source.name_span,
-                help="declare it: `image = image(64)`",
-            )
-            self._image_unknown()
+        if not bindings:
+            refuse_none(self.source, self.findings)
+        elif not refuse_two(bindings, self.findings):
             return
-        self.image = self.parent.model.image
-        self._bind_image(self.parent.spans.get(("image",), self.source.name_span))
+        for name in INPUTS:
+            self._set_input(name, None, self.source.name_span)
 
-    def _image_unknown(self) -> None:
-        for name in ("size", "height", "width", "channels"):
-            self.scope.values[f"image.{name}"] = Bound(HOLE, self.source.name_span)
+    def _set_input(self, name: str, value: Image | Tokens | None, span: Span) -> None:
+        """Take an input; an image of unknown sides stands for one that was refused."""
+        bind_input(name, value, span, self.scope)
+        if isinstance(value, Tokens):
+            self.image, self.tokens = None, value
+        else:
+            self.image, self.tokens = value or Image(), None
 
     # --- slots -----------------------------------------------------------------------------------
 
@@ -341,7 +349,8 @@ class _Resolver:
             self.slots[name] = getattr(old, name)
 
     def _missing(self) -> None:
-        for name, example in SLOTS.items():
+        examples = SLOTS if self.tokens is None else SLOTS_OF_TOKENS
+        for name, example in examples.items():
             accounted = name in self.contract.keep or name in self.contract.waiting
             if name not in self.slots and not accounted:
                 self.findings.add(

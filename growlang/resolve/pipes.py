@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.model import Group, Item, Pipe
-from growlang.ops import CHANGES, Op, pipe_op, pipe_ops
+from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
 from growlang.syntax import document as d
@@ -102,7 +102,8 @@ class Pipes:
         known = [*pipe_ops(), *self.blocks]
         help = suggestion(call.name, known)
         if call.name in CHANGES:
-            help = f"it stands in a stage's options: `stage @ 64 ({call.name} = ...)`"
+            side = "down" if call.name in DOWN else "up"
+            help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
         elif dot and not help:
             inside = [n for n in self.blocks if n.startswith(f"{library}.")]
             help = f"nothing is imported as `{library}`"

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.resolve.arguments import choices, first_errors, read, report
+from growlang.resolve.arguments import Choices, choices, first_errors, read, report
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
 from growlang.resolve.sources import Sources
 from growlang.resolve.transforms import refuse_misfit
+from growlang.rules import TRANSITIONS, Bridge
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
 
@@ -279,20 +280,19 @@ class Recipes:
         return found
 
     def _transition(self, binding: d.Binding) -> None:
-        match binding.value:
-            case d.Name("discard"):
-                pass
-            case d.Call("bridge"):
-                self.findings.add(
-                    "G211",
-                    "`transition = bridge` cannot be built by this version",
-                    binding.value.span,
-                    help="write `transition = discard`, the default",
-                )
-            case other:
-                self.findings.add(
-                    "G201", "`transition` must be `discard` or `bridge(for = N)`", other.span
-                )
+        value = read(binding.value, Choices(("discard",), TRANSITIONS), self.scope)
+        if isinstance(value, Bridge):
+            self.findings.add(
+                "G211",
+                "`transition = bridge` cannot be built by this version: the grown model does not "
+                "start as its parent",
+                binding.value.span,
+                help="write `transition = discard`, the default, and freeze what is kept in a "
+                "first phase",
+            )
+        elif value not in ("discard", HOLE):
+            message = "`transition` must be `discard` or `bridge(for = N)`"
+            self.findings.add("G201", message, binding.value.span)
 
     # --- phases ----------------------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ class _Resolver:
         blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
         if model:
             old = parent.resolution if parent else None
-            stated = contract(model, old.model if old else None, findings)
+            stated = contract(model, old.model if old else None, scope)
             found.resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
         _training(found, findings)
         return found
@@ -212,6 +212,9 @@ def _training(found: Resolved, findings: Findings) -> None:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)
     if found.model is None:
         return
+    if found.model.tokens:
+        _refuse_training(found.document, findings)
+        return
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
     conditions = [*found.model.conditions, *(found.resolution.broken if found.resolution else ())]
@@ -228,3 +231,18 @@ def _training(found: Resolved, findings: Findings) -> None:
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
     if any(found.sections("evaluate")):
         found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+
+
+def _refuse_training(document: d.Document, findings: Findings) -> None:
+    """A finding about what a model of tokens says on training, sampling and evaluation."""
+    said = [(r.name_span, f"recipe `{r.name}`") for r in document.recipes]
+    said += [(s.span, f"`{s.kind}`") for s in document.sections]
+    if said:
+        span, what = min(said)
+        findings.add(
+            "G211",
+            f"{what} needs an objective for tokens, which this version does not have",
+            span,
+            help="remove `train`, `sample` and `evaluate`: the model is checked, compiled and "
+            "compared without them",
+        )

@@ -82,33 +82,6 @@ class Residual(nn.Module):
         return skip + branch
 
 
-class Down(nn.Module):
-    """(B, C, H, W) -> (B, width, H / factor, W / factor)."""
-
-    def __init__(self, op: convolution.Down, x: Shape, scope: Scope, device: Device) -> None:
-        super().__init__()
-        self.factor = op.factor
-        self.conv = Conv2d(x.width, op.width, 1, device=device)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Average pooling, then the convolution."""
-        out: Tensor = self.conv(F.avg_pool2d(x, self.factor))
-        return out
-
-
-class Up(nn.Module):
-    """(B, C, H, W) -> (B, width, H * factor, W * factor)."""
-
-    def __init__(self, op: convolution.Up, x: Shape, scope: Scope, device: Device) -> None:
-        super().__init__()
-        self.factor = op.factor
-        self.conv = Conv2d(x.width, op.width, 1, device=device)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The convolution, then nearest upsampling."""
-        return F.interpolate(self.conv(x), scale_factor=float(self.factor), mode="nearest")
-
-
 class PixelLinear(Linear):
     """Linear map of the channels of a grid: (B, C, H, W) -> (B, width, H, W)."""
 

@@ -17,6 +17,9 @@ from growlang.torch_backend.conditions import sincos
 from growlang.torch_backend.convolution import Device
 from growlang.torch_backend.modules import build
 
+JOINED = {"subtract": operator.sub, "add": operator.add}
+"""What the ops compute that join two values of one shape."""
+
 
 class LoweredNet(fx.GraphModule):
     """The compiled net. What fails inside is reported at the line of the spec that declared it."""
@@ -95,6 +98,8 @@ def _internal(graph: fx.Graph, node: Node, inputs: list[fx.Node]) -> list[fx.Nod
         return [turned, _step(graph, node, "call_method", "unflatten", turned, 2, sides)]
     if node.op == "concat":
         return [_step(graph, node, "call_function", torch.cat, inputs, 1)]
+    if node.op in JOINED:
+        return [_step(graph, node, "call_function", JOINED[node.op], *inputs)]
     if node.tensors:
         name = node.tensors[0].name
         table = _step(graph, node, "get_attr", name, suffix="_position")
@@ -116,7 +121,8 @@ def _module(node: Node, shapes: list[Shape], net: Net, device: Device) -> nn.Mod
     scope = Scope(
         time=time[0] if time else None,
         conditions=conditions,
-        channels=net.image.width,
+        channels=net.result.width,
+        vocabulary=net.result.width if net.of_tokens else None,
         eps=net.eps,
     )
     return build(op, shapes[0], scope, device)

@@ -12,17 +12,21 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops import Op, Scope
 from growlang.ops.installed import find_module
-from growlang.torch_backend import attention, conditions, convolution
+from growlang.torch_backend import attention, conditions, convolution, resolution, tokens
 from growlang.torch_backend.convolution import Device
 
 MODULES: Mapping[str, Callable[..., nn.Module]] = {
     "patch": convolution.Patch,
     "unpatch": convolution.Unpatch,
+    "embed": tokens.Embed,
+    "unembed": tokens.Unembed,
     "conv": convolution.Conv,
     "zero_conv": convolution.Conv,
     "residual": convolution.Residual,
-    "down": convolution.Down,
-    "up": convolution.Up,
+    "down": resolution.Down,
+    "up": resolution.Up,
+    "dwt": resolution.DWT,
+    "idwt": resolution.IDWT,
     "linear": convolution.linear,
     "norm": convolution.norm,
     "identity": convolution.identity,
@@ -77,12 +81,21 @@ def _ones(tensor: Tensor, generator: torch.Generator) -> None:
     tensor.fill_(1)
 
 
+def _identity(tensor: Tensor, generator: torch.Generator) -> None:
+    fill = nn.init.eye_ if tensor.dim() == 2 else nn.init.dirac_
+    fill(tensor)
+
+
 INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "linear": _uniform,
     "embedding": _normal,
     "position": _small,
+    "tokens": _small,
     "zeros": _zeros,
     "ones": _ones,
+    "identity": _identity,
 }
 """How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`; a table
-of embeddings is normal, as in `nn.Embedding`, and one of positions normal with std 0.02."""
+of embeddings is normal, as in `nn.Embedding`; one of positions, and what maps tokens to and from
+their channels, is normal with std 0.02, as in GPT-2. `identity` is a square linear map, or the
+centre of a convolution's filters."""

@@ -44,17 +44,18 @@ def initialise(module: nn.Module, net: Net, seed: int, device: Device = "cpu") -
 def transplant(
     entries: Sequence[Entry], parent: Mapping[str, torch.Tensor], child: dict[str, torch.Tensor]
 ) -> None:
-    """Write the parent's values into the child's tensors where the mapping says copied or moved.
+    """Write the parent's values into the child's tensors where the mapping says so.
 
-    The values are copied bit for bit, in place; every other tensor of the child is left as it
-    was initialised. Raises GrowlangError if the mapping misses a tensor of the child, or if a
-    tensor is missing or has another shape or type; the child is then untouched.
+    Those of tensors that are copied or moved, or new and begin `like` one of the parent's, bit for
+    bit and in place; every other tensor of the child is left as it was initialised. Raises
+    GrowlangError if the mapping misses a tensor of the child, or if a tensor is missing or has
+    another shape or type; the child is then untouched.
     """
     mapped = {e.name for e in entries if e.category != "dropped"}
     _require_same_names(dict.fromkeys(mapped), child, "mapping", "child")
     pairs = []
     for entry in entries:
-        if entry.category in ("copied", "moved"):
+        if entry.category in ("copied", "moved") or entry.like:
             pairs.append(_pair(entry, parent, child))
         elif entry.category == "expanded":
             raise GrowlangError(
@@ -69,7 +70,7 @@ def transplant(
 def _pair(
     entry: Entry, parent: Mapping[str, torch.Tensor], child: Mapping[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    name = entry.source or entry.name
+    name = entry.like or entry.source or entry.name
     if name not in parent:
         raise GrowlangError(
             f"{entry.name} is {entry.category} from {name}, which the parent's weights do not hold",

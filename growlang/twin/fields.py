@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS
-from growlang.ops import CHANGES, OPS
+from growlang.ops import DOWN, OPS, UP
 from growlang.resolve.arguments import choices
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
@@ -48,7 +48,7 @@ SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}
 PIPE = Field(OPS, names=True)
 WORD = Field(names=True)
 SOURCE = Field(DATA, names=True)
-OPTIONS = {"down": Field(CHANGES, names=True), "up": Field(CHANGES, names=True), "position": WORD}
+OPTIONS = {"down": Field(DOWN, names=True), "up": Field(UP, names=True), "position": WORD}
 
 
 def binding(name: str) -> Field:

@@ -17,7 +17,7 @@ from growlang.twin.values import Values
 TOP = ("grow", "imports", "params", "blocks", "model", "data", "train", "sample", "evaluate")
 SLOTS = ("stem", "stages", "core", "head")
 GROWTH = ("keep", "drop", "moved", "grow", "init")
-MODEL = ("name", "grows", *GROWTH, "image", "conditions", "skips", *SLOTS)
+MODEL = ("name", "grows", *GROWTH, "image", "tokens", "conditions", "skips", *SLOTS)
 
 
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
@@ -146,8 +146,8 @@ class _Reader(Values):
             case "moved" | "grow" | "init":
                 make = {"moved": self.moved, "grow": self.grow, "init": self.init}[key]
                 return self.each(self.sequence(node, f"`{key}`"), make)
-            case "image":
-                return self.some_bindings(table, ["image"], f.binding)
+            case "image" | "tokens":
+                return self.some_bindings(table, [key], f.binding)
             case "skips":
                 return self.some_bindings(table, ["skips"], lambda _: f.WORD)
             case "conditions":

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
+from growlang.model import INPUTS
 from growlang.syntax import document as d
 from growlang.syntax import unparse
 from growlang.twin import fields as f
@@ -105,7 +106,7 @@ def _model(model: d.Model) -> Tall:
                 what = f"like {like}" if like else word
                 found.setdefault("init", Rows()).append({"select": str(selector), "value": what})
             case d.Binding(name, expression):
-                fixed = name in ("image", "skips")
+                fixed = name in (*INPUTS, "skips")
                 written = value(expression, f.WORD if name == "skips" else f.binding(name))
                 _put(bound if fixed else conditions, name, written)
             case d.Slot("stage"):

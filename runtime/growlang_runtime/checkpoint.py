@@ -24,8 +24,9 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
+from growlang.stored import STATE
 
-TENSORS, RECORD = "state.safetensors", "state.json"
+TENSORS, RECORD = STATE, "state.json"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system calls a disk, a quota or a file limit that is used up."""
 

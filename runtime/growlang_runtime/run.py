@@ -12,9 +12,10 @@ from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
+from growlang.stored import CHECKPOINTS, MODEL, PLAN
 from growlang_runtime.checkpoint import disk_full, write_text
 
-PLAN, METRICS, MODEL, LOCK = "plan.json", "metrics.jsonl", "model.safetensors", ".lock"
+METRICS, LOCK = "metrics.jsonl", ".lock"
 OUT = Path("runs")
 """The root of the run folders unless `--out` names another."""
 
@@ -35,7 +36,7 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def samples(self) -> Path:

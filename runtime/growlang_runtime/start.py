@@ -86,7 +86,7 @@ def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None
     """
     values = {name: weight.detach() for name, weight in module.named_parameters()}
     if weights is not None:
-        if weights.net.net_hash == plan.net_hash:
+        if plan.start.origin == "path" and weights.net.net_hash == plan.net_hash:
             sources = {name: name for name in values}
             with torch.no_grad():
                 for name, value in values.items():

@@ -16,9 +16,10 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
+from growlang.stored import CHECKPOINTS, MODEL, net_of
 from growlang_runtime import checkpoint
 from growlang_runtime.checkpoint import Checkpoint, whole, write_tensors
-from growlang_runtime.run import MODEL, OUT, run_folder
+from growlang_runtime.run import OUT, run_folder
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         return _from_checkpoint(_valid(path), ema)
     if ema and (path / MODEL).exists():
         return _from_file(path / MODEL)
-    found, torn = checkpoint.newest(path / "checkpoints")
+    found, torn = checkpoint.newest(path / CHECKPOINTS)
     if found:
         return _from_checkpoint(found, ema)
     if not path.exists():
@@ -109,9 +110,7 @@ def load_moments(path: Path) -> Moments:
     """Moments and averages of a run's newest checkpoint, or of a checkpoint folder."""
     at = path.parent if path.is_file() else path
     found = (
-        _valid(at)
-        if (at / checkpoint.RECORD).exists()
-        else checkpoint.newest(at / "checkpoints")[0]
+        _valid(at) if (at / checkpoint.RECORD).exists() else checkpoint.newest(at / CHECKPOINTS)[0]
     )
     if found is None:
         raise GrowlangError(
@@ -167,27 +166,12 @@ def _from_file(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise GrowlangError(f"{path} is no whole safetensors file: {error}") from error
-    return Weights(path, _net(path, metadata), tensors, metadata)
+    return Weights(path, net_of(path, metadata), tensors, metadata)
 
 
 def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
     tensors, metadata = found.tensors("ema." if ema else "model."), found.metadata()
-    return Weights(found.path, _net(found.path, metadata), tensors, metadata, found.step)
-
-
-def _net(path: Path, metadata: Mapping[str, str]) -> Net:
-    if "net" not in metadata:
-        raise GrowlangError(
-            f"{path} does not say which net it belongs to: its metadata has no `net`",
-            help="name a file that growlang wrote",
-        )
-    try:
-        return Net.from_json(json.loads(metadata["net"]))
-    except (LookupError, TypeError, ValueError) as error:
-        raise GrowlangError(
-            f"the net in the metadata of {path} cannot be read ({type(error).__name__}: {error})",
-            help="another version of growlang wrote it: use that one, or train again",
-        ) from error
+    return Weights(found.path, net_of(found.path, metadata), tensors, metadata, found.step)
 
 
 def _valid(path: Path) -> Checkpoint:

@@ -18,9 +18,10 @@ from growlang.torch_backend.modules import INITIALISERS, MODULES, build
 
 Case = tuple[Op, Shape, Scope]
 
-ON_GRIDS = ("patch", "unpatch", "conv", "zero_conv", "residual", "down", "up")
+ON_GRIDS = ("patch", "unpatch", "conv", "zero_conv", "residual", "down", "up", "dwt", "idwt")
 ON_TOKENS = ("attention", "transformer")
 CONDITIONS = ("words", "classes")
+VOCABULARY = 11
 SIDES = st.sampled_from([4, 8, 12])
 WIDTHS = st.sampled_from([1, 3, 6, 8, 32, 48])
 DROPOUT = st.sampled_from([0.0, 0.5])
@@ -50,6 +51,9 @@ def arguments(name: str, x: Shape, scope: Scope) -> st.SearchStrategy[dict[str, 
         "residual": {"width": WIDTHS, "kernel": kernel, "dropout": DROPOUT},
         "down": {"width": WIDTHS, "factor": factor},
         "up": {"width": WIDTHS, "factor": factor},
+        "dwt": {"width": WIDTHS, "factor": factor},
+        "idwt": {"width": WIDTHS, "factor": factor},
+        "embed": {"width": WIDTHS},
         "linear": {"width": WIDTHS},
         "fourier": {"width": st.sampled_from([2, 6, 32])},
         "words": {"width": WIDTHS, "tokens": st.integers(1, 5), "vocabulary": st.just(7)},
@@ -68,13 +72,16 @@ def cases(draw: st.DrawFn, names: tuple[str, ...] = tuple(MODULES)) -> Case:
         time=draw(st.sampled_from([None, 6, 32])),
         conditions=draw(st.sampled_from([{}, {"text": text}, {"text": text, "tag": tokens(1, 4)}])),
         channels=draw(st.sampled_from([1, 3])),
+        vocabulary=VOCABULARY,
     )
     picture = grid(draw(WIDTHS), draw(SIDES), draw(SIDES))
     sequence = tokens(draw(st.integers(2, 20)), draw(WIDTHS))
     if name in ON_GRIDS:
         x = picture
-    elif name in ON_TOKENS:
+    elif name in (*ON_TOKENS, "unembed"):
         x = sequence
+    elif name == "embed":
+        x = Shape("ids", sequence.dims[:1])
     elif name == "fourier":
         x = Shape("vector", ())
     else:
@@ -311,6 +318,17 @@ def test_qk_norm_makes_scores_independent_of_the_scale_of_queries_and_keys() -> 
     assert not torch.allclose(before, after, rtol=1e-2)
 
 
+def test_unembed_gives_the_products_with_the_rows_of_its_map() -> None:
+    x, scope = tokens(4, 6), Scope(vocabulary=VOCABULARY)
+    module = drawn(op_of("unembed").model_validate({}), x, scope, fresh=False)
+    p = dict(module.named_parameters())
+    embedded = torch.randn(2, 4, 6)
+    std, mean = torch.std_mean(embedded, -1, correction=0, keepdim=True)
+    normed = (embedded - mean) / std * p["norm.weight"] + p["norm.bias"]
+    logits = torch.einsum("vc,blc->blv", p["proj.weight"], normed)
+    torch.testing.assert_close(module(embedded), logits, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
     picture, scope = grid(3, 8, 12), Scope(channels=3)
@@ -329,19 +347,6 @@ def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
     torch.testing.assert_close(last(first(pixels)), nn.functional.silu(pixels))
 
 
-def test_down_averages_and_up_repeats() -> None:
-    x, scope = grid(1, 4, 4), Scope()
-    pixels = torch.arange(16.0).reshape(1, 1, 4, 4)
-    down = drawn(op_of("down").model_validate({"width": 1}), x, scope)
-    up = drawn(op_of("up").model_validate({"width": 1}), grid(1, 2, 2), scope)
-    with torch.no_grad():
-        down.get_parameter("conv.weight").fill_(1)
-        up.get_parameter("conv.weight").fill_(1)
-    coarse = down(pixels)
-    assert coarse.flatten().tolist() == [2.5, 4.5, 10.5, 12.5]
-    assert up(coarse)[0, 0, 1].tolist() == [2.5, 2.5, 4.5, 4.5]
-
-
 @settings(max_examples=60, deadline=None)
 @given(cases(tuple(n for n in MODULES if n != "identity")))
 def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
@@ -355,7 +360,18 @@ def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
     torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
 
 
-@pytest.mark.parametrize("init", ["linear", "embedding", "position", "zeros", "ones"])
+@pytest.mark.parametrize("shape", [(5, 5), (4, 4, 1, 1), (3, 3, 5, 5)])
+def test_the_identity_maps_to_itself(shape: tuple[int, ...]) -> None:
+    weight = torch.full(shape, 7.0)
+    INITIALISERS["identity"](weight, torch.Generator())
+    width, *kernel = shape[1:]
+    x = torch.randn(2, width, *(6 for _ in kernel))
+    padding = shape[-1] // 2
+    mapped = nn.functional.conv2d(x, weight, padding=padding) if kernel else x @ weight.T
+    assert torch.equal(mapped, x)
+
+
+@pytest.mark.parametrize("init", ["linear", "embedding", "position", "tokens", "zeros", "ones"])
 def test_initialisers_have_the_stated_spread(init: str) -> None:
     tensor = torch.empty(400, 10, 10)
     INITIALISERS[init](tensor, torch.Generator().manual_seed(0))
@@ -363,6 +379,7 @@ def test_initialisers_have_the_stated_spread(init: str) -> None:
         "linear": (0.0, 0.1 / 3**0.5),
         "embedding": (0.0, 1.0),
         "position": (0.0, 0.02),
+        "tokens": (0.0, 0.02),
         "zeros": (0.0, 0.0),
         "ones": (1.0, 0.0),
     }[init]

@@ -1,0 +1,232 @@
+"""`init SEL = ...`: how tensors begin that a child declares and does not take from its parent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.net import Net, Node, Tensor
+from growlang.ops import op_of
+from growlang.resolve.contract import Contract
+from growlang.selectors import Places, is_many, lies_below, prefix, spelt
+from growlang.syntax.document import Init, Step
+
+JOINTS = ("position", "concat", "subtract", "add")
+"""Ops whose result is not zero though the first value that they read is."""
+BESIDE = ("bias", ".skip.weight", ".time.weight")
+"""Ends of the names of tensors that no map of their op lies in series with."""
+
+
+class Beginning(NamedTuple):
+    """How an `init` lets one tensor begin."""
+
+    init: str
+    """A row of the initialisers."""
+    like: str | None
+    """The parent's tensor whose values it begins with, if it does."""
+    statement: Init
+
+    @property
+    def reason(self) -> str:
+        """What is said and where, for the mapping."""
+        _, value, like, span = self.statement
+        return f"begins as {value}{f' {like}' if like else ''}: {span}"
+
+
+class _Refused(Exception):
+    """An `init` that cannot hold, and the edit that mends it."""
+
+    def __init__(
+        self, message: str, help: str, notes: tuple[Note, ...] = (), code: str = "G309"
+    ) -> None:
+        super().__init__(message)
+        self.message, self.help, self.notes, self.code = message, help, notes, code
+
+
+def beginnings(
+    child: Net, parent: Net, contract: Contract, findings: Findings
+) -> dict[str, Beginning]:
+    """How the tensors begin of which an `init` speaks; where several do, the last one holds."""
+    places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
+    found: dict[str, Beginning] = {}
+    for statement in contract.inits:
+        try:
+            nodes = _named(statement, places, child, contract)
+            said = [_begun(statement, n, chosen, old, parent) for n, chosen in nodes]
+        except _Refused as refused:
+            what = f"`init {statement.selector}` {refused.message}"
+            findings.add(refused.code, what, statement.span, help=refused.help, notes=refused.notes)
+            continue
+        for one in said:
+            found |= one
+    if found:
+        _refuse_dead(child, found, findings)
+    return found
+
+
+def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
+    """The net whose tensors are initialised as the statements say."""
+
+    def of(node: Node) -> Node:
+        rows = [t._replace(init=found[t.name].init) if t.name in found else t for t in node.tensors]
+        return replace(node, tensors=tuple(rows))
+
+    return replace(net, nodes=tuple(map(of, net.nodes))) if found else net
+
+
+Named = list[tuple[Node, list[Tensor]]]
+
+
+def _named(statement: Init, places: Places, child: Net, contract: Contract) -> Named:
+    """The nodes of which a statement speaks, each with the tensors of which it does."""
+    names = places.matching(statement.selector)
+    chosen = ((n, [t for t in n.tensors if t.name in names]) for n in child.nodes)
+    nodes = [(node, tensors) for node, tensors in chosen if tensors]
+    if not names:
+        raise _Refused("matches nothing", places.available(statement.selector), code="G402")
+    if not nodes:
+        raise _Refused("names no tensors", "remove it: there is nothing to initialise")
+    for node, tensors in nodes:
+        where = f"`{spelt(node.component)}`, which is kept"
+        span = contract.keep.get(node.component)
+        for moved in () if span else contract.moved:
+            if tensors := [t for t in tensors if lies_below(t.name, prefix(moved.new))]:
+                where, span = f"`{tensors[0].name}`, which is moved", moved.span
+        if span:
+            notes = (Note("it is taken from the parent here", span),)
+            raise _Refused(f"names {where}", "name only what is declared anew", notes)
+    return nodes
+
+
+def _begun(
+    statement: Init, node: Node, chosen: list[Tensor], old: Places, parent: Net
+) -> dict[str, Beginning]:
+    """What a statement says of the chosen tensors of a node."""
+    inits = {t.name: t.init for t in chosen}
+    sources: dict[str, str] = {}
+    match statement.value:
+        case "zero":
+            inits |= _zero(node, chosen)
+        case "identity":
+            inits |= _identity(node, chosen)
+        case "like":
+            sources = {t.name: _like(statement, t, old, parent) for t in chosen}
+    return {n: Beginning(init, sources.get(n), statement) for n, init in inits.items()}
+
+
+def _adds(node: Node, chosen: list[Tensor]) -> bool:
+    """Whether a whole op is chosen that adds to what it reads, and adds nothing at first."""
+    return len(chosen) == len(node.tensors) and op_of(node.op).adds
+
+
+def _zero(node: Node, chosen: list[Tensor]) -> dict[str, str]:
+    """Of a whole op its last map, unless it adds nothing as it is; of a part of an op all."""
+    if _adds(node, chosen):
+        return {}
+    if len(chosen) == len(node.tensors):
+        last = chosen[-1].name.rpartition(".")[0]
+        chosen = [t for t in chosen if t.name.rpartition(".")[0] == last]
+    return {t.name: "zeros" for t in chosen}
+
+
+def _identity(node: Node, chosen: list[Tensor]) -> dict[str, str]:
+    """Of a whole op its one map, unless it adds nothing as it is; of a part of an op each map."""
+    whole = len(chosen) == len(node.tensors)
+    if _adds(node, chosen):
+        chosen = [t for t in chosen if ".skip." in t.name]
+    maps = [t for t in chosen if not t.name.endswith("bias")]
+    wrong = next((t for t in maps if not _is_square(t)), None)
+    if wrong or (whole and len(maps) > 1):
+        what = f"`{wrong.name}` is {_shape(wrong)}" if wrong else f"`{node.path}` has several maps"
+        help = "only a square linear map or convolution can be one: name those alone"
+        raise _Refused(f"cannot be the identity: {what}", help)
+    return {t.name: "identity" if t in maps else "zeros" for t in chosen}
+
+
+def _is_square(tensor: Tensor) -> bool:
+    """Whether a tensor is a map between equal widths, whose filters have a centre.
+
+    Weight decay tells maps from tables and norms, which it leaves out.
+    """
+    width, *rest = tensor.shape
+    return tensor.decay and rest[:1] == [width] and all(side % 2 for side in rest[1:])
+
+
+def _like(statement: Init, tensor: Tensor, old: Places, parent: Net) -> str:
+    """The parent's tensor of the same name below the other place."""
+    selector, like = statement.selector, statement.like
+    assert like is not None
+    if is_many(like):
+        raise _Refused(f"takes one place, and `{like}` is several", "name one of them")
+    if not old.matching(like):
+        message = f"names `{like}`, which the parent does not have"
+        raise _Refused(message, old.available(like), code="G304")
+    depth = sum(1 + (s.at is not None) for s in selector.steps if s != Step("all"))
+    source = ".".join([prefix(like), *tensor.name.split(".")[depth:]])
+    help = f"declare `{selector}` as the parent declares `{like}`, or name parts that are alike"
+    if source not in parent.table:
+        raise _Refused(f"needs `{source}`, which the parent does not have", help)
+    if parent.table[source].shape != tensor.shape:
+        shapes = f"{_shape(tensor)} here, and `{source}` {_shape(parent.table[source])} there"
+        raise _Refused(f"cannot hold: `{tensor.name}` is {shapes}", help)
+    return source
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape))
+
+
+# --- zeros in series -----------------------------------------------------------------------------
+
+
+def _refuse_dead(child: Net, found: Mapping[str, Beginning], findings: Findings) -> None:
+    """Refuse that two maps in series begin at zero: neither would ever get a gradient."""
+    net = begun(child, found)
+    nodes = {n.path: n for n in net.nodes}
+    readers = Counter(name for n in net.nodes for name in n.inputs)
+    refused: set[Span] = set()
+    for node in net.nodes:
+        for pair in (*_pairs_inside(node), *_pair_before(node, nodes, readers)):
+            made = [found[n].statement for n in pair if child.table[n].init != "zeros"]
+            if made and made[-1].span not in refused:
+                refused.add(made[-1].span)
+                first, second = pair
+                findings.add(
+                    "G309",
+                    f"`{first}` and `{second}` would begin at zero, one behind the other, and "
+                    "neither would ever learn",
+                    made[-1].span,
+                    help="let one of them begin by default",
+                )
+
+
+def _zeros(node: Node) -> list[str]:
+    """The maps of a node that begin at zero."""
+    return [t.name for t in node.tensors if t.init == "zeros" and not t.name.endswith(BESIDE)]
+
+
+def _pairs_inside(node: Node) -> Iterator[tuple[str, str]]:
+    """The maps of a node that begin at zero, each with the next."""
+    yield from pairwise(_zeros(node))
+
+
+def _pair_before(
+    node: Node, nodes: Mapping[str, Node], readers: Mapping[str, int]
+) -> Iterator[tuple[str, str]]:
+    """The map of a node that puts out zero, and the last one before it that does too.
+
+    Not behind a value that others read as well: gradients come to it from those.
+    """
+    zeros = _zeros(node)
+    if not zeros or op_of(node.op).adds or node.op in JOINTS:
+        return
+    before = nodes.get(node.inputs[0])
+    while before is not None and before.op not in JOINTS and readers[before.path] == 1:
+        if _zeros(before) and not op_of(before.op).adds:
+            yield _zeros(before)[-1], zeros[-1]
+            return
+        before = nodes.get(before.inputs[0])

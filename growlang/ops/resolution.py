@@ -1,0 +1,130 @@
+"""Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
+
+from growlang.net import Shape, Tensor, grid
+from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.convolution import divided, weight_and_bias
+from growlang.signature import argument
+
+
+class Down(Op):
+    """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
+
+    call = "down"
+    source = "arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        return divided(x, self.factor).with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width, x.width, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel."""
+        return 2 * x.size // self.factor**2 * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The inputs of the pooling and of the convolution."""
+        return x.size + x.size // self.factor**2
+
+
+class Up(Op):
+    """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
+
+    call = "up"
+    source = "arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width, x.width, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel."""
+        return 2 * x.size * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+class DWT(Op):
+    """To a coarser grid: Haar wavelet transform, then a 1 x 1 convolution to `width`.
+
+    Each level halves both sides and turns c channels into 4 c: the sum of every 2 x 2 pixels and
+    its three differences, all halved, which makes the transform orthonormal. `factor` = 2^k takes k
+    levels, each of all the channels, so that nothing is lost before the convolution. It is Haar's
+    and no longer wavelet: of these it alone is orthonormal, symmetric and free of borders.
+    """
+
+    call = "dwt"
+    source = "Haar 1910, arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        _require_power_of_two(self)
+        return divided(x, self.factor).with_width(self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width, input channels * factor^2, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width, x.width * self.factor**2, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel; the transform only adds."""
+        return 2 * x.size * self.width
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+class IDWT(Op):
+    """To a finer grid: a 1 x 1 convolution to `width` * factor^2, then the inverse of `dwt`."""
+
+    call = "idwt"
+    source = "Haar 1910, arXiv 2301.11093"
+    takes = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        _require_power_of_two(self)
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`conv.weight` (width * factor^2, input channels, 1, 1) and `conv.bias`."""
+        return weight_and_bias("conv", self.width * self.factor**2, x.width, 1, 1)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per coarse pixel; the transform only adds."""
+        return 2 * x.size * self.width * self.factor**2
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+def _require_power_of_two(op: DWT | IDWT) -> None:
+    if op.factor & (op.factor - 1):
+        raise OpError(
+            f"{op.call} changes the resolution by powers of two, and the factor is {op.factor}",
+            argument="factor",
+            code="G204",
+            help="leave the option out, or put a stage between at a half of the resolution",
+        )

@@ -1,0 +1,62 @@
+"""Ops at the ends of a model of tokens."""
+
+from growlang.net import Shape, Tensor, tokens
+from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.convolution import norm_affine
+from growlang.signature import argument
+
+
+class Embed(Op):
+    """Trainable embedding of the ids of tokens, one row of a table for each token."""
+
+    call = "embed"
+    source = "arXiv 1706.03762"
+    takes = "ids"
+    width: int = argument("channels of a token", ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(length, width)."""
+        return tokens(x.dims[0], self.width)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`embedding.weight` (vocabulary, width)."""
+        shape = (scope.vocabulary or 0, self.width)
+        return (Tensor("embedding.weight", shape, "tokens", decay=False),)
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The ids."""
+        return x.size
+
+
+class Unembed(Op):
+    """A logit for each token of the vocabulary: LayerNorm, then a linear map without bias.
+
+    The map is a tensor of its own; GPT-2 (Radford et al. 2019) takes the table of `embed`.
+    """
+
+    call = "unembed"
+    source = "Radford et al. 2019, arXiv 1706.03762"
+    takes = "tokens"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(length, vocabulary)."""
+        if scope.vocabulary is None:
+            raise OpError(
+                "unembed gives logits over a vocabulary, and a model of images has none",
+                code="G212",
+                help="end the head with `unpatch`, or declare `tokens = tokens(...)` as the input",
+            )
+        return x.with_width(scope.vocabulary)
+
+    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+        """`norm` and `proj.weight` (vocabulary, width)."""
+        weight = Tensor("proj.weight", (scope.vocabulary or 0, x.width), "tokens")
+        return (*norm_affine("norm", x.width), weight)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per token."""
+        return 2 * x.size * (scope.vocabulary or 0)
+
+    def saved(self, x: Shape, scope: Scope) -> int:
+        """The inputs of the norm and of the map, and the mean and deviation of each token."""
+        return 2 * x.size + 2 * x.positions

@@ -1,0 +1,37 @@
+"""Modules at the ends of a model of tokens."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from growlang.net import Shape
+from growlang.ops import Scope, tokens
+from growlang.torch_backend.convolution import Device
+from growlang.torch_backend.layers import Embedding, LayerNorm, Linear
+
+
+class Embed(nn.Module):
+    """(B, length) ids -> (B, length, width)."""
+
+    def __init__(self, op: tokens.Embed, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__()
+        self.embedding = Embedding(scope.vocabulary or 0, op.width, device=device)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """One row of the table per id."""
+        out: Tensor = self.embedding(ids)
+        return out
+
+
+class Unembed(nn.Module):
+    """(B, length, width) -> (B, length, vocabulary)."""
+
+    def __init__(self, op: tokens.Unembed, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__()
+        self.norm = LayerNorm(x.width, eps=scope.eps, device=device)
+        self.proj = Linear(x.width, scope.vocabulary or 0, bias=False, device=device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The norm, then the map."""
+        out: Tensor = self.proj(self.norm(x))
+        return out

@@ -1,0 +1,141 @@
+"""`init`: which tensors begin how, what the mapping says of it, and what cannot begin so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fixture_specs import SPECS, checked, edited, findings, growlang
+from test_growth import assert_total, by_name
+
+from growlang.check import Checked
+
+GROWN = "drop stem, head\n"
+
+
+def child(tmp_path: Path, statements: str, *edits: tuple[str, str]) -> Path:
+    """The small child with `init` statements, beside its parent."""
+    (tmp_path / "core.grow").write_text((SPECS / "core.grow").read_text())
+    target = tmp_path / "child.grow"
+    return edited(SPECS / "child.grow", target, (GROWN, f"{GROWN}  {statements}\n"), *edits)
+
+
+def begun(path: Path) -> dict[str, str]:
+    """The tensors that begin otherwise than the op declares."""
+    plain = checked(SPECS / "child.grow").net.table
+    return {t.name: t.init for t in checked(path).net.tensors() if plain[t.name].init != t.init}
+
+
+def test_zero_is_the_last_map_of_what_is_named(tmp_path: Path) -> None:
+    path = child(tmp_path, "init stem = zero  init stage[8].decode.up = zero")
+    assert begun(path) == {
+        "stem.patch.0.proj.weight": "zeros",
+        "stage.8.decode.up.conv.weight": "zeros",
+    }
+
+
+def test_what_adds_nothing_as_it_is_stays_so(tmp_path: Path) -> None:
+    """Two zero factors in series have no gradient; a residual block has one of its own."""
+    path = child(tmp_path, "init stage[16].encode.residual[0..1] = zero  init head = zero")
+    assert begun(path) == {}
+    entry = by_name(checked(path))["stage.16.encode.residual.1.conv1.weight"]
+    assert (entry.category, entry.rule) == ("initialised", "init linear")
+    assert entry.reason.endswith(f"begins as zero: {path}:6:3")
+
+
+def test_identity_is_the_map_of_an_op(tmp_path: Path) -> None:
+    path = child(
+        tmp_path,
+        "init stem.conv[0] = identity  init stem.linear = identity",
+        ("patch(2, 8)", "patch(2, 8) | conv(8, kernel = 5) | linear(8)"),
+    )
+    table = checked(path).net.table
+    for name in ("stem.conv.0", "stem.linear.0"):
+        assert table[f"{name}.weight"].init == "identity"
+        assert table[f"{name}.bias"].init == "zeros"
+
+
+def test_the_last_statement_holds(tmp_path: Path) -> None:
+    path = child(
+        tmp_path,
+        "init stage[*] = zero  init stage[16].decode = default\n"
+        "  init stage[8].encode.down = default",
+    )
+    names = ("stage.16.encode.down", "stage.8.decode.up")
+    assert begun(path) == {f"{name}.conv.weight": "zeros" for name in names}
+    reason = by_name(checked(path))["stage.16.decode.up.conv.weight"].reason
+    assert "begins as default" in reason
+
+
+def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
+    path = child(
+        tmp_path,
+        "init core.transformer[0..1] = like core.transformer[1]",
+        ("keep core, text, time", "keep text, time"),
+        ("drop stem, head", "drop stem, head, core"),
+        ("  head  ", "  core @ 4 transformer(16, heads = 2, attend = [self, text]) * 3\n  head  "),
+        ("{ freeze core, text, time }", ""),
+        ("{ lr_scale core = 0.5 }", ""),
+    )
+    found = checked(path)
+    entries = by_name(found)
+    for i in (0, 1):
+        entry = entries[f"core.transformer.{i}.mlp.up.weight"]
+        assert (entry.category, entry.source) == ("reinitialised", None)
+        assert entry.like == "core.transformer.1.mlp.up.weight"
+        assert entry.rule == f"init like {entry.like}"
+    assert entries["core.transformer.2.mlp.up.weight"].like is None
+    assert found.mapping is not None and found.parent is not None
+    assert_total(found.mapping, found.net, found.parent.net)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "words"),
+    [
+        ("init all = zero", "G309", "which is kept"),
+        ("init text = zero", "G309", "`text`, which is kept"),
+        ("init stage[16].encode.residual = identity  init stage[8] = identity", "G309", "16x12"),
+        ("init stage[16].encode.residual[0].norm1 = identity", "G309", "norm1.weight` is 8"),
+        ("init stem = like core.transformer[0..1]", "G309", "is several"),
+        ("init stem = like core", "G309", "needs `core.patch.0.proj.weight`"),
+        ("init stem = like stage[16]", "G304", "which the parent does not have"),
+        ("init stage[16].decode.residual[0].norm2 = zero", "G309", "neither would ever learn"),
+        ("init stage[16].decode.residual[0].skip = zero", None, ""),
+        ("init stage[16].decode.residual[0].conv1 = zero", "G309", "neither would ever learn"),
+    ],
+)
+def test_what_cannot_begin_so(tmp_path: Path, statement: str, code: str | None, words: str) -> None:
+    found = findings(child(tmp_path, statement))
+    assert [item.code for item in found] == ([code] if code else [])
+    assert all(words in item.message for item in found)
+
+
+def test_what_is_moved_begins_as_it_was(tmp_path: Path) -> None:
+    for name in ("child.grow", "core.grow"):
+        (tmp_path / name).write_text((SPECS / name).read_text())
+    moved = "moved stage[16] -> stage[16]"
+    path = edited(
+        SPECS / "grandchild.grow", tmp_path / "a.grow", (moved, f"{moved} init stage[16] = zero")
+    )
+    (found,) = findings(path)
+    assert (found.code, "which is moved" in found.message) == ("G309", True)
+
+
+def hashes(found: Checked) -> tuple[str, str]:
+    return found.net.net_hash, found.resolved.spec_hash
+
+
+def test_how_tensors_begin_is_of_the_spec_and_not_of_the_net(tmp_path: Path) -> None:
+    """A checkpoint fits whatever its tensors began as."""
+    plain = hashes(checked(SPECS / "child.grow"))
+    net, spec = hashes(checked(child(tmp_path, "init stem = zero")))
+    assert net == plain[0]
+    assert spec != plain[1]
+
+
+def test_diff_shows_it(tmp_path: Path) -> None:
+    path = child(tmp_path, "init stem = zero")
+    run = growlang("diff", tmp_path / "core.grow", path, "-v")
+    (line,) = [line for line in run.out.split("\n") if "stem.patch.0.proj.weight" in line]
+    assert "init zeros" in line
+    assert f"begins as zero: {path}:6:3" in line

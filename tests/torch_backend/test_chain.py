@@ -1,0 +1,143 @@
+"""Chains of tokens: embedded ids, causal blocks, logits; and what they do not have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from fixture_specs import SHIPPED, SPECS, checked, edited, findings, growlang
+
+from growlang.net import Net, Shape, tokens
+from growlang.torch_backend.lower import lower
+from growlang.torch_backend.transplant import initialise
+
+CHAIN = SPECS / "chain.grow"
+
+
+def test_the_input_is_ids_and_the_output_logits() -> None:
+    net = checked(CHAIN).net
+    assert net.of_tokens
+    assert (net.inputs[0].name, net.inputs[0].shape) == ("tokens", Shape("ids", (12,)))
+    assert net.result == tokens(12, 50)
+    assert net.table["stem.embed.0.embedding.weight"].shape == (50, 16)
+    assert net.table["head.unembed.0.proj.weight"].shape == (50, 32)
+    assert net.table["core.position"].shape == (12, 16)
+    assert Net.from_json(net.to_json()) == net
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"), [("(position = sincos) ", "sincos"), ("(position = none) ", None)]
+)
+def test_the_position_is_that_of_a_sequence(tmp_path: Path, option: str, kind: str | None) -> None:
+    path = edited(CHAIN, tmp_path / "a.grow", ("core  ", f"core {option}"))
+    net = checked(path).net
+    found = [(n.args["kind"], n.args["height"]) for n in net.nodes if n.op == "position"]
+    assert found == ([(kind, None)] if kind else [])
+    assert "core.position" not in net.table
+    lower(net).graph.lint()
+
+
+def test_a_causal_chain_does_not_see_later_tokens() -> None:
+    net = checked(CHAIN).net
+    module = initialise(lower(net), net, seed=0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape), alpha=0.3)
+    ids, topic = torch.randint(0, 50, (2, 12)), torch.tensor([[0, 1, 2], [3, 4, 5]])
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    before = module(ids, topic, mask)
+    assert before.shape == (2, 12, 50)
+    later = ids.clone()
+    later[:, 8] = (later[:, 8] + 1) % 50
+    after = module(later, topic, mask)
+    torch.testing.assert_close(after[:, :8], before[:, :8], rtol=0, atol=0)
+    assert not torch.allclose(after[:, 8:], before[:, 8:])
+    assert not torch.allclose(module(ids, topic.flip(0), mask), before)
+
+
+def test_a_fresh_chain_gives_every_tensor_a_gradient_within_two_steps() -> None:
+    net = checked(CHAIN).net
+    module = initialise(lower(net), net, seed=0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    ids, topic = torch.randint(0, 50, (4, 12)), torch.randint(0, 9, (4, 3))
+    mask = torch.ones(4, 3, dtype=torch.bool)
+    reached: set[str] = set()
+    for _ in range(3):
+        optimizer.zero_grad()
+        logits = module(ids, topic, mask)[:, :-1]
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()).backward()
+        reached |= {n for n, p in module.named_parameters() if p.grad is not None and p.grad.any()}
+        optimizer.step()
+    assert reached == set(net.table)
+
+
+def test_gpt2_has_the_published_parameters_and_an_unembedding_of_its_own() -> None:
+    net = checked(SHIPPED / "gpt2_small.grow").net
+    assert net.parameters == 124_439_808 + 50_257 * 768
+
+
+CHILD = """grow 1
+model child grows "chain.grow" {{
+  keep stem, core, topic
+  drop head
+  {tokens}
+  head linear(8) | unembed
+}}
+"""
+
+
+def test_a_child_reads_the_tokens_of_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "chain.grow").write_text(CHAIN.read_text())
+    path = tmp_path / "child.grow"
+    path.write_text(CHILD.format(tokens=""))
+    net = checked(path).net
+    assert net.result == tokens(12, 50)
+    path.write_text(CHILD.format(tokens="tokens = tokens(50, 24)"))
+    (found,) = findings(path)
+    assert (found.code, "`core.position` is 12x16" in found.message) == ("G302", True)
+
+
+def test_the_numbers_of_the_input_have_names(tmp_path: Path) -> None:
+    path = edited(CHAIN, tmp_path / "a.grow", ("linear(2 * width)", "linear(tokens.length)"))
+    assert checked(path).net.table["head.unembed.0.proj.weight"].shape == (50, 12)
+
+
+def test_an_image_is_no_name_of_a_chain(tmp_path: Path) -> None:
+    path = edited(CHAIN, tmp_path / "a.grow", ("linear(2 * width)", "linear(image.size)"))
+    (found,) = findings(path)
+    assert (found.code, "image.size" in found.message) == ("G101", True)
+
+
+def test_stages_are_resolutions_and_tokens_have_none(tmp_path: Path) -> None:
+    stages = "stage @ 8 residual(16) stage @ 4 residual(16) core  "
+    path = edited(CHAIN, tmp_path / "a.grow", ("core  ", stages))
+    (found,) = findings(path)
+    assert (found.code, "`stage @ 8` has a resolution" in found.message) == ("G204", True)
+
+
+@pytest.mark.parametrize("section", ["sample { guidance = 2.0 }", "evaluate { count = 10 }"])
+def test_sampling_of_tokens_is_refused_too(tmp_path: Path, section: str) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text(f"{CHAIN.read_text()}\n{section}\n")
+    (found,) = findings(path)
+    assert (found.code, found.message.split()[0]) == ("G211", f"`{section.split()[0]}`")
+
+
+def test_recipes_and_sections_are_refused_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow"
+    recipes = "train a { phase all for 5 } train b { phase all for 5 } sample { guidance = 2 }"
+    path.write_text(f"{CHAIN.read_text()}\n{recipes}\n")
+    assert [f.code for f in findings(path)] == ["G211"]
+
+
+def test_training_a_chain_says_that_it_cannot() -> None:
+    run = growlang("train", CHAIN)
+    assert run.status == 2
+    assert "model of tokens" in run.err
+
+
+def test_what_show_prints_of_a_chain_is_the_same_chain(tmp_path: Path) -> None:
+    path = tmp_path / "shown.grow"
+    path.write_text(growlang("show", CHAIN, "--resolved").out)
+    assert checked(path).resolved.spec_hash == checked(CHAIN).resolved.spec_hash

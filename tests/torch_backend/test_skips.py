@@ -1,0 +1,96 @@
+"""How both sides of a stage are joined: `skips = level` computes up(low - down) + high."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from fixture_specs import SPECS, checked, edited, findings
+
+from growlang.net import Net
+from growlang.torch_backend.lower import lower
+from growlang.torch_backend.transplant import initialise
+
+LEVEL = SPECS / "level.grow"
+
+
+def joins(net: Net) -> list[tuple[str, tuple[str, ...]]]:
+    """The nodes that read two values of the U, with what they read."""
+    return [(n.path, n.inputs) for n in net.nodes if n.op in ("concat", "subtract", "add")]
+
+
+def test_one_skip_per_stage() -> None:
+    assert joins(checked(LEVEL).net) == [
+        ("stage.8.decode.subtract", ("core.grid.0", "stage.8.encode.down")),
+        ("stage.8.decode.add", ("stage.8.decode.up", "stage.8.encode.residual.1")),
+        ("stage.16.decode.subtract", ("stage.8.decode.residual.1", "stage.16.encode.down")),
+        ("stage.16.decode.add", ("stage.16.decode.up", "stage.16.encode.residual.1")),
+    ]
+
+
+@pytest.mark.parametrize("skips", ["block", "none"])
+def test_other_skips_join_otherwise(tmp_path: Path, skips: str) -> None:
+    path = edited(LEVEL, tmp_path / "a.grow", ("skips = level", f"skips = {skips}"))
+    found = joins(checked(path).net)
+    assert [p.split(".")[3] for p, _ in found] == (["concat"] * 4 if skips == "block" else [])
+
+
+def test_a_level_computes_its_formula() -> None:
+    """The inner stage, whose coarser place is the core (arXiv 2410.19324)."""
+    net = checked(LEVEL).net
+    module = initialise(lower(net), net, seed=0)
+    torch.manual_seed(0)
+    values = {}
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(std=0.3)
+        watched = ("encode.residual.1", "encode.down", "decode.up", "decode.residual.0")
+        for name in watched:
+            inner = module.get_submodule(f"stage.8.{name}")
+            inner.register_forward_hook(
+                lambda _, given, out, name=name: values.update({name: (given[0], out)})
+            )
+        core = module.get_submodule("core.transformer.0")
+        core.register_forward_hook(lambda _, given, out: values.update(core=(given[0], out)))
+        module(torch.randn(2, 3, 32, 32), torch.randn(2))
+        high, down = values["encode.residual.1"][1], values["encode.down"][1]
+        low = values["core"][1].transpose(1, 2).unflatten(2, (4, 4))
+        joined = module.get_submodule("stage.8.decode.up")(low - down) + high
+    torch.testing.assert_close(values["decode.residual.0"][0], joined, rtol=0, atol=0)
+    assert not torch.allclose(joined, high)
+
+
+def test_the_width_at_which_a_level_joins_is_the_encode_sides(tmp_path: Path) -> None:
+    path = edited(
+        LEVEL, tmp_path / "a.grow", ("decode residual(10) | norm", "decode norm | residual(10)")
+    )
+    up = next(n for n in checked(path).net.nodes if n.path == "stage.8.decode.up")
+    assert up.output.width == 10
+
+
+CHILD = """grow 1
+model child grows "level.grow" {{
+  keep core, time, stage[8], stage[16]
+  drop stem, head
+  image = image(64)
+  {skips}
+  stem patch(2, 6)
+  stage @ 32 residual(6)
+  head unpatch(2)
+}}
+"""
+
+
+def test_a_child_joins_its_stages_as_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "level.grow").write_text(LEVEL.read_text())
+    path = tmp_path / "child.grow"
+    path.write_text(CHILD.format(skips=""))
+    found = checked(path)
+    assert [p.split(".")[3] for p, _ in joins(found.net)] == ["subtract", "add"] * 3
+    assert found.resolved.model is not None
+    assert found.resolved.model.skips == "level"
+    path.write_text(CHILD.format(skips="skips = block"))
+    refused = findings(path)
+    assert {item.code for item in refused} == {"G302"}
+    assert "remove `skips`" in refused[0].help
