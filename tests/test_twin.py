@@ -3,19 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, SPECS, checked, findings, growlang
+from fixture_specs import SHIPPED, SPECS, checked, findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import EXAMPLES, PARSED, named, tree
+from test_fmt import EXAMPLES, named, tree
 from typer.testing import CliRunner
 
 from growlang.check import Checked
 from growlang.cli import app
 from growlang.diagnostics import Diagnostic, Findings
 from growlang.syntax import document as d
-from growlang.syntax.unparse import unparse
+from growlang.twin.convert import to_grow, to_yaml
 from growlang.twin.read import read as read_yaml
-from growlang.twin.write import write
 
 FOLDERS = [SHIPPED, EXAMPLES / "emoji", SPECS]
 WHOLE = SPECS / "whole_grammar.grow"
@@ -39,7 +38,7 @@ def refused(text: str) -> list[Diagnostic]:
 def twin(path: Path) -> str:
     document = tree(path.read_text())
     assert document is not None
-    return write(document)
+    return to_yaml(document)
 
 
 def twins(folder: Path, target: Path) -> None:
@@ -67,14 +66,8 @@ def test_there_and_back_is_the_same(path: Path, tmp_path: Path) -> None:
         if document := tree(other.read_text()):
             new = tmp_path / other.relative_to(path.parent)
             new.parent.mkdir(exist_ok=True, parents=True)
-            new.write_text(unparse(parsed(write(document))))
+            new.write_text(to_grow(parsed(to_yaml(document))))
     same(checked(path), checked(tmp_path / path.name))
-
-
-@pytest.mark.parametrize("path", named([p for p in PARSED if p.parent.name != "errors"]))
-def test_yaml_of_yaml_is_itself(path: Path) -> None:
-    written = twin(path)
-    assert write(parsed(written)) == written
 
 
 @st.composite
@@ -141,8 +134,8 @@ def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, te
     assert document is not None
     for name, written in (
         ("a.grow", text),
-        ("a.grow.yaml", write(document)),
-        ("b.grow", unparse(parsed(write(document)))),
+        ("a.grow.yaml", to_yaml(document)),
+        ("b.grow", to_grow(parsed(to_yaml(document)))),
     ):
         (folder / name).write_text(written)
     same(checked(folder / "a.grow"), checked(folder / "a.grow.yaml"))
@@ -264,35 +257,6 @@ def test_findings_stand_at_their_place_in_yaml(
 
 
 # --- the command ---------------------------------------------------------------------------------
-
-
-def test_convert_goes_both_ways(tmp_path: Path) -> None:
-    run, target = CliRunner(), tmp_path / "core.grow.yaml"
-    result = run.invoke(app, ["convert", str(SPECS / "core.grow"), "--to", "yaml"])
-    assert result.stdout.startswith("# yaml-language-server: $schema=grow-1.json\ngrow: 1\n")
-    target.write_text(result.stdout)
-    back = tmp_path / "back.grow"
-    assert run.invoke(app, ["convert", str(target), "--to", "grow", "-o", str(back)]).exit_code == 0
-    assert twin(back) == target.read_text()
-
-
-def test_convert_overwrites_nothing(tmp_path: Path) -> None:
-    taken = tmp_path / "mine.yaml"
-    taken.write_text("mine")
-    nowhere = tmp_path / "no" / "a.yaml"
-    for target, message in [(taken, "exists already"), (nowhere, "cannot write")]:
-        result = growlang("convert", SPECS / "core.grow", "--to", "yaml", "-o", target)
-        assert (result.status, result.out) == (2, "")
-        assert message in result.err
-    assert taken.read_text() == "mine"
-
-
-def test_convert_prints_findings(tmp_path: Path) -> None:
-    path = tmp_path / "a.grow.yaml"
-    path.write_text("grow: 1\nmodel: 5\n")
-    result = CliRunner().invoke(app, ["convert", str(path), "--to", "grow"])
-    assert result.exit_code == 1
-    assert "error[G001]: a model is a mapping" in result.stderr
 
 
 def test_check_walks_folders_for_both_syntaxes(tmp_path: Path) -> None:

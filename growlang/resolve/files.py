@@ -53,7 +53,7 @@ class Files:
             return None
         name = self.name(path)
         self.texts[name] = text
-        self.documents[key] = _read(text, name, path, self.findings)
+        self.documents[key] = parsed(text, name, in_yaml(path), self.findings)
         return self.documents[key]
 
     def content(self, path: Path) -> bytes:
@@ -110,9 +110,14 @@ def decoded(content: bytes) -> str:
     return text
 
 
-def _read(text: str, name: str, path: Path, findings: Findings) -> d.Document | None:
-    """The document of a text in the syntax that the file's name tells."""
-    if path.suffix not in YAML:
+def in_yaml(path: Path) -> bool:
+    """Whether a file is in the YAML syntax, as its name tells."""
+    return path.suffix in YAML
+
+
+def parsed(text: str, name: str, yaml: bool, findings: Findings) -> d.Document | None:
+    """The document of a text in one of the syntaxes; None, with findings, where there is none."""
+    if not yaml:
         return read(text, name, findings)
     from growlang.twin.read import read as read_yaml
 

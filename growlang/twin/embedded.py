@@ -99,6 +99,11 @@ class Embedded:
         raise Refused
 
     def _piece(self, before: str, text: str, node: Any, after: str = "") -> d.Document:
+        if grow.comments(text, self.filename):
+            message = "a comment stands inside the text of Grow"
+            help = "put it behind the text's end, or on a line above"
+            self.findings.add("G001", message, node.span, help=help)
+            raise Refused
         own = Findings()
         document = grow.read(before + text.replace("\n", " ") + after, self.filename, own)
         shift = _Shift(node, len(before), len(before) + len(text))
@@ -125,8 +130,8 @@ class _Shift:
 
     def __init__(self, node: Any, start: int, end: int) -> None:
         self.place: Span = node.span
-        self.start, self.end, self.inset = start, end, node.inset
-        self.whole = node.span.row != node.span.end_row
+        self.start, self.end, self.inset = start, end, node.inset or 0
+        self.whole = node.inset is None
 
     def span(self, span: Span) -> Span:
         if self.whole or span.column <= self.start:

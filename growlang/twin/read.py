@@ -25,14 +25,14 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     before = len(findings)
     if not text.isascii() and grow.misleading(text, filename, findings):
         return None
-    node = compose(text, filename, findings)
-    if node is None:
+    composed = compose(text, filename, findings)
+    if composed is None:
         return None
     try:
-        found = _Reader(text, filename, findings).document(node)
+        found = _Reader(text, filename, findings).document(composed.node)
     except Refused:
         return None
-    return found if len(findings) == before else None
+    return found._replace(comments=composed.comments) if len(findings) == before else None
 
 
 class _Reader(Values):
@@ -306,6 +306,8 @@ class _Reader(Values):
     def scales(self, node: Node) -> Iterator[d.LrScale]:
         table = self.mapping(node, "`lr_scale`")
         for name, factor in table.items.items():
-            key = Scalar(name, table.keys[name], 0)
+            span = table.keys[name]
+            plain = span.end_column - span.column == len(name)
+            key = Scalar(name, span, 0 if plain else None)
             selector = self.embedded.selector(name, key)
             yield d.LrScale(selector, self.value(factor), key.span.to(factor.span))
