@@ -35,8 +35,8 @@ CODES = {
         "syntax",
         "The text does not follow the grammar.",
         "The parser met something that cannot stand there. Each statement is read by itself, "
-        "so the statements after it are checked as usual; names and shapes are looked at once "
-        "the whole file parses.",
+        "so all others are checked as usual; what the statement at fault may have meant to say "
+        "is held against none of them.",
     ),
     "G002": Code(
         "edition",
@@ -244,5 +244,11 @@ CODES = {
         "bad-start",
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
+    ),
+    "G901": Code(
+        "internal",
+        "growlang itself has failed.",
+        "It is a mistake in growlang or in an installed op, not in your files. The message names "
+        "the file that holds the traceback: please report it, with the command and the spec.",
     ),
 }
