@@ -85,7 +85,7 @@ def test_every_field_has_a_description_and_an_example_that_is_valid(validator: A
         ("heads: 2", "heads: two"),
         ("side: short", "side: shrt"),
         ("batch: 8", "btach: 8"),
-        ("grow: 1\n", "grow: 2\n"),
+        ("grow: 1", "grow: 2"),
         ("at: 4", "att: 4"),
         ("for: 100", "foor: 100"),
         ("words:", "word:"),

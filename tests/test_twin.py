@@ -206,6 +206,18 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
         ("grow: 1\nmodel:\n  name: Core\n", "G003", 3, 9),
         ("grow: 1\nmodel: 5", "G001", 2, 8),
         ("a: " + "[" * 200 + "]" * 200, "G001", 1, 103),
+        ("%TAG ! tag:a,2000:b/#\n---\ngrow: 1", "G001", 1, 21),
+        (PARAM.format("1  # \u2028"), "G003", 3, 11),
+        (PARAM.format('"\\u202e"'), "G003", 3, 6),
+        (PARAM.format('"a\\r"'), "G003", 3, 6),
+        (PARAM.format('"= 2 # two"'), "G001", 3, 6),
+        (PARAM.format("= a.except"), "G001", 3, 10),
+        (PARAM.format("{? " + "x" * 1001 + " : 1}"), "G001", 3, 9),
+        ('grow: "1"', "G002", 1, 7),
+        ("grow 1\nparam x = 1", "G001", 1, 1),
+        ("grow: 1\nmodel:\n  name: m\n  stem: {at: 4, pipe: [a]}", "G107", 4, 10),
+        ("grow: 1\nmodel:\n  name: m\n  grow: [{select: core, by: []}]", "G001", 4, 29),
+        ("grow: 1\ntrain: [{phases: [{name: a, for: {images: 1, epochs: 2}}]}]", "G001", 2, 34),
     ],
 )
 def test_what_is_refused_is_said_at_its_place(text: str, code: str, row: int, column: int) -> None:
@@ -213,9 +225,45 @@ def test_what_is_refused_is_said_at_its_place(text: str, code: str, row: int, co
     assert [(i.code, i.span.row, i.span.column) for i in found] == [(code, row, column)]
 
 
-def test_all_independent_mistakes_are_found_at_once() -> None:
-    text = "grow: 1\nparams: {a: = 2 *, b: 1, C: 2}\ndata: {one: = +}\nmodel: {name: m, stem: 1}"
-    assert sorted(i.code for i in refused(text)) == ["G001", "G001", "G001", "G003"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grow: 1\nparams: {a: = 2 *, b: 1, C: 2}\ndata: {one: = +}\nmodel: {name: m, stem: 1}",
+        "grow: one\nparams: 1\nmodel: 2\ntrain: 3",
+        "grow: 1\nmodel: {name: 1, grows: a, keep: b, stem: c}",
+        "grow: 1\ntrain: [{recipe: 1, phases: 2}, 3, {batch: = *}]",
+    ],
+)
+def test_all_independent_mistakes_are_found_at_once(text: str) -> None:
+    assert len(refused(text)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "column", "message", "help"),
+    [
+        ("a:\n\tb: 1", 2, 1, "a tab indents no YAML", "use spaces"),
+        ("a: @x", 1, 4, "no text begins with `@`", "put it in quotes"),
+        ("a: b: c", 1, 5, "a key cannot stand here", "keys of one mapping stand in one column"),
+        ("a: 'b\nc: 1", 1, 4, "the quote is not closed", "the same quote"),
+        ("a: {b: 1\nc: 1", 2, 2, "a comma or the closing `}` is missing", "add it"),
+        ("a: [b\nc: 1", 2, 2, "a comma or the closing `]` is missing", "add it"),
+        ("a: 1\nb\nc: 1", 2, 1, "the colon behind a key is missing", "`name: value`"),
+        ("a:\n   b: 1\n  c: 1", 3, 3, "a key is expected here", "in one column"),
+        ("a:\n  - b\n  c: 1", 3, 3, "an item is expected here", "`- `"),
+        ("grow: 1\nparams:\n  a:1", 3, 3, "`params` is a mapping", "`a: 1`"),
+        ("grow: 1\nparams:\n  a = 1", 3, 3, "`params` is a mapping", "`a: 1`"),
+        ("grow: 1\nmodel: {name: m, stem: conv}", 2, 24, "a stem is a list", "`[conv]`"),
+        (
+            "grow: 1\nmodel: {name: m, stem: [conv: 8]}",
+            2, 31, "`conv` is a mapping", "`conv: {width: 8}`",
+        ),
+    ],
+)  # fmt: skip
+def test_usual_slips_are_named(text: str, row: int, column: int, message: str, help: str) -> None:
+    (found,) = refused(text)
+    assert (found.span.row, found.span.column) == (row, column)
+    assert message in found.message
+    assert help in found.help
 
 
 @given(st.text(max_size=60))

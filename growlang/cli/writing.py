@@ -100,7 +100,7 @@ def show(
     ] = False,
     settings: SetOption = None,
 ) -> None:
-    """Print a spec in the canonical layout of its own syntax, or resolved in Grow."""
+    """Print a spec in the canonical layout, or resolved (in Grow)."""
     if resolved or origin:
         from growlang.show import show as flat
 

@@ -16,7 +16,8 @@ from growlang.twin.nodes import Refused, Scalar
 
 _DOTTED = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 _SLOTS = ("stem", "stage", "core", "head", "encode", "decode")
-_NOT_NAMES = frozenset({*_SLOTS, "except", "and", "or", "not", "true", "false"})
+_WORDS = frozenset({"except", "and", "or", "not", "true", "false"})
+_NOT_NAMES = frozenset({*_SLOTS, *_WORDS})
 
 
 class Embedded:
@@ -32,7 +33,8 @@ class Embedded:
 
     def dotted(self, text: str, node: Scalar) -> d.Name:
         """A dotted name."""
-        if not _DOTTED.fullmatch(text) or text.split(".")[0] in _NOT_NAMES:
+        first, *rest = text.split(".")
+        if not _DOTTED.fullmatch(text) or first in _NOT_NAMES or not _WORDS.isdisjoint(rest):
             self.findings.add(
                 "G003",
                 f"`{text}` is not a name",

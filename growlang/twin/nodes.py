@@ -16,11 +16,14 @@ import yaml
 from growlang.diagnostics import Findings, Note, Span
 from growlang.syntax.document import Comment
 from growlang.syntax.grow import DEPTH_LIMIT, LARGEST
+from growlang.twin.broken import explained
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _ODD = re.compile(r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|\.inf|\.nan)", re.IGNORECASE)
+_UNSAYABLE = re.compile("[\0\r\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+"""What no text in Grow can hold, so that every spec has a twin."""
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _COMMENT = re.compile("#[^\n]*")
 _LONGEST_KEY = 1000
@@ -88,20 +91,8 @@ def compose(text: str, filename: str, findings: Findings) -> Composed | None:
     except Refused:
         return None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        row, column = (mark.line + 1, mark.column + 1) if mark else _reader_place(error, text)
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-        findings.add(
-            "G001", f"this is not YAML: {problem}", Span(filename, row, column, row, column + 1)
-        )
+        findings.record(explained(error, text, filename))
         return None
-
-
-def _reader_place(error: yaml.YAMLError, text: str) -> tuple[int, int]:
-    """Row and column of a character that YAML does not allow."""
-    position = getattr(error, "position", 0) or 0
-    before = text[:position]
-    return before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1
 
 
 class _Composer:
@@ -182,6 +173,9 @@ class _Composer:
         if event.style in ("|", ">"):
             start = self.text.find("\n", start, end)  # a comment may stand before
         self.scalars.append((start, end))
+        if odd := _UNSAYABLE.search(text):
+            message = f"no text of the language holds U+{ord(odd[0]):04X}"
+            self.refuse("G003", message, span, "remove it")
         if event.style:
             return Scalar(text, span, inset if exact else None)
         if text in _WORDS:
