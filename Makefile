@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: test test-slow lint types docs demo bench clean
+.PHONY: test test-slow lint types docs demo bench vscode clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -38,5 +38,10 @@ demo: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run
 
+vscode: $(STAMP)
+	@command -v npm >/dev/null || { echo "npm is not installed: make $@ needs Node.js 20 or newer"; exit 2; }
+	cd editors/vscode && npm ci && PYTHON=$(abspath $(BIN))/python npm test && npm run package
+
 clean:
 	rm -rf $(VENV) runs site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf editors/vscode/node_modules editors/vscode/dist editors/vscode/*.vsix

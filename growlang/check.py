@@ -9,7 +9,7 @@ from pathlib import Path
 from growlang.build import build
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
-from growlang.growth import account, map_tensors
+from growlang.growth import account, map_tensors, warn_changed_conditions
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
@@ -74,6 +74,9 @@ def check(
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
     if document and not files.findings:
         warn_unused(document, files.findings)
+        if checked and checked.parent and checked.resolved.resolution:
+            nets = checked.net, checked.parent.net
+            warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
     if document and document.cut:
         sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
         for item in sure:

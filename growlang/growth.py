@@ -154,6 +154,41 @@ def _refuse_changed_time(
         )
 
 
+def warn_changed_conditions(
+    child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> None:
+    """Warn of kept components that attend to another condition than they were trained with.
+
+    Their tensors fit, so this may be meant: a phase that trains them can adapt them to it.
+    """
+    kept = resolution.contract.keep
+    for component, span in kept.items():
+        read = {name.partition(".")[0] for n in child.of(component) for name in n.inputs}
+        for condition in child.components:
+            name = condition.name
+            if name in kept or name not in read or not (name in child.encoders or name == "time"):
+                continue
+            if not (changed := _changed_condition(name, child, parent)):
+                continue
+            findings.add(
+                "G308",
+                f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
+                span,
+                help=f"keep `{name}` too, or train `{spelt(component)}` in a phase",
+                notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
+            )
+
+
+def _changed_condition(name: str, child: Net, parent: Net) -> str:
+    """What is not as the parent had it; nothing for a frozen encoder that is declared alike."""
+    was, now = (dict(net.encoders.get(name, {})) for net in (parent, child))
+    for key in {**was, **now}:
+        if was.get(key) != now.get(key):
+            what = "is" if key == "op" else f"has {key} ="
+            return f"{what} {now.get(key)} here, not {was.get(key)}"
+    return "begins anew" if child.of(name) else ""
+
+
 def _mend_kept(component: str, resolution: Resolution) -> str:
     if component.startswith("stage."):
         return (

@@ -125,6 +125,7 @@ OUTER = (
     "growlang.cli",
     "growlang.__main__",
     "growlang.tables",
+    "growlang.highlighting",
     "growlang.torch_backend",
     "growlang.lsp.server",
 )
@@ -133,9 +134,18 @@ OUTER = (
 @pytest.mark.parametrize("module", sorted(set(under("growlang")) - set(under(*OUTER))))
 def test_the_compiler_needs_no_more_than_pydantic(module: str) -> None:
     assert third_party(everything(module)) <= {"lark", "yaml", "pydantic"}
-    below = {"growlang.tables", *under("growlang.cli", "growlang.torch_backend")}
+    below = {
+        "growlang.tables",
+        "growlang.highlighting",
+        *under("growlang.cli", "growlang.torch_backend"),
+    }
     assert project(everything(module)) & below == set()
     assert not any(top(n) == "growlang_runtime" for n in everything(module))
+
+
+def test_the_colours_need_pygments_only() -> None:
+    assert third_party(everything("growlang.highlighting")) == {"pygments"}
+    assert project(everything("growlang.highlighting")) == set()
 
 
 def test_growth_needs_the_standard_library_only() -> None:

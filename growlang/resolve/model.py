@@ -155,13 +155,14 @@ class _Resolver:
         if not isinstance(value, d.Call) or value.name not in table:
             written = value.name if isinstance(value, d.Call) else ""
             span = value.name_span if isinstance(value, d.Call) else value.span
-            what = f"`{written}` is" if written else "this is"
             kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
+            wrong = f"`{written}` is not {kind}" if written else f"`{binding.name}` must be a call"
+            form = " | ".join(f"{name}(...)" for name in table)
             self.findings.add(
                 "G106" if written else "G201",
-                f"{what} not {kind}",
+                wrong,
                 span,
-                help=suggestion(written, table) or f"choose {' | '.join(table)}",
+                help=suggestion(written, table) or f"write `{binding.name} = {form}`",
                 edits=rename(span, written, table) if written else (),
             )
             return None

@@ -106,11 +106,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def evaluate(expression: d.Expression, scope: Scope) -> Any:
     """The value of an expression; `HOLE`, with a finding, where it has none.
 
+    A whole number is an int however it is written: `1e3`, `1000.0` and `1k` are the same.
     With `scope.rows`, what depends on `row` is returned as a `Predicate`.
     """
     match expression:
         case d.Constant(value):
-            return value
+            return _whole(value)
         case d.Name(path, span):
             return _name(path, span, scope)
         case d.ListOf(items):
@@ -165,7 +166,7 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
     if any(isinstance(v, Predicate) for v in values):
         return Predicate([sign, *values])
     try:
-        value = _calculate(sign, values)
+        value = _whole(_calculate(sign, values))
         if abs(value) > LARGEST:
             raise OverflowError
         return value
@@ -174,6 +175,10 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
         reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it has no value")
         scope.findings.add("G201", f"`{shown}`: {reason}", span)
         return HOLE
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _shown(sign: str, values: list[Any]) -> str:
@@ -185,6 +190,7 @@ def _shown(sign: str, values: list[Any]) -> str:
 REASONS = (
     (ZeroDivisionError, "division by zero"),
     (OverflowError, f"it is above {LARGEST:.0e}"),
+    (TypeError, "signs compute with numbers, `and`, `or` and `not` with truth values"),
 )
 
 
@@ -208,7 +214,7 @@ def _calculate(sign: str, values: list[Any]) -> Any:
             return max(values)
         case "-", [a]:
             return -a
-        case "/", [int(a), int(b)] if b and a % b == 0:
+        case "/", [int(a), int(b)] if b and a % b == 0:  # exact above 2^53 too
             return a // b
         case "/", [a, b]:
             return a / b

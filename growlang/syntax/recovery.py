@@ -205,6 +205,14 @@ class _Recovery:
             self._report(0)
             return None
         at = 0
+        if first == "/" and self.tokens[1] in ("/", "*"):
+            self._report(0)
+            at = next((i for i, t in enumerate(self.tokens) if t.type == "GROW"), 0) + 2
+            if at < len(self.tokens) and self.tokens[at - 1].type == "NUMBER":
+                self._take(self.tokens[at - 2])
+                self._take(self.tokens[at - 1])
+                self._remember(at)
+                return at
         if first.type != "GROW":
             message = "the file does not begin with its edition"
             span = place(first, self.filename)
@@ -356,9 +364,11 @@ class _Recovery:
     def _report(self, at: int) -> None:
         token = self.tokens[at]
         if token.type == BAD:
-            self._record(malformed(token, self.filename), at)
+            before = self.tokens[at - 1] if at else None
+            self._record(malformed(token, before, self.filename), at)
         else:
-            found = unexpected(self.tokens, at, self._accepted(), self.signs, self.filename)
+            begin, accepted = min(self.mark.at, at), self._accepted()
+            found = unexpected(self.tokens, begin, at, accepted, self.signs, self.filename)
             self._record(found, at)
 
     def _record(self, found: Diagnostic, at: int) -> None:
