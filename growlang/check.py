@@ -8,7 +8,7 @@ from pathlib import Path
 
 from growlang.build import build
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
 from growlang.growth import account, map_tensors, warn_changed_conditions
 from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
@@ -86,8 +86,19 @@ def check(
         sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
         for item in sure:
             files.findings.record(item)
-    found = tuple(sorted(files.findings.items, key=lambda item: item.span))
+    items = sorted(files.findings.items, key=lambda item: item.span)
+    found = tuple(_with_sure_edits(item, files.texts) for item in items)
     return Report(checked if not errors(found) else None, found, files.texts)
+
+
+def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
+    """A finding with the edits that replace what stands there: YAML may spell it otherwise."""
+
+    def stands(edit: Edit) -> bool:
+        line = texts[edit.span.filename].split("\n")[edit.span.row - 1]
+        return line[edit.span.column - 1 : edit.span.end_column - 1] == edit.old
+
+    return found._replace(edits=tuple(filter(stands, found.edits))) if found.edits else found
 
 
 def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -38,10 +38,11 @@ class Note(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A replacement of the text of a span."""
+    """A replacement of the text of a span, which is `old`."""
 
     span: Span
     text: str
+    old: str
 
 
 class Diagnostic(NamedTuple):

@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 
 from growlang.check import check
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError
-from growlang.syntax.grow import read
+from growlang.resolve.files import in_yaml, parsed
 
 ROUNDS = 10
 """How often a file is checked again, as one mend can bring the next mistake to light."""
@@ -51,7 +51,9 @@ def _rewrite(path: Path, edits: Sequence[Edit]) -> bool:
         written = target.read_bytes().decode("utf-8")
         mark = "\ufeff" * written.startswith("\ufeff")
         text = edited(written.removeprefix(mark), edits)
-        if read("\n".join(LINE_END.split(text)), str(path), Findings()) is None:
+        lines = "\n".join(LINE_END.split(text))
+        found = parsed(lines, str(path), in_yaml(path), Findings())
+        if found is None or found.cut:
             return False
         with NamedTemporaryFile("wb", dir=target.parent, prefix=".fix-", delete=False) as file:
             file.write((mark + text).encode("utf-8"))
@@ -72,7 +74,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     """The text with the edits made; its line ends stay as they are."""
     starts = [0, *(match.end() for match in LINE_END.finditer(text))]
     by_place: dict[tuple[int, int], str] = {}
-    for span, new in edits:
+    for span, new, _ in edits:
         start = starts[span.row - 1] + span.column - 1
         by_place[start, starts[span.end_row - 1] + span.end_column - 1] = new
     for (start, end), new in sorted(by_place.items(), reverse=True):

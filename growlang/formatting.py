@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,9 +12,12 @@ from difflib import unified_diff
 from pathlib import Path
 
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError
-from growlang.resolve.files import Files, decoded
+from growlang.resolve.files import Files, decoded, in_yaml, parsed
+from growlang.syntax import document as d
 from growlang.syntax.fmt import fmt
-from growlang.syntax.grow import read
+
+_YAML = re.compile(r"""(\s|\#[^\n]*\n)*(---|%|\{|["']?[a-z_]+["']?\s*:)""", re.VERBOSE)
+"""How a text in YAML begins, behind comments: with a key and its colon, or a sign of YAML."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +37,42 @@ class Formatted:
 
 
 def formatted(path: Path, content: bytes | None = None) -> Formatted:
-    """The canonical layout of a file, or of `content` under its name.
+    """The canonical layout of a file, or of `content` under its name, in its own syntax.
 
+    A name that does not tell the syntax, such as that of standard input, leaves it to the text.
     Raises GrowlangError if the file cannot be read.
     """
     if content is None:
-        files = Files()
-        document = files.load(path)
-        findings, texts, content = files.findings, files.texts, path.read_bytes()
-    else:
-        findings, text = Findings(), _decoded(path, content)
-        texts = {str(path): text}
-        document = read(text, str(path), findings)
+        return converted(path, in_yaml(path))
+    findings, text = Findings(), _decoded(path, content)
+    yaml = in_yaml(path) or (path.suffix != ".grow" and bool(_YAML.match(text)))
+    document = parsed(text, str(path), yaml, findings)
     found = tuple(sorted(findings.items, key=lambda item: item.span))
-    return Formatted(path, content, fmt(document) if document and not found else None, found, texts)
+    laid_out = _written(document, yaml, yaml) if document and not found else None
+    return Formatted(path, content, laid_out, found, {str(path): text})
+
+
+def converted(path: Path, yaml: bool) -> Formatted:
+    """A file in YAML or in Grow, in the canonical layout, with its comments.
+
+    Raises GrowlangError if the file cannot be read, or that syntax cannot say the same.
+    """
+    files = Files()
+    document = files.load(path)
+    found = tuple(sorted(files.findings.items, key=lambda item: item.span))
+    text = _written(document, in_yaml(path), yaml) if document and not found else None
+    return Formatted(path, path.read_bytes(), text, found, files.texts)
+
+
+def _written(document: d.Document, read: bool, write: bool) -> str:
+    """A document in the canonical layout; whether it was read from YAML and is written in it."""
+    if not read and not write:
+        return fmt(document)
+    from growlang.twin import convert, layout
+
+    if read and write:
+        return layout.fmt(document.text, document.filename)
+    return convert.to_yaml(document) if write else convert.to_grow(document)
 
 
 def _decoded(path: Path, content: bytes) -> str:

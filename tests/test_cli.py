@@ -128,7 +128,7 @@ def library(tmp_path: Path) -> Path:
     ("arguments", "said"),
     [
         (["check", "nowhere.grow"], ["nowhere.grow"]),
-        (["check", "empty"], ["no *.grow file"]),
+        (["check", "empty"], ["no *.grow or *.grow.yaml"]),
         (["check", "binary.grow"], ["UTF-8"]),
         (["compile", "nowhere.grow"], ["nowhere.grow"]),
         (["compile", "library.grow"], ["no model"]),

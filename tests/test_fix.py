@@ -76,6 +76,48 @@ def test_a_parent_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
     assert parent.read_bytes() == before
 
 
+YAML = """grow: 1  # mine
+model:
+  name: small
+  image: {image: {size: 16}}
+  conditions: {time: {fourier: {width: 16, embd: raw}}}
+  stem: [patch: {factor: 4, width: 16}]
+  core: {at: 4, pipe: [transfrmer: {heads: 4, "widht": 16}]}
+  head: [unpatch: {factor: 4}]
+data: {pictures: {webdataset: {urls: a.tar}}}
+train:
+  - data: pictures
+    btach: 8
+    transform: [{resize: {size: 16, side: "shrot"}}, {crop: {size: 16, at: rndom}}]
+    objective: >-
+       = diffusion(prdict
+       = v)
+    clip: "= min(1, \\x31) + nothing"
+    phases: [{name: a, for: 10}]
+"""
+
+
+def test_in_yaml_the_edits_are_made_that_replace_what_stands_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_text(YAML)
+    assert [edit.text for edit in fix([path])] == ["embed", "transformer", "batch", "random"]
+    expected = YAML
+    for old, new in [("embd", "embed"), ("transfrmer", "transformer"), ("btach", "batch")]:
+        expected = expected.replace(old, new)
+    assert path.read_text() == expected.replace("rndom", "random")
+    left = [d for d in check(path).diagnostics if "did you mean" in d.help]
+    assert {d.help for d in left} >= {"did you mean `short`?", "did you mean `predict`?"}
+    assert all(d.edits == () for d in left)
+
+
+def test_an_edit_that_would_be_no_yaml_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_text("grow: 1\nparams: {a: = nul, null_: 1}\nmodel: {name: m, stem: [conv: {}]}\n")
+    before = path.read_text()
+    assert fix([path]) == []
+    assert path.read_text() == before
+
+
 def test_edits_are_made_from_the_end_on() -> None:
     findings = check(ERRORS / "five_mistakes.grow").diagnostics
     text = edited(

@@ -208,6 +208,37 @@ def test_standard_input_goes_to_standard_output() -> None:
     assert run("-", stdin=UGLY)[:2] == (0, NEAT)
 
 
+UGLY_YAML = "grow:   1\nparams:  {x:  1}   # one\n"
+NEAT_YAML = "grow: 1\nparams: {x: 1}  # one\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (UGLY_YAML, NEAT_YAML),
+        ("# a\n\n" + UGLY_YAML, "# a\n\n" + NEAT_YAML),
+        ("params: {x: 1}\ngrow: 1\n", "params: {x: 1}\ngrow: 1\n"),
+        ("---\ngrow: 1\n", "grow: 1\n"),
+        ("{grow: 1}", "grow: 1\n"),
+        ("'grow' : 1", "grow: 1\n"),
+        ("# a: b\ngrow 1", "# a: b\ngrow 1\n"),
+    ],
+)
+def test_standard_input_is_yaml_where_it_begins_like_it(before: str, after: str) -> None:
+    assert run("-", stdin=before) == (0, after, "")
+
+
+def test_a_folder_is_walked_for_both_syntaxes(tmp_path: Path) -> None:
+    grow, yaml = tmp_path / "a.grow", tmp_path / "b.grow.yaml"
+    grow.write_text(UGLY)
+    yaml.write_text(UGLY_YAML)
+    assert run("--check", tmp_path)[:2] == (1, f"would change {grow}\nwould change {yaml}\n")
+    assert "-params:  {x:  1}   # one\n+grow: 1\n" in run("--diff", yaml)[1]
+    assert run(tmp_path)[0] == 0
+    assert (grow.read_text(), yaml.read_text()) == (NEAT, NEAT_YAML)
+    assert run("--check", tmp_path)[:2] == (0, "")
+
+
 def test_a_file_that_does_not_parse_is_left_alone_and_said(tmp_path: Path) -> None:
     broken, ugly = tmp_path / "broken.grow", tmp_path / "ugly.grow"
     broken.write_text("grow 1\nparam x ==  1\n")

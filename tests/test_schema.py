@@ -103,7 +103,7 @@ def test_selectors_of_every_form_are_valid() -> None:
         ("heads: 2", "heads: two"),
         ("side: short", "side: shrt"),
         ("batch: 8", "btach: 8"),
-        ("grow: 1\n", "grow: 2\n"),
+        ("grow: 1", "grow: 2"),
         ("at: 4", "att: 4"),
         ("for: 100", "foor: 100"),
         ("words:", "word:"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked
 from test_fmt import EXAMPLES, formatted, named
+from test_twin import twin
 from typer.testing import CliRunner
 
 from growlang.cli import app
@@ -78,6 +79,15 @@ def test_show_alone_prints_the_canonical_layout() -> None:
     path = SPECS / "core.grow"
     result = CliRunner().invoke(app, ["show", str(path)])
     assert (result.exit_code, result.stdout) == (0, formatted(path.read_text()))
+
+
+def test_show_prints_yaml_in_yaml_and_what_is_resolved_in_grow(tmp_path: Path) -> None:
+    path = tmp_path / "core.grow.yaml"
+    path.write_text("# mine\n" + twin(SPECS / "core.grow"))
+    run = CliRunner()
+    assert run.invoke(app, ["show", str(path)]).stdout == path.read_text()
+    resolved = run.invoke(app, ["show", str(path), "--resolved"]).stdout
+    assert resolved == show(checked(SPECS / "core.grow").resolved, False)
 
 
 def test_a_param_that_is_set_is_shown() -> None:

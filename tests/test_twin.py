@@ -3,19 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, SPECS, checked, findings, growlang
+from fixture_specs import SHIPPED, SPECS, checked, findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import EXAMPLES, PARSED, named, tree
+from test_fmt import EXAMPLES, named, tree
 from typer.testing import CliRunner
 
 from growlang.check import Checked
 from growlang.cli import app
 from growlang.diagnostics import Diagnostic, Findings
 from growlang.syntax import document as d
-from growlang.syntax.unparse import unparse
+from growlang.twin.convert import to_grow, to_yaml
 from growlang.twin.read import read as read_yaml
-from growlang.twin.write import write
 
 FOLDERS = [SHIPPED, EXAMPLES / "emoji", SPECS]
 WHOLE = SPECS / "whole_grammar.grow"
@@ -39,7 +38,7 @@ def refused(text: str) -> list[Diagnostic]:
 def twin(path: Path) -> str:
     document = tree(path.read_text())
     assert document is not None
-    return write(document)
+    return to_yaml(document)
 
 
 def twins(folder: Path, target: Path) -> None:
@@ -67,14 +66,8 @@ def test_there_and_back_is_the_same(path: Path, tmp_path: Path) -> None:
         if document := tree(other.read_text()):
             new = tmp_path / other.relative_to(path.parent)
             new.parent.mkdir(exist_ok=True, parents=True)
-            new.write_text(unparse(parsed(write(document))))
+            new.write_text(to_grow(parsed(to_yaml(document))))
     same(checked(path), checked(tmp_path / path.name))
-
-
-@pytest.mark.parametrize("path", named([p for p in PARSED if p.parent.name != "errors"]))
-def test_yaml_of_yaml_is_itself(path: Path) -> None:
-    written = twin(path)
-    assert write(parsed(written)) == written
 
 
 @st.composite
@@ -141,8 +134,8 @@ def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, te
     assert document is not None
     for name, written in (
         ("a.grow", text),
-        ("a.grow.yaml", write(document)),
-        ("b.grow", unparse(parsed(write(document)))),
+        ("a.grow.yaml", to_yaml(document)),
+        ("b.grow", to_grow(parsed(to_yaml(document)))),
     ):
         (folder / name).write_text(written)
     same(checked(folder / "a.grow"), checked(folder / "a.grow.yaml"))
@@ -213,6 +206,18 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
         ("grow: 1\nmodel:\n  name: Core\n", "G003", 3, 9),
         ("grow: 1\nmodel: 5", "G001", 2, 8),
         ("a: " + "[" * 200 + "]" * 200, "G001", 1, 103),
+        ("%TAG ! tag:a,2000:b/#\n---\ngrow: 1", "G001", 1, 21),
+        (PARAM.format("1  # \u2028"), "G003", 3, 11),
+        (PARAM.format('"\\u202e"'), "G003", 3, 6),
+        (PARAM.format('"a\\r"'), "G003", 3, 6),
+        (PARAM.format('"= 2 # two"'), "G001", 3, 6),
+        (PARAM.format("= a.except"), "G001", 3, 10),
+        (PARAM.format("{? " + "x" * 1001 + " : 1}"), "G001", 3, 9),
+        ('grow: "1"', "G002", 1, 7),
+        ("grow 1\nparam x = 1", "G001", 1, 1),
+        ("grow: 1\nmodel:\n  name: m\n  stem: {at: 4, pipe: [a]}", "G107", 4, 10),
+        ("grow: 1\nmodel:\n  name: m\n  grow: [{select: core, by: []}]", "G001", 4, 29),
+        ("grow: 1\ntrain: [{phases: [{name: a, for: {images: 1, epochs: 2}}]}]", "G001", 2, 34),
     ],
 )
 def test_what_is_refused_is_said_at_its_place(text: str, code: str, row: int, column: int) -> None:
@@ -220,9 +225,45 @@ def test_what_is_refused_is_said_at_its_place(text: str, code: str, row: int, co
     assert [(i.code, i.span.row, i.span.column) for i in found] == [(code, row, column)]
 
 
-def test_all_independent_mistakes_are_found_at_once() -> None:
-    text = "grow: 1\nparams: {a: = 2 *, b: 1, C: 2}\ndata: {one: = +}\nmodel: {name: m, stem: 1}"
-    assert sorted(i.code for i in refused(text)) == ["G001", "G001", "G001", "G003"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "grow: 1\nparams: {a: = 2 *, b: 1, C: 2}\ndata: {one: = +}\nmodel: {name: m, stem: 1}",
+        "grow: one\nparams: 1\nmodel: 2\ntrain: 3",
+        "grow: 1\nmodel: {name: 1, grows: a, keep: b, stem: c}",
+        "grow: 1\ntrain: [{recipe: 1, phases: 2}, 3, {batch: = *}]",
+    ],
+)
+def test_all_independent_mistakes_are_found_at_once(text: str) -> None:
+    assert len(refused(text)) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "column", "message", "help"),
+    [
+        ("a:\n\tb: 1", 2, 1, "a tab indents no YAML", "use spaces"),
+        ("a: @x", 1, 4, "no text begins with `@`", "put it in quotes"),
+        ("a: b: c", 1, 5, "a key cannot stand here", "keys of one mapping stand in one column"),
+        ("a: 'b\nc: 1", 1, 4, "the quote is not closed", "the same quote"),
+        ("a: {b: 1\nc: 1", 2, 2, "a comma or the closing `}` is missing", "add it"),
+        ("a: [b\nc: 1", 2, 2, "a comma or the closing `]` is missing", "add it"),
+        ("a: 1\nb\nc: 1", 2, 1, "the colon behind a key is missing", "`name: value`"),
+        ("a:\n   b: 1\n  c: 1", 3, 3, "a key is expected here", "in one column"),
+        ("a:\n  - b\n  c: 1", 3, 3, "an item is expected here", "`- `"),
+        ("grow: 1\nparams:\n  a:1", 3, 3, "`params` is a mapping", "`a: 1`"),
+        ("grow: 1\nparams:\n  a = 1", 3, 3, "`params` is a mapping", "`a: 1`"),
+        ("grow: 1\nmodel: {name: m, stem: conv}", 2, 24, "a stem is a list", "`[conv]`"),
+        (
+            "grow: 1\nmodel: {name: m, stem: [conv: 8]}",
+            2, 31, "`conv` is a mapping", "`conv: {width: 8}`",
+        ),
+    ],
+)  # fmt: skip
+def test_usual_slips_are_named(text: str, row: int, column: int, message: str, help: str) -> None:
+    (found,) = refused(text)
+    assert (found.span.row, found.span.column) == (row, column)
+    assert message in found.message
+    assert help in found.help
 
 
 @given(st.text(max_size=60))
@@ -264,35 +305,6 @@ def test_findings_stand_at_their_place_in_yaml(
 
 
 # --- the command ---------------------------------------------------------------------------------
-
-
-def test_convert_goes_both_ways(tmp_path: Path) -> None:
-    run, target = CliRunner(), tmp_path / "core.grow.yaml"
-    result = run.invoke(app, ["convert", str(SPECS / "core.grow"), "--to", "yaml"])
-    assert result.stdout.startswith("# yaml-language-server: $schema=grow-1.json\ngrow: 1\n")
-    target.write_text(result.stdout)
-    back = tmp_path / "back.grow"
-    assert run.invoke(app, ["convert", str(target), "--to", "grow", "-o", str(back)]).exit_code == 0
-    assert twin(back) == target.read_text()
-
-
-def test_convert_overwrites_nothing(tmp_path: Path) -> None:
-    taken = tmp_path / "mine.yaml"
-    taken.write_text("mine")
-    nowhere = tmp_path / "no" / "a.yaml"
-    for target, message in [(taken, "exists already"), (nowhere, "cannot write")]:
-        result = growlang("convert", SPECS / "core.grow", "--to", "yaml", "-o", target)
-        assert (result.status, result.out) == (2, "")
-        assert message in result.err
-    assert taken.read_text() == "mine"
-
-
-def test_convert_prints_findings(tmp_path: Path) -> None:
-    path = tmp_path / "a.grow.yaml"
-    path.write_text("grow: 1\nmodel: 5\n")
-    result = CliRunner().invoke(app, ["convert", str(path), "--to", "grow"])
-    assert result.exit_code == 1
-    assert "error[G001]: a model is a mapping" in result.stderr
 
 
 def test_check_walks_folders_for_both_syntaxes(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def check(
     from growlang.check import check as check_file
     from growlang.check import errors
 
-    files = spec_files(paths, (".grow", ".grow.yaml"))
+    files = spec_files(paths)
     if fix:
         from growlang.fix import fix as make_edits
 

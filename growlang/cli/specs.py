@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from growlang.check import Checked
 
 
-def spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> list[Path]:
-    """The files of the command line, and those with the endings in its folders.
+ENDINGS = (".grow", ".grow.yaml")
+"""How the names of specs end."""
+
+
+def spec_files(paths: Sequence[Path]) -> list[Path]:
+    """The files of the command line, and the specs in its folders.
 
     Hidden folders, such as `.git` and `.venv`, are left out. Raises GrowlangError if a path does
     not exist or a folder holds no such file.
@@ -23,9 +27,9 @@ def spec_files(paths: Sequence[Path], endings: Sequence[str] = (".grow",)) -> li
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for e in endings for p in path.rglob(f"*{e}") if not _hidden(p, path))
+            inside = sorted(p for e in ENDINGS for p in path.rglob(f"*{e}") if not _hidden(p, path))
             if not inside:
-                raise GrowlangError(f"{path}: there is no *.grow file in this folder")
+                raise GrowlangError(f"{path}: there is no *.grow or *.grow.yaml in this folder")
             files += inside
         elif path.exists():
             files.append(path)

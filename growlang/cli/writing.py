@@ -25,7 +25,10 @@ class Syntax(StrEnum):
 def fmt(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Specs, folders, or - for standard input; by default this folder."),
+        typer.Argument(
+            help="Specs, folders walked for *.grow and *.grow.yaml, or - for standard input; "
+            "by default this folder."
+        ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")
@@ -63,27 +66,17 @@ def convert(
         Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
     ] = None,
 ) -> None:
-    """Write a spec in the other syntax. Tree and hash stay the same; comments are left out."""
-    from growlang.resolve.files import Files
+    """Write a spec in the other syntax. Tree, hash and comments stay the same."""
+    from growlang.formatting import converted
 
-    files = Files()
-    document = files.load(spec)
-    if document is None or len(files.findings):
-        found = sorted(files.findings.items, key=lambda item: item.span)
-        print_findings(found, files.texts, err=True)
+    result = converted(spec, to is Syntax.yaml)
+    if result.text is None:
+        print_findings(result.diagnostics, result.texts, err=True)
         raise typer.Exit(1)
-    if to is Syntax.yaml:
-        from growlang.twin.write import write
-
-        text = write(document)
-    else:
-        from growlang.syntax.unparse import unparse
-
-        text = unparse(document)
     if output is None:
-        typer.echo(text, nl=False)
+        typer.echo(result.text, nl=False)
     else:
-        _write_new(output, text)
+        _write_new(output, result.text)
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -107,7 +100,7 @@ def show(
     ] = False,
     settings: SetOption = None,
 ) -> None:
-    """Print a spec in the canonical layout, or resolved."""
+    """Print a spec in the canonical layout, or resolved (in Grow)."""
     if resolved or origin:
         from growlang.show import show as flat
 

@@ -12,7 +12,7 @@ from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, GrowlangError, Note, Span
 from growlang.fix import LINE_END
 from growlang.lsp.reading import reread
-from growlang.resolve.files import YAML, Files, decoded, real
+from growlang.resolve.files import Files, decoded, in_yaml, real
 from growlang.syntax import document as d
 
 
@@ -59,7 +59,7 @@ class OpenFiles(Files):
         if known and known.text == text:
             document: d.Document | None = known
         else:
-            grow = path.suffix not in YAML
+            grow = not in_yaml(path)
             document = reread(known, text, self.findings) if known and grow else None
             document = document or super().read(text, name, path)
         if document and len(self.findings) == before:

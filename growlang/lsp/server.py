@@ -25,7 +25,7 @@ from growlang.lsp.formatting import formatting
 from growlang.lsp.hints import hints
 from growlang.lsp.hover import hover
 from growlang.lsp.symbols import Symbol, symbols
-from growlang.resolve.files import YAML, real
+from growlang.resolve.files import in_yaml, real
 
 PAUSE = 0.002
 """Seconds in which changes that come together are awaited."""
@@ -88,10 +88,10 @@ class GrowServer(LanguageServer):
             )
 
     def grow(self, uri: str) -> Analysis | None:
-        """The analysis of an open file; None where that is in YAML, which has findings only."""
+        """The analysis of an open file; None for one in YAML, which has findings and a layout."""
         self.catch_up()
         found = self.analyses.get(uri)
-        return None if found is None or found.path.suffix in YAML else found
+        return None if found is None or in_yaml(found.path) else found
 
     def point(self, uri: str, position: lsp.Position) -> Point:
         """A position of the client's in an open file."""
@@ -286,7 +286,8 @@ def mended(ls: GrowServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]
 def formatted(ls: GrowServer, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
     """The edits of the canonical layout, which has no options."""
     uri = params.text_document.uri
-    found = ls.grow(uri)
+    ls.catch_up()
+    found = ls.analyses.get(uri)
     document = ls.workspace.get_text_document(uri)
     edits = formatting(found) if found else []
     return [lsp.TextEdit(ls.range(edit.span, document), edit.text) for edit in edits]

@@ -53,11 +53,7 @@ class Files:
 
     def read(self, text: str, name: str, path: Path) -> d.Document | None:
         """The document of a text in the syntax that the file's name tells."""
-        if path.suffix not in YAML:
-            return read_partly(text, name, self.findings)
-        from growlang.twin.read import read as read_yaml
-
-        return read_yaml(text, name, self.findings)
+        return parsed(text, name, in_yaml(path), self.findings)
 
     def name(self, path: Path) -> str:
         """What spans call a file."""
@@ -93,6 +89,20 @@ def decoded(content: bytes) -> str:
     if "\0" in text:
         raise ValueError
     return text
+
+
+def in_yaml(path: Path) -> bool:
+    """Whether a file is in the YAML syntax, as its name tells."""
+    return path.suffix in YAML
+
+
+def parsed(text: str, name: str, yaml: bool, findings: Findings) -> d.Document | None:
+    """The document of a text in one of the syntaxes; with findings, what there is of it."""
+    if not yaml:
+        return read_partly(text, name, findings)
+    from growlang.twin.read import read as read_yaml
+
+    return read_yaml(text, name, findings)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -238,7 +238,7 @@ def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
     if len(close) != 1:
         return ()
     end = span.column + len(name)
-    return (Edit(span._replace(end_row=span.row, end_column=end), close[0]),)
+    return (Edit(span._replace(end_row=span.row, end_column=end), close[0], name),)
 
 
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:

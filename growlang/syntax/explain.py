@@ -83,7 +83,9 @@ def malformed(token: Token, before: Token | None, filename: str) -> Diagnostic:
         shown = token if token.isprintable() else f"U+{ord(token[0]):04X}"
         message, help = f"`{shown}` means nothing here", character(token[0], before)
     wrong = {"True": "true", "False": "false"}.get(token)
-    return Diagnostic("G003", message, span, help, edits=(Edit(span, wrong),) if wrong else ())
+    return Diagnostic(
+        "G003", message, span, help, edits=(Edit(span, wrong, token),) if wrong else ()
+    )
 
 
 def unexpected(
@@ -122,7 +124,7 @@ def unexpected(
         or _word(token, before, accepted)
         or (f"expected {expected}" if expected else "")
         or _swallowed(before),
-        edits=(Edit(span, "="),) if token == "==" and "EQUAL" in accepted else (),
+        edits=(Edit(span, "=", token),) if token == "==" and "EQUAL" in accepted else (),
     )
 
 

@@ -132,7 +132,8 @@ def _model(model: d.Model) -> Iterable[str]:
     group = None
     for statement in model.statements:
         kind = isinstance(statement, d.Slot), isinstance(statement, d.Binding)
-        yield "" if group in (None, kind) else "\n"
+        if group not in (None, kind):
+            yield ""
         group = kind
         yield model_statement(statement)
     yield "}"

@@ -16,7 +16,8 @@ from growlang.twin.nodes import Refused, Scalar
 
 _DOTTED = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 _SLOTS = ("stem", "stage", "core", "head", "encode", "decode")
-_NOT_NAMES = frozenset({*_SLOTS, "except", "and", "or", "not", "true", "false"})
+_WORDS = frozenset({"except", "and", "or", "not", "true", "false"})
+_NOT_NAMES = frozenset({*_SLOTS, *_WORDS})
 
 
 class Embedded:
@@ -32,7 +33,8 @@ class Embedded:
 
     def dotted(self, text: str, node: Scalar) -> d.Name:
         """A dotted name."""
-        if not _DOTTED.fullmatch(text) or text.split(".")[0] in _NOT_NAMES:
+        first, *rest = text.split(".")
+        if not _DOTTED.fullmatch(text) or first in _NOT_NAMES or not _WORDS.isdisjoint(rest):
             self.findings.add(
                 "G003",
                 f"`{text}` is not a name",
@@ -99,6 +101,11 @@ class Embedded:
         raise Refused
 
     def _piece(self, before: str, text: str, node: Any, after: str = "") -> d.Document:
+        if grow.comments(text, self.filename):
+            message = "a comment stands inside the text of Grow"
+            help = "put it behind the text's end, or on a line above"
+            self.findings.add("G001", message, node.span, help=help)
+            raise Refused
         own = Findings()
         document = grow.read(before + text.replace("\n", " ") + after, self.filename, own)
         shift = _Shift(node, len(before), len(before) + len(text))
@@ -125,8 +132,8 @@ class _Shift:
 
     def __init__(self, node: Any, start: int, end: int) -> None:
         self.place: Span = node.span
-        self.start, self.end, self.inset = start, end, node.inset
-        self.whole = node.span.row != node.span.end_row
+        self.start, self.end, self.inset = start, end, node.inset or 0
+        self.whole = node.inset is None
 
     def span(self, span: Span) -> Span:
         if self.whole or span.column <= self.start:

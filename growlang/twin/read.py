@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -25,14 +25,14 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     before = len(findings)
     if not text.isascii() and grow.misleading(text, filename, findings):
         return None
-    node = compose(text, filename, findings)
-    if node is None:
+    composed = compose(text, filename, findings)
+    if composed is None:
         return None
     try:
-        found = _Reader(text, filename, findings).document(node)
+        found = _Reader(text, filename, findings).document(composed.node)
     except Refused:
         return None
-    return found if len(findings) == before else None
+    return found._replace(comments=composed.comments) if len(findings) == before else None
 
 
 class _Reader(Values):
@@ -41,48 +41,54 @@ class _Reader(Values):
     # --- the file --------------------------------------------------------------------------------
 
     def document(self, node: Node) -> d.Document:
+        if isinstance(node, Scalar) and str(node.value).startswith("grow "):
+            help = "name the file `NAME.grow`, or begin it with `grow: 1`"
+            raise self.refuse(node.span, "this is Grow, in a file that is named as YAML", help)
         top = self.mapping(node, "a spec", TOP)
-        edition = top.items.get("grow")
-        if edition is None:
-            raise self.refuse(
-                Span(self.filename, 1, 1, 1, 2),
-                "the file does not begin with its edition",
-                "begin it with `grow: 1`",
-                "G002",
-            )
-        if not isinstance(edition, Scalar) or edition.value != grow.EDITION:
-            shown = edition.value if isinstance(edition, Scalar) else "this"
-            raise self.refuse(
-                edition.span,
-                f"edition {shown} of the language is not known",
-                f"write `grow: {grow.EDITION}`; a newer growlang may know a newer edition",
-                "G002",
-            )
-        items = top.items
-        imports = self.sequence(items["imports"], "`imports`") if "imports" in items else ()
-        models = [items["model"]] if "model" in items else []
-        recipes = self.sequence(items["train"], "`train`") if "train" in items else ()
-        sections = [(k, items[k]) for k in ("sample", "evaluate") if k in items]
+        items, keys = top.items, top.keys
+
+        def each(key: str, make: Callable[[Node], Any]) -> tuple[Any, ...]:
+            """What is made of each item of the list under a key."""
+            if key not in items:
+                return ()
+            return self.attempt(lambda: self.each(self.sequence(items[key], f"`{key}`"), make), ())
+
+        def bound(key: str, field: Callable[[str], Field]) -> tuple[d.Binding, ...]:
+            """The bindings under a key."""
+            return self.attempt(lambda: self.bindings(items.get(key), f"`{key}`", field), ())
+
         return d.Document(
             filename=self.filename,
             text=self.text,
             edition=grow.EDITION,
-            params=self.bindings(items.get("params"), "`params`", lambda _: Field()),
-            imports=self.each(imports, self.import_),
-            blocks=self.blocks(items.get("blocks")),
-            models=self.each(models, self.model),
-            data=self.bindings(items.get("data"), "`data`", lambda _: f.SOURCE),
-            recipes=self.each(recipes, self.recipe),
+            params=bound("params", lambda _: Field()),
+            imports=each("imports", self.import_),
+            blocks=self.attempt(lambda: self.blocks(items.get("blocks")), ()),
+            models=self.each([items["model"]] if "model" in items else [], self.model),
+            data=bound("data", lambda _: f.SOURCE),
+            recipes=each("train", self.recipe),
             sections=tuple(
-                d.Section(
-                    kind,
-                    self.bindings(n, f"`{kind}`", partial(f.setting, kind)),
-                    top.keys[kind],
-                )
-                for kind, n in sections
+                d.Section(kind, bound(kind, partial(f.setting, kind)), keys[kind])
+                for kind in ("sample", "evaluate")
+                if kind in items
             ),
-            span=edition.span,
+            span=self.edition(items.get("grow")),
         )
+
+    def edition(self, node: Node | None) -> Span:
+        """The place of the edition, once it is the known one."""
+        if node is None:
+            place = Span(self.filename, 1, 1, 1, 2)
+            message = "the file does not begin with its edition"
+            raise self.refuse(place, message, "begin it with `grow: 1`", "G002")
+        if isinstance(node, Scalar) and node.value == grow.EDITION:
+            return node.span
+        if not isinstance(node, Scalar) or not isinstance(node.value, int | float):
+            message, help = "the edition is a number", f"write `grow: {grow.EDITION}`"
+        else:
+            message = f"edition {node.value} of the language is not known"
+            help = f"write `grow: {grow.EDITION}`; a newer growlang may know a newer edition"
+        raise self.refuse(node.span, message, help, "G002")
 
     def import_(self, node: Node) -> d.Import:
         table = self.mapping(node, "an import", ("file", "as"), "file")
@@ -117,15 +123,14 @@ class _Reader(Values):
     def model(self, node: Node) -> d.Model:
         table = self.mapping(node, "a model", MODEL, "name")
         items = table.items
-        name = self.name(self.string(items["name"], "`name`"), items["name"].span)
+        label = items["name"]
+        name = self.attempt(lambda: self.name(self.string(label, "`name`"), label.span), "")
         statements: list[Any] = []
         for key, item in items.items():
-            try:
-                statements += self.model_statements(key, item, table)
-            except Refused:
-                continue
-        grows = self.grows(items["grows"]) if "grows" in items else None
-        return d.Model(name, grows, tuple(statements), node.span, items["name"].span)
+            statements += self.attempt(partial(self.model_statements, key, item, table), ())
+        parent = items.get("grows")
+        grows = self.attempt(partial(self.grows, parent), None) if parent else None
+        return d.Model(name, grows, tuple(statements), node.span, label.span)
 
     def grows(self, node: Node) -> d.Grows:
         table = self.mapping(node, "`grows`", ("file", "params"), "file")
@@ -192,6 +197,8 @@ class _Reader(Values):
             self.sequence(table.items["by"], "`by`"),
             lambda n: self.embedded.rule(self.string(n, "a rule"), n),
         )
+        if not rules:
+            raise self.refuse(table.items["by"].span, "there is no rule", "write `by: [resize]`")
         return d.GrowBy(selection, rules, node.span)
 
     def init(self, node: Node) -> d.Init:
@@ -207,8 +214,12 @@ class _Reader(Values):
             if kind == "stage":
                 raise self.refuse(node.span, "a stage is a mapping", "write `at: 64`")
             return d.Slot(kind, None, (), self.pipe(node), None, node.span)
+        if isinstance(node, Scalar) and kind != "stage":
+            raise self.refuse(node.span, f"a {kind} is a list of ops", f"write `[{node.value}]`")
         table = self.mapping(node, "a slot", need="at" if kind == "stage" else "")
         items = table.items
+        if "at" in items and kind in ("stem", "head"):
+            raise self.refuse(table.keys["at"], f"a {kind} has no `at`", "remove it", "G107")
         at = self.value(items["at"]) if "at" in items else None
         fixed = ("at", "pipe", "encode", "decode") if kind == "stage" else ("at", "pipe")
         names = [n for n in items if n not in fixed]
@@ -267,9 +278,14 @@ class _Reader(Values):
     def recipe(self, node: Node) -> d.Recipe:
         table = self.mapping(node, "a recipe")
         items = table.items
-        label = items.get("recipe")
-        name = self.name(self.string(label, "`recipe`"), label.span) if label else "main"
-        phases = self.sequence(items["phases"], "`phases`") if "phases" in items else ()
+        label, listed = items.get("recipe"), items.get("phases")
+        name = "main"
+        if label:
+            said = partial(self.string, label, "`recipe`")
+            name = self.attempt(lambda: self.name(said(), label.span), name)
+        phases: tuple[Node, ...] = ()
+        if listed:
+            phases = self.attempt(partial(self.sequence, listed, "`phases`"), phases)
         names = [n for n in items if n not in ("recipe", "phases")]
         return d.Recipe(
             name=name,
@@ -299,13 +315,17 @@ class _Reader(Values):
         if not isinstance(node, Map):
             return self.value(node)
         table = self.mapping(node, "a duration", ("images", "epochs"))
+        if len(table.items) != 1:
+            raise self.refuse(node.span, "a duration is one number", "write `{images: 1000}`")
         arguments = tuple(d.Argument("", self.value(v), v.span) for v in table.items.values())
-        unit, span = next(iter(table.keys.items()), ("images", node.span))
+        unit, span = next(iter(table.keys.items()))
         return d.Call(unit, arguments, node.span, span)
 
     def scales(self, node: Node) -> Iterator[d.LrScale]:
         table = self.mapping(node, "`lr_scale`")
         for name, factor in table.items.items():
-            key = Scalar(name, table.keys[name], 0)
+            span = table.keys[name]
+            plain = span.end_column - span.column == len(name)
+            key = Scalar(name, span, 0 if plain else None)
             selector = self.embedded.selector(name, key)
             yield d.LrScale(selector, self.value(factor), key.span.to(factor.span))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from growlang.diagnostics import Findings, Span
 from growlang.resolve.names import suggestion
@@ -11,6 +12,15 @@ from growlang.syntax import document as d
 from growlang.twin.embedded import Embedded
 from growlang.twin.fields import Field
 from growlang.twin.nodes import List, Map, Node, Refused, Scalar
+
+T = TypeVar("T")
+_KEY_AND_VALUE = re.compile(r"([a-z_][a-z0-9_]*)\s*[:=]\s*(\S+)\s*")
+
+
+def _colon(node: Node) -> str:
+    """The mend of a key and a value that have no colon and space between them."""
+    found = isinstance(node, Scalar) and _KEY_AND_VALUE.match(str(node.value))
+    return f"a colon and a space go between them: `{found[1]}: {found[2]}`" if found else ""
 
 
 class Values:
@@ -30,7 +40,8 @@ class Values:
     def mapping(self, node: Node, what: str, keys: tuple[str, ...] = (), need: str = "") -> Map:
         """The node as a mapping that has no other than these keys."""
         if not isinstance(node, Map):
-            raise self.refuse(node.span, f"{what} is a mapping", f"write `{need or 'name'}: ...`")
+            help = _colon(node) or f"write `{need or 'name'}: ...`"
+            raise self.refuse(node.span, f"{what} is a mapping", help)
         for key, span in node.keys.items():
             if keys and key not in keys:
                 help = suggestion(key, keys) or f"there are {', '.join(keys)}"
@@ -68,6 +79,13 @@ class Values:
             except Refused:
                 continue
         return tuple(found)
+
+    def attempt(self, make: Callable[[], T], otherwise: T) -> T:
+        """What `make` makes; `otherwise` where that is refused, so that the rest is read too."""
+        try:
+            return make()
+        except Refused:
+            return otherwise
 
     # --- bindings and expressions ---
 
@@ -121,6 +139,10 @@ class Values:
         """`name: {argument: value}` as a call."""
         self.embedded.dotted(name, Scalar(name, key, 0))
         arguments: tuple[d.Argument, ...] = ()
+        order = field.order(name)
+        if isinstance(node, Scalar) and node.value is not None and order:
+            help = f"arguments have names: `{name}: {{{order[0]}: {node.value}}}`"
+            raise self.refuse(node.span, f"`{name}` is a mapping", help)
         if not (isinstance(node, Scalar) and node.value is None):
             table = self.mapping(node, f"`{name}`")
             arguments = self.arguments(table, lambda n: field.argument(name, n))

@@ -9,7 +9,7 @@ from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
-from growlang.twin.write import write
+from growlang.twin.convert import to_yaml
 
 SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
 CORE = (SPECS / "core.grow").read_text()
@@ -20,7 +20,7 @@ BLOCKS = (SPECS / "blocks.grow").read_text()
 def in_yaml(text: str) -> str:
     document = read(text, "", Findings())
     assert document is not None
-    return write(document)
+    return to_yaml(document)
 
 
 YAML = in_yaml(CORE)

@@ -39,7 +39,7 @@ def test_formatting_edits_the_rows_that_differ(old: str, new: str, rows: list[in
 
 def applied(text: str, found: list[Edit]) -> str:
     """The text with the edits made as an editor makes them: all at the places of the old text."""
-    for span, new in reversed(found):
+    for span, new, _ in reversed(found):
         start = offset(text, Point(span.row, span.column))
         text = text[:start] + new + text[offset(text, Point(span.end_row, span.end_column)) :]
     return text

@@ -18,7 +18,7 @@ from growlang import __version__
 from growlang.diagnostics import Findings
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
-from growlang.twin.write import write
+from growlang.twin.convert import to_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "tests" / "fixtures" / "specs"
@@ -212,10 +212,10 @@ async def burst(folder: Path) -> None:
 
 
 async def in_yaml(folder: Path) -> None:
-    """A file in YAML has findings as one types, and nothing else yet."""
+    """A file in YAML has findings as one types and the canonical layout, and nothing else."""
     document = read((folder / "core.grow").read_text(), "", Findings())
     assert document is not None
-    text = write(document)
+    text = to_yaml(document)
     name = "core.grow.yaml"
     (folder / name).write_text(text)
     session = Session(folder)
@@ -227,6 +227,12 @@ async def in_yaml(folder: Path) -> None:
     (found,) = await session.change(name, place, "3")
     assert (found.code, found.range.start) == ("G207", heads)
     file, whole = session.document(name), lsp.Range(lsp.Position(0, 0), lsp.Position(99, 0))
+    options = lsp.FormattingOptions(2, True)
+    layout = lsp.DocumentFormattingParams(file, options)
+    assert list(await client.text_document_formatting_async(layout)) == []
+    session.send(name, text.replace("grow: 1", "grow:   1"))
+    (edit,) = await client.text_document_formatting_async(layout)
+    assert edit.new_text == "grow: 1  # a small parent\n"
     assert await client.text_document_hover_async(lsp.HoverParams(file, heads)) is None
     assert await client.text_document_definition_async(lsp.DefinitionParams(file, heads)) is None
     for answer in (

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+
+import pytest
+from fixture_specs import SPECS, assert_golden, growlang
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_fmt import FIXTURES, MESSY, PARSED, messed, named, tree
+from test_twin import checked, parsed, same, specs, twin
+from test_yaml_layout import BROKEN_UP, fmt_yaml
+
+from growlang.syntax import document as d
+from growlang.twin.convert import SCHEMA, to_grow, to_yaml
+from growlang.twin.layout import flat
+from growlang.twin.write import nodes
+
+CONVERT = FIXTURES / "convert"
+CONVERTED = [path for path in PARSED if path.parent.name in ("specs", "fmt", "emoji", "custom_op")]
+
+
+def remarks(comments: Iterable[d.Comment]) -> list[str]:
+    return sorted(c.text.rstrip() for c in comments if c.text != SCHEMA)
+
+
+def says_the_same(a: d.Document, b: d.Document) -> None:
+    """The same tree as far as both syntaxes can say it, and the same comments."""
+    assert flat(nodes(a)) == flat(nodes(b))
+    assert remarks(a.comments) == remarks(b.comments)
+
+
+def goes_there_and_back(text: str) -> str:
+    """A text in Grow and its twin, once everything that a conversion promises was found to hold."""
+    document = tree(text)
+    assert document is not None
+    written = to_yaml(document)
+    assert fmt_yaml(written) == written
+    says_the_same(document, parsed(written))
+    back = to_grow(parsed(written))
+    found = tree(back)
+    assert found is not None
+    says_the_same(document, found)
+    return written
+
+
+@pytest.mark.parametrize("path", named(CONVERTED))
+def test_every_comment_goes_there_and_back(path: Path) -> None:
+    goes_there_and_back(path.read_text())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
+def test_no_comment_anywhere_is_lost(text: str, share: float, seed: int) -> None:
+    goes_there_and_back(messed(text, share, Random(seed)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(BROKEN_UP)
+def test_no_comment_of_yaml_is_lost(text: str) -> None:
+    document = parsed(text)
+    found = tree(to_grow(document))
+    assert found is not None
+    says_the_same(document, found)
+    says_the_same(document, parsed(to_yaml(found)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(specs(), st.integers(0, 2**32))
+def test_a_commented_spec_keeps_its_hash(
+    tmp_path_factory: pytest.TempPathFactory, text: str, seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("commented")
+    (folder / "a.grow").write_text(text)
+    written = goes_there_and_back(messed(text, 0.1, Random(seed)))
+    (folder / "b.grow.yaml").write_text(written)
+    (folder / "c.grow").write_text(to_grow(parsed(written)))
+    same(checked(folder / "a.grow"), checked(folder / "b.grow.yaml"))
+    same(checked(folder / "a.grow"), checked(folder / "c.grow"))
+
+
+# --- where comments go ---------------------------------------------------------------------------
+
+
+def test_comments_of_grow_stand_where_a_reader_looks(request: pytest.FixtureRequest) -> None:
+    document = tree((CONVERT / "comments.grow").read_text())
+    assert document is not None
+    update = request.config.getoption("--update")
+    assert_golden(CONVERT / "comments.yaml.txt", to_yaml(document), update)
+
+
+def test_comments_of_yaml_stand_where_a_reader_looks(request: pytest.FixtureRequest) -> None:
+    document = parsed((CONVERT / "comments.grow.yaml").read_text())
+    update = request.config.getoption("--update")
+    assert_golden(CONVERT / "comments.grow.txt", to_grow(document), update)
+
+
+def test_the_line_that_names_the_schema_comes_and_goes() -> None:
+    document = tree("grow 1\n")
+    assert document is not None
+    assert to_yaml(document) == f"{SCHEMA}\ngrow: 1\n"
+    assert to_grow(parsed(f"{SCHEMA}\ngrow: 1\n")) == "grow 1\n"
+
+
+def test_a_line_that_names_another_schema_stays() -> None:
+    text = "# yaml-language-server: $schema=../mine.json\ngrow: 1\n"
+    document = tree(to_grow(parsed(text)))
+    assert document is not None
+    assert to_yaml(document) == text
+
+
+# --- the command ---------------------------------------------------------------------------------
+
+
+def test_convert_goes_both_ways(tmp_path: Path) -> None:
+    target, back = tmp_path / "core.grow.yaml", tmp_path / "back.grow"
+    run = growlang("convert", SPECS / "core.grow", "--to", "yaml")
+    assert run.out.startswith(f"{SCHEMA}\ngrow: 1")
+    target.write_text(run.out)
+    assert growlang("convert", target, "--to", "grow", "-o", back).status == 0
+    assert twin(back) == target.read_text()
+
+
+def test_convert_to_the_syntax_of_the_file_lays_it_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_text("grow:   1   # one\n")
+    assert growlang("convert", path, "--to", "yaml") == (0, "grow: 1  # one\n", "")
+
+
+def test_convert_overwrites_nothing(tmp_path: Path) -> None:
+    taken = tmp_path / "mine.yaml"
+    taken.write_text("mine")
+    nowhere = tmp_path / "no" / "a.yaml"
+    for target, message in [(taken, "exists already"), (nowhere, "cannot write")]:
+        result = growlang("convert", SPECS / "core.grow", "--to", "yaml", "-o", target)
+        assert (result.status, result.out) == (2, "")
+        assert message in result.err
+    assert taken.read_text() == "mine"
+
+
+def test_convert_prints_findings(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_text("grow: 1\nmodel: 5\n")
+    result = growlang("convert", path, "--to", "grow")
+    assert (result.status, result.out) == (1, "")
+    assert "error[G001]: a model is a mapping" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("param a = 1 param a = 2", "1:20", "`a` would be there twice"),
+        ("model a { } model b { }", "1:20", "`model` would be there twice"),
+        ("train { phases = 3 phase a for 1 }", "1:16", "`phases` would be there twice"),
+        ("train { phase a for 1 { freeze = 2 freeze all } }", "1:43", "`freeze` would be there"),
+        ("train { phase a for 1 { lr_scale = 2 lr_scale all = 1 } }", "1:32", "`lr_scale` would"),
+        ("model a { stem (pipe = 1) conv(3) }", "1:24", "`pipe` would be there twice"),
+        ("# a\u2028 grow: 2", "1:8", "YAML allows no U+2028 in a comment"),
+        ("# bell \a", "1:8", "YAML allows no U+0007 in a comment"),
+    ],
+)
+def test_what_yaml_cannot_say_is_refused(tmp_path: Path, text: str, place: str, said: str) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text(f"grow 1 {text}")
+    run = growlang("convert", path, "--to", "yaml")
+    assert (run.status, run.out) == (2, "")
+    assert f"{path}:{place}: {said}" in run.err
