@@ -35,8 +35,8 @@ CODES = {
         "syntax",
         "The text does not follow the grammar.",
         "The parser met something that cannot stand there. Each statement is read by itself, "
-        "so the statements after it are checked as usual; names and shapes are looked at once "
-        "the whole file parses.",
+        "so all others are checked as usual; what the statement at fault may have meant to say "
+        "is held against none of them.",
     ),
     "G002": Code(
         "edition",

@@ -9,7 +9,7 @@ from growlang.mapping import Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import available, matching, spelt
+from growlang.selectors import Places, spelt
 from growlang.syntax.document import Selector
 
 CONVERSIONS = ("tokens", "grid")
@@ -185,18 +185,18 @@ def _moves(
 ) -> dict[str, tuple[str, str]]:
     """New name -> (old name, reason) of every moved tensor."""
     moves: dict[str, tuple[str, str]] = {}
+    places = Places([c.name for c in parent.components], list(parent.table))
     for statement in contract.moved:
         old, new = statement.old, statement.new
         kept = contract.keep.get(_component(old)) or contract.keep.get(_component(new))
         taken = {source for source, _ in moves.values()}
-        sources = sorted(matching(old, [], list(parent.table)))
+        sources = sorted(places.matching(old) & parent.table.keys())
         if not sources:
-            components = [c.name for c in parent.components]
             findings.add(
                 "G304",
                 f"`{old}` matches no tensor of the parent",
                 old.span,
-                help=available(old, components, list(parent.table)),
+                help=places.available(old),
             )
             continue
         for source in sources:

@@ -178,7 +178,7 @@ def test_sources_of_a_mix_have_names_of_their_own(tmp_path: Path) -> None:
         ("\ntrain first", "\ndata wide = pictures.where(row.width >= 64)\ntrain first"),
         ("data      = pictures", "data = mix(pictures = 0.5, wide = 0.5)"),
     )
-    (phase,) = checked(path).phases["first"]
+    (phase,) = checked(path).phases("first")
     assert [s.name for s in phase.settings.data] == ["pictures", "wide"]
     twice = parent_with(
         tmp_path, ("data      = pictures", "data = mix(pictures = 0.5, pictures = 0.5)")

@@ -212,7 +212,7 @@ def test_a_recipe_takes_what_it_leaves_out_from_its_files_first_recipe() -> None
     core = checked(SPECS / "core.grow")
     first, second = settings(core, "first"), settings(core, "second")
     assert second == first.model_copy(update={"seed": 7})
-    assert [p.name for p in core.phases["second"]] == ["learn"]
+    assert [p.name for p in core.phases("second")] == ["learn"]
 
 
 def test_then_from_the_parents_first_recipe() -> None:
@@ -231,7 +231,7 @@ def test_start_and_phases_are_never_inherited() -> None:
     assert (starts["grown"].origin, starts["grown"].ema) == ("parent", True)
     assert (starts["raw"].recipe, starts["raw"].ema) == ("second", False)
     assert starts["scratch"].origin == "scratch"
-    assert [p.name for p in child.phases["raw"]] == ["all"]
+    assert [p.name for p in child.phases("raw")] == ["all"]
 
 
 def test_moments_are_carried_with_the_raw_weights_only() -> None:

@@ -169,6 +169,7 @@ class _Resolver:
         self.pipes.spans[(binding.name,)] = value.span
         for name, span in bound.spans.items():
             self.pipes.spans[(binding.name, name)] = span
+            self.pipes.notes[(binding.name, name)] = bound.notes[name]
         return bound.value
 
     def _set_skips(self, value: Any, binding: d.Binding) -> None:
@@ -322,6 +323,7 @@ class _Resolver:
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
         self.pipes.spans.update({p: s for p, s in parent.spans.items() if p[0] == name})
+        self.pipes.notes.update({p: list(n) for p, n in parent.notes.items() if p[0] == name})
         self.pipes.calls.update({p: c for p, c in parent.calls.items() if p[0] == name})
         if name in parent.broken:
             self.broken.add(name)

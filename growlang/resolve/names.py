@@ -249,3 +249,46 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             return [note for a in arguments for note in origins(a.value, scope)]
         case _:
             return []
+
+
+def bind_names(
+    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, d.Argument]
+) -> None:
+    """Refuse double params, blocks, data and recipes, and values for params that are not there."""
+    for kind, found in (
+        ("import", [(i.name, i.span) for i in document.imports]),
+        ("param", [(b.name, b.name_span) for b in document.params]),
+        ("data", [(b.name, b.name_span) for b in document.data]),
+        ("block", [(b.name, b.name_span) for b in document.blocks]),
+        ("recipe", [(r.name, r.name_span) for r in document.recipes]),
+        ("section", [(s.kind, s.span) for s in document.sections]),
+        ("model", [("model", m.name_span) for m in document.models]),
+    ):
+        refuse_double(kind, found, findings)
+    for name, argument in given.items():
+        if name not in scope.params:
+            params = f"its params: {', '.join(scope.params) or 'none'}"
+            findings.add(
+                "G203",
+                f"`{document.filename}` has no param `{name}`",
+                argument.span,
+                help=suggestion(name, scope.params) or params,
+            )
+
+
+def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) -> None:
+    """A finding for each name that stands a second time."""
+    first: dict[str, Span] = {}
+    for name, span in found:
+        if name in first:
+            message = (
+                "a file holds one model" if kind == "model" else f"{kind} `{name}` is there twice"
+            )
+            findings.add(
+                "G102",
+                message,
+                span,
+                help="remove or rename one",
+                notes=[Note("the first is here", first[name])],
+            )
+        first.setdefault(name, span)

@@ -11,8 +11,7 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.resolve.arguments import choices, first_errors, read, report
-from growlang.resolve.files import refuse_double
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
 from growlang.resolve.sources import Sources
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
