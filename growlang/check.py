@@ -8,7 +8,7 @@ from pathlib import Path
 
 from growlang.build import build
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span, TooMany
 from growlang.growth import account, map_tensors
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
@@ -46,6 +46,8 @@ class Report:
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
     """The text of each file that was read, by file name."""
+    full: bool = False
+    """Whether there are so many findings that no more were looked for."""
 
 
 def check(
@@ -67,19 +69,23 @@ def check(
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
+    checked = None
     try:
         resolved = resolve(path, files, given)
         checked = check_resolved(resolved, files.findings) if resolved else None
+        if document and not files.findings:
+            warn_unused(document, files.findings)
+    except TooMany:
+        pass
     except RecursionError:
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
-    if document and not files.findings:
-        warn_unused(document, files.findings)
     if document and document.cut:
         sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
         for item in sure:
             files.findings.record(item)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
-    return Report(checked if not errors(found) else None, found, files.texts)
+    checked = None if errors(found) else checked
+    return Report(checked, found, files.texts, files.findings.full)
 
 
 def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:

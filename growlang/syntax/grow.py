@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from zlib import crc32
 from lark import Lark, Token, Transformer, Tree, UnexpectedInput, v_args
 from lark.tree import Meta
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Span, TooMany
 from growlang.syntax import document as d
 
 GRAMMAR = Path(__file__).with_name("grow.lark")
@@ -71,16 +72,17 @@ DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 def misleading(text: str, filename: str, findings: Findings) -> bool:
     """Refuse marks that let a line read otherwise than it is."""
     before = len(findings)
-    for row, line in enumerate(text.split("\n"), 1):
-        for match in DIRECTIONS.finditer(line):
-            column = match.start() + 1
-            findings.add(
-                "G003",
-                f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
-                Span(filename, row, column, row, column + 1),
-                help="remove this direction mark",
-            )
-    return len(findings) > before
+    with suppress(TooMany):
+        for row, line in enumerate(text.split("\n"), 1):
+            for match in DIRECTIONS.finditer(line):
+                column = match.start() + 1
+                findings.add(
+                    "G003",
+                    f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
+                    Span(filename, row, column, row, column + 1),
+                    help="remove this direction mark",
+                )
+    return findings.full or len(findings) > before
 
 
 @cache
@@ -173,17 +175,19 @@ class _Builder(Transformer[Token, Any]):
         try:
             return number(token)
         except OverflowError:
-            message = f"the number is above {LARGEST:.0e}"
-            self.findings.add("G003", message, self._span(token), help="write a smaller one")
+            self._refuse(token, f"the number is above {LARGEST:.0e}", "write a smaller one")
             return 0
 
     def _index(self, token: Token) -> int:
         value = self._number(token)
         if isinstance(value, int):
             return value
-        message = f"`{token}` is not an index"
-        self.findings.add("G003", message, self._span(token), help="indices are whole numbers")
+        self._refuse(token, f"`{token}` is not an index", "indices are whole numbers")
         return 0
+
+    def _refuse(self, token: Token, message: str, help: str) -> None:
+        with suppress(TooMany):  # which Lark would wrap in an error of its own
+            self.findings.add("G003", message, self._span(token), help=help)
 
     def start(self, meta: Meta, c: list[Any]) -> d.Document:
         edition, *statements = c

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from lark import Lark, Token, Tree, UnexpectedInput
 from lark.parsers.lalr_analysis import Shift
 
-from growlang.diagnostics import Diagnostic, Findings, Note
+from growlang.diagnostics import Diagnostic, Findings, Note, TooMany
 from growlang.syntax.document import Cut
 from growlang.syntax.explain import (
     keyword,
@@ -56,7 +56,10 @@ def recover(
     What comes back is the tree of the statements that do, if there is one, and what it lacks.
     """
     recovery = _Recovery(text, filename, lark, findings)
-    recovery.run()
+    try:
+        recovery.run()
+    except TooMany:
+        return None, Cut(frozenset(), frozenset({""}))
     kept = recovery.whole()
     return _parsed(lark, kept), cut_of(recovery.tokens, recovery.starts, kept)
 
