@@ -245,4 +245,10 @@ CODES = {
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
     ),
+    "G901": Code(
+        "internal",
+        "growlang itself has failed.",
+        "It is a mistake in growlang or in an installed op, not in your files. The message names "
+        "the file that holds the traceback: please report it, with the command and the spec.",
+    ),
 }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from lark import Lark, Token, Transformer, Tree, UnexpectedInput, v_args
+from lark import Lark, Token, Tree, UnexpectedInput
 from lark.tree import Meta
 
 from growlang.diagnostics import Findings, Span, TooMany
@@ -37,23 +39,34 @@ def read_partly(text: str, filename: str, findings: Findings) -> d.Document | No
     if not text.isascii() and misleading(text, filename, findings):
         return None
     try:
-        return _document(parser().parse(text), text, filename, findings)
+        return _document(partial(parser().parse, text), text, filename, findings)
     except UnexpectedInput:
-        from growlang.syntax.recovery import recover
-
-        tree, cut = recover(text, filename, parser(), findings)
-        found = _document(tree, text, filename, findings) if tree else None
-        return found._replace(cut=cut) if found else None
-
-
-def _document(tree: Tree[Token], text: str, filename: str, findings: Findings) -> d.Document | None:
-    if deep := _below(tree, DEPTH_LIMIT):
-        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
-        findings.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")
+        from growlang.syntax.recovery import parse_tokens, recover
+    kept, cut = recover(text, filename, parser(), findings)
+    try:
+        found = _document(partial(parse_tokens, parser(), kept), text, filename, findings)
+    except UnexpectedInput:
         return None
-    before = len(findings)
-    found: d.Document = _Builder(text, filename, findings).transform(tree)
-    if len(findings) > before:
+    return found._replace(cut=cut) if found else None
+
+
+def _document(
+    parse: Callable[[], Tree[Token]], text: str, filename: str, findings: Findings
+) -> d.Document | None:
+    """The document that a parse builds. Raises UnexpectedInput where the text does not parse."""
+    own = Findings()
+    builder = _Builder(text, filename, own)
+    before = _BUILDER.set(builder)
+    try:
+        found: d.Document = builder.built(parse())
+    except _TooDeep as deep:
+        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
+        own.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")
+    finally:
+        _BUILDER.reset(before)
+    for item in own.items:
+        findings.record(item)
+    if own.items:
         return None
     if found.edition != EDITION:
         findings.add(
@@ -89,6 +102,7 @@ def misleading(text: str, filename: str, findings: Findings) -> bool:
 def parser() -> Lark:
     """The LALR(1) parser, its tables read from the user's cache where there are any."""
     options: dict[str, Any] = {"parser": "lalr", "lexer": "basic", "propagate_positions": True}
+    options["tree_class"] = _Node
     text = GRAMMAR.read_text(encoding="utf-8")
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "growlang"
@@ -115,14 +129,28 @@ def number(text: str) -> int | float:
     return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
 
 
-def _below(tree: Tree[Token], depth: int) -> Tree[Token] | None:
-    """The first node that lies deeper than `depth`, if there is one."""
-    level = [tree]
-    for _ in range(depth):
-        level = [c for node in level for c in node.children if isinstance(c, Tree)]
-        if not level:
-            return None
-    return level[0]
+class _TooDeep(Exception):
+    """The tree has more levels than DEPTH_LIMIT at a place."""
+
+    def __init__(self, meta: Meta) -> None:
+        super().__init__()
+        self.meta = meta
+
+
+class _Node(Tree[Any]):
+    """A node of Lark's tree. What is below it is built already: Lark's nodes take much memory."""
+
+    def __init__(self, data: str, children: list[Any], meta: Meta | None = None) -> None:
+        builder = _BUILDER.get()
+        below = max((c for c in children if isinstance(c, _Node)), key=_depth, default=None)
+        self.depth = 1 + below.depth if below else 1
+        if below and self.depth > DEPTH_LIMIT:
+            raise _TooDeep(below.meta)
+        super().__init__(data, [builder.built(c) for c in children], meta)
+
+
+def _depth(node: _Node) -> int:
+    return node.depth
 
 
 def comments(text: str, filename: str) -> tuple[d.Comment, ...]:
@@ -160,13 +188,20 @@ class _Sides(NamedTuple):
     decode: d.Pipe
 
 
-@v_args(meta=True)
-class _Builder(Transformer[Token, Any]):
-    """Turns Lark's tree into a `Document`."""
+class _Builder:
+    """Turns nodes of Lark's tree into those of a `Document`; a method for each rule."""
 
     def __init__(self, text: str, filename: str, findings: Findings) -> None:
-        super().__init__()
         self.text, self.filename, self.findings = text, filename, findings
+
+    def built(self, part: Any) -> Any:
+        """A node as the document has it; tokens and what is built stay as they are."""
+        if not isinstance(part, _Node):
+            return part
+        operator = OPERATORS.get(part.data)
+        if operator is not None:
+            return d.Operation(operator, tuple(part.children), self._span(part.meta))
+        return getattr(self, part.data)(part.meta, part.children)
 
     def _span(self, at: Meta | Token) -> Span:
         return _span(at, self.filename)
@@ -186,7 +221,7 @@ class _Builder(Transformer[Token, Any]):
         return 0
 
     def _refuse(self, token: Token, message: str, help: str) -> None:
-        with suppress(TooMany):  # which Lark would wrap in an error of its own
+        with suppress(TooMany):
             self.findings.add("G003", message, self._span(token), help=help)
 
     def start(self, meta: Meta, c: list[Any]) -> d.Document:
@@ -387,13 +422,9 @@ class _Builder(Transformer[Token, Any]):
     def compare(self, meta: Meta, c: list[Any]) -> d.Operation:
         return d.Operation(str(c[1]), (c[0], c[2]), self._span(meta))
 
-    def __default__(self, data: Any, children: list[Any], meta: Meta) -> Any:
-        operator = OPERATORS.get(str(data))
-        if operator is None:
-            return Tree(data, children, meta)
-        return d.Operation(operator, tuple(children), self._span(meta))
 
-
+_BUILDER: ContextVar[_Builder] = ContextVar("builder")
+"""What builds the document of the parse that is running."""
 OPERATORS = {
     "or_": "or",
     "and_": "and",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Lark, Token, Tree
 from lark.parsers.lalr_analysis import Shift
 
 from growlang.diagnostics import Diagnostic, Findings, Note, TooMany
@@ -48,31 +48,26 @@ HEADERS = {
 """What stands for the head of a statement that has statements inside."""
 
 
-def recover(
-    text: str, filename: str, lark: Lark, findings: Findings
-) -> tuple[Tree[Token] | None, Cut]:
+def recover(text: str, filename: str, lark: Lark, findings: Findings) -> tuple[list[Token], Cut]:
     """Record a finding for each statement of `text` that does not parse, in linear time.
 
-    What comes back is the tree of the statements that do, if there is one, and what it lacks.
+    What comes back are the tokens of the statements that do, and what they lack.
     """
     recovery = _Recovery(text, filename, lark, findings)
     try:
         recovery.run()
     except TooMany:
-        return None, Cut(frozenset(), frozenset({""}))
+        return [], Cut(frozenset(), frozenset({""}))
     kept = recovery.whole()
-    return _parsed(lark, kept), cut_of(recovery.tokens, recovery.starts, kept)
+    return kept, cut_of(recovery.tokens, recovery.starts, kept)
 
 
-def _parsed(lark: Lark, tokens: Iterable[Token]) -> Tree[Token] | None:
-    """The tree of tokens."""
+def parse_tokens(lark: Lark, tokens: Iterable[Token]) -> Tree[Token]:
+    """The tree of tokens. Raises UnexpectedInput where they make none."""
     interactive = lark.parse_interactive("")
-    try:
-        for token in tokens:
-            interactive.feed_token(token)
-        tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
-    except UnexpectedInput:
-        return None
+    for token in tokens:
+        interactive.feed_token(token)
+    tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
     return tree
 
 
