@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from decimal import Decimal
@@ -59,11 +59,11 @@ def _document(
     before = _BUILDER.set(builder)
     try:
         found: d.Document = builder.built(parse())
-    except _TooDeep as deep:
-        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
-        own.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")
     finally:
         _BUILDER.reset(before)
+    if deep := _below(found, DEPTH_LIMIT):
+        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
+        own.add("G001", message, deep, help="name a part with `param`")
     for item in own.items:
         findings.record(item)
     if own.items:
@@ -129,28 +129,38 @@ def number(text: str) -> int | float:
     return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
 
 
-class _TooDeep(Exception):
-    """The tree has more levels than DEPTH_LIMIT at a place."""
+def _below(document: d.Document, depth: int) -> Span | None:
+    """The place of a node that lies deeper than `depth`, if there is one."""
+    level: list[Any] = [document]
+    for _ in range(depth):
+        level = [child for node in level for child in _nodes(node)]
+        if not level:
+            return None
+    return next((node.span for node in level if hasattr(node, "span")), document.span)
 
-    def __init__(self, meta: Meta) -> None:
-        super().__init__()
-        self.meta = meta
+
+def _nodes(node: tuple[Any, ...]) -> Iterator[Any]:
+    """The nodes below one, those in plain tuples too."""
+    for child in node:
+        if type(child) is tuple:
+            yield from _nodes(child)
+        elif isinstance(child, tuple) and type(child) is not Span:
+            yield child
 
 
 class _Node(Tree[Any]):
     """A node of Lark's tree. What is below it is built already: Lark's nodes take much memory."""
 
     def __init__(self, data: str, children: list[Any], meta: Meta | None = None) -> None:
-        builder = _BUILDER.get()
-        below = max((c for c in children if isinstance(c, _Node)), key=_depth, default=None)
-        self.depth = 1 + below.depth if below else 1
-        if below and self.depth > DEPTH_LIMIT:
-            raise _TooDeep(below.meta)
-        super().__init__(data, [builder.built(c) for c in children], meta)
-
-
-def _depth(node: _Node) -> int:
-    return node.depth
+        built = _BUILDER.get().built
+        at = len(children) if data.startswith("__") else 0
+        while at and isinstance(children[at - 1], _Node):
+            at -= 1
+        if at:  # a repetition goes on: copying what is built each time would be quadratic
+            children[at:] = map(built, children[at:])
+        else:
+            children = list(map(built, children))
+        super().__init__(data, children, meta)
 
 
 def comments(text: str, filename: str) -> tuple[d.Comment, ...]:
