@@ -8,7 +8,7 @@ from pathlib import Path
 
 from growlang.build import build
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span, TooMany
 from growlang.growth import account, map_tensors, warn_changed_conditions
 from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
@@ -47,6 +47,8 @@ class Report:
     diagnostics: tuple[Diagnostic, ...]
     texts: Mapping[str, str]
     """The text of each file that was read, by file name."""
+    full: bool = False
+    """Whether there are so many findings that no more were looked for."""
 
 
 def check(
@@ -72,23 +74,27 @@ def check(
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
+    checked = None
     try:
         resolved = resolve(path, files, given, parent.resolved if parent else None)
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
+        if document and not files.findings:
+            warn_unused(document, files.findings)
+            if checked and checked.parent and checked.resolved.resolution:
+                nets = checked.net, checked.parent.net
+                warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
+    except TooMany:
+        pass
     except RecursionError:
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
-    if document and not files.findings:
-        warn_unused(document, files.findings)
-        if checked and checked.parent and checked.resolved.resolution:
-            nets = checked.net, checked.parent.net
-            warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
     if document and document.cut:
         sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
         for item in sure:
             files.findings.record(item)
     items = sorted(files.findings.items, key=lambda item: item.span)
     found = tuple(_with_sure_edits(item, files.texts) for item in items)
-    return Report(checked if not errors(found) else None, found, files.texts)
+    checked = None if errors(found) else checked
+    return Report(checked, found, files.texts, files.findings.full)
 
 
 def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:

@@ -59,12 +59,26 @@ class Diagnostic(NamedTuple):
     edits: tuple[Edit, ...] = ()
 
 
+LIMIT = 1000
+"""Most findings of one run: nobody reads more, and a file may have one for each ten bytes."""
+LONGEST = 1000
+"""Most characters of a message; names and values in it may be as long as the file."""
+MOST_NOTES = 20
+"""Most notes of a finding."""
+
+
+class TooMany(Exception):
+    """There are more findings than `LIMIT`: what comes after them is not looked at."""
+
+
 @dataclass
 class Findings:
-    """The diagnostics of one run, each kept once."""
+    """The diagnostics of one run, each kept once, up to `LIMIT` of them."""
 
     items: list[Diagnostic] = field(default_factory=list)
     seen: set[tuple[str, str, Span]] = field(default_factory=set)
+    full: bool = False
+    """Whether there are more than are kept."""
 
     def add(
         self,
@@ -76,13 +90,20 @@ class Findings:
         notes: Iterable[Note] = (),
         edits: Iterable[Edit] = (),
     ) -> None:
-        """Record a finding unless the same one was recorded before."""
+        """Record a finding unless the same one was recorded before. May raise TooMany."""
         self.record(Diagnostic(code, message, span, help, tuple(notes), tuple(edits)))
 
     def record(self, found: Diagnostic) -> None:
-        """Record a finding unless the same was said of the same place before."""
+        """Record a finding unless the same was said of the same place before.
+
+        Raises TooMany where there are `LIMIT` already: a pass ends there.
+        """
+        found = _bounded(found)
         said = (found.code, found.message, found.span)
         if said not in self.seen:
+            if len(self.items) >= LIMIT:
+                self.full = True
+                raise TooMany
             self.seen.add(said)
             self.items.append(found)
 
@@ -95,6 +116,19 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+def _bounded(found: Diagnostic) -> Diagnostic:
+    """A finding without the middle of texts that are longer than anyone reads."""
+    notes = tuple(n._replace(message=_shortened(n.message)) for n in found.notes[:MOST_NOTES])
+    message, help = _shortened(found.message), _shortened(found.help)
+    return found._replace(message=message, help=help, notes=notes)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} ... {text[len(text) - LONGEST // 2 + 5 :]}"
 
 
 class GrowlangError(Exception):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Span
 
 FORMAT_VERSION = 1
+LONG_LINE = 200
+"""Most characters that are shown of a line."""
 Style = Callable[[str, str], str]
 """Gives a text the look of a role: `error`, `warning`, `place`, `note` or `help`."""
 
@@ -74,16 +77,29 @@ def _excerpt(
     role: str,
 ) -> list[str]:
     """The line of a place with its text underlined; nothing where the text is not at hand."""
-    rows = texts.get(span.filename, "").split("\n")
+    rows = _rows(texts.get(span.filename, ""))
     if not 0 < span.row <= len(rows):
         return []
     line = rows[span.row - 1].rstrip("\r").replace("\t", " ")
     end = span.end_column if span.end_row == span.row else len(line.split("#")[0].rstrip()) + 1
-    marks = sign * max(1, end - span.column)
+    cut = _cut(line, span.column)
+    line = line[cut : cut + LONG_LINE]
+    column = span.column - cut
+    marks = sign * max(1, min(end - cut, len(line) + 1) - column)
     bar = style("|", "place")
     number = style(str(span.row).rjust(len(gutter)), "place")
     return [
         f"{gutter} {bar}",
         f"{number} {bar} {line}",
-        f"{gutter} {bar} {' ' * (span.column - 1)}{style(f'{marks} {label}'.rstrip(), role)}",
+        f"{gutter} {bar} {' ' * (column - 1)}{style(f'{marks} {label}'.rstrip(), role)}",
     ]
+
+
+def _cut(line: str, column: int) -> int:
+    """How many characters of a line are left out before what is shown of it."""
+    return max(0, min(column - LONG_LINE // 4, len(line) - LONG_LINE))
+
+
+@lru_cache(maxsize=8)
+def _rows(text: str) -> list[str]:
+    return text.split("\n")

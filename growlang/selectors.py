@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from math import inf
 
+from growlang.spelling import nearest
 from growlang.syntax.document import Selection, Selector, Step
 
 Steps = tuple[Step, ...]
@@ -110,7 +110,7 @@ def _rising(step: Step) -> Step:
 
 
 def _suggested(name: str, known: Sequence[str]) -> str:
-    close = [n for n in get_close_matches(name, known, n=1, cutoff=0.6) if n != name]
+    close = [n for n in nearest(name, known) if n != name]
     return f"did you mean `{close[0]}`?" if close else ""
 
 

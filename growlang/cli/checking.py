@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from growlang.cli.options import OutputFormat
-from growlang.cli.printing import print_findings
+from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import spec_files
 from growlang.diagnostics import Diagnostic
 
@@ -54,6 +54,9 @@ def check(
         found += _orphaned([r.checked for r in reports if r.checked], against, texts)
     wrong = errors(found)
     print_findings(found, texts, output_format)
+    for path, report in zip(files, reports, strict=True):
+        if report.full:
+            print_limit(path)
     if output_format in (OutputFormat.text, OutputFormat.concise):
         specs = f"{len(files)} spec" + "s" * (len(files) != 1)
         warned = len(found) - len(wrong)

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from growlang.cli.options import OutputFormat
-from growlang.diagnostics import Diagnostic
+from growlang.diagnostics import LIMIT, Diagnostic
 
 COLOURS = {"error": "red", "warning": "yellow", "place": "blue", "note": "blue", "help": "green"}
 
@@ -46,6 +46,11 @@ def print_findings(
     style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else _plain
     for item in found:
         typer.echo(as_text(item, texts, style) + "\n", file=stream)
+
+
+def print_limit(name: object) -> None:
+    """Say that a file has more findings than were looked for, to standard error."""
+    typer.echo(f"{name}: more than {LIMIT:,} findings; the others are not looked for", err=True)
 
 
 def print_failure(error: Exception) -> None:

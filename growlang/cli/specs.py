@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from growlang.cli.printing import print_findings
+from growlang.cli.printing import print_findings, print_limit
 from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def checked_spec(spec: Path, settings: Sequence[str] | None = None) -> "Checked"
         from growlang.check import errors
 
         print_findings(report.diagnostics, report.texts, err=True)
+        if report.full:
+            print_limit(spec)
         if errors(report.diagnostics):
             raise typer.Exit(1)
     if report.checked is None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
 from growlang.syntax.grow import comments, misleading, parser, read
-from growlang.syntax.recovery import survey
+from growlang.syntax.recovery import recover
 
 Body = d.Document | d.Model | d.Recipe | d.Phase | d.Section
 """What holds statements."""
@@ -99,7 +99,7 @@ def _spliced_partly(
     """
     if not text.isascii() and misleading(text, before.filename, findings):
         return None
-    tokens, kept, cut = survey(text, before.filename, parser(), findings)
+    tokens, kept, cut = recover(text, before.filename, parser(), findings)
     taken = {id(token) for token in kept}
     lost = [token for token in tokens[:-1] if id(token) not in taken]
     if not lost or len(kept) + len(lost) != len(tokens) - 1:

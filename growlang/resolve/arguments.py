@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 from growlang.diagnostics import Edit, Note, Span
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.signature import Conditions, Kind, Signature
+from growlang.spelling import nearest
 from growlang.syntax import document as d
 
 
@@ -120,7 +120,7 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
 def _meant(call: d.Call, order: list[str]) -> set[str]:
     """The arguments that the call's unknown ones were probably meant to be."""
     unknown = [a.name for a in call.arguments if a.name and a.name not in order]
-    return {match for name in unknown for match in get_close_matches(name, order, n=1)}
+    return {match for name in unknown for match in nearest(name, order)}
 
 
 def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from os.path import realpath
 from pathlib import Path
 from stat import S_ISREG
 
 from growlang.diagnostics import Findings, GrowlangError, Span
+from growlang.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.grow import read_partly
 
@@ -121,6 +121,6 @@ def _like(path: Path) -> str:
         near = []
     if not near:
         return f"there are no specs in `{path.parent}`; the path is relative to this file"
-    close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]
+    close = nearest(path.name, near, n=3, cutoff=0.4) or near[:3]
     verb = "are" if close[1:] else "is"
     return f"the path is relative to this file; there {verb} {', '.join(close)}"

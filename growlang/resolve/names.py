@@ -5,10 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from growlang.diagnostics import Edit, Findings, Note, Span
+from growlang.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.grow import LARGEST
 
@@ -225,7 +225,7 @@ def _calculate(sign: str, values: list[Any]) -> Any:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`did you mean ...?`, or nothing where no known name is close."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    close = nearest(name, known)
     return f"did you mean `{close[0]}`?" if close else ""
 
 
@@ -234,7 +234,7 @@ def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
 
     Nothing where there is no close name, or more than one.
     """
-    close = get_close_matches(name, list(known), n=2, cutoff=0.6)
+    close = nearest(name, known, n=2)
     if len(close) != 1:
         return ()
     end = span.column + len(name)
@@ -250,9 +250,11 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
                 return []
             return [Note(f"`{path}` is {bound.value} here", bound.span), *bound.notes]
         case d.Operation(_, operands):
-            return [note for o in operands for note in origins(o, scope)]
+            found = (note for o in operands for note in origins(o, scope))
+            return list(dict.fromkeys(found))
         case d.Call(_, arguments) | d.ListOf(arguments):
-            return [note for a in arguments for note in origins(a.value, scope)]
+            found = (note for a in arguments for note in origins(a.value, scope))
+            return list(dict.fromkeys(found))
         case _:
             return []
 

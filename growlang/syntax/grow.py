@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from lark import Lark, Token, Transformer, Tree, UnexpectedInput, v_args
+from lark import Lark, Token, Tree, UnexpectedInput
 from lark.tree import Meta
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Span, TooMany
 from growlang.syntax import document as d
 
 GRAMMAR = Path(__file__).with_name("grow.lark")
@@ -36,23 +39,34 @@ def read_partly(text: str, filename: str, findings: Findings) -> d.Document | No
     if not text.isascii() and misleading(text, filename, findings):
         return None
     try:
-        return _document(parser().parse(text), text, filename, findings)
+        return _document(partial(parser().parse, text), text, filename, findings)
     except UnexpectedInput:
-        from growlang.syntax.recovery import recover
-
-        tree, cut = recover(text, filename, parser(), findings)
-        found = _document(tree, text, filename, findings) if tree else None
-        return found._replace(cut=cut) if found else None
-
-
-def _document(tree: Tree[Token], text: str, filename: str, findings: Findings) -> d.Document | None:
-    if deep := _below(tree, DEPTH_LIMIT):
-        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
-        findings.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")
+        from growlang.syntax.recovery import parse_tokens, recover
+    _, kept, cut = recover(text, filename, parser(), findings)
+    try:
+        found = _document(partial(parse_tokens, parser(), kept), text, filename, findings)
+    except UnexpectedInput:
         return None
-    before = len(findings)
-    found: d.Document = _Builder(text, filename, findings).transform(tree)
-    if len(findings) > before:
+    return found._replace(cut=cut) if found else None
+
+
+def _document(
+    parse: Callable[[], Tree[Token]], text: str, filename: str, findings: Findings
+) -> d.Document | None:
+    """The document that a parse builds. Raises UnexpectedInput where the text does not parse."""
+    own = Findings()
+    builder = _Builder(text, filename, own)
+    before = _BUILDER.set(builder)
+    try:
+        found: d.Document = builder.built(parse())
+    finally:
+        _BUILDER.reset(before)
+    if deep := _below(found, DEPTH_LIMIT):
+        message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
+        own.add("G001", message, deep, help="name a part with `param`")
+    for item in own.items:
+        findings.record(item)
+    if own.items:
         return None
     if found.edition != EDITION:
         findings.add(
@@ -71,22 +85,24 @@ DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 def misleading(text: str, filename: str, findings: Findings) -> bool:
     """Refuse marks that let a line read otherwise than it is."""
     before = len(findings)
-    for row, line in enumerate(text.split("\n"), 1):
-        for match in DIRECTIONS.finditer(line):
-            column = match.start() + 1
-            findings.add(
-                "G003",
-                f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
-                Span(filename, row, column, row, column + 1),
-                help="remove this direction mark",
-            )
-    return len(findings) > before
+    with suppress(TooMany):
+        for row, line in enumerate(text.split("\n"), 1):
+            for match in DIRECTIONS.finditer(line):
+                column = match.start() + 1
+                findings.add(
+                    "G003",
+                    f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
+                    Span(filename, row, column, row, column + 1),
+                    help="remove this direction mark",
+                )
+    return findings.full or len(findings) > before
 
 
 @cache
 def parser() -> Lark:
     """The LALR(1) parser, its tables read from the user's cache where there are any."""
     options: dict[str, Any] = {"parser": "lalr", "lexer": "basic", "propagate_positions": True}
+    options["tree_class"] = _Node
     text = GRAMMAR.read_text(encoding="utf-8")
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "growlang"
@@ -113,14 +129,40 @@ def number(text: str) -> int | float:
     return int(scaled) if scaled == scaled.to_integral_value() else float(scaled)
 
 
-def _below(tree: Tree[Token], depth: int) -> Tree[Token] | None:
-    """The first node that lies deeper than `depth`, if there is one."""
-    level = [tree]
+def _below(document: d.Document, depth: int) -> Span | None:
+    """The place of a node that lies deeper than `depth`, if there is one."""
+    level: list[Any] = [document]
     for _ in range(depth):
-        level = [c for node in level for c in node.children if isinstance(c, Tree)]
+        level = [child for node in level for child in _nodes(node)]
         if not level:
             return None
-    return level[0]
+    return next((node.span for node in level if hasattr(node, "span")), document.span)
+
+
+def _nodes(node: tuple[Any, ...]) -> Iterator[Any]:
+    """The nodes below one, those in plain tuples too."""
+    for child in node:
+        if type(child) is tuple:
+            yield from _nodes(child)
+        elif isinstance(child, tuple) and type(child) is not Span:
+            yield child
+
+
+class _Node(Tree[Any]):
+    """A node of Lark's tree. What is below it is built already: Lark's nodes take much memory."""
+
+    def __init__(self, data: str, children: list[Any], meta: Meta | None = None) -> None:
+        builder = _BUILDER.get()
+        if builder is not None:
+            at = len(children) if data[:2] == "__" else 0
+            while at and isinstance(children[at - 1], _Node):
+                at -= 1
+            new = [builder.built(c) if isinstance(c, _Node) else c for c in children[at:]]
+            if at:  # a repetition goes on: copying what is built each time would be quadratic
+                children[at:] = new
+            else:
+                children = new
+        super().__init__(data, children, meta)
 
 
 def comments(text: str, filename: str) -> tuple[d.Comment, ...]:
@@ -158,13 +200,19 @@ class _Sides(NamedTuple):
     decode: d.Pipe
 
 
-@v_args(meta=True)
-class _Builder(Transformer[Token, Any]):
-    """Turns Lark's tree into a `Document`."""
+class _Builder:
+    """Turns nodes of Lark's tree into those of a `Document`; a method for each rule."""
 
     def __init__(self, text: str, filename: str, findings: Findings) -> None:
-        super().__init__()
         self.text, self.filename, self.findings = text, filename, findings
+
+    def built(self, node: Tree[Any]) -> Any:
+        """A node as the document has it."""
+        operator = OPERATORS.get(node.data)
+        if operator is not None:
+            operands: list[Any] = node.children
+            return d.Operation(operator, tuple(operands), self._span(node.meta))
+        return getattr(self, node.data)(node.meta, node.children)
 
     def _span(self, at: Meta | Token) -> Span:
         return _span(at, self.filename)
@@ -173,17 +221,19 @@ class _Builder(Transformer[Token, Any]):
         try:
             return number(token)
         except OverflowError:
-            message = f"the number is above {LARGEST:.0e}"
-            self.findings.add("G003", message, self._span(token), help="write a smaller one")
+            self._refuse(token, f"the number is above {LARGEST:.0e}", "write a smaller one")
             return 0
 
     def _index(self, token: Token) -> int:
         value = self._number(token)
         if isinstance(value, int):
             return value
-        message = f"`{token}` is not an index"
-        self.findings.add("G003", message, self._span(token), help="indices are whole numbers")
+        self._refuse(token, f"`{token}` is not an index", "indices are whole numbers")
         return 0
+
+    def _refuse(self, token: Token, message: str, help: str) -> None:
+        with suppress(TooMany):
+            self.findings.add("G003", message, self._span(token), help=help)
 
     def start(self, meta: Meta, c: list[Any]) -> d.Document:
         edition, *statements = c
@@ -383,13 +433,9 @@ class _Builder(Transformer[Token, Any]):
     def compare(self, meta: Meta, c: list[Any]) -> d.Operation:
         return d.Operation(str(c[1]), (c[0], c[2]), self._span(meta))
 
-    def __default__(self, data: Any, children: list[Any], meta: Meta) -> Any:
-        operator = OPERATORS.get(str(data))
-        if operator is None:
-            return Tree(data, children, meta)
-        return d.Operation(operator, tuple(children), self._span(meta))
 
-
+_BUILDER: ContextVar[_Builder | None] = ContextVar("builder", default=None)
+"""What builds the document of the parse that is running; without one, nodes stay Lark's."""
 OPERATORS = {
     "or_": "or",
     "and_": "and",

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Lark, Token, Tree
 from lark.parsers.lalr_analysis import Shift
 
-from growlang.diagnostics import Diagnostic, Findings, Note
+from growlang.diagnostics import Diagnostic, Findings, Note, TooMany
 from growlang.syntax.document import Cut
 from growlang.syntax.explain import (
     keyword,
@@ -48,17 +48,6 @@ HEADERS = {
 """What stands for the head of a statement that has statements inside."""
 
 
-def recover(
-    text: str, filename: str, lark: Lark, findings: Findings
-) -> tuple[Tree[Token] | None, Cut]:
-    """Record a finding for each statement of `text` that does not parse, in linear time.
-
-    What comes back is the tree of the statements that do, if there is one, and what it lacks.
-    """
-    _, kept, cut = survey(text, filename, lark, findings)
-    return _parsed(lark, kept), cut
-
-
 class Survey(NamedTuple):
     """The tokens of a text, those of the statements that parse, and what these lack."""
 
@@ -67,23 +56,26 @@ class Survey(NamedTuple):
     cut: Cut
 
 
-def survey(text: str, filename: str, lark: Lark, findings: Findings) -> Survey:
-    """As `recover`, without the tree; a text that parses keeps all its tokens."""
+def recover(text: str, filename: str, lark: Lark, findings: Findings) -> Survey:
+    """Record a finding for each statement of `text` that does not parse, in linear time.
+
+    A text that parses keeps all its tokens.
+    """
     recovery = _Recovery(text, filename, lark, findings)
-    recovery.run()
+    try:
+        recovery.run()
+    except TooMany:
+        return Survey(recovery.tokens, [], Cut(frozenset(), frozenset({""})))
     kept = recovery.whole()
     return Survey(recovery.tokens, kept, cut_of(recovery.tokens, recovery.starts, kept))
 
 
-def _parsed(lark: Lark, tokens: Iterable[Token]) -> Tree[Token] | None:
-    """The tree of tokens."""
+def parse_tokens(lark: Lark, tokens: Iterable[Token]) -> Tree[Token]:
+    """The tree of tokens. Raises UnexpectedInput where they make none."""
     interactive = lark.parse_interactive("")
-    try:
-        for token in tokens:
-            interactive.feed_token(token)
-        tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
-    except UnexpectedInput:
-        return None
+    for token in tokens:
+        interactive.feed_token(token)
+    tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
     return tree
 
 

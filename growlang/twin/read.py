@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Span, TooMany
 from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.twin import fields as f
@@ -25,12 +25,12 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     before = len(findings)
     if not text.isascii() and grow.misleading(text, filename, findings):
         return None
-    composed = compose(text, filename, findings)
-    if composed is None:
-        return None
     try:
+        composed = compose(text, filename, findings)
+        if composed is None:
+            return None
         found = _Reader(text, filename, findings).document(composed.node)
-    except Refused:
+    except (Refused, TooMany):
         return None
     return found._replace(comments=composed.comments) if len(findings) == before else None
 

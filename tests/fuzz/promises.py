@@ -1,0 +1,133 @@
+"""What the front end promises of any input: the fuzzer and the tests hold it to the same."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from time import process_time
+
+from growlang.check import Checked, check, errors
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.fix import fix
+from growlang.formats import concise, github, sarif
+from growlang.net import Net
+from growlang.report import as_text
+from growlang.resolve.files import decoded
+from growlang.show import show
+from growlang.syntax import document as d
+from growlang.syntax import explain, grow, recovery
+from growlang.syntax.fmt import fmt
+from growlang.syntax.unparse import unparse
+from growlang.twin import read as twin
+from growlang.twin.write import write
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+GROW, YAML = "spec.grow", "spec.grow.yaml"
+SECONDS = 2.0
+"""Most seconds of CPU time for a spec of up to 100 kB."""
+IMPORTED_LATE = (explain, recovery)
+"""Modules that growlang imports inside functions; the fuzzer must see them at the start."""
+
+
+def furnish(folder: Path) -> None:
+    """Put the files there that the inputs may grow and import."""
+    shutil.copytree(FIXTURES / "specs", folder, dirs_exist_ok=True)
+    for path in (FIXTURES / "errors").glob("_*.grow"):
+        shutil.copy(path, folder)
+
+
+def examine(content: bytes, name: str, folder: Path, slowness: float = 1.0) -> None:
+    """Put an input through every command of the front end, under a name that says its syntax.
+
+    Anything raised is a promise broken. `slowness` is how many times longer everything may take,
+    such as where the code is instrumented.
+    """
+    start = process_time()
+    path = folder / name
+    path.write_bytes(content)
+    try:
+        _check(path)
+        text = decoded(content)
+    except (GrowlangError, ValueError):
+        return
+    document = _read(text, name)
+    if document is not None:
+        if name == GROW:
+            _fmt(document)
+        _convert(document)
+    seconds = process_time() - start
+    limit = SECONDS * slowness * max(1.0, len(content) / 100_000)
+    assert seconds < limit, f"it took {seconds:.1f} s"
+
+
+def _check(path: Path) -> None:
+    report = check(path)
+    found = report.diagnostics
+    assert not [item for item in found if item.code.startswith("G9")]
+    _print(found, report.texts)
+    if any(item.edits for item in found) and fix([path]):
+        report = check(path)
+    if report.checked is not None:
+        _show(report.checked, path)
+
+
+def _print(found: tuple[Diagnostic, ...], texts: object) -> None:
+    assert isinstance(texts, dict)
+    for item in found[:20]:
+        as_text(item, texts, lambda text, role: text)
+        concise(item)
+        github(item)
+    sarif(found[:20])
+
+
+def _show(checked: Checked, path: Path) -> None:
+    """The flat spec means the same; comments say where its values come from."""
+    flat = path.with_name("flat.grow")
+    flat.write_text(show(checked.resolved, origin=True), encoding="utf-8")
+    again = check(flat)
+    if checked.parent is None:
+        assert not errors(again.diagnostics), again.diagnostics
+    if again.checked is not None:
+        _same_net(again.checked.net, checked)
+
+
+def _same_net(net: Net, checked: Checked) -> None:
+    """The same net; blocks, whose names are in the names of tensors, are written out as groups."""
+    if checked.resolved.resolution and checked.resolved.resolution.calls:
+        assert net.parameters == checked.net.parameters
+    else:
+        assert net.net_hash == checked.net.net_hash
+
+
+def _read(text: str, name: str) -> d.Document | None:
+    findings = Findings()
+    read = grow.read if name == GROW else twin.read
+    document = read(text, name, findings)
+    assert document is not None or findings.items
+    return None if findings.items else document
+
+
+def _parsed(text: str, name: str) -> d.Document:
+    document = _read(text, name)
+    assert document is not None, text
+    return document
+
+
+def _fmt(document: d.Document) -> None:
+    """The canonical layout has the same tree, and is its own canonical layout."""
+    laid_out = fmt(document)
+    again = _parsed(laid_out, GROW)
+    assert d.without_spans(again) == d.without_spans(document)
+    assert fmt(again) == laid_out
+
+
+def _convert(document: d.Document) -> None:
+    """To the other syntax and back is the same tree."""
+    try:
+        written = write(document)
+    except GrowlangError:
+        return
+    from_yaml = _parsed(written, YAML)
+    assert write(from_yaml) == written
+    back = _parsed(unparse(from_yaml), GROW)
+    assert write(back) == written
