@@ -61,3 +61,8 @@ test("a program that is something else is named with what it said", async () => 
   assert.match(await problem(path), /other lsp` does not run: no such command: lsp/);
   assert.match(await problem(script("silent", ["raise SystemExit(3)"])), /it exits with 3/);
 });
+
+test("a program that neither serves nor ends is given up", async () => {
+  const path = script("endless", ["import time", "time.sleep(60)"]);
+  assert.match(await problem(path, 500), /endless lsp` does not answer\./);
+});
