@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.measuring import ROOT, Result, environment, show
 
-BENCHMARKS = ("startup", "table", "compile", "step")
+BENCHMARKS = ("startup", "language", "table", "compile", "step")
 
 
 def main() -> None:

@@ -111,7 +111,7 @@ def against_hand_written() -> list[Result]:
 def frozen_against_full(path: str, target: float | None) -> Result:
     """Time of a step of the phase that freezes the core over one that trains everything."""
     spec = checked(path)
-    net, phase = spec.net, spec.phases["grown"][0]
+    net, phase = spec.net, spec.phases("grown")[0]
     modules = [lower(net) for _ in range(2)]
     for module in modules:
         initialise(module, net, seed=0)

@@ -9,14 +9,15 @@ from pathlib import Path
 from growlang.build import build
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Span
-from growlang.growth import account, map_tensors
+from growlang.growth import account, map_tensors, warn_changed_conditions
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
+from growlang.partial import is_sure
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
 from growlang.resolve.unused import warn_unused
-from growlang.schedule import check_components, schedule
+from growlang.schedule import check_components, check_schedule, places_of, schedule
 from growlang.spec import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
@@ -31,8 +32,10 @@ class Checked:
     parent: Checked | None
     mapping: TensorMapping | None
     """None where the model has no parent."""
-    phases: Mapping[str, list[Phase]]
-    """By recipe."""
+
+    def phases(self, recipe: str) -> list[Phase]:
+        """The phases of a recipe, with names of tensors for selectors."""
+        return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def check(
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
+    before = len(files.findings)
     try:
         resolved = resolve(path, files, given)
         checked = check_resolved(resolved, files.findings) if resolved else None
@@ -70,6 +74,13 @@ def check(
         raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
     if document and not files.findings:
         warn_unused(document, files.findings)
+        if checked and checked.parent and checked.resolved.resolution:
+            nets = checked.net, checked.parent.net
+            warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
+    if document and document.cut:
+        sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
+        for item in sure:
+            files.findings.record(item)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
     return Report(checked if not errors(found) else None, found, files.texts)
 
@@ -99,8 +110,10 @@ def check_resolved(resolved: Resolved, findings: Findings) -> Checked | None:
     mapping = None
     if parent and len(findings) == before:
         mapping = map_tensors(net, parent.net, resolution, findings)
-    phases = {r.name: schedule(r, net, findings) for r in resolved.recipes}
-    return Checked(resolved, net, parent, mapping, phases)
+    places = places_of(net)
+    for draft in resolved.recipes:
+        check_schedule(draft, places, findings)
+    return Checked(resolved, net, parent, mapping)
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:

@@ -35,8 +35,8 @@ CODES = {
         "syntax",
         "The text does not follow the grammar.",
         "The parser met something that cannot stand there. Each statement is read by itself, "
-        "so the statements after it are checked as usual; names and shapes are looked at once "
-        "the whole file parses.",
+        "so all others are checked as usual; what the statement at fault may have meant to say "
+        "is held against none of them.",
     ),
     "G002": Code(
         "edition",
@@ -204,6 +204,15 @@ CODES = {
         "`keep`, `drop`, `moved`, `grow` and `init` speak of a parent's tensors, and the "
         "model names no parent with `grows`.",
     ),
+    "G308": Code(
+        "changed-condition",
+        "A kept component reads another condition than it was trained with.",
+        "The kept tensors fit, and what they were trained to attend to is not there any more: "
+        "the condition is declared otherwise, or its own tensors begin anew. It is a warning, "
+        "for a phase that trains the component can adapt it. A `time` that is declared "
+        "otherwise is refused (G302).",
+        "warning",
+    ),
     "G310": Code(
         "orphaned",
         "A change would orphan the weights trained from the spec before it.",
@@ -244,5 +253,18 @@ CODES = {
         "bad-start",
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
+    ),
+    "G901": Code(
+        "internal",
+        "growlang itself has failed.",
+        "It is a mistake in growlang or in an installed op, not in your files. The message names "
+        "the file that holds the traceback: please report it, with the command and the spec.",
+    "G501": Code(
+        "transform",
+        "The transform does not give pictures of the image's size.",
+        "A batch holds pictures of one size, that of the model's image, whatever size the files "
+        "have. A resize of the short side leaves the other as it comes, so a crop follows it; "
+        "a crop is not larger than what the resize leaves. An inherited transform is evaluated "
+        "in the child, so write `image.size` in it and not a number.",
     ),
 }

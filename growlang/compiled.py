@@ -42,6 +42,6 @@ def as_json(checked: Checked, recipe: str | None = None) -> dict[str, Any]:
             for c in costs
         ],
         "recipe": name,
-        "phases": [asdict(phase_cost(net, p)) for p in (checked.phases[name] if name else [])],
+        "phases": [asdict(phase_cost(net, p)) for p in (checked.phases(name) if name else [])],
         "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],
     }

@@ -9,13 +9,14 @@ from urllib.parse import quote
 
 from growlang import __version__
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Span
+from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.explanations import explanation
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-ROOT = "ROOT"
-"""The name that SARIF files give the repository's root."""
+ROOT = "%SRCROOT%"
+"""The name by which SARIF logs, and code scanning, know the repository's root."""
 
 
 def concise(item: Diagnostic) -> str:
@@ -30,7 +31,8 @@ def github(item: Diagnostic) -> str:
     Source: docs.github.com, "Workflow commands for GitHub Actions".
     """
     code, span = CODES[item.code], item.span
-    name, _ = location(span.filename)
+    path, root = Path(span.filename).absolute(), repository(span.filename)
+    name = path.relative_to(root).as_posix() if root else str(path)
     columns = f",col={span.column},endColumn={span.end_column}" if span.row == span.end_row else ""
     body = "\n".join(filter(None, [item.message, item.help and f"help: {item.help}"]))
     return (
@@ -48,18 +50,24 @@ def _property(text: str) -> str:
 
 
 def sarif(found: Sequence[Diagnostic]) -> dict[str, Any]:
-    """A SARIF 2.1.0 log; paths are relative to the repository's root where there is one."""
+    """A SARIF 2.1.0 log; paths are relative to the repository's root where there is one.
+
+    GitHub's `upload-sarif` action adds the fingerprints that tell results apart from run to run.
+    """
     codes = sorted({item.code for item in found})
     driver = {
         "name": "growlang",
         "semanticVersion": __version__,
         "rules": [_rule(code) for code in codes],
     }
+    root = next((r for item in found if (r := repository(item.span.filename))), None)
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(item, codes.index(item.code)) for item in found],
+        "results": [_result(item, codes.index(item.code), root) for item in found],
     }
+    if root is not None:
+        run["originalUriBaseIds"] = {ROOT: {"uri": f"{root.as_uri().removesuffix('/')}/"}}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
@@ -69,37 +77,49 @@ def _rule(code: str) -> dict[str, Any]:
         "id": code,
         "name": entry.name,
         "shortDescription": {"text": entry.meaning},
-        "fullDescription": {"text": entry.cause or entry.meaning},
+        "fullDescription": {"text": entry.cause},
+        "help": {
+            "text": f"{entry.cause} An example and its mend: growlang explain {code}",
+            "markdown": explanation(code),
+        },
         "defaultConfiguration": {"level": entry.severity},
     }
 
 
-def _result(item: Diagnostic, rule: int) -> dict[str, Any]:
+def _result(item: Diagnostic, rule: int, root: Path | None) -> dict[str, Any]:
     text = f"{item.message}\n{item.help}" if item.help else item.message
     result: dict[str, Any] = {
         "ruleId": item.code,
         "ruleIndex": rule,
         "level": CODES[item.code].severity,
         "message": {"text": text},
-        "locations": [{"physicalLocation": _physical(item.span)}],
+        "locations": [{"physicalLocation": _physical(item.span, root)}],
     }
     if item.notes:
         result["relatedLocations"] = [
-            {"id": i, "message": {"text": note.message}, "physicalLocation": _physical(note.span)}
-            for i, note in enumerate(item.notes)
+            _related(i, note, root) for i, note in enumerate(item.notes, start=1)
         ]
     if item.edits:
         replacements = [
             {"deletedRegion": _region(e.span), "insertedContent": {"text": e.text}}
             for e in item.edits
         ]
-        change = {"artifactLocation": _artifact(item.span), "replacements": replacements}
+        place = _artifact(item.edits[0].span, root)
+        change = {"artifactLocation": place, "replacements": replacements}
         result["fixes"] = [{"description": {"text": item.help}, "artifactChanges": [change]}]
     return result
 
 
-def _physical(span: Span) -> dict[str, Any]:
-    return {"artifactLocation": _artifact(span), "region": _region(span)}
+def _related(number: int, note: Note, root: Path | None) -> dict[str, Any]:
+    """A second place; one at an earlier commit has no file to point to, and is told in words."""
+    if not Path(note.span.filename).is_file():
+        return {"id": number, "message": {"text": f"{note.message} ({note.span})"}}
+    place = _physical(note.span, root)
+    return {"id": number, "message": {"text": note.message}, "physicalLocation": place}
+
+
+def _physical(span: Span, root: Path | None) -> dict[str, Any]:
+    return {"artifactLocation": _artifact(span, root), "region": _region(span)}
 
 
 def _region(span: Span) -> dict[str, int]:
@@ -111,15 +131,14 @@ def _region(span: Span) -> dict[str, int]:
     }
 
 
-def _artifact(span: Span) -> dict[str, str]:
-    name, relative = location(span.filename)
-    return {"uri": quote(name), "uriBaseId": ROOT} if relative else {"uri": Path(name).as_uri()}
+def _artifact(span: Span, root: Path | None) -> dict[str, str]:
+    path = Path(span.filename).absolute()
+    if root is not None and path.is_relative_to(root):
+        return {"uri": quote(path.relative_to(root).as_posix()), "uriBaseId": ROOT}
+    return {"uri": path.as_uri()}
 
 
-def location(filename: str) -> tuple[str, bool]:
-    """The path from the repository's root, and True; or the whole path where there is no root."""
-    path = Path(filename).absolute()
-    for folder in path.parents:
-        if (folder / ".git").exists():
-            return path.relative_to(folder).as_posix(), True
-    return str(path), False
+def repository(filename: str) -> Path | None:
+    """The root of the git repository around a file; None where there is none."""
+    folders = Path(filename).absolute().parents
+    return next((folder for folder in folders if (folder / ".git").exists()), None)

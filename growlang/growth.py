@@ -9,7 +9,7 @@ from growlang.mapping import Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import available, matching, spelt
+from growlang.selectors import Places, spelt
 from growlang.syntax.document import Selector
 
 CONVERSIONS = ("tokens", "grid")
@@ -154,6 +154,41 @@ def _refuse_changed_time(
         )
 
 
+def warn_changed_conditions(
+    child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> None:
+    """Warn of kept components that attend to another condition than they were trained with.
+
+    Their tensors fit, so this may be meant: a phase that trains them can adapt them to it.
+    """
+    kept = resolution.contract.keep
+    for component, span in kept.items():
+        read = {name.partition(".")[0] for n in child.of(component) for name in n.inputs}
+        for condition in child.components:
+            name = condition.name
+            if name in kept or name not in read or not (name in child.encoders or name == "time"):
+                continue
+            if not (changed := _changed_condition(name, child, parent)):
+                continue
+            findings.add(
+                "G308",
+                f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
+                span,
+                help=f"keep `{name}` too, or train `{spelt(component)}` in a phase",
+                notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
+            )
+
+
+def _changed_condition(name: str, child: Net, parent: Net) -> str:
+    """What is not as the parent had it; nothing for a frozen encoder that is declared alike."""
+    was, now = (dict(net.encoders.get(name, {})) for net in (parent, child))
+    for key in {**was, **now}:
+        if was.get(key) != now.get(key):
+            what = "is" if key == "op" else f"has {key} ="
+            return f"{what} {now.get(key)} here, not {was.get(key)}"
+    return "begins anew" if child.of(name) else ""
+
+
 def _mend_kept(component: str, resolution: Resolution) -> str:
     if component.startswith("stage."):
         return (
@@ -185,18 +220,18 @@ def _moves(
 ) -> dict[str, tuple[str, str]]:
     """New name -> (old name, reason) of every moved tensor."""
     moves: dict[str, tuple[str, str]] = {}
+    places = Places([c.name for c in parent.components], list(parent.table))
     for statement in contract.moved:
         old, new = statement.old, statement.new
         kept = contract.keep.get(_component(old)) or contract.keep.get(_component(new))
         taken = {source for source, _ in moves.values()}
-        sources = sorted(matching(old, [], list(parent.table)))
+        sources = sorted(places.matching(old) & parent.table.keys())
         if not sources:
-            components = [c.name for c in parent.components]
             findings.add(
                 "G304",
                 f"`{old}` matches no tensor of the parent",
                 old.span,
-                help=available(old, components, list(parent.table)),
+                help=places.available(old),
             )
             continue
         for source in sources:

@@ -61,7 +61,7 @@ def plan(
         parent=parent_plan,
         start=start,
         mapping=list(mapping or all_initialised(checked.net)),
-        phases=checked.phases[recipe.name],
+        phases=checked.phases(recipe.name),
         sample=resolved.sample,
         evaluate=resolved.evaluate,
     )

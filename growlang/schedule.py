@@ -5,14 +5,43 @@ from __future__ import annotations
 from growlang.diagnostics import Findings, Span
 from growlang.net import Net
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
-from growlang.selectors import available, matching
+from growlang.selectors import Places
 from growlang.spec import Phase
 from growlang.syntax import document as d
 
 
-def schedule(recipe: RecipeDraft, net: Net, findings: Findings) -> list[Phase]:
+def schedule(recipe: RecipeDraft, net: Net) -> list[Phase]:
     """The phases of a recipe, with names of tensors for selectors."""
-    return [_phase(draft, net, findings) for draft in recipe.phases]
+    places = places_of(net)
+    return [_phase(draft, places) for draft in recipe.phases]
+
+
+def places_of(net: Net) -> Places:
+    """What the selectors of a net's recipes may name."""
+    return Places([c.name for c in net.components], list(net.table))
+
+
+def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> None:
+    """Refuse selectors that match nothing, and phases that train nothing."""
+    for draft in recipe.phases:
+        frozen: set[str] = set()
+        for selection in draft.freeze:
+            for selector in (*selection.included, *selection.excluded):
+                _refuse_empty(selector, places, selector.span, findings)
+            included, excluded = _chosen(selection, places)
+            if included and excluded >= included:
+                message = f"`{selection}` selects nothing: `except` takes all of it away"
+                findings.add("G402", message, selection.span, help="remove this `freeze`")
+            frozen |= included - excluded
+        for selector, _ in draft.lr_scale:
+            _refuse_empty(selector, places, selector.span, findings)
+        if frozen.issuperset(places.names):
+            findings.add(
+                "G401",
+                f"phase `{draft.phase.name}` freezes every tensor",
+                draft.freeze[-1].span if draft.freeze else draft.span,
+                help="freeze fewer components, such as `freeze core`",
+            )
 
 
 def check_components(recipe: d.Recipe, components: list[str], findings: Findings) -> None:
@@ -20,6 +49,7 @@ def check_components(recipe: d.Recipe, components: list[str], findings: Findings
 
     For recipes that have no schedule, since they or their model were refused.
     """
+    places = Places(components, [])
     for statement in (s for phase in recipe.phases for s in phase.statements):
         chosen: tuple[d.Selector, ...] = ()
         if isinstance(statement, d.Freeze):
@@ -28,52 +58,33 @@ def check_components(recipe: d.Recipe, components: list[str], findings: Findings
             chosen = (statement.selector,)
         for selector in chosen:
             first = d.Selector(selector.steps[:1], selector.span)
-            _matched(first, components, [], selector.span, findings)
+            _refuse_empty(first, places, selector.span, findings)
 
 
-def _phase(draft: PhaseDraft, net: Net, findings: Findings) -> Phase:
-    components = [c.name for c in net.components]
-    names = list(net.table)
+def _phase(draft: PhaseDraft, places: Places) -> Phase:
     frozen: set[str] = set()
     for selection in draft.freeze:
-        included, excluded = (
-            {n for s in chosen for n in _matched(s, components, names, s.span, findings)}
-            for chosen in (selection.included, selection.excluded)
-        )
-        if included and excluded >= included:
-            message = f"`{selection}` selects nothing: `except` takes all of it away"
-            findings.add("G402", message, selection.span, help="remove this `freeze`")
+        included, excluded = _chosen(selection, places)
         frozen |= included - excluded
-    scales: dict[str, float] = {}
-    for selector, factor in draft.lr_scale:
-        for name in _matched(selector, components, names, selector.span, findings):
-            scales[name] = factor
-    trained = [n for n in names if n not in frozen]
-    if not trained:
-        place = draft.freeze[-1].span if draft.freeze else draft.span
-        findings.add(
-            "G401",
-            f"phase `{draft.phase.name}` freezes every tensor",
-            place,
-            help="freeze fewer components, such as `freeze core`",
-        )
+    scales = {n: factor for s, factor in draft.lr_scale for n in places.matching(s)}
     return draft.phase.model_copy(
         update={
-            "frozen": [n for n in names if n in frozen],
-            "lr_scale": {n: scales[n] for n in trained if n in scales},
+            "frozen": [n for n in places.names if n in frozen],
+            "lr_scale": {n: scales[n] for n in places.names if n in scales and n not in frozen},
         }
     )
 
 
-def _matched(
-    selector: d.Selector, components: list[str], names: list[str], span: Span, findings: Findings
-) -> set[str]:
-    found = matching(selector, components, names)
-    if not found:
-        findings.add(
-            "G402",
-            f"`{selector}` matches nothing",
-            span,
-            help=available(selector, components, names),
-        )
-    return found
+def _chosen(selection: d.Selection, places: Places) -> tuple[set[str], set[str]]:
+    """What a selection names, and what it takes away again."""
+    included, excluded = (
+        set[str]().union(*map(places.matching, selectors))
+        for selectors in (selection.included, selection.excluded)
+    )
+    return included, excluded
+
+
+def _refuse_empty(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:
+    if not places.matching(selector):
+        message = f"`{selector}` matches nothing"
+        findings.add("G402", message, span, help=places.available(selector))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
 from math import inf
 
 from growlang.syntax.document import Selector, Step
@@ -16,22 +16,30 @@ def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
     return list(filter(_matcher(steps[:1]), components))
 
 
-def matching(selector: Selector, components: Sequence[str], names: Sequence[str]) -> set[str]:
-    """The tensors and components that one selector names; empty where it matches nothing.
+@dataclass(frozen=True)
+class Places:
+    """What selectors may name in a net; each selector is looked up once.
 
     `names` are dotted tensor names; a component without tensors, such as a frozen encoder, is
     matched by its own name.
     """
-    return set(_matching(selector.steps, tuple(components), tuple(names)))
 
+    components: Sequence[str]
+    names: Sequence[str]
+    _found: dict[tuple[Step, ...], frozenset[str]] = field(default_factory=dict)
 
-@lru_cache(maxsize=64)
-def _matching(
-    steps: tuple[Step, ...], components: tuple[str, ...], names: tuple[str, ...]
-) -> tuple[str, ...]:
-    """As `matching`; recipes and phases name the same places again and again."""
-    candidates = (*components, *names)
-    return candidates if steps == (Step("all"),) else tuple(filter(_matcher(steps), candidates))
+    def matching(self, selector: Selector) -> frozenset[str]:
+        """The tensors and components that a selector names; empty where it matches nothing."""
+        steps = selector.steps
+        if steps not in self._found:
+            candidates = [*self.components, *self.names]
+            matches = None if steps == (Step("all"),) else _matcher(steps)
+            self._found[steps] = frozenset(filter(matches, candidates))
+        return self._found[steps]
+
+    def available(self, selector: Selector) -> str:
+        """What there is where a selector that matches nothing goes wrong, as help."""
+        return available(selector, self.components, self.names)
 
 
 def spelt(component: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Group, Item, Model, Pipe, Stage
+from growlang.resolve.names import origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signature import Signature
@@ -39,14 +40,28 @@ def show(resolved: Resolved, origin: bool) -> str:
 class _Show:
     def __init__(self, resolved: Resolved, origin: bool) -> None:
         self.resolved, self.origin = resolved, origin
+        resolution = resolved.resolution
+        self.notes = list(resolution.notes.items()) if resolution else []
         self.filtered: dict[str, str] = {}
         """Names of the sources, each with its filter."""
 
-    def line(self, text: str, span: Span | None) -> str:
-        """A line, with the place that it comes from if that was asked for."""
+    def line(self, text: str, span: Span | None, notes: Iterable[Note] = ()) -> str:
+        """A line, with the places that it comes from if that was asked for.
+
+        `notes` are where the params in it got their values.
+        """
         if not self.origin:
             return text
-        return f"{text}  # {f'{span.filename}:{span.row}' if span else DEFAULT}"
+        spans = [span, *(note.span for note in notes)] if span else []
+        places = dict.fromkeys(f"{s.filename}:{s.row}" for s in spans if s)
+        return f"{text}  # {', '.join(places) or DEFAULT}"
+
+    def part(self, text: str, name: str) -> str:
+        """The line of a part of the model: its declaration, and those of the params in it."""
+        resolution = self.resolved.resolution
+        assert resolution is not None
+        span = resolution.spans.get((name,)) or resolution.declared.get(name)
+        return self.line(text, span, (n for p, ns in self.notes if p[0] == name for n in ns))
 
     def lines(self) -> Iterator[str]:
         """The lines of the file, before they are laid out."""
@@ -84,48 +99,52 @@ class _Show:
 
     def model(self, model: Model) -> Iterator[str]:
         """The model, with what it keeps of its parent."""
-        resolution = self.resolved.resolution
-        assert resolution is not None
-        spans = resolution.spans
         yield f"model {model.name} {{"
         bindings: dict[str, Any] = {"image": model.image, **model.conditions}
         if model.time is not None:
             bindings["time"] = model.time
         for name, value in bindings.items():
-            span = spans.get((name,)) or resolution.declared.get(name)
-            yield self.line(f"{name} = {expression(value, f.binding(name))}", span)
-        span = resolution.declared.get("skips")
-        yield self.line(f"skips = {model.skips}", span)
+            yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
+        yield self.part(f"skips = {model.skips}", "skips")
         yield ""
-        yield self.line(f"stem {_pipe(model.stem.pipe)}", spans.get(("stem",)))
+        yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:
-            yield self.line(_stage(stage), spans.get((f"stage.{stage.at}",)))
+            yield self.part(_stage(stage), f"stage.{stage.at}")
         core = model.core
         at = f" @ {core.at}" if core.at else ""
         position = f" (position = {core.position})" if core.position else ""
-        yield self.line(f"core{at}{position} {_pipe(core.pipe)}", spans.get(("core",)))
-        yield self.line(f"head {_pipe(model.head.pipe)}", spans.get(("head",)))
+        yield self.part(f"core{at}{position} {_pipe(core.pipe)}", "core")
+        yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
 
     def recipe(self, recipe: RecipeDraft) -> Iterator[str]:
         """A recipe with every setting that it has, inherited and default ones too."""
         own = next(r for r in self.resolved.document.recipes if r.name == recipe.name)
-        spans = _places([own.settings, *self.resolved.first_recipes()])
-        kept = _places([own.settings])
+        written = _written([own.settings, *self.resolved.first_recipes()])
+        kept = _written([own.settings])
         yield f"train {recipe.name} {{"
-        yield self.line(f"start = {_start(recipe.start)}", kept.get("start"))
-        yield self.line(f"moments = {recipe.start.moments}", kept.get("moments"))
-        yield from self.settings(recipe.settings, "train", spans)
-        for draft, written in zip(recipe.phases, own.phases, strict=True):
-            yield from self.phase(draft.phase, written, recipe.settings)
+        yield self.value(f"start = {_start(recipe.start)}", kept.get("start"))
+        yield self.value(f"moments = {recipe.start.moments}", kept.get("moments"))
+        yield from self.settings(recipe.settings, "train", written)
+        for draft, phase in zip(recipe.phases, own.phases, strict=True):
+            yield from self.phase(draft.phase, phase, recipe.settings)
         yield "}"
 
-    def settings(self, settings: BaseModel, section: str, spans: dict[str, Span]) -> Iterator[str]:
+    def value(self, text: str, binding: d.Binding | None) -> str:
+        """The line of a setting, which `binding` writes."""
+        if binding is None:
+            return self.line(text, None)
+        return self.line(text, binding.span, origins(binding.value, self.resolved.scope))
+
+    def settings(
+        self, settings: BaseModel, section: str, written: dict[str, d.Binding]
+    ) -> Iterator[str]:
         """All settings, each on a line."""
         for name in type(settings).model_fields:
             value = getattr(settings, name)
             if value is not None:
-                yield self.line(f"{name} = {self.setting(name, value, section)}", spans.get(name))
+                text = f"{name} = {self.setting(name, value, section)}"
+                yield self.value(text, written.get(name))
 
     def setting(self, name: str, value: Any, section: str) -> str:
         """The value of a setting as text."""
@@ -142,35 +161,37 @@ class _Show:
     def phase(self, phase: Phase, written: d.Phase, base: Settings) -> Iterator[str]:
         """A phase with what it freezes and the settings that it changes."""
         length = f"epochs({number(phase.epochs)})" if phase.epochs else number(phase.steps or 0)
-        places = {s.name: s.span for s in written.statements if isinstance(s, d.Binding)}
+        changes = {s.name: s for s in written.statements if isinstance(s, d.Binding)}
+        scope = self.resolved.scope
         brace = " {" if written.statements else ""
-        yield self.line(f"phase {phase.name} for {length}{brace}", written.duration.span)
+        head, duration = f"phase {phase.name} for {length}{brace}", written.duration
+        yield self.line(head, duration.span, origins(duration, scope))
         for statement in written.statements:
             match statement:
                 case d.Freeze(selection, span):
                     yield self.line(f"freeze {selection}", span)
-                case d.LrScale(selector, _, span):
-                    factor = number(phase.lr_scale[str(selector)])
-                    yield self.line(f"lr_scale {selector} = {factor}", span)
+                case d.LrScale(selector, factor, span):
+                    scale = number(phase.lr_scale[str(selector)])
+                    yield self.line(f"lr_scale {selector} = {scale}", span, origins(factor, scope))
         if phase.settings.optimizer != base.optimizer:
-            yield self.line(f"lr = {number(phase.settings.optimizer.lr)}", places.get("lr"))
-        for name, span in places.items():
+            yield self.value(f"lr = {number(phase.settings.optimizer.lr)}", changes.get("lr"))
+        for name, binding in changes.items():
             if name != "lr":
                 value = getattr(phase.settings, name)
-                yield self.line(f"{name} = {self.setting(name, value, 'train')}", span)
+                yield self.value(f"{name} = {self.setting(name, value, 'train')}", binding)
         if brace:
             yield "}"
 
     def section(self, kind: str, section: BaseModel) -> Iterator[str]:
         """`sample` or `evaluate` with every setting that it has."""
         yield f"{kind} {{"
-        yield from self.settings(section, kind, _places(self.resolved.sections(kind)))
+        yield from self.settings(section, kind, _written(self.resolved.sections(kind)))
         yield "}"
 
 
-def _places(levels: Sequence[Sequence[d.Binding]]) -> dict[str, Span]:
-    """Where each setting is written first, from the file itself to its ancestors."""
-    return {b.name: b.span for level in reversed(levels) for b in level}
+def _written(levels: Sequence[Sequence[d.Binding]]) -> dict[str, d.Binding]:
+    """What writes each setting: the file itself before its ancestors."""
+    return {b.name: b for level in reversed(levels) for b in level}
 
 
 # --- values as text ------------------------------------------------------------------------------

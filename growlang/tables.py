@@ -70,7 +70,7 @@ def _table(*columns: str) -> Table:
 
 def print_costs(checked: Checked, recipe: str, out: Console) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
-    net, phases = checked.net, checked.phases.get(recipe, [])
+    net, phases = checked.net, checked.phases(recipe) if recipe else []
     lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
     out.print(f"[bold]{net.name}[/]: {net.image} image, {net.parameters:,} parameters{lineage}\n")
     out.print(_component_table(net))

@@ -56,7 +56,7 @@ def test_a_library_is_resolved_once_however_many_files_import_it(tmp_path: Path)
     assert paths(path) == ["core" + ".b.0" * 25 + ".conv.0"]
     files = Files()
     assert resolve(path, files) is not None
-    assert len(files.libraries) == 25
+    assert len(files.documents) == 26
 
 
 def test_what_a_library_imports_stays_inside_it(tmp_path: Path) -> None:

@@ -236,3 +236,21 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         run.stdout.close()
         assert run.stderr.read() == b""
     assert run.returncode == 0
+
+
+def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("somewhere")
+
+    monkeypatch.setattr("growlang.check.resolve", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = growlang("check", SPECS / "core.grow")
+    assert (done.status, done.out) == (2, "")
+    (log,) = tmp_path.iterdir()
+    assert done.err.splitlines() == [
+        "error[G901]: growlang itself has failed: KeyError: 'somewhere'",
+        f"  help: please report it, with the command and the spec; the traceback is in {log}",
+    ]
+    assert "Traceback" in log.read_text() and "test_cli.py" in log.read_text()

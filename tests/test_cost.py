@@ -55,7 +55,7 @@ def test_flops_of_a_layer_that_one_can_count_by_hand() -> None:
 
 def test_what_a_phase_trains_and_holds() -> None:
     found = checked(SPECS / "child.grow")
-    frozen, joint = (phase_cost(found.net, p) for p in found.phases["grown"])
+    frozen, joint = (phase_cost(found.net, p) for p in found.phases("grown"))
     core = sum(
         t.parameters
         for t in found.net.tensors()

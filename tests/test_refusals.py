@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fixture_specs import SPECS, checked, edited, findings, growlang
 
+from growlang.check import check
 from growlang.diff import diff
 from growlang.net import Net
 from growlang.resolve.reserved import TORCH
@@ -48,6 +49,32 @@ def test_a_kept_core_refuses_another_meaning_of_time(tmp_path: Path) -> None:
     assert found.code == "G302"
     assert "embed = reference in `small` and embed = raw here" in found.message
     assert found.notes[0].span.filename == str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('t5("t5-small", tokens = 16)', ""),
+        ('t5("t5-small", tokens = 32)', "has tokens = 32 here, not 16"),
+        ('t5("google/t5-v1_1-small", tokens = 16)', "has id = google/t5-v1_1-small here"),
+        ('encoder("mine", width = 512)', "is encoder here, not t5"),
+    ],
+)
+def test_a_kept_core_warns_of_another_condition(tmp_path: Path, text: str, said: str) -> None:
+    words = "words(24, tokens = 5, vocabulary = 30)"
+    parent_with(tmp_path, (words, 't5("t5-small", tokens = 16)'))
+    path = edited(
+        SPECS / "child.grow",
+        tmp_path / "child.grow",
+        ("keep core, text, time", "keep core, time"),
+        ("drop stem, head", "drop stem, head, text"),
+        ("image = image(32)", f"image = image(32)\n  text = {text}"),
+        ("freeze core, text, time", "freeze core, time"),
+    )
+    found = findings(path)
+    assert [item.code for item in found] == ["G308"] * bool(said)
+    assert all(said in item.message for item in found)
+    assert check(path).checked is not None
 
 
 def test_a_kept_core_may_have_other_neighbours(tmp_path: Path) -> None:
@@ -178,7 +205,7 @@ def test_sources_of_a_mix_have_names_of_their_own(tmp_path: Path) -> None:
         ("\ntrain first", "\ndata wide = pictures.where(row.width >= 64)\ntrain first"),
         ("data      = pictures", "data = mix(pictures = 0.5, wide = 0.5)"),
     )
-    (phase,) = checked(path).phases["first"]
+    (phase,) = checked(path).phases("first")
     assert [s.name for s in phase.settings.data] == ["pictures", "wide"]
     twice = parent_with(
         tmp_path, ("data      = pictures", "data = mix(pictures = 0.5, pictures = 0.5)")

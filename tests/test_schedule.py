@@ -23,7 +23,7 @@ def phases(folder: Path, recipe: str) -> tuple[Checked, list[Phase]]:
             ),
         )
     )
-    return found, found.phases["grown"]
+    return found, found.phases("grown")
 
 
 def names(found: Checked, *prefixes: str) -> list[str]:
@@ -65,7 +65,7 @@ def test_what_a_phase_does_not_freeze_it_trains(tmp_path: Path) -> None:
 
 
 def test_a_frozen_encoder_may_be_frozen() -> None:
-    frozen, joint, _ = checked(SHIPPED / "vermeer_1024.grow").phases["main"]
+    frozen, joint, _ = checked(SHIPPED / "vermeer_1024.grow").phases("main")
     assert {n.split(".")[0] for n in frozen.frozen} == {"core", "time"}
     assert joint.frozen == []
 
@@ -114,12 +114,13 @@ def test_lr_scale_names_trained_tensors_and_the_last_statement_holds(tmp_path: P
 def test_a_phase_changes_settings_for_itself_only(tmp_path: Path) -> None:
     found, (first, second) = phases(
         tmp_path,
-        "phase a for 3 { batch = 2 lr = 3e-4 ema = 0.5 clip = 2 transform = [] } phase b for 3",
+        "phase a for 3 { batch = 2 lr = 3e-4 ema = 0.5 clip = 2 "
+        "transform = [resize(image.size, side = both)] } phase b for 3",
     )
     assert first.settings.batch == 2
     assert first.settings.optimizer.lr == 3e-4
     assert (first.settings.ema, first.settings.clip) == (0.5, 2.0)
-    assert first.settings.transform == []
+    assert [step.call for step in first.settings.transform] == ["resize"]
     assert second.settings == found.resolved.recipes[0].settings
 
 
@@ -135,13 +136,14 @@ def test_warmup_and_lr_schedule_of_a_phase_restart_there(tmp_path: Path) -> None
 
 def test_the_recipes_of_the_paper() -> None:
     found = checked(SHIPPED / "uvit_512.grow")
-    lengths = {name: [(p.name, p.steps) for p in p_] for name, p_ in found.phases.items()}
+    recipes = [r.name for r in found.resolved.recipes]
+    lengths = {name: [(p.name, p.steps) for p in found.phases(name)] for name in recipes}
     assert lengths == {
         "grown": [("frozen", 500_000), ("joint", 1_500_000)],
         "scratch": [("all", 2_000_000)],
         "finetune": [("joint", 2_000_000)],
         "frozen": [("frozen", 2_000_000)],
     }
-    last = checked(SHIPPED / "vermeer_1024.grow").phases["main"][-1]
+    last = checked(SHIPPED / "vermeer_1024.grow").phases("main")[-1]
     assert [(s.name, s.share) for s in last.settings.data] == [("large", 0.5), ("aesthetic", 0.5)]
     assert [s.where is None for s in last.settings.data] == [False, True]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from growlang.diagnostics import Findings
-from growlang.selectors import component_of, matching
+from growlang.selectors import Places, component_of
 from growlang.syntax.document import Selector, Verb
 from growlang.syntax.grow import read
 
@@ -50,11 +50,11 @@ def selector(text: str) -> Selector:
     ],
 )
 def test_a_selector_matches_whole_segments(text: str, expected: set[str]) -> None:
-    assert matching(selector(text), COMPONENTS, NAMES) == expected
+    assert Places(COMPONENTS, NAMES).matching(selector(text)) == expected
 
 
 def test_all_is_everything() -> None:
-    assert matching(selector("all"), COMPONENTS, NAMES) == {*COMPONENTS, *NAMES}
+    assert Places(COMPONENTS, NAMES).matching(selector("all")) == {*COMPONENTS, *NAMES}
 
 
 @pytest.mark.parametrize(

@@ -57,12 +57,21 @@ def test_each_value_says_where_it_comes_from() -> None:
         if sign
     }
     assert lines["image = image(size = 32, channels = 3)"] == f"{path}:7"
-    assert lines["time = fourier(16, embed = reference)"] == f"{SPECS / 'core.grow'}:10"
+    assert lines["skips = block"] == "default"
     assert lines["batch = 8"] == f"{SPECS / 'core.grow'}:23"
     assert lines["seed = 3"] == f"{path}:15"
     assert lines["clip = 1.0"] == "default"
     assert lines["guidance = 4.0"] == f"{path}:23"
     assert lines["sampler = ddim(steps = 10, eta = 0.0)"] == f"{SPECS / 'core.grow'}:32"
+
+
+def test_a_value_from_a_param_names_the_place_of_the_param_too() -> None:
+    core = SPECS / "core.grow"
+    for path in (core, SPECS / "child.grow"):
+        out = CliRunner().invoke(app, ["show", str(path), "--resolved", "--origin"]).stdout
+        assert re.search(rf"time +=.*# {core}:10, {core}:3\n", out)
+    arguments = ["show", str(core), "--resolved", "--origin", "--set", "width=32"]
+    assert f"# {core}:10, --set:1" in CliRunner().invoke(app, arguments).stdout
 
 
 def test_show_alone_prints_the_canonical_layout() -> None:

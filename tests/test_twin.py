@@ -125,7 +125,7 @@ def specs(draw: st.DrawFn) -> str:
         data one = webdataset("a.tar", label = "cls")
         data two = one.where(row.width >= 64 and not row.caption == "")
         train {{
-          data = two batch = 4 transform = [resize(image.size, short), flip, flip(0.5)]
+          data = two batch = 4 transform = [resize(image.size, both), flip, flip(0.5)]
           objective = diffusion(v, cosine(shift = {shift}), min_snr, drop = {drop})
           start = scratch moments = reset
           phase a for {duration} {phase}

@@ -72,3 +72,8 @@ def main() -> None:
         if error.help:
             typer.echo(f"  help: {error.help}", err=True)
         sys.exit(2)
+    except Exception as error:
+        from growlang.cli.printing import print_failure
+
+        print_failure(error)
+        sys.exit(2)

@@ -48,6 +48,25 @@ def print_findings(
         typer.echo(as_text(item, texts, style) + "\n", file=stream)
 
 
+def print_failure(error: Exception) -> None:
+    """Say that growlang itself has failed, and where the traceback is kept."""
+    import tempfile
+    import traceback
+
+    kind = type(error).__name__
+    typer.echo(f"error[G901]: growlang itself has failed: {kind}: {error}", err=True)
+    text = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="growlang-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(f"{' '.join(sys.argv)}\n{text}")
+        where = f"the traceback is in {file.name}"
+    except OSError:
+        where = text
+    typer.echo(f"  help: please report it, with the command and the spec; {where}", err=True)
+
+
 def _coloured(text: str, role: str) -> str:
     return typer.style(text, fg=COLOURS[role], bold=role in ("error", "warning"))
 

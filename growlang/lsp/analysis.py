@@ -62,7 +62,9 @@ def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = 
         place = Span(str(path), 1, 1, 1, 1)
         found = Diagnostic("", error.message, place, error.help)
         return Analysis(path, text, (found,), last.document, last.checked, last.reads)
-    document = files.documents.get(path) or last.document
+    document = files.documents.get(path)
+    if document is None or document.cut:
+        document = last.document
     diagnostics = tuple(dict.fromkeys(_here(item, path, document) for item in report.diagnostics))
     reads = frozenset(files.documents)
     return Analysis(path, text, diagnostics, document, report.checked or last.checked, reads)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from os.path import realpath
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING
 
-from growlang.diagnostics import Findings, GrowlangError, Note, Span
-from growlang.resolve.names import Scope, suggestion
+from growlang.diagnostics import Findings, GrowlangError, Span
 from growlang.syntax import document as d
-from growlang.syntax.grow import read
-
-if TYPE_CHECKING:
-    from growlang.resolve.spec import Resolved
+from growlang.syntax.grow import read_partly
 
 SIZE_LIMIT = 2_000_000
 """Largest spec file, in bytes."""
@@ -32,16 +26,12 @@ class Files:
     documents: dict[Path, d.Document | None] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     """The text of each file that was read, by the name that spans give it."""
-    libraries: dict[Path, Resolved | None] = field(default_factory=dict)
-    """The imported files, resolved."""
-    open: list[Path] = field(default_factory=list)
-    """Files being resolved, from the child to its ancestors."""
 
     def load(self, path: Path, asked: Span | None = None) -> d.Document | None:
         """The document of a file; None, with a finding, where it cannot be read or parsed.
 
-        `asked` is the place that refers to the file. Raises GrowlangError if there is none and
-        the file cannot be opened.
+        `asked` is the place that refers to the file. Where there is none, a file that does not
+        parse gives what does, and GrowlangError is raised if it cannot be opened.
         """
         key = real(path)
         if key in self.documents:
@@ -53,7 +43,8 @@ class Files:
             return None
         name = self.name(path)
         self.texts[name] = text
-        self.documents[key] = _read(text, name, path, self.findings)
+        found = _read(text, name, path, self.findings)
+        self.documents[key] = None if found and found.cut and asked else found
         return self.documents[key]
 
     def content(self, path: Path) -> bytes:
@@ -68,20 +59,6 @@ class Files:
         if asked is None:
             raise GrowlangError(f"{path}: {reason}") from None
         self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
-
-    def circle(self, path: Path, asked: Span, imported: bool = False) -> bool:
-        """Whether `path` is being resolved already; if so, with a finding."""
-        key = real(path)
-        if key not in self.open:
-            return False
-        names = [p.name for p in self.open[self.open.index(key) :]] + [key.name]
-        circle = " -> ".join(names)
-        message, help = f"a spec grows out of itself: {circle}", "name another parent"
-        if imported:
-            message = f"a file imports itself: {circle}"
-            help = "move what both need into a file that imports neither"
-        self.findings.add("G104", message, asked, help=help)
-        return True
 
 
 def real(path: Path) -> Path:
@@ -113,7 +90,7 @@ def decoded(content: bytes) -> str:
 def _read(text: str, name: str, path: Path, findings: Findings) -> d.Document | None:
     """The document of a text in the syntax that the file's name tells."""
     if path.suffix not in YAML:
-        return read(text, name, findings)
+        return read_partly(text, name, findings)
     from growlang.twin.read import read as read_yaml
 
     return read_yaml(text, name, findings)
@@ -138,46 +115,3 @@ def _like(path: Path) -> str:
     close = get_close_matches(path.name, near, n=3, cutoff=0.4) or near[:3]
     verb = "are" if close[1:] else "is"
     return f"the path is relative to this file; there {verb} {', '.join(close)}"
-
-
-def bind_names(
-    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, d.Argument]
-) -> None:
-    """Refuse double params, blocks, data and recipes, and values for params that are not there."""
-    for kind, found in (
-        ("import", [(i.name, i.span) for i in document.imports]),
-        ("param", [(b.name, b.name_span) for b in document.params]),
-        ("data", [(b.name, b.name_span) for b in document.data]),
-        ("block", [(b.name, b.name_span) for b in document.blocks]),
-        ("recipe", [(r.name, r.name_span) for r in document.recipes]),
-        ("section", [(s.kind, s.span) for s in document.sections]),
-        ("model", [("model", m.name_span) for m in document.models]),
-    ):
-        refuse_double(kind, found, findings)
-    for name, argument in given.items():
-        if name not in scope.params:
-            params = f"its params: {', '.join(scope.params) or 'none'}"
-            findings.add(
-                "G203",
-                f"`{document.filename}` has no param `{name}`",
-                argument.span,
-                help=suggestion(name, scope.params) or params,
-            )
-
-
-def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) -> None:
-    """A finding for each name that stands a second time."""
-    first: dict[str, Span] = {}
-    for name, span in found:
-        if name in first:
-            message = (
-                "a file holds one model" if kind == "model" else f"{kind} `{name}` is there twice"
-            )
-            findings.add(
-                "G102",
-                message,
-                span,
-                help="remove or rename one",
-                notes=[Note("the first is here", first[name])],
-            )
-        first.setdefault(name, span)

@@ -155,13 +155,14 @@ class _Resolver:
         if not isinstance(value, d.Call) or value.name not in table:
             written = value.name if isinstance(value, d.Call) else ""
             span = value.name_span if isinstance(value, d.Call) else value.span
-            what = f"`{written}` is" if written else "this is"
             kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
+            wrong = f"`{written}` is not {kind}" if written else f"`{binding.name}` must be a call"
+            form = " | ".join(f"{name}(...)" for name in table)
             self.findings.add(
                 "G106" if written else "G201",
-                f"{what} not {kind}",
+                wrong,
                 span,
-                help=suggestion(written, table) or f"choose {' | '.join(table)}",
+                help=suggestion(written, table) or f"write `{binding.name} = {form}`",
                 edits=rename(span, written, table) if written else (),
             )
             return None
@@ -169,6 +170,7 @@ class _Resolver:
         self.pipes.spans[(binding.name,)] = value.span
         for name, span in bound.spans.items():
             self.pipes.spans[(binding.name, name)] = span
+            self.pipes.notes[(binding.name, name)] = bound.notes[name]
         return bound.value
 
     def _set_skips(self, value: Any, binding: d.Binding) -> None:
@@ -322,6 +324,7 @@ class _Resolver:
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
         self.pipes.spans.update({p: s for p, s in parent.spans.items() if p[0] == name})
+        self.pipes.notes.update({p: list(n) for p, n in parent.notes.items() if p[0] == name})
         self.pipes.calls.update({p: c for p, c in parent.calls.items() if p[0] == name})
         if name in parent.broken:
             self.broken.add(name)

@@ -106,11 +106,12 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def evaluate(expression: d.Expression, scope: Scope) -> Any:
     """The value of an expression; `HOLE`, with a finding, where it has none.
 
+    A whole number is an int however it is written: `1e3`, `1000.0` and `1k` are the same.
     With `scope.rows`, what depends on `row` is returned as a `Predicate`.
     """
     match expression:
         case d.Constant(value):
-            return value
+            return _whole(value)
         case d.Name(path, span):
             return _name(path, span, scope)
         case d.ListOf(items):
@@ -165,7 +166,7 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
     if any(isinstance(v, Predicate) for v in values):
         return Predicate([sign, *values])
     try:
-        value = _calculate(sign, values)
+        value = _whole(_calculate(sign, values))
         if abs(value) > LARGEST:
             raise OverflowError
         return value
@@ -174,6 +175,10 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
         reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it has no value")
         scope.findings.add("G201", f"`{shown}`: {reason}", span)
         return HOLE
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _shown(sign: str, values: list[Any]) -> str:
@@ -185,6 +190,7 @@ def _shown(sign: str, values: list[Any]) -> str:
 REASONS = (
     (ZeroDivisionError, "division by zero"),
     (OverflowError, f"it is above {LARGEST:.0e}"),
+    (TypeError, "signs compute with numbers, `and`, `or` and `not` with truth values"),
 )
 
 
@@ -208,7 +214,7 @@ def _calculate(sign: str, values: list[Any]) -> Any:
             return max(values)
         case "-", [a]:
             return -a
-        case "/", [int(a), int(b)] if b and a % b == 0:
+        case "/", [int(a), int(b)] if b and a % b == 0:  # exact above 2^53 too
             return a // b
         case "/", [a, b]:
             return a / b
@@ -249,3 +255,46 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             return [note for a in arguments for note in origins(a.value, scope)]
         case _:
             return []
+
+
+def bind_names(
+    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, d.Argument]
+) -> None:
+    """Refuse double params, blocks, data and recipes, and values for params that are not there."""
+    for kind, found in (
+        ("import", [(i.name, i.span) for i in document.imports]),
+        ("param", [(b.name, b.name_span) for b in document.params]),
+        ("data", [(b.name, b.name_span) for b in document.data]),
+        ("block", [(b.name, b.name_span) for b in document.blocks]),
+        ("recipe", [(r.name, r.name_span) for r in document.recipes]),
+        ("section", [(s.kind, s.span) for s in document.sections]),
+        ("model", [("model", m.name_span) for m in document.models]),
+    ):
+        refuse_double(kind, found, findings)
+    for name, argument in given.items():
+        if name not in scope.params:
+            params = f"its params: {', '.join(scope.params) or 'none'}"
+            findings.add(
+                "G203",
+                f"`{document.filename}` has no param `{name}`",
+                argument.span,
+                help=suggestion(name, scope.params) or params,
+            )
+
+
+def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) -> None:
+    """A finding for each name that stands a second time."""
+    first: dict[str, Span] = {}
+    for name, span in found:
+        if name in first:
+            message = (
+                "a file holds one model" if kind == "model" else f"{kind} `{name}` is there twice"
+            )
+            findings.add(
+                "G102",
+                message,
+                span,
+                help="remove or rename one",
+                notes=[Note("the first is here", first[name])],
+            )
+        first.setdefault(name, span)

@@ -61,6 +61,8 @@ class Pipes:
         if self.ops > OPS_LIMIT:
             return None
         self.spans[at] = item.span
+        if item.repeat is not None:
+            self.notes[(*at, "repeat")] = origins(item.repeat, scope)
         repeat = _repeat(item, scope)
         times *= max(repeat, 1)
         self.ops += times

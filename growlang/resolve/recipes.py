@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.resolve.arguments import choices, first_errors, read, report
-from growlang.resolve.files import refuse_double
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
 from growlang.resolve.sources import Sources
+from growlang.resolve.transforms import refuse_misfit
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
 
@@ -21,6 +21,16 @@ RUN_SETTINGS = ("start", "moments", "transition")
 """Settings of a recipe that are never inherited."""
 PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "clip")
 """Settings that a phase may change."""
+
+ELSEWHERE = {
+    "lr": "it belongs to the optimizer: `optimizer = adamw(lr = 1e-4)`; a phase may change it",
+    "weight_decay": "it belongs to the optimizer: `optimizer = adamw(weight_decay = 0.01)`",
+    "steps": "phases last: `phase main for 100k`",
+    "epochs": "phases last: `phase main for epochs(10)`",
+    "freeze": "it takes no `=`: `phase main for 100k { freeze core }`",
+    "guidance": "it belongs to `sample { guidance = 1.5 }`",
+}
+"""Where the settings belong that a recipe does not have."""
 
 
 class PhaseDraft(NamedTuple):
@@ -77,6 +87,9 @@ class Recipes:
         settings = self._settings(values, effective, recipe)
         if settings is not None and "objective" in effective:
             self._drop(settings, effective["objective"])
+        if settings is not None:
+            written = effective["transform"].value if "transform" in effective else None
+            refuse_misfit(settings.transform, written, recipe.name_span, self.scope)
         if not recipe.phases:
             self.findings.add(
                 "G403",
@@ -113,7 +126,7 @@ class Recipes:
                     "G107",
                     f"there is no setting `{binding.name}` here",
                     binding.name_span,
-                    help=meant or f"settings: {', '.join(names)}",
+                    help=ELSEWHERE.get(binding.name) or meant or f"settings: {', '.join(names)}",
                     edits=rename(binding.name_span, binding.name, free) if meant else (),
                 )
             elif binding.name in table:
@@ -293,6 +306,9 @@ class Recipes:
         settings = base
         if base is not None and changed:
             settings = self._validate({**values, **changed}, {**table, **own}, Settings)
+            if settings is not None and "transform" in changed:
+                place = own["transform"].value
+                refuse_misfit(settings.transform, place, place.span, self.scope)
         if lr is not None and settings is not None:
             settings = self._with_lr(settings, lr)
         length = self._duration(phase, settings)

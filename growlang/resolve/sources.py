@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings
 from growlang.resolve.arguments import bind
-from growlang.resolve.files import refuse_double
-from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, suggestion
+from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, refuse_double, suggestion
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
 

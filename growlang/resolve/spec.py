@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from growlang.diagnostics import Findings, GrowlangError
+from growlang.diagnostics import Findings, GrowlangError, Span
 from growlang.model import Model
 from growlang.resolve.contract import contract
-from growlang.resolve.files import Files, bind_names, real
+from growlang.resolve.files import Files, real
 from growlang.resolve.model import Resolution, resolve_model
-from growlang.resolve.names import Bound, Scope, evaluate
+from growlang.resolve.names import Bound, Scope, bind_names, evaluate
 from growlang.resolve.pipes import Library, Pipes
 from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
@@ -78,97 +78,123 @@ class Resolved:
 
 
 def resolve(
-    path: Path,
-    files: Files,
-    given: Mapping[str, d.Argument] | None = None,
-    outer: Scope | None = None,
-    asked: d.Grows | None = None,
+    path: Path, files: Files, given: Mapping[str, d.Argument] | None = None
 ) -> Resolved | None:
     """Resolve a spec and its ancestors; None where the file or a parent could not be read.
 
-    `given` are values for its params, evaluated in `outer`.
+    `given` are values for its params.
     """
-    findings = files.findings
-    span = asked.file_span if asked else None
-    if span and files.circle(path, span):
-        return None
-    document = files.load(path, span)
-    if document is None:
-        return None
-    files.open.append(real(path))
-    try:
-        return _file(path, document, files, given or {}, outer or Scope(findings))
-    finally:
-        files.open.pop()
+    return _Resolver(files).file(path, given or {}, Scope(files.findings))
 
 
-def _file(
-    path: Path, document: d.Document, files: Files, given: Mapping[str, d.Argument], outer: Scope
-) -> Resolved | None:
-    findings = files.findings
-    model = document.models[0] if document.models else None
-    scope = Scope(findings, params={b.name: b for b in document.params})
-    bind_names(document, scope, findings, given)
-    for name, argument in given.items():
-        if name in scope.params:
-            scope.values[name] = Bound(evaluate(argument.value, outer), argument.span)
-    blocks = _imports(path, document, scope, files)
-    parent = None
-    if model and model.grows:
-        values = {a.name: a for a in model.grows.params}
-        parent = resolve(path.parent / model.grows.file, files, values, scope, model.grows)
-        if parent is None or parent.resolution is None:
-            if parent is not None:
-                findings.add(
-                    "G103", f"`{model.grows.file}` has no model to grow", model.grows.file_span
-                )
+@dataclass
+class _Resolver:
+    """Resolves the files of one run; `open` are those being resolved, from child to ancestor."""
+
+    files: Files
+    open: list[Path] = field(default_factory=list)
+    libraries: dict[Path, Resolved | None] = field(default_factory=dict)
+    """The imported files, each resolved once however many files import it."""
+
+    def file(
+        self,
+        path: Path,
+        given: Mapping[str, d.Argument],
+        outer: Scope,
+        asked: Span | None = None,
+    ) -> Resolved | None:
+        """The file, with the values given for its params evaluated in `outer`."""
+        document = self.files.load(path, asked)
+        if document is None:
             return None
-        scope.outer = parent.scope
-    found = Resolved(path, document, scope, parent, blocks=blocks)
-    for name in scope.params:
-        scope.lookup(name)
-    found.data = (parent.data if parent else {}) | {
-        b.name: DataBinding(b, scope) for b in document.data
-    }
-    for block in document.blocks:
-        refuse_reserved("block", block.name, block.name_span, findings)
-    blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
-    if model:
-        old = parent.resolution if parent else None
-        pipes = Pipes(found.blocks, {})
-        stated = contract(model, old.model if old else None, findings)
-        found.resolution = resolve_model(model, scope, pipes, stated, old)
-    _training(found, findings)
-    return found
+        self.open.append(real(path))
+        try:
+            return self._resolved(path, document, given, outer)
+        finally:
+            self.open.pop()
 
+    def _resolved(
+        self, path: Path, document: d.Document, given: Mapping[str, d.Argument], outer: Scope
+    ) -> Resolved | None:
+        findings = self.files.findings
+        model = document.models[0] if document.models else None
+        scope = Scope(findings, params={b.name: b for b in document.params})
+        bind_names(document, scope, findings, given)
+        for name, argument in given.items():
+            if name in scope.params:
+                scope.values[name] = Bound(evaluate(argument.value, outer), argument.span)
+        blocks = self._imports(path, document, scope)
+        parent = None
+        if model and model.grows:
+            parent = self._parent(path.parent / model.grows.file, model.grows, scope)
+            if parent is None:
+                return None
+            scope.outer = parent.scope
+        found = Resolved(path, document, scope, parent, blocks=blocks)
+        for name in scope.params:
+            scope.lookup(name)
+        found.data = (parent.data if parent else {}) | {
+            b.name: DataBinding(b, scope) for b in document.data
+        }
+        for block in document.blocks:
+            refuse_reserved("block", block.name, block.name_span, findings)
+        blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
+        if model:
+            old = parent.resolution if parent else None
+            stated = contract(model, old.model if old else None, findings)
+            found.resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
+        _training(found, findings)
+        return found
 
-def _imports(path: Path, document: d.Document, scope: Scope, files: Files) -> dict[str, Library]:
-    """The blocks of the imported files by their dotted names; their params go into the scope."""
-    blocks: dict[str, Library] = {}
-    for statement in document.imports:
-        library = _library(path.parent / statement.file, statement, files)
-        if library is None:
-            scope.unread.add(statement.name)
-            continue
-        for name, block in library.blocks.items():
-            if "." not in name:
-                blocks[f"{statement.name}.{name}"] = block
-        for name in library.scope.params:
-            bound = library.scope.lookup(name)
-            if bound:
-                scope.values[f"{statement.name}.{name}"] = bound
-    return blocks
+    def _parent(self, path: Path, grows: d.Grows, scope: Scope) -> Resolved | None:
+        """The parent; None, with a finding, where it cannot be read or has no model."""
+        if circle := self._circle(path):
+            message, help = f"a spec grows out of itself: {circle}", "name another parent"
+            self.files.findings.add("G104", message, grows.file_span, help=help)
+            return None
+        parent = self.file(path, {a.name: a for a in grows.params}, scope, grows.file_span)
+        if parent is not None and parent.resolution is None:
+            message = f"`{grows.file}` has no model to grow"
+            self.files.findings.add("G103", message, grows.file_span)
+            return None
+        return parent
 
+    def _imports(self, path: Path, document: d.Document, scope: Scope) -> dict[str, Library]:
+        """The blocks of imported files by dotted names; their params go into the scope."""
+        blocks: dict[str, Library] = {}
+        for statement in document.imports:
+            library = self._library(path.parent / statement.file, statement)
+            if library is None:
+                scope.unread.add(statement.name)
+                continue
+            for name, block in library.blocks.items():
+                if "." not in name:
+                    blocks[f"{statement.name}.{name}"] = block
+            for name in library.scope.params:
+                bound = library.scope.lookup(name)
+                if bound:
+                    scope.values[f"{statement.name}.{name}"] = bound
+        return blocks
 
-def _library(path: Path, statement: d.Import, files: Files) -> Resolved | None:
-    """An imported file, resolved once however many files import it."""
-    if files.circle(path, statement.span, imported=True):
-        return None
-    key = path.resolve()
-    if key not in files.libraries:
-        asked = d.Grows(statement.file, (), statement.span, statement.span)
-        files.libraries[key] = resolve(path, files, asked=asked)
-    return files.libraries[key]
+    def _library(self, path: Path, statement: d.Import) -> Resolved | None:
+        """An imported file; None, with a finding, where it cannot be read."""
+        if circle := self._circle(path):
+            message = f"a file imports itself: {circle}"
+            help = "move what both need into a file that imports neither"
+            self.files.findings.add("G104", message, statement.span, help=help)
+            return None
+        key = real(path)
+        if key not in self.libraries:
+            scope = Scope(self.files.findings)
+            self.libraries[key] = self.file(path, {}, scope, statement.span)
+        return self.libraries[key]
+
+    def _circle(self, path: Path) -> str:
+        """The circle of files that resolving `path` now would close; empty where it closes none."""
+        key = real(path)
+        if key not in self.open:
+            return ""
+        return " -> ".join([p.name for p in self.open[self.open.index(key) :]] + [key.name])
 
 
 def _training(found: Resolved, findings: Findings) -> None:

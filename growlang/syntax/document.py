@@ -256,6 +256,15 @@ class Comment(NamedTuple):
     span: Span
 
 
+class Cut(NamedTuple):
+    """What was left out of the document of a text that does not parse."""
+
+    names: frozenset[str]
+    """Every word in what was left out."""
+    sections: frozenset[str]
+    """The keywords of the outermost statements that are not whole; empty where that is unknown."""
+
+
 class Document(NamedTuple):
     """One file of the language."""
 
@@ -271,6 +280,8 @@ class Document(NamedTuple):
     sections: tuple[Section, ...] = ()
     comments: tuple[Comment, ...] = ()
     span: Span = Span("", 1, 1, 1, 1)
+    cut: Cut | None = None
+    """Set where the text does not parse, and this holds the statements that do."""
 
 
 def without_spans(node: Any) -> Any:

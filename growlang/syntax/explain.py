@@ -9,6 +9,7 @@ from functools import lru_cache
 from lark import Token
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.syntax.slips import VALUES, character, number, slip
 
 WORDS = {
     "NAME": "a name",
@@ -20,34 +21,11 @@ WORDS = {
 """What the terminals that are no fixed text are called."""
 OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "COMPARISON", "AND", "OR", "DOT", "LSQB", "VBAR"}
 """What may follow nearly everything, so that naming it helps nobody."""
-SLIPS = {
-    "'": 'strings stand in double quotes: `"text"`',
-    "`": 'strings stand in double quotes: `"text"`',
-    ":": "write `name = value`",
-    ";": "statements need no separator",
-    "%": "a percentage is written without a space: `5%`",
-    "&": "write `and`",
-    "!": "write `not`",
-    "$": "there is no interpolation: name the param itself",
-    "\\": "a statement may go on in the next line as it is",
-    "“": 'strings stand in plain double quotes: `"text"`',
-    "”": 'strings stand in plain double quotes: `"text"`',
-}
-"""What is meant by a character that the language does not have."""
 CAPITALS = {
     "True": "write `true`",
     "False": "write `false`",
     "None": "leave the setting out to have its default",
 }
-PAIRS_OF_SIGNS = {
-    ("/", "/"): "comments begin with `#`; a division is one `/`",
-    ("*", "*"): "there is no power; write the product",
-    ("+", "="): "a name is bound once; write `name = value`",
-    ("-", "="): "a name is bound once; write `name = value`",
-    ("/", "*"): "comments begin with `#`",
-    ("=", "="): "one `=` binds a name",
-}
-"""What is meant by two signs that stand side by side."""
 HABITS = {
     "def": "block",
     "let": "param",
@@ -68,9 +46,10 @@ HABITS = {
 }
 """The keyword that is meant by a word of other languages."""
 ABSENT = {
-    "if": "there are no conditionals; a child spec says what differs",
-    "else": "there are no conditionals; a child spec says what differs",
-    "while": "there are no loops; `* n` repeats an op",
+    **dict.fromkeys(
+        ("if", "elif", "else"), "there are no conditionals; a child spec says what differs"
+    ),
+    **dict.fromkeys(("for", "while"), "there are no loops; `* n` repeats an op"),
     "return": "a block is the pipe in its braces",
     "lambda": "there are no functions; `block name(args) { pipe }` names a pipe",
 }
@@ -89,27 +68,27 @@ def place(token: Token, filename: str) -> Span:
     return Span(filename, line, column, line, column + max(1, len(token)))
 
 
-def malformed(token: Token, filename: str) -> Diagnostic:
-    """The finding for what the lexer refused."""
+def malformed(token: Token, before: Token | None, filename: str) -> Diagnostic:
+    """The finding for what the lexer refused; `before` is the token before it."""
     span = place(token, filename)
     if token.startswith('"'):
         message, help = "the string is not closed on its line", 'end it with `"`'
     elif token[0].isdigit():
-        message = f"`{token}` is not a number"
-        help = "a number takes `_`, an exponent, or one suffix: `k`, `M`, `B`, `%`"
+        message, help = f"`{token}` is not a number", number(token)
     elif token[0].isupper():
         message = f"`{token}` is not a name"
         help = CAPITALS.get(token, "names are lower case: `[a-z_][a-z0-9_]*`")
     else:
         # What has no shape of its own is shown by its number.
         shown = token if token.isprintable() else f"U+{ord(token[0]):04X}"
-        message, help = f"`{shown}` means nothing here", SLIPS.get(token[0], "")
+        message, help = f"`{shown}` means nothing here", character(token[0], before)
     wrong = {"True": "true", "False": "false"}.get(token)
     return Diagnostic("G003", message, span, help, edits=(Edit(span, wrong),) if wrong else ())
 
 
 def unexpected(
     tokens: Sequence[Token],
+    begin: int,
     at: int,
     accepted: Collection[str],
     signs: Mapping[str, str],
@@ -117,33 +96,34 @@ def unexpected(
 ) -> Diagnostic:
     """The finding for a token that cannot stand where it does.
 
-    `accepted` are the terminals that could; `signs` the text of each terminal that has a fixed one.
+    `begin` is where its statement begins; `accepted` are the terminals that could stand there;
+    `signs` the text of each terminal that has a fixed one.
     """
     token, expected = tokens[at], _words(accepted, signs)
     if token.type == "$END":
         return _end(tokens[:at], place(token, filename), expected, filename)
     before, span = tokens[at - 1] if at else None, place(token, filename)
+    opened = _innermost(tokens[begin:at]) if token in OPENING else None
+    if opened in ("(", "[") and opened != OPENING[token]:
+        notes = (Note("it opens here", place(opened, filename)),)
+        return Diagnostic(
+            "G001",
+            f"`{opened}` is not closed before `{token}`",
+            span,
+            f"write `{')' if opened == '(' else ']'}` before it",
+            notes,
+        )
     return Diagnostic(
         "G001",
         f"`{token}` cannot stand here",
         span,
-        _sign(before, token)
-        or _sign(token, tokens[at + 1])
+        slip(tokens, at, accepted)
         or _value(before, token)
         or _word(token, before, accepted)
         or (f"expected {expected}" if expected else "")
         or _swallowed(before),
         edits=(Edit(span, "="),) if token == "==" and "EQUAL" in accepted else (),
     )
-
-
-def _sign(before: Token | None, token: Token) -> str:
-    """What two signs side by side, or a `==`, were meant to be."""
-    if before is not None and before.end_pos == token.start_pos:
-        meant = PAIRS_OF_SIGNS.get((str(before), str(token)))
-        if meant:
-            return meant
-    return PAIRS_OF_SIGNS["=", "="] if token == "==" else ""
 
 
 def _value(before: Token | None, token: Token) -> str:
@@ -155,6 +135,8 @@ def _value(before: Token | None, token: Token) -> str:
         )
     if token == "," and before is not None:
         return "settings and statements need no separator"
+    if token in (")", "]"):
+        return "remove it, or open the bracket that it closes"
     if token == "{":
         return "lists stand in `[ ]`: `[name = value]`; a body belongs to a statement with a name"
     return ""
@@ -163,6 +145,8 @@ def _value(before: Token | None, token: Token) -> str:
 def _word(token: Token, before: Token | None, accepted: Collection[str]) -> str:
     """What a word that is no keyword was meant to be, or the `=` that it lacks."""
     beginning = before is not None and (before.line or 0) < (token.line or 0)
+    if beginning and token in ABSENT:
+        return ABSENT[token]
     for word in (token,) if beginning or before is None else (before, token):
         if word.type != "NAME":
             continue
@@ -170,7 +154,8 @@ def _word(token: Token, before: Token | None, accepted: Collection[str]) -> str:
             return ABSENT[word]
         if meant := keyword(str(word)):
             return f"did you mean `{meant}` for `{word}`?"
-    if "EQUAL" in accepted and before is not None and token.line == before.line:
+    missing = "EQUAL" in accepted and token.type in VALUES
+    if missing and before is not None and token.line == before.line:
         return f"is a `=` missing? write `{before} = {token}`"
     return ""
 

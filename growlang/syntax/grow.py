@@ -27,15 +27,25 @@ DEPTH_LIMIT = 100
 
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells; None, with a finding, where it does not parse."""
+    found = read_partly(text, filename, findings)
+    return None if found is None or found.cut else found
+
+
+def read_partly(text: str, filename: str, findings: Findings) -> d.Document | None:
+    """As `read`, but of a text that does not parse, the document of the statements that do."""
     if not text.isascii() and misleading(text, filename, findings):
         return None
     try:
-        tree = parser().parse(text)
+        return _document(parser().parse(text), text, filename, findings)
     except UnexpectedInput:
         from growlang.syntax.recovery import recover
 
-        recover(text, filename, parser(), findings)
-        return None
+        tree, cut = recover(text, filename, parser(), findings)
+        found = _document(tree, text, filename, findings) if tree else None
+        return found._replace(cut=cut) if found else None
+
+
+def _document(tree: Tree[Token], text: str, filename: str, findings: Findings) -> d.Document | None:
     if deep := _below(tree, DEPTH_LIMIT):
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
         findings.add("G001", message, _span(deep.meta, filename), help="name a part with `param`")

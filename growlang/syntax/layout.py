@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lark import Token, UnexpectedCharacters
 from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from growlang.syntax.document import Cut
 
 BAD = "BAD"
 """The type of a token that holds what the lexer refused."""
@@ -24,6 +26,7 @@ FOLLOWS = {
     "phase": ("NAME",),
 }
 """What follows a keyword where it is no name."""
+WORDS = re.compile(r"[a-z_][a-z0-9_]*")
 RESERVED = {"STEM", "CORE", "HEAD", "STAGE"}
 JOINING = {"AND", "OR", "FOR", "GROWS", "EXCEPT", "AS", "BY", "LIKE"}
 """Words that go on with the statement of the line before."""
@@ -113,3 +116,20 @@ def _bracketed(tokens: Sequence[Token]) -> list[bool]:
         depth += step
         inside.append(depth > 0)
     return inside
+
+
+def cut_of(tokens: Sequence[Token], starts: Mapping[int, bool], kept: Sequence[Token]) -> Cut:
+    """What a text lacks of which only these tokens are kept; `starts` are its statements'."""
+    taken = {id(token) for token in kept}
+    names: set[str] = set()
+    sections: set[str] = set()
+    depth, section = 0, ""
+    for at, token in enumerate(tokens[:-1]):
+        if depth == 0 and at in starts:
+            section = str(token) if token in FOLLOWS else ""
+        if id(token) in taken:
+            depth += {"LBRACE": 1, "RBRACE": -1}.get(token.type, 0)
+        else:
+            sections.add(section)
+            names.update(WORDS.findall(token))
+    return Cut(frozenset(names), frozenset(sections))

@@ -3,16 +3,19 @@
 The parser stops at its first error. Here its table is driven by hand: at an error, the statement
 at fault is left out, and the parser goes on with the next one from where it stood before. Line
 starts and indentation tell where statements begin; where the text parses they mean nothing.
+What was not left out is parsed again, so that names and shapes are checked in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from lark import Lark
+from lark import Lark, Token, Tree, UnexpectedInput
 from lark.parsers.lalr_analysis import Shift
 
 from growlang.diagnostics import Diagnostic, Findings, Note
+from growlang.syntax.document import Cut
 from growlang.syntax.explain import (
     keyword,
     malformed,
@@ -20,7 +23,14 @@ from growlang.syntax.explain import (
     unexpected,
     unfinished,
 )
-from growlang.syntax.layout import BAD, FOLLOWS, begins_line, read_tokens, statement_starts
+from growlang.syntax.layout import (
+    BAD,
+    FOLLOWS,
+    begins_line,
+    cut_of,
+    read_tokens,
+    statement_starts,
+)
 
 LEVELS = {
     **dict.fromkeys(("import", "param", "block", "model", "data"), 0),
@@ -38,9 +48,36 @@ HEADERS = {
 """What stands for the head of a statement that has statements inside."""
 
 
-def recover(text: str, filename: str, lark: Lark, findings: Findings) -> None:
-    """Record a finding for each statement of `text` that does not parse, in linear time."""
-    _Recovery(text, filename, lark, findings).run()
+def recover(
+    text: str, filename: str, lark: Lark, findings: Findings
+) -> tuple[Tree[Token] | None, Cut]:
+    """Record a finding for each statement of `text` that does not parse, in linear time.
+
+    What comes back is the tree of the statements that do, if there is one, and what it lacks.
+    """
+    recovery = _Recovery(text, filename, lark, findings)
+    recovery.run()
+    kept = recovery.whole()
+    return _parsed(lark, kept), cut_of(recovery.tokens, recovery.starts, kept)
+
+
+def _parsed(lark: Lark, tokens: Iterable[Token]) -> Tree[Token] | None:
+    """The tree of tokens."""
+    interactive = lark.parse_interactive("")
+    try:
+        for token in tokens:
+            interactive.feed_token(token)
+        tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
+    except UnexpectedInput:
+        return None
+    return tree
+
+
+class _Brace(NamedTuple):
+    """An open brace; what stands in one whose head was left out is left out with it."""
+
+    at: int
+    kept: bool
 
 
 class _Mark(NamedTuple):
@@ -48,7 +85,8 @@ class _Mark(NamedTuple):
 
     at: int
     stack: tuple[int, ...]
-    braces: tuple[int, ...]
+    braces: tuple[_Brace, ...]
+    kept: int
 
 
 class _Recovery:
@@ -62,8 +100,9 @@ class _Recovery:
         self.tokens = read_tokens(interactive, text)
         self.starts = statement_starts(self.tokens)
         self.stack: list[int] = [table.start_state]
-        self.braces: list[int] = []
-        self.mark = _Mark(0, tuple(self.stack), ())
+        self.braces: list[_Brace] = []
+        self.kept: list[Token] = []  # what was taken and is not left out
+        self.mark = _Mark(0, tuple(self.stack), (), 0)
         self.open = 0  # round and square brackets since the mark
         self.last = -1  # the token of the last finding
         self.reach = -1  # the furthest token that was taken or refused before going back
@@ -80,10 +119,10 @@ class _Recovery:
             self._remember(at)
         elif at <= self.reach and self._sibling(at) and not self._ended():
             return self._unfinished(at)
-        if not self._feed(token.type):
+        if not self._take(token):
             return self._mend(at)
         if token.type == "LBRACE":
-            self.braces.append(at)
+            self.braces.append(_Brace(at, self._keeps()))
             if self._ended():  # the body is one of statements
                 self._remember(at + 1)
         elif token.type == "RBRACE":
@@ -94,6 +133,23 @@ class _Recovery:
         elif token.type in ("RPAR", "RSQB"):
             self.open -= 1
         return at + 1
+
+    def whole(self) -> list[Token]:
+        """What is left of the text, without a last statement that does not end, and closed."""
+        if self.tokens[-1].type == "$END" and not self._ended():
+            self._back()
+        closing = sum(brace.kept for brace in self.braces)
+        return [*self.kept, *(_made("RBRACE", "}", self.tokens[-1]) for _ in range(closing))]
+
+    def _keeps(self) -> bool:
+        return all(brace.kept for brace in self.braces)
+
+    def _take(self, token: Token) -> bool:
+        """Take a token, and keep it where what is around it is kept."""
+        taken = self._feed(token.type)
+        if taken and self._keeps():
+            self.kept.append(token)
+        return taken
 
     # --- the parser's table ----------------------------------------------------------------------
 
@@ -131,12 +187,13 @@ class _Recovery:
         return {t for t in here if t.isupper() or t == "$END" if self._after(t)}
 
     def _remember(self, at: int) -> None:
-        self.mark = _Mark(at, tuple(self.stack), tuple(self.braces))
+        self.mark = _Mark(at, tuple(self.stack), tuple(self.braces), len(self.kept))
         self.open = 0
 
     def _back(self) -> None:
         """Stand again where the statement at fault begins."""
         self.stack, self.braces = list(self.mark.stack), list(self.mark.braces)
+        del self.kept[self.mark.kept :]
         self.open = 0
 
     # --- mending ---------------------------------------------------------------------------------
@@ -148,11 +205,19 @@ class _Recovery:
             self._report(0)
             return None
         at = 0
+        if first == "/" and self.tokens[1] in ("/", "*"):
+            self._report(0)
+            at = next((i for i, t in enumerate(self.tokens) if t.type == "GROW"), 0) + 2
+            if at < len(self.tokens) and self.tokens[at - 1].type == "NUMBER":
+                self._take(self.tokens[at - 2])
+                self._take(self.tokens[at - 1])
+                self._remember(at)
+                return at
         if first.type != "GROW":
             message = "the file does not begin with its edition"
             span = place(first, self.filename)
             self._record(Diagnostic("G002", message, span, "begin it with `grow 1`"), 0)
-        self._feed("GROW")
+        self._take(first if first.type == "GROW" else _made("GROW", "grow", first))
         if first.type == "GROW":
             at = 1
             if self.tokens[1].type == "NUMBER":
@@ -161,7 +226,7 @@ class _Recovery:
                 self._report(1)
                 if self.tokens[1].type == "$END":
                     return None
-        self._feed("NUMBER")
+        self._take(self.tokens[1] if at == 2 else _made("NUMBER", "1", first))
         self._remember(at)
         if first.type == "GROW" and at == 1:
             return self._next(1)
@@ -184,9 +249,9 @@ class _Recovery:
         depth = len(self.mark.braces)
         if level is None or depth <= level or follower.type not in FOLLOWS[first]:
             return None
-        opened = self.tokens[self.mark.braces[level]]
+        opened = self.tokens[self.mark.braces[level].at]
         self._back()
-        while len(self.braces) > level and self._feed("RBRACE"):
+        while len(self.braces) > level and self._take(_made("RBRACE", "}", first)):
             self.braces.pop()
         if len(self.braces) > level:
             self._back()
@@ -203,19 +268,20 @@ class _Recovery:
         for body in (at, at - 1):
             if body <= self.mark.at or not begins_line(self.tokens, body):
                 continue
-            keep = list(self.stack)
+            stack, kept = list(self.stack), list(self.kept)
             self._back()
-            taken = all(self._feed(t.type) for t in self.tokens[self.mark.at : body])
-            if taken and body in self.starts and self._feed("LBRACE"):
+            taken = all(map(self._take, self.tokens[self.mark.at : body]))
+            brace = _made("LBRACE", "{", self.tokens[body])
+            if taken and body in self.starts and self._take(brace):
                 head = " ".join(self.tokens[self.mark.at : body][:2])
                 last = self.tokens[body - 1]
                 message, span = f"the body of `{head}` does not open", place(last, self.filename)
                 help = f"write `{{` after `{last}`"
                 self._record(Diagnostic("G001", message, span, help), at)
-                self.braces.append(body - 1)
+                self.braces.append(_Brace(body - 1, self._keeps()))
                 self._remember(body)
                 return body
-            self.stack = keep
+            self.stack, self.kept = stack, kept
         return None
 
     def _sibling(self, at: int) -> bool:
@@ -271,7 +337,7 @@ class _Recovery:
             token = self.tokens[at]
             if token.type == "LBRACE":
                 if depth == 0 and failed <= at and self._head(keyword(str(self.tokens[begin]))):
-                    self.braces.append(at)
+                    self.braces.append(_Brace(at, kept=False))
                     self._remember(at + 1)
                     return at + 1
                 depth += 1
@@ -298,11 +364,20 @@ class _Recovery:
     def _report(self, at: int) -> None:
         token = self.tokens[at]
         if token.type == BAD:
-            self._record(malformed(token, self.filename), at)
+            before = self.tokens[at - 1] if at else None
+            self._record(malformed(token, before, self.filename), at)
         else:
-            found = unexpected(self.tokens, at, self._accepted(), self.signs, self.filename)
+            begin, accepted = min(self.mark.at, at), self._accepted()
+            found = unexpected(self.tokens, begin, at, accepted, self.signs, self.filename)
             self._record(found, at)
 
     def _record(self, found: Diagnostic, at: int) -> None:
         self.findings.record(found)
         self.last = max(self.last, at)
+
+
+def _made(terminal: str, text: str, place: Token) -> Token:
+    """A token that the text lacks, at the start of another."""
+    return Token(
+        terminal, text, place.start_pos, place.line, place.column, place.line, place.column
+    )

@@ -11,6 +11,7 @@ from PIL import Image
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid
+from growlang.resolve.transforms import misfit
 from growlang.spec import Crop, Flip, Resize, Transform
 from growlang_runtime.transforms import decode, resized, to_tensor, transformed
 
@@ -167,3 +168,26 @@ def test_what_is_no_picture_is_left_to_the_caller() -> None:
     for data in (b"", b"no picture", whole[: len(whole) // 2]):
         with pytest.raises(OSError, match=r"identify|truncated|broken"):
             decode(data, 3)
+
+
+STEPS: st.SearchStrategy[Transform] = st.one_of(
+    st.builds(Resize, size=st.integers(2, 6), side=st.sampled_from(["short", "long", "both"])),
+    st.builds(Crop, size=st.integers(2, 6), at=st.sampled_from(["centre", "random"])),
+    st.just(Flip()),
+)
+
+
+@given(st.lists(STEPS, max_size=4), st.integers(1, 9), st.integers(1, 9))
+def test_what_check_says_of_a_transform_holds_for_any_picture(
+    transforms: list[Transform], width: int, height: int
+) -> None:
+    wrong = misfit(transforms, 4, 4)
+    try:
+        made = transformed(places(width, height), transforms, seed=1, p=0).size
+    except GrowlangError:
+        return  # a picture that is too small for the crop: only the data can tell
+    assert wrong is None or wrong.step is None
+    if wrong is None:
+        assert made == (4, 4)
+    elif "makes" in wrong.reason:
+        assert made != (4, 4)
