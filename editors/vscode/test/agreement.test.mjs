@@ -9,7 +9,8 @@ import { tokenize } from "./grammar.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const NAMES = relative(ROOT, fileURLToPath(new URL("names.grow", import.meta.url)));
-const FOLDERS = ["specs", "examples", ...["specs", "fmt", "mended"].map((f) => `tests/fixtures/${f}`)];
+const FIXTURES = ["specs", "fmt", "mended"].map((folder) => `tests/fixtures/${folder}`);
+const FOLDERS = ["specs", "examples", ...FIXTURES];
 
 /** What the innermost scopes of a word may be, by its role in the language. */
 const SCOPES = {
@@ -88,7 +89,9 @@ test("the specs have words of every role", () => {
 test("nothing that parses is marked as illegal", () => {
   const illegal = corpus.flatMap(({ name, text }) =>
     tokenize(text).flatMap((tokens, row) =>
-      tokens.filter((t) => t.scopes.some((s) => s.startsWith("invalid"))).map(() => `${name}:${row + 1}`),
+      tokens
+        .filter((t) => t.scopes.some((scope) => scope.startsWith("invalid")))
+        .map(() => `${name}:${row + 1}`),
     ),
   );
   assert.deepEqual(illegal, []);
