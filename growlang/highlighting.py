@@ -70,7 +70,7 @@ class GrowLexer(RegexLexer):
             (_words("sample", "evaluate"), Keyword),
             (r"\|", Operator, "op"),
             (r"->|,", Punctuation, "selector"),
-            (r"\.(?!\.)", Punctuation, "member"),
+            (r"\.", Punctuation, "member"),
             include("operators"),
             (r"\(", Punctuation, ("group", "op")),
             (r"\[", Punctuation, "inside"),
@@ -93,7 +93,6 @@ class GrowLexer(RegexLexer):
         ],
         "operators": [
             (_words(*OPERATORS), Operator.Word, "value"),
-            (r"\.\.", Operator),
             (r"[<>=!]=|[<>=+\-*/]", Operator, "value"),
         ],
         # Behind an operator: one operand, then back.

@@ -16,7 +16,9 @@ const { metafile } = await build({
   metafile: true,
 });
 
-const packages = Object.keys(metafile.inputs).flatMap((path) => path.match(/^node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? []);
+const packages = Object.keys(metafile.inputs).flatMap(
+  (path) => path.match(/^node_modules\/(@[^/]+\/)?[^/]+/)?.[0] ?? [],
+);
 const licences = [...new Set(packages)].sort().map(async (folder) => {
   const file = (await readdir(folder)).find((name) => /^licen[cs]e/i.test(name));
   if (file === undefined) throw new Error(`${folder} has no licence`);

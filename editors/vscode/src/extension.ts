@@ -34,9 +34,10 @@ async function stop(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const folder = workspace.workspaceFolders?.[0]?.uri;
+  const uri = workspace.workspaceFolders?.[0]?.uri;
+  const folder = uri?.scheme === "file" ? uri.fsPath : undefined;
   const setting = workspace.getConfiguration("growlang").get("path", "growlang");
-  const command = program(setting, folder?.scheme === "file" ? folder.fsPath : undefined, homedir());
+  const command = program(setting, folder, homedir());
   const found = await problem(command);
   if (found !== undefined) {
     void explain(found);
