@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
+FUZZ_MINUTES ?= 10
 
-.PHONY: test test-slow lint types docs demo bench vscode clean
+.PHONY: test test-slow fuzz lint types docs demo bench vscode clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -19,6 +20,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"
+	PYTHONPATH=tests $(BIN)/python -m fuzz.run $(FUZZ_MINUTES)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -106,17 +106,24 @@ class _Reader(Values):
             try:
                 block = self.mapping(item, "a block", ("parameters", "pipe"), "pipe")
                 given = block.items.get("parameters")
-                parameters = self.mapping(given, "`parameters`").items if given else {}
-                defaults = tuple(
-                    (n, None if isinstance(v, Scalar) and v.value is None else self.value(v))
-                    for n, v in parameters.items()
-                )
+                defaults = self.parameters(given) if given else ()
                 pipe = self.pipe(block.items["pipe"])
             except Refused:
                 continue
             key = table.keys[name]
             found.append(d.Block(self.name(name, key), defaults, pipe, item.span, key))
         return tuple(found)
+
+    def parameters(self, node: Node) -> tuple[tuple[str, d.Expression | None], ...]:
+        """The parameters of a block, each with its default or null."""
+        table = self.mapping(node, "`parameters`")
+        return tuple(
+            (
+                self.name(name, table.keys[name]),
+                None if isinstance(v, Scalar) and v.value is None else self.value(v),
+            )
+            for name, v in table.items.items()
+        )
 
     # --- the model -------------------------------------------------------------------------------
 

@@ -17,9 +17,10 @@ from growlang.show import show
 from growlang.syntax import document as d
 from growlang.syntax import explain, grow, recovery
 from growlang.syntax.fmt import fmt
-from growlang.syntax.unparse import unparse
+from growlang.twin import layout
 from growlang.twin import read as twin
-from growlang.twin.write import write
+from growlang.twin.convert import SCHEMA, to_grow, to_yaml
+from growlang.twin.write import nodes
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GROW, YAML = "spec.grow", "spec.grow.yaml"
@@ -52,9 +53,8 @@ def examine(content: bytes, name: str, folder: Path, slowness: float = 1.0) -> N
         return
     document = _read(text, name)
     if document is not None:
-        if name == GROW:
-            _fmt(document)
-        _convert(document)
+        _convert(document, name)
+        _fmt(document, name)
     seconds = process_time() - start
     limit = SECONDS * slowness * max(1.0, len(content) / 100_000)
     assert seconds < limit, f"it took {seconds:.1f} s"
@@ -113,21 +113,37 @@ def _parsed(text: str, name: str) -> d.Document:
     return document
 
 
-def _fmt(document: d.Document) -> None:
-    """The canonical layout has the same tree, and is its own canonical layout."""
-    laid_out = fmt(document)
-    again = _parsed(laid_out, GROW)
+def _fmt(document: d.Document, name: str) -> None:
+    """The canonical layout has the same tree and comments, and is its own canonical layout."""
+    laid_out = _laid_out(document, name)
+    again = _parsed(laid_out, name)
     assert d.without_spans(again) == d.without_spans(document)
-    assert fmt(again) == laid_out
+    assert _remarks(again) == _remarks(document)
+    assert _laid_out(again, name) == laid_out
 
 
-def _convert(document: d.Document) -> None:
-    """To the other syntax and back is the same tree."""
+def _laid_out(document: d.Document, name: str) -> str:
+    return fmt(document) if name == GROW else layout.fmt(document.text, document.filename)
+
+
+def _convert(document: d.Document, name: str) -> None:
+    """To the other syntax and back is the same tree with the same comments."""
+    ways = ((to_yaml, YAML), (to_grow, GROW))
+    there, back = ways if name == GROW else ways[::-1]
     try:
-        written = write(document)
-    except GrowlangError:
+        twin = _parsed(there[0](document), there[1])
+    except GrowlangError as error:
+        assert "cannot be said" not in error.message, error.message
         return
-    from_yaml = _parsed(written, YAML)
-    assert write(from_yaml) == written
-    back = _parsed(unparse(from_yaml), GROW)
-    assert write(back) == written
+    _same(document, twin)
+    _same(document, _parsed(back[0](twin), back[1]))
+
+
+def _same(a: d.Document, b: d.Document) -> None:
+    """The same tree as far as both syntaxes can say it, and the same comments."""
+    assert layout.flat(nodes(a)) == layout.flat(nodes(b))
+    assert _remarks(a) == _remarks(b)
+
+
+def _remarks(document: d.Document) -> list[str]:
+    return sorted(c.text.rstrip() for c in document.comments if c.text != SCHEMA)

@@ -24,8 +24,8 @@ from growlang.spec import (
     Settings,
 )
 from growlang.syntax.grow import parser, read
+from growlang.twin.convert import to_yaml
 from growlang.twin.read import GROWTH, MODEL, TOP
-from growlang.twin.write import write
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ("specs", "examples", "tests/fixtures")
@@ -68,6 +68,6 @@ def seeds() -> Iterator[tuple[str, bytes]]:
 def _twin(content: bytes) -> str:
     try:
         document = read(content.decode(), GROW, Findings())
-        return write(document) if document else ""
+        return to_yaml(document) if document else ""
     except (GrowlangError, UnicodeDecodeError):
         return ""
