@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -254,3 +255,37 @@ def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
         f"  help: please report it, with the command and the spec; the traceback is in {log}",
     ]
     assert "Traceback" in log.read_text() and "test_cli.py" in log.read_text()
+
+
+@pytest.mark.parametrize("command", [("schema",), ("show", SPECS / "core.grow"), ("--help",)])
+def test_a_full_disk_is_one_message(command: tuple[str | Path, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "growlang", *command], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 2
+    assert done.stderr == b"error: No space left on device\n"
+
+
+def test_a_locale_without_letters_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow"
+    path.write_text("grow 1  # \u00e9\nparam \u00e9 = 3\n", encoding="utf-8")
+    for command in (["check", path], ["diff", SHIPPED / "core_64.grow", SHIPPED / "uvit_512.grow"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "growlang", *command],
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+        )
+        assert done.returncode == (1 if path in command else 0)
+        assert "\u00e9" in done.stdout.decode() or "\u00b1" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("damage", [b"garbage", b"", None])
+def test_a_damaged_cache_is_made_anew(damage: bytes | None, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "growlang", "check", str(SPECS / "core.grow")]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    for _ in range(2):
+        done = subprocess.run(arguments, capture_output=True, env=environment)
+        assert (done.returncode, done.stdout) == (0, b"")
+        (cache,) = (tmp_path / "growlang").iterdir()
+        cache.write_bytes(cache.read_bytes()[:3000] if damage is None else damage)

@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Annotated
 
 # Start-up allocates much and frees nothing: collecting garbage would cost a tenth of `check`.
@@ -65,12 +67,21 @@ for name, command in COMMANDS.items():
 
 def main() -> None:
     """Run the command line: 0 nothing to report, 1 findings, 2 could not do the job."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # specs are UTF-8, whatever the locale is
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
     except GrowlangError as error:
         typer.echo(f"error: {error.message}", err=True)
         if error.help:
             typer.echo(f"  help: {error.help}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror or error}", err=True)
+        with suppress(OSError):  # what could not be written is not tried again at the exit
+            sys.stdout.close()
         sys.exit(2)
     except Exception as error:
         from growlang.cli.printing import print_failure
