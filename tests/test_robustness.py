@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -20,8 +22,8 @@ PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
 GOOD = PARENT.read_bytes()
 
 
-def answer(content: bytes, folder: Path) -> Report:
-    path = folder / "spec.grow"
+def answer(content: bytes, folder: Path, name: str = "spec.grow") -> Report:
+    path = folder / name
     path.write_bytes(content)
     return check(path)
 
@@ -111,6 +113,64 @@ def test_a_bomb_is_a_message_in_time(content: bytes, tmp_path: Path) -> None:
     assert report.diagnostics or b"((1" in content  # parentheses leave nothing in the tree
     assert report.checked is None
     assert all(len(d.message) < 10_000 for d in report.diagnostics)
+
+
+YAML_BOMBS = {
+    "flow": b"params: {a: " + b"[" * 50_000 + b"]" * 50_000 + b"}\n",
+    "block": b"params:\n" + b"".join(b" " * i + b"a:\n" for i in range(1, 450)),
+    "empty items": b"train:\n" + b"- \n" * 33_000,
+    "long key": b"k" * 100_000 + b": 1\n",
+    "question marks": b"? " * 50_000,
+    "documents": b"--- 1\n" * 16_000,
+    "aliases": b"params: {a: &a 1, " + b"".join(b"b%d: *a, " % i for i in range(8000)) + b"}\n",
+    "laughs": b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (i + 1, i + 1, i, i) for i in range(3000)),
+    "same key": b"params:\n" + b"  a: 1\n" * 12_000,
+    "settings": b"model: {name: m}\ntrain:\n  - recipe: a\n"
+    + b"".join(b"    x%d: 1\n" % i for i in range(8000)),
+    "names": b"params:\n" + b"".join(b"  a%d: = b%d\n" % (i, i) for i in range(6000)),
+    "number": b"params: {a: " + b"9" * 100_000 + b"}\n",
+    "tabs": b"params:\n" + b"\ta: 1\n" * 16_000,
+    "direction marks": b"params: {a: '" + "\u202e".encode() * 30_000 + b"'}\n",
+}
+
+
+@pytest.mark.parametrize("content", YAML_BOMBS.values(), ids=YAML_BOMBS)
+def test_a_bomb_in_yaml_is_a_message_in_time(content: bytes, tmp_path: Path) -> None:
+    start = time.process_time()
+    report = answer(b"grow: 1\n" + content, tmp_path, "spec.grow.yaml")
+    seconds = time.process_time() - start
+    assert seconds < 3  # one second on an idle machine
+    assert report.diagnostics
+    assert report.checked is None
+    assert all(len(d.message) < 10_000 for d in report.diagnostics)
+
+
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from growlang.check import check
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+check(Path(sys.argv[1]))
+start = peak()
+check(Path(sys.argv[2]))
+print(peak() - start)
+"""
+LARGE = {
+    "params": b"".join(b"param a%d = %d  # a comment\n" % (i, i) for i in range(20_000)),
+    "slips": b"param a 3\n" * 60_000,
+    "unknown settings": GOOD.removeprefix(b"grow 1").replace(
+        b"batch = 8", lines(b"a_setting_%d = %d\n", 30_000) + b"batch = 8"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", LARGE.values(), ids=LARGE)
+def test_memory_is_at_most_a_hundred_times_the_input(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "spec.grow"
+    path.write_bytes(b"grow 1\n" + content)
+    command = [sys.executable, "-c", MEASURED, str(PARENT), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 100 * path.stat().st_size
 
 
 def child(file: str) -> bytes:
