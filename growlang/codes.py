@@ -155,9 +155,10 @@ CODES = {
     ),
     "G210": Code(
         "missing-slot",
-        "A model lacks its input, stem, core or head.",
+        "A model lacks its input, stem, core or head, or recipes lack a model.",
         "A model needs an image (or tokens), a stem, a core and a head; with `grows`, what is "
-        "kept from the parent counts, and so does its input.",
+        "kept from the parent counts, and so does its input. A file without a model is a library: "
+        "it holds params, blocks and data, and nothing to train.",
     ),
     "G211": Code(
         "not-available",

@@ -211,6 +211,7 @@ def _training(found: Resolved, findings: Findings) -> None:
         if data.scope is found.scope:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)
     if found.model is None:
+        _refuse_without_model(found.document, findings)
         return
     if found.model.tokens:
         _refuse_training(found.document, findings)
@@ -231,6 +232,18 @@ def _training(found: Resolved, findings: Findings) -> None:
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
     if any(found.sections("evaluate")):
         found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+
+
+def _refuse_without_model(document: d.Document, findings: Findings) -> None:
+    """A finding about recipes and sections that have no model to train or to sample from."""
+    places = [r.name_span for r in document.recipes] + [s.span for s in document.sections]
+    if places:
+        findings.add(
+            "G210",
+            "what is said of training and sampling stands in a file without a model",
+            min(places),
+            help="declare one: `model NAME { image = image(64) stem ... core ... head ... }`",
+        )
 
 
 def _refuse_training(document: d.Document, findings: Findings) -> None:
