@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from lark import Lark, Token, Tree
 
-from growlang.syntax.grow import GRAMMAR, comments
+from growlang.syntax.building import comments
+from growlang.syntax.grow import GRAMMAR
 
 TERMINALS = {
     "STRING": "string",

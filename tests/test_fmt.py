@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from growlang.cli import app
 from growlang.diagnostics import Findings
 from growlang.syntax import document as d
+from growlang.syntax.building import comments
 from growlang.syntax.document import without_spans
 from growlang.syntax.fmt import fmt_text
-from growlang.syntax.grow import comments, read
+from growlang.syntax.grow import read
 from growlang.syntax.scan import tokens
 
 FIXTURES = SPECS.parent

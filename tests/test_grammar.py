@@ -6,7 +6,8 @@ from lark import Lark
 
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
-from growlang.syntax.grow import GRAMMAR, comments, number, read
+from growlang.syntax.building import comments, number
+from growlang.syntax.grow import GRAMMAR, read
 
 
 def parsed(text: str) -> d.Document:

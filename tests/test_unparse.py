@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fmt import ATOMS, PARSED, formatted, named, nested, tree
 
-from growlang.syntax import grow
+from growlang.syntax import building
 from growlang.syntax.document import without_spans
 from growlang.syntax.unparse import number, unparse
 
@@ -31,7 +31,7 @@ def test_an_expression_has_the_parentheses_that_it_needs(expression: str) -> Non
 
 @given(st.one_of(st.integers(0, 10**18), st.floats(0, 1e17)))
 def test_a_number_has_its_value(value: float) -> None:
-    found = grow.number(number(value))
+    found = building.number(number(value))
     assert (found, type(found)) == (value, type(value))
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
-from growlang.syntax.grow import comments, misleading, parser, read
+from growlang.syntax.building import comments
+from growlang.syntax.grow import misleading, parser, read
 from growlang.syntax.recovery import recover
 
 Body = d.Document | d.Model | d.Recipe | d.Phase | d.Section

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.spelling import nearest
 from growlang.syntax import document as d
-from growlang.syntax.grow import LARGEST
+from growlang.syntax.building import LARGEST
 
 
 class Hole:

@@ -12,6 +12,7 @@ from typing import Any
 from growlang.diagnostics import Findings, Span
 from growlang.syntax import document as d
 from growlang.syntax import grow
+from growlang.syntax.building import comments
 from growlang.twin.nodes import Refused, Scalar
 
 _DOTTED = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
@@ -101,7 +102,7 @@ class Embedded:
         raise Refused
 
     def _piece(self, before: str, text: str, node: Any, after: str = "") -> d.Document:
-        if grow.comments(text, self.filename):
+        if comments(text, self.filename):
             message = "a comment stands inside the text of Grow"
             help = "put it behind the text's end, or on a line above"
             self.findings.add("G001", message, node.span, help=help)

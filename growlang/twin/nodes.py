@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 import yaml
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.syntax.building import LARGEST
 from growlang.syntax.document import Comment
-from growlang.syntax.grow import DEPTH_LIMIT, LARGEST
+from growlang.syntax.grow import DEPTH_LIMIT
 from growlang.twin.broken import explained
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
