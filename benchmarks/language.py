@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lark import Lark
+
 from benchmarks.measuring import Result, ratio, result, show, taken
 from growlang.check import check
 from growlang.formatting import formatted
-from growlang.syntax.grow import parser
+from growlang.syntax.grow import GRAMMAR
 
 LINES = 20_000
 SHORT = LINES // 4
@@ -65,15 +67,12 @@ def measure() -> list[Result]:
     with TemporaryDirectory() as folder:
         long, short = _written(Path(folder), LINES), _written(Path(folder), SHORT)
         text = long.read_text()
+        lark = Lark(GRAMMAR.read_text(), parser="lalr", lexer="basic", propagate_positions=True)
         return [
-            _compared("check", lambda: check(long), "Lark's parser", lambda: _parse(text), 3),
+            _compared("check", lambda: check(long), "Lark's parser", lambda: lark.parse(text), 3),
             _compared("fmt", lambda: formatted(long), "check", lambda: check(long), 2),
             _growth(lambda: check(short), lambda: check(long)),
         ]
-
-
-def _parse(text: str) -> None:
-    parser().parse(text)
 
 
 def _written(folder: Path, lines: int) -> Path:
