@@ -247,6 +247,7 @@ def test_all_independent_mistakes_are_found_at_once(text: str) -> None:
         ("a: 'b\nc: 1", 1, 4, "the quote is not closed", "the same quote"),
         ("a: {b: 1\nc: 1", 2, 2, "a comma or the closing `}` is missing", "add it"),
         ("a: [b\nc: 1", 2, 2, "a comma or the closing `]` is missing", "add it"),
+        ("a: [core, b[3..4].c]", 1, 12, "a bare `b[3..4].c`", '`"b[3..4].c"`'),
         ("a: 1\nb\nc: 1", 2, 1, "the colon behind a key is missing", "`name: value`"),
         ("a:\n   b: 1\n  c: 1", 3, 3, "a key is expected here", "in one column"),
         ("a:\n  - b\n  c: 1", 3, 3, "an item is expected here", "`- `"),

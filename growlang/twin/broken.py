@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import yaml
 
 from growlang.diagnostics import Diagnostic, Note, Span
+
+SELECTOR = re.compile(r"[a-z_][a-z0-9_.]*(\[[0-9.*]*\][a-z0-9_.]*)+")
+"""A selector whose brackets YAML reads as a list, unless it stands in quotes."""
 
 
 class _Slip(NamedTuple):
@@ -73,6 +77,9 @@ def explained(error: yaml.YAMLError, text: str, filename: str) -> Diagnostic:
         return Diagnostic("G001", "a tab indents no YAML", place, "use spaces")
     if "cannot start" in problem:
         return Diagnostic("G001", f"no text begins with `{sign}`", place, "put it in quotes")
+    if "flow" in context and (selector := _selector(line, place)):
+        message = f"a bare `{selector}` is more than one thing in a list of YAML"
+        return Diagnostic("G001", message, place, f'put it in quotes: `"{selector}"`')
     for slip in _SLIPS:
         if slip.context in context and slip.problem in problem:
             notes = (Note(slip.note, begin),) if slip.note else ()
@@ -80,6 +87,12 @@ def explained(error: yaml.YAMLError, text: str, filename: str) -> Diagnostic:
             return Diagnostic("G001", slip.message, span, slip.help, notes)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     return Diagnostic("G001", f"this is not YAML: {reason}", place)
+
+
+def _selector(line: list[str], place: Span) -> str:
+    """The selector with brackets that a place lies in; empty where there is none."""
+    found = SELECTOR.finditer(line[0]) if line else ()
+    return next((m[0] for m in found if m.start() < place.column <= m.end()), "")
 
 
 def _place(mark: Any) -> tuple[int, int]:
