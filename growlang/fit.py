@@ -11,6 +11,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -49,6 +50,11 @@ WRAPPERS = {
     "_forward_module.": "Lightning Fabric puts it there",
 }
 """What wraps a module, by what it puts into the names of its tensors."""
+
+LONGEST = 120
+"""Characters of a name in a message."""
+DEEPEST = 20
+"""Dots of a name that a prefix is looked for at."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -102,15 +108,21 @@ def require_fit(
 
 def differences(given: Shapes, wanted: Shapes) -> list[Difference]:
     """What of the names and shapes differs, by kind."""
-    missing = [f"`{n}` {shown(s)}" for n, s in wanted.items() if n not in given]
-    extra = [f"`{n}` {shown(s)}" for n, s in given.items() if n not in wanted]
+    missing = [f"{_quoted(n)} {shown(s)}" for n, s in wanted.items() if n not in given]
+    extra = [f"{_quoted(n)} {shown(s)}" for n, s in given.items() if n not in wanted]
     shapes = [
-        f"`{n}` is {shown(given[n])} and not {shown(s)}{_relation(given[n], s)}"
+        f"{_quoted(n)} is {shown(given[n])} and not {shown(s)}{_relation(given[n], s)}"
         for n, s in wanted.items()
         if n in given and given[n] != s
     ]
     kinds = {"missing": missing, "not in the net": extra, "of another shape": shapes}
     return [Difference(kind, lines) for kind, lines in kinds.items() if lines]
+
+
+def _quoted(name: str) -> str:
+    """A name of a file in a message: one line of it, and not all of a long one."""
+    shown = name if name.isprintable() else ascii(name)[1:-1]
+    return f"`{shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}`"
 
 
 def _relation(given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -140,7 +152,7 @@ def _wanted(net: Net, parts: Iterable[Part], names: Collection[str]) -> Shapes:
 
 def _dtypes(tensors: Mapping[str, Layout]) -> list[Difference]:
     others = [
-        f"`{name}` is {layout.dtype}"
+        f"{_quoted(name)} is {layout.dtype}"
         for name, layout in tensors.items()
         if layout.dtype not in (EXACT, *WIDENED)
     ]
@@ -185,7 +197,7 @@ def _prefixes(longer: Iterable[str], shorter: Collection[str]) -> Iterator[str]:
     votes = Counter(
         name[: dot.end()]
         for name in longer
-        for dot in re.finditer(r"\.", name)
+        for dot in islice(re.finditer(r"\.", name), DEEPEST)
         if name[dot.end() :] in shorter
     )
     best = max(votes.values(), default=0)

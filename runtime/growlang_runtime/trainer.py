@@ -161,7 +161,8 @@ class Trainer:
                 f"pictures, and have {now}",
                 help="restore the data, or train into another output root with --out",
             )
-        require_state(found, self.net)
+        help = f"move {found.path} away; the run then goes on from the checkpoint before it"
+        require_state(found, self.net, help)
         self.state.load(found.tensors(), record["counts"])
         self.step = found.step
         self.streak = nonfinite.Streak(record["nonfinite"], record.get("skipped", 0))

@@ -125,7 +125,7 @@ def load_moments(path: Path, net: Net) -> Moments:
             f"there are no optimizer moments at {path}: no valid checkpoint",
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
-    require_state(found, net)
+    require_state(found, net, "write `moments = reset` in the recipe")
     return Moments(
         found.tensors("moment.first."),
         found.tensors("moment.second."),
@@ -135,10 +135,13 @@ def load_moments(path: Path, net: Net) -> Moments:
     )
 
 
-def require_state(found: Checkpoint, net: Net) -> None:
-    """Raise GrowlangError unless a checkpoint's tensors are those of this net, and finite."""
+def require_state(found: Checkpoint, net: Net, help: str) -> None:
+    """Raise GrowlangError with `help` unless a checkpoint's tensors are this net's and finite."""
     file = found.path / STATE
-    require_fit(file, read_header(file), net, TRAINING, f"the net {net.name}")
+    try:
+        require_fit(file, read_header(file), net, TRAINING, f"the net {net.name}")
+    except GrowlangError as error:
+        raise GrowlangError(error.message, help=help) from error
 
 
 def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:

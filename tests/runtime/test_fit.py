@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "small").mkdir()
     (folder / "small" / "base.grow").write_text(SPEC.format(mlp=2))
     for spec, out in (("base.grow", "runs"), ("small/base.grow", "small/runs")):
-        run = train(folder, spec, "main", out)
+        run = train(folder, spec, "main", out, "--checkpoint-every", "1")
         assert run.status == 0, run.err
     return folder
 
@@ -132,6 +132,10 @@ CASES = {
     "one more": Case(
         lambda t: {**t, "extra.weight": torch.zeros(2)},
         ("1 not in the net: `extra.weight` [2]\n", "leave them out"),
+    ),
+    "a name that is no text": Case(
+        lambda t: {**t, "\x1b[31m" + "x" * 999: torch.zeros(2)},
+        ("1 not in the net: `\\x1b[31mxxx",),
     ),
     "a part alone": Case(
         lambda t: {n.removeprefix("core."): v for n, v in t.items() if n.startswith("core.")},
@@ -251,6 +255,10 @@ def test_a_checkpoint_of_another_net_is_not_resumed(folder: Path) -> None:
     run = train(folder, "base.grow", "main", "runs", "--resume")
     words = ("do not fit the net base", f"`model.{UP}` is [16, 8] and not [32, 8]")
     refused(run, Case(dict, words))
+    checkpoint = folder / "runs/base/main" / name
+    assert f"help: move {checkpoint} away" in run.err
+    shutil.rmtree(checkpoint)
+    assert train(folder, "base.grow", "main", "runs", "--resume").status == 0
 
 
 @pytest.mark.parametrize(
