@@ -44,8 +44,8 @@ class Setup:
     state: State
     data: list[Data]
     previews: Previews
-    unfinished_parent: Path | None
-    """Where the start weights come from, if that is a parent's run that was not finished."""
+    remarks: tuple[str, ...]
+    """What is to be told of the start weights."""
 
 
 def set_up(
@@ -68,9 +68,13 @@ def set_up(
     previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    return Setup(plan, net, module, state, data, previews, _unfinished(plan, weights))
+    return Setup(plan, net, module, state, data, previews, _remarks(plan, weights))
 
 
-def _unfinished(plan: Plan, weights: Weights | None) -> Path | None:
-    by_default = plan.start.origin == "parent" and plan.start.ema
-    return weights.path if weights and weights.step is not None and by_default else None
+def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    found = [weights.remark] if weights.remark else []
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+        found.append(f"the parent's run is not finished: this one starts from {weights.path}")
+    return tuple(found)
