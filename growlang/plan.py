@@ -11,6 +11,7 @@ from growlang.net import Net, digest
 from growlang.spec import Evaluate, Phase, Sample, Start
 
 FORMAT_VERSION = 1
+SEMANTICS = 2
 
 
 class ParentPlan(BaseModel):

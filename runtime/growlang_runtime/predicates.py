@@ -1,4 +1,4 @@
-"""The `where` of a data source: an expression over the columns of an index of pictures."""
+"""The `where` of a data source: an expression over the columns of an index of images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.i
     `column` gives a field of the rows by its name. Raises GrowlangError for what is no predicate.
     """
     try:
-        value = np.broadcast_to(_value(where, column), (rows,))
+        with np.errstate(all="ignore"):  # a height of zero is no reason to warn
+            value = np.broadcast_to(_value(where, column), (rows,))
     except (TypeError, ValueError) as error:
         raise GrowlangError(f"where({written(where)}) does not compute: {error}") from error
     if value.dtype != np.bool_:

@@ -64,12 +64,12 @@ def train(
     log_every: int = 10,
     micro_batch: int | None = None,
     workers: int = 2,
-    corrupt: int = 0,
+    max_corrupt: int = 0,
     quiet: bool = False,
 ) -> TrainResult:
     """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there if `resume`.
 
-    `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
+    `max_corrupt` is how many samples it may leave out because they cannot be used.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
@@ -83,7 +83,7 @@ def train(
         workers,
         quiet,
     )
-    sources = Sources(out, data_root, parent_run, corrupt)
+    sources = Sources(out, data_root, parent_run, max_corrupt)
     path = run_folder(out, plan.model, plan.recipe)
     if not path.exists():
         checkpoint.require_place(path, "--out")
@@ -130,7 +130,7 @@ class Trainer:
         self.run, self.machine = run, machine
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
-        self.data, self.previews = setup.data, setup.previews
+        self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.unfinished_parent = setup.unfinished_parent
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.step = 0
@@ -153,6 +153,7 @@ class Trainer:
         """
         if found is None:
             self.metrics.forget_after(-1)
+            self._tell_data()
             if parent := self.unfinished_parent:
                 self.warn(f"the parent's run is not finished: this one starts from {parent}")
             return
@@ -160,7 +161,7 @@ class Trainer:
         if record["pictures"] != (now := self._pictures()):
             raise GrowlangError(
                 f"the data has changed since the run began: its phases had {record['pictures']} "
-                f"pictures, and have {now}",
+                f"images, and have {now}",
                 help="restore the data, or train into another output root with --out",
             )
         self.state.load(found.tensors(), record["counts"])
@@ -174,9 +175,29 @@ class Trainer:
                     "bit to an uninterrupted one"
                 )
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
+        self.budget.restore(record.get("corrupt", ()))
+        self._tell_data()
+
+    def _tell_data(self) -> None:
+        """Tell what the indexes of the data show."""
+        for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
+            self.warn(text)
+        self._tell_corrupt()
+
+    def _tell_corrupt(self) -> None:
+        """Name each sample that is left out, once."""
+        for corrupt in self.budget.untold():
+            self.display.say(f"left out {corrupt}")
+            self.metrics.write(
+                step=self.step,
+                event="corrupt",
+                shard=str(corrupt.shard),
+                key=corrupt.key,
+                reason=corrupt.reason,
+            )
 
     def _pictures(self) -> list[int]:
-        return [len(data.pictures) for data in self.data]
+        return [len(data.images) for data in self.data]
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
@@ -194,7 +215,10 @@ class Trainer:
                     return self._result(self.interruption.signal)
             averages = self.state.ema.averages
             save_model(self.run.model, averages, self.plan)
-            self.metrics.write(step=self.step, event="finished", weights=contents_hash(averages))
+            weights, left_out = contents_hash(averages), len(self.budget)
+            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=left_out)
+            if left_out:
+                self.display.say(f"left out {left_out} images of at most {self.budget.most}")
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
@@ -211,6 +235,8 @@ class Trainer:
             step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
+                self.budget.count(batch.corrupt)
+                self._tell_corrupt()
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
@@ -338,6 +364,7 @@ class Trainer:
             "nonfinite": self.nonfinite,
             "frozen": self.frozen,
             "pictures": self._pictures(),
+            "corrupt": self.budget.names,
             "environment": self.machine.environment(),
         }
         folder = self.run.checkpoints
