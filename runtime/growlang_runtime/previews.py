@@ -109,6 +109,7 @@ class Previews:
 
         device = next(iter(weights.values())).device
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
+        path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
         write_grid(drawn, texts, path)
 
 

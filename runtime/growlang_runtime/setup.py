@@ -13,6 +13,7 @@ from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.batches import Data, open_data
 from growlang_runtime.conditioning import Conditioner
 from growlang_runtime.corrupt import Budget
+from growlang_runtime.parents import with_parent_run
 from growlang_runtime.previews import Previews
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
 from growlang_runtime.state import State
@@ -30,6 +31,8 @@ class Sources:
     """A folder to take instead of the parent's run."""
     max_corrupt: int = 0
     """Samples that the run may leave out because they cannot be used."""
+    accept_parent: bool = False
+    """Whether to take a run of the parent that its spec no longer describes."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ def set_up(
     """
     net = plan.child_net()
     budget = Budget(sources.max_corrupt, sources.data_root)
-    data = open_data(plan.phases, net, sources.data_root, budget)
+    data = open_data(plan.phases, net, sources.data_root, budget, plan.semantics)
     plan = plan.model_copy(update={"phases": [d.phase for d in data]})
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
+        plan = with_parent_run(plan, weights, sources.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, device=device)
     previews = Previews(plan, net, conditioner, data[0].images, sources.data_root)
