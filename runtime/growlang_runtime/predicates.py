@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -57,7 +58,7 @@ def written(where: Any) -> str:
         return f'"{where}"' if isinstance(where, str) else str(where)
     name, *arguments = where
     if name == "row":
-        return f"row.{arguments[0]}"
+        return _row(arguments[0])
     texts = [
         f"({written(a)})" if isinstance(a, list | tuple) and a[0] in _LOOSE else written(a)
         for a in arguments
@@ -66,6 +67,15 @@ def written(where: Any) -> str:
         return f"{name}({', '.join(map(written, arguments))})"
     return f"{name} {texts[0]}" if len(texts) == 1 else f" {name} ".join(texts)
 
+
+def _row(field: str) -> str:
+    """A field of a row: one of JSON whose name is no name of the language stands in quotes."""
+    if PLAIN.fullmatch(field):
+        return f"row.{field}"
+    return f'row.json("{field.removeprefix("json.")}")'
+
+
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 
 _LOOSE = frozenset(OPERATORS) - {"min", "max"}
 

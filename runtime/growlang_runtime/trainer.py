@@ -12,7 +12,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
-from growlang_runtime import checkpoint
+from growlang_runtime import checkpoint, decoding
 from growlang_runtime.batches import Data, StepBatch, step_batches
 from growlang_runtime.checkpoint import Checkpoint
 from growlang_runtime.device import open_device
@@ -99,6 +99,13 @@ def train(
     )
     sources = Sources(out, data_root, parent_run, max_corrupt, accept_parent)
     path = run_folder(out, plan.model, plan.recipe)
+    with decoding.quiet():
+        return _train(plan, path, resume, sources, machine)
+
+
+def _train(
+    plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
+) -> TrainResult:
     if not path.exists():
         if resume == "must":
             raise nothing_to_resume(path)
