@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,10 @@ class Corrupt(NamedTuple):
     shard: Path
     key: str
     reason: str
+
+    def as_json(self) -> dict[str, str]:
+        """What the metrics tell of it."""
+        return {"shard": str(self.shard), "key": self.key, "reason": self.reason}
 
     def __str__(self) -> str:
         return f"`{self.key}` of {self.shard}: {self.reason}"
@@ -43,42 +47,44 @@ class Budget:
         return [*self._told]
 
     def restore(self, names: Iterable[str]) -> None:
-        """Take over what an earlier part of the run told. Raises GrowlangError as `count` does."""
+        """Take over what an earlier part of the run told."""
         self._told |= dict.fromkeys(names)
-        self._require()
 
     def count(self, found: Iterable[Corrupt]) -> None:
         """Count samples. Raises GrowlangError if they are more than may be left out."""
+        self._add(found)
+        self.require([c for name, c in self._new.items() if name not in self._told])
+
+    def tell(self, found: Iterable[Corrupt] = ()) -> list[Corrupt]:
+        """Count samples without a limit; returns those that were not told, which now are."""
+        self._add(found)
+        new = [c for name, c in self._new.items() if name not in self._told]
+        self._told |= dict.fromkeys(self._new)
+        return new
+
+    def require(self, named: Sequence[Corrupt]) -> None:
+        """Raise GrowlangError, which names some, if more are left out than may be."""
+        if len(self) > self.most:
+            raise _refusal(named, len(self), self.most)
+
+    def _add(self, found: Iterable[Corrupt]) -> None:
         for corrupt in found:
             self._new.setdefault(self._name(corrupt), corrupt)
-        self._require()
-
-    def untold(self) -> list[Corrupt]:
-        """Those that were counted and not yet told, which are told from now on."""
-        found = [c for name, c in self._new.items() if name not in self._told]
-        self._told |= dict.fromkeys(self._new)
-        return found
 
     def _name(self, corrupt: Corrupt) -> str:
         return f"{os.path.relpath(corrupt.shard, self._root)}: {corrupt.key}"
 
-    def _require(self) -> None:
-        if len(self) <= self.most:
-            return
-        raise refusal(self.untold(), len(self), self.most)
 
-
-def refusal(found: list[Corrupt], total: int, most: int) -> GrowlangError:
-    """The error that names samples, of `total`, of which at most `most` may be left out."""
-    listed = [str(corrupt) for corrupt in found[:LISTED]]
-    if len(found) > LISTED:
-        listed.append(f"and {len(found) - LISTED} more")
-    help = "mend or remove what is named; --max-corrupt N leaves out up to N"
-    if total == 1 == len(found):
-        return GrowlangError(f"{listed[0]}; at most {most} images may be left out", help=help)
-    lines = "".join(f"\n  {line}" for line in listed)
-    before = "" if len(found) == total else f"; besides {total - len(found)} told before"
+def _refusal(named: Sequence[Corrupt], total: int, most: int) -> GrowlangError:
+    help = "mend or remove what is named; --max-corrupt N leaves out up to N images"
+    if total == 1 == len(named):
+        return GrowlangError(f"{named[0]}; at most {most} images may be left out", help=help)
+    lines = [str(corrupt) for corrupt in named[:LISTED]]
+    if more := len(named) - len(lines):
+        lines.append(f"and {more} more")
+    if before := total - len(named):
+        lines.append(f"{'besides ' if lines else ''}{before} that were named before")
+    listed = "".join(f"\n  {line}" for line in lines)
     return GrowlangError(
-        f"{total} images cannot be used, and at most {most} may be left out{before}:{lines}",
-        help=help,
+        f"{total} images cannot be used, and at most {most} may be left out:{listed}", help=help
     )

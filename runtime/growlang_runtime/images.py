@@ -166,6 +166,8 @@ class Images:
         for step in range(len(rows)):
             row = int(rows[(start + step) % len(rows)])
             try:
+                if row in index.faults:
+                    raise Unusable(index.faults[row])
                 image = self._decoded(index.read(row, "image") or b"")
                 texts = caption(index, row), label(index, row, self.classes)
             except Unusable as error:
@@ -195,8 +197,7 @@ class Images:
         faults = index.faults.items()
         budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
         # Version 0.1 drew an image without a header like any other, and then took the next one.
-        left_out = [r for r in index.faults if self.semantics >= 2 or index.rows["image_at"][r] < 0]
-        rows = np.delete(np.arange(len(index)), left_out)
+        rows = np.delete(np.arange(len(index)), [*index.faults] if self.semantics >= 2 else [])
         if not len(rows):
             row, reason = next(iter(index.faults.items()))
             first = Corrupt(index.shard(row), index.key(row), reason)

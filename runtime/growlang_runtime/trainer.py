@@ -15,6 +15,7 @@ from growlang.plan import Plan
 from growlang_runtime import checkpoint, decoding
 from growlang_runtime.batches import Data, StepBatch, step_batches
 from growlang_runtime.checkpoint import Checkpoint
+from growlang_runtime.corrupt import Corrupt
 from growlang_runtime.device import open_device
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
@@ -212,19 +213,16 @@ class Trainer:
         """Tell what the indexes of the data show."""
         for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
             self.warn(text)
-        self._tell_corrupt()
+        self._leave_out((), self.step)
 
-    def _tell_corrupt(self) -> None:
-        """Name each sample that is left out, once."""
-        for corrupt in self.budget.untold():
+    def _leave_out(self, found: tuple[Corrupt, ...], step: int) -> None:
+        """Name each sample that is left out, once. Raises GrowlangError if they are too many."""
+        new = self.budget.tell(found)
+        for corrupt in new:
+            self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
+        self.budget.require(new)
+        for corrupt in new:
             self.display.say(f"left out {corrupt}")
-            self.metrics.write(
-                step=self.step,
-                event="corrupt",
-                shard=str(corrupt.shard),
-                key=corrupt.key,
-                reason=corrupt.reason,
-            )
 
     def _pictures(self) -> list[int]:
         return [len(data.images) for data in self.data]
@@ -248,7 +246,7 @@ class Trainer:
             weights, left_out = contents_hash(averages), len(self.budget)
             self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=left_out)
             if left_out:
-                self.display.say(f"left out {left_out} images of at most {self.budget.most}")
+                self.display.say(f"left out {left_out} images, of at most {self.budget.most}")
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
@@ -265,8 +263,7 @@ class Trainer:
             step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
-                self.budget.count(batch.corrupt)
-                self._tell_corrupt()
+                self._leave_out(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
