@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from growlang_runtime.conditioning import Conditioner, dropped
 from growlang_runtime.draws import batch_normals, uniforms
 from growlang_runtime.learning_rate import Span, spans
 from growlang_runtime.pictures import Batch, Pictures, prefetch
+from growlang_runtime.readings import Reading
 
 Item = TypeVar("Item")
 
@@ -52,6 +53,8 @@ class StepBatch:
     eps: Tensor
     t: Tensor
     conditions: dict[str, Tensor]
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """What the conditions could not read, of the whole batch."""
 
     def parts(self, size: int) -> Iterator[StepBatch]:
         """The batch in order, `size` images at a time."""
@@ -125,11 +128,13 @@ def step_batch(
     """The inputs of a step from its pictures, with what is random about the rest."""
     settings = data.phase.settings
     null = dropped(settings.seed, draws, settings.objective.drop, list(conditioner.conditions))
+    encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
         noise_times(settings.seed, draws),
-        conditioner.encode(batch.captions, batch.labels, null),
+        encoded.inputs,
+        encoded.readings,
     )
 
 

@@ -18,6 +18,8 @@ from growlang_runtime.device import open_device
 from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
 from growlang_runtime.previews import Prompts, require_readable
+from growlang_runtime.progress import Display
+from growlang_runtime.readings import about_prompts
 from growlang_runtime.sampling import Request, generate
 from growlang_runtime.weights import Weights, load
 
@@ -90,11 +92,15 @@ def draw(
     module.eval()
     objective = objective_of(settings.objective, net)
     scale = declared.guidance if guidance is None else guidance
+    starts = range(0, len(prompts), batch)
+    read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
+    for line in dict.fromkeys(line for one in read for line in about_prompts(one.readings)):
+        Display(0).say(f"warning: {line}")
     drawn = []
-    for first in range(0, len(prompts), batch):
+    for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]
         request = Request(
-            Prompts.of(some, conditioner).encode(conditioner),
+            encoded.inputs,
             conditioner.null(len(some)),
             range(first, first + len(some)),
             seed,

@@ -21,6 +21,7 @@ from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
+from growlang_runtime.readings import Tally
 from growlang_runtime.run import Run, exists, recorded_plan, run_folder
 from growlang_runtime.setup import Setup, Sources, set_up
 from growlang_runtime.signals import Interruption
@@ -136,6 +137,7 @@ class Trainer:
         self.step = 0
         self.nonfinite = 0
         self.frozen: dict[str, str] = {}
+        self.tally = Tally()
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, machine.quiet)
@@ -155,6 +157,8 @@ class Trainer:
             self.metrics.forget_after(-1)
             if parent := self.unfinished_parent:
                 self.warn(f"the parent's run is not finished: this one starts from {parent}")
+            for line in self.previews.warnings:
+                self.warn(line)
             return
         record = found.record
         if record["pictures"] != (now := self._pictures()):
@@ -166,6 +170,7 @@ class Trainer:
         self.state.load(found.tensors(), record["counts"])
         self.step, self.nonfinite = found.step, record["nonfinite"]
         self.frozen = record["frozen"]
+        self.tally.counts = record.get("readings", {})
         self.metrics.forget_after(self.step)
         for name, now in self.machine.environment().items():
             if (before := record["environment"].get(name)) != now:
@@ -192,6 +197,9 @@ class Trainer:
                         "go on with the same command and --resume"
                     )
                     return self._result(self.interruption.signal)
+            for line, counts in self.tally.totals():
+                self.warn(line)
+                self.metrics.write(step=self.step, event="captions", **counts)
             averages = self.state.ema.averages
             save_model(self.run.model, averages, self.plan)
             self.metrics.write(step=self.step, event="finished", weights=contents_hash(averages))
@@ -262,6 +270,8 @@ class Trainer:
         else:
             self._skip(data, batch, float(loss), float(norm))
         self.step += 1
+        for line in self.tally.add(batch.readings):
+            self.warn(line)
         self.rate.count(settings.batch)
         self.display.advance(self.step, data.phase.name)
         due = self.step % self.machine.log_every == 0 or self.step == self.steps
@@ -339,6 +349,7 @@ class Trainer:
             "frozen": self.frozen,
             "pictures": self._pictures(),
             "environment": self.machine.environment(),
+            "readings": self.tally.counts,
         }
         folder = self.run.checkpoints
         checkpoint.save(folder, self.step, self.state.tensors(), record, model_metadata(self.plan))

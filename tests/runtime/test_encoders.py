@@ -81,9 +81,9 @@ def test_an_encoding_depends_neither_on_the_batch_nor_on_the_cache(t5: Path) -> 
 def test_the_cache_stays_within_its_bytes(t5: Path) -> None:
     encoder = load(t5, cache_bytes=1000)
     encoder([f"{x} {y}" for x in WORDS for y in WORDS])
-    held = sum(kept.untyped_storage().nbytes() for kept in encoder._cache.values())
+    held = sum(kept.states.untyped_storage().nbytes() for kept in encoder._cache.values())
     assert 0 < held <= 1000
-    assert all(kept.dtype == torch.bfloat16 for kept in encoder._cache.values())
+    assert all(kept.states.dtype == torch.bfloat16 for kept in encoder._cache.values())
 
 
 def test_what_is_cached_is_not_computed_again(t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,91 @@
+"""What conditions could not read of captions: those that were cut, and those without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST = 60
+"""Most characters of a caption in a message."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one condition read of the captions of a batch."""
+
+    limit: int
+    """How many words or tokens it reads at most."""
+    unit: str
+    """What it reads: `words` or `tokens`."""
+    captions: int
+    """How many captions it read; those that are dropped are not read."""
+    cut: tuple[str, ...] = ()
+    """Those that had more than `limit`."""
+    wordless: tuple[str, ...] = ()
+    """Those that had none."""
+
+
+class Tally:
+    """Counts over a run, by condition; the steps that are done alone are counted."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, int]] = {}
+
+    def add(self, readings: Mapping[str, Reading]) -> list[str]:
+        """Count a step's readings. Returns a line for each kind of loss that is the first."""
+        told = []
+        for name, reading in readings.items():
+            counts = self.counts.setdefault(name, {"captions": 0, "cut": 0, "wordless": 0})
+            if reading.cut and not counts["cut"]:
+                told.append(
+                    f"condition `{name}` reads {reading.limit} {reading.unit} of a caption: "
+                    f"{quoted(reading.cut[0])} is the first that is cut; the total is told at the "
+                    "end"
+                )
+            if reading.wordless and not counts["wordless"]:
+                told.append(
+                    f"condition `{name}` finds no word in {quoted(reading.wordless[0])}, which "
+                    "it reads as no caption; the total is told at the end"
+                )
+            counts["captions"] += reading.captions
+            counts["cut"] += len(reading.cut)
+            counts["wordless"] += len(reading.wordless)
+        return told
+
+    def totals(self) -> list[tuple[str, dict[str, Any]]]:
+        """For each condition that could not read all: a line, and its counts for the metrics."""
+        found = []
+        for name, counts in self.counts.items():
+            parts = []
+            if cut := counts["cut"]:
+                parts.append(f"{cut} {'was' if cut == 1 else 'were'} cut (raise its `tokens`)")
+            if wordless := counts["wordless"]:
+                parts.append(f"{wordless} had no word")
+            if parts:
+                line = f"of {counts['captions']} captions that condition `{name}` read, "
+                found.append((line + " and ".join(parts), {"condition": name, **counts}))
+        return found
+
+
+def about_prompts(readings: Mapping[str, Reading]) -> list[str]:
+    """A line for each prompt that a condition cuts or finds no word in; the empty one is meant."""
+    told = []
+    for name, reading in readings.items():
+        told += [
+            f"prompt {quoted(prompt)} is cut to its first {reading.limit} {reading.unit}, which "
+            f"is all that condition `{name}` reads"
+            for prompt in reading.cut
+        ]
+        told += [
+            f"prompt {quoted(prompt)} has no word, so condition `{name}` reads it as no caption"
+            for prompt in reading.wordless
+            if prompt.strip()
+        ]
+    return list(dict.fromkeys(told))
+
+
+def quoted(caption: str) -> str:
+    """A caption on one line in double quotes, shortened if it is long."""
+    text = " ".join(caption.split())
+    return f'"{text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"}"'
