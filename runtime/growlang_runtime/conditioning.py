@@ -10,10 +10,11 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Shape
+from growlang.plan import SEMANTICS
 from growlang_runtime.draws import batch_uniforms, uniforms
 from growlang_runtime.encoders import TextEncoder
 from growlang_runtime.readings import Reading
-from growlang_runtime.words import SEMANTICS, words
+from growlang_runtime.words import words
 
 CACHE_BYTES = 1 << 30
 """Memory for the encodings of each frozen encoder, unless told otherwise."""
@@ -31,8 +32,8 @@ class Conditioner:
     """Makes the net's inputs NAME.ids, NAME.label, NAME.embedding and NAME.mask.
 
     Frozen encoders are loaded when it is made, and take `cache_bytes` of memory each. `semantics`
-    is the way in which words are read (growlang_runtime.words). Raises GrowlangError if an encoder
-    cannot be loaded.
+    is that of the plan, which says what a word is (growlang_runtime.words). Raises GrowlangError
+    if an encoder cannot be loaded.
     """
 
     def __init__(

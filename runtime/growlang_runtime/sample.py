@@ -85,7 +85,7 @@ def draw(
         call = {sampler.call: {**sampler.arguments(), "steps": steps}}
         sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
     net = weights.net
-    conditioner = Conditioner(net, device=device)
+    conditioner = Conditioner(net, semantics=weights.semantics, device=device)
     require_readable(prompts, conditioner)
     module = lower(net, device)
     module.load_state_dict(weights.tensors)

@@ -10,8 +10,10 @@ import torch
 from growlang.net import Net
 from growlang.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
+from growlang.training import long_warmups
 from growlang_runtime.batches import Data, open_data
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.parents import with_parent_run
 from growlang_runtime.previews import Previews
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
 from growlang_runtime.state import State
@@ -29,6 +31,8 @@ class Sources:
     """A folder to take instead of the parent's run."""
     corrupt: int = 0
     """Pictures of each phase's data that may fail to decode."""
+    accept_parent: bool = False
+    """Whether to take a run of the parent that its spec no longer describes."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Setup:
     previews: Previews
     unfinished_parent: Path | None
     """Where the start weights come from, if that is a parent's run that was not finished."""
+    doubts: list[str]
+    """What is told when the run begins, a line for each warning."""
 
 
 def set_up(
@@ -55,16 +61,48 @@ def set_up(
     """
     net = plan.child_net()
     data = open_data(plan.phases, net, sources.data_root, sources.corrupt)
-    plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+    declared, plan = plan, plan.model_copy(update={"phases": [d.phase for d in data]})
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
+        plan = with_parent_run(plan, weights, sources.accept_parent)
         plan = with_weights_hash(plan, weights)
-    conditioner = Conditioner(net, device=device)
+    conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    return Setup(plan, net, module, state, data, previews, _unfinished(plan, weights))
+    doubts = [*late_warmups(declared, plan), *words_read_anew(plan, net, weights)]
+    doubts += previews.warnings
+    return Setup(plan, net, module, state, data, previews, _unfinished(plan, weights), doubts)
+
+
+def late_warmups(declared: Plan, known: Plan) -> list[str]:
+    """A line for each warm-up that never ends, which the lengths of epochs alone have shown."""
+    told = long_warmups(declared.phases)
+    lines = []
+    for long in long_warmups(known.phases):
+        if long not in told:
+            whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
+            lines.append(
+                f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning "
+                "rate never gets to its value"
+            )
+    return lines
+
+
+def words_read_anew(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
+    """A line for each condition whose embedding of words is kept, but was trained on others."""
+    if weights is None or weights.semantics == plan.semantics:
+        return []
+    taken = {e.name for e in plan.mapping if e.category in ("copied", "moved")}
+    if weights.net.net_hash == plan.net_hash:
+        taken = set(net.table)
+    return [
+        f"condition `{name}` keeps the words that it learnt from an earlier version, which split "
+        "captions that are not plain ASCII into other words: those are learnt anew"
+        for name, call in net.encoders.items()
+        if call["op"] == "words" and any(t.startswith(f"{name}.") for t in taken)
+    ]
 
 
 def _unfinished(plan: Plan, weights: Weights | None) -> Path | None:

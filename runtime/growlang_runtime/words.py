@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-SEMANTICS = 2
-"""How captions are read now: 1 is the way of version 0.1, which its plans keep."""
+from growlang.plan import SEMANTICS
+
 WITHOUT_SPACES = (
     "\u0e00-\u0eff"  # Thai and Lao
     "\u1000-\u109f\u1780-\u17ff"  # Burmese and Khmer
