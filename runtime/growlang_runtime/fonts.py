@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import ImageFont, features
 
 PACKAGES = ("manimgx_fonts", "paperang_p2_fonts_cjk")
-SIZE, SIZE_OF_OTHERS = 10, 11
+SIZE, SIZE_OF_OTHERS = 11, 12
 """Of Pillow's own font and of the others, in pixels: their letters are smaller at one size."""
 NO_CHARACTER = "\uffff"
 """What no font has: it is drawn with the glyph that stands for a missing one."""

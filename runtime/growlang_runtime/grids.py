@@ -15,7 +15,7 @@ from growlang_runtime.lettering import draw_caption
 
 CELL = 128
 """Least side of a picture in a grid, in pixels: smaller ones are magnified by a whole number."""
-MARGIN, LINE, LINES = 4, 12, 2
+MARGIN, LINE, LINES = 4, 14, 2
 
 
 def picture(x: Tensor) -> Image.Image:

@@ -93,7 +93,7 @@ class Previews:
         self.prompts = chosen_prompts(plan.sample, conditioner, pictures, data_root)
         encoded = self.prompts.read(conditioner)
         self.inputs = encoded.inputs
-        self.warnings = about_prompts(encoded.readings) if plan.sample.prompts else []
+        self.warnings = about_prompts([encoded.readings]) if plan.sample.prompts else []
         """What the conditions cannot read of the spec's prompts, a line for each."""
 
     def draw(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 60
 """Most characters of a caption in a message."""
+MOST = 5
+"""Most prompts that are named of those that are not read whole."""
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,34 @@ class Tally:
         return found
 
 
-def about_prompts(readings: Mapping[str, Reading]) -> list[str]:
-    """A line for each prompt that a condition cuts or finds no word in; the empty one is meant."""
+def about_prompts(readings: Sequence[Mapping[str, Reading]]) -> list[str]:
+    """A line for each prompt that a condition cuts or finds no word in; the empty one is meant.
+
+    Of each kind no more than `MOST`, and how many more there are.
+    """
     told = []
-    for name, reading in readings.items():
-        told += [
-            f"prompt {quoted(prompt)} is cut to its first {reading.limit} {reading.unit}, which "
-            f"is all that condition `{name}` reads"
-            for prompt in reading.cut
+    for name in readings[0] if readings else ():
+        read = [reading[name] for reading in readings]
+        cut = [
+            f"prompt {quoted(prompt)} is cut to its first {one.limit} {one.unit}, which is all "
+            f"that condition `{name}` reads"
+            for one in read
+            for prompt in one.cut
         ]
-        told += [
+        wordless = [
             f"prompt {quoted(prompt)} has no word, so condition `{name}` reads it as no caption"
-            for prompt in reading.wordless
+            for one in read
+            for prompt in one.wordless
             if prompt.strip()
         ]
-    return list(dict.fromkeys(told))
+        told += [*_some(cut, "are cut"), *_some(wordless, "have no word")]
+    return told
+
+
+def _some(lines: list[str], what: str) -> list[str]:
+    known = list(dict.fromkeys(lines))
+    more = len(known) - MOST
+    return [*known[:MOST], *([f"and {more} more prompts {what}"] if more > 0 else [])]
 
 
 def quoted(caption: str) -> str:

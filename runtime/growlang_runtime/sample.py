@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,8 +12,9 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.spec import Sample, Settings
 from growlang.torch_backend.lower import lower
+from growlang.training import never_dropped
 from growlang_runtime.checkpoint import disk_full, require_place
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.device import open_device
 from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
@@ -94,8 +95,7 @@ def draw(
     scale = declared.guidance if guidance is None else guidance
     starts = range(0, len(prompts), batch)
     read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
-    for line in dict.fromkeys(line for one in read for line in about_prompts(one.readings)):
-        Display(0).say(f"warning: {line}")
+    _warn(read, scale, settings.objective.drop, list(conditioner.conditions))
     drawn = []
     for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]
@@ -108,3 +108,21 @@ def draw(
         )
         drawn.append(generate(module, net, objective, sampler, request, device).cpu())
     return torch.cat(drawn)
+
+
+def _warn(
+    read: Sequence[Encoded],
+    guidance: float,
+    drop: float | Mapping[str, float],
+    conditions: Sequence[str],
+) -> None:
+    """Tell on stderr what is not read of the prompts, and of guidance that was not trained for."""
+    lines = about_prompts([encoded.readings for encoded in read])
+    if guidance != 1 and (kept := never_dropped(drop, conditions)):
+        names = " and ".join(f"`{name}`" for name in kept)
+        lines.append(
+            f"guidance {guidance:g} compares with images without a condition, but training never "
+            f"dropped {names}: --guidance 1 goes without the comparison"
+        )
+    for line in lines:
+        Display(0).say(f"warning: {line}")

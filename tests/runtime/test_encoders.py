@@ -66,6 +66,14 @@ def test_captions_are_cut_and_the_empty_one_keeps_a_token(t5: Path) -> None:
     assert mask.sum(1).tolist() == [4, 1, 4, 4]
 
 
+def test_a_caption_that_is_cut_or_has_no_token_is_known(t5: Path) -> None:
+    encoder = load(t5, tokens=4)
+    for _ in range(2):  # the second time from the cache
+        found = encoder.encodings(["a red cat", "a red cat on", "", " ", "a"])
+        assert [encoding.cut for encoding in found] == [False, True, False, False, False]
+        assert [encoding.wordless for encoding in found] == [False, False, True, True, False]
+
+
 def test_an_encoding_depends_neither_on_the_batch_nor_on_the_cache(t5: Path) -> None:
     captions = [f"a {x} {y} on the {z}" for x in WORDS for y in WORDS for z in WORDS[:4]]
     together, mask = load(t5)(captions)
