@@ -1,4 +1,4 @@
-"""Captions below the pictures of a grid: any script, in few short lines, never as boxes."""
+"""Captions below the images of a grid: any script, in few short lines, never as boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from growlang_runtime.fonts import clusters, font_of
 from growlang_runtime.text_runs import is_leftward, runs
 
 LONGEST = 1000
-"""Most characters of a caption that are looked at: more never fit below a picture."""
+"""Most characters of a caption that are looked at: more never fit below an image."""
 MORE = "…"
 
 
@@ -49,7 +49,7 @@ def lines(text: str, width: float, most: int) -> list[str]:
     """A drawable text in at most `most` lines of `width` pixels; `…` ends one that goes on."""
     found: list[list[str]] = [[]]
     for part in _parts(text, width):
-        if _width([*found[-1], part]) > width:
+        if found[-1] and _width([*found[-1], part]) > width:
             if len(found) == most:
                 found[-1] = _ended(found[-1], width)
                 break

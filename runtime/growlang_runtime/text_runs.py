@@ -26,7 +26,7 @@ class Run:
     @property
     def width(self) -> float:
         """Width in pixels."""
-        return self.font.drawing.getlength(self._ordered, **self._options)
+        return self.font.drawing.getlength(self._ordered, direction=self._direction)
 
     def draw(self, draw: ImageDraw.ImageDraw, x: float, baseline: float) -> None:
         """Draw it in black from `x` rightward, upon the baseline."""
@@ -36,12 +36,14 @@ class Run:
             fill="black",
             font=self.font.drawing,
             anchor="ls",
-            **self._options,
+            direction=self._direction,
         )
 
     @property
-    def _options(self) -> dict[str, str]:
-        return {"direction": "rtl" if self.leftward else "ltr"} if self.font.shapes else {}
+    def _direction(self) -> str | None:
+        if not self.font.shapes:
+            return None
+        return "rtl" if self.leftward else "ltr"
 
     @property
     def _ordered(self) -> str:
