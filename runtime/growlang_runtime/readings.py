@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey, or cannot show."""
 LONGEST = 60
 """Most characters of a caption in a message."""
 MOST = 5
@@ -101,6 +104,6 @@ def _some(lines: list[str], what: str) -> list[str]:
 
 
 def quoted(caption: str) -> str:
-    """A caption on one line in double quotes, shortened if it is long."""
-    text = " ".join(caption.split())
+    """A caption on one line in double quotes, shortened if it is long, without controls."""
+    text = _CONTROLS.sub(lambda c: f"U+{ord(c[0]):04X}", " ".join(caption.split()))
     return f'"{text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"}"'

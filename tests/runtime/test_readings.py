@@ -57,4 +57,5 @@ def test_prompts_are_named_and_the_empty_one_is_meant() -> None:
 
 def test_a_caption_is_quoted_on_one_short_line() -> None:
     assert quoted("a\ncat ") == '"a cat"'
+    assert quoted("\x1b[31mred\u202e \ud800") == '"U+001B[31mredU+202E U+D800"'
     assert quoted("x" * 100) == f'"{"x" * 59}…"'
