@@ -29,6 +29,7 @@ def write_grid(pictures: Tensor, captions: Sequence[str], path: Path, help: str 
     """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
     temporary = path.with_name(f".{path.name}.tmp")
     with whole(temporary, path, help):
+        path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
         grid(pictures, captions).save(temporary, "png")
 
 
