@@ -45,10 +45,8 @@ class Setup:
     state: State
     data: list[Data]
     previews: Previews
-    unfinished_parent: Path | None
-    """Where the start weights come from, if that is a parent's run that was not finished."""
-    doubts: list[str]
-    """What is told when the run begins, a line for each warning."""
+    remarks: tuple[str, ...]
+    """What is to be told when the run begins."""
 
 
 def set_up(
@@ -71,9 +69,9 @@ def set_up(
     previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    doubts = [*late_warmups(declared, plan), *words_read_anew(plan, net, weights)]
-    doubts += previews.warnings
-    return Setup(plan, net, module, state, data, previews, _unfinished(plan, weights), doubts)
+    remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks += [*words_read_anew(plan, net, weights), *previews.warnings]
+    return Setup(plan, net, module, state, data, previews, tuple(remarks))
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:
@@ -105,6 +103,10 @@ def words_read_anew(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
     ]
 
 
-def _unfinished(plan: Plan, weights: Weights | None) -> Path | None:
-    by_default = plan.start.origin == "parent" and plan.start.ema
-    return weights.path if weights and weights.step is not None and by_default else None
+def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    found = [weights.remark] if weights.remark else []
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+        found.append(f"the parent's run is not finished: this one starts from {weights.path}")
+    return tuple(found)
