@@ -14,6 +14,7 @@ from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
+from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, resolve
@@ -80,6 +81,8 @@ def check(
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
         if document and not files.findings:
             warn_unused(document, files.findings)
+            if checked:
+                warn_doubtful(checked.resolved, files.findings)
             if checked and checked.parent and checked.resolved.resolution:
                 nets = checked.net, checked.parent.net
                 warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)

@@ -16,12 +16,13 @@ from tiny import full_disk, net, phase, plan, write_data
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plan import Plan
-from growlang.spec import Diffusion, Sample, Source, Start, WebDataset
+from growlang.spec import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime import checkpoint
 from growlang_runtime.ema import EMA
 from growlang_runtime.optimizer import Optimizer
 from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 from growlang_runtime.weights import contents_hash, load, tensor_hash
 
 CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
@@ -127,7 +128,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 from tiny import phase, plan
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 folder = Path(sys.argv[2])
 result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume="may",
                log_every=1, checkpoint_every=50)
@@ -239,15 +240,6 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
     folder = data / "full" / "tiny" / "main"
     assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step_00000004"]
     assert state(run(given, data, "full", resume="must")) == state(whole)
-
-
-def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 2)
-        run(plan(), data)
-    write_data(data, count=5)
-    with pytest.raises(GrowlangError, match=r"had \[6\] images, and have \[5\]"):
-        run(plan(), data, resume="must")
 
 
 def test_micro_batches_give_the_same_gradients(data: Path) -> None:
@@ -431,3 +423,67 @@ def test_the_environment_is_compared_on_resume(
         run(plan(), data)
     run(plan(), data, resume="must", micro_batch=2, quiet=False)
     assert "micro_batch is 2, but was None" in capfd.readouterr().err
+
+
+LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]
+
+
+def told(result: TrainResult) -> list[dict[str, Any]]:
+    """What was said of captions, without the prompts of the grids."""
+    return [
+        line
+        for line in lines(result)
+        if line.get("event") == "captions" or "captions" in line.get("text", "")
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_captions_that_are_not_read_whole_are_counted(tmp_path: Path, workers: int) -> None:
+    write_data(tmp_path, captions=LONG)
+    never = Diffusion(schedule=Cosine(base=8), drop=0.0)
+    done = run(plan([phase(steps=6, objective=never)]), tmp_path, workers=workers)
+    (counts,) = [line for line in told(done) if line["event"] == "captions"]
+    assert counts == {
+        "step": 6,
+        "event": "captions",
+        "condition": "text",
+        "captions": 24,
+        "cut": 8,
+        "wordless": 8,
+    }
+    assert len([line for line in lines(done) if "is the first that is cut" in str(line)]) == 1
+    assert len([line for line in lines(done) if "finds no word in" in str(line)]) == 1
+
+
+def test_a_resumed_run_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data(tmp_path, captions=LONG)
+    whole = run(plan([phase(steps=6)]), tmp_path, "whole", checkpoint_every=2)
+    interrupt_at(monkeypatch, 3)
+    run(plan([phase(steps=6)]), tmp_path, "parts", checkpoint_every=2)
+    monkeypatch.undo()
+    parts = run(plan([phase(steps=6)]), tmp_path, "parts", resume="must", checkpoint_every=2)
+    assert told(parts) == told(whole)
+
+
+def test_a_warm_up_longer_than_epochs_is_told_when_they_are_known(data: Path) -> None:
+    done = run(plan([phase(steps=None, epochs=2.0, warmup=50)]), data)
+    texts = [line["text"] for line in lines(done) if line.get("event") == "warning"]
+    assert texts == [
+        "`warmup` is 50 steps, but recipe main has 3: the learning rate never gets to its value"
+    ]
+    known = run(plan([phase(steps=3, warmup=50)]), data, "known")
+    assert not [line for line in lines(known) if line.get("event") == "warning"], "check tells it"
+
+
+def test_prompts_of_the_spec_that_are_not_read_whole_are_told(data: Path) -> None:
+    sample = Sample(sampler=DDIM(steps=1), prompts=["one two three four five", "", "?"])
+    texts = [line["text"] for line in lines(run(plan(sample=sample), data)) if "text" in line]
+    assert [text.split(" ", 1)[0] for text in texts] == ["prompt", "prompt"]
+
+
+def test_a_child_of_a_run_that_read_other_words_is_told(data: Path) -> None:
+    parent = plan(model=net("parent"), semantics=1)
+    run(parent, data)
+    child = plan(parent=parent, semantics=2)
+    texts = [line["text"] for line in lines(run(child, data)) if "text" in line]
+    assert [text for text in texts if "condition `text` keeps the words that it learnt" in text]

@@ -3,7 +3,7 @@
 import io
 import resource
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,13 +169,14 @@ def full_disk(limit: int | None) -> Iterator[Callable[[int], None]]:
         set_limit(soft)
 
 
-def write_data(folder: Path, count: int = 6) -> Path:
+def write_data(folder: Path, count: int = 6, captions: Sequence[bytes] | None = None) -> Path:
     """`data.tar`: pictures of 8 x 8 in shades of grey, with captions. Returns the folder."""
+    texts = captions or [b"shade %d" % i for i in range(count)]
     with tarfile.open(folder / "data.tar", "w") as tar:
-        for i in range(count):
+        for i, text in enumerate(texts):
             data = io.BytesIO()
             Image.new("L", (SIZE, SIZE), 40 * i).save(data, "png")
-            for ending, content in (("png", data.getvalue()), ("txt", b"shade %d" % i)):
+            for ending, content in (("png", data.getvalue()), ("txt", text)):
                 info = tarfile.TarInfo(f"{i:03d}.{ending}")
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
