@@ -3,15 +3,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 import torch
-from tiny import full_disk, net, phase, plan, write_data
+from tiny import full_disk, interrupt_at, net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
@@ -20,7 +20,6 @@ from growlang.spec import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDat
 from growlang_runtime import checkpoint
 from growlang_runtime.ema import EMA
 from growlang_runtime.optimizer import Optimizer
-from growlang_runtime.progress import Metrics
 from growlang_runtime.trainer import TrainResult
 from growlang_runtime.training import train
 from growlang_runtime.weights import contents_hash, load, tensor_hash
@@ -51,23 +50,15 @@ def lines(result: TrainResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
 
 
+def files_of(result: TrainResult) -> list[Path]:
+    return sorted(path for path in result.run.rglob("*") if path.name != ".lock")
+
+
 def state(result: TrainResult) -> dict[str, str]:
     """Hash of every tensor of the newest checkpoint: weights, averages and moments."""
     found, _ = checkpoint.newest(result.run / "checkpoints")
     assert found is not None
     return {name: tensor_hash(tensor) for name, tensor in found.tensors().items()}
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
-    """Send this process a signal once the metrics of a step are written."""
-    write = Metrics.write
-
-    def hit(self: Metrics, **values: Any) -> None:
-        write(self, **values)
-        if values["step"] == step and "loss" in values:
-            os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(Metrics, "write", hit)
 
 
 def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
@@ -127,9 +118,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
-from tiny import phase, plan
+import pytest
+from tiny import interrupt_at, phase, plan
 from growlang_runtime.training import train
 folder = Path(sys.argv[2])
+interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
 result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume="may",
                log_every=1, checkpoint_every=50)
 sys.exit(result.exit_status)
@@ -137,26 +130,17 @@ sys.exit(result.exit_status)
 
 
 def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    metrics = data / "killed" / "tiny" / "main" / "metrics.jsonl"
+    def stopped(step: int, number: int) -> tuple[int, str]:
+        command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        arguments = [str(step), str(int(number))]
+        done = subprocess.run([*command, *arguments], env=environment, stderr=PIPE, text=True)
+        return done.returncode, done.stderr
 
-    def start(after: int) -> subprocess.Popen[str]:
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        while process.poll() is None:
-            if metrics.exists() and len(metrics.read_text().splitlines()) > after:
-                break
-            time.sleep(0.002)
-        return process
-
-    process = start(20)
-    process.terminate()
-    assert "go on with the same command and --resume" in process.communicate(timeout=60)[1]
-    assert process.returncode == 143
-    process = start(90)
-    process.kill()
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
+    status, told = stopped(20, signal.SIGTERM)
+    assert (status, "go on with the same command and --resume" in told) == (143, True)
+    status, _ = stopped(90, signal.SIGKILL)
+    assert status == -signal.SIGKILL
     killed = run(plan([phase(steps=200)]), data, "killed", resume="must")
     assert state(killed) == state(run(plan([phase(steps=200)]), data))
     assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 201))
@@ -168,11 +152,14 @@ def test_an_existing_run_is_refused_and_a_complete_one_says_so(
     first = run(plan(), data)
     with pytest.raises(GrowlangError, match="exists already"):
         run(plan(), data)
-    before = {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+    before = files_of(first)
+    for path in before:
+        os.utime(path, ns=(1, 1))
     again = run(plan(), data, resume="must", quiet=False)
     assert again.finished
     assert "is complete: all 4 steps are done" in capfd.readouterr().err
-    assert before == {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+    assert files_of(first) == before
+    assert {path.stat().st_mtime_ns for path in before} == {1}
 
 
 def test_a_torn_checkpoint_is_skipped_and_named(

@@ -1,13 +1,16 @@
 """Nets, plans and data that are small enough to train in a test."""
 
 import io
+import os
 import resource
+import signal
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from growlang.mapping import Entry
@@ -31,6 +34,7 @@ from growlang.spec import (
     Start,
     WebDataset,
 )
+from growlang_runtime.progress import Metrics
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
@@ -151,6 +155,18 @@ def mapping(child: Net, parent: Net) -> list[Entry]:
         )
         for t in child.tensors()
     ]
+
+
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal once the metrics of a step are written."""
+    write = Metrics.write
+
+    def hit(self: Metrics, **values: Any) -> None:
+        write(self, **values)
+        if values["step"] == step and "loss" in values:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Metrics, "write", hit)
 
 
 @contextmanager
