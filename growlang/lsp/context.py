@@ -25,15 +25,22 @@ SELECTING = ("keep", "drop", "moved", "grow", "init", "freeze", "lr_scale")
 CHOOSING = (*SELECTING, "=", ",", ">", "->", "except", "like")
 """After these a slot's keyword is a selector."""
 PIPES = ("stem", "stage", "core", "head", "encode", "decode")
+BODIES = ("model", "train", "sample", "evaluate")
+"""The keywords of statements whose body holds statements."""
 OPENING, CLOSING = "({[", ")}]"
 
 
 @dataclass
 class Frame:
-    """An open bracket: its sign, what stands before it, and the tokens inside so far."""
+    """An open bracket: its sign, what stands before it, and the tokens inside so far.
+
+    `indent` is the column of the first token of the line that opens it.
+    """
 
     sign: str = ""
     owner: str = ""
+    indent: int = 0
+    row: int = 0
     tokens: list[str] = field(default_factory=list)
 
 
@@ -89,28 +96,75 @@ def word_before(text: str, point: Point) -> str:
 
 def context(text: str, point: Point) -> Context:
     """The context of a point."""
-    frames = [Frame()]
     before = text[: offset(text, point)]
-    last = ""
-    for match in TOKEN.finditer(before):
-        last = match[0]
-        if last.startswith("#"):
-            continue
-        if last in OPENING:
-            tokens = frames[-1].tokens
-            frames.append(Frame(last, _section(tokens) if last == "{" else _owner(tokens)))
-        elif last in CLOSING:
-            if len(frames) > 1:
-                frames.pop()
-            frames[-1].tokens.append(last)
-        else:
-            frames[-1].tokens.append(last)
+    frames, last = _frames(text, len(before))
     comment = last.startswith("#") and "\n" not in before[before.rfind("#") :]
     string = last.startswith('"') and before.endswith(last) and not re.fullmatch(r'".*"', last)
     word = word_before(text, point)
     line = before[: len(before) - len(word)].rpartition("\n")[2]
     around = _context(frames, word, comment or string)
     return replace(around, begins=not line.strip())
+
+
+def _frames(text: str, end: int) -> tuple[list[Frame], str]:
+    """The brackets that are open before an offset, and the last token there.
+
+    Lines and indentation tell where a statement begins, so that a bracket too many or too few
+    spoils no statement but its own.
+    """
+    frames, last = [Frame()], ""
+    row = indent = behind = 0
+    for match in TOKEN.finditer(text, 0, end):
+        last = match[0]
+        gap = text.count("\n", behind, match.start())
+        row, behind = row + gap, match.start()
+        first = gap > 0
+        if last.startswith("#"):
+            continue
+        if first or not indent:
+            indent = match.start() - text.rfind("\n", 0, match.start())
+        if first and last[0].isalpha():
+            _begin(frames, last, indent, text[match.end() : match.end() + 80])
+        _take(frames, last, indent, row, first)
+    return frames, last
+
+
+def _take(frames: list[Frame], token: str, indent: int, row: int, first: bool) -> None:
+    """Open or close a bracket, or add a token to the innermost one."""
+    tokens = frames[-1].tokens
+    if token == "{":
+        around = next(f.owner for f in reversed(frames) if f.sign in ("", "{"))
+        frames.append(Frame(token, _section(tokens) or around, indent, row))
+    elif token in OPENING:
+        frames.append(Frame(token, _owner(tokens), indent, row))
+    elif token == "}" and not first and frames[-1].row < row:
+        return  # it closes a body that was opened above, where its author closes none
+    else:
+        if token in CLOSING and len(frames) > 1:
+            frames.pop()
+        frames[-1].tokens.append(token)
+
+
+def _begin(frames: list[Frame], token: str, indent: int, behind: str) -> None:
+    """Close what a statement that begins a line shows to be closed, and open its body."""
+    bound = re.match(r"\s*=(?!=)", behind) is not None
+    if indent == 1 and token in STATEMENTS[""] and not bound:
+        del frames[1:]
+        return
+    block = max(i for i, f in enumerate(frames) if f.sign in ("", "{"))
+    section = frames[block].owner
+    begins = bound or token in STATEMENTS.get(section, ())
+    if block + 1 < len(frames) and begins and indent <= frames[block + 1].indent:
+        del frames[block + 1 :]
+    owner = _unopened(frames[0].tokens) if block == 0 and indent > 1 else ""
+    if owner and (bound or token in STATEMENTS.get(owner, ())):
+        frames.append(Frame("{", owner, indent - 1))
+
+
+def _unopened(tokens: list[str]) -> str:
+    """The keyword of the last statement, if its body is not open yet."""
+    at = next((t for t in reversed(tokens) if t == "}" or t in STATEMENTS[""]), "")
+    return at if at in BODIES else ""
 
 
 def _context(frames: list[Frame], word: str, quiet: bool) -> Context:
