@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from lark import Token
@@ -27,7 +28,6 @@ KINDS = {
     "parameter": "parameter",
     "model": "class",
     **dict.fromkeys(("input", "condition"), "property"),
-    "slot": "keyword",
     **dict.fromkeys(("recipe", "phase"), "event"),
 }
 """The type of what is declared."""
@@ -54,41 +54,49 @@ class Colour(NamedTuple):
 def colours(project: Project, source: Source) -> list[Colour]:
     """The colours of a text in Grow, in its order, also where it does not parse."""
     name = str(source.path)
-    named: dict[tuple[int, int], Declaration | Use] = {
-        (n.span.row, n.span.column): n for n in (*source.names.used, *source.names.declared)
-    }
+    named = {(n.span.row, n.span.column): n for n in source.names.all()}
     found = [Colour(c.span, "comment") for c in comments(source.text, name)]
     for token in read_tokens(parser().parse_interactive(source.text), source.text)[:-1]:
         row, column = token.line or 1, token.column or 1
         known = named.get((row, column))
-        kind = None if token.type == "STRING" else _named(project, source, known)
-        kind = kind or _spelt(token)
-        if kind:
-            span = Span(name, row, column, row, column + len(token))
-            found.append(Colour(span, kind, _modifiers(known, kind)))
+        span = Span(name, row, column, row, column + len(token))
+        if known and token.type != "STRING" and (colour := _named(project, source, known, span)):
+            found.append(colour)
+        elif kind := _spelt(token):
+            found.append(Colour(span, kind))
     return sorted(found)
 
 
-def _named(project: Project, source: Source, known: Declaration | Use | None) -> str | None:
-    """The type of a word that names something."""
-    if isinstance(known, Declaration):
-        return KINDS[known.kind]
-    if known is None:
-        return None
-    if known.kind in BUILT_IN:
-        return BUILT_IN[known.kind]
-    declared = project.declaration(source.path, known)
-    if declared:
-        return KINDS[declared.kind]
-    return "keyword" if known.kind in ("component", "kept") else None
+def encoded(found: Sequence[Colour], columns: Sequence[tuple[int, int]]) -> list[int]:
+    """Colours as the protocol has them: five numbers each, by the distance from the one before.
+
+    `columns` are those of their starts and ends as the client counts them, from 0.
+    """
+    data: list[int] = []
+    last = (1, 0)
+    for colour, (start, end) in zip(found, columns, strict=True):
+        row = colour.span.row
+        bits = sum(1 << MODIFIERS.index(name) for name in colour.modifiers)
+        distance = start - (last[1] if row == last[0] else 0)
+        data += [row - last[0], distance, end - start, TYPES.index(colour.type), bits]
+        last = (row, start)
+    return data
 
 
-def _modifiers(known: Declaration | Use | None, kind: str) -> tuple[str, ...]:
-    if isinstance(known, Declaration) and kind != "keyword":
-        built_in = ("defaultLibrary",) if known.name in BINDINGS else ()
-        return ("declaration", *(("readonly",) if known.kind == "param" else ()), *built_in)
-    built_in = isinstance(known, Use) and known.kind in ("op", "setting", "choice")
-    return ("defaultLibrary",) if built_in else ()
+def _named(project: Project, source: Source, known: Declaration | Use, span: Span) -> Colour | None:
+    """The colour of a word that names something."""
+    if isinstance(known, Use) and known.kind in BUILT_IN:
+        return Colour(span, BUILT_IN[known.kind], ("defaultLibrary",))
+    declared = project.declaration(source.path, known) if isinstance(known, Use) else known
+    if declared is None or declared.kind == "slot":
+        keyword = declared or known.kind in ("component", "kept")
+        return Colour(span, "keyword") if keyword else None
+    said = {
+        "declaration": declared is known,
+        "readonly": declared.kind == "param",
+        "defaultLibrary": declared.name in BINDINGS,
+    }
+    return Colour(span, KINDS[declared.kind], tuple(name for name, is_so in said.items() if is_so))
 
 
 def _spelt(token: Token) -> str | None:

@@ -25,6 +25,7 @@ from growlang.lsp.project import Project
 from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
 from growlang.resolve.arguments import choices
+from growlang.resolve.inputs import NAMES as PARTS
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.resolve.names import ROW_FIELDS
 from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS
@@ -130,8 +131,9 @@ def _own_arguments(known: _Known, name: str) -> list[str]:
 def _names(known: _Known) -> Iterator[Completion]:
     """The params in scope, with their values where they are known."""
     resolved = known.analysis.resolutions
-    inputs = {name for found in resolved for name in found.scope.names()}
-    for name in sorted({*known.names("param"), *inputs}):
+    names = {name for found in resolved for name in found.scope.names()}
+    names |= {f"{name}.{part}" for name in known.names("input") for part in PARTS[name]}
+    for name in sorted({*known.names("param"), *names}):
         bound = known.analysis.value(name)
         yield Completion(name, "name", shown(bound.value) if bound else "")
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from growlang.lsp.analysis import Point
+from growlang.spec import Settings
 
 TOKEN = re.compile(
     r'#[^\n]*|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.?'
@@ -124,8 +125,12 @@ def _frames(text: str, end: int) -> tuple[list[Frame], str]:
         if first or not indent:
             indent = match.start() - text.rfind("\n", 0, match.start())
         if first and last[0].isalpha():
-            _begin(frames, last, indent, text[match.end() : match.end() + 80])
+            rest = text[match.end() : match.end() + 80]
+            _begin(frames, last, indent, rest, match.end() == end)
         _take(frames, last, indent, row, first)
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    if line and not line.strip():
+        _begin(frames, "", len(line) + 1, "", True)
     return frames, last
 
 
@@ -145,26 +150,34 @@ def _take(frames: list[Frame], token: str, indent: int, row: int, first: bool) -
         frames[-1].tokens.append(token)
 
 
-def _begin(frames: list[Frame], token: str, indent: int, behind: str) -> None:
-    """Close what a statement that begins a line shows to be closed, and open its body."""
+def _begin(frames: list[Frame], token: str, indent: int, behind: str, typed: bool) -> None:
+    """Close what a statement that begins a line shows to be closed, and open its body.
+
+    `typed` tells that the token ends where something is being written: it may be any.
+    """
     bound = re.match(r"\s*=(?!=)", behind) is not None
     if indent == 1 and token in STATEMENTS[""] and not bound:
         del frames[1:]
         return
     block = max(i for i, f in enumerate(frames) if f.sign in ("", "{"))
-    section = frames[block].owner
-    begins = bound or token in STATEMENTS.get(section, ())
-    if block + 1 < len(frames) and begins and indent <= frames[block + 1].indent:
+    begins = typed or bound or token in STATEMENTS.get(frames[block].owner, ())
+    inner = frames[block + 1 : block + 2]
+    if begins and any(indent <= f.indent or f.row == frames[block].row for f in inner):
         del frames[block + 1 :]
-    owner = _unopened(frames[0].tokens) if block == 0 and indent > 1 else ""
-    if owner and (bound or token in STATEMENTS.get(owner, ())):
-        frames.append(Frame("{", owner, indent - 1))
+    if block == 0 and indent > 1 and not inner:
+        section = _around(frames[0].tokens, token, bound)
+        if section:
+            frames.append(Frame("{", section, indent - 1))
 
 
-def _unopened(tokens: list[str]) -> str:
-    """The keyword of the last statement, if its body is not open yet."""
-    at = next((t for t in reversed(tokens) if t == "}" or t in STATEMENTS[""]), "")
-    return at if at in BODIES else ""
+def _around(tokens: list[str], token: str, bound: bool) -> str:
+    """The section of a statement that is indented, while no body is open; empty if unknown."""
+    last = next((t for t in reversed(tokens) if t in STATEMENTS[""]), "")
+    if last in BODIES and (bound or token in STATEMENTS.get(last, ())):
+        return last
+    if bound:
+        return "train" if token in Settings.model_fields else "model"
+    return next((s for s in ("model", "train") if token in STATEMENTS[s]), "")
 
 
 def _context(frames: list[Frame], word: str, quiet: bool) -> Context:

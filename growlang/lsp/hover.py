@@ -35,7 +35,10 @@ def hover(project: Project, analysis: Analysis, point: Point) -> str:
         case "setting":
             return _setting(found)
         case "field":
-            return _bound(analysis, found.name)
+            owner = Use("input", found.name.partition(".")[0], found.span)
+            declared = project.declaration(analysis.path, owner)
+            quoted = _quoted(project, declared) if declared else ""
+            return _bound(analysis, found.name) or quoted
         case "choice":
             return ""
     declared = project.declaration(analysis.path, found)

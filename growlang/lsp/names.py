@@ -42,3 +42,7 @@ class Names(NamedTuple):
 
     declared: tuple[Declaration, ...]
     used: tuple[Use, ...]
+
+    def all(self) -> list[Declaration | Use]:
+        """Uses, then declarations."""
+        return [*self.used, *self.declared]

@@ -351,30 +351,32 @@ class _Walk:
 
     def lost(self, tokens: Iterable[Token], filename: str) -> None:
         """The words of what does not parse: declarations by the keyword before them, and uses."""
-        before: list[Token] = [Token("", ""), Token("", "")]
+        before, depth = Token("", ""), 0
         block = Declaration("block", "", Span(filename, 0, 0, 0, 0))
         for token in tokens:
             row, column = token.line or 1, token.column or 1
             span = Span(filename, row, column, row, column + len(token))
-            kind = DECLARING.get(before[-1])
-            if WORD.fullmatch(token) and kind and before[-1].line == row:
+            same = before.line == row
+            kind = DECLARING.get(before) if same else None
+            depth = (depth if same else 0) + (token in ("(", "[")) - (token in (")", "]"))
+            if WORD.fullmatch(token) and kind:
                 self.declare(kind, token, span)
                 block = Declaration(kind, token, span)
-            elif block.kind == "block" and block.span.row == row and before[-1] in ("(", ","):
+            elif block.kind == "block" and block.span.row == row and before in ("(", ","):
                 self.declare("parameter", token, span, block.name)
-            elif token == "=" and before[-1].type == "NAME" and before[-2].line != row:
-                self.bound(before[-1], filename)
+            elif token == "=" and before.type == "NAME" and same and not depth:
+                self.bound(before, filename)
             elif token.type == "NAME":
                 self.use("any", token, span)
-            before = [before[-1], token]
+            before = token
 
     def bound(self, token: Token, filename: str) -> None:
-        """A name before a `=` that begins a line, indented: of a condition, or of a setting."""
+        """A name before the `=` of a statement that is indented: a condition, or a setting."""
         row, column = token.line or 1, token.column or 1
         settings = {name for model in SETTINGS.values() for name in model.model_fields}
         if column > 1 and token not in settings:
             span = Span(filename, row, column, row, column + len(token))
-            self.declare("condition", token, span)
+            self.declare("input" if token in INPUTS else "condition", token, span)
 
 
 RUN: Mapping[str, Choices] = {

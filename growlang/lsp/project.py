@@ -164,7 +164,7 @@ class Project:
         source = self.source(path)
         if source is None:
             return None
-        here = [n for n in (*source.names.declared, *source.names.used) if covers(n.span, point)]
+        here = [n for n in source.names.all() if covers(n.span, point)]
         # Where two words touch, such as at a dot, the one that begins at the point is meant.
         return max(here, key=lambda n: (n.span.row, n.span.column)) if here else None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
@@ -19,7 +19,7 @@ from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, GrowlangError, Span
 from growlang.fix import LINE_END
 from growlang.lsp.analysis import Analysis, Point, analyse
-from growlang.lsp.colours import MODIFIERS, TYPES, colours
+from growlang.lsp.colours import MODIFIERS, TYPES, colours, encoded
 from growlang.lsp.completion import complete
 from growlang.lsp.context import word_before
 from growlang.lsp.definition import definition
@@ -55,6 +55,13 @@ SYMBOLS = {
     "data": lsp.SymbolKind.Variable,
     "phase": lsp.SymbolKind.Event,
 }
+
+
+class Asked(Protocol):
+    """The parameters of a request about a point."""
+
+    text_document: lsp.TextDocumentIdentifier
+    position: lsp.Position
 
 
 class GrowServer(LanguageServer):
@@ -123,10 +130,15 @@ class GrowServer(LanguageServer):
             self.known,
         )
 
-    def source(self, uri: str) -> tuple[Project, Source | None]:
-        """The project, and what there is of a file."""
-        project = self.project()
-        return project, project.source(path_of(uri))
+    def source(self, uri: str, yaml: bool = True) -> Source | None:
+        """What there is of an open file; None for one in YAML unless that is asked for."""
+        found = self.analysis(uri) if yaml else self.grow(uri)
+        return self.project().source(found.path) if found else None
+
+    def at(self, params: Asked) -> tuple[Project, Path, Point]:
+        """The project, the file and the point that a request is about."""
+        uri = params.text_document.uri
+        return self.project(), path_of(uri), self.point(uri, params.position)
 
     def point(self, uri: str, position: lsp.Position) -> Point:
         """A position of the client's in an open file."""
@@ -233,9 +245,9 @@ def written(ls: GrowServer, params: lsp.DidChangeWatchedFilesParams) -> None:
 @server.feature(lsp.TEXT_DOCUMENT_HOVER)
 def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
     """Signature, shape and parameters."""
-    uri = params.text_document.uri
-    found = ls.analysis(uri)
-    text = hover(ls.project(), found, ls.point(uri, params.position)) if found else ""
+    project, _, point = ls.at(params)
+    found = ls.analysis(params.text_document.uri)
+    text = hover(project, found, point) if found else ""
     return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text)) if text else None
 
 
@@ -244,12 +256,12 @@ def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
 )
 def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
     """What may be written."""
-    uri, end = params.text_document.uri, params.position
-    found = ls.grow(uri)
+    (project, _, point), end = ls.at(params), params.position
+    found = ls.grow(params.text_document.uri)
     if found is None:
         return []
     # Editors end a word at a dot; what is written here may hold some.
-    typed = len(word_before(found.text, ls.point(uri, end)))
+    typed = len(word_before(found.text, point))
     place = lsp.Range(lsp.Position(end.line, end.character - typed), end)
     return [
         lsp.CompletionItem(
@@ -259,55 +271,50 @@ def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.Completi
             sort_text=f"{i:04}",
             text_edit=lsp.TextEdit(place, c.label),
         )
-        for i, c in enumerate(complete(ls.project(), found, ls.point(uri, end)))
+        for i, c in enumerate(complete(project, found, point))
     ]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
 def defined(ls: GrowServer, params: lsp.DefinitionParams) -> lsp.Location | None:
     """Where it is declared."""
-    uri = params.text_document.uri
-    found = ls.analysis(uri)
-    span = definition(ls.project(), found, ls.point(uri, params.position)) if found else None
+    project, _, point = ls.at(params)
+    found = ls.analysis(params.text_document.uri)
+    span = definition(project, found, point) if found else None
     return ls.location(span) if span else None
 
 
 @server.feature(lsp.TEXT_DOCUMENT_REFERENCES)
 def referred(ls: GrowServer, params: lsp.ReferenceParams) -> list[lsp.Location]:
     """Every place that names it, in all files of the folder."""
-    uri, own = params.text_document.uri, params.context.include_declaration
-    found = references(ls.project(), path_of(uri), ls.point(uri, params.position), own)
+    found = references(*ls.at(params), declared=params.context.include_declaration)
     return [ls.location(span) for span in found]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
 def highlighted(ls: GrowServer, params: lsp.DocumentHighlightParams) -> list[lsp.DocumentHighlight]:
     """The places of the file that name it."""
-    uri = params.text_document.uri
-    document = ls.workspace.get_text_document(uri)
+    document = ls.workspace.get_text_document(params.text_document.uri)
     kinds = {True: lsp.DocumentHighlightKind.Write, False: lsp.DocumentHighlightKind.Read}
     return [
         lsp.DocumentHighlight(ls.range(found.span, document), kinds[found.declared])
-        for found in highlights(ls.project(), path_of(uri), ls.point(uri, params.position))
+        for found in highlights(*ls.at(params))
     ]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
 def nameable(ls: GrowServer, params: lsp.PrepareRenameParams) -> lsp.PrepareRenamePlaceholder:
     """The name that may be changed."""
-    uri = params.text_document.uri
-    point, document = ls.point(uri, params.position), ls.workspace.get_text_document(uri)
-    found = said(lambda: renaming(ls.project(), path_of(uri), point))
+    document = ls.workspace.get_text_document(params.text_document.uri)
+    found = said(partial(renaming, *ls.at(params)))
     return lsp.PrepareRenamePlaceholder(ls.range(found.span, document), found.name)
 
 
 @server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
 def renamed(ls: GrowServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit:
     """The edits that give it another name, in all files of the folder."""
-    uri, new = params.text_document.uri, params.new_name
-    point = ls.point(uri, params.position)
     changes: dict[str, list[lsp.TextEdit]] = {}
-    for edit in said(lambda: rename(ls.project(), path_of(uri), point, new)):
+    for edit in said(partial(rename, *ls.at(params), params.new_name)):
         place = ls.location(edit.span)
         changes.setdefault(place.uri, []).append(lsp.TextEdit(place.range, edit.text))
     return lsp.WorkspaceEdit(changes)
@@ -324,39 +331,28 @@ def said(ask: Callable[[], T]) -> T:
 @server.feature(lsp.TEXT_DOCUMENT_FOLDING_RANGE)
 def folded(ls: GrowServer, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
     """The rows that fold; editors fold YAML by its indentation."""
-    uri = params.text_document.uri
-    _, source = ls.source(uri) if ls.grow(uri) else (None, None)
-    return [
-        lsp.FoldingRange(fold.first - 1, fold.last - 1, kind=fold.kind)
-        for fold in (folds(source) if source else [])
-    ]
+    source = ls.source(params.text_document.uri, yaml=False)
+    found = folds(source) if source else []
+    return [lsp.FoldingRange(fold.first - 1, fold.last - 1, kind=fold.kind) for fold in found]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, lsp.SemanticTokensLegend(TYPES, MODIFIERS))
 def coloured(ls: GrowServer, params: lsp.SemanticTokensParams) -> lsp.SemanticTokens:
-    """The colours of a text in Grow, each token by its distance from the one before."""
+    """The colours of a text in Grow."""
     uri = params.text_document.uri
-    project, source = ls.source(uri)
-    document = ls.workspace.get_text_document(uri)
-    data: list[int] = []
-    row = column = 0
-    for colour in colours(project, source) if source and ls.grow(uri) else []:
-        place = ls.range(colour.span, document)
-        start, end = place.start.character, place.end.character
-        same = place.start.line == row
-        bits = sum(1 << MODIFIERS.index(name) for name in colour.modifiers)
-        data += [place.start.line - row, start - column if same else start, end - start]
-        data += [TYPES.index(colour.type), bits]
-        row, column = place.start.line, start
-    return lsp.SemanticTokens(data)
+    source, document = ls.source(uri, yaml=False), ls.workspace.get_text_document(uri)
+    found = colours(ls.project(), source) if source else []
+    places = [ls.range(colour.span, document) for colour in found]
+    columns = [(place.start.character, place.end.character) for place in places]
+    return lsp.SemanticTokens(encoded(found, columns))
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
 def outlined(ls: GrowServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
     """The outline."""
     uri = params.text_document.uri
-    _, source = ls.source(uri) if uri in ls.analyses else (None, None)
-    return _outline(ls, symbols(source) if source else [], ls.workspace.get_text_document(uri))
+    source, document = ls.source(uri), ls.workspace.get_text_document(uri)
+    return _outline(ls, symbols(source) if source else [], document)
 
 
 def _outline(

@@ -101,8 +101,8 @@ def read(text: str, path: Path) -> Reading | None:
 
         found = read_partly(text, name, Findings())
         return Reading(found) if found else None
-    if whole := _built(partial(parser().parse, text), text, name):
-        return Reading(whole)
+    if found := _built(partial(parser().parse, text), text, name):
+        return Reading(found)
     tokens, kept, _ = recover(text, name, parser(), Findings(), bodies=True)
     document = _built(partial(parse_tokens, parser(), kept), text, name)
     taken = {id(token) for token in kept} if document else set()
@@ -111,8 +111,8 @@ def read(text: str, path: Path) -> Reading | None:
         if all(id(token) in taken for token in piece.tokens):
             continue
         tried += 1
-        found, rest = _islands(piece, text, name) if tried <= PIECES else ([], piece.tokens)
-        islands += found
+        whole, rest = _alone(piece, text, name) if tried <= PIECES else (None, piece.tokens)
+        islands += [whole] if whole else []
         lost += [token for token in rest if id(token) not in taken]
     return Reading(document or d.Document(name, text, EDITION), tuple(islands), tuple(lost))
 
@@ -159,19 +159,19 @@ def _begins(tokens: Sequence[Token], at: int, begin: int, starts: dict[int, bool
     return tokens[at] in SIDES or (at in starts and (starts[at] or verb or not deeper))
 
 
-def _islands(piece: _Piece, text: str, name: str) -> tuple[list[d.Document], Sequence[Token]]:
+def _alone(piece: _Piece, text: str, name: str) -> tuple[d.Document | None, Sequence[Token]]:
     """The document of the most lines of a piece that parse alone, and the other tokens."""
     tokens = [token for token in piece.tokens if token.type != "RBRACE"]
     lines = [at for at in range(len(tokens)) if begins_line(tokens, at) or at == 0][:LINES]
     stretches = combinations([*lines, len(tokens)], 2)
     for start, end in sorted(stretches, key=lambda stretch: stretch[0] - stretch[1]):
         part = piece._replace(tokens=tokens[start:end])
-        if found := _island(part, text, name):
-            return [found], [*tokens[:start], *tokens[end:]]
-    return [], tokens
+        if found := _parsed(part, text, name):
+            return found, [*tokens[:start], *tokens[end:]]
+    return None, tokens
 
 
-def _island(piece: _Piece, text: str, name: str) -> d.Document | None:
+def _parsed(piece: _Piece, text: str, name: str) -> d.Document | None:
     """The document of a statement that stands alone; None where it does not parse."""
     first, last = piece.tokens[0], piece.tokens[-1]
     row, column = first.line or 1, first.column or 1
