@@ -35,8 +35,8 @@ def names(reading: Reading) -> Names:
     for tree in trees:
         walk.document(tree)
     return Names(
-        tuple(sorted(set(walk.declared), key=lambda item: item.span)),
-        tuple(sorted(set(walk.used), key=lambda item: item.span)),
+        tuple(sorted(set(walk.declared), key=lambda item: (item.span, item.kind))),
+        tuple(sorted(set(walk.used), key=lambda item: (item.span, item.kind))),
     )
 
 
@@ -351,7 +351,8 @@ class _Walk:
 
     def lost(self, tokens: Iterable[Token], filename: str) -> None:
         """The words of what does not parse: declarations by the keyword before them, and uses."""
-        before, depth = Token("", ""), 0
+        behind = before = Token("", "")
+        depth = 0
         block = Declaration("block", "", Span(filename, 0, 0, 0, 0))
         for token in tokens:
             row, column = token.line or 1, token.column or 1
@@ -360,15 +361,16 @@ class _Walk:
             kind = DECLARING.get(before) if same else None
             depth = (depth if same else 0) + (token in ("(", "[")) - (token in (")", "]"))
             if WORD.fullmatch(token) and kind:
-                self.declare(kind, token, span)
-                block = Declaration(kind, token, span)
+                self.declare(kind, str(token), span)
+                block = Declaration(kind, str(token), span)
             elif block.kind == "block" and block.span.row == row and before in ("(", ","):
-                self.declare("parameter", token, span, block.name)
+                self.declare("parameter", str(token), span, block.name)
             elif token == "=" and before.type == "NAME" and same and not depth:
-                self.bound(before, filename)
+                if not DECLARING.get(behind):
+                    self.bound(before, filename)
             elif token.type == "NAME":
-                self.use("any", token, span)
-            before = token
+                self.use("any", str(token), span)
+            behind, before = before, token
 
     def bound(self, token: Token, filename: str) -> None:
         """A name before the `=` of a statement that is indented: a condition, or a setting."""
@@ -376,7 +378,7 @@ class _Walk:
         settings = {name for model in SETTINGS.values() for name in model.model_fields}
         if column > 1 and token not in settings:
             span = Span(filename, row, column, row, column + len(token))
-            self.declare("input" if token in INPUTS else "condition", token, span)
+            self.declare("input" if token in INPUTS else "condition", str(token), span)
 
 
 RUN: Mapping[str, Choices] = {
