@@ -90,10 +90,13 @@ class Previews:
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
-    ) -> None:
-        """Write the grid that `weights` give to `path`, unless it is there already."""
+    ) -> bool:
+        """Write the grid that `weights` give to `path`, unless it is there already.
+
+        Returns whether all of it is finite.
+        """
         if path.exists():
-            return
+            return True
         texts = self.prompts.texts()
         request = Request(
             self.inputs,
@@ -110,6 +113,7 @@ class Previews:
         device = next(iter(weights.values())).device
         pictures = generate(averaged, self.net, objective, self.sample.sampler, request, device)
         write_grid(pictures, texts, path)
+        return bool(pictures.isfinite().all())
 
 
 def chosen_prompts(
