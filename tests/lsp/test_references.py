@@ -53,7 +53,7 @@ CASES = {
         "grandchild.grow:12:59",
         "grandchild.grow:4:8",
         "twin.grow.yaml:26:48",
-        "twin.grow.yaml:5:16",
+        "twin.grow.yaml:6:16",
     ],
     ("core.grow", "train sec^ond"): ["child.grow:20:42", "core.grow:27:7", "twin.grow.yaml:29:33"],
     ("blocks.grow", "lib.tw^ice"): ["blocks.grow:13:18", "lib/blocks.grow:9:7"],
@@ -79,7 +79,7 @@ CASES = {
         "blocks.grow:19:17",
         "blocks.grow:21:29",
     ],
-    ("blocks.grow", "ima^ge.width"): ["blocks.grow:10:3", "blocks.grow:18:35"],
+    ("blocks.grow", "ima^ge.width"): ["blocks.grow:10:3", "blocks.grow:18:35", "blocks.grow:22:53"],
     ("core.grow", "at = rand^om"): [],
 }
 
