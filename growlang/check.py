@@ -50,6 +50,8 @@ class Report:
     """The text of each file that was read, by file name."""
     full: bool = False
     """Whether there are so many findings that no more were looked for."""
+    resolved: Resolved | None = None
+    """What could be resolved, whatever is wrong in the rest."""
 
 
 def check(
@@ -75,7 +77,7 @@ def check(
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
-    checked = None
+    resolved = checked = None
     try:
         resolved = resolve(path, files, given, parent.resolved if parent else None)
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
@@ -97,7 +99,7 @@ def check(
     items = sorted(files.findings.items, key=lambda item: item.span)
     found = tuple(_with_sure_edits(item, files.texts) for item in items)
     checked = None if errors(found) else checked
-    return Report(checked, found, files.texts, files.findings.full)
+    return Report(checked, found, files.texts, files.findings.full, resolved)
 
 
 def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:

@@ -18,7 +18,7 @@ from growlang.syntax import explain, grow, recovery
 from growlang.syntax.fmt import fmt
 from growlang.twin import layout
 from growlang.twin import read as twin
-from growlang.twin.convert import SCHEMA, to_grow, to_yaml
+from growlang.twin.convert import names_schema, to_grow, to_yaml
 from growlang.twin.write import nodes
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -143,4 +143,4 @@ def _same(a: d.Document, b: d.Document) -> None:
 
 
 def _remarks(document: d.Document) -> list[str]:
-    return sorted(c.text.rstrip() for c in document.comments if c.text != SCHEMA)
+    return sorted(c.text.rstrip() for c in document.comments if not names_schema(c.text))
