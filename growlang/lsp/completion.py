@@ -21,7 +21,7 @@ from growlang.lsp.known import (
 )
 from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.resolve.names import ROW_FIELDS
 from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS

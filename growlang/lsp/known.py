@@ -14,7 +14,7 @@ from growlang.lsp.context import PIPES, Context
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.net import Component, Net
 from growlang.ops import CHANGES, OPS, pipe_op
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.rules import RULES, TRANSITIONS
 from growlang.selectors import spelt
 from growlang.signature import Signature

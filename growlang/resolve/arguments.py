@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import cache
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
+from growlang.resolve.forms import Choices, choices, form
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
-from growlang.signature import Conditions, Kind, Signature
+from growlang.signature import Signature
 from growlang.spelling import nearest
 from growlang.syntax import document as d
-
-
-class Choices(NamedTuple):
-    """What a bare word or a call may stand for in one argument."""
-
-    words: tuple[str, ...] = ()
-    calls: Mapping[str, type[Signature]] = MappingProxyType({})
-    conditions: bool = False
-
-
-class Form(NamedTuple):
-    """The arguments of a signature by the names that the language gives them, in order."""
-
-    fields: Mapping[str, tuple[str, FieldInfo]]
-    """The name and declaration of each argument's field."""
-    required: tuple[str, ...]
 
 
 class Bindings(NamedTuple):
@@ -40,36 +22,6 @@ class Bindings(NamedTuple):
     value: Signature | None
     spans: dict[str, Span]
     notes: dict[str, list[Note]]
-
-
-@cache
-def choices(model: type[BaseModel], name: str) -> Choices:
-    """The choices of a field of a pydantic model."""
-    info = model.model_fields[name]
-    words: list[str] = []
-    calls: dict[str, type[Signature]] = {}
-    conditions = False
-    todo: list[Any] = [info.annotation, *info.metadata]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, Kind):
-            calls.update(part.table)
-        elif isinstance(part, Conditions):
-            conditions = True
-        elif get_origin(part) is Literal:
-            words += [w for w in get_args(part) if isinstance(w, str)]
-        elif get_origin(part) is Annotated:
-            todo += [get_args(part)[0], *part.__metadata__]
-        else:
-            todo += get_args(part)
-    return Choices(tuple(words), calls, conditions)
-
-
-@cache
-def form(signature: type[BaseModel]) -> Form:
-    """The arguments of a signature."""
-    fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
-    return Form(fields, tuple(n for n, (_, info) in fields.items() if info.is_required()))
 
 
 def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:

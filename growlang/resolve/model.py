@@ -21,8 +21,9 @@ from growlang.model import (
 )
 from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
-from growlang.resolve.arguments import Choices, bind, read
+from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
+from growlang.resolve.forms import Choices
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
 from growlang.resolve.pipes import Called, Path, Pipes, Spans

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.resolve.arguments import Choices, choices, first_errors, read, report
+from growlang.resolve.arguments import first_errors, read, report
+from growlang.resolve.forms import Choices, choices
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
 from growlang.resolve.sources import Sources
 from growlang.resolve.transforms import refuse_misfit
