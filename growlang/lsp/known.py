@@ -28,13 +28,6 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "evaluate": Evaluate,
 }
 
-RUN_CHOICES = {
-    "start": ("scratch", "parent", "parent.ema"),
-    "moments": ("carry", "reset"),
-    "transition": ("discard",),
-}
-"""What the settings of a run may be."""
-
 
 def signatures(where: Context) -> Mapping[str, type[Signature]]:
     """What may be called at a place that is not inside another call."""

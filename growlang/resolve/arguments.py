@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
 from growlang.resolve.forms import Choices, choices, form
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins
+from growlang.resolve.words import homes, meant
 from growlang.signature import Signature
 from growlang.spelling import nearest
 from growlang.syntax import document as d
@@ -94,24 +95,25 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             return path
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
             known = [*allowed.words, *allowed.calls]
-            scope.findings.add(
-                "G101",
-                f"`{path}` is not a choice here",
-                expression.span,
-                help=suggestion(path, known) or f"choose {' | '.join(known)}",
-                edits=rename(expression.span, path, known),
-            )
+            choose = f"choose {' | '.join(known)}"
+            help, edits = meant(expression.span, path, known, choose, "word", rivals=scope.names())
+            message = f"`{path}` is not a choice here"
+            scope.findings.add("G101", message, expression.span, help=help, edits=edits)
             return HOLE
         case d.Call(name) if name in allowed.calls:
             return _instance(expression, allowed, scope)
+        case d.Call(name) if name in allowed.words:
+            called = [h.example for h in homes()[name] if h.form == "call"]
+            help = f"write `{name}`"
+            help += f"; with arguments it belongs in {' or '.join(called)}" if called else ""
+            message = f"`{name}` takes no arguments here"
+            scope.findings.add("G203", message, expression.span, help=help)
+            return HOLE
         case d.Call(name) if allowed.calls and name not in ("min", "max"):
-            scope.findings.add(
-                "G106",
-                f"`{name}` cannot be called here",
-                expression.name_span,
-                help=suggestion(name, allowed.calls) or f"choose {' | '.join(allowed.calls)}",
-                edits=rename(expression.name_span, name, allowed.calls),
-            )
+            place, choose = expression.name_span, f"choose {' | '.join(allowed.calls)}"
+            help, edits = meant(place, name, allowed.calls, choose, "call")
+            message = f"`{name}` cannot be called here"
+            scope.findings.add("G106", message, place, help=help, edits=edits)
             return HOLE
         case d.ListOf(items) if items and all(item.name for item in items):
             named: dict[str, Any] = {}
@@ -205,9 +207,9 @@ def _refuse_argument(
         message, help = f"`{call.name}` has `{name}` twice", "remove one"
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
-        help = suggestion(name, order) or f"it has {', '.join(order) or 'none'}"
+        has = f"it has {', '.join(order) or 'none'}"
         taken = {*values, *(a.name for a in call.arguments)}
-        edits = rename(given.span, name, [n for n in order if n not in taken])
+        help, edits = meant(given.span, name, order, has, "name", taken=taken)
     else:
         most = f"at most {len(order)}" if order else "no"
         message = f"`{call.name}` takes {most} argument{'s' * (len(order) != 1)}"

@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import Scope, rename, suggestion
+from growlang.resolve.names import Scope
+from growlang.resolve.words import INITS, meant
 from growlang.rules import RULES
 from growlang.selectors import available, component_of, is_many
 from growlang.syntax import document as d
-
-INITS = ("zero", "identity", "default", "like")
-"""What a place may begin as."""
 
 
 @dataclass
@@ -83,13 +81,10 @@ def _grow(statement: d.GrowBy, scope: Scope) -> None:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)
             continue
-        scope.findings.add(
-            "G106",
-            f"there is no rule `{rule.name}`",
-            rule.name_span,
-            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
-            edits=rename(rule.name_span, rule.name, RULES),
-        )
+        rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
+        help, edits = meant(place, rule.name, RULES, rules, "call")
+        message = f"there is no rule `{rule.name}`"
+        scope.findings.add("G106", message, place, help=help, edits=edits)
     what = statement.selection
     scope.findings.add(
         "G211",

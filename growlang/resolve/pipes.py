@@ -10,7 +10,8 @@ from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins
+from growlang.resolve.words import meant
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -100,7 +101,7 @@ class Pipes:
             return
         library, dot, _ = call.name.rpartition(".")
         known = [*pipe_ops(), *self.blocks]
-        help = suggestion(call.name, known)
+        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -113,7 +114,7 @@ class Pipes:
             f"there is no op or block `{call.name}`",
             call.name_span,
             help=help or f"ops: {', '.join(known)}",
-            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
+            edits=() if call.name in CHANGES else edits,
         )
 
     def _block(
@@ -162,7 +163,7 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             notes = tuple(origins(given.value, scope))
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
             continue
-        what, help = f"has no argument `{name}`", suggestion(name, names) or takes
+        what, help = f"has no argument `{name}`", takes
         if name in inner.values:
             what, help = f"is given `{name}` twice", "remove one"
         elif not name:
@@ -170,7 +171,8 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             what += f", not {len(call.arguments)}"
         edits: tuple[Edit, ...] = ()
         if given.name and name not in inner.values:
-            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+            taken = {a.name for a in call.arguments}
+            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
         message = f"block `{block.name}` {what}"
         findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
         if not given.name:
