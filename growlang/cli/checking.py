@@ -9,10 +9,11 @@ import typer
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import spec_files
-from growlang.diagnostics import Diagnostic
+from growlang.diagnostics import Diagnostic, GrowlangError
 
 if TYPE_CHECKING:
     from growlang.check import Checked
+    from growlang.fix import Fixed
 
 
 def check(
@@ -34,7 +35,14 @@ def check(
         ),
     ] = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+        bool, typer.Option("--fix", help="First make the safe fixes: spelling and layout.")
+    ] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="With --fix or --diff: those that change meaning too."),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what the fixes would change.")
     ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
@@ -42,11 +50,13 @@ def check(
     from growlang.check import errors
 
     files = spec_files(paths)
+    if unsafe_fixes and not (fix or diff):
+        help = "add --diff to see what they would change, or --fix to make them"
+        raise GrowlangError("--unsafe-fixes says which fixes, not what becomes of them", help=help)
+    if diff:
+        raise typer.Exit(_show_fixes(files, unsafe_fixes))
     if fix:
-        from growlang.fix import fix as make_edits
-
-        for edit in make_edits(files):
-            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
+        _fix(files, unsafe_fixes)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
@@ -64,6 +74,51 @@ def check(
         count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
         typer.echo(f"{specs} checked, {count}", err=True)
     raise typer.Exit(1 if wrong else 0)
+
+
+def _show_fixes(files: Sequence[Path], unsafe: bool) -> int:
+    """Print what the fixes would change; the exit status: 1 where there is something to mend."""
+    from growlang.check import check as check_file
+    from growlang.check import errors
+    from growlang.fix import fix
+
+    fixed = fix(files, unsafe=unsafe)
+    for one in fixed:
+        typer.echo(one.diff(), nl=False)
+    made = sum(len(one.made) for one in fixed)
+    typer.echo(f"{_fixes(made)} would be made; no file is written", err=True)
+    _name_unsafe(fixed)
+    broken = any(errors(check_file(path).diagnostics) for path in files)
+    return 1 if made or broken else 0
+
+
+def _fix(files: Sequence[Path], unsafe: bool) -> None:
+    """Make the fixes and say which; those that change meaning are shown as a diff."""
+    from growlang.fix import fix, write
+
+    fixed = fix(files, unsafe=unsafe)
+    for one in fixed:
+        if not one.made:
+            continue
+        write(one)
+        for edit in one.made:
+            kind = "" if edit.safe else " (unsafe)"
+            typer.echo(f"fixed {edit.span}: `{edit.old}` -> `{edit.text}`{kind}", err=True)
+        if not all(edit.safe for edit in one.made):
+            typer.echo(one.diff(), nl=False, err=True)
+    _name_unsafe(fixed)
+
+
+def _name_unsafe(fixed: Sequence["Fixed"]) -> None:
+    """Say how many fixes are left out because they change meaning, and how to see them."""
+    left = sum(len(one.unsafe) for one in fixed)
+    if left:
+        what = "1 more fix changes" if left == 1 else f"{left} more fixes change"
+        typer.echo(f"{what} the meaning: see --unsafe-fixes --diff", err=True)
+
+
+def _fixes(count: int) -> str:
+    return f"{count} fix" + "es" * (count != 1)
 
 
 def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
