@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.canonical import former_names
+from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.forms import Choices, choices
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, suggestion
@@ -19,6 +20,9 @@ from growlang.resolve.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.rules import TRANSITIONS, Bridge
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
+
+RENAMED = former_names(Settings)
+"""Settings that had another name in an earlier version: that name -> the name of now."""
 
 
 class PhaseDraft(NamedTuple):
@@ -111,7 +115,9 @@ class Recipes:
         table: dict[str, d.Binding] = {}
         given = {b.name for b in bindings}
         for binding in bindings:
-            if binding.name not in names:
+            if (now := RENAMED.get(binding.name)) in names:
+                self._renamed(binding, str(now))
+            elif binding.name not in names:
                 place, settings = binding.name_span, f"settings: {', '.join(names)}"
                 help, edits = meant(
                     place, binding.name, names, settings, "name", body=body, taken=given
@@ -125,6 +131,18 @@ class Recipes:
             else:
                 table[binding.name] = binding
         return table
+
+    def _renamed(self, binding: d.Binding, now: str) -> None:
+        """A finding about a setting under the name that it had in an earlier version."""
+        end = binding.name_span.column + len(binding.name)
+        span = binding.name_span._replace(end_row=binding.name_span.row, end_column=end)
+        self.findings.add(
+            "G107",
+            f"the setting `{binding.name}` is named `{now}` now",
+            binding.name_span,
+            help=f"write `{now}`: runs and hashes stay as they are",
+            edits=(Edit(span, now, binding.name, safe=True),),
+        )
 
     def _read(self, table: dict[str, d.Binding], model: type[BaseModel]) -> dict[str, Any]:
         for name, binding in table.items():

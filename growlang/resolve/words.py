@@ -22,7 +22,7 @@ from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
 """Settings of a recipe that are never inherited."""
-PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "clip")
+PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
 """Settings that a phase may change."""
 RUN_CHOICES = {
     "start": ("scratch", "parent", "parent.ema"),

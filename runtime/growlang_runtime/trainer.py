@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,11 +22,21 @@ from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
-from growlang_runtime.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.resume import (
+    all_torn,
+    exists,
+    nothing_to_resume,
+    recorded_plan,
+    require_checkpoints,
+    require_same,
+)
+from growlang_runtime.run import Run, run_folder
 from growlang_runtime.setup import Setup, Sources, set_up
 from growlang_runtime.signals import Interruption
 from growlang_runtime.weights import contents_hash, model_metadata, save_model
 
+Resume = Literal["never", "must", "may"]
+"""Whether the run that is to be trained is there already."""
 NONFINITE_LIMIT = 10
 """Steps in a row without a finite loss and gradient after which a run gives up."""
 
@@ -55,7 +66,7 @@ def train(
     *,
     out: Path,
     data_root: Path,
-    resume: bool = False,
+    resume: Resume = "never",
     device: str = "cpu",
     parent_run: Path | None = None,
     checkpoint_every: int = 1000,
@@ -65,10 +76,13 @@ def train(
     micro_batch: int | None = None,
     workers: int = 2,
     corrupt: int = 0,
+    accept_parent: bool = False,
     quiet: bool = False,
 ) -> TrainResult:
-    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there if `resume`.
+    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there.
 
+    `resume` says what to do about a run: it must not be there, it must, or it may.
+    `accept_parent` lets a run of the parent be taken that its spec no longer describes.
     `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
@@ -83,14 +97,18 @@ def train(
         workers,
         quiet,
     )
-    sources = Sources(out, data_root, parent_run, corrupt)
+    sources = Sources(out, data_root, parent_run, corrupt, accept_parent)
     path = run_folder(out, plan.model, plan.recipe)
     if not path.exists():
+        if resume == "must":
+            raise nothing_to_resume(path)
         checkpoint.require_place(path, "--out")
         return _begin(plan, path, sources, machine)
-    if not resume:
+    if resume == "never":
         raise exists(path)
-    with Run.reopen(path, _as_recorded(plan, path)) as run:
+    recorded = recorded_plan(path)
+    require_same(path, recorded, plan.as_recorded(recorded))
+    with Run(path, recorded) as run:
         return _go_on(run, sources, machine)
 
 
@@ -100,6 +118,7 @@ def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainR
     with Run.create(path, setup.plan) as run:
         trainer = Trainer(run, setup, machine)
         trainer.restore(None)
+        trainer.display.say(f"started {path}: {trainer.steps} steps")
         try:
             return trainer.run_phases()
         except GrowlangError:
@@ -114,9 +133,13 @@ def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
         Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)
+    require_checkpoints(run.path)
     found, torn = checkpoint.newest(run.checkpoints)
+    if torn and found is None:
+        raise all_torn(run.path, torn)
     trainer = Trainer(run, set_up(run.plan, sources, machine.device, found is not None), machine)
     trainer.restore(found)
+    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
     for line in torn:
         trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
     checkpoint.forget_after(run.checkpoints, found)
@@ -255,7 +278,7 @@ class Trainer:
         loss = self._gradients(data, objective, batch)
         norm = gradient_norm(self.state.weights)
         if torch.isfinite(norm + loss):
-            clip_gradients(self.state.weights, norm, settings.clip)
+            clip_gradients(self.state.weights, norm, settings.grad_clip)
             self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
             self.state.ema.update(self.state.weights, settings.ema)
             self.nonfinite = 0
@@ -342,15 +365,6 @@ class Trainer:
         }
         folder = self.run.checkpoints
         checkpoint.save(folder, self.step, self.state.tensors(), record, model_metadata(self.plan))
+        self.metrics.write(step=self.step, event="checkpoint")
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
         checkpoint.prune(folder, self.machine.keep, ends)
-
-
-def _as_recorded(plan: Plan, path: Path) -> Plan:
-    """The plan with the hash of the start weights that the run at `path` recorded.
-
-    A resumed run does not read them again, and need not find them where they were.
-    """
-    if plan.start.origin == "scratch" or plan.start_weights_hash is not None:
-        return plan
-    return plan.starting_from(recorded_plan(path).start_weights_hash)

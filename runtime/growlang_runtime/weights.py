@@ -33,6 +33,11 @@ class Weights:
     step: int | None = None
     """Step of the checkpoint that they are of; None for a finished model."""
 
+    @property
+    def semantics(self) -> int:
+        """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
+        return int(self.metadata.get("semantics", "1"))
+
     def require(self, net_hash: str, whose: str) -> None:
         """Raise GrowlangError unless the net has this hash; `whose` says what was expected."""
         if self.net.net_hash != net_hash:
@@ -68,6 +73,8 @@ def model_metadata(plan: Plan) -> dict[str, str]:
         "net_hash": plan.net_hash,
         "spec_hash": plan.spec_hash,
         "plan_hash": plan.plan_hash,
+        "run_hash": plan.run_hash,
+        "semantics": str(plan.semantics),
         "settings": plan.phases[-1].settings.model_dump_json(),
         "sample": plan.sample.model_dump_json(),
     }
