@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -93,6 +94,9 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
         case d.Name(path) if allowed.conditions:
             return path
+        case d.Operation() | d.Call() | d.Constant() if allowed.conditions:
+            _refuse_condition(expression, scope)
+            return HOLE
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
             known = [*allowed.words, *allowed.calls]
             choose = f"choose {' | '.join(known)}"
@@ -129,6 +133,30 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             return HOLE if any(v is HOLE for v in listed) else listed
         case _:
             return evaluate(expression, scope)
+
+
+def _refuse_condition(given: d.Expression, scope: Scope) -> None:
+    """A finding about a value where a condition is named, such as a sum of two."""
+    names = list(dict.fromkeys(_names(given)))
+    help = "write the name of a condition, or `self`"
+    if isinstance(given, d.Constant) and isinstance(given.value, str):
+        help = f"write `{given.value}`"
+    elif names:
+        help = f"write `{', '.join(names)}`: each is attended to in a sublayer of its own"
+    message = "`attend` lists names of conditions and computes nothing with them"
+    scope.findings.add("G201", message, given.span, help=help)
+
+
+def _names(given: d.Expression) -> Iterator[str]:
+    match given:
+        case d.Name(path):
+            yield path
+        case d.Operation(_, operands):
+            for operand in operands:
+                yield from _names(operand)
+        case d.Call(_, arguments) | d.ListOf(arguments):
+            for argument in arguments:
+                yield from _names(argument.value)
 
 
 def first_errors(error: ValidationError) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from growlang.resolve.names import HOLE, Scope, evaluate, origins
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.words import belongs, meant
+from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.syntax import document as d
 
@@ -318,7 +319,7 @@ class _Resolver:
                     "G303",
                     f"`{name}` is kept and declared anew",
                     self.declared[name],
-                    help=f"remove this declaration, or `drop {name}`",
+                    help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
                     notes=[Note("it is kept here", span)],
                 )
             assert self.parent is not None
