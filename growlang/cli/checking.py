@@ -127,7 +127,7 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
 
     found: list[Diagnostic] = []
     for spec in specs:
-        comparison = compare(spec, ref)
+        comparison = compare(spec, ref, texts)
         found += comparison.diagnostics
         texts |= comparison.texts
         if comparison.skipped:
