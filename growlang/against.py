@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from growlang.against_recipes import changed_objectives
 from growlang.changed import Place, Side, changed_place
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, Note
@@ -54,8 +55,10 @@ def compare(now: Checked, ref: str, texts: Mapping[str, str]) -> Comparison:
     report = check(past.top / former, files=PastFiles(revision=past))
     if report.checked is None:
         return Comparison(skipped=f"{path} has no model without errors at {ref}")
-    found = _finding(Side(report.checked, report.texts), Side(now, texts), ref)
-    return Comparison((found,) if found else (), report.texts)
+    old, new = Side(report.checked, report.texts), Side(now, texts)
+    found = _finding(old, new, ref)
+    findings = (found,) if found else tuple(changed_objectives(old, new, ref))
+    return Comparison(findings, report.texts)
 
 
 def changes(old: Net, new: Net) -> list[Change]:

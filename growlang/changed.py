@@ -8,9 +8,10 @@ from typing import NamedTuple
 from growlang.check import Checked
 from growlang.diagnostics import Note, Span
 from growlang.resolve.model import Resolution
-from growlang.resolve.names import origins
+from growlang.resolve.names import Scope, origins
 from growlang.resolve.spec import Resolved
 from growlang.selectors import spelt
+from growlang.syntax import document as d
 
 Texts = Mapping[str, str]
 
@@ -20,6 +21,13 @@ class Place(NamedTuple):
 
     span: Span
     notes: tuple[Note, ...] = ()
+
+
+class Setting(NamedTuple):
+    """A setting as it is written, and the names that it sees."""
+
+    binding: d.Binding
+    scope: Scope
 
 
 class Side(NamedTuple):
@@ -55,6 +63,18 @@ def changed_place(component: str, past: Side, now: Side) -> Place | None:
         if name in declared and (place := _of_component(name, component, past, now)):
             return place
     return None
+
+
+def changed_setting(before: Setting | None, after: Setting, past: Side, now: Side) -> Place:
+    """The place that made a setting another one: its own text, or a value that it reads."""
+    span = after.binding.value.span
+    if before is None or past.written(before.binding.value.span) != now.written(span):
+        return Place(span)
+    values = (origins(one.binding.value, one.scope) for one in (before, after))
+    cause = _cause(*values, past, now)
+    if cause is None:
+        return Place(span)
+    return Place(cause.span, (*cause.notes, Note("the objective reads it", span)))
 
 
 def _of_component(name: str, component: str, past: Side, now: Side) -> Place | None:

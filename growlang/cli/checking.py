@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from growlang.cli.fixing import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
-from growlang.cli.specs import spec_files
-from growlang.diagnostics import Diagnostic, GrowlangError
+from growlang.cli.specs import ENDINGS, spec_files
+from growlang.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from growlang.check import Checked
-    from growlang.fix import Fixed
 
 
 def check(
@@ -34,6 +34,14 @@ def check(
             show_default=False,
         ),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --against: a root of run folders, whose specs may not be deleted.",
+            show_default=False,
+        ),
+    ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="First make the safe fixes: spelling and layout.")
     ] = False,
@@ -50,18 +58,17 @@ def check(
     from growlang.check import errors
 
     files = spec_files(paths)
-    if unsafe_fixes and not (fix or diff):
-        help = "add --diff to see what they would change, or --fix to make them"
-        raise GrowlangError("--unsafe-fixes says which fixes, not what becomes of them", help=help)
     if diff:
-        raise typer.Exit(_show_fixes(files, unsafe_fixes))
-    if fix:
-        _fix(files, unsafe_fixes)
+        raise typer.Exit(show_fixes(files, unsafe_fixes))
+    if fix or unsafe_fixes:
+        make_fixes(files, fix, unsafe_fixes)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
     if against is not None:
         found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+        broken = [path for path, r in zip(files, reports, strict=True) if r.checked is None]
+        found += _deleted(paths, files[0], against, runs, broken, texts)
     wrong = errors(found)
     print_findings(found, texts, output_format)
     for path, report in zip(files, reports, strict=True):
@@ -76,51 +83,6 @@ def check(
     raise typer.Exit(1 if wrong else 0)
 
 
-def _show_fixes(files: Sequence[Path], unsafe: bool) -> int:
-    """Print what the fixes would change; the exit status: 1 where there is something to mend."""
-    from growlang.check import check as check_file
-    from growlang.check import errors
-    from growlang.fix import fix
-
-    fixed = fix(files, unsafe=unsafe)
-    for one in fixed:
-        typer.echo(one.diff(), nl=False)
-    made = sum(len(one.made) for one in fixed)
-    typer.echo(f"{_fixes(made)} would be made; no file is written", err=True)
-    _name_unsafe(fixed)
-    broken = any(errors(check_file(path).diagnostics) for path in files)
-    return 1 if made or broken else 0
-
-
-def _fix(files: Sequence[Path], unsafe: bool) -> None:
-    """Make the fixes and say which; those that change meaning are shown as a diff."""
-    from growlang.fix import fix, write
-
-    fixed = fix(files, unsafe=unsafe)
-    for one in fixed:
-        if not one.made:
-            continue
-        write(one)
-        for edit in one.made:
-            kind = "" if edit.safe else " (unsafe)"
-            typer.echo(f"fixed {edit.span}: `{edit.old}` -> `{edit.text}`{kind}", err=True)
-        if not all(edit.safe for edit in one.made):
-            typer.echo(one.diff(), nl=False, err=True)
-    _name_unsafe(fixed)
-
-
-def _name_unsafe(fixed: Sequence["Fixed"]) -> None:
-    """Say how many fixes are left out because they change meaning, and how to see them."""
-    left = sum(len(one.unsafe) for one in fixed)
-    if left:
-        what = "1 more fix changes" if left == 1 else f"{left} more fixes change"
-        typer.echo(f"{what} the meaning: see --unsafe-fixes --diff", err=True)
-
-
-def _fixes(count: int) -> str:
-    return f"{count} fix" + "es" * (count != 1)
-
-
 def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
     """What the specs' changes since a commit would orphan; adds the old texts to `texts`."""
     from growlang.against import compare
@@ -133,6 +95,25 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
         if comparison.skipped:
             typer.echo(f"not compared: {comparison.skipped}", err=True)
     return found
+
+
+def _deleted(
+    paths: Sequence[Path],
+    spec: Path,
+    ref: str,
+    runs: Path | None,
+    broken: Sequence[Path],
+    texts: dict[str, str],
+) -> list[Diagnostic]:
+    """The deleted specs that are still needed; adds their old texts to `texts`."""
+    from growlang.deleted import deleted
+    from growlang.revision import revision
+
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    found = list(deleted(revision(spec, ref), folders, ENDINGS, broken, runs))
+    for one in found:
+        texts |= one.texts
+    return [one.finding for one in found]
 
 
 def explain(
