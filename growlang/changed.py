@@ -88,7 +88,35 @@ def _of_component(name: str, component: str, past: Side, now: Side) -> Place | N
         return Place(cause.span, (*cause.notes, reader))
     texts = {past.written(span) for span in _spans(name, past)}
     other = [span for span in _spans(name, now) if now.written(span) not in texts]
-    return Place(min(other, key=lambda s: len(now.written(s))), (reader,)) if other else None
+    if other:
+        return Place(min(other, key=lambda span: len(now.written(span))), (reader,))
+    row = _changed_row(name, past, now)
+    return Place(row, (reader,)) if row else None
+
+
+def _changed_row(name: str, past: Side, now: Side) -> Span | None:
+    """The first row that is another one in the blocks that a component calls."""
+    former = {row for block in _blocks(name, past) for row in past.written(block).split("\n")}
+    for block in _blocks(name, now):
+        for number, row in enumerate(now.written(block).split("\n")):
+            if row.strip() and row not in former:
+                start = 0 if number else block.column - 1
+                column = start + len(row) - len(row.lstrip()) + 1
+                at = block.row + number
+                return Span(block.filename, at, column, at, start + len(row.rstrip()) + 1)
+    return None
+
+
+def _blocks(name: str, side: Side) -> list[Span]:
+    """The blocks that a component calls, wherever they are declared."""
+    called = {c.block for path, c in side.resolution.calls.items() if path[0] == name}
+    todo, found = [*side.checked.resolved.blocks.values()], dict[Span, None]()
+    while todo:
+        library = todo.pop()
+        if library.block.name in called and library.block.span not in found:
+            found[library.block.span] = None
+            todo += library.blocks.values()
+    return list(found)
 
 
 def _cause(before: Sequence[Note], after: Sequence[Note], past: Side, now: Side) -> Place | None:
