@@ -14,6 +14,7 @@ from growlang.against_recipes import changed_objectives
 from growlang.changed import Place, Side, changed_place
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, Note
+from growlang.literals import literal
 from growlang.net import Net, Node
 from growlang.revision import PastFiles, revision
 from growlang.selectors import spelt
@@ -147,7 +148,7 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """The first value that differs, such as `heads 4 -> 2`."""
     for key in {**old, **new}:
         if old.get(key) != new.get(key):
-            return f"{key} {old.get(key)} -> {new.get(key)}"
+            return f"{key} {literal(old.get(key))} -> {literal(new.get(key))}"
     return ""
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
+from growlang.literals import literal
 from growlang.resolve.forms import Choices, choices, form
 from growlang.resolve.names import HOLE, Scope, evaluate, origins
 from growlang.resolve.words import homes, meant
@@ -172,7 +173,7 @@ def report(
 ) -> None:
     """Turn one error of pydantic's into a finding."""
     context, kind, value = item.get("ctx", {}), item["type"], item["input"]
-    shown = f"`{json.dumps(value) if isinstance(value, str | bool) else value}`"
+    shown = f"`{json.dumps(value) if isinstance(value, str) else literal(value)}`"
     limits = {
         "greater_than": ("gt", "more than"),
         "greater_than_equal": ("ge", "at least"),

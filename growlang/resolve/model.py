@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
 from growlang.model import (
     BINDINGS,
     INPUTS,
@@ -205,7 +206,7 @@ class _Resolver:
         elif value is not HOLE:
             self.findings.add(
                 "G201",
-                f"`skips` must be one of {', '.join(SKIPS)}, not `{value}`",
+                f"`skips` must be one of {', '.join(SKIPS)}, not `{literal(value)}`",
                 binding.value.span,
             )
 
@@ -278,7 +279,7 @@ class _Resolver:
         if type(value) is not int or value < 1:
             self.findings.add(
                 "G201",
-                f"a resolution must be a whole number of at least 1, not `{value}`",
+                f"a resolution must be a whole number of at least 1, not `{literal(value)}`",
                 slot.at.span,
                 notes=origins(slot.at, self.scope),
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
 from growlang.resolve.words import belongs, meant
 from growlang.spelling import nearest
 from growlang.syntax import document as d
@@ -241,7 +242,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             bound = scope.lookup(path)
             if bound is None or bound.value is HOLE:
                 return []
-            return [Note(f"`{path}` is {bound.value} here", bound.span), *bound.notes]
+            return [Note(f"`{path}` is {literal(bound.value)} here", bound.span), *bound.notes]
         case d.Operation(_, operands):
             found = (note for o in operands for note in origins(o, scope))
             return list(dict.fromkeys(found))

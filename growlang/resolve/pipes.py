@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.literals import literal
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
@@ -215,7 +216,7 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number of at least 1, not `{value}`",
+            f"a repeat must be a whole number of at least 1, not `{literal(value)}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

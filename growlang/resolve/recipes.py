@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from growlang.canonical import former_names
 from growlang.diagnostics import Edit, Findings, Note, Span
+from growlang.literals import literal
 from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.forms import Choices, choices
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, suggestion
@@ -357,7 +358,7 @@ class Recipes:
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             self.findings.add(
                 "G201",
-                f"`lr` must be a number above 0, not `{value}`",
+                f"`lr` must be a number above 0, not `{literal(value)}`",
                 binding.value.span,
                 notes=origins(binding.value, self.scope),
             )
@@ -372,7 +373,7 @@ class Recipes:
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             self.findings.add(
                 "G201",
-                f"a factor must be a number of at least 0, not `{value}`",
+                f"a factor must be a number of at least 0, not `{literal(value)}`",
                 statement.factor.span,
             )
             return None
@@ -403,7 +404,7 @@ class Recipes:
         if not whole or value <= 0:
             self.findings.add(
                 "G201",
-                f"a phase lasts a whole number of {unit} above 0, not `{value}`",
+                f"a phase lasts a whole number of {unit} above 0, not `{literal(value)}`",
                 expression.span,
                 notes=origins(expression, self.scope),
             )

@@ -259,7 +259,8 @@ def _label(index: Index, row: int) -> int | None:
     try:
         return int(data)
     except ValueError as error:
+        said = data[:40].decode(errors="replace").strip()
         raise GrowlangError(
-            f"the label of {index.place(row)} is {data[:40]!r}, not a whole number",
+            f"the label of {index.place(row)} is `{said}`, not a whole number",
             help="labels are texts such as 7",
         ) from error

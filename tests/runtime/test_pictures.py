@@ -253,5 +253,5 @@ def test_labels_are_numbers(
 
     batch = open_pictures(labelled("e")).batch([0])
     assert (batch.captions, batch.labels) == ((None,), (7,))
-    with pytest.raises(GrowlangError, match=r"the label of `0` of .*f\.tar is b'cat'"):
+    with pytest.raises(GrowlangError, match=r"the label of `0` of .*f\.tar is `cat`,"):
         open_pictures(labelled("f")).draw(0)
