@@ -17,7 +17,7 @@ from growlang.partial import is_sure
 from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
-from growlang.resolve.spec import Resolved, resolve
+from growlang.resolve.spec import Resolved, blame, resolve
 from growlang.resolve.unused import warn_unused
 from growlang.schedule import check_components, check_schedule, places_of, schedule
 from growlang.spec import Phase
@@ -126,7 +126,11 @@ def check_resolved(
     """
     if known and known.resolved is resolved:
         return known
+    before = len(findings)
     parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
+    grows = resolved.document.models[0].grows if resolved.document.models else None
+    if grows:
+        blame(findings, before, grows)
     resolution = resolved.resolution
     if resolution is None:
         return None

@@ -13,7 +13,7 @@ from growlang.lsp.known import SETTINGS, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
 from growlang.model import BINDINGS, CONDITIONS, INPUTS
-from growlang.resolve.arguments import Choices, choices, form
+from growlang.resolve.forms import Choices, choices, form
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.rules import RULES
 from growlang.signature import Signature

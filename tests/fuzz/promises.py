@@ -7,7 +7,7 @@ from pathlib import Path
 
 from growlang.check import Checked, check, errors
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError
-from growlang.fix import fix
+from growlang.fix import fix, write
 from growlang.formats import concise, github, sarif
 from growlang.net import Net
 from growlang.report import as_text
@@ -62,8 +62,10 @@ def _check(path: Path) -> None:
     found = report.diagnostics
     assert not [item for item in found if item.code.startswith("G9")]
     _print(found, report.texts)
-    if any(item.edits for item in found) and fix([path]):
-        report = check(path)
+    for fixed in fix([path], unsafe=True) if any(item.edits for item in found) else ():
+        if fixed.made:
+            write(fixed)
+            report = check(path)
     if report.checked is not None:
         _show(report.checked, path)
 

@@ -131,6 +131,7 @@ async def talk(folder: Path) -> None:
     )
     (edit,) = action.edit.changes[session.uri("core.grow")]
     assert (action.title, edit.new_text) == ("write `heads`", "heads")
+    assert action.is_preferred
     place = (edit.range.start.line, edit.range.start.character, edit.range.end.character)
     assert await session.change("core.grow", place, edit.new_text) == []
 
