@@ -138,7 +138,8 @@ def check_resolved(
         return None
     mapping = None
     if parent and len(findings) == before:
-        found = beginnings(net, parent.net, resolution.contract, findings)
+        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
+        found = beginnings(net, parent.net, resolution.contract, findings, scratch)
         net = begun(net, found)
         mapping = map_tensors(net, parent.net, resolution, findings, found)
     places = places_of(net)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Scope, rename, suggestion
 from growlang.rules import RULES
-from growlang.selectors import available, component_of, is_many
+from growlang.selectors import Places, available, component_of, is_open
 from growlang.syntax import document as d
 
 INITS = ("zero", "identity", "default", "like")
 """What a place may begin as."""
+
+
+class Initial(NamedTuple):
+    """One place of an `init`, and what it begins as."""
+
+    selector: d.Selector
+    value: str
+    like: d.Selector | None
+    span: Span
+
+    def __str__(self) -> str:
+        return f"like {self.like}" if self.like else self.value
 
 
 @dataclass
@@ -24,7 +37,7 @@ class Contract:
     keep: dict[str, Span] = field(default_factory=dict)
     drop: dict[str, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
-    inits: list[d.Init] = field(default_factory=list)
+    inits: list[Initial] = field(default_factory=list)
     waiting: dict[str, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
 
@@ -60,18 +73,8 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
             case d.GrowBy(selection):
                 for name, span in _components(selection, known, "grow", findings):
                     _account(found, name, span, found.waiting, findings)
-            case d.Moved(old, new):
-                if many := [s for s in (old, new) if is_many(s)]:
-                    findings.add(
-                        "G304",
-                        f"`moved` takes one place, not `{many[0]}`",
-                        many[0].span,
-                        help="write a statement for each place",
-                    )
-                elif component_of(old.steps, known):
-                    found.moved.append(statement)
-                else:
-                    _unknown(old, known, findings)
+            case d.Moved():
+                _moved(statement, known, found, findings)
             case d.Init():
                 _init(statement, found, findings)
     return found
@@ -100,6 +103,23 @@ def _grow(statement: d.GrowBy, scope: Scope) -> None:
     )
 
 
+def _moved(statement: d.Moved, known: list[str], found: Contract, findings: Findings) -> None:
+    """Take a `moved`, whose places are looked up in both nets."""
+    for selector in (statement.old, statement.new):
+        if is_open(selector):
+            findings.add(
+                "G304",
+                f"`moved` takes a place or a range, not `{selector}`",
+                selector.span,
+                help="write the range, such as `core.transformer[0..3]`, or the place around it",
+            )
+            return
+    if component_of(statement.old.steps, known):
+        found.moved.append(statement)
+    else:
+        _unknown(statement.old, known, findings)
+
+
 def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
     """Take an `init`, whose places are looked up in the child's net."""
     if statement.value not in INITS:
@@ -107,20 +127,21 @@ def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
             "G201",
             f"a place begins as {' | '.join(INITS)} SELECTOR, not as `{statement.value}`",
             statement.span,
-            help=f"write `init {statement.selector} = zero`",
+            help=f"write `init {', '.join(map(str, statement.selectors))} = zero`",
         )
         return
-    text = str(statement.selector)
-    if other := next((i for i in found.inits if str(i.selector) == text), None):
+    for selector in statement.selectors:
+        other = next((i for i in found.inits if i.selector.steps == selector.steps), None)
+        if other is None:
+            found.inits.append(Initial(selector, statement.value, statement.like, statement.span))
+            continue
         findings.add(
             "G306",
-            f"`init {text}` is there twice",
-            statement.span,
-            help="remove one of the statements",
-            notes=[Note("the other is here", other.span)],
+            f"`init {selector}` is there twice",
+            selector.span,
+            help="remove one of them",
+            notes=[Note("the other is here", other.selector.span)],
         )
-        return
-    found.inits.append(statement)
 
 
 def _account(
@@ -158,6 +179,8 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
     names = component_of(steps, known)
     if not names:
         _unknown(selector, known, findings)
+    elif past := Places(known, []).past_the_end(d.Selector(steps[:1], selector.span)):
+        findings.add("G304", f"`{selector}` {past.message}", selector.span, help=past.help)
     elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].at is not None):
         findings.add(
             "G304",

@@ -123,10 +123,7 @@ class _Resolver:
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
-                init=[
-                    (str(i.selector), f"like {i.like}" if i.like else i.value)
-                    for i in self.contract.inits
-                ],
+                init=[(str(i.selector), str(i)) for i in self.contract.inits],
             )
         model = Model.model_construct(
             name=self.source.name,
