@@ -11,6 +11,7 @@ from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
 from growlang.selectors import (
+    AS_MANY,
     EQUAL_LENGTHS,
     Places,
     component_of,
@@ -20,6 +21,7 @@ from growlang.selectors import (
     spelt,
 )
 from growlang.syntax.document import Moved
+from growlang.wiring import ops_of
 
 CONVERSIONS = ("tokens", "grid")
 """Nodes that change the layout of values, not the values."""
@@ -27,14 +29,12 @@ CONVERSIONS = ("tokens", "grid")
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
     """Refuse components of the parent that no statement of the child speaks of."""
-    contract = child.contract
-    known = parent.model.components()
-    moved = {name for m in contract.moved for name in component_of(m.old.steps, known)}
-    silent = [name for name in known if contract.place(name) is None and name not in moved]
-    if not silent:
+    silent = child.contract.silent(parent.model.components())
+    if not silent or child.contract.doubtful:
         return
-    keep = [n for n in silent if n not in child.declared]
-    drop = [n for n in silent if n in child.declared]
+    gone = _unread(child, parent, silent) | child.declared.keys()
+    keep = [n for n in silent if n not in gone]
+    drop = [n for n in silent if n in gone]
     statements = [
         f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
     ]
@@ -44,6 +44,18 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
         span,
         help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
+
+
+def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str]:
+    """The silent conditions that no op would attend to, were what is silent kept."""
+    read: set[str] = set()
+    for resolution, chosen in ((parent, set(silent)), (child, set(child.model.components()))):
+        model = resolution.model
+        pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
+        pipes |= {f"stage.{s.at}": [*s.encode, *s.decode] for s in model.stages}
+        ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
+        read.update(name for op in ops for name in getattr(op, "attend", ()))
+    return {n for n in silent if n in parent.model.conditions and n not in read}
 
 
 def map_tensors(
@@ -297,7 +309,8 @@ def _moved(
     for code, selector, places in (("G304", old, before), ("G305", new, after)):
         past = places.past_the_end(selector) if is_many(selector) else None
         if past:
-            findings.add(code, f"`{selector}` {past.message}", selector.span, help=past.help)
+            help = past.help + AS_MANY * (is_many(old) and is_many(new))
+            findings.add(code, f"`{selector}` {past.message}", selector.span, help=help)
             return []
     found = pairs(old, before, new, after)
     if isinstance(found, str):

@@ -12,7 +12,16 @@ from growlang.diagnostics import Findings, Note, Span
 from growlang.net import Net, Node, Tensor
 from growlang.ops import op_of
 from growlang.resolve.contract import Contract, Initial
-from growlang.selectors import EQUAL_LENGTHS, Places, is_many, is_open, pairs, prefix, spelt
+from growlang.selectors import (
+    AS_MANY,
+    EQUAL_LENGTHS,
+    Places,
+    is_many,
+    is_open,
+    pairs,
+    prefix,
+    spelt,
+)
 
 JOINTS = ("position", "concat", "subtract", "add")
 """Ops whose result is not zero though the first value that they read is."""
@@ -92,7 +101,8 @@ def _named(statement: Initial, places: Places, child: Net, contract: Contract) -
     if not names:
         raise _Refused("matches nothing", places.available(statement.selector), code="G402")
     if past := places.past_the_end(statement.selector):
-        raise _Refused(past.message, past.help, code="G402")
+        many = AS_MANY * (statement.like is not None and is_many(statement.like))
+        raise _Refused(past.message, past.help + many, code="G402")
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
@@ -169,8 +179,9 @@ def _sources(statement: Initial, places: Places, old: Places) -> dict[str, str]:
     if not old.matching(like):
         message = f"names `{like}`, which the parent does not have"
         raise _Refused(message, old.available(like), code="G304")
+    many = AS_MANY * (is_many(like) and is_many(selector))
     if past := old.past_the_end(like):
-        raise _Refused(f"takes `{like}`, which {past.message}", past.help, code="G304")
+        raise _Refused(f"takes `{like}`, which {past.message}", past.help + many, code="G304")
     if not is_many(like):
         return dict.fromkeys(places.each(selector).values(), prefix(like))
     if is_open(like) or is_open(selector):

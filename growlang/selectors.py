@@ -11,6 +11,7 @@ from growlang.spelling import nearest
 from growlang.syntax.document import Selection, Selector, Step
 
 Steps = tuple[Step, ...]
+AS_MANY = ", and a range of equal length on the other side"
 EQUAL_LENGTHS = "ranges go pairwise, so they are of equal length"
 
 
@@ -66,10 +67,11 @@ class Places:
                 first, last = self._indices(steps[:at], step.name)
                 kept = max(step.at[0], first), min(step.at[1], last)
                 if kept != step.at and not message:
-                    end = last if step.at[1] > last else first
-                    which = "the last is" if step.at[1] > last else "the first is"
-                    place = Selector((*steps[:at], Step(step.name, (end, end))), selector.span)
-                    message = f"runs past the end: {which} `{place}`"
+                    above = step.at[1] > last
+                    end = Step(step.name, (last, last) if above else (first, first))
+                    place = Selector((*steps[:at], end), selector.span)
+                    what = "runs past the end: the last" if above else "begins too low: the first"
+                    message = f"{what} is `{place}`"
                 steps = (*steps[:at], step._replace(at=kept), *steps[at + 1 :])
         if not message:
             return None

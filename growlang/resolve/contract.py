@@ -11,7 +11,7 @@ from growlang.model import Model
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Scope, rename, suggestion
 from growlang.rules import RULES
-from growlang.selectors import Places, available, component_of, is_open
+from growlang.selectors import Places, available, component_of, is_open, spelt
 from growlang.syntax import document as d
 
 INITS = ("zero", "identity", "default", "like")
@@ -41,6 +41,14 @@ class Contract:
     waiting: dict[str, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
 
+    doubtful: bool = False
+    """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
+
+    def silent(self, components: list[str]) -> list[str]:
+        """The parent's components of which no statement speaks."""
+        moved = {name for m in self.moved for name in component_of(m.old.steps, components)}
+        return [n for n in components if self.place(n) is None and n not in moved]
+
     def place(self, component: str) -> Span | None:
         """Where a component is kept, dropped or grown."""
         return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
@@ -48,7 +56,8 @@ class Contract:
 
 def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    found, findings = Contract(), scope.findings
+    found, findings, declared = Contract(), scope.findings, _declared(model)
+    before = len(findings)
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
@@ -60,9 +69,9 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
             continue
-        if isinstance(statement, d.GrowBy):
-            _grow(statement, scope)
         if parent is None:
+            if isinstance(statement, d.GrowBy):
+                _grow(statement, [], declared, scope)
             continue
         known = parent.components()
         match statement:
@@ -71,17 +80,34 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
                 for name, span in _components(selection, known, verb, findings):
                     _account(found, name, span, table, findings)
             case d.GrowBy(selection):
-                for name, span in _components(selection, known, "grow", findings):
+                named = _components(selection, known, "grow", findings)
+                _grow(statement, [name for name, _ in named], declared, scope)
+                for name, span in named:
                     _account(found, name, span, found.waiting, findings)
             case d.Moved():
                 _moved(statement, known, found, findings)
             case d.Init():
                 _init(statement, found, findings)
+    found.doubtful = any(item.code == "G304" for item in findings.items[before:])
     return found
 
 
-def _grow(statement: d.GrowBy, scope: Scope) -> None:
-    """Check the rules of a `grow`, which this version cannot apply."""
+def _declared(model: d.Model) -> set[str]:
+    """The components that a model declares, as far as its text alone tells them."""
+    found: set[str] = set()
+    for statement in model.statements:
+        match statement:
+            case d.Binding(name):
+                found.add(name)
+            case d.Slot("stage", d.Constant(at)):
+                found.add(f"stage.{at}")
+            case d.Slot(kind):
+                found.add(kind)
+    return found
+
+
+def _grow(statement: d.GrowBy, names: list[str], declared: set[str], scope: Scope) -> None:
+    """Check the rules of a `grow` of components, which this version cannot apply."""
     for rule in statement.rules:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)
@@ -93,13 +119,18 @@ def _grow(statement: d.GrowBy, scope: Scope) -> None:
             help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
             edits=rename(rule.name_span, rule.name, RULES),
         )
-    what = statement.selection
+    keep = ", ".join(spelt(n) for n in names if n not in declared)
+    drop = ", ".join(spelt(n) for n in names if n in declared)
+    ways = [f"`{verb} {what}`" for verb, what in (("keep", keep), ("drop", drop)) if what]
+    begins = (
+        "; a part that has the parent's shapes may begin with its values: `init PART = like PART`"
+    )
     scope.findings.add(
         "G211",
-        f"`grow {what} by ...` cannot be built by this version: it copies tensors as they are",
+        f"`grow {statement.selection} by ...` cannot be built by this version: it copies tensors "
+        "as they are",
         statement.span,
-        help=f"`keep {what}`, or `drop {what}` and declare it anew; a part that has the parent's "
-        "shapes may begin with its values: `init PART = like PART`",
+        help=f"write {' and '.join(ways)} instead{begins if drop else ''}" if ways else "",
     )
 
 
@@ -181,12 +212,12 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
         _unknown(selector, known, findings)
     elif past := Places(known, []).past_the_end(d.Selector(steps[:1], selector.span)):
         findings.add("G304", f"`{selector}` {past.message}", selector.span, help=past.help)
-    elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].at is not None):
+    elif verb != "grow" and (steps[1:] or (steps[0].name != "stage" and steps[0].at is not None)):
         findings.add(
             "G304",
             f"`{verb}` takes whole components, not `{selector}`",
             selector.span,
-            help=f"write `{verb} {steps[0]}`, or `moved` for a part",
+            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what goes on",
         )
         return []
     return names

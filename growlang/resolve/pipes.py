@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +10,17 @@ from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import (
+    HOLE,
+    Bound,
+    Scope,
+    evaluate,
+    leads_to,
+    names_in,
+    origins,
+    rename,
+    suggestion,
+)
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -83,7 +93,7 @@ class Pipes:
             )
         op = pipe_op(call.name)
         if op is None:
-            self._unknown(call, scope)
+            self._unknown(call, scope, [b.name for b in open])
             return None
         self.spans[at] = call.span
         bound = bind(call, op, scope)
@@ -94,13 +104,17 @@ class Pipes:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
 
-    def _unknown(self, call: d.Call, scope: Scope) -> None:
+    def _unknown(self, call: d.Call, scope: Scope, open: list[str]) -> None:
         """A finding about a name that is neither an op nor a block, unless its file is unread."""
         if scope.is_unread(call.name):
             return
         library, dot, _ = call.name.rpartition(".")
+
+        def leads_back(name: str) -> bool:
+            return leads_to(name, open, self._used)
+
         known = [*pipe_ops(), *self.blocks]
-        help = suggestion(call.name, known)
+        help = suggestion(call.name, known, leads_back)
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -108,13 +122,18 @@ class Pipes:
             inside = [n for n in self.blocks if n.startswith(f"{library}.")]
             help = f"nothing is imported as `{library}`"
             help = f"it holds {', '.join(inside)}" if inside else help
+        edits = rename(call.name_span, call.name, known)
         scope.findings.add(
             "G106",
             f"there is no op or block `{call.name}`",
             call.name_span,
-            help=help or f"ops: {', '.join(known)}",
-            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
+            help=help or f"ops: {', '.join(n for n in known if not leads_back(n))}",
+            edits=[] if call.name in CHANGES else [e for e in edits if not leads_back(e.text)],
         )
+
+    def _used(self, name: str) -> Iterable[str]:
+        """The ops and blocks that a block calls."""
+        return names_in(self.blocks[name].block.pipe) if name in self.blocks else ()
 
     def _block(
         self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
