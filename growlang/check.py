@@ -147,7 +147,7 @@ def check_resolved(
             check_components(recipe, components, findings)
     if net is None:
         return None
-    refuse_idle(net, resolution, findings)
+    refuse_idle(resolution, findings)
     mapping = None
     if parent and len(findings) == before:
         scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")

@@ -28,7 +28,7 @@ def definition(analysis: Analysis, point: Point) -> Span | None:
     if where.section == "model" and where.statement in ("keep", "drop", "moved"):
         parent = resolved.parent.resolution if resolved.parent else None
         return _component(analysis, parent, point)
-    if where.statement in ("freeze", "lr_scale"):
+    if where.statement in ("freeze", "lr_scale", "init"):
         return _component(analysis, resolved.resolution, point)
     return _name(resolved, word)
 
@@ -83,6 +83,8 @@ def _selectors(document: d.Document) -> list[d.Selector]:
                 found.append(statement.selector)
             case d.Moved():
                 found += [statement.old, statement.new]
+            case d.Init(selectors):
+                found += selectors
             case _:
                 pass
     return found
