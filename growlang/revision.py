@@ -43,6 +43,12 @@ class Revision(NamedTuple):
         others = [path.rpartition(".")[0]] if yaml else [path + ending for ending in YAML]
         return next(filter(self.has, others), None)
 
+    def deleted(self) -> list[str]:
+        """The paths of the commit's files that are gone from the working tree, not renamed."""
+        options = ("--name-only", "--find-renames", "--diff-filter=D", "-z")
+        rows = os.fsdecode(_git(self.top, "diff", *options, self.commit))
+        return [path for path in rows.split("\0") if path]
+
     def former(self, path: str) -> str | None:
         """The path at the commit of a file that was renamed since; None where it is new."""
         rows = _git(
