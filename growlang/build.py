@@ -114,6 +114,8 @@ class _Builder(Joints):
         if model.tokens and not self.is_chain():
             return Wire("", None)
         self.order()
+        if not self.resolution.stages_known:
+            wire = Wire("", None)
         for i, stage in enumerate(model.stages):
             wire = self._encode(stage, self._next(i), wire)
         wire = self._core(wire)

@@ -294,10 +294,12 @@ def _model() -> Json:
         },
         ["select", "by"],
     )
+    place = _string(pattern=PLACE)
+    places = {**_list(place), "minItems": 1}
     init = _object(
         "How new tensors begin.",
         {
-            "select": _about("a place", "head", _string(pattern=PLACE)),
+            "select": _about("a place, or several", "head", {"anyOf": [place, places]}),
             "value": _about("zero, identity, default or `like PLACE`", "zero", _string()),
         },
         ["select", "value"],

@@ -13,6 +13,7 @@ from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signature import Signature
+from growlang.skips import are_idle
 from growlang.spec import Phase, Settings, Source, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
@@ -107,7 +108,8 @@ class _Show:
         for name, value in bindings.items():
             if value is not None:
                 yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
-        yield self.part(f"skips = {model.skips}", "skips")
+        if not are_idle(model):
+            yield self.part(f"skips = {model.skips}", "skips")
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:

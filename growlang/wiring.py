@@ -187,7 +187,7 @@ class Wiring:
         """Add the core's position before the first of its ops on tokens."""
         shape, core = wire.shape, self.model.core
         assert shape is not None
-        rope = any(getattr(op, "rope", False) for op in _ops(core.pipe))
+        rope = any(getattr(op, "rope", False) for op in ops_of(core.pipe))
         kind = core.position or ("none" if rope else "learned")
         if kind == "none" or any(n.op == "position" for n in self.nodes):
             return wire
@@ -337,11 +337,12 @@ def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnos
     return found._replace(span=call, notes=(note, *found.notes))
 
 
-def _ops(pipe: Pipe) -> list[Op]:
+def ops_of(pipe: Pipe) -> list[Op]:
+    """The ops of a pipe, those of its groups with them; without what was refused."""
     found: list[Op] = []
     for item in pipe:
         if isinstance(item, Group):
-            found += _ops(item.group)
+            found += ops_of(item.group)
         elif item is not None:
             found.append(item.op)
     return found

@@ -84,6 +84,7 @@ def test_the_layout_is_as_expected(path: Path, request: pytest.FixtureRequest) -
 MESSY = [
     (SPECS / "whole_grammar.grow").read_text(),
     (SPECS / "core.grow").read_text(),
+    (SPECS / "deeper.grow").read_text(),
     (FIXTURES / "fmt" / "long.grow").read_text(),
 ]
 GAPS = ["", "", "", " ", " ", "\n", "\n\n", "\n\n\n", "\t", "\r\n"]
@@ -153,6 +154,16 @@ def test_a_body_stays_on_one_line_where_its_author_left_it_there() -> None:
 
 def test_unary_and_binary_minus_differ() -> None:
     assert body("param x=a-1- -b") == "param x = a - 1 - -b"
+
+
+def test_the_places_of_an_init_go_on_below_it() -> None:
+    places = [f"core.transformer[{n}].attend.self.out" for n in range(4)]
+    text = body(f'model m grows "p.grow" {{ init {",".join(places)}=zero init a,b=like c[0..3] }}')
+    assert text.split("\n")[1:-1] == [
+        f"  init {places[0]}, {places[1]},",
+        f"    {places[2]}, {places[3]} = zero",
+        "  init a, b = like c[0..3]",
+    ]
 
 
 def test_a_comma_at_the_end_of_a_list_on_one_line_goes() -> None:

@@ -64,9 +64,9 @@ def growlang(*arguments: str) -> None:
 def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int, int]]:
     """Write the picture of real and sampled images; retrieval@1 (hits, prompts) of each model."""
     import torch
+    from growlang_runtime.pictures import Pictures
 
     from growlang.plan import Plan
-    from growlang_runtime.pictures import Pictures
     from growlang_runtime.sample import draw
     from growlang_runtime.weights import load
 

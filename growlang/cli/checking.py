@@ -56,6 +56,7 @@ def check(
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
     from growlang.check import errors
+    from growlang.twins import drifted
 
     files = spec_files(paths)
     if diff:
@@ -65,8 +66,10 @@ def check(
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
+    specs = [r.checked for r in reports if r.checked]
+    found += drifted(specs)
     if against is not None:
-        found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+        found += _orphaned(specs, against, texts)
         broken = [path for path, r in zip(files, reports, strict=True) if r.checked is None]
         found += _deleted(paths, files[0], against, runs, broken, texts)
     wrong = errors(found)
@@ -75,11 +78,11 @@ def check(
         if report.full:
             print_limit(path)
     if output_format in (OutputFormat.text, OutputFormat.concise):
-        specs = f"{len(files)} spec" + "s" * (len(files) != 1)
+        checked = f"{len(files)} spec" + "s" * (len(files) != 1)
         warned = len(found) - len(wrong)
         count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
         count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
-        typer.echo(f"{specs} checked, {count}", err=True)
+        typer.echo(f"{checked} checked, {count}", err=True)
     raise typer.Exit(1 if wrong else 0)
 
 

@@ -279,8 +279,9 @@ class _Walk:
                 self.selection(selection)
                 for rule in rules:
                     self.value(rule, Choices(calls=RULES))
-            case d.Init(selector, _, like):
-                self.selector(selector)
+            case d.Init(selectors, _, like):
+                for selector in selectors:
+                    self.selector(selector)
                 if like:
                     self.selector(like, "kept")
 

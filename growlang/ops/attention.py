@@ -86,6 +86,7 @@ class Transformer(Op):
             raise OpError(
                 "rope = true is not available yet",
                 argument="rope",
+                code="G211",
                 help="write rope = false and let the slot have (position = learned)",
             )
         if self.causal and "self" not in self.attend:

@@ -67,7 +67,7 @@ class Resolution:
     declared: dict[str, Span] = field(default_factory=dict)
     """The components that the file itself declares."""
     broken: set[str] = field(default_factory=set)
-    """Conditions that were refused, so that nothing is said about their users."""
+    """Components that were refused, so that nothing is said about their users."""
     stages_known: bool = True
     calls: Mapping[Path, Called] = field(default_factory=dict)
     """The calls of blocks, by the path of the item that calls."""
@@ -119,6 +119,7 @@ class _Resolver:
             if isinstance(statement, d.Slot):
                 self._slot(statement)
         self._keep()
+        self._leave_open()
         self._missing()
         grows = None
         if self.source.grows:
@@ -127,10 +128,7 @@ class _Resolver:
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
-                init=[
-                    (str(i.selector), f"like {i.like}" if i.like else i.value)
-                    for i in self.contract.inits
-                ],
+                init=[(str(i.selector), str(i)) for i in self.contract.inits],
             )
         model = Model.model_construct(
             name=self.source.name,
@@ -318,13 +316,30 @@ class _Resolver:
             if name in self.declared:
                 self.findings.add(
                     "G303",
-                    f"`{name}` is kept and declared anew",
+                    f"`{spelt(name)}` is kept and declared anew",
                     self.declared[name],
                     help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
                     notes=[Note("it is kept here", span)],
                 )
+                self._unknown(name)
+                continue
             assert self.parent is not None
             self._take(name, self.parent)
+
+    def _leave_open(self) -> None:
+        """What no statement speaks of may be kept or dropped: nothing is said about its users."""
+        parent = self.parent.model.components() if self.parent else []
+        for name in self.contract.silent(parent):
+            if name not in self.declared:
+                self._unknown(name)
+
+    def _unknown(self, name: str) -> None:
+        """A component of which the statements do not agree, or say nothing."""
+        self.broken.add(name)
+        if name in SLOTS:
+            self.slots[name] = HOLLOW
+        elif name.startswith("stage."):
+            self.stages_known = False
 
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
@@ -340,8 +355,7 @@ class _Resolver:
         elif name.startswith("stage."):
             stage = next(s for s in old.stages if f"stage.{s.at}" == name)
             finer = [i for i, s in enumerate(self.stages) if s.at > stage.at]
-            if name not in self.declared:
-                self.stages.insert(finer[-1] + 1 if finer else 0, stage)
+            self.stages.insert(finer[-1] + 1 if finer else 0, stage)
         else:
             self.slots[name] = getattr(old, name)
 

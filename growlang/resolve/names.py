@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -83,6 +83,15 @@ class Scope:
         unread = name.partition(".")[0] in self.unread
         return unread or (self.outer is not None and self.outer.is_unread(name))
 
+    def leads_back(self, name: str) -> bool:
+        """Whether the value of a param needs one that is being evaluated: a circle."""
+
+        def uses(name: str) -> Iterable[str]:
+            return names_in(self.params[name].value) if name in self.params else ()
+
+        back = leads_to(name, self._open, uses)
+        return back or (self.outer is not None and self.outer.leads_back(name))
+
     def names(self) -> set[str]:
         """Every name in scope."""
         outer = self.outer.names() if self.outer else set()
@@ -150,7 +159,7 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
             "G101",
             f"`{path}` is not bound",
             span,
-            help=suggestion(path, scope.names() - {*scope._open}) or _declare(path, scope),
+            help=suggestion(path, scope.names(), scope.leads_back) or _declare(path, scope),
         )
         return HOLE
     return bound.value
@@ -243,10 +252,43 @@ def _calculate(sign: str, values: list[Any]) -> Any:
     raise TypeError
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean ...?`, or nothing where no known name is close."""
-    close = nearest(name, known)
-    return f"did you mean `{close[0]}`?" if close else ""
+def suggestion(
+    name: str, known: Iterable[str], wrong: Callable[[str], bool] = lambda _: False
+) -> str:
+    """`did you mean ...?`, or nothing where no known name is close that is not `wrong`."""
+    close = next((n for n in nearest(name, known, n=3) if not wrong(n)), "")
+    return f"did you mean `{close}`?" if close else ""
+
+
+def leads_to(name: str, goals: Collection[str], uses: Callable[[str], Iterable[str]]) -> bool:
+    """Whether what a name stands for uses one of `goals`, itself or through other names."""
+    todo, seen = [name], {name}
+    while todo:
+        name = todo.pop()
+        if name in goals:
+            return True
+        todo += (new := set(uses(name)) - seen)
+        seen |= new
+    return False
+
+
+def names_in(tree: object) -> Iterator[str]:
+    """The first part of every name and call in a tree."""
+    todo = [tree]
+    while todo:
+        part = todo.pop()
+        match part:
+            case Span() | str() | int() | float() | None:
+                continue
+            case d.Name(path):
+                yield path.partition(".")[0]
+            case d.Call(name, arguments):
+                yield name.partition(".")[0]
+                if name == "mix":
+                    yield from (a.name for a in arguments)
+                todo += arguments
+            case tuple():
+                todo += part
 
 
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from growlang.literals import literal
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, leads_to, names_in, origins
 from growlang.resolve.words import meant
 from growlang.syntax import document as d
 
@@ -85,7 +85,7 @@ class Pipes:
             )
         op = pipe_op(call.name)
         if op is None:
-            self._unknown(call, scope)
+            self._unknown(call, scope, [b.name for b in open])
             return None
         self.spans[at] = call.span
         bound = bind(call, op, scope)
@@ -96,12 +96,17 @@ class Pipes:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
 
-    def _unknown(self, call: d.Call, scope: Scope) -> None:
+    def _unknown(self, call: d.Call, scope: Scope, open: list[str]) -> None:
         """A finding about a name that is neither an op nor a block, unless its file is unread."""
         if scope.is_unread(call.name):
             return
         library, dot, _ = call.name.rpartition(".")
+
+        def leads_back(name: str) -> bool:
+            return leads_to(name, open, self._used)
+
         known = [*pipe_ops(), *self.blocks]
+        known = [name for name in known if not leads_back(name)]
         help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
@@ -117,6 +122,10 @@ class Pipes:
             help=help or f"ops: {', '.join(known)}",
             edits=() if call.name in CHANGES else edits,
         )
+
+    def _used(self, name: str) -> Iterable[str]:
+        """The ops and blocks that a block calls."""
+        return names_in(self.blocks[name].block.pipe) if name in self.blocks else ()
 
     def _block(
         self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixture_specs import without_evaluate
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
@@ -337,4 +338,5 @@ Conversation = Callable[[Path], Coroutine[Any, Any, None]]
 def test_a_session(tmp_path: Path, conversation: Conversation) -> None:
     for name in ("core.grow", "child.grow"):
         shutil.copy(SPECS / name, tmp_path)
+    (tmp_path / "core.grow").write_text(without_evaluate(SPECS / "core.grow"))
     asyncio.run(asyncio.wait_for(conversation(tmp_path), LIMIT))
