@@ -13,6 +13,7 @@ from growlang import against
 from growlang.check import Checked
 from growlang.mapping import CATEGORIES, Category, Entry, Mapping, summary
 from growlang.net import Net
+from growlang.objectives import meaning_changes
 from growlang.planning import recipe_of
 from growlang.spec import Diffusion
 from growlang.stored import Stored
@@ -203,12 +204,7 @@ def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:
     old, new = a.objective, b.objective
     if old is None or new is None:
         return ()
-    changes = []
-    if old.predict != new.predict:
-        changes.append(f"the prediction changes from {old.predict} to {new.predict}")
-    if old.schedule != new.schedule:
-        changes.append(f"the noise schedule changes from {old.schedule} to {new.schedule}")
-    return tuple(changes)
+    return meaning_changes(old, new)
 
 
 def _proposals(a: Side, b: Side) -> tuple[str, ...]:

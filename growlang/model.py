@@ -2,8 +2,15 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_serializer
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
+from growlang.canonical import Part
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.signature import Kind, Signature, argument, table
@@ -38,24 +45,22 @@ INPUTS = {"image": table(Image), "tokens": table(Tokens)}
 """What the bindings of the input may be; a model has one of them."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Item(_Part):
+class Item(Part):
     """An op of a pipe, repeated."""
 
     op: SerializeAsAny[Op]
     repeat: int = 1
 
-    @model_serializer
-    def as_twin(self) -> dict[str, Any]:
+    @model_serializer(mode="wrap")
+    def as_json(
+        self, fields: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
         """The call, with `repeat` beside it where it is more than once."""
-        call = self.op.model_dump(mode="json", by_alias=True)
+        call = self.op.model_dump(mode="json", by_alias=True, context=info.context)
         return call if self.repeat == 1 else {**call, "repeat": self.repeat}
 
 
-class Group(_Part):
+class Group(Part):
     """A group of a pipe, repeated; `block` names the user block that it comes from."""
 
     group: list["Group | Item | None"]
@@ -68,7 +73,7 @@ Pipe = list[Group | Item | None]
 Position = Literal["learned", "sincos", "none"]
 
 
-class Slot(_Part):
+class Slot(Part):
     """`stem`, `core` or `head`: a pipe, the core's at a resolution."""
 
     at: int | None = Field(None, description="height of the grid, in positions")
@@ -76,7 +81,7 @@ class Slot(_Part):
     pipe: Pipe = Field(description="ops in the order of the data")
 
 
-class Stage(_Part):
+class Stage(Part):
     """An encoder side and a decoder side at one resolution, with the changes to the next."""
 
     at: int = Field(description="height of the grid, in positions")
@@ -86,7 +91,7 @@ class Stage(_Part):
     decode: Pipe = Field(description="ops on the way up")
 
 
-class Grows(_Part):
+class Grows(Part):
     """The parent and what becomes of its components."""
 
     parent: str = Field("", description="hash of the parent's spec; filled in where it is hashed")
@@ -97,7 +102,7 @@ class Grows(_Part):
     """Places and what they begin as, in order: where two overlap, the last one holds."""
 
 
-class Model(_Part):
+class Model(Part):
     """One model, resolved. Kept components are filled in from the parent.
 
     It has an image or tokens.

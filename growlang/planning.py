@@ -5,7 +5,7 @@ from __future__ import annotations
 from growlang.check import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.growth import all_initialised
-from growlang.plan import ParentPlan, Plan
+from growlang.plan import SEMANTICS, ParentPlan, Plan
 from growlang.resolve.recipes import RecipeDraft
 
 
@@ -52,6 +52,7 @@ def plan(
             net=parent.net.to_json(),
             net_hash=parent.net.net_hash,
             spec_hash=parent.resolved.spec_hash,
+            declared=plan(parent, name).lineage,
         )
     mapping = checked.mapping if parent is not None and checked.mapping else None
     return Plan(
@@ -69,4 +70,5 @@ def plan(
         phases=checked.phases(recipe.name),
         sample=resolved.sample,
         evaluate=resolved.evaluate,
+        semantics=SEMANTICS,
     )

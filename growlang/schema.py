@@ -332,7 +332,7 @@ def _model() -> Json:
 
 
 def _phase(settings: Json) -> Json:
-    changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "clip")
+    changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
     unit = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
     counts = {
         "images": _about("until so many pictures were seen", 1000000, _ref("count")),

@@ -7,33 +7,36 @@ defaults and one-line descriptions. Checks, help and reference pages come from t
 from typing import Any, ClassVar
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializationInfo,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
 
+from growlang.canonical import HASH, Part, canonical, in_hash
 
-class Signature(BaseModel):
+
+class Signature(Part):
     """Base of all signatures. Instances hold literals only and are immutable."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, defer_build=True, populate_by_name=True
-    )
+    model_config = ConfigDict(strict=True, populate_by_name=True)
 
     call: ClassVar[str]
     """The name by which the language calls it."""
 
     @model_serializer(mode="wrap")
-    def as_twin(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def as_json(
+        self, fields: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
         """The call as `{name: {argument: value}}`."""
-        return {self.call: fields(self)}
+        said = fields(self)
+        return {self.call: in_hash(self, said) if info.context is HASH else said}
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments as JSON values, defaults included."""
-        return dict(self.model_dump(mode="json", by_alias=True)[self.call])
+        """The arguments as JSON values, defaults included, in the form that is hashed."""
+        return dict(canonical(self)[self.call])
 
 
 def argument(description: str, default: Any = ..., **limits: Any) -> Any:

@@ -7,8 +7,9 @@ never holds an expression; `Plan` carries them to the runtime as JSON.
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from growlang.canonical import Formerly, Part, canonical
 from growlang.model import Model
 from growlang.net import digest
 from growlang.signature import Kind, Signature, argument, read_call, table
@@ -155,10 +156,9 @@ TRANSFORMS = table(Resize, Crop, Flip)
 Transform = Annotated[Resize | Crop | Flip, Kind(TRANSFORMS), read_call(TRANSFORMS)]
 
 
-class Source(BaseModel):
+class Source(Part):
     """One source of training data, with its share of the draws and the rows that it keeps."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     share: float = 1.0
     webdataset: Annotated[WebDataset, read_call(DATA)]
@@ -185,10 +185,10 @@ OPTIMIZERS = table(AdamW)
 Optimizer = Annotated[AdamW, Kind(OPTIMIZERS), read_call(OPTIMIZERS)]
 
 
-class Settings(BaseModel):
+class Settings(Part):
     """The settings of a recipe, or of one of its phases once its changes are applied."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(strict=True)
 
     data: list[Source] = Field(min_length=1, description="sources of pictures, with their shares")
     transform: list[Transform] = Field(description="applied to each picture, in order")
@@ -203,7 +203,7 @@ class Settings(BaseModel):
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="number format of the forward and backward pass"
     )
-    clip: Annotated[float, Field(gt=0)] = Field(
+    grad_clip: Annotated[float, Field(gt=0), Formerly("clip")] = Field(
         default=1.0, description="largest norm of the gradient"
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of every random draw")
@@ -215,10 +215,9 @@ class Settings(BaseModel):
     )
 
 
-class Start(BaseModel):
+class Start(Part):
     """Where the first weights come from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     origin: Literal["scratch", "parent", "path"] = "scratch"
     recipe: str | None = None
     ema: bool = True
@@ -226,7 +225,7 @@ class Start(BaseModel):
     moments: Literal["carry", "reset"] = "reset"
 
 
-class Phase(BaseModel):
+class Phase(Part):
     """A stretch of training with one set of frozen tensors.
 
     `steps` is None where it depends on the number of pictures (`for epochs(N)`): the runtime
@@ -234,7 +233,6 @@ class Phase(BaseModel):
     schedule restart here and span this phase; otherwise they span the recipe.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     steps: int | None
     epochs: float | None = None
@@ -276,10 +274,10 @@ SAMPLERS = table(DDIM, DDPM, DPMSolver)
 Sampler = Annotated[DDIM | DDPM | DPMSolver, Kind(SAMPLERS), read_call(SAMPLERS)]
 
 
-class Sample(BaseModel):
+class Sample(Part):
     """How pictures are drawn from the trained model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(strict=True)
     sampler: Sampler = Field(
         default_factory=DDIM, description="the sampler and its number of steps"
     )
@@ -291,10 +289,10 @@ class Sample(BaseModel):
     )
 
 
-class Evaluate(BaseModel):
+class Evaluate(Part):
     """What is measured on generated pictures."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(strict=True)
     prompts: str | None = Field(default=None, description="file of captions, one a line")
     count: Positive = Field(default=30_000, description="pictures to generate")
     metrics: list[Literal["fid", "fd_dino", "cmmd", "clip_score"]] = Field(
@@ -302,20 +300,18 @@ class Evaluate(BaseModel):
     )
 
 
-class Recipe(BaseModel):
+class Recipe(Part):
     """A named way to train the model: where it starts, and its phases in order."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     name: str
     start: Start
     settings: Settings
     phases: list[Phase]
 
 
-class Spec(BaseModel):
+class Spec(Part):
     """One spec, resolved: literals only. The twin syntaxes give the same instance."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     grow: int = 1
     model: Model
     recipes: list[Recipe] = []
@@ -328,7 +324,7 @@ class Spec(BaseModel):
 
         Of `lr_scale` the order counts too: where two selectors overlap, the last one holds.
         """
-        said = self.model_dump(mode="json", by_alias=True)
+        said = canonical(self)
         for recipe in said["recipes"]:
             for phase in recipe["phases"]:
                 phase["lr_scale"] = list(phase["lr_scale"].items())

@@ -16,10 +16,12 @@ from growlang.plan import Plan
 from growlang.spec import Settings
 from growlang.tensor_file import Header, read_header
 
-MODEL, PLAN, CHECKPOINTS = "model.safetensors", "plan.json", "checkpoints"
-"""A run's finished weights, its plan, and the folder of its checkpoints."""
+MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
+"""A run's finished weights, and the folder of its checkpoints."""
 STATE, RECORD = "state.safetensors", "state.json"
 """A checkpoint's tensors, and what is recorded of them."""
+PLAN, METRICS = "plan.json", "metrics.jsonl"
+"""The run's plan, and what it told while it went on."""
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files of weights; of those that are not safetensors it is said that they are not."""
 
@@ -133,11 +135,17 @@ def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
     )
 
 
+def run_of(path: Path) -> Path:
+    """The folder of the run that weights lie in: a run's, a checkpoint's, or a file of either."""
+    if path.name in (MODEL, STATE):
+        path = path.parent
+    return path.parent.parent if path.parent.name == CHECKPOINTS else path
+
+
 def _plan(file: Path, plan_hash: str | None) -> Plan | None:
     """The plan of the run that wrote a file; None where the file lies elsewhere by now."""
-    folder = file.parent if file.name == MODEL else file.parent.parent.parent
     try:
-        plan = Plan.model_validate_json((folder / PLAN).read_text(encoding="utf-8"))
+        plan = Plan.model_validate_json((run_of(file) / PLAN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return plan if plan.plan_hash == plan_hash else None

@@ -92,7 +92,7 @@ train:
     objective: >-
        = diffusion(prdict
        = v)
-    clip: "= min(1, \\x31) + nothing"
+    grad_clip: "= min(1, \\x31) + nothing"
     phases: [{name: a, for: 10}]
 """
 

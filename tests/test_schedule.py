@@ -114,12 +114,12 @@ def test_lr_scale_names_trained_tensors_and_the_last_statement_holds(tmp_path: P
 def test_a_phase_changes_settings_for_itself_only(tmp_path: Path) -> None:
     found, (first, second) = phases(
         tmp_path,
-        "phase a for 3 { batch = 2 lr = 3e-4 ema = 0.5 clip = 2 "
+        "phase a for 3 { batch = 2 lr = 3e-4 ema = 0.5 grad_clip = 2 "
         "transform = [resize(image.size, side = both)] } phase b for 3",
     )
     assert first.settings.batch == 2
     assert first.settings.optimizer.lr == 3e-4
-    assert (first.settings.ema, first.settings.clip) == (0.5, 2.0)
+    assert (first.settings.ema, first.settings.grad_clip) == (0.5, 2.0)
     assert [step.call for step in first.settings.transform] == ["resize"]
     assert second.settings == found.resolved.recipes[0].settings
 

@@ -61,7 +61,7 @@ def test_each_value_says_where_it_comes_from() -> None:
     assert lines["skips = block"] == "default"
     assert lines["batch = 8"] == f"{SPECS / 'core.grow'}:23"
     assert lines["seed = 3"] == f"{path}:15"
-    assert lines["clip = 1.0"] == "default"
+    assert lines["grad_clip = 1.0"] == "default"
     assert lines["guidance = 4.0"] == f"{path}:23"
     assert lines["sampler = ddim(steps = 10, eta = 0.0)"] == f"{SPECS / 'core.grow'}:32"
 

@@ -24,9 +24,24 @@ def train(
             help="Folder of data and prompt files; by default the spec's.", show_default=False
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that is there.")
+    ] = False,
+    resume_or_start: Annotated[
+        bool, typer.Option("--resume-or-start", help="Go on with the run, or start it.")
+    ] = False,
     with_parents: Annotated[
         bool, typer.Option("--with-parents", help="Train the ancestors that are not yet trained.")
+    ] = False,
+    parent_run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the parent's run, instead of the one under the output root."),
+    ] = None,
+    accept_parent: Annotated[
+        bool,
+        typer.Option(
+            "--accept-parent", help="Take a parent's run that its spec no longer describes."
+        ),
     ] = False,
     settings: SetOption = None,
     device: DeviceOption = "cpu",
@@ -49,12 +64,14 @@ def train(
     require_torch()
     gc.enable()
     from growlang.planning import plan
+    from growlang_runtime.trainer import Resume
     from growlang_runtime.trainer import train as train_plan
 
     given = dict(pair(s) for s in settings or [])
     todo = [(checked, recipe, given)]
     if with_parents:
         todo = [*_untrained_parents(checked, recipe, out), *todo]
+    asked: Resume = "may" if resume_or_start else "must" if resume else "never"
     for one, name, params in todo:
         final = one is checked
         path = one.resolved.path
@@ -62,7 +79,9 @@ def train(
             plan(one, name, params),
             out=out,
             data_root=data_root or path.parent,
-            resume=resume or not final,
+            resume=asked if final else "may",
+            parent_run=parent_run if final else None,
+            accept_parent=accept_parent,
             device=device,
             micro_batch=micro_batch,
             workers=workers,

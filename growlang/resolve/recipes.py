@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.canonical import former_names
+from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.resolve.arguments import Choices, choices, first_errors, read, report
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
 from growlang.resolve.sources import Sources
@@ -20,8 +21,11 @@ from growlang.syntax import document as d
 
 RUN_SETTINGS = ("start", "moments", "transition")
 """Settings of a recipe that are never inherited."""
-PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "clip")
+PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
 """Settings that a phase may change."""
+
+RENAMED = former_names(Settings)
+"""Settings that had another name in an earlier version: that name -> the name of now."""
 
 ELSEWHERE = {
     "lr": "it belongs to the optimizer: `optimizer = adamw(lr = 1e-4)`; a phase may change it",
@@ -123,7 +127,9 @@ class Recipes:
         table: dict[str, d.Binding] = {}
         free = set(names) - {b.name for b in bindings}
         for binding in bindings:
-            if binding.name not in names:
+            if (now := RENAMED.get(binding.name)) in names:
+                self._renamed(binding, str(now))
+            elif binding.name not in names:
                 meant = suggestion(binding.name, names)
                 self.findings.add(
                     "G107",
@@ -139,6 +145,18 @@ class Recipes:
             else:
                 table[binding.name] = binding
         return table
+
+    def _renamed(self, binding: d.Binding, now: str) -> None:
+        """A finding about a setting under the name that it had in an earlier version."""
+        end = binding.name_span.column + len(binding.name)
+        span = binding.name_span._replace(end_row=binding.name_span.row, end_column=end)
+        self.findings.add(
+            "G107",
+            f"the setting `{binding.name}` is named `{now}` now",
+            binding.name_span,
+            help=f"write `{now}`: runs and hashes stay as they are",
+            edits=(Edit(span, now, binding.name),),
+        )
 
     def _read(self, table: dict[str, d.Binding], model: type[BaseModel]) -> dict[str, Any]:
         for name, binding in table.items():

@@ -112,6 +112,7 @@ class Previews:
 
         device = next(iter(weights.values())).device
         pictures = generate(averaged, self.net, objective, self.sample.sampler, request, device)
+        path.parent.mkdir(exist_ok=True)  # a run that was copied has lost it where it was empty
         write_grid(pictures, texts, path)
         return bool(pictures.isfinite().all())
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
-from growlang.stored import CHECKPOINTS, MODEL, PLAN
+from growlang.stored import CHECKPOINTS, METRICS, MODEL, PLAN
 from growlang_runtime.checkpoint import disk_full, write_text
+from growlang_runtime.resume import exists
 
-METRICS, LOCK = "metrics.jsonl", ".lock"
+LOCK = ".lock"
 OUT = Path("runs")
 """The root of the run folders unless `--out` names another."""
 
@@ -26,7 +25,10 @@ def run_folder(out: Path, model: str, recipe: str) -> Path:
 
 
 class Run:
-    """A run folder that this process holds the lock of. Use it as a context manager."""
+    """A run folder that this process holds the lock of. Use it as a context manager.
+
+    Raises GrowlangError if another process holds it.
+    """
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self.path = path
@@ -84,47 +86,9 @@ class Run:
                 raise
         return run
 
-    @staticmethod
-    def reopen(path: Path, plan: Plan) -> Run:
-        """The run at `path`, to go on with `plan`.
-
-        Raises GrowlangError if another process holds it or if it was begun with another plan.
-        """
-        recorded = recorded_plan(path)
-        if recorded.plan_hash != plan.plan_hash:
-            found = list(_leaves_that_differ(_compared(recorded), _compared(plan)))
-            listed = "".join(f"\n  {line}" for line in found[:8])
-            more = f"\n  and {len(found) - 8} more" if len(found) > 8 else ""
-            raise GrowlangError(
-                f"{path} was begun with another plan (plan_hash {recorded.plan_hash[:12]}, now "
-                f"{plan.plan_hash[:12]}). It had, and now is:{listed}{more}",
-                help="undo the change to resume this run, or train into another output root "
-                "with --out",
-            )
-        return Run(path, recorded)
-
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.path)
-
-
-def exists(path: Path) -> GrowlangError:
-    """The refusal to train into a folder that is there already."""
-    return GrowlangError(
-        f"the run {path} exists already",
-        help="add --resume to go on with it, or choose another output root with --out",
-    )
-
-
-def recorded_plan(path: Path) -> Plan:
-    """The plan that the run at `path` was begun with."""
-    try:
-        return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise GrowlangError(
-            f"{path} is no run that can be resumed: {PLAN} is missing or cannot be read",
-            help="move the folder away, or choose another output root with --out",
-        ) from error
 
 
 def _lock(path: Path) -> int:
@@ -142,38 +106,3 @@ def _lock(path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
-
-
-def _compared(plan: Plan) -> dict[str, Any]:
-    """What of a plan is shown when two of them differ."""
-    data = plan.model_dump(mode="json")
-    parent = data["parent"] or {}
-    data["parent"] = {k: parent.get(k) for k in ("model", "net_hash", "spec_hash", "weights_hash")}
-    for name in ("spec", "source", "net", "format_version"):
-        del data[name]
-    data["phases"] = {p.pop("name"): p for p in data["phases"]}
-    kept = [entry for entry in plan.mapping if entry.category != "dropped"]
-    data["mapping"] = {e.name: [e.category, e.source, e.rule] for e in kept}
-    data["dropped"] = {e.name: e.rule for e in plan.mapping if e.category == "dropped"}
-    for phase in data["phases"].values():
-        phase["steps"] = None if phase["epochs"] else phase["steps"]
-    return data
-
-
-def _leaves_that_differ(old: Any, new: Any, path: str = "") -> Iterator[str]:
-    if old == new:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in [*old, *(k for k in new if k not in old)]:
-            place = f"{path}.{key}" if path else str(key)
-            yield from _leaves_that_differ(old.get(key), new.get(key), place)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (a, b) in enumerate(zip(old, new, strict=True)):
-            yield from _leaves_that_differ(a, b, f"{path}[{index}]")
-    else:
-        yield f"{path}: {_shown(old)} -> {_shown(new)}"
-
-
-def _shown(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:12]}..."

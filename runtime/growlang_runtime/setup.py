@@ -12,6 +12,7 @@ from growlang.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.batches import Data, open_data
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.parents import with_parent_run
 from growlang_runtime.previews import Previews
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
 from growlang_runtime.state import State
@@ -29,6 +30,8 @@ class Sources:
     """A folder to take instead of the parent's run."""
     corrupt: int = 0
     """Pictures of each phase's data that may fail to decode."""
+    accept_parent: bool = False
+    """Whether to take a run of the parent that its spec no longer describes."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def set_up(
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
+        plan = with_parent_run(plan, weights, sources.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, device=device)
     previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,10 +23,21 @@ from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
-from growlang_runtime.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.resume import (
+    all_torn,
+    exists,
+    nothing_to_resume,
+    recorded_plan,
+    require_checkpoints,
+    require_same,
+)
+from growlang_runtime.run import Run, run_folder
 from growlang_runtime.setup import Setup, Sources, set_up
 from growlang_runtime.signals import Interruption
 from growlang_runtime.weights import contents_hash, model_metadata, require_state, save_model
+
+Resume = Literal["never", "must", "may"]
+"""Whether the run that is to be trained is there already."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def train(
     *,
     out: Path,
     data_root: Path,
-    resume: bool = False,
+    resume: Resume = "never",
     device: str = "cpu",
     parent_run: Path | None = None,
     checkpoint_every: int = 1000,
@@ -63,10 +75,13 @@ def train(
     micro_batch: int | None = None,
     workers: int = 2,
     corrupt: int = 0,
+    accept_parent: bool = False,
     quiet: bool = False,
 ) -> TrainResult:
-    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there if `resume`.
+    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there.
 
+    `resume` says what to do about a run: it must not be there, it must, or it may.
+    `accept_parent` lets a run of the parent be taken that its spec no longer describes.
     `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
@@ -81,14 +96,18 @@ def train(
         workers,
         quiet,
     )
-    sources = Sources(out, data_root, parent_run, corrupt)
+    sources = Sources(out, data_root, parent_run, corrupt, accept_parent)
     path = run_folder(out, plan.model, plan.recipe)
     if not path.exists():
+        if resume == "must":
+            raise nothing_to_resume(path)
         checkpoint.require_place(path, "--out")
         return _begin(plan, path, sources, machine)
-    if not resume:
+    if resume == "never":
         raise exists(path)
-    with Run.reopen(path, _as_recorded(plan, path)) as run:
+    recorded = recorded_plan(path)
+    require_same(path, recorded, plan.as_recorded(recorded))
+    with Run(path, recorded) as run:
         return _go_on(run, sources, machine)
 
 
@@ -98,6 +117,7 @@ def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainR
     with Run.create(path, setup.plan) as run:
         trainer = Trainer(run, setup, machine)
         trainer.restore(None)
+        trainer.display.say(f"started {path}: {trainer.steps} steps")
         try:
             return trainer.run_phases()
         except GrowlangError:
@@ -112,9 +132,13 @@ def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
         Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)
+    require_checkpoints(run.path)
     found, torn = checkpoint.newest(run.checkpoints)
+    if torn and found is None:
+        raise all_torn(run.path, torn)
     trainer = Trainer(run, set_up(run.plan, sources, machine.device, found is not None), machine)
     trainer.restore(found)
+    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
     for line in torn:
         trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
     checkpoint.forget_after(run.checkpoints, found)
@@ -265,7 +289,7 @@ class Trainer:
         norm = gradient_norm(self.state.weights)
         finite = bool(torch.isfinite(norm + loss))
         if finite:
-            clip_gradients(self.state.weights, norm, settings.clip)
+            clip_gradients(self.state.weights, norm, settings.grad_clip)
             self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
             self.state.ema.update(self.state.weights, settings.ema)
         else:
@@ -317,11 +341,8 @@ class Trainer:
 
     def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
         """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if broken := nonfinite.broken(tensors):
-            raise self._failure(
-                f"the weights are not finite after step {self.step}: NaN or infinity is in "
-                f"{broken}; they are not saved"
-            )
+        if text := nonfinite.broken(tensors, self.step):
+            raise self._failure(text)
 
     def _failure(self, text: str) -> GrowlangError:
         """What ends the run, with the ways out, told in the metrics too."""
@@ -370,17 +391,8 @@ class Trainer:
         }
         folder = self.run.checkpoints
         checkpoint.save(folder, self.step, tensors, record, model_metadata(self.plan))
+        self.metrics.write(step=self.step, event="checkpoint")
         if self.streak.length:
             return
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
         checkpoint.prune(folder, self.machine.keep, ends)
-
-
-def _as_recorded(plan: Plan, path: Path) -> Plan:
-    """The plan with the hash of the start weights that the run at `path` recorded.
-
-    A resumed run does not read them again, and need not find them where they were.
-    """
-    if plan.start.origin == "scratch" or plan.start_weights_hash is not None:
-        return plan
-    return plan.starting_from(recorded_plan(path).start_weights_hash)

@@ -36,6 +36,17 @@ class Weights:
     remark: str = ""
     """What is to be told of them, such as that they were widened from half precision."""
 
+    @property
+    def semantics(self) -> int:
+        """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
+        text = self.metadata.get("semantics", "1")
+        if not text.isdecimal():
+            raise GrowlangError(
+                f"the semantics in the metadata of {self.path} is no number: {text[:40]}",
+                help="another version of growlang wrote it: use that one, or train again",
+            )
+        return int(text)
+
     def require(self, net: Net, whose: str) -> None:
         """Raise GrowlangError unless they are of this net; `whose` says what was expected."""
         if self.net.net_hash != net.net_hash:
@@ -74,6 +85,8 @@ def model_metadata(plan: Plan) -> dict[str, str]:
         "net_hash": plan.net_hash,
         "spec_hash": plan.spec_hash,
         "plan_hash": plan.plan_hash,
+        "run_hash": plan.run_hash,
+        "semantics": str(plan.semantics),
         "settings": plan.phases[-1].settings.model_dump_json(),
         "sample": plan.sample.model_dump_json(),
     }

@@ -109,10 +109,10 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     for step in (2, 5, 7):
         with monkeypatch.context() as patch:
             interrupt_at(patch, step, number)
-            stopped = run(plan(phases, model), data, "cut", resume=True)
+            stopped = run(plan(phases, model), data, "cut", resume="may")
         assert (stopped.step, stopped.exit_status) == (step, 128 + number)
         assert not stopped.finished
-    resumed = run(plan(phases, model), data, "cut", resume=True)
+    resumed = run(plan(phases, model), data, "cut", resume="must")
     assert resumed.finished
     assert state(resumed) == state(whole)
     measured = [
@@ -129,7 +129,7 @@ sys.path[:0] = sys.argv[1].split(":")
 from tiny import phase, plan
 from growlang_runtime.trainer import train
 folder = Path(sys.argv[2])
-result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume=True,
+result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume="may",
                log_every=1, checkpoint_every=50)
 sys.exit(result.exit_status)
 """
@@ -156,7 +156,7 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
     process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    killed = run(plan([phase(steps=200)]), data, "killed", resume=True)
+    killed = run(plan([phase(steps=200)]), data, "killed", resume="must")
     assert state(killed) == state(run(plan([phase(steps=200)]), data))
     assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 201))
 
@@ -168,7 +168,7 @@ def test_an_existing_run_is_refused_and_a_complete_one_says_so(
     with pytest.raises(GrowlangError, match="exists already"):
         run(plan(), data)
     before = {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
-    again = run(plan(), data, resume=True, quiet=False)
+    again = run(plan(), data, resume="must", quiet=False)
     assert again.finished
     assert "is complete: all 4 steps are done" in capfd.readouterr().err
     assert before == {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
@@ -183,7 +183,9 @@ def test_a_torn_checkpoint_is_skipped_and_named(
         stopped = run(plan([phase(steps=6)]), data, "cut", checkpoint_every=2)
     torn = stopped.run / "checkpoints" / "step_00000004"
     (torn / "state.safetensors").write_bytes(b"half")
-    resumed = run(plan([phase(steps=6)]), data, "cut", resume=True, checkpoint_every=2, quiet=False)
+    resumed = run(
+        plan([phase(steps=6)]), data, "cut", resume="must", checkpoint_every=2, quiet=False
+    )
     assert f"skipped a torn checkpoint, which is removed: {torn}" in capfd.readouterr().err
     assert state(resumed) == state(whole)
     assert checkpoint.read(torn).step == 4
@@ -201,7 +203,7 @@ def test_a_damaged_checkpoint_never_takes_the_place_of_a_valid_one(
     file.write_bytes(file.read_bytes()[:-1] + b"\1")
     with monkeypatch.context() as patch:
         interrupt_at(patch, 5)
-        run(given, data, resume=True, keep_checkpoints=1)
+        run(given, data, resume="must", keep_checkpoints=1)
     assert [p.name for p in folder.iterdir()] == ["step_00000005"]
     found, torn = checkpoint.newest(folder)
     assert (found and found.step, torn) == (5, [])
@@ -212,7 +214,7 @@ def test_a_run_without_any_checkpoint_begins_again(data: Path, monkeypatch: Any)
     with monkeypatch.context() as patch, pytest.raises(KeyError):
         patch.setattr(EMA, "update", lambda *_: {}["broken"])
         run(plan(), data, "cut")
-    assert state(run(plan(), data, "cut", resume=True)) == state(whole)
+    assert state(run(plan(), data, "cut", resume="must")) == state(whole)
 
 
 def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None:
@@ -236,7 +238,7 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
     assert "--resume" in error.value.help
     folder = data / "full" / "tiny" / "main"
     assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step_00000004"]
-    assert state(run(given, data, "full", resume=True)) == state(whole)
+    assert state(run(given, data, "full", resume="must")) == state(whole)
 
 
 def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +247,7 @@ def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) ->
         run(plan(), data)
     write_data(data, count=5)
     with pytest.raises(GrowlangError, match=r"had \[6\] pictures, and have \[5\]"):
-        run(plan(), data, resume=True)
+        run(plan(), data, resume="must")
 
 
 def test_micro_batches_give_the_same_gradients(data: Path) -> None:
@@ -309,7 +311,7 @@ def test_the_plan_records_the_parents_contents(data: Path) -> None:
     assert recorded.parent is not None
     assert recorded.parent.weights_hash == contents_hash(load(parent.run).tensors)
     (parent.run / "model.safetensors").unlink()
-    assert run(given, data, resume=True).finished
+    assert run(given, data, resume="must").finished
 
 
 def test_moments_and_averages_are_carried_to_kept_tensors_and_new_ones_begin_at_zero(
@@ -385,7 +387,7 @@ def test_a_path_is_recorded_by_its_contents_where_there_is_no_parent(
     recorded = Plan.model_validate_json((stopped.run / "plan.json").read_text())
     assert recorded.weights_hash == contents_hash(load(first.run).tensors)
     path.unlink()
-    assert run(given, data, "path", resume=True).finished
+    assert run(given, data, "path", resume="must").finished
 
 
 def test_a_missing_parent_leaves_no_folder_behind(data: Path) -> None:
@@ -427,5 +429,5 @@ def test_the_environment_is_compared_on_resume(
     with monkeypatch.context() as patch:
         interrupt_at(patch, 2)
         run(plan(), data)
-    run(plan(), data, resume=True, micro_batch=2, quiet=False)
+    run(plan(), data, resume="must", micro_batch=2, quiet=False)
     assert "micro_batch is 2, but was None" in capfd.readouterr().err

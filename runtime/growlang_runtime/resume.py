@@ -1,0 +1,187 @@
+"""Whether the run that a folder holds can go on, and is the run that its spec now describes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from growlang.diagnostics import GrowlangError
+from growlang.plan import Plan
+from growlang.spec import Phase
+from growlang.stored import CHECKPOINTS, METRICS, PLAN
+
+SHOWN = 8
+"""Differences that a message names; of the rest it gives the number."""
+LONGEST = 60
+"""Characters of a value that a message shows."""
+ELSEWHERE = "move the folder away, or choose another output root with --out"
+
+
+def recorded_plan(path: Path) -> Plan:
+    """The plan that the run at `path` was begun with. Raises GrowlangError if there is none."""
+    try:
+        return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _no_run(path) from None
+    except (OSError, ValueError) as error:
+        raise GrowlangError(
+            f"the run {path} cannot be resumed: its {PLAN} cannot be read "
+            f"({type(error).__name__}: {str(error).splitlines()[0]})",
+            help=f"restore {PLAN}, or {ELSEWHERE}",
+        ) from error
+
+
+def exists(path: Path) -> GrowlangError:
+    """The refusal to begin a run where there is something already."""
+    if not (path / PLAN).exists():
+        return _no_run(path)
+    return GrowlangError(
+        f"the run {path} exists already",
+        help="add --resume to go on with it, or choose another output root with --out",
+    )
+
+
+def nothing_to_resume(path: Path) -> GrowlangError:
+    """The refusal to resume where there is no run."""
+    return GrowlangError(
+        f"there is no run at {path}: nothing to resume",
+        help="leave out --resume to start it, or write --resume-or-start",
+    )
+
+
+def all_torn(path: Path, torn: list[str]) -> GrowlangError:
+    """The refusal to resume a run whose checkpoints are all damaged."""
+    return GrowlangError(
+        f"no checkpoint of the run {path} is whole: there is nothing to resume from"
+        + "".join(f"\n  {line}" for line in torn),
+        help=f"restore one, or {ELSEWHERE}",
+    )
+
+
+def _no_run(path: Path) -> GrowlangError:
+    """What a folder without a plan is, if not a run."""
+    if not any(path.iterdir()):
+        return GrowlangError(
+            f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
+        )
+    return GrowlangError(f"{path} is not the folder of a run: it has no {PLAN}", help=ELSEWHERE)
+
+
+def require_checkpoints(path: Path) -> None:
+    """Raise GrowlangError if the run at `path` has had checkpoints, which are gone.
+
+    A run that ended before its first checkpoint never had any: it begins again.
+    """
+    folder = path / CHECKPOINTS
+    if folder.is_dir() and (any(folder.glob("step_*")) or not (last := _saved(path))):
+        return
+    reached = f" (it had one of step {last})" if folder.is_dir() else ""
+    raise GrowlangError(
+        f"the checkpoints of the run {path} are gone{reached}: there is nothing to resume from",
+        help=f"restore {folder}, or {ELSEWHERE}",
+    )
+
+
+def _saved(path: Path) -> int:
+    """The last step of which the run says that it saved a checkpoint; 0 where it says of none.
+
+    Runs of 0.1 do not say it: their sample grids are drawn where phases, and so checkpoints, end.
+    """
+    steps = [0]
+    try:
+        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        try:
+            said = json.loads(line)
+            steps += [said["step"]] if said.get("event") in ("checkpoint", "finished") else []
+        except (ValueError, KeyError, AttributeError):
+            continue  # a line that was cut short
+    grids = (grid.stem.removeprefix("step_") for grid in (path / "samples").glob("step_*.png"))
+    return max([*steps, *(int(step) for step in grids if step.isdecimal())])
+
+
+def require_same(path: Path, recorded: Plan, plan: Plan) -> None:
+    """Raise GrowlangError with what differs if `plan` is not of the run that `recorded` began."""
+    if recorded.run_hash == plan.run_hash:
+        return
+    found = [*declared_differences(recorded.declared, plan.declared), *_mapping(recorded, plan)]
+    found += differences(_found(recorded), _found(plan))
+    raise GrowlangError(
+        f"the run {path} was begun with another spec; it had, and now is:{listed(found)}",
+        help=f"undo the change to resume this run{_params(recorded, plan)}, or train into another "
+        "output root with --out",
+    )
+
+
+def listed(found: list[str]) -> str:
+    """The first differences, each on a line of its own, and how many more there are."""
+    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "".join(f"\n  {line}" for line in found[:SHOWN]) + more
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """`PATH: OLD -> NEW` for each leaf that differs."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            place = f"{path}.{key}" if path else str(key)
+            yield from differences(old.get(key), new.get(key), place)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from differences(a, b, f"{path}[{index}]")
+    else:
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def declared_differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """What differs between two values of `Plan.declared`, under the names of today."""
+    was, now = (d | {"phases": _phases(d), "mapping_hash": ""} for d in (old, new))
+    yield from differences(was, now)
+    if list(old["phases"]) != list(new["phases"]):
+        yield f"phases: {', '.join(old['phases'])} -> {', '.join(new['phases'])}"
+
+
+def _phases(declared: dict[str, Any]) -> dict[str, Any]:
+    """The phases with the names of today; their stored form has those of 0.1."""
+    phases = {}
+    for name, said in declared["phases"].items():
+        phase = Phase.model_validate_json(json.dumps(said | {"lr_scale": dict(said["lr_scale"])}))
+        phases[name] = phase.model_dump(mode="json", exclude={"name"})
+    return phases
+
+
+def _mapping(recorded: Plan, plan: Plan) -> Iterator[str]:
+    was, now = (
+        {e.name: [e.category, e.source, e.rule] for e in p.mapping} for p in (recorded, plan)
+    )
+    yield from differences(was, now, "mapping")
+
+
+def _found(plan: Plan) -> dict[str, Any]:
+    """What a run finds outside of its spec."""
+    run = plan.parent.run if plan.parent else None
+    weights = plan.start_weights_hash
+    return {"data": plan.data, "weights": weights, "parent": run.run_hash if run else None}
+
+
+def _params(recorded: Plan, plan: Plan) -> str:
+    """The params that the run was begun with, where others are set now."""
+    if recorded.params == plan.params:
+        return ""
+    given = " ".join(f"--set {name}={value}" for name, value in recorded.params.items())
+    return f" (it was begun with {given})" if given else " (it was begun without --set)"
+
+
+def _shown(value: Any) -> str:
+    """A value as the language writes it."""
+    if value is None:
+        return "not set"
+    if isinstance(value, dict):
+        return "set"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= LONGEST else f"{text[:12]}..."

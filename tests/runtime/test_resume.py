@@ -1,0 +1,175 @@
+"""Whether a run may go on, and what is said where it may not."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny import net, phase, plan, write_data
+
+from growlang.diagnostics import GrowlangError
+from growlang.mapping import Entry
+from growlang.plan import Plan
+from growlang.spec import AdamW, Sample
+from growlang_runtime.resume import recorded_plan, require_checkpoints, require_same
+from growlang_runtime.run import Run
+from growlang_runtime.trainer import train
+
+PATH = Path("runs/tiny/main")
+
+
+def grown(**changes: Any) -> Plan:
+    """A plan with a mapping, of which one tensor of the parent is dropped."""
+    given = plan(model=net("grown", residuals=2), parent=plan(), **changes)
+    dropped = Entry("stem.old", "dropped", None, "drop", "test", (8,))
+    return given.model_copy(update={"mapping": [*given.mapping, dropped]})
+
+
+def refusal(recorded: Plan, now: Plan) -> GrowlangError:
+    with pytest.raises(GrowlangError, match="begun with another spec") as error:
+        require_same(PATH, recorded, now)
+    return error.value
+
+
+def test_another_setting_is_refused_and_the_difference_told() -> None:
+    error = refusal(plan(), plan([phase(optimizer=AdamW(lr=0.5), grad_clip=2.0)]))
+    assert "phases.main.settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.message
+    assert "phases.main.settings.grad_clip: 1.0 -> 2.0" in error.message
+
+
+def test_a_setting_that_is_gone_is_not_set() -> None:
+    error = refusal(plan([phase(), phase("more")]), plan())
+    assert "  phases.more: set -> not set" in error.message.splitlines()
+
+
+def test_params_that_were_set_then_are_in_the_help() -> None:
+    now = plan([phase(optimizer=AdamW(lr=0.5))])
+    assert "begun with --set rate=3e-4" in refusal(plan(params={"rate": "3e-4"}), now).help
+    assert (
+        "begun without --set" in refusal(plan(), now.model_copy(update={"params": {"a": 1}})).help
+    )
+
+
+def test_a_mapping_that_changed_is_told_by_tensor() -> None:
+    first = grown().mapping[0]
+    again = grown(phases=[phase(seed=5)])
+    changed = [first._replace(category="reinitialised", source=None), *again.mapping[1:-1]]
+    shown = refusal(grown(), again.model_copy(update={"mapping": changed})).message.splitlines()
+    assert "  phases.main.settings.seed: 0 -> 5" in shown
+    assert f"  mapping.{first.name}[0]: copied -> reinitialised" in shown
+    assert "  mapping.stem.old: ['dropped', None, 'drop'] -> not set" in shown
+
+
+def test_other_data_weights_or_parent_are_another_run() -> None:
+    recorded = grown().starting_from("a" * 64)
+    for other in (
+        recorded.starting_from("b" * 64),
+        recorded.model_copy(update={"data": {"data": "0"}}),
+    ):
+        assert recorded.run_hash != other.run_hash
+        assert other.as_recorded(recorded).run_hash == recorded.run_hash
+
+
+def test_what_does_not_change_the_run_may_change() -> None:
+    """Samples, the hash of the whole spec, where it lies and what explains the mapping."""
+    now = plan(
+        sample=Sample(guidance=3),
+        spec_hash="1" * 64,
+        spec="elsewhere.grow",
+        mapping=[e._replace(reason="other words") for e in plan().mapping],
+    )
+    require_same(PATH, plan(), now)
+
+
+def test_how_many_steps_epochs_are_is_found_with_the_data() -> None:
+    known, unknown = (plan([phase(steps=steps, epochs=2.0)]) for steps in (8, None))
+    require_same(PATH, known, unknown)
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    train(plan(), out=folder / "runs", data_root=folder, quiet=True, checkpoint_every=2)
+    return folder
+
+
+@pytest.fixture
+def interrupted(finished: Path, tmp_path: Path) -> Path:
+    """A folder with data and a run that lacks its finished weights."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    (tmp_path / PATH / "model.safetensors").unlink()
+    return tmp_path
+
+
+def go_on(folder: Path, resume: Any = "must") -> Any:
+    return train(plan(), out=folder / "runs", data_root=folder, resume=resume)
+
+
+def test_a_resumed_run_says_where_it_goes_on(
+    interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(interrupted / PATH / "checkpoints" / "step_00000004")
+    assert go_on(interrupted).finished
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"resumed {interrupted / PATH} at step 2 of 4" in said
+
+
+def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(GrowlangError, match=r"there is no run at .*: nothing to resume") as error:
+        go_on(write_data(tmp_path))
+    assert "--resume-or-start" in error.value.help
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_may_be_there_is_started_or_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go_on(write_data(tmp_path), "may")
+    assert f"started {tmp_path / PATH}: 4 steps" in " ".join(capsys.readouterr().err.split())
+    go_on(tmp_path, "may")
+    assert "is complete: all 4 steps are done" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("resume", ["never", "must", "may"])
+def test_a_folder_that_is_no_run_is_told_as_such(tmp_path: Path, resume: str) -> None:
+    (tmp_path / PATH).mkdir(parents=True)
+    with pytest.raises(GrowlangError, match="is an empty folder, not a run") as error:
+        go_on(tmp_path, resume)
+    assert "--resume" not in error.value.help
+    (tmp_path / PATH / "notes.txt").touch()
+    with pytest.raises(GrowlangError, match=r"not the folder of a run: it has no plan\.json"):
+        go_on(tmp_path, resume)
+
+
+def test_a_plan_that_cannot_be_read_is_told(interrupted: Path) -> None:
+    (interrupted / PATH / "plan.json").write_text('{"spec": "a')
+    with pytest.raises(GrowlangError, match=r"its plan\.json cannot be read"):
+        recorded_plan(interrupted / PATH)
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(interrupted: Path) -> None:
+    shutil.rmtree(interrupted / PATH / "checkpoints")
+    with pytest.raises(GrowlangError, match=r"the checkpoints of the run .* are gone") as error:
+        go_on(interrupted)
+    assert "--resume" not in error.value.help
+    (interrupted / PATH / "checkpoints").mkdir()
+    with pytest.raises(GrowlangError, match=r"are gone \(it had one of step 4\)"):
+        go_on(interrupted)
+
+
+def test_a_run_that_had_no_checkpoint_yet_begins_again(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "run", plan()) as run:
+        run.metrics.write_text('{"step": 1, "loss": 1.0}\n{"step"')
+    require_checkpoints(run.path)
+
+
+def test_a_run_whose_checkpoints_are_all_torn_keeps_them(interrupted: Path) -> None:
+    torn = sorted((interrupted / PATH / "checkpoints").glob("*/state.safetensors"))
+    for path in torn:
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(GrowlangError, match=r"no checkpoint of the run .* is whole") as error:
+        go_on(interrupted)
+    assert all(path.exists() and path.parent.name in error.value.message for path in torn)
