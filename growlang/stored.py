@@ -18,10 +18,10 @@ from growlang.tensor_file import Header, read_header
 
 MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 """A run's finished weights, and the folder of its checkpoints."""
-STATE, RECORD = "state.safetensors", "state.json"
-"""A checkpoint's tensors, and what is recorded of them."""
 PLAN, METRICS = "plan.json", "metrics.jsonl"
 """The run's plan, and what it told while it went on."""
+STATE, RECORD = "state.safetensors", "state.json"
+"""A checkpoint's tensors, and what is recorded of them."""
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files of weights; of those that are not safetensors it is said that they are not."""
 

@@ -160,7 +160,7 @@ def test_a_signal_during_a_streak_saves_and_the_run_goes_on(
         stopped = run(given, data, quiet=True)
     assert (stopped.exit_status, stopped.step, steps_kept(stopped.run)) == (143, 3, [3])
     broken({1})
-    resumed = run(given, data, resume=True)
+    resumed = run(given, data, resume="must")
     assert contents_hash(load(resumed.run).tensors) == contents_hash(load(whole.run).tensors)
     assert "steps 3 to 4 were skipped, 2 in a row, 2 since the run began" in capfd.readouterr().err
 
@@ -174,7 +174,7 @@ def test_a_run_that_ends_in_a_streak_is_not_finished(data: Path, broken: Break) 
     assert steps_kept(folder(data)) == [2, 4, 6]
     assert not any(line.get("event") == "finished" for line in lines(folder(data)))
     with pytest.raises(GrowlangError, match="and is not finished") as error:
-        run(given, data, resume=True, quiet=True)
+        run(given, data, resume="must", quiet=True)
     assert not (folder(data) / "model.safetensors").exists()
     assert "from the checkpoint of step 2" in error.value.help
 
@@ -198,7 +198,7 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
 
     broken(range(1, 99))
     with pytest.raises(GrowlangError, match="10 steps in a row"):
-        run(given, data, resume=True, **options)
+        run(given, data, resume="must", **options)
     broken({})
     start = Start(origin="path", path=found[1])
     lower = plan([phase(steps=2, optimizer=AdamW(lr=1e-3))], start=start)
