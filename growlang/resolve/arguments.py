@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
 from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
-from growlang.signature import Conditions, Kind, Signature
+from growlang.signature import Conditions, Kind, Nothing, Signature
 from growlang.spelling import nearest
 from growlang.syntax import document as d
 
@@ -24,6 +24,7 @@ class Choices(NamedTuple):
     words: tuple[str, ...] = ()
     calls: Mapping[str, type[Signature]] = MappingProxyType({})
     conditions: bool = False
+    nothing: bool = False
 
 
 class Form(NamedTuple):
@@ -48,7 +49,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls: dict[str, type[Signature]] = {}
-    conditions = False
+    conditions = nothing = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
@@ -56,13 +57,15 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             calls.update(part.table)
         elif isinstance(part, Conditions):
             conditions = True
+        elif isinstance(part, Nothing):
+            nothing = True
         elif get_origin(part) is Literal:
             words += [w for w in get_args(part) if isinstance(w, str)]
         elif get_origin(part) is Annotated:
             todo += [get_args(part)[0], *part.__metadata__]
         else:
             todo += get_args(part)
-    return Choices(tuple(words), calls, conditions)
+    return Choices(tuple(words), calls, conditions, nothing)
 
 
 @cache
@@ -138,6 +141,8 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                 )
                 return HOLE
             return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+        case d.Name("none") if allowed.nothing and scope.lookup("none") is None:
+            return None
         case d.Name(path) if allowed.conditions:
             return path
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:

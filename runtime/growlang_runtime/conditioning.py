@@ -68,7 +68,7 @@ class Conditioner:
         return inputs
 
     def null(self, batch: int) -> dict[str, torch.Tensor]:
-        """The net's inputs for `batch` pictures of which every condition is dropped."""
+        """The net's inputs for `batch` images of which every condition is dropped."""
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
         return self.encode([None] * batch, [None] * batch, everything)
 
@@ -135,6 +135,17 @@ def dropped(
         )
     values = torch.tensor([uniforms(seed, p, "drop", len(names)).tolist() for p in draws])
     return {name: values[:, i] < drop.get(name, 0.0) for i, name in enumerate(names)}
+
+
+def fields_read(conditions: Mapping[str, Mapping[str, object]]) -> frozenset[str]:
+    """Which of caption and label some condition reads."""
+    return frozenset(_field(call) for call in conditions.values())
+
+
+def classes_of(conditions: Mapping[str, Mapping[str, object]]) -> int | None:
+    """The number that all labels must be below; None where no condition reads labels."""
+    counts = [int(str(c["n"])) for c in conditions.values() if c["op"] == "classes"]
+    return min(counts, default=None)
 
 
 def _encoder(

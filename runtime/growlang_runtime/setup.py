@@ -10,8 +10,9 @@ import torch
 from growlang.net import Net
 from growlang.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.batches import Data, open_data
+from growlang_runtime.batches import Data, identities, open_data
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.corrupt import Budget
 from growlang_runtime.parents import with_parent_run
 from growlang_runtime.previews import Previews
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
@@ -28,8 +29,8 @@ class Sources:
     data_root: Path
     parent_run: Path | None = None
     """A folder to take instead of the parent's run."""
-    corrupt: int = 0
-    """Pictures of each phase's data that may fail to decode."""
+    max_corrupt: int = 0
+    """Samples that the run may leave out because they cannot be used."""
     accept_parent: bool = False
     """Whether to take a run of the parent that its spec no longer describes."""
 
@@ -43,6 +44,7 @@ class Setup:
     module: LoweredNet
     state: State
     data: list[Data]
+    budget: Budget
     previews: Previews
     remarks: tuple[str, ...]
     """What is to be told of the start weights."""
@@ -57,18 +59,20 @@ def set_up(
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
-    data = open_data(plan.phases, net, sources.data_root, sources.corrupt)
-    plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+    budget = Budget(sources.max_corrupt, sources.data_root)
+    data = open_data(plan.phases, net, sources.data_root, budget, plan.semantics)
+    known = {"phases": [d.phase for d in data], "data": identities(data)}
+    plan = plan.model_copy(update=known)
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
         plan = with_parent_run(plan, weights, sources.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, device=device)
-    previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
+    previews = Previews(plan, net, conditioner, data[0].images, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    return Setup(plan, net, module, state, data, previews, _remarks(plan, weights))
+    return Setup(plan, net, module, state, data, budget, previews, _remarks(plan, weights))
 
 
 def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
-from growlang_runtime import checkpoint, nonfinite
+from growlang_runtime import checkpoint, decoding, nonfinite
 from growlang_runtime.batches import Data, StepBatch, step_batches
 from growlang_runtime.checkpoint import Checkpoint
+from growlang_runtime.corrupt import Corrupt
 from growlang_runtime.device import open_device
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
@@ -24,12 +25,14 @@ from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
 from growlang_runtime.resume import (
+    UNKNOWN_DATA,
     all_torn,
     exists,
     nothing_to_resume,
     recorded_plan,
     require_checkpoints,
     require_same,
+    require_same_data,
 )
 from growlang_runtime.run import Run, run_folder
 from growlang_runtime.setup import Setup, Sources, set_up
@@ -74,7 +77,7 @@ def train(
     log_every: int = 10,
     micro_batch: int | None = None,
     workers: int = 2,
-    corrupt: int = 0,
+    max_corrupt: int = 0,
     accept_parent: bool = False,
     quiet: bool = False,
 ) -> TrainResult:
@@ -82,7 +85,7 @@ def train(
 
     `resume` says what to do about a run: it must not be there, it must, or it may.
     `accept_parent` lets a run of the parent be taken that its spec no longer describes.
-    `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
+    `max_corrupt` is how many samples it may leave out because they cannot be used.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
@@ -96,8 +99,15 @@ def train(
         workers,
         quiet,
     )
-    sources = Sources(out, data_root, parent_run, corrupt, accept_parent)
+    sources = Sources(out, data_root, parent_run, max_corrupt, accept_parent)
     path = run_folder(out, plan.model, plan.recipe)
+    with decoding.quiet():
+        return _train(plan, path, resume, sources, machine)
+
+
+def _train(
+    plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
+) -> TrainResult:
     if not path.exists():
         if resume == "must":
             raise nothing_to_resume(path)
@@ -136,8 +146,13 @@ def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
-    trainer = Trainer(run, set_up(run.plan, sources, machine.device, found is not None), machine)
+    setup = set_up(run.plan, sources, machine.device, found is not None)
+    require_same_data(run.path, run.plan, setup.plan)
+    trainer = Trainer(run, setup, machine)
     trainer.restore(found)
+    if run.plan.data is None:
+        trainer.warn(UNKNOWN_DATA)
+        run.record(setup.plan)
     trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
     for line in torn:
         trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
@@ -152,7 +167,7 @@ class Trainer:
         self.run, self.machine = run, machine
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
-        self.data, self.previews = setup.data, setup.previews
+        self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks = setup.remarks
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.step = 0
@@ -175,6 +190,7 @@ class Trainer:
         """
         if found is None:
             self.metrics.forget_after(-1)
+            self._tell_data()
             for remark in self.remarks:
                 self.warn(remark)
             return
@@ -182,7 +198,7 @@ class Trainer:
         if record["pictures"] != (now := self._pictures()):
             raise GrowlangError(
                 f"the data has changed since the run began: its phases had {record['pictures']} "
-                f"pictures, and have {now}",
+                f"images, and have {now}",
                 help="restore the data, or train into another output root with --out",
             )
         help = f"move {found.path} away; the run then goes on from the checkpoint before it"
@@ -199,9 +215,26 @@ class Trainer:
                     "bit to an uninterrupted one"
                 )
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
+        self.budget.restore(record.get("corrupt", ()))
+        self._tell_data()
+
+    def _tell_data(self) -> None:
+        """Tell what the indexes of the data show."""
+        for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
+            self.warn(text)
+        self._leave_out((), self.step)
+
+    def _leave_out(self, found: tuple[Corrupt, ...], step: int) -> None:
+        """Name each sample that is left out, once. Raises GrowlangError if they are too many."""
+        new = self.budget.tell(found)
+        for corrupt in new:
+            self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
+        self.budget.require(new)
+        for corrupt in new:
+            self.display.say(f"left out {corrupt}")
 
     def _pictures(self) -> list[int]:
-        return [len(data.pictures) for data in self.data]
+        return [len(data.images) for data in self.data]
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
@@ -219,7 +252,10 @@ class Trainer:
                     return self._result(self.interruption.signal)
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
-            self.metrics.write(step=self.step, event="finished", weights=contents_hash(averages))
+            weights, left_out = contents_hash(averages), len(self.budget)
+            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=left_out)
+            if left_out:
+                self.display.say(f"left out {left_out} images, of at most {self.budget.most}")
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
@@ -244,6 +280,7 @@ class Trainer:
             step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
+                self._leave_out(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
@@ -387,6 +424,7 @@ class Trainer:
             "skipped": self.streak.total,
             "frozen": self.frozen,
             "pictures": self._pictures(),
+            "corrupt": self.budget.names,
             "environment": self.machine.environment(),
         }
         folder = self.run.checkpoints

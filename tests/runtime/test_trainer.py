@@ -246,7 +246,7 @@ def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) ->
         interrupt_at(patch, 2)
         run(plan(), data)
     write_data(data, count=5)
-    with pytest.raises(GrowlangError, match=r"had \[6\] pictures, and have \[5\]"):
+    with pytest.raises(GrowlangError, match=r"had \[6\] images, and have \[5\]"):
         run(plan(), data, resume="must")
 
 
