@@ -273,11 +273,8 @@ class Trainer:
 
     def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
         """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if broken := nonfinite.broken(tensors):
-            raise self._failure(
-                f"the weights are not finite after step {self.step}: NaN or infinity is in "
-                f"{broken}; they are not saved"
-            )
+        if text := nonfinite.broken(tensors, self.step):
+            raise self._failure(text)
 
     def _failure(self, text: str) -> GrowlangError:
         """What ends the run, with the ways out, told in the metrics too."""
