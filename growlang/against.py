@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from growlang.against_recipes import changed_objectives
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.net import Net, Node
@@ -53,7 +54,8 @@ def compare(now: Checked, ref: str) -> Comparison:
     if report.checked is None:
         return Comparison(skipped=f"{path} has no model without errors at {ref}")
     found = _finding(report.checked, now, ref)
-    return Comparison((found,) if found else (), report.texts)
+    findings = (found,) if found else tuple(changed_objectives(report.checked, now, ref))
+    return Comparison(findings, report.texts)
 
 
 def changes(old: Net, new: Net) -> list[Change]:

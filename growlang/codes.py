@@ -239,9 +239,16 @@ CODES = {
     ),
     "G311": Code(
         "recomputed",
-        "A change keeps every tensor but not what is computed with it.",
+        "A change keeps every tensor but not what is computed with it, or how it is read.",
         "Checkpoints trained from the spec as it was at the commit that `--against` names would "
-        "load, and the net would compute something else with them.",
+        "load, and the net would compute something else with them; or what it predicts would be "
+        "taken for another prediction, or for one at other noise levels.",
+    ),
+    "G312": Code(
+        "deleted",
+        "A spec was deleted that is still needed.",
+        "Others grow from the spec, or, with `--runs`, runs were trained by it, which can be "
+        "neither resumed nor grown from without it.",
     ),
     "G401": Code(
         "all-frozen",

@@ -37,6 +37,12 @@ class Revision(NamedTuple):
             raise OSError(errno.ENOENT, f"there is no such file at {self.name}")
         return _git(self.top, "show", f"{self.commit}:{path}")
 
+    def deleted(self) -> list[str]:
+        """The paths of the commit's files that are gone from the working tree, not renamed."""
+        options = ("--name-only", "--find-renames", "--diff-filter=D", "-z")
+        rows = os.fsdecode(_git(self.top, "diff", *options, self.commit))
+        return [path for path in rows.split("\0") if path]
+
     def former(self, path: str) -> str | None:
         """The path at the commit of a file that was renamed since; None where it is new."""
         rows = _git(

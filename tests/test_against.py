@@ -66,9 +66,15 @@ def test_a_change_that_orphans_weights_is_refused(
     core = repository.folder / "core.grow"
     core.write_text((case / "before.grow").read_text())
     repository.git("commit", "--quiet", "--all", "--allow-empty", "--message", "before")
-    core.write_text((case / "after.grow").read_text())
-    assert run(capsys, "core.grow")[0] == 0
-    status, text = run(capsys, "core.grow", "--against", "HEAD")
+    after = (case / "after.grow").read_text()
+    core.write_text(after)
+    checked_file = "core.grow"
+    if not after:  # it was deleted, and another file is checked
+        core.unlink()
+        checked_file = "lib.grow"
+        (repository.folder / checked_file).write_text("grow 1\nblock pair(w) { residual(w) * 2 }\n")
+    assert run(capsys, checked_file)[0] == 0
+    status, text = run(capsys, checked_file, "--against", "HEAD")
     expected = case / "finding.txt"
     if request.config.getoption("--update"):
         expected.write_text(text)
@@ -100,6 +106,45 @@ def test_a_change_of_the_parent_is_seen_in_the_child(
     assert "child.grow:3:13" in text
     assert "HEAD:core.grow:10:11" in text
     assert "revert what HEAD:core.grow has become" in text
+
+
+def test_weights_of_another_schedule_are_told_where_it_is_inherited(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = "objective = diffusion(schedule = cosine(base = 32))"
+    repository.edit("core.grow", ("lr = 1e-3)", f"lr = 1e-3)\n  {schedule}"))
+    status, text = run(capsys, "core.grow", "--against", "HEAD")
+    assert status == 1
+    assert text.count("error[G311]") == 1
+    assert "recipes `first`, `second`" in text  # the second has the settings of the first
+    assert "the noise schedule changes from cosine(base = 64) to cosine(base = 32)" in text
+    assert "core.grow:23:15" in text
+
+
+def test_a_deleted_parent_is_told_once(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository.folder / "core.grow").unlink()
+    status, text = run(capsys, ".", "--against", "HEAD")
+    assert status == 1
+    assert (text.count("error[G103]"), text.count("error[G312]")) == (1, 0)
+
+
+def test_a_spec_that_runs_were_trained_by_is_not_to_be_deleted(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = repository.folder / "runs/small/first/plan.json"
+    plan.parent.mkdir(parents=True)
+    plan.touch()
+    (repository.folder / "core.grow").rename(repository.folder / "kept.grow.txt")
+    (repository.folder / "child.grow").write_text("grow 1\nparam width = 8\n")
+    assert run(capsys, ".", "--against", "HEAD")[0] == 0
+    status, text = run(capsys, ".", "--against", "HEAD", "--runs", "runs")
+    assert status == 1
+    assert "core.grow was deleted since HEAD, but runs/small/first was trained by it" in text
+    assert "git checkout HEAD -- core.grow" in text
+    (repository.folder / "kept.grow.txt").rename(repository.folder / "renamed.grow")
+    assert run(capsys, ".", "--against", "HEAD", "--runs", "runs")[0] == 0
 
 
 def test_the_way_out_is_a_child(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,6 +115,12 @@ def test_the_foundation_needs_the_standard_library_only(module: str) -> None:
     assert project(everything(module)) <= set(FOUNDATION)
 
 
+@pytest.mark.parametrize("module", ["growlang.tensor_file", "growlang.fit"])
+def test_files_of_weights_are_read_with_the_standard_library(module: str) -> None:
+    assert third_party(everything(module)) == set()
+    assert project(everything(module)) <= {*FOUNDATION, "growlang.tensor_file"}
+
+
 @pytest.mark.parametrize("module", under("growlang.syntax"))
 def test_the_syntax_needs_its_parsers_only(module: str) -> None:
     assert third_party(everything(module)) <= {"lark", "yaml"}

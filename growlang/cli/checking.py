@@ -8,7 +8,7 @@ import typer
 
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
-from growlang.cli.specs import spec_files
+from growlang.cli.specs import ENDINGS, spec_files
 from growlang.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
@@ -33,6 +33,14 @@ def check(
             show_default=False,
         ),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --against: a root of run folders, whose specs may not be deleted.",
+            show_default=False,
+        ),
+    ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
     ] = False,
@@ -52,6 +60,8 @@ def check(
     texts = {name: text for report in reports for name, text in report.texts.items()}
     if against is not None:
         found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+        broken = [path for path, r in zip(files, reports, strict=True) if r.checked is None]
+        found += _deleted(paths, files[0], against, runs, broken, texts)
     wrong = errors(found)
     print_findings(found, texts, output_format)
     for path, report in zip(files, reports, strict=True):
@@ -78,6 +88,25 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
         if comparison.skipped:
             typer.echo(f"not compared: {comparison.skipped}", err=True)
     return found
+
+
+def _deleted(
+    paths: Sequence[Path],
+    spec: Path,
+    ref: str,
+    runs: Path | None,
+    broken: Sequence[Path],
+    texts: dict[str, str],
+) -> list[Diagnostic]:
+    """The deleted specs that are still needed; adds their old texts to `texts`."""
+    from growlang.deleted import deleted
+    from growlang.revision import revision
+
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    found = list(deleted(revision(spec, ref), folders, ENDINGS, broken, runs))
+    for one in found:
+        texts |= one.texts
+    return [one.finding for one in found]
 
 
 def explain(

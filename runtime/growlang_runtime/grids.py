@@ -19,8 +19,8 @@ MARGIN, LINE, LINES = 4, 12, 2
 
 
 def picture(x: Tensor) -> Image.Image:
-    """An image (C, H, W) in [-1, 1] as 8-bit grey (1 channel) or RGB."""
-    values = ((x.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255)
+    """An image (C, H, W) in [-1, 1] as 8-bit grey (1 channel) or RGB; NaN is black."""
+    values = ((x.detach().float().cpu().nan_to_num(-1) + 1) * 127.5).round().clamp(0, 255)
     array = values.permute(1, 2, 0).numpy().astype(np.uint8)
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 

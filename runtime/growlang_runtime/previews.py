@@ -90,10 +90,13 @@ class Previews:
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
-    ) -> None:
-        """Write the grid that `weights` give to `path`, unless it is there already."""
+    ) -> bool:
+        """Write the grid that `weights` give to `path`, unless it is there already.
+
+        Returns whether all of it is finite.
+        """
         if path.exists():
-            return
+            return True
         texts = self.prompts.texts()
         request = Request(
             self.inputs,
@@ -111,6 +114,7 @@ class Previews:
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
         path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
         write_grid(drawn, texts, path)
+        return bool(drawn.isfinite().all())
 
 
 def chosen_prompts(

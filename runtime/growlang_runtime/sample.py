@@ -11,6 +11,7 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec import Sample, Settings
+from growlang.stored import parsed
 from growlang.torch_backend.lower import lower
 from growlang_runtime.checkpoint import disk_full, require_place
 from growlang_runtime.conditioning import Conditioner
@@ -18,6 +19,7 @@ from growlang_runtime.device import open_device
 from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
 from growlang_runtime.previews import Prompts, require_readable
+from growlang_runtime.progress import Display
 from growlang_runtime.sampling import Request, generate
 from growlang_runtime.weights import Weights, load
 
@@ -53,7 +55,16 @@ def sample(
         raise GrowlangError("there is nothing to sample: no prompts were given")
     if guidance is not None and not math.isfinite(guidance):
         raise GrowlangError(f"the guidance is {guidance}", help="give a number, such as 4")
-    pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, open_device(device), batch)
+    weights = load(run, ema=ema)
+    if weights.remark:
+        Display(0).say(f"warning: {weights.remark}")
+    pictures = draw(weights, prompts, guidance, steps, seed, open_device(device), batch)
+    if not pictures.isfinite().all():
+        raise GrowlangError(
+            f"the images that {weights.path} gives are not finite, though its weights are",
+            help="lower --guidance, or train with a lower learning rate: the weights have grown "
+            "too large to compute with",
+        )
     help = "make room, or choose another place with --output"
     with disk_full(output, help):
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -71,13 +82,13 @@ def draw(
     batch: int,
 ) -> torch.Tensor:
     """Pictures (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
-    if "settings" not in weights.metadata:
+    if not {"settings", "sample"} <= weights.metadata.keys():
         raise GrowlangError(
             f"{weights.path} does not say how to sample from it",
             help="name weights that `growlang train` wrote",
         )
-    settings = Settings.model_validate_json(weights.metadata["settings"])
-    declared = Sample.model_validate_json(weights.metadata["sample"])
+    settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
+    declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
     sampler = declared.sampler
     if steps is not None:
         call = {sampler.call: {**sampler.arguments(), "steps": steps}}

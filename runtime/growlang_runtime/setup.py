@@ -10,7 +10,7 @@ import torch
 from growlang.net import Net
 from growlang.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.batches import Data, open_data
+from growlang_runtime.batches import Data, identities, open_data
 from growlang_runtime.conditioning import Conditioner
 from growlang_runtime.corrupt import Budget
 from growlang_runtime.parents import with_parent_run
@@ -46,8 +46,8 @@ class Setup:
     data: list[Data]
     budget: Budget
     previews: Previews
-    unfinished_parent: Path | None
-    """Where the start weights come from, if that is a parent's run that was not finished."""
+    remarks: tuple[str, ...]
+    """What is to be told of the start weights."""
 
 
 def set_up(
@@ -61,7 +61,8 @@ def set_up(
     net = plan.child_net()
     budget = Budget(sources.max_corrupt, sources.data_root)
     data = open_data(plan.phases, net, sources.data_root, budget, plan.semantics)
-    plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+    known = {"phases": [d.phase for d in data], "data": identities(data)}
+    plan = plan.model_copy(update=known)
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
@@ -71,9 +72,13 @@ def set_up(
     previews = Previews(plan, net, conditioner, data[0].images, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    return Setup(plan, net, module, state, data, budget, previews, _unfinished(plan, weights))
+    return Setup(plan, net, module, state, data, budget, previews, _remarks(plan, weights))
 
 
-def _unfinished(plan: Plan, weights: Weights | None) -> Path | None:
-    by_default = plan.start.origin == "parent" and plan.start.ema
-    return weights.path if weights and weights.step is not None and by_default else None
+def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    found = [weights.remark] if weights.remark else []
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+        found.append(f"the parent's run is not finished: this one starts from {weights.path}")
+    return tuple(found)

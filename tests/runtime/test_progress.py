@@ -20,17 +20,26 @@ def test_lines_of_later_steps_and_torn_ones_are_forgotten(tmp_path: Path) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
 
 
+def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    metrics.write(step=1, loss=float("nan"), norm=float("-inf"), lr=0.5, text="nan")
+    wanted = {"step": 1, "loss": None, "norm": None, "lr": 0.5, "text": "nan"}
+    assert json.loads(metrics.path.read_text()) == wanted
+
+
 def test_without_a_terminal_there_is_a_line_for_each_report(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with Display(total=10) as display:
         display.advance(1, "first")
         display.show(1, "first", 0.25, 12.34)
+        display.show(2, "first", 1e30, 12.34, skipped=3)
         display.say("[brackets] are text")
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "first  step 1/10  loss 0.2500  12.3 images/s",
+        "first  step 2/10  loss 1e+30  12.3 images/s  3 skipped  0:00 left",
         "[brackets] are text",
     ]
 

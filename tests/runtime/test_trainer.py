@@ -19,7 +19,6 @@ from growlang.plan import Plan
 from growlang.spec import Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime import checkpoint
 from growlang_runtime.ema import EMA
-from growlang_runtime.objective import Objective
 from growlang_runtime.optimizer import Optimizer
 from growlang_runtime.progress import Metrics
 from growlang_runtime.trainer import TrainResult, train
@@ -422,31 +421,6 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
     model = replace(model, encoders={"text": encoder}, inputs=inputs)
     refused("no_encoder` cannot be loaded", plan(model=model))
     assert run(plan(), data).finished
-
-
-def test_steps_that_are_not_finite_are_skipped_and_end_the_run(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    losses, broken = Objective.losses, {2}
-    calls = iter(range(100))
-
-    def sometimes(self: Objective, *arguments: Any) -> torch.Tensor:
-        found = losses(self, *arguments)
-        return found * float("nan") if next(calls) in broken else found
-
-    monkeypatch.setattr(Objective, "losses", sometimes)
-    result = run(plan(), data)
-    skipped = [line for line in lines(result) if line.get("event") == "skipped"]
-    assert [line["step"] for line in skipped] == [3]
-    found, _ = checkpoint.newest(result.run / "checkpoints")
-    assert found is not None
-    assert set(found.record["counts"]["optimizer"].values()) == {3}
-    assert all(torch.isfinite(t).all() for t in found.tensors().values())
-    broken |= set(range(100))
-    with pytest.raises(GrowlangError, match="10 steps in a row") as error:
-        run(plan([phase(steps=20)]), data, "broken")
-    assert (data / "broken" / "tiny" / "main" / "nonfinite_00000009.safetensors").exists()
-    assert "nonfinite_00000009" in error.value.message
 
 
 def test_the_environment_is_compared_on_resume(
