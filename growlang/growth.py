@@ -6,6 +6,7 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.initial import Beginning
+from growlang.literals import literal
 from growlang.mapping import Category, Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
@@ -154,7 +155,7 @@ def _refuse_changed_time(
     changed = [key for key in after.args if after.args[key] != before.args.get(key)]
     if changed:
         was, now = (
-            ", ".join(f"{key} = {args.get(key)}" for key in changed)
+            ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
             for args in (before.args, after.args)
         )
         findings.add(
@@ -197,7 +198,7 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
     for key in {**was, **now}:
         if was.get(key) != now.get(key):
             what = "is" if key == "op" else f"has {key} ="
-            return f"{what} {now.get(key)} here, not {was.get(key)}"
+            return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
     return "begins anew" if child.of(name) else ""
 
 

@@ -135,7 +135,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             f"{op.heads} heads do not divide width {op.width}",
             argument="heads",
             code="G207",
-            help=f"choose one of {divisors}",
+            help=f"choose one of {divisors}, or a width that {op.heads} divides",
         )
     for name in op.attend:
         if name != "self" and name not in scope.conditions:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import Scope, rename, suggestion
+from growlang.resolve.names import Scope
+from growlang.resolve.redeclare import moved_over
+from growlang.resolve.words import INITS, meant
 from growlang.rules import RULES
 from growlang.selectors import available, component_of, is_many
 from growlang.syntax import document as d
 
-INITS = ("zero", "identity", "default", "like")
-"""What a place may begin as."""
+SAME_SHAPES = {"deepen", "resize"}
+"""Rules under which the tensors of ops keep their shapes."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
             )
             continue
         if isinstance(statement, d.GrowBy):
-            _grow(statement, scope)
+            _grow(statement, scope, model, parent)
         if parent is None:
             continue
         known = parent.components()
@@ -77,26 +79,32 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
     return found
 
 
-def _grow(statement: d.GrowBy, scope: Scope) -> None:
+def _grow(statement: d.GrowBy, scope: Scope, model: d.Model, parent: Model | None) -> None:
     """Check the rules of a `grow`, which this version cannot apply."""
     for rule in statement.rules:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)
             continue
-        scope.findings.add(
-            "G106",
-            f"there is no rule `{rule.name}`",
-            rule.name_span,
-            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
-            edits=rename(rule.name_span, rule.name, RULES),
-        )
+        rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
+        help, edits = meant(place, rule.name, RULES, rules, "call")
+        message = f"there is no rule `{rule.name}`"
+        scope.findings.add("G106", message, place, help=help, edits=edits)
     what = statement.selection
+    again = f"`drop {what}` and redeclare it; `init PART = like PART` starts a part of the same "
+    again += "shapes from the parent's values"
+    slots = {s.kind for s in model.statements if isinstance(s, d.Slot)}
+    declared = [s for s in what.included if s.steps[0].name in slots]
+    name = component_of(declared[0].steps, parent.components()) if declared and parent else []
+    if parent and name:
+        same = {rule.name for rule in statement.rules} <= SAME_SHAPES
+        help = f"write `drop {what}` instead" + moved_over(name[0], parent) * same
+    else:
+        help = f"`keep {what}`, or {again}"
     scope.findings.add(
         "G211",
         f"`grow {what} by ...` cannot be built by this version: it copies tensors as they are",
         statement.span,
-        help=f"`keep {what}`, or `drop {what}` and declare it anew; a part that has the parent's "
-        "shapes may begin with its values: `init PART = like PART`",
+        help=help,
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.literals import literal
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins
+from growlang.resolve.words import meant
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -100,7 +102,7 @@ class Pipes:
             return
         library, dot, _ = call.name.rpartition(".")
         known = [*pipe_ops(), *self.blocks]
-        help = suggestion(call.name, known)
+        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -113,7 +115,7 @@ class Pipes:
             f"there is no op or block `{call.name}`",
             call.name_span,
             help=help or f"ops: {', '.join(known)}",
-            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
+            edits=() if call.name in CHANGES else edits,
         )
 
     def _block(
@@ -162,7 +164,7 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             notes = tuple(origins(given.value, scope))
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
             continue
-        what, help = f"has no argument `{name}`", suggestion(name, names) or takes
+        what, help = f"has no argument `{name}`", takes
         if name in inner.values:
             what, help = f"is given `{name}` twice", "remove one"
         elif not name:
@@ -170,7 +172,8 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             what += f", not {len(call.arguments)}"
         edits: tuple[Edit, ...] = ()
         if given.name and name not in inner.values:
-            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+            taken = {a.name for a in call.arguments}
+            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
         message = f"block `{block.name}` {what}"
         findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
         if not given.name:
@@ -213,7 +216,7 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number of at least 1, not `{value}`",
+            f"a repeat must be a whole number of at least 1, not `{literal(value)}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from growlang.diagnostics import Findings
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, refuse_double, suggestion
+from growlang.resolve.words import meant
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
 
@@ -44,12 +45,10 @@ class Sources(NamedTuple):
                 )
             case d.Call(called):
                 known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
-                self.findings.add(
-                    "G106",
-                    f"`{called}` is not a source of data",
-                    value.name_span,
-                    help=suggestion(called, known) or f"choose {' | '.join(known)}",
-                )
+                place, choose = value.name_span, f"choose {' | '.join(known)}"
+                help, edits = meant(place, called, known, choose, "call")
+                message = f"`{called}` is not a source of data"
+                self.findings.add("G106", message, place, help=help, edits=edits)
             case _:
                 self.findings.add(
                     "G201",

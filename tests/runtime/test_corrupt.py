@@ -17,7 +17,8 @@ from tiny import phase, plan
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.corrupt import Budget, Corrupt
 from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from tiny import net, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 from growlang_runtime.weights import (
     contents_hash,
     load,
