@@ -116,8 +116,8 @@ def specs(draw: st.DrawFn) -> str:
           core @ 8 transformer({value}, {heads}, attend = {attend}){repeat}
           head unpatch({factor})
         }}
-        data one = webdataset("a.tar", label = "cls")
-        data two = one.where(row.width >= 64 and not row.caption == "")
+        data one = webdataset("*.tar", ["png", "jpg"], caption = none, label = "json:class")
+        data two = one.where(row.width >= 64 and not row.json.text == "" and row.json("B") > 1)
         train {{
           data = two batch = 4 transform = [resize(image.size, both), flip, flip(0.5)]
           objective = diffusion(v, cosine(shift = {shift}), min_snr, drop = {drop})
