@@ -70,8 +70,8 @@ def changed_setting(before: Setting | None, after: Setting, past: Side, now: Sid
     span = after.binding.value.span
     if before is None or past.written(before.binding.value.span) != now.written(span):
         return Place(span)
-    values = (origins(one.binding.value, one.scope) for one in (before, after))
-    cause = _cause(*values, past, now)
+    was, is_now = (origins(one.binding.value, one.scope) for one in (before, after))
+    cause = _cause(was, is_now, past, now)
     if cause is None:
         return Place(span)
     return Place(cause.span, (*cause.notes, Note("the objective reads it", span)))

@@ -14,6 +14,7 @@ from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
+from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, blame, resolve
@@ -49,6 +50,8 @@ class Report:
     """The text of each file that was read, by file name."""
     full: bool = False
     """Whether there are so many findings that no more were looked for."""
+    resolved: Resolved | None = None
+    """What could be resolved, whatever is wrong in the rest."""
 
 
 def check(
@@ -74,12 +77,14 @@ def check(
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
-    checked = None
+    resolved = checked = None
     try:
         resolved = resolve(path, files, given, parent.resolved if parent else None)
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
         if document and not files.findings:
             warn_unused(document, files.findings)
+            if checked:
+                warn_doubtful(checked.resolved, files.findings)
             if checked and checked.parent and checked.resolved.resolution:
                 nets = checked.net, checked.parent.net
                 warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
@@ -94,7 +99,7 @@ def check(
     items = sorted(files.findings.items, key=lambda item: item.span)
     found = tuple(_with_sure_edits(item, files.texts) for item in items)
     checked = None if errors(found) else checked
-    return Report(checked, found, files.texts, files.findings.full)
+    return Report(checked, found, files.texts, files.findings.full, resolved)
 
 
 def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:

@@ -60,6 +60,8 @@ class Side(NamedTuple):
     mapping: Mapping | None
     """From the parent."""
     stored: bool = False
+    remark: str = ""
+    """What is to be told of the weights."""
 
     @staticmethod
     def of(found: Checked | Stored) -> Side:
@@ -81,7 +83,8 @@ class Side(NamedTuple):
             net = Net.from_json(plan.parent.net)
             parent = Side(Path(plan.parent.spec), net, plan.parent.spec_hash, None, None, None)
         mapping = tuple(plan.mapping) if plan else None
-        return Side(found.path, found.net, found.spec_hash, objective, parent, mapping, stored=True)
+        side = Side(found.path, found.net, found.spec_hash, objective, parent, mapping)
+        return side._replace(stored=True, remark=found.remark)
 
 
 def diff(a: Checked | Stored, b: Checked | Stored) -> Difference:
@@ -94,7 +97,8 @@ def _diff(a: Side, b: Side) -> Difference:
         remark = f"{a.net.name} is taken with the params that {b.net.name} gives it"
         changes = _objective_changes(b.parent, b)
         return Difference(b.parent.net, b.net, True, b.mapping, changes, (), remark)
-    remark = "\n".join(f"{s.path} holds {s.net.name}" for s in (a, b) if s.stored)
+    told = [(f"{s.path} holds {s.net.name}", s.remark) for s in (a, b) if s.stored]
+    remark = "\n".join(line for lines in told for line in lines if line)
     stored = a.stored or b.stored
     for same in (_same_spec, _same_net) if stored else (_same_spec,):
         mapping = _lineage(a, b, same)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Group, Item, Model, Pipe, Stage
-from growlang.resolve.names import origins
+from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signature import Signature
@@ -205,6 +205,8 @@ def expression(value: Any, field: Field) -> str:
         case Signature():
             inner = field.argument
             return f"{value.call}({_arguments(value, inner)})"
+        case None:
+            return "none"
         case bool():
             return str(value).lower()
         case str():
@@ -221,7 +223,7 @@ def _arguments(call: Signature, field: Any) -> str:
     written = []
     for name, info in type(call).model_fields.items():
         value = getattr(call, name)
-        if value is not None:
+        if value is not None or info.get_default() is not None:
             label = info.alias or name
             text = expression(value, field(call.call, label))
             written.append(text if info.is_required() else f"{label} = {text}")
@@ -287,8 +289,11 @@ NOWHERE = Span("", 1, 1, 1, 1)
 def _predicate(value: Any) -> d.Expression:
     """A predicate over a row as the expression that it was."""
     match value:
-        case ["row", str(name)]:
+        case ["row", str(name)] if is_path(name):
             return d.Name(f"row.{name}", NOWHERE)
+        case ["row", str(name)]:
+            field = d.Constant(name.removeprefix("json."), NOWHERE)
+            return d.Call(ROW_JSON, (d.Argument("", field, NOWHERE),), NOWHERE, NOWHERE)
         case ["min" | "max" as name, *values]:
             arguments = tuple(d.Argument("", _predicate(v), NOWHERE) for v in values)
             return d.Call(name, arguments, NOWHERE, NOWHERE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 MANY = 100
@@ -21,7 +22,13 @@ def nearest(name: str, known: Iterable[str], n: int = 1, cutoff: float = 0.6) ->
     names = list(known)
     if len(names) > MANY:
         names = sorted(set(_one_slip_away(name)).intersection(names))
-    return get_close_matches(name, names, n=n, cutoff=cutoff)
+    return list(_close(name, tuple(names), n, cutoff))
+
+
+@lru_cache(maxsize=256)
+def _close(name: str, names: tuple[str, ...], n: int, cutoff: float) -> tuple[str, ...]:
+    """Remembered, since a block that is called ten thousand times has its mistake as often."""
+    return tuple(get_close_matches(name, names, n=n, cutoff=cutoff))
 
 
 def is_slip(name: str, meant: str, known: Iterable[str] = (), *, inside: bool = False) -> bool:

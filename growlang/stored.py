@@ -1,9 +1,4 @@
-"""Files of trained weights as the compiler sees them: the net that they carry, without PyTorch.
-
-A safetensors file begins with the length of its header, 8 bytes with the lowest first, and the
-header: a JSON object of the tensors, with texts under `__metadata__`
-(github.com/huggingface/safetensors, "Format").
-"""
+"""Files of trained weights: the net that they carry, held to their tensors, without PyTorch."""
 
 from __future__ import annotations
 
@@ -11,21 +6,24 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang.fit import MODEL as MODEL_PARTS
+from growlang.fit import TRAINING, require_fit
 from growlang.net import Net
 from growlang.plan import Plan
 from growlang.spec import Settings
+from growlang.tensor_file import Header, read_header
 
-MODEL, STATE, CHECKPOINTS = "model.safetensors", "state.safetensors", "checkpoints"
-"""A run's finished weights, a checkpoint's tensors, the folder of checkpoints."""
+MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
+"""A run's finished weights, and the folder of its checkpoints."""
 PLAN, METRICS = "plan.json", "metrics.jsonl"
 """The run's plan, and what it told while it went on."""
+STATE, RECORD = "state.safetensors", "state.json"
+"""A checkpoint's tensors, and what is recorded of them."""
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files of weights; of those that are not safetensors it is said that they are not."""
-HEADER_LIMIT = 100_000_000
-"""Longest header, in bytes, that the format allows."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,16 @@ class Stored:
     """Of the last phase that it was trained in, where the file says."""
     plan: Plan | None
     """The plan of its run, where the file lies in the run's folder."""
+    remark: str = ""
+    """What is to be told of its tensors, such as that they are in half precision."""
+
+
+class Contents(NamedTuple):
+    """A file's header, and the net that it names, which its tensors fit."""
+
+    header: Header
+    net: Net
+    remark: str
 
 
 def are_weights(path: Path) -> bool:
@@ -49,8 +57,8 @@ def are_weights(path: Path) -> bool:
 def read(path: Path) -> Stored:
     """What `path`, a run's folder, a checkpoint's folder or a file of weights, was trained as.
 
-    Of a run, its finished weights, else its newest checkpoint. No tensor is read. Raises
-    GrowlangError if there are no weights, or if they do not say which net they belong to.
+    Of a run, its finished weights, else its newest checkpoint. Raises GrowlangError if there are
+    no weights, or if they are not those of the net that they say they belong to.
     """
     file = next(_files(path), None)
     if file is None:
@@ -59,15 +67,34 @@ def read(path: Path) -> Stored:
             f"there are no weights at {path}: {where}",
             help="name a run's folder, a checkpoint's folder or a model.safetensors",
         )
-    metadata = header(file)
+    found = contents(file)
+    metadata = found.header.metadata
     settings = metadata.get("settings")
     return Stored(
         file,
-        net_of(file, metadata),
+        found.net,
         metadata.get("spec_hash", ""),
-        _parsed(Settings, settings, file) if settings else None,
+        parsed(Settings, settings, file) if settings else None,
         _plan(file, metadata.get("plan_hash")),
+        found.remark,
     )
+
+
+def contents(file: Path) -> Contents:
+    """What a file of weights or of a checkpoint holds; no tensor is loaded.
+
+    Raises GrowlangError if it is no whole file, does not name its net, or if its tensors do not fit
+    the net or are not finite.
+    """
+    header = read_header(file)
+    net = net_of(file, header.metadata)
+    parts = TRAINING if is_state(file) else MODEL_PARTS
+    return Contents(header, net, require_fit(file, header, net, parts))
+
+
+def is_state(file: Path) -> bool:
+    """Whether a file is the tensors of a checkpoint, in its folder."""
+    return file.name == STATE and file.with_name(RECORD).exists()
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -77,37 +104,24 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in found if file.is_file())
 
 
-def header(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file. Raises GrowlangError if it is none."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            text = file.read(length) if length <= HEADER_LIMIT else b""
-        found = json.loads(text)
-        return dict(found.get("__metadata__") or {})
-    except OSError as error:
-        raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise GrowlangError(
-            f"{path} is no whole safetensors file",
-            help="name a file that growlang wrote; formats that are unpickled are not read",
-        ) from error
-
-
 def net_of(path: Path, metadata: Mapping[str, str]) -> Net:
     """The net in a file's metadata. Raises GrowlangError if there is none or it is unreadable."""
     if "net" not in metadata:
         raise GrowlangError(
             f"{path} does not say which net it belongs to: its metadata has no `net`",
-            help="name a file that growlang wrote",
+            help="name a file that growlang wrote, or save this one with the metadata of one: "
+            'safetensors.torch.save_file(tensors, path, safe_open(RUN_FILE, "pt").metadata())',
         )
     try:
-        return Net.from_json(json.loads(metadata["net"]))
-    except (LookupError, TypeError, ValueError) as error:
+        net = Net.from_json(json.loads(metadata["net"]))
+        net.net_hash  # noqa: B018 - what is no net fails here
+        return net
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _unreadable("net", path, error) from error
 
 
-def _parsed(kind: Any, text: str, path: Path) -> Any:
+def parsed(kind: Any, text: str, path: Path) -> Any:
+    """A setting's model from the JSON in a file's metadata. Raises GrowlangError if it is none."""
     try:
         return kind.model_validate_json(text)
     except ValueError as error:

@@ -253,7 +253,7 @@ def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
     assert "needs git, and specs in a git repository" in done.stderr
 
 
-@settings(deadline=None, max_examples=24)
+@settings(max_examples=24)
 @given(
     heads=st.sampled_from([1, 2, 4]),
     mlp=st.sampled_from([2.0, 4.0]),

@@ -35,7 +35,7 @@ def test_check_loads_nothing_heavy() -> None:
 
 
 def test_the_trainer_knows_no_syntax() -> None:
-    modules = loaded("import growlang_runtime.trainer")
+    modules = loaded("import growlang_runtime.training")
     assert "growlang.plan" in modules
     assert {m for m in modules if m.startswith("growlang.syntax")} == set()
     assert "lark" not in modules
@@ -113,6 +113,12 @@ FOUNDATION = ["growlang.diagnostics", "growlang.codes", "growlang.net", "growlan
 def test_the_foundation_needs_the_standard_library_only(module: str) -> None:
     assert third_party(everything(module)) == set()
     assert project(everything(module)) <= set(FOUNDATION)
+
+
+@pytest.mark.parametrize("module", ["growlang.tensor_file", "growlang.fit"])
+def test_files_of_weights_are_read_with_the_standard_library(module: str) -> None:
+    assert third_party(everything(module)) == set()
+    assert project(everything(module)) <= {*FOUNDATION, "growlang.tensor_file"}
 
 
 @pytest.mark.parametrize("module", under("growlang.syntax"))

@@ -126,7 +126,7 @@ def specs(draw: st.DrawFn) -> str:
         sample {{ sampler = ddim(10) prompts = {prompts} }}"""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(specs())
 def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("twins")
@@ -268,7 +268,7 @@ def test_usual_slips_are_named(text: str, row: int, column: int, message: str, h
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_text_breaks_the_reader(text: str) -> None:
     read_yaml(f"grow: 1\n{text}", "a.yaml", Findings())
     read_yaml(text, "a.yaml", Findings())

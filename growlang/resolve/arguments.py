@@ -93,6 +93,8 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                 )
                 return HOLE
             return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+        case d.Name("none") if allowed.nothing and scope.lookup("none") is None:
+            return None
         case d.Name(path) if allowed.conditions:
             return path
         case d.Operation() | d.Call() | d.Constant() if allowed.conditions:

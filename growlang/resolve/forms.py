@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from growlang.signature import Conditions, Kind, Signature
+from growlang.signature import Conditions, Kind, Nothing, Signature
 
 
 class Choices(NamedTuple):
@@ -19,6 +19,7 @@ class Choices(NamedTuple):
     words: tuple[str, ...] = ()
     calls: Mapping[str, type[Signature]] = MappingProxyType({})
     conditions: bool = False
+    nothing: bool = False
 
 
 class Form(NamedTuple):
@@ -35,7 +36,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls: dict[str, type[Signature]] = {}
-    conditions = False
+    conditions = nothing = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
@@ -43,13 +44,15 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             calls.update(part.table)
         elif isinstance(part, Conditions):
             conditions = True
+        elif isinstance(part, Nothing):
+            nothing = True
         elif get_origin(part) is Literal:
             words += [w for w in get_args(part) if isinstance(w, str)]
         elif get_origin(part) is Annotated:
             todo += [get_args(part)[0], *part.__metadata__]
         else:
             todo += get_args(part)
-    return Choices(tuple(words), calls, conditions)
+    return Choices(tuple(words), calls, conditions, nothing)
 
 
 @cache

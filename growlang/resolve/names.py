@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -89,6 +90,8 @@ class Scope:
 
 
 ROW_FIELDS = ("width", "height", "caption")
+ROW_JSON = "row.json"
+"""Begins the fields of a sample's JSON file: `row.json.score`, or `row.json("Score")`."""
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -120,6 +123,8 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
             return [evaluate(item.value, scope) for item in items]
         case d.Operation(sign, operands, span):
             return _apply(sign, [evaluate(o, scope) for o in operands], span, scope)
+        case d.Call("row.json", (d.Argument("", d.Constant(str(field))),)) if scope.rows and field:
+            return Predicate(["row", f"json.{field}"])
         case d.Call(name, arguments, span):
             if name not in ("min", "max"):
                 _refuse_function(expression, scope)
@@ -129,10 +134,14 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
 
 def _name(path: str, span: Span, scope: Scope) -> Any:
     if scope.rows and path.startswith("row."):
-        if path[4:] in ROW_FIELDS:
+        if path[4:] in ROW_FIELDS or path.startswith(f"{ROW_JSON}."):
             return Predicate(["row", path[4:]])
+        known = ", ".join(ROW_FIELDS)
         scope.findings.add(
-            "G101", f"a row has no `{path[4:]}`", span, help=f"a row has {', '.join(ROW_FIELDS)}"
+            "G101",
+            f"a row has no `{path[4:]}`" if path != ROW_JSON else f"`{ROW_JSON}` is a whole file",
+            span,
+            help=f"a row has {known}, and the fields of its JSON file, such as `row.json.score`",
         )
         return HOLE
     bound = scope.lookup(path)
@@ -145,6 +154,11 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
         )
         return HOLE
     return bound.value
+
+
+def is_path(name: str) -> bool:
+    """Whether a name can stand as it is: others are written `row.json("NAME")`."""
+    return re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", name) is not None
 
 
 def _refuse_function(call: d.Call, scope: Scope) -> None:

@@ -114,6 +114,8 @@ class Values:
         """An expression; a string is a name where the field takes names."""
         span = node.span
         match node:
+            case Scalar(None) if field.nothing:
+                return d.Name("none", span)
             case Scalar(None):
                 raise self.refuse(span, "a value is missing", "write one, or remove the key")
             case Scalar(str(text)) if text.startswith("="):

@@ -260,6 +260,8 @@ def value(node: d.Expression, field: Field = Field()) -> Node:  # noqa: B008
             return Scalar(number, node.span)
         case d.Operation("-", (d.Constant(int(number) | float(number)),)) if number:
             return Scalar(-number, node.span)
+        case d.Name("none") if field.nothing:
+            return Scalar(None, node.span)
         case d.Name(path) if field.names and "." not in path:
             return Scalar(path, node.span)
         case d.Call(name):

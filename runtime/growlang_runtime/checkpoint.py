@@ -18,15 +18,27 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
-from growlang.stored import STATE
+from growlang.stored import RECORD, STATE
+from growlang.tensor_file import header_bytes
 
-TENSORS, RECORD = STATE, "state.json"
+TENSORS = STATE
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""What the format calls the dtypes that training writes."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system calls a disk, a quota or a file limit that is used up."""
 
@@ -55,11 +67,6 @@ class Checkpoint:
                 for name in file.keys()  # noqa: SIM118 - not a dict
                 if name.startswith(prefix)
             }
-
-    def metadata(self) -> dict[str, str]:
-        """The metadata of the tensor file: the net and the hashes."""
-        with safe_open(self.path / TENSORS, framework="pt") as file:
-            return dict(file.metadata() or {})
 
 
 def checkpoint_name(step: int) -> str:
@@ -124,8 +131,8 @@ def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
     """Turn a full disk in the body into a GrowlangError about `path`."""
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        if not _is_full(error):
+    except OSError as error:
+        if error.errno not in FULL:
             raise
         free = shutil.disk_usage(_existing(path)).free
         raise GrowlangError(
@@ -146,7 +153,7 @@ def require_place(path: Path, option: str) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        if _is_full(error):
+        if error.errno in FULL:
             return
         raise GrowlangError(
             f"{path} cannot be written: {error.strerror}",
@@ -155,9 +162,24 @@ def require_place(path: Path, option: str) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file and flush it to the disk."""
-    save_file({n: t.contiguous().cpu() for n, t in tensors.items()}, path, dict(metadata))
-    _flush(path)
+    """Write a safetensors file and flush it to the disk: what is equal gives equal bytes.
+
+    The format's own writer orders metadata as its hash map does, each time another way.
+    """
+    layouts = {name: (DTYPES[t.dtype], tuple(t.shape)) for name, t in tensors.items()}
+    start, order = header_bytes(layouts, metadata)
+    with path.open("wb") as file:
+        file.write(start)
+        for name in order:
+            file.write(bytes_of(tensors[name]))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """The values of a tensor as they lie in memory, in the order of its axes."""
+    values = tensor.detach().cpu().contiguous()
+    return values.reshape(-1).view(torch.uint8).numpy().data
 
 
 def write_text(path: Path, text: str) -> None:
@@ -195,10 +217,14 @@ def _of_the_recorded_size(path: Path) -> Checkpoint:
     return Checkpoint(path, record)
 
 
-def newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest valid checkpoint in `folder`, and a line on each torn one that was skipped."""
+def newest(folder: Path, before: int | None = None) -> tuple[Checkpoint | None, list[str]]:
+    """The newest valid checkpoint in `folder`, and a line on each torn one that was skipped.
+
+    Of those of an earlier step than `before`, where it is given.
+    """
     skipped: list[str] = []
-    for path in sorted(folder.glob("step_*"), reverse=True):
+    end = "~" if before is None else checkpoint_name(before)
+    for path in sorted((p for p in folder.glob("step_*") if p.name < end), reverse=True):
         try:
             return read(path), skipped
         except TornCheckpoint as torn:
@@ -245,12 +271,6 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_full(error: OSError | SafetensorError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in FULL
-    return any(f"os error {code}" in str(error) for code in FULL)
 
 
 def _existing(path: Path) -> Path:

@@ -6,6 +6,7 @@ import json
 import resource
 import sys
 import time
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,9 +25,13 @@ class Metrics:
         self.path = path
 
     def write(self, **values: Any) -> None:
-        """Append a line. Raises GrowlangError if the disk is full."""
+        """Append a line; NaN and infinity, which JSON has not, are null.
+
+        Raises GrowlangError if the disk is full.
+        """
+        known = {k: v if _is_known(v) else None for k, v in values.items()}
         with disk_full(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json.dumps(known) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of later steps, which a resumed run does again, and a torn last line."""
@@ -44,6 +49,10 @@ class Metrics:
             write_text(temporary, "".join(f"{line}\n" for line in kept))
 
 
+def _is_known(value: object) -> bool:
+    return not isinstance(value, float) or isfinite(value)
+
+
 class Board:
     """The scalars of a run for TensorBoard; those of an earlier run from step `first` on go."""
 
@@ -53,9 +62,10 @@ class Board:
         self._writer = SummaryWriter(str(folder), purge_step=first)
 
     def write(self, step: int, **scalars: float) -> None:
-        """Add a point to each curve."""
+        """Add a point to each curve whose value is finite."""
         for name, value in scalars.items():
-            self._writer.add_scalar(name, value, step)
+            if isfinite(value):
+                self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         """Write what is still held."""
@@ -101,9 +111,14 @@ class Display:
         """Show that `step` steps are done."""
         self.bar.update(self.task, completed=step, description=phase)
 
-    def show(self, step: int, phase: str, loss: float, images_per_s: float) -> None:
-        """Show metrics."""
-        text = f"loss {loss:.4f}  {images_per_s:.1f} images/s"
+    def show(
+        self, step: int, phase: str, loss: float, images_per_s: float, skipped: int = 0
+    ) -> None:
+        """Show metrics; `skipped` is how many steps in a row were skipped up to this one."""
+        shown = f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4g}"
+        text = f"loss {shown}  {images_per_s:.1f} images/s"
+        if skipped:
+            text += f"  {skipped} skipped"
         self.bar.update(self.task, completed=step, description=phase, metrics=text)
         if self.bar.disable:
             self.say(f"{phase}  step {step}/{self.total}  {text}{self._left(step)}")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec import Sample, Settings
+from growlang.stored import parsed
 from growlang.torch_backend.lower import lower
+from growlang.training import never_dropped
 from growlang_runtime.checkpoint import disk_full, require_place
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.device import open_device
 from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
 from growlang_runtime.previews import Prompts, require_readable
+from growlang_runtime.progress import Display
+from growlang_runtime.readings import about_prompts
 from growlang_runtime.sampling import Request, generate
 from growlang_runtime.weights import Weights, load
 
@@ -53,7 +57,16 @@ def sample(
         raise GrowlangError("there is nothing to sample: no prompts were given")
     if guidance is not None and not math.isfinite(guidance):
         raise GrowlangError(f"the guidance is {guidance}", help="give a number, such as 4")
-    pictures = draw(load(run, ema=ema), prompts, guidance, steps, seed, open_device(device), batch)
+    weights = load(run, ema=ema)
+    if weights.remark:
+        Display(0).say(f"warning: {weights.remark}")
+    pictures = draw(weights, prompts, guidance, steps, seed, open_device(device), batch)
+    if not pictures.isfinite().all():
+        raise GrowlangError(
+            f"the images that {weights.path} gives are not finite, though its weights are",
+            help="lower --guidance, or train with a lower learning rate: the weights have grown "
+            "too large to compute with",
+        )
     help = "make room, or choose another place with --output"
     with disk_full(output, help):
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -71,30 +84,33 @@ def draw(
     batch: int,
 ) -> torch.Tensor:
     """Pictures (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
-    if "settings" not in weights.metadata:
+    if not {"settings", "sample"} <= weights.metadata.keys():
         raise GrowlangError(
             f"{weights.path} does not say how to sample from it",
             help="name weights that `growlang train` wrote",
         )
-    settings = Settings.model_validate_json(weights.metadata["settings"])
-    declared = Sample.model_validate_json(weights.metadata["sample"])
+    settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
+    declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
     sampler = declared.sampler
     if steps is not None:
         call = {sampler.call: {**sampler.arguments(), "steps": steps}}
         sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
     net = weights.net
-    conditioner = Conditioner(net, device=device)
+    conditioner = Conditioner(net, semantics=weights.semantics, device=device)
     require_readable(prompts, conditioner)
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()
     objective = objective_of(settings.objective, net)
     scale = declared.guidance if guidance is None else guidance
+    starts = range(0, len(prompts), batch)
+    read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
+    _warn(read, scale, settings.objective.drop, list(conditioner.conditions))
     drawn = []
-    for first in range(0, len(prompts), batch):
+    for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]
         request = Request(
-            Prompts.of(some, conditioner).encode(conditioner),
+            encoded.inputs,
             conditioner.null(len(some)),
             range(first, first + len(some)),
             seed,
@@ -102,3 +118,21 @@ def draw(
         )
         drawn.append(generate(module, net, objective, sampler, request, device).cpu())
     return torch.cat(drawn)
+
+
+def _warn(
+    read: Sequence[Encoded],
+    guidance: float,
+    drop: float | Mapping[str, float],
+    conditions: Sequence[str],
+) -> None:
+    """Tell on stderr what is not read of the prompts, and of guidance that was not trained for."""
+    lines = about_prompts([encoded.readings for encoded in read])
+    if guidance != 1 and (kept := never_dropped(drop, conditions)):
+        names = " and ".join(f"`{name}`" for name in kept)
+        lines.append(
+            f"guidance {guidance:g} compares with images without a condition, but training never "
+            f"dropped {names}: --guidance 1 goes without the comparison"
+        )
+    for line in lines:
+        Display(0).say(f"warning: {line}")

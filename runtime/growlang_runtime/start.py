@@ -55,7 +55,7 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
         weights = load(data_root / (start.path or ""), ema=start.ema)
         if weights.net.net_hash != plan.net_hash:
             whose = plan.parent or plan
-            weights.require(whose.net_hash, f"{whose.spec} ({whose.model})")
+            weights.require(Net.from_json(whose.net), f"{whose.spec} ({whose.model})")
     else:
         folder = parent_run(plan, out, given)
         assert plan.parent is not None
@@ -106,7 +106,7 @@ def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None
 
 @torch.no_grad()
 def _carry(state: State, weights: Weights, sources: dict[str, str]) -> None:
-    moments = load_moments(weights.path)
+    moments = load_moments(weights.path, weights.net)
     for name, source in sources.items():
         state.ema.averages[name].copy_(moments.averages[source])
         state.ema.updates[name] = moments.updates[source]

@@ -9,16 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.fit import TRAINING, differences, require_fit
 from growlang.net import Net
 from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
-from growlang.stored import CHECKPOINTS, MODEL, net_of
+from growlang.stored import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
+from growlang.tensor_file import read_header
 from growlang_runtime import checkpoint
-from growlang_runtime.checkpoint import Checkpoint, whole, write_tensors
+from growlang_runtime.checkpoint import Checkpoint, bytes_of, whole, write_tensors
 from growlang_runtime.run import OUT, run_folder
 
 
@@ -32,18 +33,23 @@ class Weights:
     metadata: Mapping[str, str] = field(default_factory=dict)
     step: int | None = None
     """Step of the checkpoint that they are of; None for a finished model."""
+    remark: str = ""
+    """What is to be told of them, such as that they were widened from half precision."""
 
     @property
     def semantics(self) -> int:
         """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
         return int(self.metadata.get("semantics", "1"))
 
-    def require(self, net_hash: str, whose: str) -> None:
-        """Raise GrowlangError unless the net has this hash; `whose` says what was expected."""
-        if self.net.net_hash != net_hash:
+    def require(self, net: Net, whose: str) -> None:
+        """Raise GrowlangError unless they are of this net; `whose` says what was expected."""
+        if self.net.net_hash != net.net_hash:
+            given, wanted = ({t.name: t.shape for t in n.tensors()} for n in (self.net, net))
+            found = differences(given, wanted)
+            lines = [str(d) for d in found] or ["the same tensors, but other computations"]
             raise GrowlangError(
                 f"{self.path} holds {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
-                f"{whose} has net_hash {net_hash[:12]}",
+                f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
                 help="train it again from the spec as it is now, or undo the change to the spec "
                 "(`growlang diff` with the checkpoint on one side shows it)",
             )
@@ -91,13 +97,14 @@ def load(path: Path, *, ema: bool = True) -> Weights:
     """The weights at `path`: a run folder, a checkpoint folder, or a safetensors file.
 
     Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint.
-    Raises GrowlangError if there are none.
+    Raises GrowlangError if there are none, or if they do not fit the net that they name or are not
+    finite: no tensor is loaded before that is known.
     """
-    if path.name == checkpoint.TENSORS:
+    if is_state(path):
         path = path.parent
     if path.is_file():
         return _from_file(path)
-    if (path / checkpoint.RECORD).exists():
+    if (path / RECORD).exists():
         return _from_checkpoint(_valid(path), ema)
     if ema and (path / MODEL).exists():
         return _from_file(path / MODEL)
@@ -113,17 +120,19 @@ def load(path: Path, *, ema: bool = True) -> Weights:
     )
 
 
-def load_moments(path: Path) -> Moments:
-    """Moments and averages of a run's newest checkpoint, or of a checkpoint folder."""
+def load_moments(path: Path, net: Net) -> Moments:
+    """Moments and averages of a run's newest checkpoint, or of a checkpoint folder.
+
+    Raises GrowlangError if there is none, or if it does not fit the net.
+    """
     at = path.parent if path.is_file() else path
-    found = (
-        _valid(at) if (at / checkpoint.RECORD).exists() else checkpoint.newest(at / CHECKPOINTS)[0]
-    )
+    found = _valid(at) if (at / RECORD).exists() else checkpoint.newest(at / CHECKPOINTS)[0]
     if found is None:
         raise GrowlangError(
             f"there are no optimizer moments at {path}: no valid checkpoint",
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
+    require_state(found, net, "write `moments = reset` in the recipe")
     return Moments(
         found.tensors("moment.first."),
         found.tensors("moment.second."),
@@ -131,6 +140,15 @@ def load_moments(path: Path) -> Moments:
         found.tensors("ema."),
         found.record["counts"]["ema"],
     )
+
+
+def require_state(found: Checkpoint, net: Net, help: str) -> None:
+    """Raise GrowlangError with `help` unless a checkpoint's tensors are this net's and finite."""
+    file = found.path / STATE
+    try:
+        require_fit(file, read_header(file), net, TRAINING, f"the net {net.name}")
+    except GrowlangError as error:
+        raise GrowlangError(error.message, help=help) from error
 
 
 def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:
@@ -147,7 +165,7 @@ def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> 
             help=f"train it first: {shlex.join(command)}, or add --with-parents",
         )
     weights = load(run, ema=ema)
-    weights.require(parent.net_hash, f"{parent.spec} (the parent {parent.model})")
+    weights.require(Net.from_json(parent.net), f"{parent.spec} (the parent {parent.model})")
     return weights
 
 
@@ -160,25 +178,23 @@ def contents_hash(tensors: Mapping[str, Tensor]) -> str:
 
 def tensor_hash(tensor: Tensor) -> str:
     """SHA-256 over the shape, the dtype and the values of a tensor."""
-    values = tensor.detach().cpu().contiguous()
-    found = hashlib.sha256(f"{values.dtype} {list(values.shape)}".encode())
-    found.update(values.reshape(-1).view(torch.uint8).numpy().data)
+    found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
+    found.update(bytes_of(tensor))
     return found.hexdigest()
 
 
 def _from_file(path: Path) -> Weights:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise GrowlangError(f"{path} is no whole safetensors file: {error}") from error
-    return Weights(path, net_of(path, metadata), tensors, metadata)
+    header, net, remark = contents(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in header.tensors}
+    return Weights(path, net, tensors, header.metadata, remark=remark)
 
 
 def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
-    tensors, metadata = found.tensors("ema." if ema else "model."), found.metadata()
-    return Weights(found.path, net_of(found.path, metadata), tensors, metadata, found.step)
+    header, net, remark = contents(found.path / STATE)
+    part = found.tensors("ema." if ema else "model.")
+    tensors = {name: tensor.float() for name, tensor in part.items()}
+    return Weights(found.path, net, tensors, header.metadata, found.step, remark)
 
 
 def _valid(path: Path) -> Checkpoint:

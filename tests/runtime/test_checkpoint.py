@@ -1,11 +1,15 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
+from growlang.tensor_file import read_header
 from growlang_runtime import checkpoint
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
@@ -17,12 +21,45 @@ def save(folder: Path, step: int) -> Path:
 
 def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path, 7))
-    assert (found.step, found.record["phase"], found.metadata()["net"]) == (7, "a", "{}")
+    assert (found.step, found.record["phase"]) == (7, "a")
+    assert read_header(found.path / checkpoint.TENSORS).metadata == {"net": "{}"}
     assert {n: t.tolist() for n, t in found.tensors().items()} == {
         n: t.tolist() for n, t in TENSORS.items()
     }
     assert list(found.tensors("ema.")) == ["w"]
     assert [p.name for p in tmp_path.iterdir()] == ["step_00000007"]
+
+
+def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
+    texts = {name: name * 9 for name in ("net", "settings", "format", "sample", "spec_hash")}
+    for i, path in enumerate(tmp_path / str(n) for n in range(4)):
+        checkpoint.write_tensors(path, TENSORS, dict(sorted(texts.items(), reverse=i % 2 == 0)))
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_what_is_written_is_read_by_the_formats_own_reader(tmp_path: Path) -> None:
+    tensors = {
+        "half": torch.tensor([1.5], dtype=torch.bfloat16),
+        "odd": torch.tensor([True, False, True]),
+        "wide": torch.arange(3.0, dtype=torch.float64),
+        "turned": torch.arange(6.0).view(2, 3).T,
+        "scalar": torch.tensor(7),
+        "none": torch.zeros(0, 2),
+    }
+    path = tmp_path / "a.safetensors"
+    checkpoint.write_tensors(path, tensors, {"b": "é", "a": "1"})
+    found = load_file(path)
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[n], t) and found[n].dtype == t.dtype for n, t in tensors.items())
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata() == {"a": "1", "b": "é"}
+
+
+def test_the_newest_before_a_step_is_found(tmp_path: Path) -> None:
+    for step in (1, 3, 20):
+        save(tmp_path, step)
+    found = [checkpoint.newest(tmp_path, before=step)[0] for step in (1, 3, 4, 21)]
+    assert [c and c.step for c in found] == [None, 1, 3, 20]
 
 
 def test_the_newest_valid_one_is_found_and_torn_ones_are_named(tmp_path: Path) -> None:
@@ -58,9 +95,9 @@ def test_a_changed_record_is_torn(tmp_path: Path) -> None:
 
 def test_a_torn_checkpoint_is_written_again_and_a_valid_one_kept(tmp_path: Path) -> None:
     path = save(tmp_path, 1)
-    before = (path / checkpoint.TENSORS).stat().st_mtime_ns
+    os.utime(path / checkpoint.TENSORS, ns=(1, 1))
     save(tmp_path, 1)
-    assert (path / checkpoint.TENSORS).stat().st_mtime_ns == before
+    assert (path / checkpoint.TENSORS).stat().st_mtime_ns == 1
     (path / checkpoint.TENSORS).write_bytes(b"")
     assert checkpoint.read(save(tmp_path, 1)).step == 1
 

@@ -17,7 +17,7 @@ from tiny import write_data
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.stored import read
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 
 PARENT = """grow 1
 model parent {
@@ -142,7 +142,7 @@ def written(path: Path, content: bytes) -> Path:
 )
 def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path / "a.safetensors", content)
-    with pytest.raises(GrowlangError, match="is no whole safetensors file"):
+    with pytest.raises(GrowlangError, match="is not a valid safetensors file"):
         read(path)
 
 
@@ -167,7 +167,7 @@ def test_a_file_without_a_net(
     [
         (".", "no model.safetensors and no checkpoint"),
         ("away.safetensors", "it does not exist"),
-        ("model.pt", "is no whole safetensors file"),
+        ("model.pt", "is not a valid safetensors file: it is a zip archive"),
     ],
 )
 def test_the_command_says_what_is_wrong(

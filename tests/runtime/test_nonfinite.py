@@ -1,0 +1,252 @@
+"""Steps without a finite loss and gradient: what is told, what is kept, and how the run ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import phase, plan, write_data
+
+from growlang.diagnostics import GrowlangError
+from growlang.plan import Plan
+from growlang.spec import AdamW, Start
+from growlang_runtime import checkpoint
+from growlang_runtime.objective import Objective
+from growlang_runtime.optimizer import Optimizer
+from growlang_runtime.progress import Metrics
+from growlang_runtime.sample import sample
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
+from growlang_runtime.weights import contents_hash, load
+
+UP = "core.transformer.0.mlp.up.bias"
+
+Break = Callable[[Collection[int]], None]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several threads are far slower on nets as small as these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> Break:
+    """Makes the loss of some steps NaN, counted from 1 over the runs that follow."""
+    losses = Objective.losses
+
+    def at(steps: Collection[int]) -> None:
+        done = iter(range(1, 1000))
+
+        def sometimes(self: Objective, *arguments: Any) -> torch.Tensor:
+            found = losses(self, *arguments)
+            return found * float("nan") if next(done) in steps else found
+
+        monkeypatch.setattr(Objective, "losses", sometimes)
+
+    return at
+
+
+def run(plan: Plan, data: Path, out: str = "runs", **options: Any) -> TrainResult:
+    return train(plan, out=data / out, data_root=data, **({"log_every": 1} | options))
+
+
+def folder(data: Path, out: str = "runs") -> Path:
+    return data / out / "tiny" / "main"
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def steps_kept(run: Path) -> list[int]:
+    return sorted(int(p.name.removeprefix("step_")) for p in (run / "checkpoints").iterdir())
+
+
+def test_a_streak_is_told_when_it_begins_and_when_it_ends(
+    data: Path, broken: Break, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken({3, 4, 5, 7})
+    result = run(plan([phase(steps=8)]), data)
+    assert result.exit_status == 0
+    err = capfd.readouterr().err.splitlines()
+    told = [line.removeprefix("warning: ") for line in err if line.startswith("warning")]
+    assert told == [
+        "step 3 is skipped, its loss is nan and its gradient norm nan: the weights stay as they "
+        "are; after 10 skipped steps in a row the run gives up",
+        "step 6 is finite again: steps 3 to 5 were skipped, 3 in a row, 3 since the run began",
+        "step 7 is skipped, its loss is nan and its gradient norm nan: the weights stay as they "
+        "are; after 10 skipped steps in a row the run gives up",
+        "step 8 is finite again: step 7 was skipped, 1 in a row, 4 since the run began",
+        "4 of 8 steps were skipped",
+    ]
+    assert [line["text"] for line in lines(result.run) if line.get("event") == "warning"] == told
+    progress = [line for line in err if line.startswith("main  step")]
+    assert len(progress) == 8
+    assert "step 4/8  loss nan" in progress[3]
+    assert "  2 skipped" in progress[3]
+
+
+def test_metrics_go_on_during_a_streak(data: Path, broken: Break) -> None:
+    broken({3, 4})
+    result = run(plan([phase(steps=5)]), data, quiet=True)
+    measured = [line for line in lines(result.run) if "lr" in line]
+    assert [line["step"] for line in measured] == [1, 2, 3, 4, 5]
+    assert [line["loss"] is None for line in measured] == [False, False, True, True, False]
+    assert [line.get("skipped") for line in measured] == [None, None, 1, 2, None]
+    skipped = [line["step"] for line in lines(result.run) if line.get("event") == "skipped"]
+    assert skipped == [3, 4]
+
+
+def test_skipped_steps_change_nothing_but_the_count_of_steps(data: Path, broken: Break) -> None:
+    broken({3, 4})
+    result = run(plan([phase(steps=5)]), data, checkpoint_every=1, keep_checkpoints=9, quiet=True)
+    before, after = (
+        checkpoint.read(result.run / "checkpoints" / f"step_{step:08d}") for step in (2, 4)
+    )
+    assert contents_hash(before.tensors()) == contents_hash(after.tensors())
+    assert before.record["counts"] == after.record["counts"]
+    assert [c.record["nonfinite"] for c in (before, after)] == [0, 2]
+
+
+def test_no_older_checkpoint_goes_during_a_streak(
+    data: Path, broken: Break, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(range(4, 8))
+    seen: dict[int, list[int]] = {}
+    save = checkpoint.save
+
+    def noted(path: Path, step: int, *rest: Any) -> Path:
+        seen[step] = steps_kept(path.parent)
+        return save(path, step, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", noted)
+    result = run(plan([phase(steps=9)]), data, checkpoint_every=1, keep_checkpoints=2, quiet=True)
+    assert seen[4] == [2, 3]
+    assert seen[8] == [2, 3, 4, 5, 6, 7]
+    assert steps_kept(result.run) == [7, 8, 9]  # the last one is a phase's end
+
+
+def test_a_signal_during_a_streak_saves_and_the_run_goes_on(
+    data: Path, broken: Break, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = plan([phase(steps=6)])
+    broken({3, 4})
+    whole = run(given, data, "whole", quiet=True)
+    broken({3, 4})
+    write = Metrics.write
+
+    def hit(self: Metrics, **values: Any) -> None:
+        write(self, **values)
+        if values["step"] == 3 and values.get("event") == "skipped":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Metrics, "write", hit)
+        stopped = run(given, data, quiet=True)
+    assert (stopped.exit_status, stopped.step, steps_kept(stopped.run)) == (143, 3, [3])
+    broken({1})
+    resumed = run(given, data, resume="must")
+    assert contents_hash(load(resumed.run).tensors) == contents_hash(load(whole.run).tensors)
+    assert "steps 3 to 4 were skipped, 2 in a row, 2 since the run began" in capfd.readouterr().err
+
+
+def test_a_run_that_ends_in_a_streak_is_not_finished(data: Path, broken: Break) -> None:
+    given = plan([phase(steps=6)])
+    broken({5, 6})
+    with pytest.raises(GrowlangError, match=r"last 2 steps were skipped.* weights of step 4"):
+        run(given, data, quiet=True, checkpoint_every=2, keep_checkpoints=9)
+    assert not (folder(data) / "model.safetensors").exists()
+    assert steps_kept(folder(data)) == [2, 4, 6]
+    assert not any(line.get("event") == "finished" for line in lines(folder(data)))
+    with pytest.raises(GrowlangError, match="and is not finished") as error:
+        run(given, data, resume="must", quiet=True)
+    assert not (folder(data) / "model.safetensors").exists()
+    assert "from the checkpoint of step 2" in error.value.help
+
+
+def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -> None:
+    """Not the checkpoints of the streak, nor the last before it: from them no step is finite."""
+    broken(range(6, 99))
+    options = {"quiet": True, "checkpoint_every": 1, "keep_checkpoints": 9}
+    given = plan([phase(steps=20)])
+    with pytest.raises(GrowlangError, match=r"10 steps in a row.* the last one step 15") as error:
+        run(given, data, **options)
+    batch = folder(data) / "nonfinite_00000015.safetensors"
+    assert str(batch) in error.value.message
+    assert batch.exists()
+    assert [p.name for p in folder(data).glob("model*")] == []
+    found = re.search(r'start = "([^"]*)"', error.value.help)
+    assert found
+    assert found[1] == str((folder(data) / "checkpoints" / "step_00000004").resolve())
+    assert "lower `lr` (it is 0.01)" in error.value.help
+    assert "--resume would do the same steps again" in error.value.help
+
+    broken(range(1, 99))
+    with pytest.raises(GrowlangError, match="10 steps in a row"):
+        run(given, data, resume="must", **options)
+    broken({})
+    start = Start(origin="path", path=found[1])
+    lower = plan([phase(steps=2, optimizer=AdamW(lr=1e-3))], start=start)
+    assert run(lower, data, "lower", quiet=True).finished
+
+
+def test_without_an_older_checkpoint_the_way_is_from_the_start(data: Path, broken: Break) -> None:
+    broken(range(1, 99))
+    with pytest.raises(GrowlangError, match="10 steps in a row") as error:
+        run(plan([phase(steps=20, precision="bf16")]), data, quiet=True)
+    assert "set `precision = fp32`, and train into another output" in error.value.help
+    assert "start =" not in error.value.help
+
+
+def test_an_update_that_breaks_the_weights_ends_the_run_before_it_is_saved(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Optimizer.step
+
+    def overflow(self: Optimizer, *arguments: Any) -> None:
+        step(self, *arguments)
+        if self.steps[UP] == 3:
+            with torch.no_grad():
+                self.weights[UP][0] = float("inf")
+
+    monkeypatch.setattr(Optimizer, "step", overflow)
+    for out, every in (("saved", 1), ("later", 100)):
+        words = (
+            rf"the weights are not finite after step 3: NaN or infinity is in .*`(model\.)?{UP}`"
+        )
+        with pytest.raises(GrowlangError, match=words):
+            run(plan([phase(steps=9)]), data, out, quiet=True, checkpoint_every=every)
+        assert not (folder(data, out) / "model.safetensors").exists()
+    assert steps_kept(folder(data, "saved")) == [1, 2]
+    assert steps_kept(folder(data, "later")) == []
+
+
+def test_images_that_are_not_finite_are_told(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nan = torch.full((2, 1, 8, 8), float("nan"))
+    monkeypatch.setattr("growlang_runtime.previews.generate", lambda *_: nan)
+    monkeypatch.setattr("growlang_runtime.sample.generate", lambda *_: nan)
+    result = run(plan(), data)
+    grid = result.run / "samples" / "step_00000004.png"
+    assert f"warning: NaN or infinity is in the images of {grid}" in capfd.readouterr().err
+    assert grid.exists()
+    with pytest.raises(GrowlangError, match="are not finite, though its weights are"):
+        sample(result.run, prompts=["a", "b"], output=data / "grid.png")
+    assert not (data / "grid.png").exists()
