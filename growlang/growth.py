@@ -179,7 +179,7 @@ def _refuse_changed_time(
             "G302",
             f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
             span,
-            help="keep `time` too, or drop this component and declare it anew",
+            help="`keep time` too, or drop this component and declare it anew",
             notes=[Note("`time` is declared here", after.span)] if after.span else [],
         )
 
@@ -204,7 +204,7 @@ def warn_changed_conditions(
                 "G308",
                 f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
                 span,
-                help=f"keep `{name}` too, or train `{spelt(component)}` in a phase",
+                help=f"`keep {name}` too, or train `{spelt(component)}` in a phase",
                 notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
             )
 

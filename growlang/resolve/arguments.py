@@ -244,8 +244,10 @@ def _refuse_argument(
     else:
         most = f"at most {len(order)}" if order else "no"
         message = f"`{call.name}` takes {most} argument{'s' * (len(order) != 1)}"
-        help = f"it has {', '.join(order)}" if order else f"write `{call.name}`"
-    scope.findings.add("G203", message, given.span, help=help, edits=edits)
+        help = f"remove it: it has {', '.join(order)}" if order else f"write `{call.name}`"
+    surplus = [a.span for a in call.arguments if not a.name and a.span >= given.span]
+    span = given.span if given.name else given.span.to(surplus[-1])
+    scope.findings.add("G203", message, span, help=help, edits=edits)
 
 
 def _form(call: d.Call, signature: type[Signature]) -> str:

@@ -139,6 +139,7 @@ class Pipes:
                 "G104",
                 f"blocks use each other: {circle}",
                 call.span,
+                help="break the circle: a repetition is written `* n`",
                 notes=[Note(f"`{block.name}` is declared here", block.name_span)],
             )
             return None
@@ -177,6 +178,7 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
         if name in inner.values:
             what, help = f"is given `{name}` twice", "remove one"
         elif not name:
+            help = f"remove it: {takes}"
             what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
             what += f", not {len(call.arguments)}"
         edits: tuple[Edit, ...] = ()
