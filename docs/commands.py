@@ -43,7 +43,10 @@ EXITS = {
     "check": "0: no errors (warnings are none). 1: errors.",
     "explain": "0. 2: there is no such code.",
     "fmt": "0. 1: a file does not parse, or, with `--check` and `--diff`, would change.",
-    "convert": "0. 1: the spec does not parse. 2: the output exists already.",
+    "convert": (
+        "0. 1: the spec does not parse. 2: the output exists already, or there is no schema at "
+        "the path that `--schema` names."
+    ),
     "show": "0. 1: the spec has errors.",
     "schema": "0.",
     "lsp": "0 when the editor ends it. 2: `growlang[lsp]` is not installed.",

@@ -23,6 +23,7 @@ def checkout() -> Iterator[Path]:
     """A temporary folder with the specs and the emoji example, as in a checkout."""
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "specs", Path(folder, "specs"))
+        shutil.copytree(ROOT / "docs" / "schema", Path(folder, "docs", "schema"))
         emoji = Path(folder, "examples", "emoji")
         emoji.mkdir(parents=True)
         for path in (ROOT / "examples" / "emoji").glob("*.grow"):

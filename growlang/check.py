@@ -14,9 +14,10 @@ from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
+from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
-from growlang.resolve.spec import Resolved, resolve
+from growlang.resolve.spec import Resolved, blame, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.schedule import check_components, check_schedule, places_of, schedule
 from growlang.skips import refuse_idle, warn_unjoined
@@ -50,6 +51,8 @@ class Report:
     """The text of each file that was read, by file name."""
     full: bool = False
     """Whether there are so many findings that no more were looked for."""
+    resolved: Resolved | None = None
+    """What could be resolved, whatever is wrong in the rest."""
 
 
 def check(
@@ -75,7 +78,7 @@ def check(
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
     before = len(files.findings)
-    checked = None
+    resolved = checked = None
     try:
         resolved = resolve(path, files, given, parent.resolved if parent else None)
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
@@ -92,7 +95,7 @@ def check(
     items = sorted(files.findings.items, key=lambda item: item.span)
     found = tuple(_with_sure_edits(item, files.texts) for item in items)
     checked = None if errors(found) else checked
-    return Report(checked, found, files.texts, files.findings.full)
+    return Report(checked, found, files.texts, files.findings.full, resolved)
 
 
 def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> None:
@@ -102,6 +105,7 @@ def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> 
     resolution = checked.resolved.resolution if checked else None
     if checked is None or resolution is None:
         return
+    warn_doubtful(checked.resolved, findings)
     warn_unjoined(checked.net, resolution, findings)
     if checked.parent:
         warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
@@ -131,7 +135,11 @@ def check_resolved(
     """
     if known and known.resolved is resolved:
         return known
+    before = len(findings)
     parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
+    grows = resolved.document.models[0].grows if resolved.document.models else None
+    if grows:
+        blame(findings, before, grows)
     resolution = resolved.resolution
     if resolution is None:
         return None

@@ -297,6 +297,25 @@ CODES = {
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
     ),
+    "G406": Code(
+        "long-warmup",
+        "A warm-up is longer than the run or the phase that it begins.",
+        "The learning rate rises linearly over the first `warmup` steps. Where they are more than "
+        "there are, it never gets to the value of the optimizer, and the schedule behind the "
+        "warm-up never begins. `for epochs(N)` is known only once the data is opened: `train` "
+        "tells it then. It is a warning.",
+        "warning",
+    ),
+    "G407": Code(
+        "guidance-without-drop",
+        "Images are sampled with guidance, and a condition is never dropped in training.",
+        "Guidance other than 1 goes from what the model predicts without any condition to what "
+        "it predicts with them. Without them it can predict only what it has seen: `drop` of the "
+        "objective is how often they are left out in training, 0 is never, and a list drops "
+        "only what it names. It is a warning, for the weights that a child keeps may have learnt "
+        "it before.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not give pictures of the image's size.",

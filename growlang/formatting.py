@@ -49,22 +49,54 @@ def formatted(path: Path, content: bytes | None = None) -> Formatted:
     document = parsed(text, str(path), yaml, findings)
     found = tuple(sorted(findings.items, key=lambda item: item.span))
     laid_out = _written(document, yaml, yaml) if document and not found else None
+    laid_out = laid_out and _with_line_ends(laid_out, content)
     return Formatted(path, content, laid_out, found, {str(path): text})
 
 
-def converted(path: Path, yaml: bool) -> Formatted:
+def converted(path: Path, yaml: bool, schema: str = "") -> Formatted:
     """A file in YAML or in Grow, in the canonical layout, with its comments.
 
-    Raises GrowlangError if the file cannot be read, or that syntax cannot say the same.
+    A file that was in Grow names its JSON Schema by `schema`, if that is not empty. Raises
+    GrowlangError if the file cannot be read, or that syntax cannot say the same.
     """
     files = Files()
     document = files.load(path)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
-    text = _written(document, in_yaml(path), yaml) if document and not found else None
-    return Formatted(path, path.read_bytes(), text, found, files.texts)
+    text = _written(document, in_yaml(path), yaml, schema) if document and not found else None
+    before = path.read_bytes()
+    if text is not None and in_yaml(path) == yaml:
+        text = _with_line_ends(text, before)
+    return Formatted(path, before, text, found, files.texts)
 
 
-def _written(document: d.Document, read: bool, write: bool) -> str:
+def schema_near(folder: Path) -> str:
+    """Where the JSON Schema lies, relative to a folder: in it or above, in its repository.
+
+    Empty where there is none.
+    """
+    from growlang.twin.convert import SCHEMA
+
+    folder = folder.resolve()
+    for place in (folder, *folder.parents):
+        for path in (place / SCHEMA, place / "schema" / SCHEMA, place / "docs" / "schema" / SCHEMA):
+            if path.is_file():
+                return Path(os.path.relpath(path, folder)).as_posix()
+        if (place / ".git").exists():
+            break
+    return ""
+
+
+def schema_at(given: str, folder: Path) -> str:
+    """A URL as it is, or a path relative to a folder. Raises GrowlangError if no file is there."""
+    if "://" in given:
+        return given
+    if not Path(given).is_file():
+        help = f"write it: `growlang schema > {given}`, or give a URL"
+        raise GrowlangError(f"there is no JSON Schema at {given}", help=help)
+    return Path(os.path.relpath(Path(given).resolve(), folder.resolve())).as_posix()
+
+
+def _written(document: d.Document, read: bool, write: bool, schema: str = "") -> str:
     """A document in the canonical layout; whether it was read from YAML and is written in it."""
     if not read and not write:
         return fmt(document)
@@ -72,7 +104,13 @@ def _written(document: d.Document, read: bool, write: bool) -> str:
 
     if read and write:
         return layout.fmt(document.text, document.filename)
-    return convert.to_yaml(document) if write else convert.to_grow(document)
+    return convert.to_yaml(document, schema) if write else convert.to_grow(document)
+
+
+def _with_line_ends(text: str, before: bytes) -> str:
+    """The text with the line ends that most lines had before."""
+    crlf = before.count(b"\r\n")
+    return text.replace("\n", "\r\n") if 2 * crlf > before.count(b"\n") else text
 
 
 def _decoded(path: Path, content: bytes) -> str:

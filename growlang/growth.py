@@ -6,6 +6,7 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.initial import Beginning
+from growlang.literals import literal
 from growlang.mapping import Category, Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
@@ -171,14 +172,14 @@ def _refuse_changed_time(
     changed = [key for key in after.args if after.args[key] != before.args.get(key)]
     if changed:
         was, now = (
-            ", ".join(f"{key} = {args.get(key)}" for key in changed)
+            ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
             for args in (before.args, after.args)
         )
         findings.add(
             "G302",
             f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
             span,
-            help="keep `time` too, or drop this component and declare it anew",
+            help="`keep time` too, or drop this component and declare it anew",
             notes=[Note("`time` is declared here", after.span)] if after.span else [],
         )
 
@@ -203,7 +204,7 @@ def warn_changed_conditions(
                 "G308",
                 f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
                 span,
-                help=f"keep `{name}` too, or train `{spelt(component)}` in a phase",
+                help=f"`keep {name}` too, or train `{spelt(component)}` in a phase",
                 notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
             )
 
@@ -214,7 +215,7 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
     for key in {**was, **now}:
         if was.get(key) != now.get(key):
             what = "is" if key == "op" else f"has {key} ="
-            return f"{what} {now.get(key)} here, not {was.get(key)}"
+            return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
     return "begins anew" if child.of(name) else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,17 @@ def test_a_change_that_orphans_weights_is_refused(
     assert text == expected.read_text()
     assert status == 1
     assert f"error[{case.name.split('_')[0].upper()}]" in text
+
+
+@pytest.mark.parametrize("case", ORPHANING, ids=lambda p: p.name)
+def test_the_caret_stands_on_a_line_that_changed(case: Path) -> None:
+    before, after = ((case / f"{side}.grow").read_text() for side in ("before", "after"))
+    row = re.search(r"--> core.grow:(\d+)", (case / "finding.txt").read_text())
+    if row is None:  # the file was deleted
+        assert not after
+        return
+    line = after.splitlines()[int(row[1]) - 1]
+    assert line not in before.splitlines()
 
 
 def test_what_trained_weights_do_not_depend_on_may_change(
@@ -267,7 +279,7 @@ def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
     assert "needs git, and specs in a git repository" in done.stderr
 
 
-@settings(deadline=None, max_examples=24)
+@settings(max_examples=24)
 @given(
     heads=st.sampled_from([1, 2, 4]),
     mlp=st.sampled_from([2.0, 4.0]),

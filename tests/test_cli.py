@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "fixtures" / "compile"
 
 def process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "growlang", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 # --- exit codes of the process -------------------------------------------------------------------

@@ -13,7 +13,7 @@ from test_twin import checked, parsed, same, specs, twin
 from test_yaml_layout import BROKEN_UP, fmt_yaml
 
 from growlang.syntax import document as d
-from growlang.twin.convert import SCHEMA, to_grow, to_yaml
+from growlang.twin.convert import MODELINE, names_schema, to_grow, to_yaml
 from growlang.twin.layout import flat
 from growlang.twin.write import nodes
 
@@ -22,7 +22,7 @@ CONVERTED = [path for path in PARSED if path.parent.name in ("specs", "fmt", "em
 
 
 def remarks(comments: Iterable[d.Comment]) -> list[str]:
-    return sorted(c.text.rstrip() for c in comments if c.text != SCHEMA)
+    return sorted(c.text.rstrip() for c in comments if not names_schema(c.text))
 
 
 def says_the_same(a: d.Document, b: d.Document) -> None:
@@ -50,13 +50,13 @@ def test_every_comment_goes_there_and_back(path: Path) -> None:
     goes_there_and_back(path.read_text())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
 def test_no_comment_anywhere_is_lost(text: str, share: float, seed: int) -> None:
     goes_there_and_back(messed(text, share, Random(seed)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BROKEN_UP)
 def test_no_comment_of_yaml_is_lost(text: str) -> None:
     document = parsed(text)
@@ -66,7 +66,7 @@ def test_no_comment_of_yaml_is_lost(text: str) -> None:
     says_the_same(document, parsed(to_yaml(found)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(specs(), st.integers(0, 2**32))
 def test_a_commented_spec_keeps_its_hash(
     tmp_path_factory: pytest.TempPathFactory, text: str, seed: int
@@ -99,15 +99,19 @@ def test_comments_of_yaml_stand_where_a_reader_looks(request: pytest.FixtureRequ
 def test_the_line_that_names_the_schema_comes_and_goes() -> None:
     document = tree("grow 1\n")
     assert document is not None
-    assert to_yaml(document) == f"{SCHEMA}\ngrow: 1\n"
-    assert to_grow(parsed(f"{SCHEMA}\ngrow: 1\n")) == "grow 1\n"
+    assert to_yaml(document) == "grow: 1\n"
+    for schema in ("grow-1.json", "../docs/schema/grow-1.json"):
+        text = f"{MODELINE} $schema={schema}\ngrow: 1\n"
+        assert to_yaml(document, schema) == text
+        assert to_grow(parsed(text)) == "grow 1\n"
 
 
-def test_a_line_that_names_another_schema_stays() -> None:
-    text = "# yaml-language-server: $schema=../mine.json\ngrow: 1\n"
+@pytest.mark.parametrize("schema", ["../mine.json", "https://example.org/grow-1.json"])
+def test_a_line_that_names_another_schema_stays(schema: str) -> None:
+    text = f"{MODELINE} $schema={schema}\ngrow: 1\n"
     document = tree(to_grow(parsed(text)))
     assert document is not None
-    assert to_yaml(document) == text
+    assert to_yaml(document, "grow-1.json") == text
 
 
 # --- the command ---------------------------------------------------------------------------------
@@ -116,10 +120,64 @@ def test_a_line_that_names_another_schema_stays() -> None:
 def test_convert_goes_both_ways(tmp_path: Path) -> None:
     target, back = tmp_path / "core.grow.yaml", tmp_path / "back.grow"
     run = growlang("convert", SPECS / "core.grow", "--to", "yaml")
-    assert run.out.startswith(f"{SCHEMA}\ngrow: 1")
+    assert run.out.startswith(f"{MODELINE} $schema=../../../docs/schema/grow-1.json\ngrow: 1")
     target.write_text(run.out)
     assert growlang("convert", target, "--to", "grow", "-o", back).status == 0
-    assert twin(back) == target.read_text()
+    assert f"{run.out.splitlines()[0]}\n{twin(back)}" == target.read_text()
+
+
+def named_schema(*arguments: str | Path) -> str | None:
+    """The schema that the twin of a spec names."""
+    run = growlang("convert", *arguments, "--to", "yaml")
+    assert run.status == 0, run.err
+    first = run.out.split("\n")[0]
+    return first.removeprefix(f"{MODELINE} $schema=") if first.startswith(MODELINE) else None
+
+
+def test_the_schema_is_that_of_the_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "repository" / "specs" / "deep"
+    folder.mkdir(parents=True)
+    spec = folder / "a.grow"
+    spec.write_text("grow 1\n")
+    (tmp_path / "repository" / ".git").touch()
+    (tmp_path / "grow-1.json").touch()
+    assert named_schema(spec) is None, "what lies outside the repository is not its schema"
+    for place, path in [
+        ("docs/schema", "../../docs/schema/grow-1.json"),
+        ("schema", "../../schema/grow-1.json"),
+        ("", "../../grow-1.json"),
+        ("specs/deep", "grow-1.json"),
+    ]:
+        schema = tmp_path / "repository" / place / "grow-1.json"
+        schema.parent.mkdir(parents=True, exist_ok=True)
+        schema.touch()
+        assert named_schema(spec) == path
+        assert (folder / path).resolve() == schema.resolve()
+
+
+def test_the_schema_is_relative_to_the_twin(tmp_path: Path) -> None:
+    (tmp_path / ".git").touch()
+    (tmp_path / "grow-1.json").touch()
+    (tmp_path / "twins").mkdir()
+    spec, target = tmp_path / "a.grow", tmp_path / "twins" / "a.grow.yaml"
+    spec.write_text("grow 1\n")
+    assert growlang("convert", spec, "--to", "yaml", "-o", target).status == 0
+    assert target.read_text() == f"{MODELINE} $schema=../grow-1.json\ngrow: 1\n"
+
+
+def test_the_schema_is_where_one_says(tmp_path: Path) -> None:
+    spec, schema = tmp_path / "specs" / "a.grow", tmp_path / "mine.json"
+    spec.parent.mkdir()
+    spec.write_text("grow 1\n")
+    schema.touch()
+    assert named_schema(spec, "--schema", schema) == "../mine.json"
+    url = "https://example.org/grow-1.json"
+    assert named_schema(spec, "--schema", url) == url
+    missing = growlang("convert", spec, "--to", "yaml", "--schema", tmp_path / "no.json")
+    assert (missing.status, missing.out) == (2, "")
+    assert "there is no JSON Schema at" in missing.err
+    other = growlang("convert", spec, "--to", "grow", "--schema", url)
+    assert (other.status, "only YAML names a schema" in other.err) == (2, True)
 
 
 def test_convert_to_the_syntax_of_the_file_lays_it_out(tmp_path: Path) -> None:

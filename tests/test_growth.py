@@ -5,20 +5,14 @@ from pathlib import Path
 
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growlang.check import Checked, check
 from growlang.mapping import CATEGORIES, Entry, Mapping, summary
 from growlang.net import Net
 
-Property = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+Property = settings(max_examples=60, derandomize=True, database=None)
 
 
 def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:

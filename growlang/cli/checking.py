@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from growlang.cli.fixing import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import ENDINGS, spec_files
@@ -42,7 +43,14 @@ def check(
         ),
     ] = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+        bool, typer.Option("--fix", help="First make the safe fixes: spelling and layout.")
+    ] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="With --fix or --diff: those that change meaning too."),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what the fixes would change.")
     ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
@@ -51,11 +59,10 @@ def check(
     from growlang.twins import drifted
 
     files = spec_files(paths)
-    if fix:
-        from growlang.fix import fix as make_edits
-
-        for edit in make_edits(files):
-            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
+    if diff:
+        raise typer.Exit(show_fixes(files, unsafe_fixes))
+    if fix or unsafe_fixes:
+        make_fixes(files, fix, unsafe_fixes)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
@@ -85,7 +92,7 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
 
     found: list[Diagnostic] = []
     for spec in specs:
-        comparison = compare(spec, ref)
+        comparison = compare(spec, ref, texts)
         found += comparison.diagnostics
         texts |= comparison.texts
         if comparison.skipped:

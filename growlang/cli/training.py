@@ -64,8 +64,8 @@ def train(
     require_torch()
     gc.enable()
     from growlang.planning import plan
-    from growlang_runtime.trainer import Resume
-    from growlang_runtime.trainer import train as train_plan
+    from growlang_runtime.training import Resume
+    from growlang_runtime.training import train as train_plan
 
     given = dict(pair(s) for s in settings or [])
     todo = [(checked, recipe, given)]

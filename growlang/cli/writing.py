@@ -65,11 +65,24 @@ def convert(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
     ] = None,
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH_OR_URL",
+            help="The JSON Schema that the YAML names for editors; by default grow-1.json, "
+            "schema/grow-1.json or docs/schema/grow-1.json beside the spec or above it in its "
+            "repository, and none where there is none.",
+        ),
+    ] = None,
 ) -> None:
     """Write a spec in the other syntax. Tree, hash and comments stay the same."""
-    from growlang.formatting import converted
+    from growlang.formatting import converted, schema_at, schema_near
 
-    result = converted(spec, to is Syntax.yaml)
+    if schema is not None and to is not Syntax.yaml:
+        raise GrowlangError("only YAML names a schema", help="leave out `--schema`")
+    folder = (output or spec).parent
+    named = schema_near(folder) if schema is None else schema_at(schema, folder)
+    result = converted(spec, to is Syntax.yaml, named)
     if result.text is None:
         print_findings(result.diagnostics, result.texts, err=True)
         raise typer.Exit(1)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from logging import getLogger
 from pathlib import Path
 from typing import NamedTuple
 
-from growlang.check import Checked, check
-from growlang.diagnostics import Diagnostic, GrowlangError, Note, Span
+from growlang.check import Checked, check, check_resolved
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, TooMany
 from growlang.fix import LINE_END
-from growlang.lsp.reading import reread
+from growlang.lsp.reading import changed, reread
 from growlang.resolve.files import Files, decoded, in_yaml, real
+from growlang.resolve.names import HOLE, Bound
+from growlang.resolve.spec import Resolved
 from growlang.syntax import document as d
 
 
@@ -72,14 +75,15 @@ class Analysis:
     """The findings about a text, and what its last version that was good says.
 
     `documents` are of the last texts that parsed, its own and of the files that it depends on;
-    `checked` is of the last text without errors: hover and completion go on with them while the
-    user types.
+    `resolved` is what could be resolved of the text, and `checked` is of the last text without
+    errors: hover and completion go on with them while the user types.
     """
 
     path: Path
     text: str
     diagnostics: tuple[Diagnostic, ...] = ()
     documents: Mapping[Path, d.Document] = field(default_factory=dict)
+    resolved: Resolved | None = None
     checked: Checked | None = None
     basis: Mapping[Path, d.Document | None] = field(default_factory=dict)
     """The documents that `checked` is of: its own, its ancestors' and what they import."""
@@ -90,6 +94,37 @@ class Analysis:
     def document(self) -> d.Document | None:
         """Its own document."""
         return self.documents.get(self.path)
+
+    @cached_property
+    def parent(self) -> Checked | None:
+        """The parent's net, also while the text has errors."""
+        known = self.checked.parent if self.checked else None
+        found = self.resolved.parent if self.resolved else None
+        if found is None or (known and known.resolved is found):
+            return known
+        try:
+            return check_resolved(found, Findings(), known) or known
+        except (TooMany, RecursionError):
+            return known
+
+    @property
+    def resolutions(self) -> list[Resolved]:
+        """What is known of the text's meaning: of what it is now, then of when it was good."""
+        last = self.checked.resolved if self.checked else None
+        return [found for found in (self.resolved, last) if found]
+
+    def value(self, name: str) -> Bound | None:
+        """The value of a name in scope, if one is known."""
+        found = (resolved.scope.lookup(name) for resolved in self.resolutions)
+        return next((bound for bound in found if bound and bound.value is not HOLE), None)
+
+    def former(self, point: Point) -> Point | None:
+        """Where a point was in the text of `checked`; None where the text has changed since."""
+        document = self.checked.resolved.document if self.checked else None
+        if document is None:
+            return None
+        span = kept_rows(self.text, document.text)(Span("", *point, *point))
+        return Point(span.row, span.column) if span else None
 
 
 def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = None) -> Analysis:
@@ -110,6 +145,7 @@ def analyse(path: Path, contents: Mapping[Path, str], before: Analysis | None = 
     now = replace(
         last,
         text=text,
+        resolved=report.resolved,
         documents={p: known for p, known in last.documents.items() if p in read} | files.good,
         reads=frozenset(read),
     )
@@ -144,6 +180,23 @@ def _here(item: Diagnostic, analysis: Analysis) -> Diagnostic:
         place = next(iter([*near, *(span for _, span in asked)]), place)
     note = Note(item.message, item.span)
     return Diagnostic(item.code, f"in {name}: {item.message}", place, item.help, (note,))
+
+
+def kept_rows(old: str, new: str) -> Callable[[Span], Span | None]:
+    """Where a span of an old text stands in the new one; None on rows that have changed."""
+    edit = changed(old.split("\n"), new.split("\n"))
+
+    def kept(span: Span) -> Span | None:
+        if span.end_row < edit.first:
+            return span
+        more = edit.more if span.row > edit.last else None
+        return (
+            None
+            if more is None
+            else span._replace(row=span.row + more, end_row=span.end_row + more)
+        )
+
+    return kept
 
 
 def covers(span: Span, point: Point) -> bool:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from growlang.diagnostics import Findings
+from growlang.diagnostics import Findings, Span
 from growlang.lsp.analysis import Analysis, Point
 from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
-    RUN_CHOICES,
     SETTINGS,
     arguments,
-    parameters_around,
+    shown,
     signature_of,
     signatures,
     spelling,
 )
+from growlang.lsp.names import Use
+from growlang.lsp.project import Project
 from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
+from growlang.resolve.inputs import NAMES as PARTS
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.resolve.names import ROW_FIELDS
-from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS
+from growlang.resolve.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
 from growlang.selectors import below, spelt
 from growlang.signature import Signature
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
+
+NOWHERE = Span("", 0, 0, 0, 0)
 
 
 class Completion(NamedTuple):
@@ -39,24 +44,38 @@ class Completion(NamedTuple):
     detail: str = ""
 
 
-def complete(analysis: Analysis, point: Point) -> list[Completion]:
+def complete(project: Project, analysis: Analysis, point: Point) -> list[Completion]:
     """The completions at a point; those that begin with the word before it."""
     where = context(analysis.text, point)
     if where.quiet:
         return []
+    known = _Known(project, analysis)
     if where.call:
-        found = list(_in_call(analysis, where))
-        found += [Completion(n, "name") for n in parameters_around(analysis.document, point)]
+        found = list(_in_call(known, where))
+        around = project.around(analysis.path, point)
+        found += [Completion(parameter.name, "name") for parameter in around]
     elif where.statement in SELECTING and not where.valued:
         found = list(_places(analysis, where))
         found += _statements(where) if where.begins else []
     else:
-        found = list(_in_section(analysis, where))
+        found = list(_in_section(known, where))
     fits = [c for c in found if c.label.startswith(where.word) and c.label != where.word]
     return list({c.label: c for c in reversed(fits)}.values())[::-1]
 
 
-def _in_call(analysis: Analysis, where: Context) -> Iterator[Completion]:
+class _Known(NamedTuple):
+    """What a file knows: its names, those of its ancestors and imports, and their meaning."""
+
+    project: Project
+    analysis: Analysis
+
+    def names(self, kind: str) -> list[str]:
+        """The names in scope of params, blocks, data or conditions."""
+        found = self.project.visible(self.analysis.path, kind)
+        return [n for n in found if n not in BINDINGS] if kind == "condition" else found
+
+
+def _in_call(known: _Known, where: Context) -> Iterator[Completion]:
     if where.call in OPTIONS:
         options = OPTIONS[where.call]
         words = options.get(where.argument, ())
@@ -64,7 +83,7 @@ def _in_call(analysis: Analysis, where: Context) -> Iterator[Completion]:
         if not where.argument:
             yield from (Completion(f"{n} = ", "argument") for n in options if n not in where.given)
         return
-    own = _own_arguments(analysis, where.call)
+    own = _own_arguments(known, where.call)
     signature = signature_of(where.call)
     if own:
         names = [n for n in own if n not in where.given]
@@ -79,55 +98,54 @@ def _in_call(analysis: Analysis, where: Context) -> Iterator[Completion]:
                     yield Completion(f"{name} = ", "argument", info.description or "")
         positional = list(fields)[where.position : where.position + 1]
         for name in [where.argument] if where.argument in fields else positional:
-            yield from _choices(analysis, signature, name)
-    yield from _names(analysis)
+            yield from _choices(known, signature, name)
+    yield from _names(known)
 
 
-def _choices(analysis: Analysis, model: type[BaseModel], argument: str) -> Iterator[Completion]:
+def _choices(known: _Known, model: type[BaseModel], argument: str) -> Iterator[Completion]:
     fields = {info.alias or name: name for name, info in model.model_fields.items()}
     allowed = choices(model, fields[argument])
     yield from (Completion(w, "choice") for w in allowed.words)
     yield from (Completion(c, "op", spelling(s)) for c, s in allowed.calls.items())
     if allowed.conditions:
-        yield from (Completion(n, "name", "a condition") for n in ["self", *_conditions(analysis)])
+        yield from (
+            Completion(n, "name", "a condition") for n in ["self", *known.names("condition")]
+        )
 
 
-def _conditions(analysis: Analysis) -> Iterable[str]:
-    model = analysis.checked.resolved.model if analysis.checked else None
-    return model.conditions if model else ()
-
-
-def _own_arguments(analysis: Analysis, name: str) -> list[str]:
+def _own_arguments(known: _Known, name: str) -> list[str]:
     """The arguments of what the files declare: blocks, the parent's params, data in a mix."""
-    resolved = analysis.checked.resolved if analysis.checked else None
-    if name == "mix" and resolved:
-        return list(resolved.data)
-    if name == "grows" and resolved and resolved.parent:
-        return [b.name for b in resolved.parent.document.params]
-    if resolved and name in resolved.blocks:
-        return [n for n, _ in resolved.blocks[name].block.parameters]
-    document = analysis.document
-    mine = [b for b in (document.blocks if document else ()) if b.name == name]
-    return [n for n, _ in mine[0].parameters] if mine else []
+    project, path = known.project, known.analysis.path
+    if name == "mix":
+        return known.names("data")
+    if name == "grows":
+        parents = list(project.line(path))[1:2]
+        return [n.name for p in parents for n in p.names.declared if n.kind == "param"]
+    block = project.declaration(path, Use("block", name, NOWHERE))
+    source = project.source(Path(block.span.filename)) if block else None
+    declared = source.names.declared if source else ()
+    return [n.name for n in declared if block and (n.kind, n.owner) == ("parameter", block.name)]
 
 
-def _names(analysis: Analysis) -> Iterator[Completion]:
+def _names(known: _Known) -> Iterator[Completion]:
     """The params in scope, with their values where they are known."""
-    if analysis.checked:
-        scope = analysis.checked.resolved.scope
-        for name in sorted(scope.names()):
-            bound = scope.lookup(name)
-            yield Completion(name, "name", str(bound.value) if bound else "")
-    if analysis.document:
-        yield from (Completion(b.name, "name") for b in analysis.document.params)
+    resolved = known.analysis.resolutions
+    names = {name for found in resolved for name in found.scope.names()}
+    names |= {f"{name}.{part}" for name in known.names("input") for part in PARTS[name]}
+    for name in sorted({*known.names("param"), *names}):
+        bound = known.analysis.value(name)
+        yield Completion(name, "name", shown(bound.value) if bound else "")
 
 
 def _places(analysis: Analysis, where: Context) -> Iterator[Completion]:
     """Components and what lies below them: the parent's for growth, the model's for the rest."""
-    checked = analysis.checked
-    if where.section == "model" and where.statement != "init" and checked:
-        checked = checked.parent
+    parents = where.section == "model" and where.statement != "init"
+    checked = analysis.parent if parents else analysis.checked
     if checked is None:
+        model = analysis.resolved.model if analysis.resolved and not parents else None
+        yield from (
+            Completion(spelt(name), "place") for name in (model.components() if model else ())
+        )
         return
     net = checked.net
     prefix, dot, _ = where.word.rpartition(".")
@@ -147,14 +165,13 @@ def _steps(selector: str) -> tuple[Step, ...]:
     return verb.selection.included[0].steps if isinstance(verb, Verb) else ()
 
 
-def _in_section(analysis: Analysis, where: Context) -> Iterator[Completion]:
+def _in_section(known: _Known, where: Context) -> Iterator[Completion]:
     if where.statement in PIPES or where.section == "block":
         yield from (_op(name) for name in pipe_ops())
-        blocks = analysis.checked.resolved.blocks if analysis.checked else {}
-        yield from (Completion(name, "op", "a block") for name in blocks)
-        yield from _names(analysis)
+        yield from (Completion(name, "op", "a block") for name in known.names("block"))
+        yield from _names(known)
     if where.valued:
-        yield from _values(analysis, where)
+        yield from _values(known, where)
     yield from _statements(where)
 
 
@@ -172,7 +189,7 @@ def _statements(where: Context) -> Iterator[Completion]:
     yield from (Completion(f"{n} = ", "keyword", _described(where.section, n)) for n in settings)
 
 
-def _values(analysis: Analysis, where: Context) -> Iterator[Completion]:
+def _values(known: _Known, where: Context) -> Iterator[Completion]:
     """What a binding may be."""
     yield from (Completion(n, "op", spelling(s)) for n, s in signatures(where).items())
     if where.section == "model" and where.statement == "skips":
@@ -180,14 +197,13 @@ def _values(analysis: Analysis, where: Context) -> Iterator[Completion]:
     if where.section == "train":
         yield from (Completion(word, "choice") for word in RUN_CHOICES.get(where.statement, ()))
     if where.statement == "data":
-        names = analysis.checked.resolved.data if analysis.checked else ()
-        yield from (Completion(name, "name", "data") for name in names)
+        yield from (Completion(name, "name", "data") for name in known.names("data"))
         yield Completion("mix", "op", "mix(name = share, ...)")
         return
     model = SETTINGS.get(where.section)
     if model and where.statement in model.model_fields:
-        yield from _choices(analysis, model, where.statement)
-    yield from _names(analysis)
+        yield from _choices(known, model, where.statement)
+    yield from _names(known)
 
 
 def _op(name: str) -> Completion:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from growlang.lsp.analysis import Point
+from growlang.spec import Settings
 
 TOKEN = re.compile(
     r'#[^\n]*|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.?'
@@ -25,15 +26,22 @@ SELECTING = ("keep", "drop", "moved", "grow", "init", "freeze", "lr_scale")
 CHOOSING = (*SELECTING, "=", ",", ">", "->", "except", "like")
 """After these a slot's keyword is a selector."""
 PIPES = ("stem", "stage", "core", "head", "encode", "decode")
+BODIES = ("model", "train", "sample", "evaluate")
+"""The keywords of statements whose body holds statements."""
 OPENING, CLOSING = "({[", ")}]"
 
 
 @dataclass
 class Frame:
-    """An open bracket: its sign, what stands before it, and the tokens inside so far."""
+    """An open bracket: its sign, what stands before it, and the tokens inside so far.
+
+    `indent` is the column of the first token of the line that opens it.
+    """
 
     sign: str = ""
     owner: str = ""
+    indent: int = 0
+    row: int = 0
     tokens: list[str] = field(default_factory=list)
 
 
@@ -89,28 +97,87 @@ def word_before(text: str, point: Point) -> str:
 
 def context(text: str, point: Point) -> Context:
     """The context of a point."""
-    frames = [Frame()]
     before = text[: offset(text, point)]
-    last = ""
-    for match in TOKEN.finditer(before):
-        last = match[0]
-        if last.startswith("#"):
-            continue
-        if last in OPENING:
-            tokens = frames[-1].tokens
-            frames.append(Frame(last, _section(tokens) if last == "{" else _owner(tokens)))
-        elif last in CLOSING:
-            if len(frames) > 1:
-                frames.pop()
-            frames[-1].tokens.append(last)
-        else:
-            frames[-1].tokens.append(last)
+    frames, last = _frames(text, len(before))
     comment = last.startswith("#") and "\n" not in before[before.rfind("#") :]
     string = last.startswith('"') and before.endswith(last) and not re.fullmatch(r'".*"', last)
     word = word_before(text, point)
     line = before[: len(before) - len(word)].rpartition("\n")[2]
     around = _context(frames, word, comment or string)
     return replace(around, begins=not line.strip())
+
+
+def _frames(text: str, end: int) -> tuple[list[Frame], str]:
+    """The brackets that are open before an offset, and the last token there.
+
+    Lines and indentation tell where a statement begins, so that a bracket too many or too few
+    spoils no statement but its own.
+    """
+    frames, last = [Frame()], ""
+    row = indent = behind = 0
+    for match in TOKEN.finditer(text, 0, end):
+        last = match[0]
+        gap = text.count("\n", behind, match.start())
+        row, behind = row + gap, match.start()
+        first = gap > 0
+        if last.startswith("#"):
+            continue
+        if first or not indent:
+            indent = match.start() - text.rfind("\n", 0, match.start())
+        if first and last[0].isalpha():
+            rest = text[match.end() : match.end() + 80]
+            _begin(frames, last, indent, rest, match.end() == end)
+        _take(frames, last, indent, row, first)
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    if line and not line.strip():
+        _begin(frames, "", len(line) + 1, "", True)
+    return frames, last
+
+
+def _take(frames: list[Frame], token: str, indent: int, row: int, first: bool) -> None:
+    """Open or close a bracket, or add a token to the innermost one."""
+    tokens = frames[-1].tokens
+    if token == "{":
+        around = next(f.owner for f in reversed(frames) if f.sign in ("", "{"))
+        frames.append(Frame(token, _section(tokens) or around, indent, row))
+    elif token in OPENING:
+        frames.append(Frame(token, _owner(tokens), indent, row))
+    elif token == "}" and not first and frames[-1].row < row:
+        return  # it closes a body that was opened above, where its author closes none
+    else:
+        if token in CLOSING and len(frames) > 1:
+            frames.pop()
+        frames[-1].tokens.append(token)
+
+
+def _begin(frames: list[Frame], token: str, indent: int, behind: str, typed: bool) -> None:
+    """Close what a statement that begins a line shows to be closed, and open its body.
+
+    `typed` tells that the token ends where something is being written: it may be any.
+    """
+    bound = re.match(r"\s*=(?!=)", behind) is not None
+    if indent == 1 and token in STATEMENTS[""] and not bound:
+        del frames[1:]
+        return
+    block = max(i for i, f in enumerate(frames) if f.sign in ("", "{"))
+    begins = typed or bound or token in STATEMENTS.get(frames[block].owner, ())
+    inner = frames[block + 1 : block + 2]
+    if begins and any(indent <= f.indent or f.row == frames[block].row for f in inner):
+        del frames[block + 1 :]
+    if block == 0 and indent > 1 and not inner:
+        section = _around(frames[0].tokens, token, bound)
+        if section:
+            frames.append(Frame("{", section, indent - 1))
+
+
+def _around(tokens: list[str], token: str, bound: bool) -> str:
+    """The section of a statement that is indented, while no body is open; empty if unknown."""
+    last = next((t for t in reversed(tokens) if t in STATEMENTS[""]), "")
+    if last in BODIES and (bound or token in STATEMENTS.get(last, ())):
+        return last
+    if bound:
+        return "train" if token in Settings.model_fields else "model"
+    return next((s for s in ("model", "train") if token in STATEMENTS[s]), "")
 
 
 def _context(frames: list[Frame], word: str, quiet: bool) -> Context:

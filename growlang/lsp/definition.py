@@ -2,89 +2,108 @@
 
 from __future__ import annotations
 
-from growlang.diagnostics import Span
+from collections.abc import Iterator
+from dataclasses import replace
+
+from growlang.diagnostics import Findings, Span
 from growlang.lsp.analysis import Analysis, Point, covers
-from growlang.lsp.context import context, word_at
-from growlang.lsp.known import parameters_around
+from growlang.lsp.names import Use
+from growlang.lsp.project import Project, Source
 from growlang.resolve.files import real
-from growlang.resolve.model import Resolution
+from growlang.resolve.names import evaluate
 from growlang.resolve.spec import Resolved
-from growlang.selectors import component_of
 from growlang.syntax import document as d
 
 
-def definition(analysis: Analysis, point: Point) -> Span | None:
-    """The declaration of the file, param, block, data, condition or component at a point."""
-    file = _file(analysis, point)
-    if file:
+def definition(project: Project, analysis: Analysis, point: Point) -> Span | None:
+    """The file, or the name of the param, block, condition, ... that is meant at a point."""
+    source = project.source(analysis.path)
+    if source is None:
+        return None
+    if file := _file(source, point):
         return file
-    word = word_at(analysis.text, point)
-    resolved = analysis.checked.resolved if analysis.checked else None
-    if not word or resolved is None:
-        return None
-    if word in (around := parameters_around(analysis.document, point)):
-        return around[word].name_span
-    where = context(analysis.text, point)
-    if where.section == "model" and where.statement in ("keep", "drop", "moved"):
-        parent = resolved.parent.resolution if resolved.parent else None
-        return _component(analysis, parent, point)
-    if where.statement in ("freeze", "lr_scale", "init"):
-        return _component(analysis, resolved.resolution, point)
-    return _name(resolved, word)
+    found = project.at(analysis.path, point)
+    if isinstance(found, Use) and found.name == "stage":
+        return _stage(project, analysis, found)
+    declared = project.named(analysis.path, point)
+    return declared.span if declared else None
 
 
-def _name(resolved: Resolved, word: str) -> Span | None:
-    if word in resolved.blocks:
-        return resolved.blocks[word].block.name_span
-    bound = resolved.scope.lookup(word)
-    if bound is not None:
-        return bound.span
-    data = word.removesuffix(".where")
-    if data in resolved.data:
-        return resolved.data[data].binding.name_span
-    resolution = resolved.resolution
-    return resolution.spans.get((word,)) if resolution else None
-
-
-def _file(analysis: Analysis, point: Point) -> Span | None:
+def _file(source: Source, point: Point) -> Span | None:
     """The start of the file that `grows` or `import` names at a point."""
-    document = analysis.document
-    if document is None:
-        return None
-    asked = [(m.grows.file, m.grows.file_span) for m in document.models if m.grows]
-    asked += [(i.file, i.span) for i in document.imports]
+    grows = [m.grows for tree in source.trees for m in tree.models if m.grows]
+    asked = [(g.file, g.file_span) for g in grows]
+    asked += [(i.file, i.span) for tree in source.trees for i in tree.imports]
     for file, span in asked:
-        path = real(analysis.path.parent / file)
+        path = real(source.path.parent / file)
         if covers(span, point) and path.is_file():
             return Span(str(path), 1, 1, 1, 1)
     return None
 
 
-def _component(analysis: Analysis, resolution: Resolution | None, point: Point) -> Span | None:
-    """The declaration of the component that the selector at a point names."""
-    if resolution is None or analysis.document is None:
-        return None
-    for selector in _selectors(analysis.document):
-        if covers(selector.span, point):
-            for name in component_of(selector.steps, resolution.model.components()):
-                return resolution.spans.get((name,))
+def _stage(project: Project, analysis: Analysis, use: Use) -> Span | None:
+    """The keyword of the stage that a selector such as `stage[64]` names."""
+    line = list(project.line(analysis.path))
+    asked = _asked(line[0], use)
+    for source in line[1:] if use.kind == "kept" else line:
+        resolved = _resolved(analysis, source)
+        for slot in _stages(source):
+            at = _number(slot, resolved)
+            if asked in (None, "*") or (isinstance(asked, tuple) and asked[0] == at):
+                end = slot.span.column + len(slot.kind)
+                return slot.span._replace(end_row=slot.span.row, end_column=end)
     return None
 
 
-def _selectors(document: d.Document) -> list[d.Selector]:
-    found: list[d.Selector] = []
+def _asked(source: Source, use: Use) -> object:
+    """The index of a stage in the selector that begins with a word."""
+    found = (
+        s for tree in source.trees for s in selectors(tree) if covers(s.span, Point(*use.span[1:3]))
+    )
+    return next((s.steps[0].at for s in found), None)
+
+
+def _resolved(analysis: Analysis, source: Source) -> Resolved | None:
+    """What is known of the meaning of a file or an ancestor."""
+    for start in analysis.resolutions:
+        found: Resolved | None = start
+        while found:
+            if real(found.path) == source.path:
+                return found
+            found = found.parent
+    return None
+
+
+def _stages(source: Source) -> Iterator[d.Slot]:
+    for tree in source.trees:
+        for model in tree.models:
+            for statement in model.statements:
+                if isinstance(statement, d.Slot) and statement.kind == "stage":
+                    yield statement
+
+
+def _number(slot: d.Slot, resolved: Resolved | None) -> object:
+    """The resolution at which a stage stands, if it is known."""
+    if isinstance(slot.at, d.Constant):
+        return slot.at.value
+    if slot.at is None or resolved is None:
+        return None
+    return evaluate(slot.at, replace(resolved.scope, findings=Findings()))
+
+
+def selectors(document: d.Document) -> Iterator[d.Selector]:
+    """Every selector of a document."""
     statements = [s for m in document.models for s in m.statements]
     phases = [s for r in document.recipes for p in r.phases for s in p.statements]
     for statement in [*statements, *phases]:
         match statement:
             case d.Verb() | d.Freeze() | d.GrowBy():
-                found += [*statement.selection.included, *statement.selection.excluded]
+                yield from (*statement.selection.included, *statement.selection.excluded)
             case d.LrScale():
-                found.append(statement.selector)
+                yield statement.selector
             case d.Moved():
-                found += [statement.old, statement.new]
+                yield from (statement.old, statement.new)
             case d.Init(selectors):
-                found += selectors
+                yield from filter(None, (*selectors, statement.like))
             case _:
                 pass
-    return found

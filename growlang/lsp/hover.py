@@ -2,63 +2,146 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from growlang.lsp.analysis import Analysis, Point, covers
 from growlang.lsp.context import context, word_at
-from growlang.lsp.known import (
-    arguments,
-    described,
-    help_of,
-    parameters_around,
-    signature_of,
-)
-from growlang.net import Node
+from growlang.lsp.known import SETTINGS, arguments, described, help_of, shown, signature_of
+from growlang.lsp.names import Declaration, Use
+from growlang.lsp.project import Project
+from growlang.net import Net, Node
+from growlang.resolve.files import in_yaml
 
-ENDS = ("stem", "core", "head")
+TURNS = 200
+"""Most characters of a declaration that are shown."""
 
 
-def hover(analysis: Analysis, point: Point) -> str:
+def hover(project: Project, analysis: Analysis, point: Point) -> str:
     """Help on the op, argument, place or name at a point; empty where there is none.
 
-    Shapes and counts are those of the last version of the text that had no errors.
+    Values are those of the text as far as it can be resolved; shapes and counts are those of its
+    last version that had no errors.
     """
-    word = word_at(analysis.text, point)
-    if not word:
+    found = project.at(analysis.path, point)
+    if found is None:
         return ""
-    where = context(analysis.text, point)
-    if where.quiet:
+    if isinstance(found, Declaration):
+        return _declared(project, analysis, found, point)
+    match found.kind:
+        case "op":
+            return _op(analysis, found.name, point)
+        case "argument":
+            return _argument(found)
+        case "setting":
+            return _setting(found)
+        case "field":
+            owner = Use("input", found.name.partition(".")[0], found.span)
+            declared = project.declaration(analysis.path, owner)
+            quoted = _quoted(project, declared) if declared else ""
+            return _bound(analysis, found.name) or quoted
+        case "choice":
+            return ""
+    declared = project.declaration(analysis.path, found)
+    if declared is not None:
+        return _declared(project, analysis, declared, point, found.name)
+    if found.kind == "any":
+        return _unparsed(analysis, point)
+    if found.kind in ("component", "kept"):
+        return _place(analysis, point, found.name)
+    return _bound(analysis, found.name)
+
+
+def _op(analysis: Analysis, name: str, point: Point) -> str:
+    signature = signature_of(name)
+    help = help_of(signature) if signature else ""
+    return "\n\n".join(filter(None, (_computed(analysis, point), help)))
+
+
+def _argument(use: Use) -> str:
+    signature = signature_of(use.owner)
+    info = arguments(signature).get(use.name) if signature else None
+    return f"`{use.name}`: {info.description}" if info else ""
+
+
+def _setting(use: Use) -> str:
+    model = SETTINGS.get(use.owner)
+    info = model.model_fields.get(use.name) if model else None
+    return f"`{use.name}`: {info.description}" if info else ""
+
+
+def _unparsed(analysis: Analysis, point: Point) -> str:
+    """Help on a word of a statement that does not parse, told from the text around it."""
+    if in_yaml(analysis.path):
         return ""
+    word, where = word_at(analysis.text, point), context(analysis.text, point)
     outer = signature_of(where.call) if where.call else None
-    if outer and word in arguments(outer) and _named(analysis, point):
+    if outer and word in arguments(outer):
         return f"`{word}`: {arguments(outer)[word].description}"
-    if word in ENDS or word == "stage":
-        return _place(analysis, point)
-    if word in (around := parameters_around(analysis.document, point)):
-        return f"`{word}`: a parameter of `{around[word].name}`"
-    if name := _bound(analysis, word):
-        return name
     signature = signature_of(word)
-    if signature:
-        return "\n\n".join(filter(None, (_computed(analysis, point), help_of(signature))))
-    return _block(analysis, word, point) or _component(analysis, word)
+    return help_of(signature) if signature else ""
 
 
-def _named(analysis: Analysis, point: Point) -> bool:
-    """Whether the word at a point is followed by `=`."""
-    line = analysis.text.split("\n")[point.row - 1]
-    return re.match(r"[a-z0-9_]*\s*=(?!=)", line[point.column - 1 :]) is not None
+def _declared(
+    project: Project, analysis: Analysis, found: Declaration, point: Point, written: str = ""
+) -> str:
+    """What is known of something that a file declares, and is written with this name."""
+    name = written or found.name
+    match found.kind:
+        case "param":
+            return _bound(analysis, name) or _quoted(project, found)
+        case "parameter":
+            return f"`{found.name}`: a parameter of `{found.owner}`"
+        case "block":
+            return _block(project, analysis, found, name, point)
+        case "condition" | "slot":
+            return _place(analysis, point, found.name) or _quoted(project, found)
+        case _:
+            return _quoted(project, found)
+
+
+def _quoted(project: Project, found: Declaration) -> str:
+    """The line of a declaration."""
+    source = project.source(Path(found.span.filename))
+    line = source.text.split("\n")[found.span.row - 1].strip() if source else ""
+    return f"```grow\n{line[:TURNS]}\n```" if line else ""
+
+
+def _bound(analysis: Analysis, name: str) -> str:
+    """A param, or a part of the input, with its value and its place."""
+    bound = analysis.value(name)
+    if bound is None:
+        return ""
+    file = Path(bound.span.filename)
+    place = f"line {bound.span.row}" if file == analysis.path else f"{file.name}:{bound.span.row}"
+    return f"`{name}` = `{shown(bound.value)}` ({place})"
+
+
+def _block(
+    project: Project, analysis: Analysis, found: Declaration, name: str, point: Point
+) -> str:
+    """A block with its parameters, and what a call of it computes."""
+    source = project.source(Path(found.span.filename))
+    blocks = [b for tree in source.trees for b in tree.blocks] if source else []
+    block = next((b for b in blocks if b.name == found.name), None)
+    if block is None:
+        return _quoted(project, found)
+    parameters = ", ".join(n if v is None else f"{n} = ..." for n, v in block.parameters)
+    text = f"```grow\nblock {name}({parameters})\n```"
+    return "\n\n".join(filter(None, (_computed(analysis, point), text)))
+
+
+# --- the net -------------------------------------------------------------------------------------
 
 
 def _nodes(analysis: Analysis, point: Point) -> list[Node]:
     """The nodes of the innermost call around a point."""
-    if analysis.checked is None:
+    at = analysis.former(point)
+    if analysis.checked is None or at is None:
         return []
     found = [
         n
         for n in analysis.checked.net.nodes
-        if n.span and Path(n.span.filename) == analysis.path and covers(n.span, point)
+        if n.span and Path(n.span.filename) == analysis.path and covers(n.span, at)
     ]
     spans = {n.span for n in found if n.span}
     if not spans:
@@ -78,41 +161,18 @@ def _computed(analysis: Analysis, point: Point) -> str:
     return f"**{' | '.join(shapes)}**, {many}{total:,} parameters"
 
 
-def _place(analysis: Analysis, point: Point) -> str:
-    """What the slot around a point puts out, and its parameters."""
-    if analysis.checked is None:
-        return ""
-    net = analysis.checked.net
-    for component in net.components:
-        span = component.span
-        if span and Path(span.filename) == analysis.path and covers(span, point):
-            return described(net, component)
-    return ""
+def _place(analysis: Analysis, point: Point, name: str) -> str:
+    """What the slot around a point puts out, or the component of a name, and its parameters."""
+    nets = [checked.net for checked in (analysis.checked, analysis.parent) if checked]
+    at = analysis.former(point)
+    if nets and at and name in ("stage", "stem", "core", "head"):
+        for component in nets[0].components:
+            span = component.span
+            if span and Path(span.filename) == analysis.path and covers(span, at):
+                return described(nets[0], component)
+    return next(filter(None, (_component(net, name) for net in nets)), "")
 
 
-def _component(analysis: Analysis, word: str) -> str:
-    net = analysis.checked.net if analysis.checked else None
-    found = [c for c in net.components if c.name == word] if net else []
-    return described(net, found[0]) if net and found else ""
-
-
-def _bound(analysis: Analysis, word: str) -> str:
-    if analysis.checked is None:
-        return ""
-    bound = analysis.checked.resolved.scope.lookup(word)
-    if bound is None:
-        return ""
-    file = Path(bound.span.filename)
-    place = f"line {bound.span.row}" if file == analysis.path else f"{file.name}:{bound.span.row}"
-    return f"`{word}` = `{bound.value}` ({place})"
-
-
-def _block(analysis: Analysis, word: str, point: Point) -> str:
-    blocks = analysis.checked.resolved.blocks if analysis.checked else {}
-    if word not in blocks:
-        return ""
-    parameters = ", ".join(
-        n if default is None else f"{n} = ..." for n, default in blocks[word].block.parameters
-    )
-    text = f"```grow\nblock {word}({parameters})\n```"
-    return "\n\n".join(filter(None, (_computed(analysis, point), text)))
+def _component(net: Net, name: str) -> str:
+    found = [c for c in net.components if c.name == name]
+    return described(net, found[0]) if found else ""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import GrowlangError
-from growlang.lsp.analysis import Point, covers
 from growlang.lsp.context import PIPES, Context
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.net import Component, Net
 from growlang.ops import CHANGES, OPS, pipe_op
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.rules import RULES, TRANSITIONS
 from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
-from growlang.syntax import document as d
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,
@@ -27,13 +26,6 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "sample": Sample,
     "evaluate": Evaluate,
 }
-
-RUN_CHOICES = {
-    "start": ("scratch", "parent", "parent.ema"),
-    "moments": ("carry", "reset"),
-    "transition": ("discard",),
-}
-"""What the settings of a run may be."""
 
 
 def signatures(where: Context) -> Mapping[str, type[Signature]]:
@@ -50,6 +42,7 @@ def signatures(where: Context) -> Mapping[str, type[Signature]]:
     return {}
 
 
+@cache
 def every() -> dict[str, type[Signature]]:
     """Each signature of the language by its name."""
     found: dict[str, type[Signature]] = {
@@ -79,12 +72,6 @@ def signature_of(name: str) -> type[Signature] | None:
     with suppress(GrowlangError):
         return every().get(name) or pipe_op(name)
     return None
-
-
-def parameters_around(document: d.Document | None, point: Point) -> dict[str, d.Block]:
-    """The parameters of the block around a point, each with its block."""
-    blocks = document.blocks if document else ()
-    return {n: b for b in blocks if covers(b.span, point) for n, _ in b.parameters}
 
 
 def arguments(signature: type[Signature]) -> dict[str, FieldInfo]:
@@ -119,9 +106,15 @@ def _argument(item: tuple[str, FieldInfo]) -> str:
 
 
 def _value(info: FieldInfo) -> str:
-    value = info.get_default(call_default_factory=True)
+    return shown(info.get_default(call_default_factory=True))
+
+
+def shown(value: object) -> str:
+    """A value as the language spells it."""
     if isinstance(value, Signature):
         return spelling(type(value))
     if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
-    return {True: "true", False: "false"}.get(value, str(value)) if value is not None else "none"
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "none" if value is None else str(value)

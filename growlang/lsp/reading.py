@@ -61,7 +61,7 @@ def reread(before: d.Document, text: str, findings: Findings) -> d.Document | No
 
     None where only the whole text can tell. `before` is the document of a text that parses.
     """
-    edit = _edit(before.text.split("\n"), text.split("\n"))
+    edit = changed(before.text.split("\n"), text.split("\n"))
     return _spliced(before, edit, text) or _spliced_partly(before, edit, text, findings)
 
 
@@ -110,11 +110,11 @@ def _spliced_partly(
         row, column = token.line or 1, token.column or 1
         line = lines[row - 1]
         lines[row - 1] = line[: column - 1] + " " * len(token) + line[column - 1 + len(token) :]
-    found = _spliced(before, _edit(before.text.split("\n"), lines), text)
+    found = _spliced(before, changed(before.text.split("\n"), lines), text)
     return found._replace(cut=cut, comments=comments(text, before.filename)) if found else None
 
 
-def _edit(old: Sequence[str], new: Sequence[str]) -> Edit:
+def changed(old: Sequence[str], new: Sequence[str]) -> Edit:
     """What the change of a text replaces: the rows between its first and its last difference."""
     most = min(len(old), len(new))
     same = next((i for i in range(most) if old[i] != new[i]), most)

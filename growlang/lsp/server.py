@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
 from growlang import __version__
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Span
+from growlang.diagnostics import Diagnostic, GrowlangError, Span
 from growlang.fix import LINE_END
 from growlang.lsp.analysis import Analysis, Point, analyse
+from growlang.lsp.colours import MODIFIERS, TYPES, colours, encoded
 from growlang.lsp.completion import complete
 from growlang.lsp.context import word_before
 from growlang.lsp.definition import definition
 from growlang.lsp.fixes import fixes
+from growlang.lsp.folding import folds
 from growlang.lsp.formatting import formatting
 from growlang.lsp.hints import hints
 from growlang.lsp.hover import hover
+from growlang.lsp.project import Project, Source
+from growlang.lsp.references import highlights, references, rename, renaming
 from growlang.lsp.symbols import Symbol, symbols
 from growlang.resolve.files import in_yaml, real
+from growlang.syntax import document as d
 
+T = TypeVar("T")
 PAUSE = 0.002
 """Seconds in which changes that come together are awaited."""
 KINDS = {
@@ -49,6 +57,13 @@ SYMBOLS = {
 }
 
 
+class Asked(Protocol):
+    """The parameters of a request about a point."""
+
+    text_document: lsp.TextDocumentIdentifier
+    position: lsp.Position
+
+
 class GrowServer(LanguageServer):
     """The server, with the analysis of each open file by its URI."""
 
@@ -60,6 +75,8 @@ class GrowServer(LanguageServer):
         self.analyses: dict[str, Analysis] = {}
         self.changed: set[str] = set()
         """Files that have changed since they were analysed."""
+        self.known: dict[Path, Source] = {}
+        """What was read of the project's files."""
 
     def change(self, uri: str) -> None:
         """Analyse a file soon, once for all changes that come together."""
@@ -87,11 +104,41 @@ class GrowServer(LanguageServer):
                 lsp.PublishDiagnosticsParams(uri, found, document.version)
             )
 
-    def grow(self, uri: str) -> Analysis | None:
-        """The analysis of an open file; None for one in YAML, which has findings and a layout."""
+    def analysis(self, uri: str) -> Analysis | None:
+        """The analysis of an open file as it is now."""
         self.catch_up()
-        found = self.analyses.get(uri)
+        return self.analyses.get(uri)
+
+    def grow(self, uri: str) -> Analysis | None:
+        """As `analysis`; None for a file in YAML, for which editors have a schema and colours."""
+        found = self.analysis(uri)
         return None if found is None or in_yaml(found.path) else found
+
+    def project(self) -> Project:
+        """The files of the folders that the editor has open, with the texts that it has."""
+        self.catch_up()
+        opened = self.workspace.text_documents
+        folders = [to_fs_path(uri) for uri in self.workspace.folders]
+        folders = folders or [self.workspace.root_path]
+        documents: dict[Path, d.Document] = {}
+        for found in self.analyses.values():
+            documents.update(found.documents)
+        return Project(
+            tuple(real(Path(folder)) for folder in folders if folder),
+            {path_of(uri): document.source for uri, document in opened.items()},
+            documents,
+            self.known,
+        )
+
+    def source(self, uri: str, yaml: bool = True) -> Source | None:
+        """What there is of an open file; None for one in YAML unless that is asked for."""
+        found = self.analysis(uri) if yaml else self.grow(uri)
+        return self.project().source(found.path) if found else None
+
+    def at(self, params: Asked) -> tuple[Project, Path, Point]:
+        """The project, the file and the point that a request is about."""
+        uri = params.text_document.uri
+        return self.project(), path_of(uri), self.point(uri, params.position)
 
     def point(self, uri: str, position: lsp.Position) -> Point:
         """A position of the client's in an open file."""
@@ -198,9 +245,9 @@ def written(ls: GrowServer, params: lsp.DidChangeWatchedFilesParams) -> None:
 @server.feature(lsp.TEXT_DOCUMENT_HOVER)
 def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
     """Signature, shape and parameters."""
-    uri = params.text_document.uri
-    found = ls.grow(uri)
-    text = hover(found, ls.point(uri, params.position)) if found else ""
+    project, _, point = ls.at(params)
+    found = ls.analysis(params.text_document.uri)
+    text = hover(project, found, point) if found else ""
     return lsp.Hover(lsp.MarkupContent(lsp.MarkupKind.Markdown, text)) if text else None
 
 
@@ -209,12 +256,12 @@ def hovered(ls: GrowServer, params: lsp.HoverParams) -> lsp.Hover | None:
 )
 def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
     """What may be written."""
-    uri, end = params.text_document.uri, params.position
-    found = ls.grow(uri)
+    (project, _, point), end = ls.at(params), params.position
+    found = ls.grow(params.text_document.uri)
     if found is None:
         return []
     # Editors end a word at a dot; what is written here may hold some.
-    typed = len(word_before(found.text, ls.point(uri, end)))
+    typed = len(word_before(found.text, point))
     place = lsp.Range(lsp.Position(end.line, end.character - typed), end)
     return [
         lsp.CompletionItem(
@@ -224,26 +271,88 @@ def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.Completi
             sort_text=f"{i:04}",
             text_edit=lsp.TextEdit(place, c.label),
         )
-        for i, c in enumerate(complete(found, ls.point(uri, end)))
+        for i, c in enumerate(complete(project, found, point))
     ]
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DEFINITION)
 def defined(ls: GrowServer, params: lsp.DefinitionParams) -> lsp.Location | None:
     """Where it is declared."""
-    uri = params.text_document.uri
-    found = ls.grow(uri)
-    span = definition(found, ls.point(uri, params.position)) if found else None
+    project, _, point = ls.at(params)
+    found = ls.analysis(params.text_document.uri)
+    span = definition(project, found, point) if found else None
     return ls.location(span) if span else None
+
+
+@server.feature(lsp.TEXT_DOCUMENT_REFERENCES)
+def referred(ls: GrowServer, params: lsp.ReferenceParams) -> list[lsp.Location]:
+    """Every place that names it, in all files of the folder."""
+    found = references(*ls.at(params), declared=params.context.include_declaration)
+    return [ls.location(span) for span in found]
+
+
+@server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
+def highlighted(ls: GrowServer, params: lsp.DocumentHighlightParams) -> list[lsp.DocumentHighlight]:
+    """The places of the file that name it."""
+    document = ls.workspace.get_text_document(params.text_document.uri)
+    kinds = {True: lsp.DocumentHighlightKind.Write, False: lsp.DocumentHighlightKind.Read}
+    return [
+        lsp.DocumentHighlight(ls.range(found.span, document), kinds[found.declared])
+        for found in highlights(*ls.at(params))
+    ]
+
+
+@server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)
+def nameable(ls: GrowServer, params: lsp.PrepareRenameParams) -> lsp.PrepareRenamePlaceholder:
+    """The name that may be changed."""
+    document = ls.workspace.get_text_document(params.text_document.uri)
+    found = said(partial(renaming, *ls.at(params)))
+    return lsp.PrepareRenamePlaceholder(ls.range(found.span, document), found.name)
+
+
+@server.feature(lsp.TEXT_DOCUMENT_RENAME, lsp.RenameOptions(prepare_provider=True))
+def renamed(ls: GrowServer, params: lsp.RenameParams) -> lsp.WorkspaceEdit:
+    """The edits that give it another name, in all files of the folder."""
+    changes: dict[str, list[lsp.TextEdit]] = {}
+    for edit in said(partial(rename, *ls.at(params), params.new_name)):
+        place = ls.location(edit.span)
+        changes.setdefault(place.uri, []).append(lsp.TextEdit(place.range, edit.text))
+    return lsp.WorkspaceEdit(changes)
+
+
+def said(ask: Callable[[], T]) -> T:
+    """What a request gives; why it is refused is shown to the user."""
+    try:
+        return ask()
+    except GrowlangError as error:
+        raise JsonRpcException(error.message, lsp.LSPErrorCodes.RequestFailed) from None
+
+
+@server.feature(lsp.TEXT_DOCUMENT_FOLDING_RANGE)
+def folded(ls: GrowServer, params: lsp.FoldingRangeParams) -> list[lsp.FoldingRange]:
+    """The rows that fold; editors fold YAML by its indentation."""
+    source = ls.source(params.text_document.uri, yaml=False)
+    found = folds(source) if source else []
+    return [lsp.FoldingRange(fold.first - 1, fold.last - 1, kind=fold.kind) for fold in found]
+
+
+@server.feature(lsp.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, lsp.SemanticTokensLegend(TYPES, MODIFIERS))
+def coloured(ls: GrowServer, params: lsp.SemanticTokensParams) -> lsp.SemanticTokens:
+    """The colours of a text in Grow."""
+    uri = params.text_document.uri
+    source, document = ls.source(uri, yaml=False), ls.workspace.get_text_document(uri)
+    found = colours(ls.project(), source) if source else []
+    places = [ls.range(colour.span, document) for colour in found]
+    columns = [(place.start.character, place.end.character) for place in places]
+    return lsp.SemanticTokens(encoded(found, columns))
 
 
 @server.feature(lsp.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
 def outlined(ls: GrowServer, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
     """The outline."""
     uri = params.text_document.uri
-    found = ls.grow(uri)
-    parsed = found.document if found else None
-    return _outline(ls, symbols(parsed) if parsed else [], ls.workspace.get_text_document(uri))
+    source, document = ls.source(uri), ls.workspace.get_text_document(uri)
+    return _outline(ls, symbols(source) if source else [], document)
 
 
 def _outline(
@@ -276,7 +385,7 @@ def mended(ls: GrowServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]
             title=fix.title,
             kind=lsp.CodeActionKind.QuickFix,
             edit=lsp.WorkspaceEdit({uri: [lsp.TextEdit(ls.range(fix.span, document), fix.text)]}),
-            is_preferred=True,
+            is_preferred=fix.safe,
         )
         for fix in fixes(found, start, end)
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from growlang.diagnostics import Span
+from growlang.lsp.project import Source
+from growlang.lsp.tolerant import MADE_UP
 from growlang.syntax import document as d
 
 
@@ -18,18 +20,42 @@ class Symbol(NamedTuple):
     children: tuple[Symbol, ...] = ()
 
 
-def symbols(document: d.Document) -> list[Symbol]:
-    """The params, imports, blocks, model, data, recipes and sections, in the order of the file."""
+SHOWN = {"param", "import", "block", "model", "data", "recipe"}
+"""The declarations that the outline shows also where the rest of their statement is wrong."""
+
+
+def symbols(source: Source) -> list[Symbol]:
+    """The params, imports, blocks, model, data, recipes and sections, in the order of the file.
+
+    A statement that stands alone in a text that does not parse is shown by itself.
+    """
+    found = [symbol for tree in source.trees for symbol in _symbols(tree)]
+    shown = {symbol.name_span for symbol in found}
+    for item in source.names.declared:
+        if item.kind in SHOWN and item.span not in shown and not _inside(item.span, found):
+            kind = "train" if item.kind == "recipe" else item.kind
+            found.append(Symbol(item.name, kind, item.span, item.span))
+    return sorted(found, key=lambda symbol: symbol.span)
+
+
+def _inside(span: Span, found: list[Symbol]) -> bool:
+    return any(symbol.kind == "import" and symbol.span.covers(span) for symbol in found)
+
+
+def _symbols(document: d.Document) -> list[Symbol]:
     found = [Symbol(b.name, "param", b.span, b.name_span) for b in document.params]
     found += [Symbol(i.name, "import", i.span, i.span) for i in document.imports]
     found += [Symbol(b.name, "block", b.span, b.name_span) for b in document.blocks]
-    found += [Symbol(m.name, "model", m.span, m.name_span, _parts(m)) for m in document.models]
+    for model in document.models:
+        parts = _parts(model)
+        whole = Symbol(model.name, "model", model.span, model.name_span, parts)
+        found += parts if model.name == MADE_UP else [whole]
     found += [Symbol(b.name, "data", b.span, b.name_span) for b in document.data]
     for recipe in document.recipes:
         phases = tuple(Symbol(p.name, "phase", p.span, p.name_span) for p in recipe.phases)
-        found.append(Symbol(recipe.name, "train", recipe.span, recipe.name_span, phases))
-    found += [Symbol(s.kind, s.kind, s.span, s.span) for s in document.sections]
-    return sorted(found, key=lambda symbol: symbol.span)
+        whole = Symbol(recipe.name, "train", recipe.span, recipe.name_span, phases)
+        found += phases if recipe.name == MADE_UP else [whole]
+    return found + [Symbol(s.kind, s.kind, s.span, s.span) for s in document.sections]
 
 
 def _parts(model: d.Model) -> tuple[Symbol, ...]:

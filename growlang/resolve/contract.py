@@ -9,13 +9,15 @@ from typing import NamedTuple
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import Scope, rename, suggestion
+from growlang.resolve.names import Scope
+from growlang.resolve.redeclare import moved_over
+from growlang.resolve.words import INITS, meant
 from growlang.rules import RULES
 from growlang.selectors import Places, available, component_of, is_open, spelt
 from growlang.syntax import document as d
 
-INITS = ("zero", "identity", "default", "like")
-"""What a place may begin as."""
+SAME_SHAPES = {"deepen", "resize"}
+"""Rules under which the tensors of ops keep their shapes."""
 
 
 class Initial(NamedTuple):
@@ -71,7 +73,7 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
             continue
         if parent is None:
             if isinstance(statement, d.GrowBy):
-                _grow(statement, [], declared, scope)
+                _grow(statement, [], declared, scope, None)
             continue
         known = parent.components()
         match statement:
@@ -81,7 +83,7 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
                     _account(found, name, span, table, findings)
             case d.GrowBy(selection):
                 named = _components(selection, known, "grow", findings)
-                _grow(statement, [name for name, _ in named], declared, scope)
+                _grow(statement, [name for name, _ in named], declared, scope, parent)
                 for name, span in named:
                     _account(found, name, span, found.waiting, findings)
             case d.Moved():
@@ -106,31 +108,37 @@ def _declared(model: d.Model) -> set[str]:
     return found
 
 
-def _grow(statement: d.GrowBy, names: list[str], declared: set[str], scope: Scope) -> None:
+def _grow(
+    statement: d.GrowBy,
+    names: list[str],
+    declared: set[str],
+    scope: Scope,
+    parent: Model | None,
+) -> None:
     """Check the rules of a `grow` of components, which this version cannot apply."""
     for rule in statement.rules:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)
             continue
-        scope.findings.add(
-            "G106",
-            f"there is no rule `{rule.name}`",
-            rule.name_span,
-            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
-            edits=rename(rule.name_span, rule.name, RULES),
-        )
+        rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
+        help, edits = meant(place, rule.name, RULES, rules, "call")
+        message = f"there is no rule `{rule.name}`"
+        scope.findings.add("G106", message, place, help=help, edits=edits)
     keep = ", ".join(spelt(n) for n in names if n not in declared)
-    drop = ", ".join(spelt(n) for n in names if n in declared)
+    dropped = [n for n in names if n in declared]
+    drop = ", ".join(map(spelt, dropped))
     ways = [f"`{verb} {what}`" for verb, what in (("keep", keep), ("drop", drop)) if what]
-    begins = (
-        "; a part that has the parent's shapes may begin with its values: `init PART = like PART`"
-    )
+    values = ""
+    if parent and dropped and {rule.name for rule in statement.rules} <= SAME_SHAPES:
+        values = moved_over(dropped[0], parent)
+    elif dropped:
+        values = "; `init PART = like PART` starts a part of the same shapes from its values"
     scope.findings.add(
         "G211",
         f"`grow {statement.selection} by ...` cannot be built by this version: it copies tensors "
         "as they are",
         statement.span,
-        help=f"write {' and '.join(ways)} instead{begins if drop else ''}" if ways else "",
+        help=f"write {' and '.join(ways)} instead{values}" if ways else "",
     )
 
 

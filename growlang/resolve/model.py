@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
 from growlang.model import (
     BINDINGS,
     INPUTS,
@@ -21,12 +22,14 @@ from growlang.model import (
 )
 from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
-from growlang.resolve.arguments import Choices, bind, read
+from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
+from growlang.resolve.forms import Choices
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
+from growlang.resolve.words import belongs, meant
 from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.syntax import document as d
@@ -179,14 +182,13 @@ class _Resolver:
             span = value.name_span if isinstance(value, d.Call) else value.span
             kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
             wrong = f"`{written}` is not {kind}" if written else f"`{binding.name}` must be a call"
-            form = " | ".join(f"{name}(...)" for name in table)
-            self.findings.add(
-                "G106" if written else "G201",
-                wrong,
-                span,
-                help=suggestion(written, table) or f"write `{binding.name} = {form}`",
-                edits=rename(span, written, table) if written else (),
-            )
+            forms = " | ".join(f"{name}(...)" for name in table)
+            write = f"write `{binding.name} = {forms}`"
+            if written:
+                help, edits = meant(span, written, table, write, "call")
+            else:
+                help, edits = belongs(binding.name, "name", "model") or write, ()
+            self.findings.add("G106" if written else "G201", wrong, span, help=help, edits=edits)
             return None
         bound = bind(value, table[value.name], self.scope)
         self.pipes.spans[(binding.name,)] = value.span
@@ -202,7 +204,7 @@ class _Resolver:
         elif value is not HOLE:
             self.findings.add(
                 "G201",
-                f"`skips` must be one of {', '.join(SKIPS)}, not `{value}`",
+                f"`skips` must be one of {', '.join(SKIPS)}, not `{literal(value)}`",
                 binding.value.span,
             )
 
@@ -275,7 +277,7 @@ class _Resolver:
         if type(value) is not int or value < 1:
             self.findings.add(
                 "G201",
-                f"a resolution must be a whole number of at least 1, not `{value}`",
+                f"a resolution must be a whole number of at least 1, not `{literal(value)}`",
                 slot.at.span,
                 notes=origins(slot.at, self.scope),
             )
@@ -287,18 +289,12 @@ class _Resolver:
         found: dict[str, Any] = {}
         for option in slot.options:
             if option.name not in allowed:
-                known = ", ".join(allowed) or "none"
-                self.findings.add(
-                    "G107",
-                    f"`{slot.kind}` has no option `{option.name}`",
-                    option.name_span,
-                    help=suggestion(option.name, allowed) or f"its options: {known}",
-                    edits=rename(
-                        option.name_span,
-                        option.name,
-                        set(allowed) - {other.name for other in slot.options},
-                    ),
-                )
+                known = f"its options: {', '.join(allowed) or 'none'}"
+                taken = {other.name for other in slot.options}
+                place = option.name_span
+                help, edits = meant(place, option.name, allowed, known, "name", taken=taken)
+                message = f"`{slot.kind}` has no option `{option.name}`"
+                self.findings.add("G107", message, place, help=help, edits=edits)
                 continue
             value = read(option.value, Choices(allowed[option.name]), self.scope)
             if value in allowed[option.name]:
@@ -322,7 +318,7 @@ class _Resolver:
                     "G303",
                     f"`{spelt(name)}` is kept and declared anew",
                     self.declared[name],
-                    help=f"remove this declaration, or `drop {spelt(name)}`",
+                    help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
                     notes=[Note("it is kept here", span)],
                 )
                 self._unknown(name)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from growlang.diagnostics import Edit, Findings, Note, Span
+from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
+from growlang.resolve.words import belongs, meant
 from growlang.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.building import LARGEST
@@ -134,13 +136,7 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
             return Predicate(["row", f"json.{field}"])
         case d.Call(name, arguments, span):
             if name not in ("min", "max"):
-                suggest = suggestion(name, ("min", "max"))
-                scope.findings.add(
-                    "G106",
-                    f"`{name}` is not a function",
-                    span,
-                    help=suggest or "there are min, max",
-                )
+                _refuse_function(expression, scope)
                 return HOLE
             return _apply(name, [evaluate(a.value, scope) for a in arguments], span, scope)
 
@@ -174,11 +170,21 @@ def is_path(name: str) -> bool:
     return re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", name) is not None
 
 
+def _refuse_function(call: d.Call, scope: Scope) -> None:
+    """A finding about a call where a value is computed: only `min` and `max` are functions."""
+    help, edits = meant(
+        call.name_span, call.name, ("min", "max"), "the functions are min and max", "call"
+    )
+    message = f"`{call.name}` is not a function"
+    scope.findings.add("G106", message, call.name_span, help=help, edits=edits)
+
+
 def _declare(path: str, scope: Scope) -> str:
     """How to bind a name: a dotted one belongs to an import."""
     library, dot, _ = path.rpartition(".")
     if not dot:
-        return f"declare it: `param {path} = ...`"
+        place, declare = belongs(path, "word"), f"declare it: `param {path} = ...`"
+        return place if place and path == "self" else "; ".join(filter(None, [declare, place]))
     inside = sorted(n for n in scope.names() if n.startswith(f"{library}."))
     return f"it holds {', '.join(inside)}" if inside else f"nothing is imported as `{library}`"
 
@@ -285,18 +291,6 @@ def names_in(tree: object) -> Iterator[str]:
                 todo += part
 
 
-def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
-    """The edit that writes a known name for `name`, which `span` begins with.
-
-    Nothing where there is no close name, or more than one.
-    """
-    close = nearest(name, known, n=2)
-    if len(close) != 1:
-        return ()
-    end = span.column + len(name)
-    return (Edit(span._replace(end_row=span.row, end_column=end), close[0], name),)
-
-
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:
     """Where the names in an expression got their values."""
     match expression:
@@ -304,7 +298,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             bound = scope.lookup(path)
             if bound is None or bound.value is HOLE:
                 return []
-            return [Note(f"`{path}` is {bound.value} here", bound.span), *bound.notes]
+            return [Note(f"`{path}` is {literal(bound.value)} here", bound.span), *bound.notes]
         case d.Operation(_, operands):
             found = (note for o in operands for note in origins(o, scope))
             return list(dict.fromkeys(found))

@@ -7,20 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.literals import literal
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import (
-    HOLE,
-    Bound,
-    Scope,
-    evaluate,
-    leads_to,
-    names_in,
-    origins,
-    rename,
-    suggestion,
-)
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, leads_to, names_in, origins
+from growlang.resolve.words import meant
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -114,7 +106,8 @@ class Pipes:
             return leads_to(name, open, self._used)
 
         known = [*pipe_ops(), *self.blocks]
-        help = suggestion(call.name, known, leads_back)
+        known = [name for name in known if not leads_back(name)]
+        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -122,13 +115,12 @@ class Pipes:
             inside = [n for n in self.blocks if n.startswith(f"{library}.")]
             help = f"nothing is imported as `{library}`"
             help = f"it holds {', '.join(inside)}" if inside else help
-        edits = rename(call.name_span, call.name, known)
         scope.findings.add(
             "G106",
             f"there is no op or block `{call.name}`",
             call.name_span,
-            help=help or f"ops: {', '.join(n for n in known if not leads_back(n))}",
-            edits=[] if call.name in CHANGES else [e for e in edits if not leads_back(e.text)],
+            help=help or f"ops: {', '.join(known)}",
+            edits=() if call.name in CHANGES else edits,
         )
 
     def _used(self, name: str) -> Iterable[str]:
@@ -147,6 +139,7 @@ class Pipes:
                 "G104",
                 f"blocks use each other: {circle}",
                 call.span,
+                help="break the circle: a repetition is written `* n`",
                 notes=[Note(f"`{block.name}` is declared here", block.name_span)],
             )
             return None
@@ -181,15 +174,17 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             notes = tuple(origins(given.value, scope))
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
             continue
-        what, help = f"has no argument `{name}`", suggestion(name, names) or takes
+        what, help = f"has no argument `{name}`", takes
         if name in inner.values:
             what, help = f"is given `{name}` twice", "remove one"
         elif not name:
+            help = f"remove it: {takes}"
             what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
             what += f", not {len(call.arguments)}"
         edits: tuple[Edit, ...] = ()
         if given.name and name not in inner.values:
-            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+            taken = {a.name for a in call.arguments}
+            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
         message = f"block `{block.name}` {what}"
         findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
         if not given.name:
@@ -232,7 +227,7 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number of at least 1, not `{value}`",
+            f"a repeat must be a whole number of at least 1, not `{literal(value)}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

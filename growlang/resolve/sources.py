@@ -17,6 +17,7 @@ from growlang.resolve.names import (
     refuse_double,
     suggestion,
 )
+from growlang.resolve.words import meant
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
 
@@ -53,13 +54,11 @@ class Sources(NamedTuple):
                 )
             case d.Call(called):
                 known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
-                self.findings.add(
-                    "G106",
-                    f"`{called}` is not a source of data",
-                    value.name_span,
-                    help=suggestion(called, known, self._leads_back)
-                    or f"choose {' | '.join(k for k in known if not self._leads_back(k))}",
-                )
+                known = [name for name in known if not self._leads_back(name)]
+                place, choose = value.name_span, f"choose {' | '.join(known)}"
+                help, edits = meant(place, called, known, choose, "call")
+                message = f"`{called}` is not a source of data"
+                self.findings.add("G106", message, place, help=help, edits=edits)
             case _:
                 self.findings.add(
                     "G201",

@@ -160,7 +160,7 @@ class _Builder:
         return d.Constant(self._number(c[0]), self._span(meta))
 
     def import_(self, meta: Meta, c: list[Any]) -> d.Import:
-        return d.Import(_unquote(c[0]), str(c[1]), self._span(meta))
+        return d.Import(_unquote(c[0]), str(c[1]), self._span(meta), self._span(c[1]))
 
     def param(self, meta: Meta, c: list[Any]) -> _Bound:
         return _Bound("param", self.binding(meta, c))
@@ -174,13 +174,15 @@ class _Builder:
     option = binding
 
     def block(self, meta: Meta, c: list[Any]) -> d.Block:
-        return d.Block(str(c[0]), c[1] or (), c[2], self._span(meta), self._span(c[0]))
+        given = c[1] or ()
+        parameters, places = tuple(p for p, _ in given), tuple(place for _, place in given)
+        return d.Block(str(c[0]), parameters, c[2], self._span(meta), self._span(c[0]), places)
 
     def parameters(self, meta: Meta, c: list[Any]) -> tuple[Any, ...]:
         return tuple(c)
 
-    def parameter(self, meta: Meta, c: list[Any]) -> tuple[str, d.Expression | None]:
-        return str(c[0]), c[1]
+    def parameter(self, meta: Meta, c: list[Any]) -> tuple[tuple[str, d.Expression | None], Span]:
+        return (str(c[0]), c[1]), self._span(c[0])
 
     def model(self, meta: Meta, c: list[Any]) -> d.Model:
         name, grows, *statements = c

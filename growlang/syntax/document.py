@@ -194,6 +194,7 @@ class Import(NamedTuple):
     file: str
     name: str
     span: Span
+    name_span: Span
 
 
 class Block(NamedTuple):
@@ -204,6 +205,8 @@ class Block(NamedTuple):
     pipe: Pipe
     span: Span
     name_span: Span
+    parameter_spans: tuple[Span, ...]
+    """The places of the parameters' names."""
 
 
 class Freeze(NamedTuple):
@@ -299,4 +302,6 @@ def without_spans(node: Any) -> Any:
     return type(node).__name__, *fields
 
 
-PLACES = frozenset({"span", "name_span", "file_span", "filename", "text", "comments"})
+PLACES = frozenset(
+    {"span", "name_span", "file_span", "parameter_spans", "filename", "text", "comments"}
+)

@@ -51,7 +51,7 @@ def _document(
     """The document that a parse builds. Raises UnexpectedInput where the text does not parse."""
     own = Findings()
     found = build(parse, text, filename, own)
-    if deep := _below(found, DEPTH_LIMIT):
+    if deep := below(found, DEPTH_LIMIT):
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
         own.add("G001", message, deep, help="name a part with `param`")
     for item in own.items:
@@ -104,7 +104,7 @@ def parser() -> Lark:
         return Lark(text, **options)
 
 
-def _below(document: d.Document, depth: int) -> Span | None:
+def below(document: d.Document, depth: int) -> Span | None:
     """The place of a node that lies deeper than `depth`, if there is one."""
     level: list[Any] = [document]
     for _ in range(depth):

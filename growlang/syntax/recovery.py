@@ -8,7 +8,7 @@ What was not left out is parsed again, so that names and shapes are checked in i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Tree
@@ -31,6 +31,7 @@ from growlang.syntax.layout import (
     read_tokens,
     statement_starts,
 )
+from growlang.syntax.places import elsewhere
 
 LEVELS = {
     **dict.fromkeys(("import", "param", "block", "model", "data"), 0),
@@ -46,6 +47,13 @@ HEADERS = {
     "phase": ("PHASE", "NAME", "FOR", "NUMBER", "LBRACE"),
 }
 """What stands for the head of a statement that has statements inside."""
+BODIES = (*HEADERS, "block", "stage")
+"""The keywords of statements that have a body."""
+HEAD = 40
+"""Most tokens between the keyword of a statement and its body that are looked at."""
+
+MADE = {"NAME": "_", "NUMBER": "1", "LBRACE": "{"}
+"""The texts of the terminals of a head, but for its keywords."""
 
 
 class Survey(NamedTuple):
@@ -56,12 +64,15 @@ class Survey(NamedTuple):
     cut: Cut
 
 
-def recover(text: str, filename: str, lark: Lark, findings: Findings) -> Survey:
+def recover(
+    text: str, filename: str, lark: Lark, findings: Findings, *, bodies: bool = False
+) -> Survey:
     """Record a finding for each statement of `text` that does not parse, in linear time.
 
-    A text that parses keeps all its tokens.
+    A text that parses keeps all its tokens. With `bodies`, the statements in a body stay where its
+    head does not parse, below a head that is made up.
     """
-    recovery = _Recovery(text, filename, lark, findings)
+    recovery = _Recovery(text, filename, lark, findings, bodies)
     try:
         recovery.run()
     except TooMany:
@@ -96,7 +107,10 @@ class _Mark(NamedTuple):
 
 
 class _Recovery:
-    def __init__(self, text: str, filename: str, lark: Lark, findings: Findings) -> None:
+    def __init__(
+        self, text: str, filename: str, lark: Lark, findings: Findings, bodies: bool
+    ) -> None:
+        self.bodies = bodies
         interactive = lark.parse_interactive(text)
         table = interactive.parser_state.parse_conf
         self.states: Any = table.states
@@ -265,7 +279,9 @@ class _Recovery:
         notes = (Note("it opens here", place(opened, self.filename)),)
         message = f"a `}}` is missing before `{first} {follower}`"
         span = place(first, self.filename)
-        self._record(Diagnostic("G001", message, span, "close what is open", notes), at)
+        inside = (first.column or 1) > 1
+        help = "close what is open" + f"; {elsewhere(first, '}')}" * inside
+        self._record(Diagnostic("G001", message, span, help, notes), at)
         self._remember(begin)
         return begin
 
@@ -342,8 +358,8 @@ class _Recovery:
         for at in range(begin + 1, len(self.tokens)):
             token = self.tokens[at]
             if token.type == "LBRACE":
-                if depth == 0 and failed <= at and self._head(keyword(str(self.tokens[begin]))):
-                    self.braces.append(_Brace(at, kept=False))
+                if depth == 0 and failed <= at and self._head(begin):
+                    self.braces.append(_Brace(at, kept=self.bodies and self._keeps()))
                     self._remember(at + 1)
                     return at + 1
                 depth += 1
@@ -358,14 +374,26 @@ class _Recovery:
                     return at
         return None
 
-    def _head(self, word: str) -> bool:
-        """Take what stands for the head of a statement with a body."""
+    def _head(self, begin: int) -> bool:
+        """Take what stands for the head of the statement with a body that begins at a token."""
+        word = keyword(str(self.tokens[begin]))
         if word not in HEADERS:
             return False
-        if all(self._feed(terminal) for terminal in HEADERS[word]):
-            return True
-        self._back()
-        return False
+        if not all(self._feed(terminal) for terminal in HEADERS[word]):
+            self._back()
+            return False
+        if self.bodies and self._keeps():
+            self.kept += self._made_head(begin, HEADERS[word])
+        return True
+
+    def _made_head(self, begin: int, terminals: Sequence[str]) -> Iterator[Token]:
+        """The head of a statement: its own keyword and name, where they are there, and the rest."""
+        for at, terminal in enumerate(terminals, begin):
+            own = self.tokens[min(at, len(self.tokens) - 1)]
+            if at <= begin + 1 and own.type == terminal != "LBRACE":
+                yield own
+            else:
+                yield _made(terminal, MADE.get(terminal, terminal.lower()), self.tokens[begin])
 
     def _report(self, at: int) -> None:
         token = self.tokens[at]
@@ -374,8 +402,17 @@ class _Recovery:
             self._record(malformed(token, before, self.filename), at)
         else:
             begin, accepted = min(self.mark.at, at), self._accepted()
-            found = unexpected(self.tokens, begin, at, accepted, self.signs, self.filename)
+            signs, body = self.signs, self._body()
+            found = unexpected(self.tokens, begin, at, accepted, signs, self.filename, body)
             self._record(found, at)
+
+    def _body(self) -> str:
+        """The keyword of the body around the statement; empty where that is the file."""
+        if not self.mark.braces:
+            return ""
+        head = self.mark.braces[-1].at
+        around = self.tokens[max(0, head - HEAD) : head][::-1]
+        return next((str(t) for t in around if t in BODIES), "another body")
 
     def _record(self, found: Diagnostic, at: int) -> None:
         self.findings.record(found)

@@ -23,8 +23,10 @@ from growlang.twin.read import read
 from growlang.twin.write import nodes
 
 MODELINE = "# yaml-language-server:"
-SCHEMA = f"{MODELINE} $schema=grow-1.json"
-"""Where editors find the JSON Schema, relative to the file: `growlang schema` prints it."""
+SCHEMA = "grow-1.json"
+"""The name of the file with the JSON Schema, which `growlang schema` prints."""
+_OURS = re.compile(rf"{MODELINE} \$schema=(?!\w+://)(\S*/)?{re.escape(SCHEMA)}")
+"""The line by which a file in YAML names that file; relative to itself."""
 GROUP = -1
 """What is left of the place of several statements, which have no line of their own together."""
 _UNPRINTABLE = re.compile(
@@ -33,10 +35,11 @@ _UNPRINTABLE = re.compile(
 """What YAML allows in no comment, or ends a line at."""
 
 
-def to_yaml(document: d.Document) -> str:
-    """A document that was read from Grow as YAML that names its JSON Schema.
+def to_yaml(document: d.Document, schema: str = "") -> str:
+    """A document that was read from Grow as YAML.
 
-    Raises GrowlangError where YAML cannot say the same.
+    `schema` is where editors find the JSON Schema: a URL, or a path relative to the file; where it
+    is empty, the text does not name it. Raises GrowlangError where YAML cannot say the same.
     """
     for comment in document.comments:
         if odd := _UNPRINTABLE.search(comment.text):
@@ -49,13 +52,14 @@ def to_yaml(document: d.Document) -> str:
     comments = held(hang(root, document.comments, lines))
     spaced = {p for p in blanks(root, lines) if p in comments and comments[p].above}
     named = any(c.text.startswith(MODELINE) for c in document.comments)
-    text = ("" if named else f"{SCHEMA}\n") + layout(written, comments, spaced)
+    line = f"{MODELINE} $schema={schema}\n" if schema and not named else ""
+    text = line + layout(written, comments, spaced)
     _same(document, read(text, document.filename, findings := Findings()), findings)
     return text
 
 
 def to_grow(document: d.Document) -> str:
-    """A document that was read from YAML in Grow; the line that names the JSON Schema stays out.
+    """A document that was read from YAML in Grow; the line that names our JSON Schema stays out.
 
     Raises GrowlangError where Grow cannot say the same.
     """
@@ -63,10 +67,15 @@ def to_grow(document: d.Document) -> str:
     assert composed is not None, "the document was read from this text"
     lines = document.text.split("\n")
     root = places(composed.node)
-    remarks = [r for r in hang(root, composed.comments, lines) if r.text != SCHEMA]
+    remarks = [r for r in hang(root, composed.comments, lines) if not names_schema(r.text)]
     text = _commented(unparse(document), remarks, blanks(root, lines))
     _same(document, grow.read(text, document.filename, findings := Findings()), findings)
     return text
+
+
+def names_schema(comment: str) -> bool:
+    """Whether a comment is the line that `convert` writes where it finds the JSON Schema."""
+    return _OURS.fullmatch(comment) is not None
 
 
 def _same(document: d.Document, written: d.Document | None, findings: Findings) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.ops import DOWN, OPS, UP
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
 

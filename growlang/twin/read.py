@@ -23,6 +23,12 @@ MODEL = ("name", "grows", *GROWTH, "image", "tokens", "conditions", "skips", *SL
 def read(text: str, filename: str, findings: Findings) -> d.Document | None:
     """The document that `text` spells in YAML; None, with findings, where it does not."""
     before = len(findings)
+    found = read_partly(text, filename, findings)
+    return found if len(findings) == before else None
+
+
+def read_partly(text: str, filename: str, findings: Findings) -> d.Document | None:
+    """As `read`, but without the parts that have mistakes; None where it is no YAML."""
     if not text.isascii() and grow.misleading(text, filename, findings):
         return None
     try:
@@ -32,7 +38,7 @@ def read(text: str, filename: str, findings: Findings) -> d.Document | None:
         found = _Reader(text, filename, findings).document(composed.node)
     except (Refused, TooMany):
         return None
-    return found._replace(comments=composed.comments) if len(findings) == before else None
+    return found._replace(comments=composed.comments)
 
 
 class _Reader(Values):
@@ -93,9 +99,10 @@ class _Reader(Values):
     def import_(self, node: Node) -> d.Import:
         table = self.mapping(node, "an import", ("file", "as"), "file")
         self.mapping(node, "an import", need="as")
+        place = table.items["as"].span
         name = self.string(table.items["as"], "`as`")
         file = self.string(table.items["file"], "`file`")
-        return d.Import(file, self.name(name, table.items["as"].span), node.span)
+        return d.Import(file, self.name(name, place), node.span, place)
 
     def blocks(self, node: Node | None) -> tuple[d.Block, ...]:
         if node is None:
@@ -107,11 +114,12 @@ class _Reader(Values):
                 block = self.mapping(item, "a block", ("parameters", "pipe"), "pipe")
                 given = block.items.get("parameters")
                 defaults = self.parameters(given) if given else ()
+                places = tuple(given.keys.values()) if isinstance(given, Map) else ()
                 pipe = self.pipe(block.items["pipe"])
             except Refused:
                 continue
             key = table.keys[name]
-            found.append(d.Block(self.name(name, key), defaults, pipe, item.span, key))
+            found.append(d.Block(self.name(name, key), defaults, pipe, item.span, key, places))
         return tuple(found)
 
     def parameters(self, node: Node) -> tuple[tuple[str, d.Expression | None], ...]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from growlang_runtime.corrupt import Budget, Corrupt
 from growlang_runtime.draws import batch_normals, uniforms
 from growlang_runtime.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.learning_rate import Span, spans
+from growlang_runtime.readings import Reading
 
 Item = TypeVar("Item")
 
@@ -56,6 +57,8 @@ class StepBatch:
     conditions: dict[str, Tensor]
     corrupt: tuple[Corrupt, ...] = ()
     """The samples that were to be in it and could not be used."""
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """What the conditions could not read, of the whole batch."""
 
     def parts(self, size: int) -> Iterator[StepBatch]:
         """The batch in order, `size` images at a time."""
@@ -150,12 +153,14 @@ def step_batch(
     """The inputs of a step from its images, with what is random about the rest."""
     settings = data.phase.settings
     null = dropped(settings.seed, draws, settings.objective.drop, list(conditioner.conditions))
+    encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
         noise_times(settings.seed, draws),
-        conditioner.encode(batch.captions, batch.labels, null),
+        encoded.inputs,
         batch.corrupt,
+        encoded.readings,
     )
 
 

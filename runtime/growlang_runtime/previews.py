@@ -15,10 +15,11 @@ from growlang.net import Net
 from growlang.plan import Plan
 from growlang.spec import Sample
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.grids import write_grid
 from growlang_runtime.images import Images
 from growlang_runtime.objective import Objective
+from growlang_runtime.readings import about_prompts
 from growlang_runtime.sampling import Request, generate
 
 COUNT, MOST = 8, 64
@@ -47,6 +48,10 @@ class Prompts:
         ]
 
     def encode(self, conditioner: Conditioner) -> dict[str, Tensor]:
+        """The inputs that `read` makes."""
+        return self.read(conditioner).inputs
+
+    def read(self, conditioner: Conditioner) -> Encoded:
         """The net's inputs; the condition of an image that has no value for it is null."""
         missing = {
             name: torch.tensor(
@@ -57,7 +62,7 @@ class Prompts:
             )
             for name, call in conditioner.conditions.items()
         }
-        return conditioner.encode(self.captions, self.labels, missing)
+        return conditioner.read(self.captions, self.labels, missing)
 
 
 def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
@@ -86,7 +91,10 @@ class Previews:
         self.net, self.sample, self.conditioner = net, plan.sample, conditioner
         self.seed = plan.phases[0].settings.seed
         self.prompts = chosen_prompts(plan.sample, conditioner, images, data_root)
-        self.inputs = self.prompts.encode(conditioner)
+        encoded = self.prompts.read(conditioner)
+        self.inputs = encoded.inputs
+        self.warnings = about_prompts([encoded.readings]) if plan.sample.prompts else []
+        """What the conditions cannot read of the spec's prompts, a line for each."""
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path

@@ -65,15 +65,15 @@ def _split(sample: Sample, layout: Layout) -> list[Sample]:
     """The sample, and those whose names have more dots than the one before the ending."""
     images = layout.endings("image")
     dotted: dict[str, dict[str, Member]] = {}
-    for member in sample.members.values():
+    for own, member in sample.members.items():
         ending = _declared_ending(member.name, layout)
-        if ending and ending not in sample.members:
+        if ending and ending != own:
             dotted.setdefault(member.name[: -len(ending) - 1], {})[ending] = member
     apart = [Sample(key, members) for key, members in dotted.items()]
     if sample.member(images):
         needed = layout.needed
-        own = layout.semantics >= 2 and len(needed) > 1
-        whole = [s for s in apart if own and all(s.member(layout.endings(m)) for m in needed)]
+        several = layout.semantics >= 2 and len(needed) > 1
+        whole = [s for s in apart if several and all(s.member(layout.endings(m)) for m in needed)]
         return [sample, *whole]
     found = [s for s in apart if s.member(images)]
     taken = {m.name for s in found for m in s.members.values()}

@@ -9,6 +9,7 @@ from fixture_specs import without_evaluate
 from growlang.check import Checked
 from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point, analyse
+from growlang.lsp.project import Project, Source
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
 from growlang.twin.convert import to_yaml
@@ -38,6 +39,17 @@ def point(text: str) -> tuple[str, Point]:
 def analysed(name: str, text: str, before: Analysis | None = None) -> Analysis:
     path = SPECS / name
     return analyse(path, {path.resolve(): text}, before)
+
+
+def project(analysis: Analysis) -> Project:
+    """The folder of the fixtures, with one file open in an editor."""
+    return Project((SPECS,), {analysis.path: analysis.text}, analysis.documents)
+
+
+def source(analysis: Analysis) -> Source:
+    found = project(analysis).source(analysis.path)
+    assert found is not None
+    return found
 
 
 def checked(analysis: Analysis) -> Checked:

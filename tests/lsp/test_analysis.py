@@ -5,15 +5,30 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lsp_texts import BLOCKS, CHILD, CORE, SPECS, TIDY, YAML, analysed, checked, point
+from lsp_texts import (
+    BLOCKS,
+    CHILD,
+    CORE,
+    SPECS,
+    TIDY,
+    YAML,
+    analysed,
+    checked,
+    point,
+    project,
+    source,
+)
 
 from growlang.lsp.analysis import analyse
+from growlang.lsp.colours import colours
 from growlang.lsp.completion import complete
 from growlang.lsp.definition import definition
 from growlang.lsp.fixes import fixes
+from growlang.lsp.folding import folds
 from growlang.lsp.formatting import formatting
 from growlang.lsp.hints import hints
 from growlang.lsp.hover import hover
+from growlang.lsp.references import highlights
 from growlang.lsp.symbols import symbols
 
 
@@ -105,7 +120,7 @@ GOOD = {
 PIECES = ["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0", ": ", "- ", "\t"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(sorted(GOOD)),
     edits=st.lists(
@@ -129,19 +144,21 @@ def test_no_edit_makes_a_feature_fail(
         analysis = analysed(name, text, analysis)
     at = int(where * len(text))
     cursor = point(text[:at] + "^" + text[at:])[1]
-    complete(analysis, cursor)
-    hover(analysis, cursor)
-    definition(analysis, cursor)
+    complete(project(analysis), analysis, cursor)
+    hover(project(analysis), analysis, cursor)
+    definition(project(analysis), analysis, cursor)
     fixes(analysis, cursor, cursor)
     formatting(analysis)
     hints(analysis)
     assert analysis.diagnostics == analysed(name, text).diagnostics
     assert "G901" not in {item.code for item in analysis.diagnostics}
-    assert analysis.document is not None
-    symbols(analysis.document)
+    symbols(source(analysis))
+    folds(source(analysis))
+    colours(project(analysis), source(analysis))
+    highlights(project(analysis), analysis.path, cursor)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1), length=st.integers(0, 12), new=st.sampled_from(PIECES))
 def test_no_edit_of_yaml_makes_the_analysis_fail(place: float, length: int, new: str) -> None:
     at = int(place * len(YAML))

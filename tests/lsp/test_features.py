@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lsp_texts import BLOCKS, CHILD, CORE, SPECS, analysed, point, typed
+from lsp_texts import BLOCKS, CHILD, CORE, SPECS, analysed, point, project, source, typed
 
+from growlang.diagnostics import Span
 from growlang.lsp.analysis import Point
 from growlang.lsp.completion import complete
 from growlang.lsp.context import context
@@ -18,7 +19,8 @@ from growlang.lsp.symbols import symbols
 
 
 def labels(name: str, whole: str, old: str, new: str) -> list[str]:
-    return [c.label for c in complete(*typed(name, whole, old, new))]
+    analysis, at = typed(name, whole, old, new)
+    return [c.label for c in complete(project(analysis), analysis, at)]
 
 
 # --- context -------------------------------------------------------------------------------------
@@ -144,7 +146,8 @@ def test_nothing_in_a_comment() -> None:
 
 
 def hovered(name: str, whole: str, old: str, new: str) -> str:
-    return hover(*typed(name, whole, old, new))
+    analysis, at = typed(name, whole, old, new)
+    return hover(project(analysis), analysis, at)
 
 
 def test_hover_on_an_op_has_signature_shape_and_parameters() -> None:
@@ -171,6 +174,13 @@ def test_hover(old: str, new: str, said: str) -> None:
     assert bool(said) == bool(text)
 
 
+def test_a_default_of_nought_is_no_truth_value() -> None:
+    assert "dropout = 0.0" in hovered(
+        "core.grow", CORE, "residual(width)\n  core", "res^idual(width)\n  core"
+    )
+    assert "causal = false" in hovered("core.grow", CORE, "transformer(", "transf^ormer(")
+
+
 def test_the_parameter_of_a_block_is_not_the_param_of_that_name() -> None:
     text = hovered("blocks.grow", BLOCKS, "residual(width) * 2", "residual(wi^dth) * 2")
     assert text == "`width`: a parameter of `res2`"
@@ -183,6 +193,11 @@ def test_hover_on_a_block_and_on_an_imported_param() -> None:
 
 
 # --- definition ----------------------------------------------------------------------------------
+
+
+def defined(name: str, whole: str, old: str, new: str) -> Span | None:
+    analysis, at = typed(name, whole, old, new)
+    return definition(project(analysis), analysis, at)
 
 
 @pytest.mark.parametrize(
@@ -203,26 +218,24 @@ def test_hover_on_a_block_and_on_an_imported_param() -> None:
     ],
 )
 def test_definition(name: str, whole: str, old: str, new: str, file: str, row: int) -> None:
-    span = definition(*typed(name, whole, old, new))
+    span = defined(name, whole, old, new)
     assert span is not None
     assert (Path(span.filename).resolve(), span.row) == ((SPECS / file).resolve(), row)
 
 
 def test_a_file_that_is_not_there_has_no_place() -> None:
-    assert definition(*typed("child.grow", CHILD, '"core.grow"', '"co^res.grow"')) is None
+    assert defined("child.grow", CHILD, '"core.grow"', '"co^res.grow"') is None
 
 
 def test_nothing_is_defined_where_nothing_is_named() -> None:
-    assert definition(*typed("core.grow", CORE, "grow 1", "gr^ow 1")) is None
+    assert defined("core.grow", CORE, "grow 1", "gr^ow 1") is None
 
 
 # --- symbols and fixes ---------------------------------------------------------------------------
 
 
 def test_symbols_are_the_outline() -> None:
-    document = analysed("core.grow", CORE).document
-    assert document is not None
-    found = symbols(document)
+    found = symbols(source(analysed("core.grow", CORE)))
     assert [s.name for s in found if s.kind == "param"] == ["width", "depth", "half"]
     model = next(s for s in found if s.kind == "model")
     assert [s.name for s in model.children] == ["image", "text", "time", "stem", "core @ 4", "head"]
@@ -250,6 +263,13 @@ def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
         line[: fix.span.column - 1] + fix.text + line[fix.span.end_column - 1 :]
     )
     assert analysed("core.grow", "\n".join(lines)).diagnostics == ()
+
+
+def test_a_fix_that_may_change_the_meaning_says_so() -> None:
+    analysis, cursor = typed("core.grow", CORE, "ema  ", "optimizer = ^adam(lr = 1e-4)\n  ema  ")
+    (fix,) = fixes(analysis, cursor, cursor)
+    assert (fix.text, fix.safe) == ("adamw", False)
+    assert fix.title == "write `adamw` instead of `adam` (unsafe: it may change the meaning)"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fixture_specs import without_evaluate
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 from growlang import __version__
@@ -23,8 +24,8 @@ from growlang.twin.convert import to_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "tests" / "fixtures" / "specs"
-LIMIT = 60
-"""Seconds that a session may take."""
+LIMIT = 600
+"""Seconds after which a session hangs, however busy the machine is."""
 
 CAPABILITIES = lsp.ClientCapabilities(
     workspace=lsp.WorkspaceClientCapabilities(
@@ -131,6 +132,7 @@ async def talk(folder: Path) -> None:
     )
     (edit,) = action.edit.changes[session.uri("core.grow")]
     assert (action.title, edit.new_text) == ("write `heads`", "heads")
+    assert action.is_preferred
     place = (edit.range.start.line, edit.range.start.character, edit.range.end.character)
     assert await session.change("core.grow", place, edit.new_text) == []
 
@@ -213,7 +215,7 @@ async def burst(folder: Path) -> None:
 
 
 async def in_yaml(folder: Path) -> None:
-    """A file in YAML has findings as one types and the canonical layout, and nothing else."""
+    """A file in YAML has findings, a layout, definitions and an outline; the rest its schema."""
     document = read((folder / "core.grow").read_text(), "", Findings())
     assert document is not None
     text = to_yaml(document)
@@ -234,11 +236,16 @@ async def in_yaml(folder: Path) -> None:
     session.send(name, text.replace("grow: 1", "grow:   1"))
     (edit,) = await client.text_document_formatting_async(layout)
     assert edit.new_text == "grow: 1  # a small parent\n"
-    assert await client.text_document_hover_async(lsp.HoverParams(file, heads)) is None
-    assert await client.text_document_definition_async(lsp.DefinitionParams(file, heads)) is None
+    hovered = await client.text_document_hover_async(lsp.HoverParams(file, heads))
+    assert "attention heads" in hovered.contents.value if hovered else True
+    used = position(text, "repeat: = depth", 11)
+    place_of = await client.text_document_definition_async(lsp.DefinitionParams(file, used))
+    assert place_of.range.start.line == position(text, "depth:").line
+    symbols = await client.text_document_document_symbol_async(lsp.DocumentSymbolParams(file))
+    assert "small" in [s.name for s in symbols]
     for answer in (
         client.text_document_completion_async(lsp.CompletionParams(file, heads)),
-        client.text_document_document_symbol_async(lsp.DocumentSymbolParams(file)),
+        client.text_document_folding_range_async(lsp.FoldingRangeParams(file)),
         client.text_document_inlay_hint_async(lsp.InlayHintParams(file, whole)),
         client.text_document_code_action_async(
             lsp.CodeActionParams(file, whole, lsp.CodeActionContext([found]))
@@ -280,10 +287,54 @@ async def wide(folder: Path) -> None:
     await session.stop()
 
 
+async def names(folder: Path) -> None:
+    """References, highlights, folds, colours and other names, while the text has an error."""
+    session = Session(folder)
+    await session.start()
+    client, core = session.client, session.document("core.grow")
+    text = (folder / "core.grow").read_text()
+    await session.open("core.grow")
+    session.send("core.grow", text.replace("batch     = 8", "batch     = ("))
+    (found,) = await session.published("core.grow")
+    assert found.code == "G001"
+    word = position(text, "text  =")
+    asked = lsp.ReferenceParams(lsp.ReferenceContext(True), core, word)
+    places = await client.text_document_references_async(asked)
+    rows = sorted((Path(place.uri).name, place.range.start.line) for place in places)
+    assert rows == [("child.grow", 3), ("child.grow", 16), ("core.grow", 8), ("core.grow", 12)]
+    lit = await client.text_document_document_highlight_async(
+        lsp.DocumentHighlightParams(core, word)
+    )
+    assert [(item.range.start.line, item.kind.name) for item in lit] == [(8, "Write"), (12, "Read")]
+    folds = await client.text_document_folding_range_async(lsp.FoldingRangeParams(core))
+    assert [(fold.start_line, fold.end_line) for fold in folds] == [(6, 13), (18, 24), (26, 28)]
+    colours = await client.text_document_semantic_tokens_full_async(lsp.SemanticTokensParams(core))
+    first, second = colours.data[:5], colours.data[5:10]
+    assert [list(first[:3]), list(second[:3])] == [[0, 0, 4], [0, 5, 1]]
+    assert len(colours.data) % 5 == 0
+
+    place = await client.text_document_prepare_rename_async(lsp.PrepareRenameParams(core, word))
+    assert (place.placeholder, place.range.start) == ("text", position(text, "text  =", 0))
+    edit = await client.text_document_rename_async(lsp.RenameParams(core, word, "captions"))
+    assert {Path(uri).name: len(edits) for uri, edits in edit.changes.items()} == {
+        "core.grow": 2,
+        "child.grow": 2,
+    }
+    for request in (
+        client.text_document_rename_async(lsp.RenameParams(core, word, "Captions")),
+        client.text_document_prepare_rename_async(
+            lsp.PrepareRenameParams(core, position(text, "model small", 2))
+        ),
+    ):
+        with pytest.raises(JsonRpcException, match=r"is not a name|no name that a spec declares"):
+            await request
+    await session.stop()
+
+
 Conversation = Callable[[Path], Coroutine[Any, Any, None]]
 
 
-@pytest.mark.parametrize("conversation", [talk, lay_out, burst, in_yaml, elsewhere, wide])
+@pytest.mark.parametrize("conversation", [talk, lay_out, burst, in_yaml, elsewhere, wide, names])
 def test_a_session(tmp_path: Path, conversation: Conversation) -> None:
     for name in ("core.grow", "child.grow"):
         shutil.copy(SPECS / name, tmp_path)

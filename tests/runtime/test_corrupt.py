@@ -17,7 +17,8 @@ from tiny import phase, plan
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.corrupt import Budget, Corrupt
 from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
@@ -42,6 +43,8 @@ def data(write_tar: WriteTar, png: Encode) -> Path:
     return write_tar("data.tar", members).parent
 
 
+SEED = 1
+"""Of draws that give 1 and 5 in different batches."""
 LEFT_OUT = {
     "1": "image file is truncated",
     "3": "cannot identify image file: it is empty (0 bytes)",
@@ -52,7 +55,7 @@ LEFT_OUT = {
 
 def run(data: Path, out: str = "runs", steps: int = 6, **options: Any) -> TrainResult:
     options = {"log_every": 1, "workers": 1, **options}
-    return train(plan([phase(steps=steps)]), out=data / out, data_root=data, **options)
+    return train(plan([phase(steps=steps, seed=SEED)]), out=data / out, data_root=data, **options)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

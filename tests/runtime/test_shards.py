@@ -99,9 +99,9 @@ def test_an_index_is_cached_until_a_shard_changes(
     cache = tmp_path / "cache"
     opened(PNG, tmp_path, cache)
     (cached,) = cache.iterdir()
-    built = cached.stat().st_mtime_ns
+    os.utime(cached, ns=(1, 1))
     assert opened(PNG, tmp_path, cache).key(0) == "one"
-    assert cached.stat().st_mtime_ns == built
+    assert cached.stat().st_mtime_ns == 1
     write_tar("a.tar", {"two.png": png(16, 4), "two.txt": b"text"})
     os.utime(path, ns=(1, 1))
     changed = opened(PNG, tmp_path, cache)
@@ -292,3 +292,57 @@ def test_more_shards_than_handles_can_be_read(tmp_path: Path, write_tar: WriteTa
         str(i).encode() for i in range(300)
     ]
     assert len(os.listdir("/proc/self/fd")) < 300
+
+
+def test_stars_give_the_order_of_the_names(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    for name in ("b-2.tar", "b-10.tar", "a.tar", ".hidden.tar", "more/c.tar", "[1].tar"):
+        (tmp_path / name).touch()
+    assert expand("*.tar", tmp_path) == [
+        tmp_path / name for name in ("[1].tar", "a.tar", "b-10.tar", "b-2.tar")
+    ]
+    assert expand("{b-*,a}.tar", tmp_path)[-1] == tmp_path / "a.tar"
+    assert expand("**/c.tar", tmp_path) == [tmp_path / "more/c.tar"]
+    assert expand("[1].tar", tmp_path) == [tmp_path / "[1].tar"], "a file of that name"
+    assert expand(f"{tmp_path}/more/*.tar", Path("elsewhere")) == [tmp_path / "more/c.tar"]
+
+
+def test_a_star_that_matches_nothing_is_told(tmp_path: Path) -> None:
+    error = failure(WebDataset(urls="train/*.tar"), tmp_path)
+    assert error.message == f'shards "train/*.tar": no file matches {tmp_path}/train/*.tar'
+    assert error.help == f"the data root is {tmp_path}; --data-root sets another"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.tar").touch()
+    for urls in ("~/a.tar", "~/*.tar"):
+        assert expand(urls, Path("elsewhere")) == [tmp_path / "a.tar"]
+
+
+def test_a_folder_is_no_shard(tmp_path: Path) -> None:
+    assert failure(WebDataset(urls="."), tmp_path).message == (
+        f'shards ".": {tmp_path} is a folder'
+    )
+
+
+def test_a_replaced_shard_of_the_same_size_and_time_is_read_anew(
+    tmp_path: Path, write_tar: WriteTar
+) -> None:
+    path = write_tar("a.tar", sample("one"))
+    os.utime(path, ns=(1, 1))
+    opened(PNG, tmp_path, tmp_path / "cache")
+    length = path.stat().st_size
+    write_tar("a.tar", sample("two"))
+    os.utime(path, ns=(1, 1))
+    assert path.stat().st_size == length
+    assert opened(PNG, tmp_path, tmp_path / "cache").key(0) == "two"
+
+
+def test_a_cache_without_its_last_bytes_is_built_anew(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {"one.png": b"", "one.txt": b"text"})
+    faults = opened(PNG, tmp_path, tmp_path / "cache").faults
+    (cached,) = (tmp_path / "cache").iterdir()
+    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults != {}
+    cached.write_bytes(cached.read_bytes()[:-3])
+    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults
