@@ -107,7 +107,7 @@ def test_highlights_are_of_one_file(folder: Path) -> None:
 
 
 def apply(edits: list[Edit]) -> None:
-    for span, new, old in sorted(edits, reverse=True):
+    for span, new, old, _ in sorted(edits, reverse=True):
         path = Path(span.filename)
         lines = path.read_text().split("\n")
         line = lines[span.row - 1]
