@@ -71,8 +71,22 @@ def measure() -> list[Result]:
         return [
             _compared("check", lambda: check(long), "Lark's parser", lambda: lark.parse(text), 3),
             _compared("fmt", lambda: formatted(long), "check", lambda: check(long), 2),
-            _growth(lambda: check(short), lambda: check(long)),
+            _growth("check", lambda: check(short), lambda: check(long)),
+            *_of_slips(Path(folder), lambda: check(long)),
         ]
+
+
+def _of_slips(folder: Path, clean: Callable[[], object]) -> list[Result]:
+    """The same of texts with a slip in each line, of which a thousand are told."""
+    short, long = folder / "short_slips.grow", folder / "long_slips.grow"
+    for path, lines in ((short, SHORT), (long, LINES)):
+        path.write_text("grow 1\n" + "param a 3  # with no sign\n" * lines)
+        assert check(path).diagnostics
+    slips = "check of slips"
+    return [
+        _compared(slips, lambda: check(long), "check of a clean spec", clean, 1),
+        _growth(slips, lambda: check(short), lambda: check(long)),
+    ]
 
 
 def _written(folder: Path, lines: int) -> Path:
@@ -90,11 +104,11 @@ def _compared(
     return ratio(f"{name} of {LINES:,} lines / {other}", pairs, most)
 
 
-def _growth(short: Callable[[], object], long: Callable[[], object]) -> Result:
+def _growth(what: str, short: Callable[[], object], long: Callable[[], object]) -> Result:
     """How much more a line costs in the longer file: 1 is linear."""
     factor = LINES / SHORT
     found = [taken(long) / taken(short) / factor for _ in range(PAIRS)]
-    name = f"check, a line of {LINES:,} / a line of {SHORT:,}"
+    name = f"{what}, a line of {LINES:,} / a line of {SHORT:,}"
     return result(name, found, "x", 1.3, f"{PAIRS} pairs; 1 is linear")
 
 

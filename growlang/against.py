@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from growlang.against_recipes import changed_objectives
+from growlang.changed import Place, Side, changed_place
 from growlang.check import Checked, check
-from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.diagnostics import Diagnostic, Note
+from growlang.literals import literal
 from growlang.net import Net, Node
 from growlang.revision import PastFiles, revision
 from growlang.selectors import spelt
@@ -39,22 +41,24 @@ class Change(NamedTuple):
     component: str
 
 
-def compare(now: Checked, ref: str) -> Comparison:
+def compare(now: Checked, ref: str, texts: Mapping[str, str]) -> Comparison:
     """The findings about a spec whose checkpoints, trained at `ref`, would no longer fit.
 
-    Parents and imports are read at `ref` too. Raises GrowlangError where there is no such commit.
+    `texts` are those of its files by name. Parents and imports are read at `ref` too. Raises
+    GrowlangError where there is no such commit.
     """
     path = now.resolved.path
     past = revision(path, ref)
     inside = past.path(path) or ""
-    former = inside if past.has(inside) else past.former(inside)
+    former = inside if past.has(inside) else past.former(inside) or past.twin(inside)
     if former is None:
         return Comparison(skipped=f"{path} is not there at {ref}")
     report = check(past.top / former, files=PastFiles(revision=past))
     if report.checked is None:
         return Comparison(skipped=f"{path} has no model without errors at {ref}")
-    found = _finding(report.checked, now, ref)
-    findings = (found,) if found else tuple(changed_objectives(report.checked, now, ref))
+    old, new = Side(report.checked, report.texts), Side(now, texts)
+    found = _finding(old, new, ref)
+    findings = (found,) if found else tuple(changed_objectives(old, new, ref))
     return Comparison(findings, report.texts)
 
 
@@ -144,11 +148,12 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """The first value that differs, such as `heads 4 -> 2`."""
     for key in {**old, **new}:
         if old.get(key) != new.get(key):
-            return f"{key} {old.get(key)} -> {new.get(key)}"
+            return f"{key} {literal(old.get(key))} -> {literal(new.get(key))}"
     return ""
 
 
-def _finding(past: Checked, now: Checked, ref: str) -> Diagnostic | None:
+def _finding(old: Side, new: Side, ref: str) -> Diagnostic | None:
+    past, now = old.checked, new.checked
     found = changes(past.net, now.net)
     whose = f"checkpoints of `{past.net.name}` trained at {ref}"
     model = now.resolved.document.models[0]
@@ -169,9 +174,9 @@ def _finding(past: Checked, now: Checked, ref: str) -> Diagnostic | None:
     else:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
         code, message = "G310", f"{whose} no longer fit (tensors: {counts}): {listed}"
-    own = _declared(found, now)
-    place = own or (model.grows.span if model.grows else model.name_span)
-    notes = _notes(found, past)
+    own = _changed(found, old, new)
+    place = own.span if own else model.grows.span if model.grows else model.name_span
+    notes = (own.notes if own else ()) or _notes(found, past)
     if own is None and notes:
         help = f"revert what {notes[0].span.filename} has become, or grow from a copy of the old"
     else:
@@ -179,11 +184,11 @@ def _finding(past: Checked, now: Checked, ref: str) -> Diagnostic | None:
     return Diagnostic(code, message, place, help, notes)
 
 
-def _declared(found: list[Change], now: Checked) -> Span | None:
-    """The first changed component that the file itself declares."""
-    resolution = now.resolved.resolution
-    declared = resolution.declared if resolution else {}
-    return next((declared[c.component] for c in found if c.component in declared), None)
+def _changed(found: list[Change], old: Side, new: Side) -> Place | None:
+    """The place in the file, or in what it imports, that made the first changed component so."""
+    components = dict.fromkeys(c.component for c in found)
+    places = (changed_place(component, old, new) for component in components)
+    return next(filter(None, places), None)
 
 
 def _notes(found: list[Change], past: Checked) -> tuple[Note, ...]:

@@ -8,45 +8,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from growlang.check import Checked
-from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.changed import Place, Setting, Side, changed_setting
+from growlang.diagnostics import Diagnostic, Note
 from growlang.objectives import meaning_changes
 from growlang.resolve.spec import Resolved
 
 
-def changed_objectives(past: Checked, now: Checked, ref: str) -> Iterator[Diagnostic]:
+def changed_objectives(old: Side, new: Side, ref: str) -> Iterator[Diagnostic]:
     """A finding about each change of a prediction or a noise schedule since `ref`.
 
     Recipes that inherit one objective share the finding.
     """
+    past, now = old.checked, new.checked
     before = {recipe.name: recipe for recipe in past.resolved.recipes}
-    found: dict[tuple[Span, tuple[str, ...]], list[str]] = {}
+    found: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
     for recipe in now.resolved.recipes:
         former = before.get(recipe.name, recipe)
         changes = meaning_changes(former.settings.objective, recipe.settings.objective)
         if changes:
-            place = _objective(now.resolved, recipe.name) or recipe.span
+            own, former_own = (_objective(s.resolved, recipe.name) for s in (now, past))
+            place = changed_setting(former_own, own, old, new) if own else Place(recipe.span)
             found.setdefault((place, changes), []).append(recipe.name)
     for (place, changes), names in found.items():
         was = _objective(past.resolved, names[0])
+        notes = (Note("the objective as it was", was.binding.value.span),) if was else ()
         recipes = "recipe" + "s" * (len(names) > 1)
         yield Diagnostic(
             "G311",
             f"weights of `{now.net.name}` that {recipes} {', '.join(f'`{n}`' for n in names)} "
             f"trained at {ref} would be misread: {'; '.join(changes)}",
-            place,
+            place.span,
             "revert; or write the other objective in a recipe of another name, and train that",
-            (Note("the objective as it was", was),) if was else (),
+            place.notes or notes,
         )
 
 
-def _objective(resolved: Resolved | None, recipe: str) -> Span | None:
+def _objective(resolved: Resolved | None, recipe: str) -> Setting | None:
     """Where the objective is written that a recipe has; None where it is the default."""
     while resolved is not None:
         named = [r for r in resolved.document.recipes if r.name == recipe]
         for settings in (r.settings for r in [*named, *resolved.document.recipes[:1]]):
             for binding in settings:
                 if binding.name == "objective":
-                    return binding.value.span
+                    return Setting(binding, resolved.scope)
         resolved, recipe = resolved.parent, ""
     return None

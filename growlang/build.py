@@ -10,6 +10,7 @@ from growlang.model import Group, Item, Pipe, Slot, Stage
 from growlang.net import Component, Input, Net, Shape, grid, tokens, vector
 from growlang.ops import CHANGES, Op, OpError, Scope
 from growlang.resolve.model import Resolution
+from growlang.resolve.redeclare import unattended
 from growlang.wiring import Place, Wire
 
 
@@ -97,13 +98,10 @@ class _Builder(Joints):
         read = {name for node in self.nodes for name in node.inputs}
         for name in self.model.conditions:
             if f"{name}.embedding" not in read and name not in read:
-                self.mismatch(
-                    "G208",
-                    f"nothing attends to `{name}`",
-                    self.span(name),
-                    (),
-                    f"write `attend = [self, {name}]` in an op, or remove `{name}`",
+                help = unattended(name, self.resolution.declared, self.model) or (
+                    f"write `attend = [self, {name}]` in an op, or remove `{name}`"
                 )
+                self.mismatch("G208", f"nothing attends to `{name}`", self.span(name), (), help)
 
     # --- the U -----------------------------------------------------------------------------------
 
@@ -116,6 +114,8 @@ class _Builder(Joints):
         if model.tokens and not self.is_chain():
             return Wire("", None)
         self.order()
+        if not self.resolution.stages_known:
+            wire = Wire("", None)
         for i, stage in enumerate(model.stages):
             wire = self._encode(stage, self._next(i), wire)
         wire = self._core(wire)

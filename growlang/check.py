@@ -14,11 +14,13 @@ from growlang.initial import beginnings, begun
 from growlang.mapping import Mapping as TensorMapping
 from growlang.net import Net
 from growlang.partial import is_sure
+from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.names import suggestion
-from growlang.resolve.spec import Resolved, resolve
-from growlang.resolve.unused import warn_unused
+from growlang.resolve.spec import Resolved, blame, resolve
+from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.schedule import check_components, check_schedule, places_of, schedule
+from growlang.skips import refuse_idle, warn_unjoined
 from growlang.spec import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
@@ -81,10 +83,7 @@ def check(
         resolved = resolve(path, files, given, parent.resolved if parent else None)
         checked = check_resolved(resolved, files.findings, parent) if resolved else None
         if document and not files.findings:
-            warn_unused(document, files.findings)
-            if checked and checked.parent and checked.resolved.resolution:
-                nets = checked.net, checked.parent.net
-                warn_changed_conditions(*nets, checked.resolved.resolution, files.findings)
+            _warn(document, checked, files.findings)
     except TooMany:
         pass
     except RecursionError:
@@ -97,6 +96,19 @@ def check(
     found = tuple(_with_sure_edits(item, files.texts) for item in items)
     checked = None if errors(found) else checked
     return Report(checked, found, files.texts, files.findings.full, resolved)
+
+
+def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> None:
+    """Warn of what is no error in a file without errors."""
+    warn_unused(document, findings)
+    warn_not_done(document, findings)
+    resolution = checked.resolved.resolution if checked else None
+    if checked is None or resolution is None:
+        return
+    warn_doubtful(checked.resolved, findings)
+    warn_unjoined(checked.net, resolution, findings)
+    if checked.parent:
+        warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
 
 
 def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
@@ -123,7 +135,11 @@ def check_resolved(
     """
     if known and known.resolved is resolved:
         return known
+    before = len(findings)
     parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
+    grows = resolved.document.models[0].grows if resolved.document.models else None
+    if grows:
+        blame(findings, before, grows)
     resolution = resolved.resolution
     if resolution is None:
         return None
@@ -133,14 +149,17 @@ def check_resolved(
         account(resolution, resolved.parent.resolution, model.grows.span, findings)
     net = build(resolution, findings)
     scheduled = {r.name for r in resolved.recipes} if net else set()
+    components = [*resolution.model.components(), *sorted(resolution.broken)]
     for recipe in resolved.document.recipes:
         if recipe.name not in scheduled:
-            check_components(recipe, resolution.model.components(), findings)
+            check_components(recipe, components, findings)
     if net is None:
         return None
+    refuse_idle(resolution, findings)
     mapping = None
     if parent and len(findings) == before:
-        found = beginnings(net, parent.net, resolution.contract, findings)
+        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
+        found = beginnings(net, parent.net, resolution.contract, findings, scratch)
         net = begun(net, found)
         mapping = map_tensors(net, parent.net, resolution, findings, found)
     places = places_of(net)

@@ -61,7 +61,7 @@ CODES = {
         "The same name is bound twice in one place, or a model has two inputs.",
         "Every param, block, data source, recipe, slot and setting is bound once in its "
         "place, and a model has an image or tokens. Nothing overrides in silence, so the second "
-        "one is refused.",
+        "one is refused; so is a model of a folder that is not the same in Grow and in YAML.",
     ),
     "G103": Code(
         "unreadable-file",
@@ -131,10 +131,10 @@ CODES = {
     ),
     "G206": Code(
         "skips",
-        "Encode and decode sides have different numbers of skips.",
+        "Encode and decode sides have different numbers of skips, or skips join nothing.",
         "With `skips = block` each residual op of a decode side takes the output of one "
         "residual op of the encode side, last first, so their numbers are equal in each "
-        "stage.",
+        "stage. A model that asks for skips in so many words has at least one.",
     ),
     "G207": Code(
         "heads",
@@ -173,6 +173,23 @@ CODES = {
         "tokens, and back, where an op needs it; a model of tokens has no grid, and ids are "
         "embedded before anything else is done with them.",
     ),
+    "G213": Code(
+        "unjoined",
+        "No skip joins the two sides of a stage.",
+        "With `skips = block`, the default, the residual ops of a stage's sides are joined. A "
+        "stage of other ops passes nothing from its encode side to its decode side, and a U "
+        "without skips loses what its core does not carry. It is a warning, for it may be meant: "
+        "`skips = none` says so. A side that computes nothing, such as `identity`, needs no skip.",
+        "warning",
+    ),
+    "G214": Code(
+        "not-carried-out",
+        "A section is checked, and this version does not carry it out.",
+        "The language defines it, and no command of this version does what it says: nothing is "
+        "measured. It is a warning, for a run does not depend on it, and the section may stay in "
+        "the spec for a version that does.",
+        "warning",
+    ),
     "G301": Code(
         "unaccounted",
         "A component of the parent is neither kept, dropped nor moved.",
@@ -193,14 +210,15 @@ CODES = {
     ),
     "G304": Code(
         "no-such-component",
-        "A growth statement names nothing in the parent.",
-        "`keep`, `drop` and `moved` speak of components of the parent; it has none of that name.",
+        "A growth statement names what the parent does not have.",
+        "`keep`, `drop`, `moved` and `like` speak of what the parent has: it has nothing of that "
+        "name, or a range runs past its end.",
     ),
     "G305": Code(
         "moved-differs",
         "Moved tensors do not fit their new place.",
         "`moved` carries tensors to another name unchanged, so the new place must declare "
-        "tensors of the same names and shapes.",
+        "tensors of the same names and shapes. Ranges go pairwise, so both are of one length.",
     ),
     "G306": Code(
         "accounted-twice",
@@ -257,9 +275,10 @@ CODES = {
     ),
     "G402": Code(
         "empty-selector",
-        "A selector matches nothing.",
-        "A selector that matches no tensor would freeze or scale nothing in silence; it is "
-        "mostly a typing mistake or a component that went away.",
+        "A selector matches nothing, or its range runs past the end.",
+        "A selector that matches no tensor would freeze or scale nothing in silence, and a range "
+        "that runs past the end less than it says; it is mostly a typing mistake, or a component "
+        "or block that went away.",
     ),
     "G403": Code(
         "no-phases",
@@ -277,6 +296,25 @@ CODES = {
         "bad-start",
         "The recipe cannot start where it says.",
         "`start` names a parent, a recipe or weights that the model does not have.",
+    ),
+    "G406": Code(
+        "long-warmup",
+        "A warm-up is longer than the run or the phase that it begins.",
+        "The learning rate rises linearly over the first `warmup` steps. Where they are more than "
+        "there are, it never gets to the value of the optimizer, and the schedule behind the "
+        "warm-up never begins. `for epochs(N)` is known only once the data is opened: `train` "
+        "tells it then. It is a warning.",
+        "warning",
+    ),
+    "G407": Code(
+        "guidance-without-drop",
+        "Images are sampled with guidance, and a condition is never dropped in training.",
+        "Guidance other than 1 goes from what the model predicts without any condition to what "
+        "it predicts with them. Without them it can predict only what it has seen: `drop` of the "
+        "objective is how often they are left out in training, 0 is never, and a list drops "
+        "only what it names. It is a warning, for the weights that a child keeps may have learnt "
+        "it before.",
+        "warning",
     ),
     "G501": Code(
         "transform",

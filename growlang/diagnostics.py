@@ -38,17 +38,22 @@ class Note(NamedTuple):
 
 
 class Edit(NamedTuple):
-    """A replacement of the text of a span, which is `old`."""
+    """A replacement of the text of a span, which is `old`.
+
+    It is safe if it only corrects spelling or layout. What picks one of several things that could
+    be meant (another op, optimizer, unit or number) is not: a person decides.
+    """
 
     span: Span
     text: str
     old: str
+    safe: bool = False
 
 
 class Diagnostic(NamedTuple):
     """One finding: a code of `growlang.codes`, what is wrong, where, and the edit that mends it.
 
-    `edits` are there only where they surely say what was meant: `check --fix` makes them.
+    `edits` may mend it: `check --fix` makes those that are safe.
     """
 
     code: str

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 from growlang import against
@@ -19,6 +20,8 @@ from growlang.spec import Diffusion
 from growlang.stored import Stored
 
 FORMAT_VERSION = 1
+SHORT = 80
+"""Characters of the places in a line of a proposal."""
 SHOWN = 10
 """Tensors and ops that do not fit, of which there is a line each; of the rest the number."""
 CONVERSIONS = ("tokens", "grid", "concat")
@@ -218,10 +221,15 @@ def _proposals(a: Side, b: Side) -> tuple[str, ...]:
         written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
         (keep if same else drop).append(written)
     parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
-    head = f'model {b.net.name} grows "{parent}" {{'
-    keeps = [f"  keep {', '.join(keep)}    # in place of the declarations"] if keep else []
-    drops = [f"  drop {', '.join(drop)}"] if drop else []
-    return (head, *keeps, *drops)
+    keeps = [f"{line}    # in place of the declarations" for line in _statements("keep", keep)]
+    drops = _statements("drop", drop)
+    return (f'model {b.net.name} grows "{parent}" {{', *keeps, *drops)
+
+
+def _statements(verb: str, places: list[str]) -> list[str]:
+    """As many statements as keep their lines short."""
+    lines = wrap(", ".join(places), SHORT, break_long_words=False)
+    return [f"  {verb} {line.removesuffix(',')}" for line in lines]
 
 
 def _equal(a: Net, b: Net, component: str) -> bool:

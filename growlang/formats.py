@@ -106,7 +106,10 @@ def _result(item: Diagnostic, rule: int, root: Path | None) -> dict[str, Any]:
         ]
         place = _artifact(item.edits[0].span, root)
         change = {"artifactLocation": place, "replacements": replacements}
-        result["fixes"] = [{"description": {"text": item.help}, "artifactChanges": [change]}]
+        kind = "safe" if all(e.safe for e in item.edits) else "unsafe"
+        description = item.help if kind == "safe" else f"{item.help} (it may change the meaning)"
+        fix = {"description": {"text": description}, "artifactChanges": [change]}
+        result["fixes"] = [{**fix, "properties": {"applicability": kind}}]
     return result
 
 

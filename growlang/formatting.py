@@ -49,6 +49,7 @@ def formatted(path: Path, content: bytes | None = None) -> Formatted:
     document = parsed(text, str(path), yaml, findings)
     found = tuple(sorted(findings.items, key=lambda item: item.span))
     laid_out = _written(document, yaml, yaml) if document and not found else None
+    laid_out = laid_out and _with_line_ends(laid_out, content)
     return Formatted(path, content, laid_out, found, {str(path): text})
 
 
@@ -62,7 +63,10 @@ def converted(path: Path, yaml: bool, schema: str = "") -> Formatted:
     document = files.load(path)
     found = tuple(sorted(files.findings.items, key=lambda item: item.span))
     text = _written(document, in_yaml(path), yaml, schema) if document and not found else None
-    return Formatted(path, path.read_bytes(), text, found, files.texts)
+    before = path.read_bytes()
+    if text is not None and in_yaml(path) == yaml:
+        text = _with_line_ends(text, before)
+    return Formatted(path, before, text, found, files.texts)
 
 
 def schema_near(folder: Path) -> str:
@@ -101,6 +105,12 @@ def _written(document: d.Document, read: bool, write: bool, schema: str = "") ->
     if read and write:
         return layout.fmt(document.text, document.filename)
     return convert.to_yaml(document, schema) if write else convert.to_grow(document)
+
+
+def _with_line_ends(text: str, before: bytes) -> str:
+    """The text with the line ends that most lines had before."""
+    crlf = before.count(b"\r\n")
+    return text.replace("\n", "\r\n") if 2 * crlf > before.count(b"\n") else text
 
 
 def _decoded(path: Path, content: bytes) -> str:

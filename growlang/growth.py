@@ -6,12 +6,23 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.initial import Beginning
+from growlang.literals import literal
 from growlang.mapping import Category, Entry, Mapping
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import Places, prefix, spelt
-from growlang.syntax.document import Selector
+from growlang.selectors import (
+    AS_MANY,
+    EQUAL_LENGTHS,
+    Places,
+    component_of,
+    is_many,
+    pairs,
+    prefix,
+    spelt,
+)
+from growlang.syntax.document import Moved
+from growlang.wiring import ops_of
 
 CONVERSIONS = ("tokens", "grid")
 """Nodes that change the layout of values, not the values."""
@@ -19,17 +30,12 @@ CONVERSIONS = ("tokens", "grid")
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
     """Refuse components of the parent that no statement of the child speaks of."""
-    contract = child.contract
-    moved = {_component(m.old) for m in contract.moved}
-    silent = [
-        name
-        for name in parent.model.components()
-        if contract.place(name) is None and name not in moved
-    ]
-    if not silent:
+    silent = child.contract.silent(parent.model.components())
+    if not silent or child.contract.doubtful:
         return
-    keep = [n for n in silent if n not in child.declared]
-    drop = [n for n in silent if n in child.declared]
+    gone = _unread(child, parent, silent) | child.declared.keys()
+    keep = [n for n in silent if n not in gone]
+    drop = [n for n in silent if n in gone]
     statements = [
         f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
     ]
@@ -39,6 +45,18 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
         span,
         help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
+
+
+def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str]:
+    """The silent conditions that no op would attend to, were what is silent kept."""
+    read: set[str] = set()
+    for resolution, chosen in ((parent, set(silent)), (child, set(child.model.components()))):
+        model = resolution.model
+        pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
+        pipes |= {f"stage.{s.at}": [*s.encode, *s.decode] for s in model.stages}
+        ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
+        read.update(name for op in ops for name in getattr(op, "attend", ()))
+    return {n for n in silent if n in parent.model.conditions and n not in read}
 
 
 def map_tensors(
@@ -154,14 +172,14 @@ def _refuse_changed_time(
     changed = [key for key in after.args if after.args[key] != before.args.get(key)]
     if changed:
         was, now = (
-            ", ".join(f"{key} = {args.get(key)}" for key in changed)
+            ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
             for args in (before.args, after.args)
         )
         findings.add(
             "G302",
             f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
             span,
-            help="keep `time` too, or drop this component and declare it anew",
+            help="`keep time` too, or drop this component and declare it anew",
             notes=[Note("`time` is declared here", after.span)] if after.span else [],
         )
 
@@ -186,7 +204,7 @@ def warn_changed_conditions(
                 "G308",
                 f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
                 span,
-                help=f"keep `{name}` too, or train `{spelt(component)}` in a phase",
+                help=f"`keep {name}` too, or train `{spelt(component)}` in a phase",
                 notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
             )
 
@@ -197,7 +215,7 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
     for key in {**was, **now}:
         if was.get(key) != now.get(key):
             what = "is" if key == "op" else f"has {key} ="
-            return f"{what} {now.get(key)} here, not {was.get(key)}"
+            return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
     return "begins anew" if child.of(name) else ""
 
 
@@ -216,7 +234,13 @@ def _refuse_remnants(
 ) -> None:
     """Where only a part of a component moves, another statement must speak of the rest."""
     moved = {source for source, _ in moves.values()}
-    partial = {_component(m.old): m for m in contract.moved if m.old.steps[1:]}
+    known = [c.name for c in parent.components]
+    partial = {
+        name: m
+        for m in contract.moved
+        if m.old.steps[1:]
+        for name in component_of(m.old.steps, known)
+    }
     for component, statement in partial.items():
         names = [t.name for n in parent.of(component) for t in n.tensors if t.name not in moved]
         if names and contract.place(component) is None:
@@ -234,22 +258,13 @@ def _moves(
 ) -> dict[str, tuple[str, str]]:
     """New name -> (old name, reason) of every moved tensor."""
     moves: dict[str, tuple[str, str]] = {}
-    places = Places([c.name for c in parent.components], list(parent.table))
+    taken: set[str] = set()
+    before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
-        old, new = statement.old, statement.new
-        kept = contract.keep.get(_component(old)) or contract.keep.get(_component(new))
-        taken = {source for source, _ in moves.values()}
-        sources = sorted(places.matching(old) & parent.table.keys())
-        if not sources:
-            findings.add(
-                "G304",
-                f"`{old}` matches no tensor of the parent",
-                old.span,
-                help=places.available(old),
-            )
-            continue
-        for source in sources:
-            name = prefix(new) + source.removeprefix(prefix(old))
+        components = component_of(statement.old.steps, before.components)
+        components += component_of(statement.new.steps, after.components)
+        kept = next((contract.keep[c] for c in components if c in contract.keep), None)
+        for source, name in _moved(statement, before, after, findings):
             if kept or source in taken or name in moves:
                 findings.add(
                     "G306",
@@ -271,18 +286,40 @@ def _moves(
                     "G305",
                     f"`{source}` cannot move to `{name}`: {wrong}",
                     statement.span,
-                    help=f"declare `{new}` as the parent declares `{old}`",
+                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
                 )
                 break
             moves[name] = (source, f"moved: {statement.span}")
+            taken.add(source)
     return moves
 
 
-def _component(selector: Selector) -> str:
-    first = selector.steps[0]
-    if isinstance(first.at, tuple):
-        return f"{first.name}.{first.at[0]}"
-    return first.name
+def _moved(
+    statement: Moved, before: Places, after: Places, findings: Findings
+) -> list[tuple[str, str]]:
+    """Each tensor of the parent that a statement moves, with its new name."""
+    old, new = statement.old, statement.new
+    sources = sorted(before.matching(old).intersection(before.names))
+    if not sources:
+        message, help = f"`{old}` matches no tensor of the parent", before.available(old)
+        findings.add("G304", message, old.span, help=help)
+        return []
+    if is_many(new) and not after.matching(new):
+        findings.add("G305", f"`{new}` matches nothing", new.span, help=after.available(new))
+        return []
+    for code, selector, places in (("G304", old, before), ("G305", new, after)):
+        past = places.past_the_end(selector) if is_many(selector) else None
+        if past:
+            help = past.help + AS_MANY * (is_many(old) and is_many(new))
+            findings.add(code, f"`{selector}` {past.message}", selector.span, help=help)
+            return []
+    found = pairs(old, before, new, after)
+    if isinstance(found, str):
+        findings.add("G305", found, statement.span, help=EQUAL_LENGTHS)
+        return []
+    depth, target = prefix(old).count(".") + 1, dict(found)
+    parts = [(source, source.split(".")) for source in sources]
+    return [(s, ".".join([target[".".join(p[:depth])], *p[depth:]])) for s, p in parts]
 
 
 def _list(names: list[str]) -> str:

@@ -168,8 +168,9 @@ class GrowLexer(RegexLexer):
         "init": [
             include("literals"),
             (_words(*SLOTS, *SIDES), Name.Builtin),
+            (_words("all"), Keyword.Constant),
             (_NAME, Name),
-            (r"\.", Punctuation),
+            (r"[.,]", Punctuation),
             (r"\[", Punctuation, "inside"),
             (r"=", Operator, "#pop"),
             default("#pop"),

@@ -11,9 +11,17 @@ from typing import NamedTuple
 from growlang.diagnostics import Findings, Note, Span
 from growlang.net import Net, Node, Tensor
 from growlang.ops import op_of
-from growlang.resolve.contract import Contract
-from growlang.selectors import Places, is_many, lies_below, prefix, spelt
-from growlang.syntax.document import Init, Step
+from growlang.resolve.contract import Contract, Initial
+from growlang.selectors import (
+    AS_MANY,
+    EQUAL_LENGTHS,
+    Places,
+    is_many,
+    is_open,
+    pairs,
+    prefix,
+    spelt,
+)
 
 JOINTS = ("position", "concat", "subtract", "add")
 """Ops whose result is not zero though the first value that they read is."""
@@ -28,13 +36,12 @@ class Beginning(NamedTuple):
     """A row of the initialisers."""
     like: str | None
     """The parent's tensor whose values it begins with, if it does."""
-    statement: Init
+    statement: Initial
 
     @property
     def reason(self) -> str:
         """What is said and where, for the mapping."""
-        _, value, like, span = self.statement
-        return f"begins as {value}{f' {like}' if like else ''}: {span}"
+        return f"begins as {self.statement}: {self.statement.span}"
 
 
 class _Refused(Exception):
@@ -48,15 +55,19 @@ class _Refused(Exception):
 
 
 def beginnings(
-    child: Net, parent: Net, contract: Contract, findings: Findings
+    child: Net, parent: Net, contract: Contract, findings: Findings, scratch: str = ""
 ) -> dict[str, Beginning]:
-    """How the tensors begin of which an `init` speaks; where several do, the last one holds."""
+    """How the tensors begin of which an `init` speaks; where several do, the last one holds.
+
+    `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
+    """
     places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
     found: dict[str, Beginning] = {}
     for statement in contract.inits:
         try:
             nodes = _named(statement, places, child, contract)
-            said = [_begun(statement, n, chosen, old, parent) for n, chosen in nodes]
+            sources = _sources(statement, places, old)
+            said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
             findings.add(refused.code, what, statement.span, help=refused.help, notes=refused.notes)
@@ -64,7 +75,8 @@ def beginnings(
         for one in said:
             found |= one
     if found:
-        _refuse_dead(child, found, findings)
+        trained = _trained(child, places, contract, found)
+        _refuse_dead(child, found, trained, scratch, findings)
     return found
 
 
@@ -81,20 +93,23 @@ def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
 Named = list[tuple[Node, list[Tensor]]]
 
 
-def _named(statement: Init, places: Places, child: Net, contract: Contract) -> Named:
+def _named(statement: Initial, places: Places, child: Net, contract: Contract) -> Named:
     """The nodes of which a statement speaks, each with the tensors of which it does."""
     names = places.matching(statement.selector)
     chosen = ((n, [t for t in n.tensors if t.name in names]) for n in child.nodes)
     nodes = [(node, tensors) for node, tensors in chosen if tensors]
     if not names:
         raise _Refused("matches nothing", places.available(statement.selector), code="G402")
+    if past := places.past_the_end(statement.selector):
+        many = AS_MANY * (statement.like is not None and is_many(statement.like))
+        raise _Refused(past.message, past.help + many, code="G402")
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
         where = f"`{spelt(node.component)}`, which is kept"
         span = contract.keep.get(node.component)
         for moved in () if span else contract.moved:
-            if tensors := [t for t in tensors if lies_below(t.name, prefix(moved.new))]:
+            if tensors := [t for t in tensors if t.name in places.matching(moved.new)]:
                 where, span = f"`{tensors[0].name}`, which is moved", moved.span
         if span:
             notes = (Note("it is taken from the parent here", span),)
@@ -103,7 +118,7 @@ def _named(statement: Init, places: Places, child: Net, contract: Contract) -> N
 
 
 def _begun(
-    statement: Init, node: Node, chosen: list[Tensor], old: Places, parent: Net
+    statement: Initial, node: Node, chosen: list[Tensor], places: dict[str, str], parent: Net
 ) -> dict[str, Beginning]:
     """What a statement says of the chosen tensors of a node."""
     inits = {t.name: t.init for t in chosen}
@@ -114,7 +129,7 @@ def _begun(
         case "identity":
             inits |= _identity(node, chosen)
         case "like":
-            sources = {t.name: _like(statement, t, old, parent) for t in chosen}
+            sources = {t.name: _like(statement, t, places, parent) for t in chosen}
     return {n: Beginning(init, sources.get(n), statement) for n, init in inits.items()}
 
 
@@ -156,18 +171,38 @@ def _is_square(tensor: Tensor) -> bool:
     return tensor.decay and rest[:1] == [width] and all(side % 2 for side in rest[1:])
 
 
-def _like(statement: Init, tensor: Tensor, old: Places, parent: Net) -> str:
-    """The parent's tensor of the same name below the other place."""
+def _sources(statement: Initial, places: Places, old: Places) -> dict[str, str]:
+    """The parent's place with whose values each place of a `like` begins, as dotted paths."""
     selector, like = statement.selector, statement.like
-    assert like is not None
-    if is_many(like):
-        raise _Refused(f"takes one place, and `{like}` is several", "name one of them")
+    if like is None:
+        return {}
     if not old.matching(like):
         message = f"names `{like}`, which the parent does not have"
         raise _Refused(message, old.available(like), code="G304")
-    depth = sum(1 + (s.at is not None) for s in selector.steps if s != Step("all"))
-    source = ".".join([prefix(like), *tensor.name.split(".")[depth:]])
-    help = f"declare `{selector}` as the parent declares `{like}`, or name parts that are alike"
+    many = AS_MANY * (is_many(like) and is_many(selector))
+    if past := old.past_the_end(like):
+        raise _Refused(f"takes `{like}`, which {past.message}", past.help + many, code="G304")
+    if not is_many(like):
+        return dict.fromkeys(places.each(selector).values(), prefix(like))
+    if is_open(like) or is_open(selector):
+        message = f"takes one place or a range, and is given `{like}` for `{selector}`"
+        raise _Refused(message, "write the range, such as `core.transformer[0..3]`")
+    found = pairs(selector, places, like, old)
+    if isinstance(found, str):
+        raise _Refused(f"cannot go pairwise: {found}", EQUAL_LENGTHS)
+    return dict(found)
+
+
+def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Net) -> str:
+    """The parent's tensor of the same name below the other place."""
+    depth = len(next(iter(places)).split(".")) if "" not in places else 0
+    parts = tensor.name.split(".")
+    place = places[".".join(parts[:depth])]
+    source = ".".join([place, *parts[depth:]])
+    help = (
+        f"declare `{statement.selector}` as the parent declares `{statement.like}`, "
+        "or name parts that are alike"
+    )
     if source not in parent.table:
         raise _Refused(f"needs `{source}`, which the parent does not have", help)
     if parent.table[source].shape != tensor.shape:
@@ -183,50 +218,84 @@ def _shape(tensor: Tensor) -> str:
 # --- zeros in series -----------------------------------------------------------------------------
 
 
-def _refuse_dead(child: Net, found: Mapping[str, Beginning], findings: Findings) -> None:
+def _trained(
+    child: Net, places: Places, contract: Contract, found: Mapping[str, Beginning]
+) -> frozenset[str]:
+    """The tensors that begin with values of the parent's, which training has moved from zero."""
+    kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
+    moved = [places.matching(m.new) for m in contract.moved]
+    return frozenset().union(kept, *moved, (n for n, begun in found.items() if begun.like))
+
+
+def _refuse_dead(
+    child: Net,
+    found: Mapping[str, Beginning],
+    trained: frozenset[str],
+    scratch: str,
+    findings: Findings,
+) -> None:
     """Refuse that two maps in series begin at zero: neither would ever get a gradient."""
     net = begun(child, found)
+    refused: set[Span] = set()
+    for recipe, learned in (("", trained), *([(scratch, frozenset[str]())] if scratch else [])):
+        for first, second in _dead(net, learned):
+            pair = (first, second)
+            made = [found[n].statement for n in pair if child.table[n].init != "zeros"]
+            if not made or made[-1].span in refused:
+                continue
+            refused.add(made[-1].span)
+            help = "let one of them begin by default"
+            findings.add(
+                "G309",
+                f"`{first}` and `{second}` would begin at zero, one behind the other, and "
+                "neither would ever learn" + (f" in recipe `{recipe}`" if recipe else ""),
+                made[-1].span,
+                help=f"{help}: from scratch nothing begins like the parent" if recipe else help,
+            )
+
+
+def _dead(net: Net, trained: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Each two maps in series that begin at zero, none of which is `trained`."""
+    zeros = {n.path: _zeros(n, trained) for n in net.nodes}
     nodes = {n.path: n for n in net.nodes}
     readers = Counter(name for n in net.nodes for name in n.inputs)
-    refused: set[Span] = set()
     for node in net.nodes:
-        for pair in (*_pairs_inside(node), *_pair_before(node, nodes, readers)):
-            made = [found[n].statement for n in pair if child.table[n].init != "zeros"]
-            if made and made[-1].span not in refused:
-                refused.add(made[-1].span)
-                first, second = pair
-                findings.add(
-                    "G309",
-                    f"`{first}` and `{second}` would begin at zero, one behind the other, and "
-                    "neither would ever learn",
-                    made[-1].span,
-                    help="let one of them begin by default",
-                )
+        yield from (
+            pair for pair in pairwise(zeros[node.path]) if _branch(pair[0]) == _branch(pair[1])
+        )
+        if not zeros[node.path] or op_of(node.op).adds or node.op in JOINTS:
+            continue
+        if before := _zero_before(node, nodes, readers, zeros):
+            yield before, zeros[node.path][-1]
 
 
-def _zeros(node: Node) -> list[str]:
+def _zeros(node: Node, trained: frozenset[str]) -> list[str]:
     """The maps of a node that begin at zero."""
-    return [t.name for t in node.tensors if t.init == "zeros" and not t.name.endswith(BESIDE)]
+    return [
+        t.name
+        for t in node.tensors
+        if t.init == "zeros" and t.name not in trained and not t.name.endswith(BESIDE)
+    ]
 
 
-def _pairs_inside(node: Node) -> Iterator[tuple[str, str]]:
-    """The maps of a node that begin at zero, each with the next."""
-    yield from pairwise(_zeros(node))
+def _branch(tensor: str) -> str:
+    """What a tensor lies in of its op: the sublayers of a transformer are not in series."""
+    return tensor.rsplit(".", 2)[0]
 
 
-def _pair_before(
-    node: Node, nodes: Mapping[str, Node], readers: Mapping[str, int]
-) -> Iterator[tuple[str, str]]:
-    """The map of a node that puts out zero, and the last one before it that does too.
+def _zero_before(
+    node: Node,
+    nodes: Mapping[str, Node],
+    readers: Mapping[str, int],
+    zeros: Mapping[str, list[str]],
+) -> str:
+    """The last map before a node that puts out zero; empty where there is none.
 
     Not behind a value that others read as well: gradients come to it from those.
     """
-    zeros = _zeros(node)
-    if not zeros or op_of(node.op).adds or node.op in JOINTS:
-        return
     before = nodes.get(node.inputs[0])
     while before is not None and before.op not in JOINTS and readers[before.path] == 1:
-        if _zeros(before) and not op_of(before.op).adds:
-            yield _zeros(before)[-1], zeros[-1]
-            return
+        if zeros[before.path] and not op_of(before.op).adds:
+            return zeros[before.path][-1]
         before = nodes.get(before.inputs[0])
+    return ""

@@ -138,13 +138,14 @@ class Joints(Wiring):
         came_from = "stem" if not self.components or self.components[-1].name == "stem" else ""
         notes = [Note(f"the {came_from} is here", self.span(came_from))] if came_from else []
         if shape.dims[1] != at:
+            slot = f"`{shown(name).split(' @')[0]} @ {shape.dims[1]}`"
             self.mismatch(
                 "G204",
                 f"`{shown(name)}` is at {at}, but what comes to it is at {shape.dims[1]}",
                 self.span(name),
                 notes,
-                f"write `{shown(name).split(' @')[0]} @ {shape.dims[1]}`, or mend the factors "
-                "before it",
+                f"write {slot}, or mend the factors before it",
+                f"with {slot}",
             )
             return Wire("", grid(own or shape.width, at, at * width // height))
         if own is not None and own != shape.width:

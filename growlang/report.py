@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from growlang.codes import CODES
-from growlang.diagnostics import Diagnostic, Span
+from growlang.diagnostics import Diagnostic, Edit, Span
 
 FORMAT_VERSION = 1
 LONG_LINE = 200
@@ -34,12 +34,20 @@ def _diagnostic_json(item: Diagnostic) -> dict[str, Any]:
         "filename": item.span.filename,
         **_place_json(item.span),
         "help": item.help or None,
-        "edits": [{**_place_json(e.span), "text": e.text} for e in item.edits],
+        "edits": [
+            {**_place_json(e.span), "text": e.text, "applicability": applicability(e)}
+            for e in item.edits
+        ],
         "notes": [
             {"message": n.message, "filename": n.span.filename, **_place_json(n.span)}
             for n in item.notes
         ],
     }
+
+
+def applicability(edit: Edit) -> str:
+    """`safe` or `unsafe`: whether `--fix` makes the edit, or only `--unsafe-fixes`."""
+    return "safe" if edit.safe else "unsafe"
 
 
 def _place_json(span: Span) -> dict[str, Any]:

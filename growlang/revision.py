@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
-from growlang.resolve.files import Files
+from growlang.resolve.files import YAML, Files
 
 
 class Revision(NamedTuple):
@@ -36,6 +36,12 @@ class Revision(NamedTuple):
         if not self.has(path):
             raise OSError(errno.ENOENT, f"there is no such file at {self.name}")
         return _git(self.top, "show", f"{self.commit}:{path}")
+
+    def twin(self, path: str) -> str | None:
+        """The path at the commit of a spec's other syntax; None where it has none."""
+        yaml = path.endswith(YAML)
+        others = [path.rpartition(".")[0]] if yaml else [path + ending for ending in YAML]
+        return next(filter(self.has, others), None)
 
     def deleted(self) -> list[str]:
         """The paths of the commit's files that are gone from the working tree, not renamed."""

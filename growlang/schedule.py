@@ -34,12 +34,12 @@ def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> N
     for draft in recipe.phases:
         for selection in draft.freeze:
             for selector in (*selection.included, *selection.excluded):
-                _refuse_empty(selector, places, selector.span, findings)
+                _refuse_misses(selector, places, selector.span, findings)
             if not places.chosen(selection) and any(map(places.matching, selection.included)):
                 message = f"`{selection}` selects nothing: `except` takes all of it away"
                 findings.add("G402", message, selection.span, help="remove this `freeze`")
         for selector, _ in draft.lr_scale:
-            _refuse_empty(selector, places, selector.span, findings)
+            _refuse_misses(selector, places, selector.span, findings)
         if _frozen(draft, places).issuperset(places.names):
             findings.add(
                 "G401",
@@ -63,7 +63,7 @@ def check_components(recipe: d.Recipe, components: list[str], findings: Findings
             chosen = (statement.selector,)
         for selector in chosen:
             first = d.Selector(selector.steps[:1], selector.span)
-            _refuse_empty(first, places, selector.span, findings)
+            _refuse_misses(first, places, selector.span, findings)
 
 
 def _phase(draft: PhaseDraft, places: Places) -> Phase:
@@ -83,7 +83,9 @@ def _frozen(draft: PhaseDraft, places: Places) -> frozenset[str]:
     return first.union(*more)
 
 
-def _refuse_empty(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:
+def _refuse_misses(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:
     if not places.matching(selector):
         message = f"`{selector}` matches nothing"
         findings.add("G402", message, span, help=places.available(selector))
+    elif past := places.past_the_end(selector):
+        findings.add("G402", f"`{selector}` {past.message}", span, help=past.help)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS, INPUTS, Position, Skips
 from growlang.ops import DOWN, OPS, UP
-from growlang.signature import Signature
+from growlang.signature import Nothing, Signature
 from growlang.spec import (
     DATA,
     OBJECTIVES,
@@ -122,9 +122,15 @@ def _fields(model: type[BaseModel]) -> tuple[Json, list[str]]:
     """The fields of a signature or section, each open to expressions, and those required."""
     whole = model.model_json_schema(by_alias=True)
     names = {f"#/$defs/{s.__name__}": name for table in TABLES for name, s in table.items()}
+    without = {
+        info.alias or name
+        for name, info in model.model_fields.items()
+        if any(isinstance(m, Nothing) for m in info.metadata)
+    }
     properties = {}
     for name, info in whole.get("properties", {}).items():
         options = [*_options(info, names), EXPRESSION]
+        options += [{"type": "null"}] * (name in without)
         example = EXAMPLES.get(name, info.get("default"))
         properties[name] = _about(info["description"], example, {"anyOf": options})
     return properties, whole.get("required", [])
@@ -288,10 +294,12 @@ def _model() -> Json:
         },
         ["select", "by"],
     )
+    place = _string(pattern=PLACE)
+    places = {**_list(place), "minItems": 1}
     init = _object(
         "How new tensors begin.",
         {
-            "select": _about("a place", "head", _string(pattern=PLACE)),
+            "select": _about("a place, or several", "head", {"anyOf": [place, places]}),
             "value": _about("zero, identity, default or `like PLACE`", "zero", _string()),
         },
         ["select", "value"],

@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from typing import NamedTuple
 
 from growlang.spelling import nearest
 from growlang.syntax.document import Selection, Selector, Step
 
 Steps = tuple[Step, ...]
+AS_MANY = ", and a range of equal length on the other side"
+EQUAL_LENGTHS = "ranges go pairwise, so they are of equal length"
 
 
 def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
     """The components whose place the first step names: `core`, `stage[256]`, `stage[*]`."""
     return list(filter(_matcher(steps[:1]), components))
+
+
+class PastTheEnd(NamedTuple):
+    """What a selector does whose range names more than there is, and its mend."""
+
+    message: str
+    help: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,7 @@ class Places:
     names: Sequence[str]
     _found: dict[Steps, frozenset[str]] = field(default_factory=dict)
     _chosen: dict[tuple[tuple[Steps, ...], ...], frozenset[str]] = field(default_factory=dict)
+    _ends: dict[Steps, tuple[int, int]] = field(default_factory=dict)
 
     def matching(self, selector: Selector) -> frozenset[str]:
         """The tensors and components that a selector names; empty where it matches nothing."""
@@ -49,6 +59,51 @@ class Places:
             self._chosen[key] = included - excluded
         return self._chosen[key]
 
+    def past_the_end(self, selector: Selector) -> PastTheEnd | None:
+        """What is wrong where a range of a selector, which matches something, is too long."""
+        steps, message = selector.steps, ""
+        for at, step in enumerate(steps):
+            if isinstance(step.at, tuple) and step.at[0] < step.at[1]:
+                first, last = self._indices(steps[:at], step.name)
+                kept = max(step.at[0], first), min(step.at[1], last)
+                if kept != step.at and not message:
+                    above = step.at[1] > last
+                    end = Step(step.name, (last, last) if above else (first, first))
+                    place = Selector((*steps[:at], end), selector.span)
+                    what = "runs past the end: the last" if above else "begins too low: the first"
+                    message = f"{what} is `{place}`"
+                steps = (*steps[:at], step._replace(at=kept), *steps[at + 1 :])
+        if not message:
+            return None
+        return PastTheEnd(message, f"write `{Selector(steps, selector.span)}`")
+
+    def _indices(self, before: Steps, name: str) -> tuple[int, int]:
+        """The first and the last index of a name behind some steps, of which there are any."""
+        steps = (*before, Step(name, "*"))
+        if steps not in self._ends:
+            matches = filter(None, map(_pattern(steps).match, [*self.components, *self.names]))
+            inside = [[int(i) for i in m.groups()] for m in matches]
+            found = [at[-1] for at in inside if _within(at, steps)]
+            self._ends[steps] = min(found), max(found)
+        return self._ends[steps]
+
+    def each(self, selector: Selector) -> dict[tuple[int, ...], str]:
+        """The places of a selector one by one: the rank of each in every range -> dotted path."""
+        pattern, steps = _pattern(selector.steps), selector.steps
+        if steps == (Step("all"),):
+            return {(): ""}
+        found: dict[tuple[int, ...], str] = {}
+        for match in filter(None, map(pattern.match, [*self.components, *self.names])):
+            at = tuple(map(int, match.groups()))
+            if _within(at, steps):
+                found[at] = match[0].removesuffix(".")
+        many = [i for i, step in enumerate(s for s in steps if s.at is not None) if _spans(step)]
+        ranks = [{n: r for r, n in enumerate(sorted({at[i] for at in found}))} for i in many]
+        return {
+            tuple(rank[at[i]] for rank, i in zip(ranks, many, strict=True)): found[at]
+            for at in sorted(found)
+        }
+
     def available(self, selector: Selector) -> str:
         """What there is where a selector that matches nothing goes wrong, as help."""
         return available(selector, self.components, self.names)
@@ -64,15 +119,37 @@ def prefix(selector: Selector) -> str:
     return ".".join(parts)
 
 
-def lies_below(name: str, place: str) -> bool:
-    """Whether a dotted name is that of a place, or of something in it."""
-    return name == place or name.startswith(f"{place}.")
+def pairs(
+    old: Selector, before: Places, new: Selector, after: Places
+) -> list[tuple[str, str]] | str:
+    """Each place of `old` with its place of `new`, as dotted paths; else what keeps them apart.
+
+    Selectors of one place are a pair whether or not there is such a place.
+    """
+    if not is_many(old) and not is_many(new):
+        return [(prefix(old), prefix(new))]
+    first, second = before.each(old), after.each(new)
+    if first.keys() != second.keys():
+        counts = [
+            f"`{s}` is {len(at)} place{'s' * (len(at) != 1)}"
+            for s, at in ((old, first), (new, second))
+        ]
+        return f"{counts[0]} and {counts[1]}"
+    return [(first[at], second[at]) for at in first]
 
 
 def is_many(selector: Selector) -> bool:
     """Whether a selector has a range or a `*`."""
-    indices = [s.at for s in selector.steps if s.at is not None]
-    return any(isinstance(at, str) or at[0] != at[1] for at in indices)
+    return any(map(_spans, selector.steps))
+
+
+def is_open(selector: Selector) -> bool:
+    """Whether a selector is `all` or has a `*`, which do not say how many places they are."""
+    return any(step.at == "*" or step == Step("all") for step in selector.steps)
+
+
+def _spans(step: Step) -> bool:
+    return step.at is not None and (isinstance(step.at, str) or step.at[0] != step.at[1])
 
 
 def spelt(component: str) -> str:
@@ -133,20 +210,29 @@ def below(steps: Sequence[Step], names: Sequence[str]) -> list[str]:
 
 def _matcher(steps: Sequence[Step]) -> Callable[[str], bool]:
     """Whether a dotted name begins with these steps."""
+    pattern = _pattern(steps)
+
+    def matches(name: str) -> bool:
+        found = pattern.match(name)
+        return found is not None and _within(map(int, found.groups()), steps)
+
+    return matches
+
+
+def _pattern(steps: Sequence[Step]) -> re.Pattern[str]:
+    """What a dotted name begins with, whatever its indices are, each of which is a group."""
     segments: list[str] = []
-    ranges: list[tuple[float, float]] = []
     for step in steps:
         segments.append(re.escape(step.name))
         if step.at is not None:
             segments.append("([0-9]+)")
-            ranges.append((0, inf) if isinstance(step.at, str) else step.at)
-    pattern = re.compile(r"\.".join(segments) + r"(?:\.|\Z)")
+    return re.compile(r"\.".join(segments) + r"(?:\.|\Z)")
 
-    def matches(name: str) -> bool:
-        found = pattern.match(name)
-        return found is not None and all(
-            low <= int(index) <= high
-            for (low, high), index in zip(ranges, found.groups(), strict=True)
-        )
 
-    return matches
+def _within(indices: Iterable[int], steps: Sequence[Step]) -> bool:
+    """Whether each index is one of its step's."""
+    ranges = [step.at for step in steps if step.at is not None]
+    return all(
+        isinstance(at, str) or at[0] <= index <= at[1]
+        for at, index in zip(ranges, indices, strict=True)
+    )

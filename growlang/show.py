@@ -9,10 +9,11 @@ from pydantic import BaseModel
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Group, Item, Model, Pipe, Stage
-from growlang.resolve.names import origins
+from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signature import Signature
+from growlang.skips import are_idle
 from growlang.spec import Phase, Settings, Source, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
@@ -107,7 +108,8 @@ class _Show:
         for name, value in bindings.items():
             if value is not None:
                 yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
-        yield self.part(f"skips = {model.skips}", "skips")
+        if not are_idle(model):
+            yield self.part(f"skips = {model.skips}", "skips")
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:
@@ -205,6 +207,8 @@ def expression(value: Any, field: Field) -> str:
         case Signature():
             inner = field.argument
             return f"{value.call}({_arguments(value, inner)})"
+        case None:
+            return "none"
         case bool():
             return str(value).lower()
         case str():
@@ -221,7 +225,7 @@ def _arguments(call: Signature, field: Any) -> str:
     written = []
     for name, info in type(call).model_fields.items():
         value = getattr(call, name)
-        if value is not None:
+        if value is not None or info.get_default() is not None:
             label = info.alias or name
             text = expression(value, field(call.call, label))
             written.append(text if info.is_required() else f"{label} = {text}")
@@ -287,8 +291,11 @@ NOWHERE = Span("", 1, 1, 1, 1)
 def _predicate(value: Any) -> d.Expression:
     """A predicate over a row as the expression that it was."""
     match value:
-        case ["row", str(name)]:
+        case ["row", str(name)] if is_path(name):
             return d.Name(f"row.{name}", NOWHERE)
+        case ["row", str(name)]:
+            field = d.Constant(name.removeprefix("json."), NOWHERE)
+            return d.Call(ROW_JSON, (d.Argument("", field, NOWHERE),), NOWHERE, NOWHERE)
         case ["min" | "max" as name, *values]:
             arguments = tuple(d.Argument("", _predicate(v), NOWHERE) for v in values)
             return d.Call(name, arguments, NOWHERE, NOWHERE)

@@ -61,6 +61,10 @@ class Kind:
         self.table = table
 
 
+class Nothing:
+    """Marks a field of which `none`, in YAML null, says that there is nothing."""
+
+
 class Conditions:
     """Marks a field of names of conditions, such as `attend`."""
 

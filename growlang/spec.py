@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 from growlang.canonical import Formerly, Part, canonical
 from growlang.model import Model
 from growlang.net import digest
-from growlang.signature import Kind, Signature, argument, read_call, table
+from growlang.signature import Kind, Nothing, Signature, argument, read_call, table
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -118,14 +118,24 @@ Objective = Annotated[Diffusion, Kind(OBJECTIVES), read_call(OBJECTIVES)]
 # --- data and transforms -------------------------------------------------------------------------
 
 
+Endings = str | Annotated[list[str], Field(min_length=1)]
+"""The ending of the files that hold something, or several in the order of preference."""
+
+
 class WebDataset(Signature):
-    """Tar shards of images and captions, in the WebDataset layout."""
+    """Tar shards in the WebDataset layout: images, with the captions and labels that are read."""
 
     call: ClassVar[str] = "webdataset"
-    urls: str = argument("shards: a path, or a pattern with {00..99}, relative to the data root")
-    image: str = argument("ending of the image members", "jpg")
-    caption: str | None = argument("ending of the caption members", "txt")
-    label: str | None = argument("ending of the class label members", None)
+    urls: str = argument(
+        "shards: a path, or a pattern with {00..99}, * or ~, relative to the data root"
+    )
+    image: Endings = argument("ending of the images, or a list of endings", "jpg")
+    caption: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the captions, "json:FIELD" for a field of a JSON file, or none', "txt"
+    )
+    label: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the class labels, or "json:FIELD"', None
+    )
 
 
 class Resize(Signature):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,12 @@ SIGNS: dict[Category, tuple[str, str]] = {
 }
 
 
+WIDEST = 500
+"""Most characters of a line where there is no terminal."""
+LONGEST = 160
+"""Most characters of a reason."""
+
+
 class Output(Console):
     """Standard output. A reader that stops early, such as `head`, is no error."""
 
@@ -36,7 +44,7 @@ class Output(Console):
 def console() -> Console:
     """Standard output; as wide as the terminal, elsewhere wide enough for a line a tensor."""
     out = Output(highlight=False)
-    return out if out.is_terminal else Output(highlight=False, width=1000)
+    return out if out.is_terminal else Output(highlight=False, width=WIDEST)
 
 
 def short(number: float) -> str:
@@ -195,17 +203,33 @@ def _mapping_table(difference: Difference) -> Table:
             group = [e for e in entries if e.category == category]
             if group:
                 sign, colour = SIGNS[category]
-                reasons = list(dict.fromkeys(e.reason for e in group))
                 table.add_row(
                     f"[{colour}]{sign}[/]",
                     component,
                     f"[{colour}]{category}[/]",
                     f"{len(group):,}",
                     f"{sum(e.parameters for e in group):,}",
-                    f"[dim]{'; '.join(reasons)}[/]",
+                    f"[dim]{_reasons(e.reason for e in group)}[/]",
                 )
                 component = ""
     return table
+
+
+def _reasons(reasons: Iterable[str]) -> str:
+    """The reasons of several tensors; those of one kind are the first one and a number."""
+    kinds: dict[str, list[str]] = {}
+    for reason in dict.fromkeys(reasons):
+        kinds.setdefault(re.split(" like |: ", reason)[0], []).append(reason)
+    return "; ".join(
+        _clipped(first) + (f" and {len(more)} more" if more else "")
+        for first, *more in kinds.values()
+    )
+
+
+def _clipped(reason: str) -> str:
+    """A reason without the middle of a long path."""
+    half = LONGEST // 2
+    return reason if len(reason) <= LONGEST else f"{reason[:half]}...{reason[-half:]}"
 
 
 def _tensor_table(difference: Difference) -> Table:
@@ -225,5 +249,5 @@ def _tensor_row(entry: Entry) -> list[str]:
         shape,
         f"[{colour}]{entry.category}[/]",
         entry.source or entry.rule,
-        f"[dim]{entry.reason}[/]",
+        f"[dim]{_clipped(entry.reason)}[/]",
     ]

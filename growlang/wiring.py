@@ -13,6 +13,7 @@ from growlang.net import Component, Input, Kind, Node, Shape, Tensor, grid
 from growlang.ops import OPS, Op, OpError, Scope, op_of, pipe_op
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path, at_call
+from growlang.resolve.redeclare import attending, redeclared
 
 KINDS = {
     "grid": "a grid",
@@ -186,7 +187,7 @@ class Wiring:
         """Add the core's position before the first of its ops on tokens."""
         shape, core = wire.shape, self.model.core
         assert shape is not None
-        rope = any(getattr(op, "rope", False) for op in _ops(core.pipe))
+        rope = any(getattr(op, "rope", False) for op in ops_of(core.pipe))
         kind = core.position or ("none" if rope else "learned")
         if kind == "none" or any(n.op == "position" for n in self.nodes):
             return wire
@@ -270,6 +271,8 @@ class Wiring:
         """Record what an op said about its arguments, at their place in the spec."""
         path = (*at, error.argument) if error.argument else at
         notes = tuple(self.resolution.notes.get(path, ()))
+        if error.code == "G207" and not notes:
+            notes = self._given_width(at)
         found = Diagnostic(error.code, error.message, self.span(*path), error.help, notes)
         calls = self.resolution.calls
         around = [calls[at[:n]] for n in range(len(at), 0, -1) if at[:n] in calls]
@@ -280,25 +283,50 @@ class Wiring:
             found = found._replace(notes=(*notes, note))
         self._record(found, str(at[0]))
 
+    def _given_width(self, at: Path) -> tuple[Note, ...]:
+        """Where another file gives the width that the heads do not divide."""
+        here = self.span(*at).filename
+        notes = self.resolution.notes.get((*at, "width"), ())
+        return tuple(note for note in notes if note.span.filename != here)
+
     def mismatch(
-        self, code: str, message: str, span: Span, notes: Any = (), help: str = ""
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        notes: Any = (),
+        help: str = "",
+        declaration: str = "",
     ) -> None:
-        """Record that two places do not meet."""
+        """Record that two places do not meet; `declaration` is how the one at fault would."""
         self.doubtful = self.doubtful or code in ("G204", "G209")
         found = Diagnostic(code, message, span, help, tuple(notes))
         places = self.resolution.spans.items()
         component = next((str(path[0]) for path, place in places if place == span), "")
-        self._record(found, component)
+        self._record(found, component, declaration)
 
-    def _record(self, found: Diagnostic, component: str) -> None:
+    def _record(self, found: Diagnostic, component: str, declaration: str = "") -> None:
         """Record a finding; about a kept component at its `keep`, unless the parent has it too."""
         kept = self.resolution.contract.keep.get(component)
         if kept and component not in self.resolution.declared:
-            if (found.code, found.message, found.span) in self.findings.seen:
+            known = {(item.code, item.message) for item in self.findings.items}
+            if (found.code, found.message) in known:  # the parent's own, wherever it is blamed
                 return
             note = Note("it is declared here", found.span)
-            found = found._replace(span=kept, notes=(note, *found.notes))
+            help = self._way_out(found, component, declaration)
+            found = found._replace(span=kept, notes=(note, *found.notes), help=help)
         self.findings.record(found)
+
+    def _way_out(self, found: Diagnostic, component: str, declaration: str) -> str:
+        """What mends a finding about a kept component, which cannot be changed as it is."""
+        if found.code == "G208":
+            return attending(component, self.model)
+        again = redeclared(component, self.model, declaration)
+        elsewhere = {"image", "skips", *self.model.conditions}
+        before = "mend the factors before it" if declaration else found.help
+        if self.resolution.declared.keys() <= elsewhere or not before:
+            return again
+        return f"{before}; or {again}"
 
 
 def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnostic:
@@ -309,11 +337,12 @@ def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnos
     return found._replace(span=call, notes=(note, *found.notes))
 
 
-def _ops(pipe: Pipe) -> list[Op]:
+def ops_of(pipe: Pipe) -> list[Op]:
+    """The ops of a pipe, those of its groups with them; without what was refused."""
     found: list[Op] = []
     for item in pipe:
         if isinstance(item, Group):
-            found += _ops(item.group)
+            found += ops_of(item.group)
         elif item is not None:
             found.append(item.op)
     return found

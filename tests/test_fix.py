@@ -4,14 +4,18 @@ import os
 from pathlib import Path
 
 import pytest
+from fixture_specs import growlang
 from typer.testing import CliRunner
 
 from growlang.check import check
 from growlang.cli import app
-from growlang.fix import edited, fix
+from growlang.diagnostics import Edit
+from growlang.fix import edited, fix, write
+from growlang.report import as_json
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 MENDED = Path(__file__).parent / "fixtures" / "mended"
+FIX = Path(__file__).parent / "fixtures" / "fix"
 SAFE = (
     "g003_capitals",
     "g101_unknown_choice",
@@ -28,10 +32,19 @@ def broken(name: str, folder: Path) -> Path:
     return path
 
 
+def mend(*paths: Path, unsafe: bool = False) -> list[Edit]:
+    """Make the fixes of files, as the command does; those made."""
+    fixed = fix(paths, unsafe=unsafe)
+    for one in fixed:
+        if one.made:
+            write(one)
+    return [edit for one in fixed for edit in one.made]
+
+
 @pytest.mark.parametrize("name", SAFE)
 def test_a_safe_edit_makes_the_mended_spec(name: str, tmp_path: Path) -> None:
     path = broken(name, tmp_path)
-    assert fix([path])
+    assert mend(path)
     assert path.read_text() == (MENDED / path.name).read_text()
     assert check(path).diagnostics == ()
 
@@ -42,14 +55,14 @@ def test_a_safe_edit_makes_the_mended_spec(name: str, tmp_path: Path) -> None:
 def test_what_is_not_sure_is_left(name: str, tmp_path: Path) -> None:
     path = broken(name, tmp_path)
     before = path.read_bytes()
-    assert fix([path]) == []
+    assert mend(path) == []
     assert path.read_bytes() == before
 
 
 def test_a_file_that_would_not_parse_is_left(tmp_path: Path) -> None:
     path = tmp_path / "a.grow"
     path.write_text("grow 1\nparam a = True\nparam b 3\n")
-    assert fix([path]) == []
+    assert mend(path) == []
     assert "True" in path.read_text()
 
 
@@ -59,7 +72,7 @@ def test_line_ends_mode_and_the_link_stay(tmp_path: Path) -> None:
     path.chmod(0o640)
     link = tmp_path / "link.grow"
     link.symlink_to(path)
-    assert len(fix([link])) == 1
+    assert len(mend(link)) == 1
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o640
     expected = (MENDED / path.name).read_bytes().replace(b"\n", b"\r\n")
@@ -72,7 +85,7 @@ def test_a_parent_that_was_not_named_is_not_touched(tmp_path: Path) -> None:
     child = tmp_path / "child.grow"
     child.write_text(f'grow 1\nmodel child grows "{parent.name}" {{\n  keep core\n}}\n')
     before = parent.read_bytes()
-    assert fix([child]) == []
+    assert mend(child) == []
     assert parent.read_bytes() == before
 
 
@@ -100,7 +113,7 @@ train:
 def test_in_yaml_the_edits_are_made_that_replace_what_stands_there(tmp_path: Path) -> None:
     path = tmp_path / "a.grow.yaml"
     path.write_text(YAML)
-    assert [edit.text for edit in fix([path])] == ["embed", "transformer", "batch", "random"]
+    assert [edit.text for edit in mend(path)] == ["embed", "transformer", "batch", "random"]
     expected = YAML
     for old, new in [("embd", "embed"), ("transfrmer", "transformer"), ("btach", "batch")]:
         expected = expected.replace(old, new)
@@ -114,7 +127,7 @@ def test_an_edit_that_would_be_no_yaml_is_not_made(tmp_path: Path) -> None:
     path = tmp_path / "a.grow.yaml"
     path.write_text("grow: 1\nparams: {a: = nul, null_: 1}\nmodel: {name: m, stem: [conv: {}]}\n")
     before = path.read_text()
-    assert fix([path]) == []
+    assert mend(path) == []
     assert path.read_text() == before
 
 
@@ -133,3 +146,72 @@ def test_the_command_says_what_is_fixed_and_what_is_left(tmp_path: Path) -> None
     assert done.exit_code == 1
     assert done.stderr.count("fixed ") == 2
     assert [line.split("[")[1][:4] for line in done.stdout.splitlines()] == ["G207", "G201", "G402"]
+
+
+def test_spelling_is_safe_to_mend(tmp_path: Path) -> None:
+    path = tmp_path / "spelling.grow"
+    path.write_bytes((FIX / path.name).read_bytes())
+    assert all(edit.safe for edit in mend(path))
+    assert path.read_text() == (FIX / "spelling.fixed.grow").read_text()
+    assert check(path).diagnostics == ()
+
+
+def test_what_changes_the_meaning_is_never_written_by_itself(tmp_path: Path) -> None:
+    path = tmp_path / "meaning.grow"
+    path.write_bytes((FIX / path.name).read_bytes())
+    before = path.read_bytes()
+    (fixed,) = fix([path])
+    assert (fixed.made, fixed.diff()) == ((), "")
+    unsafe = {edit.old for edit in fixed.unsafe}
+    assert unsafe >= {"word", "soft_min_snr", "adam", "fp16", "inverse_sqr", "epoch"}
+    assert unsafe.isdisjoint({"clip", "side"})  # words of ours that belong elsewhere
+    assert {edit.old for edit in mend(path, unsafe=True)} == unsafe
+    assert path.read_bytes() != before
+
+
+def test_the_edits_of_programs_say_whether_they_are_safe() -> None:
+    found = as_json(check(FIX / "meaning.grow").diagnostics)["diagnostics"]
+    kinds = {edit["applicability"] for item in found for edit in item["edits"]}
+    assert kinds == {"unsafe"}
+    found = as_json(check(FIX / "spelling.grow").diagnostics)["diagnostics"]
+    kinds = {edit["applicability"] for item in found for edit in item["edits"]}
+    assert kinds == {"safe"}
+
+
+def test_a_child_is_mended_after_its_parent(tmp_path: Path) -> None:
+    parent = broken("g203_unknown_argument", tmp_path)
+    child = tmp_path / "child.grow"
+    child.write_text(
+        f'grow 1\nmodel child grows "{parent.name}" {{\n  keep all\n}}\n'
+        'data d = webdataset("d.tar")\ntrain { data = d\n batch = 8\n'
+        " start = scratch\n phase a for imagse(8) }\n"
+    )
+    assert [edit.text for edit in mend(parent, child)] == ["heads", "images"]
+    assert check(child).diagnostics == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "written"),
+    [
+        (["--fix"], 1, False),
+        (["--diff"], 1, False),
+        (["--diff", "--unsafe-fixes"], 1, False),
+        (["--fix", "--diff", "--unsafe-fixes"], 1, False),
+        (["--unsafe-fixes"], 2, False),
+        (["--fix", "--unsafe-fixes"], 1, True),
+    ],
+)
+def test_unsafe_fixes_are_asked_for_and_shown(
+    options: list[str], status: int, written: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "meaning.grow"
+    path.write_bytes((FIX / path.name).read_bytes())
+    before = path.read_bytes()
+    done = growlang("check", *options, path)
+    assert done.status == status
+    assert (path.read_bytes() != before) == written
+    shown = "--diff" in options and "--unsafe-fixes" in options
+    assert ("+  optimizer   = adamw(" in done.out) == shown
+    assert ("+  optimizer   = adamw(" in done.err) == written
+    counted = "more fixes change the meaning: see --unsafe-fixes --diff" in done.err
+    assert counted == ("--unsafe-fixes" not in options)

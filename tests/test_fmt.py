@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fixture_specs import SHIPPED, SPECS
+from fixture_specs import SHIPPED, SPECS, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -84,6 +84,7 @@ def test_the_layout_is_as_expected(path: Path, request: pytest.FixtureRequest) -
 MESSY = [
     (SPECS / "whole_grammar.grow").read_text(),
     (SPECS / "core.grow").read_text(),
+    (SPECS / "deeper.grow").read_text(),
     (FIXTURES / "fmt" / "long.grow").read_text(),
 ]
 GAPS = ["", "", "", " ", " ", "\n", "\n\n", "\n\n\n", "\t", "\r\n"]
@@ -105,7 +106,7 @@ def messed(text: str, share: float, random: Random) -> str:
     return "".join(written) + random.choice(GAPS + NOTES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
 def test_comments_and_line_ends_may_stand_anywhere(text: str, share: float, seed: int) -> None:
     holds(messed(text, share, Random(seed)))
@@ -133,7 +134,7 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.recursive(ATOMS, nested, max_leaves=25))
 def test_every_expression_keeps_its_meaning(expression: str) -> None:
     holds(f"grow 1 param x={expression} train{{phase one for ({expression})*2}}")
@@ -153,6 +154,16 @@ def test_a_body_stays_on_one_line_where_its_author_left_it_there() -> None:
 
 def test_unary_and_binary_minus_differ() -> None:
     assert body("param x=a-1- -b") == "param x = a - 1 - -b"
+
+
+def test_the_places_of_an_init_go_on_below_it() -> None:
+    places = [f"core.transformer[{n}].attend.self.out" for n in range(4)]
+    text = body(f'model m grows "p.grow" {{ init {",".join(places)}=zero init a,b=like c[0..3] }}')
+    assert text.split("\n")[1:-1] == [
+        f"  init {places[0]}, {places[1]},",
+        f"    {places[2]}, {places[3]} = zero",
+        "  init a, b = like c[0..3]",
+    ]
 
 
 def test_a_comma_at_the_end_of_a_list_on_one_line_goes() -> None:
@@ -249,3 +260,34 @@ def test_a_file_that_does_not_parse_is_left_alone_and_said(tmp_path: Path) -> No
     assert "error[G001]" in err
     assert broken.read_text() == "grow 1\nparam x ==  1\n"
     assert ugly.read_text() == NEAT
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (b"grow 1\r\n\r\nparam x=1\r\n", b"grow 1\r\n\r\nparam x = 1\r\n"),
+        (
+            b"grow 1\r\n\r\nparam x=1\nparam y = 2\r\n",
+            b"grow 1\r\n\r\nparam x = 1\r\nparam y = 2\r\n",
+        ),
+        (b"grow 1\n\nparam x=1\r\n", b"grow 1\n\nparam x = 1\n"),
+        (b"grow 1\n\nparam x=1\n", b"grow 1\n\nparam x = 1\n"),
+    ],
+    ids=["crlf", "mostly crlf", "mixed", "lf"],
+)
+def test_line_ends_stay_those_of_most_lines(
+    written: bytes, expected: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.grow"
+    path.write_bytes(written)
+    assert growlang("fmt", path).status == 0
+    assert path.read_bytes() == expected
+    assert growlang("fmt", "--check", path).status == 0
+
+
+def test_line_ends_of_yaml_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.grow.yaml"
+    path.write_bytes(b"grow:   1\r\nparams:\r\n  x: 1\r\n")
+    assert growlang("fmt", path).status == 0
+    assert path.read_bytes() == b"grow: 1\r\nparams:\r\n  x: 1\r\n"
+    assert growlang("fmt", "--check", path).status == 0

@@ -1,23 +1,18 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fixture_specs import SPECS, checked, edited, findings
-from hypothesis import HealthCheck, given, settings
+from fixture_specs import SHIPPED, SPECS, checked, edited, findings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growlang.check import Checked, check
 from growlang.mapping import CATEGORIES, Entry, Mapping, summary
 from growlang.net import Net
 
-Property = settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+Property = settings(max_examples=60, derandomize=True, database=None)
 
 
 def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:
@@ -49,7 +44,7 @@ def by_name(found: Checked) -> dict[str, Entry]:
     return {entry.name: entry for entry in found.mapping}
 
 
-@pytest.mark.parametrize("name", ["child.grow", "grandchild.grow"])
+@pytest.mark.parametrize("name", ["child.grow", "grandchild.grow", "deeper.grow"])
 def test_the_mapping_is_total_on_both_sides(name: str) -> None:
     found = checked(SPECS / name)
     assert found.mapping is not None
@@ -117,7 +112,15 @@ def test_a_part_that_moves_does_not_speak_for_the_rest(tmp_path: Path, moves: st
         ("moved stage[16] -> stage[16] moved stage[16] -> stage[32]", "G306"),
         ("moved core -> core moved core.transformer[0] -> core.transformer[1]", "G306"),
         ("moved stage[*] -> stage[*]", "G304"),
-        ("moved core.transformer[0..1] -> core.transformer[1..2]", "G304"),
+        ("moved core.transformer[*] -> core.transformer[1..2]", "G304"),
+        ("moved core.transformer[0..1] -> core.transformer[1..2] moved core -> core", "G306"),
+        ("moved core.transformer[0..1] -> core.transformer[1..3]", "G305"),
+        ("moved core.transformer[0..1] -> core.transformer[2]", "G305"),
+        ("moved core.transformer[0..2] -> core.transformer[0..2]", "G304"),
+        ("moved core.transformer[1..0] -> core.transformer[0..1]", "G304"),
+        ("moved core.transformer[0..1] -> core.transformer[1..0]", "G305"),
+        ("moved core.transformer[0..1] -> core.transformer[7..8]", "G305"),
+        ("moved core.transformer[0..1] -> core.transformers[0..1]", "G305"),
     ],
 )
 def test_a_tensor_moves_once_and_to_one_place(tmp_path: Path, moves: str, code: str) -> None:
@@ -130,6 +133,56 @@ def test_a_tensor_moves_once_and_to_one_place(tmp_path: Path, moves: str, code: 
         ("moved stage[16] -> stage[16]", moves),
     )
     assert code in [item.code for item in findings(path)]
+
+
+def test_ranges_and_lists_mean_what_their_parts_mean() -> None:
+    short, long = (checked(SPECS / f"{name}.grow") for name in ("deeper", "deeper_long"))
+    assert short.mapping is not None and long.mapping is not None
+    parts = [
+        [(e.name, e.category, e.source, e.rule, e.like) for e in mapping]
+        for mapping in (short.mapping, long.mapping)
+    ]
+    assert parts[0] == parts[1]
+    assert short.net.net_hash == long.net.net_hash
+    assert [t.init for t in short.net.tensors()] == [t.init for t in long.net.tensors()]
+    entries = by_name(short)
+    moved = entries["core.transformer.5.mlp.up.weight"]
+    assert (moved.category, moved.source) == ("moved", "core.transformer.3.mlp.up.weight")
+    assert entries["core.transformer.7.mlp.up.weight"].like == "core.transformer.1.mlp.up.weight"
+    assert entries["core.transformer.2.mlp.down.weight"].rule == "init zeros"
+
+
+def test_stages_of_a_range_go_in_the_order_of_their_resolutions(tmp_path: Path) -> None:
+    (tmp_path / "parent.grow").write_text(written("parent", [(32, 4, 1), (16, 4, 2)], 8))
+    child = tmp_path / "child.grow"
+    statements = "keep core, time drop stem, head moved stage[16..32] -> stage[32..64]"
+    stages = [(64, 4, 1), (32, 4, 2)]
+    child.write_text(written("child", stages, 8, statements, 'grows "parent.grow"'))
+    entries = by_name(checked(child))
+    for new, old in ((64, 32), (32, 16)):
+        entry = entries[f"stage.{new}.encode.residual.0.conv1.weight"]
+        assert entry.source == f"stage.{old}.encode.residual.0.conv1.weight"
+
+
+def test_llama_pro_is_twenty_statements_and_moves_every_block() -> None:
+    found = checked(SHIPPED / "llama_pro_8b.grow")
+    assert len(found.resolved.document.models[0].statements) == 20
+    entries = by_name(found)
+    for block in range(40):
+        group, at = divmod(block, 5)
+        entry = entries[f"core.transformer.{block}.attend.self.qkv.weight"]
+        source = f"core.transformer.{4 * group + min(at, 3)}.attend.self.qkv.weight"
+        assert (entry.like if at == 4 else entry.source) == source
+        for last in ("attend.self.out", "mlp.down"):
+            rule = entries[f"core.transformer.{block}.{last}.weight"].rule
+            assert (rule == "init zeros") is (at == 4)
+
+
+def test_llama_has_the_published_parameters_but_for_what_its_header_says() -> None:
+    net = checked(SHIPPED / "llama2_7b.grow").net
+    swiglu, own = 32 * 4096 * 11_008, 32 * (5 * 4096 + 11_008) + 4096
+    assert net.parameters == 6_738_415_616 - swiglu + own
+    assert (swiglu - own, own) == (1_441_828_864, 1_011_712)
 
 
 # --- generated pairs -----------------------------------------------------------------------------
@@ -226,3 +279,61 @@ def test_a_silent_component_is_refused_with_the_statement_to_add(
     assert item.code == "G301"
     assert silent in item.message
     assert silent in item.help
+
+
+@st.composite
+def expansions(draw: st.DrawFn) -> tuple[int, list[tuple[int, int, int]], list[tuple[int, int]]]:
+    """Blocks of a parent; ranges of them, each with where it goes; what begins like which."""
+    blocks = draw(st.integers(1, 6))
+    cuts = sorted(draw(st.sets(st.integers(1, blocks), max_size=3)) | {0, blocks})
+    moves, likes, at = [], [], 0
+    for low, high in pairwise(cuts):
+        moves.append((low, high - 1, at))
+        at += high - low
+        if draw(st.booleans()):
+            likes.append((at, draw(st.integers(0, blocks - 1))))
+            at += 1
+    return blocks, moves, likes
+
+
+def spelt(low: int, high: int, whole: bool) -> str:
+    index = f"{low}..{high}" if whole or low != high else f"{low}"
+    return f"core.transformer[{index}]"
+
+
+@Property
+@given(expansions(), st.booleans())
+def test_generated_ranges_move_block_by_block(
+    folder: Path,
+    expansion: tuple[int, list[tuple[int, int, int]], list[tuple[int, int]]],
+    whole: bool,
+) -> None:
+    blocks, moves, likes = expansion
+    text = (
+        "grow 1\nmodel {} {{\n {}\n tokens = tokens(9, 8)\n stem embed(8)\n"
+        " core (position = none) transformer(8, heads = 2) * {}\n head unembed\n}}\n"
+    )
+    (folder / "parent.grow").write_text(text.format("parent", "", blocks))
+    statements = ["drop stem, core, head"]
+    for low, high, at in moves:
+        old, new = spelt(low, high, whole), spelt(at, at + high - low, whole)
+        statements.append(f"moved {old} -> {new}")
+    statements += [f"init {spelt(n, n, False)} = like {spelt(o, o, whole)}" for n, o in likes]
+    zeros = ", ".join(f"core.transformer[{new}].mlp.down" for new, _ in likes)
+    statements += [f"init {zeros} = zero"] if zeros else []
+    child = folder / "child.grow"
+    grown = 'child grows "parent.grow"'
+    child.write_text(text.format(grown, " ".join(statements), blocks + len(likes)))
+    found = checked(child)
+    assert found.mapping is not None and found.parent is not None
+    assert_total(found.mapping, found.net, found.parent.net)
+    entries = by_name(found)
+    for low, high, at in moves:
+        for step in range(high - low + 1):
+            entry = entries[f"core.transformer.{at + step}.mlp.up.weight"]
+            assert entry.source == f"core.transformer.{low + step}.mlp.up.weight"
+    for new, old in likes:
+        assert entries[f"core.transformer.{new}.mlp.up.weight"].like == (
+            f"core.transformer.{old}.mlp.up.weight"
+        )
+        assert entries[f"core.transformer.{new}.mlp.down.weight"].rule == "init zeros"

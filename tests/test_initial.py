@@ -96,7 +96,12 @@ def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
         ("init text = zero", "G309", "`text`, which is kept"),
         ("init stage[16].encode.residual = identity  init stage[8] = identity", "G309", "16x12"),
         ("init stage[16].encode.residual[0].norm1 = identity", "G309", "norm1.weight` is 8"),
-        ("init stem = like core.transformer[0..1]", "G309", "is several"),
+        ("init stem = like core.transformer[0..1]", "G309", "is 1 place and"),
+        ("init stage[*] = like core.transformer[0..1]", "G309", "one place or a range"),
+        ("init stage[16].encode.residual[0..2] = zero", "G402", "the last is"),
+        ("init stage[16].encode.residual[1..0] = zero", "G402", "matches nothing"),
+        ("init stem = like core.transformer[0..7]", "G304", "the last is"),
+        ("init stem = like core.transformer[1..0]", "G304", "does not have"),
         ("init stem = like core", "G309", "needs `core.patch.0.proj.weight`"),
         ("init stem = like stage[16]", "G304", "which the parent does not have"),
         ("init stage[16].decode.residual[0].norm2 = zero", "G309", "neither would ever learn"),
@@ -119,6 +124,58 @@ def test_what_is_moved_begins_as_it_was(tmp_path: Path) -> None:
     )
     (found,) = findings(path)
     assert (found.code, "which is moved" in found.message) == ("G309", True)
+
+
+DEEPER = SPECS / "deeper.grow"
+LIKE = "init core.transformer[2..3], core.transformer[6..7] = like core.transformer[0..1]"
+
+
+def deeper(tmp_path: Path, *edits: tuple[str, str]) -> Path:
+    (tmp_path / "deep.grow").write_text((SPECS / "deep.grow").read_text())
+    return edited(DEEPER, tmp_path / "deeper.grow", *edits)
+
+
+def test_what_begins_like_a_trained_tensor_is_not_zero(tmp_path: Path) -> None:
+    """Its gates were trained with the parent, so a zero behind them gets a gradient."""
+    assert findings(deeper(tmp_path)) == ()
+    (found,) = findings(deeper(tmp_path, (LIKE, "")))
+    assert (found.code, "neither would ever learn" in found.message) == ("G309", True)
+
+
+def test_a_later_zero_takes_a_like_back(tmp_path: Path) -> None:
+    zero = "init core.transformer[2].mlp.modulation = zero"
+    (found,) = findings(deeper(tmp_path, (LIKE, f"{LIKE} {zero}")))
+    assert (found.code, "core.transformer.2.mlp" in found.message) == ("G309", True)
+
+
+def test_a_recipe_from_scratch_begins_like_nothing(tmp_path: Path) -> None:
+    recipe = 'data d = webdataset("d.tar") train { data = d batch = 1 phase all for 1 }'
+    path = deeper(tmp_path)
+    text = path.read_text()
+    path.write_text(f"{text}{recipe}")
+    assert findings(path) == ()
+    path.write_text(f"{text}{recipe.replace('train {', 'train anew { start = scratch')}")
+    (found,) = findings(path)
+    assert (found.code, "in recipe `anew`" in found.message) == ("G309", True)
+
+
+@pytest.mark.parametrize(
+    ("tail", "dead"), [("zero_conv(8)", True), ("conv(8)", False), ("norm", False)]
+)
+def test_what_is_kept_was_trained_whatever_it_began_as(
+    tmp_path: Path, tail: str, dead: bool
+) -> None:
+    """A kept map that once began at zero does not cut off what is new behind it."""
+    model = "grow 1\nmodel {} {{\n {}\n image = image(8)\n stem conv(8)\n {}\n head conv(3)\n}}\n"
+    core = f"core residual(8) | {tail}"
+    zero = "init head.conv[0] = zero"
+    (tmp_path / "a.grow").write_text(model.format("a", "", core))
+    child = tmp_path / "b.grow"
+    grown = 'b grows "a.grow"'
+    child.write_text(model.format(grown, f"keep core drop stem, head {zero}", ""))
+    assert findings(child) == ()
+    child.write_text(model.format(grown, f"drop stem, head, core {zero}", core))
+    assert [item.code for item in findings(child)] == ["G309"] * dead
 
 
 def hashes(found: Checked) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def test_check_loads_nothing_heavy() -> None:
 
 
 def test_the_trainer_knows_no_syntax() -> None:
-    modules = loaded("import growlang_runtime.trainer")
+    modules = loaded("import growlang_runtime.training")
     assert "growlang.plan" in modules
     assert {m for m in modules if m.startswith("growlang.syntax")} == set()
     assert "lark" not in modules

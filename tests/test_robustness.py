@@ -1,21 +1,20 @@
-"""What no spec should contain: a message each, in bounded time, and never a traceback."""
+"""What no spec should contain: a message each, with bounded work, and never a traceback."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from work import at_most, peak_bytes
 
 from growlang.check import Report, check
 from growlang.diagnostics import Findings, GrowlangError
 from growlang.fix import fix
-from growlang.resolve.files import SIZE_LIMIT
+from growlang.resolve.files import SIZE_LIMIT, decoded
 from growlang.syntax.grow import read
 
 PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
@@ -81,23 +80,25 @@ def lines(form: bytes, count: int) -> bytes:
     return b"".join(form % (i, i) for i in range(count))
 
 
+WORK = 300
+"""Most calls of functions for each byte of a file."""
 BOMBS = {
-    "parentheses": b"grow 1 param a = " + b"(" * 25_000 + b"1" + b")" * 25_000,
-    "open parentheses": b"grow 1 param a = " + b"(" * 50_000,
-    "brackets": b"grow 1 param a = " + b"[" * 25_000 + b"]" * 25_000,
-    "minus": b"grow 1 param a = " + b"-" * 50_000 + b"1",
-    "not": b"grow 1 param a = " + b"not " * 12_500 + b"true",
-    "sum": b"grow 1 param a = " + b"1+" * 25_000 + b"1",
-    "groups": core("(" * 25_000 + "conv(8)" + ")" * 25_000),
-    "digits": b"grow 1 param a = " + b"9" * 50_000,
+    "parentheses": b"grow 1 param a = " + b"(" * 10_000 + b"1" + b")" * 10_000,
+    "open parentheses": b"grow 1 param a = " + b"(" * 20_000,
+    "brackets": b"grow 1 param a = " + b"[" * 10_000 + b"]" * 10_000,
+    "minus": b"grow 1 param a = " + b"-" * 20_000 + b"1",
+    "not": b"grow 1 param a = " + b"not " * 5_000 + b"true",
+    "sum": b"grow 1 param a = " + b"1+" * 10_000 + b"1",
+    "groups": core("(" * 10_000 + "conv(8)" + ")" * 10_000),
+    "digits": b"grow 1 param a = " + b"9" * 20_000,
     "exponent": b"grow 1 param a = 1e999",
     "repeat": core("conv(8) * 1000000000"),
     "repeats": core("((conv(8) * 1000) * 1000) * 1000"),
     "doubling": b"grow 1 param a0 = 1\n"
     + b"\n".join(b"param a%d = a%d + a%d" % (i + 1, i, i) for i in range(3000)),
     "circle": b"grow 1 param a = b param b = a",
-    "signs": b"grow 1 " + b"$" * 50_000,
-    "quotes": b"grow 1 " + b'"\n' * 25_000,
+    "signs": b"grow 1 " + b"$" * 20_000,
+    "quotes": b"grow 1 " + b'"\n' * 10_000,
     "same name": b"grow 1 " + b"param a = 1\n" * 4000,
     "unknown names": GOOD.replace(b"image = ", lines(b"a%d = b%d(1)\n", 2000) + b"image = "),
     "unknown settings": GOOD.replace(b"batch = 8", lines(b"x%d = %d\n", 4000) + b"batch = 8"),
@@ -105,11 +106,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_a_message_in_time(content: bytes, tmp_path: Path) -> None:
-    start = time.process_time()
-    report = answer(content, tmp_path)
-    seconds = time.process_time() - start
-    assert seconds < 3  # half a second on an idle machine
+def test_a_bomb_is_a_message_with_bounded_work(content: bytes, tmp_path: Path) -> None:
+    answer(GOOD, tmp_path)  # makes the parser, once a process
+    with at_most(10_000 + WORK * len(content)):
+        report = answer(content, tmp_path)
     assert report.diagnostics or b"((1" in content  # parentheses leave nothing in the tree
     assert report.checked is None
     assert all(len(d.message) < 10_000 for d in report.diagnostics)
@@ -135,42 +135,28 @@ YAML_BOMBS = {
 
 
 @pytest.mark.parametrize("content", YAML_BOMBS.values(), ids=YAML_BOMBS)
-def test_a_bomb_in_yaml_is_a_message_in_time(content: bytes, tmp_path: Path) -> None:
-    start = time.process_time()
-    report = answer(b"grow: 1\n" + content, tmp_path, "spec.grow.yaml")
-    seconds = time.process_time() - start
-    assert seconds < 3  # one second on an idle machine
+def test_a_bomb_in_yaml_is_a_message_with_bounded_work(content: bytes, tmp_path: Path) -> None:
+    with at_most(10_000 + WORK * len(content)):
+        report = answer(b"grow: 1\n" + content, tmp_path, "spec.grow.yaml")
     assert report.diagnostics
     assert report.checked is None
     assert all(len(d.message) < 10_000 for d in report.diagnostics)
 
 
-MEASURED = """
-import resource, sys
-from pathlib import Path
-from growlang.check import check
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-check(Path(sys.argv[1]))
-start = peak()
-check(Path(sys.argv[2]))
-print(peak() - start)
-"""
 LARGE = {
-    "params": b"".join(b"param a%d = %d  # a comment\n" % (i, i) for i in range(20_000)),
-    "slips": b"param a 3\n" * 60_000,
+    "params": b"".join(b"param a%d = %d  # a comment\n" % (i, i) for i in range(5_000)),
+    "slips": b"param a 3\n" * 15_000,
     "unknown settings": GOOD.removeprefix(b"grow 1").replace(
-        b"batch = 8", lines(b"a_setting_%d = %d\n", 30_000) + b"batch = 8"
+        b"batch = 8", lines(b"a_setting_%d = %d\n", 7_500) + b"batch = 8"
     ),
 }
 
 
 @pytest.mark.parametrize("content", LARGE.values(), ids=LARGE)
 def test_memory_is_at_most_a_hundred_times_the_input(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "spec.grow"
-    path.write_bytes(b"grow 1\n" + content)
-    command = [sys.executable, "-c", MEASURED, str(PARENT), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 100 * path.stat().st_size
+    answer(GOOD, tmp_path)  # makes the parser, once a process
+    content = b"grow 1\n" + content
+    assert peak_bytes(lambda: answer(content, tmp_path)) < 100 * len(content)
 
 
 def child(file: str) -> bytes:
@@ -217,7 +203,6 @@ WORDS = [
 ]
 FUZZED = settings(
     max_examples=200,
-    deadline=2000,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -252,11 +237,9 @@ def test_a_fixed_file_parses(tmp_path: Path, text: str, at: int) -> None:
     path = tmp_path / "spec.grow"
     path.write_bytes(GOOD[:at] + text.encode() + GOOD[at:])
     before = path.read_bytes()
-    try:
-        made = fix([path])
-    except GrowlangError:
-        made = []
-    if not made:
-        assert path.read_bytes() == before
-    else:
-        assert read(path.read_text("utf-8-sig"), "spec.grow", Findings()) is not None
+    with suppress(GrowlangError):
+        (fixed,) = fix([path], unsafe=True)
+        assert path.read_bytes() == fixed.before.encode() == before
+        if fixed.made:
+            after = decoded(fixed.after.encode())
+            assert read(after, "spec.grow", Findings()) is not None

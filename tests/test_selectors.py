@@ -58,6 +58,46 @@ def test_all_is_everything() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message", "help"),
+    [
+        ("core.transformer[1..10]", "", ""),
+        ("core.transformer[*]", "", ""),
+        ("core.transformer[1]", "", ""),
+        (
+            "core.transformer[1..11]",
+            "the last is `core.transformer[10]`",
+            "core.transformer[1..10]",
+        ),
+        (
+            "core.transformer[0..10]",
+            "the first is `core.transformer[1]`",
+            "core.transformer[1..10]",
+        ),
+        ("core.transformer[0..99].attend", "the last is `core.transformer[10]`", "[1..10].attend"),
+        ("stage[64..256].encode.residual[0..1]", "", ""),
+        ("stage[64..512].encode.residual[0..1]", "the last is `stage[256]`", "stage[64..256].enc"),
+        ("stage[64..256].encode.residual[0..2]", "residual[1]`", "residual[0..1]`"),
+        ("stage[*].encode.residual[0..2]", "`stage[*].encode.residual[1]`", "residual[0..1]`"),
+    ],
+)
+def test_a_range_past_the_end_is_told_with_its_mend(text: str, message: str, help: str) -> None:
+    found = Places(COMPONENTS, NAMES).past_the_end(selector(text))
+    assert (found is None) is (not message)
+    if found is not None:
+        assert message in found.message
+        assert help in found.help
+
+
+def test_the_places_of_a_range_are_ranked() -> None:
+    places = Places(COMPONENTS, NAMES)
+    each = places.each(selector("stage[64..256].encode"))
+    assert each == {(0,): "stage.64.encode", (1,): "stage.256.encode"}
+    assert places.each(selector("core.transformer[1..10].mlp")) == {(0,): "core.transformer.10.mlp"}
+    assert places.each(selector("stage[256]")) == {(): "stage.256"}
+    assert places.each(selector("all")) == {(): ""}
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("core.transformer[0]", ["core"]),

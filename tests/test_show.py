@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, SPECS, checked
+from fixture_specs import SHIPPED, SPECS, checked, findings
 from test_fmt import EXAMPLES, formatted, named
 from test_twin import twin
 from typer.testing import CliRunner
@@ -94,3 +94,16 @@ def test_a_param_that_is_set_is_shown() -> None:
     path = SPECS / "core.grow"
     result = CliRunner().invoke(app, ["show", str(path), "--resolved", "--set", "width=32"])
     assert "fourier(32, embed = reference)" in result.stdout
+
+
+def test_skips_that_join_nothing_are_left_out(tmp_path: Path) -> None:
+    """Written out they would be refused; what is left out means the same."""
+    path, flat = tmp_path / "spec.grow", tmp_path / "flat.grow"
+    path.write_text(
+        "grow 1 model m { image = image(16) stem patch(2, 8) stage @ 8 conv(8) core @ 4 conv(8)"
+        " head unpatch(2) }"
+    )
+    assert [item.code for item in findings(path)] == ["G213"]
+    flat.write_text(show(checked(path).resolved, False))
+    assert "skips" not in flat.read_text()
+    assert checked(flat).resolved.spec_hash == checked(path).resolved.spec_hash

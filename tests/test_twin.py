@@ -3,16 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, SPECS, checked, findings
+from fixture_specs import SHIPPED, SPECS, checked, findings, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import EXAMPLES, named, tree
+from test_fmt import EXAMPLES, formatted, named, tree
 from typer.testing import CliRunner
 
 from growlang.check import Checked
 from growlang.cli import app
 from growlang.diagnostics import Diagnostic, Findings
 from growlang.syntax import document as d
+from growlang.syntax.document import without_spans
 from growlang.twin.convert import to_grow, to_yaml
 from growlang.twin.read import read as read_yaml
 
@@ -115,8 +116,8 @@ def specs(draw: st.DrawFn) -> str:
           core @ 8 transformer({value}, {heads}, attend = {attend}){repeat}
           head unpatch({factor})
         }}
-        data one = webdataset("a.tar", label = "cls")
-        data two = one.where(row.width >= 64 and not row.caption == "")
+        data one = webdataset("*.tar", ["png", "jpg"], caption = none, label = "json:class")
+        data two = one.where(row.width >= 64 and not row.json.text == "" and row.json("B") > 1)
         train {{
           data = two batch = 4 transform = [resize(image.size, both), flip, flip(0.5)]
           objective = diffusion(v, cosine(shift = {shift}), min_snr, drop = {drop})
@@ -126,7 +127,67 @@ def specs(draw: st.DrawFn) -> str:
         sample {{ sampler = ddim(10) prompts = {prompts} }}"""
 
 
-@settings(max_examples=40, deadline=None)
+CHAIN = """grow 1 model parent {{
+  tokens = tokens(9, 8) stem embed(8)
+  core (position = none) transformer(8, heads = 2) * {} head unembed
+}}"""
+
+
+@st.composite
+def growths(draw: st.DrawFn) -> tuple[int, str]:
+    """The blocks of a parent, and a child whose statements name ranges and lists of them."""
+    blocks = draw(st.integers(1, 5))
+    low = draw(st.integers(0, blocks - 1))
+    high = draw(st.integers(low, blocks - 1))
+    at = draw(st.integers(0, 2))
+    count = at + high - low + 1 + draw(st.integers(1, 3))
+    place = "core.transformer[{}..{}]".format
+    rest = [n for n in range(count) if not at <= n <= at + high - low]
+    parts = draw(st.lists(st.sampled_from(rest), min_size=1, max_size=3, unique=True))
+    listed = ", ".join(f"core.transformer[{n}]" for n in parts)
+    value = draw(st.sampled_from(["default", "zero", "like core.transformer[0]"]))
+    inits = draw(st.sampled_from(["", f"init {listed} = {value}"]))
+    pairwise = f"init {place(rest[-1], rest[-1])} = like {place(low, low)}"
+    statements = [
+        "drop stem, head", "drop core", inits, draw(st.sampled_from(["", pairwise])),
+        f"moved {place(low, high)} -> {place(at, at + high - low)}",
+    ]  # fmt: skip
+    if inits and pairwise in statements and rest[-1] in parts:
+        statements.remove(inits)
+    return (
+        blocks,
+        f"""grow 1 model child grows "parent.grow" {{
+      {" ".join(draw(st.permutations(statements)))}
+      stem embed(8) core (position = none) transformer(8, heads = 2) * {count} head unembed
+    }}""",
+    )
+
+
+@settings(max_examples=40)
+@given(growths())
+def test_generated_growth_has_twins(
+    tmp_path_factory: pytest.TempPathFactory, growth: tuple[int, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("growth")
+    blocks, text = growth
+    (folder / "parent.grow").write_text(CHAIN.format(blocks))
+    document = tree(text)
+    assert document is not None
+    assert formatted(formatted(text)) == formatted(text)
+    back = parsed(to_yaml(document))
+    assert without_spans(back.models[0].grows) == without_spans(document.models[0].grows)
+    for name, written in (
+        ("a.grow", text),
+        ("b.grow", formatted(text)),
+        ("c.grow.yaml", to_yaml(document)),
+        ("d.grow", to_grow(back)),
+    ):
+        (folder / name).write_text(written)
+        same(checked(folder / "a.grow"), checked(folder / name))
+        assert checked(folder / "a.grow").mapping is not None
+
+
+@settings(max_examples=40)
 @given(specs())
 def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("twins")
@@ -217,6 +278,9 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
         ("grow 1\nparam x = 1", "G001", 1, 1),
         ("grow: 1\nmodel:\n  name: m\n  stem: {at: 4, pipe: [a]}", "G107", 4, 10),
         ("grow: 1\nmodel:\n  name: m\n  grow: [{select: core, by: []}]", "G001", 4, 29),
+        ("grow: 1\nmodel:\n  name: m\n  init: [{select: [], value: zero}]", "G001", 4, 19),
+        ("grow: 1\nmodel:\n  name: m\n  init: [{select: [a, 1], value: zero}]", "G001", 4, 23),
+        ("grow: 1\nmodel:\n  name: m\n  init: [{select: 'a, b', value: zero}]", "G001", 4, 19),
         ("grow: 1\ntrain: [{phases: [{name: a, for: {images: 1, epochs: 2}}]}]", "G001", 2, 34),
     ],
 )
@@ -268,7 +332,7 @@ def test_usual_slips_are_named(text: str, row: int, column: int, message: str, h
 
 
 @given(st.text(max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_text_breaks_the_reader(text: str) -> None:
     read_yaml(f"grow: 1\n{text}", "a.yaml", Findings())
     read_yaml(text, "a.yaml", Findings())
@@ -313,3 +377,20 @@ def test_check_walks_folders_for_both_syntaxes(tmp_path: Path) -> None:
     (tmp_path / "b.grow.yaml").write_text("grow: 1\n")
     result = CliRunner().invoke(app, ["check", str(tmp_path)])
     assert "2 specs checked, no errors" in result.stderr
+
+
+def test_the_two_syntaxes_of_a_model_in_a_folder_say_the_same(tmp_path: Path) -> None:
+    grow, yaml = tmp_path / "level.grow", tmp_path / "level.grow.yaml"
+    text = (SPECS / "level.grow").read_text()
+    grow.write_text(text)
+    yaml.write_text(twin(grow))
+    run = growlang("check", tmp_path)
+    assert (run.status, run.err) == (0, "2 specs checked, no errors\n")
+    grow.write_text(text.replace("fourier(8)", "fourier(12)"))
+    run = growlang("check", tmp_path)
+    assert run.status == 1
+    assert "error[G102]: model `level` is not the same in `level.grow.yaml`" in run.out
+    assert f"{grow}:3:7" in run.out
+    assert [growlang("check", path).status for path in (grow, yaml)] == [0, 0]
+    grow.write_text(grow.read_text().replace("model level", "model other"))
+    assert growlang("check", tmp_path).status == 0

@@ -73,7 +73,7 @@ BROKEN_UP = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BROKEN_UP)
 def test_comments_and_line_ends_may_stand_anywhere(text: str) -> None:
     holds(text)

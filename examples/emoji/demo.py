@@ -66,13 +66,14 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     import torch
 
     from growlang.plan import Plan
-    from growlang_runtime.pictures import Pictures
+    from growlang_runtime.images import Images, Indexes
     from growlang_runtime.sample import draw
     from growlang_runtime.weights import load
 
     plan = Plan.model_validate_json((grown / "plan.json").read_text())
     settings = plan.phases[0].settings
-    data = Pictures(settings.data, settings.transform, plan.child_net().image, 0, HERE)
+    indexes = Indexes(HERE, ["caption"], semantics=plan.semantics)
+    data = Images(settings.data, settings.transform, plan.child_net().image, 0, indexes)
     training = data.batch(range(len(data)))
     captions = [caption or "" for caption in training.captions]
     prompts = [line for line in (HERE / "prompts.txt").read_text().splitlines() if line]

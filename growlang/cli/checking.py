@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from growlang.cli.fixing import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import ENDINGS, spec_files
@@ -42,24 +43,33 @@ def check(
         ),
     ] = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="First make the edits that are sure to be meant.")
+        bool, typer.Option("--fix", help="First make the safe fixes: spelling and layout.")
+    ] = False,
+    unsafe_fixes: Annotated[
+        bool,
+        typer.Option("--unsafe-fixes", help="With --fix or --diff: those that change meaning too."),
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Write nothing; print what the fixes would change.")
     ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.check import check as check_file
     from growlang.check import errors
+    from growlang.twins import drifted
 
     files = spec_files(paths)
-    if fix:
-        from growlang.fix import fix as make_edits
-
-        for edit in make_edits(files):
-            typer.echo(f"fixed {edit.span}: `{edit.text}`", err=True)
+    if diff:
+        raise typer.Exit(show_fixes(files, unsafe_fixes))
+    if fix or unsafe_fixes:
+        make_fixes(files, fix, unsafe_fixes)
     reports = [check_file(path) for path in files]
     found = list(dict.fromkeys(d for report in reports for d in report.diagnostics))
     texts = {name: text for report in reports for name, text in report.texts.items()}
+    specs = [r.checked for r in reports if r.checked]
+    found += drifted(specs)
     if against is not None:
-        found += _orphaned([r.checked for r in reports if r.checked], against, texts)
+        found += _orphaned(specs, against, texts)
         broken = [path for path, r in zip(files, reports, strict=True) if r.checked is None]
         found += _deleted(paths, files[0], against, runs, broken, texts)
     wrong = errors(found)
@@ -68,11 +78,11 @@ def check(
         if report.full:
             print_limit(path)
     if output_format in (OutputFormat.text, OutputFormat.concise):
-        specs = f"{len(files)} spec" + "s" * (len(files) != 1)
+        checked = f"{len(files)} spec" + "s" * (len(files) != 1)
         warned = len(found) - len(wrong)
         count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
         count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
-        typer.echo(f"{specs} checked, {count}", err=True)
+        typer.echo(f"{checked} checked, {count}", err=True)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -82,7 +92,7 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
 
     found: list[Diagnostic] = []
     for spec in specs:
-        comparison = compare(spec, ref)
+        comparison = compare(spec, ref, texts)
         found += comparison.diagnostics
         texts |= comparison.texts
         if comparison.skipped:

@@ -34,7 +34,7 @@ def compile_(
     ] = True,
 ) -> None:
     """Print what a model is, what it costs, what each phase trains."""
-    checked = checked_spec(spec, settings)
+    checked = checked_spec(spec, settings, quiet=["G214"])
     lowered = _lower(checked) if build or emit else None
     if emit and lowered is not None:
         typer.echo(lowered.code.strip())
@@ -82,7 +82,7 @@ def diff(
 def _side(path: Path) -> "Checked | Stored":
     from growlang.stored import are_weights, read
 
-    return read(path) if are_weights(path) else checked_spec(path)
+    return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])
 
 
 def _recipe_name(checked: "Checked", recipe: str | None) -> str:

@@ -42,18 +42,24 @@ def _hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts[:-1])
 
 
-def checked_spec(spec: Path, settings: Sequence[str] | None = None) -> "Checked":
-    """The checked spec; prints the findings and exits 1 where there are any."""
+def checked_spec(
+    spec: Path, settings: Sequence[str] | None = None, quiet: Sequence[str] = ()
+) -> "Checked":
+    """The checked spec; prints the findings, exits 1 where one is an error.
+
+    `quiet` are codes of warnings that do not matter to the command.
+    """
     from growlang.check import check as check_file
 
     report = check_file(spec, dict(pair(s) for s in settings or []))
-    if report.diagnostics:
+    shown = [found for found in report.diagnostics if found.code not in quiet]
+    if shown:
         from growlang.check import errors
 
-        print_findings(report.diagnostics, report.texts, err=True)
+        print_findings(shown, report.texts, err=True)
         if report.full:
             print_limit(spec)
-        if errors(report.diagnostics):
+        if errors(shown):
             raise typer.Exit(1)
     if report.checked is None:
         raise GrowlangError(f"{spec} has no model", help="only a spec with a model can be compiled")

@@ -55,8 +55,8 @@ def train(
         int | None, typer.Option(min=1, help="Steps between grids; always one at a phase's end.")
     ] = None,
     log_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 10,
-    corrupt: Annotated[
-        int, typer.Option(min=0, help="Pictures that may fail to decode before the run stops.")
+    max_corrupt: Annotated[
+        int, typer.Option(min=0, help="Images that may be left out because they cannot be used.")
     ] = 0,
 ) -> None:
     """Train a recipe: from the parent's weights to the last phase."""
@@ -64,8 +64,8 @@ def train(
     require_torch()
     gc.enable()
     from growlang.planning import plan
-    from growlang_runtime.trainer import Resume
-    from growlang_runtime.trainer import train as train_plan
+    from growlang_runtime.training import Resume
+    from growlang_runtime.training import train as train_plan
 
     given = dict(pair(s) for s in settings or [])
     todo = [(checked, recipe, given)]
@@ -89,7 +89,7 @@ def train(
             keep_checkpoints=keep_checkpoints,
             sample_every=sample_every,
             log_every=log_every,
-            corrupt=corrupt,
+            max_corrupt=max_corrupt,
         )
         if result.exit_status:
             raise typer.Exit(result.exit_status)

@@ -117,7 +117,8 @@ def show(
     if resolved or origin:
         from growlang.show import show as flat
 
-        typer.echo(flat(checked_spec(spec, settings).resolved, origin), nl=False)
+        found = checked_spec(spec, settings, quiet=["G214"])
+        typer.echo(flat(found.resolved, origin), nl=False)
         return
     from growlang.formatting import formatted
 

@@ -12,7 +12,6 @@ from growlang.diagnostics import Findings, Span
 from growlang.lsp.analysis import Analysis, Point
 from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
-    RUN_CHOICES,
     SETTINGS,
     arguments,
     shown,
@@ -24,11 +23,11 @@ from growlang.lsp.names import Use
 from growlang.lsp.project import Project
 from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.resolve.inputs import NAMES as PARTS
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.resolve.names import ROW_FIELDS
-from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS
+from growlang.resolve.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
 from growlang.selectors import below, spelt
 from growlang.signature import Signature
 from growlang.syntax.document import Step, Verb

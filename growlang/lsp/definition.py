@@ -103,7 +103,7 @@ def selectors(document: d.Document) -> Iterator[d.Selector]:
                 yield statement.selector
             case d.Moved():
                 yield from (statement.old, statement.new)
-            case d.Init():
-                yield from filter(None, (statement.selector, statement.like))
+            case d.Init(selectors):
+                yield from filter(None, (*selectors, statement.like))
             case _:
                 pass

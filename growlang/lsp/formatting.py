@@ -96,5 +96,5 @@ def edits(old: str, new: str, filename: str) -> list[Edit]:
             gone, text = (
                 "".join(f"\n{row}" for row in rows)[first:] for rows in (before[i:j], after[k:m])
             )
-        found.append(Edit(span, text, gone))
+        found.append(Edit(span, text, gone, safe=True))
     return found

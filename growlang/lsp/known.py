@@ -14,7 +14,7 @@ from growlang.lsp.context import PIPES, Context
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.net import Component, Net
 from growlang.ops import CHANGES, OPS, pipe_op
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.rules import RULES, TRANSITIONS
 from growlang.selectors import spelt
 from growlang.signature import Signature
@@ -26,13 +26,6 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "sample": Sample,
     "evaluate": Evaluate,
 }
-
-RUN_CHOICES = {
-    "start": ("scratch", "parent", "parent.ema"),
-    "moments": ("carry", "reset"),
-    "transition": ("discard",),
-}
-"""What the settings of a run may be."""
 
 
 def signatures(where: Context) -> Mapping[str, type[Signature]]:

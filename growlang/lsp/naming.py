@@ -13,7 +13,7 @@ from growlang.lsp.known import SETTINGS, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
 from growlang.model import BINDINGS, CONDITIONS, INPUTS
-from growlang.resolve.arguments import Choices, choices, form
+from growlang.resolve.forms import Choices, choices, form
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.rules import RULES
 from growlang.signature import Signature
@@ -279,8 +279,9 @@ class _Walk:
                 self.selection(selection)
                 for rule in rules:
                     self.value(rule, Choices(calls=RULES))
-            case d.Init(selector, _, like):
-                self.selector(selector)
+            case d.Init(selectors, _, like):
+                for selector in selectors:
+                    self.selector(selector)
                 if like:
                     self.selector(like, "kept")
 

@@ -163,7 +163,7 @@ def _meanings(project: Project, source: Source) -> Iterator[tuple[Span, object]]
 def _edited(text: str, path: Path, edits: Iterable[Edit]) -> str:
     """A text with the edits of its file."""
     lines = text.split("\n")
-    for span, new, _ in sorted(edits, reverse=True):
+    for span, new, *_ in sorted(edits, reverse=True):
         if Path(span.filename) == path:
             line = lines[span.row - 1]
             lines[span.row - 1] = line[: span.column - 1] + new + line[span.end_column - 1 :]

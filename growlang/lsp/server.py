@@ -385,7 +385,7 @@ def mended(ls: GrowServer, params: lsp.CodeActionParams) -> list[lsp.CodeAction]
             title=fix.title,
             kind=lsp.CodeActionKind.QuickFix,
             edit=lsp.WorkspaceEdit({uri: [lsp.TextEdit(ls.range(fix.span, document), fix.text)]}),
-            is_preferred=True,
+            is_preferred=fix.safe,
         )
         for fix in fixes(found, start, end)
     ]

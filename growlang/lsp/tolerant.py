@@ -17,7 +17,7 @@ from lark import Token, UnexpectedInput
 from growlang.diagnostics import Findings
 from growlang.lsp.reading import moved
 from growlang.resolve.files import in_yaml
-from growlang.resolve.recipes import PHASE_SETTINGS, RUN_SETTINGS
+from growlang.resolve.words import PHASE_SETTINGS, RUN_SETTINGS
 from growlang.spec import Evaluate, Sample, Settings
 from growlang.syntax import document as d
 from growlang.syntax.building import build

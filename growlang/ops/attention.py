@@ -86,6 +86,7 @@ class Transformer(Op):
             raise OpError(
                 "rope = true is not available yet",
                 argument="rope",
+                code="G211",
                 help="write rope = false and let the slot have (position = learned)",
             )
         if self.causal and "self" not in self.attend:
@@ -127,7 +128,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             f"{op.call} keeps its width, but is given width = {op.width} and an input of {x.width}",
             argument="width",
             code="G205",
-            help=f"write width = {x.width}, or put linear({op.width}) before it",
+            help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
         )
     if op.width % op.heads:
         divisors = ", ".join(str(n) for n in range(1, 129) if op.width % n == 0)
@@ -135,7 +136,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             f"{op.heads} heads do not divide width {op.width}",
             argument="heads",
             code="G207",
-            help=f"choose one of {divisors}",
+            help=f"choose one of {divisors}, or a width that {op.heads} divides",
         )
     for name in op.attend:
         if name != "self" and name not in scope.conditions:

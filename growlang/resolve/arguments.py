@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import cache
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
-from growlang.signature import Conditions, Kind, Signature
+from growlang.literals import literal
+from growlang.resolve.forms import Choices, choices, form
+from growlang.resolve.names import HOLE, Scope, evaluate, origins
+from growlang.resolve.words import homes, meant
+from growlang.signature import Signature
 from growlang.spelling import nearest
 from growlang.syntax import document as d
-
-
-class Choices(NamedTuple):
-    """What a bare word or a call may stand for in one argument."""
-
-    words: tuple[str, ...] = ()
-    calls: Mapping[str, type[Signature]] = MappingProxyType({})
-    conditions: bool = False
-
-
-class Form(NamedTuple):
-    """The arguments of a signature by the names that the language gives them, in order."""
-
-    fields: Mapping[str, tuple[str, FieldInfo]]
-    """The name and declaration of each argument's field."""
-    required: tuple[str, ...]
 
 
 class Bindings(NamedTuple):
@@ -40,36 +25,6 @@ class Bindings(NamedTuple):
     value: Signature | None
     spans: dict[str, Span]
     notes: dict[str, list[Note]]
-
-
-@cache
-def choices(model: type[BaseModel], name: str) -> Choices:
-    """The choices of a field of a pydantic model."""
-    info = model.model_fields[name]
-    words: list[str] = []
-    calls: dict[str, type[Signature]] = {}
-    conditions = False
-    todo: list[Any] = [info.annotation, *info.metadata]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, Kind):
-            calls.update(part.table)
-        elif isinstance(part, Conditions):
-            conditions = True
-        elif get_origin(part) is Literal:
-            words += [w for w in get_args(part) if isinstance(w, str)]
-        elif get_origin(part) is Annotated:
-            todo += [get_args(part)[0], *part.__metadata__]
-        else:
-            todo += get_args(part)
-    return Choices(tuple(words), calls, conditions)
-
-
-@cache
-def form(signature: type[BaseModel]) -> Form:
-    """The arguments of a signature."""
-    fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
-    return Form(fields, tuple(n for n, (_, info) in fields.items() if info.is_required()))
 
 
 def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
@@ -138,28 +93,34 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                 )
                 return HOLE
             return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+        case d.Name("none") if allowed.nothing and scope.lookup("none") is None:
+            return None
         case d.Name(path) if allowed.conditions:
             return path
+        case d.Operation() | d.Call() | d.Constant() if allowed.conditions:
+            _refuse_condition(expression, scope)
+            return HOLE
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
             known = [*allowed.words, *allowed.calls]
-            scope.findings.add(
-                "G101",
-                f"`{path}` is not a choice here",
-                expression.span,
-                help=suggestion(path, known) or f"choose {' | '.join(known)}",
-                edits=rename(expression.span, path, known),
-            )
+            choose = f"choose {' | '.join(known)}"
+            help, edits = meant(expression.span, path, known, choose, "word", rivals=scope.names())
+            message = f"`{path}` is not a choice here"
+            scope.findings.add("G101", message, expression.span, help=help, edits=edits)
             return HOLE
         case d.Call(name) if name in allowed.calls:
             return _instance(expression, allowed, scope)
+        case d.Call(name) if name in allowed.words:
+            called = [h.example for h in homes()[name] if h.form == "call"]
+            help = f"write `{name}`"
+            help += f"; with arguments it belongs in {' or '.join(called)}" if called else ""
+            message = f"`{name}` takes no arguments here"
+            scope.findings.add("G203", message, expression.span, help=help)
+            return HOLE
         case d.Call(name) if allowed.calls and name not in ("min", "max"):
-            scope.findings.add(
-                "G106",
-                f"`{name}` cannot be called here",
-                expression.name_span,
-                help=suggestion(name, allowed.calls) or f"choose {' | '.join(allowed.calls)}",
-                edits=rename(expression.name_span, name, allowed.calls),
-            )
+            place, choose = expression.name_span, f"choose {' | '.join(allowed.calls)}"
+            help, edits = meant(place, name, allowed.calls, choose, "call")
+            message = f"`{name}` cannot be called here"
+            scope.findings.add("G106", message, place, help=help, edits=edits)
             return HOLE
         case d.ListOf(items) if items and all(item.name for item in items):
             named: dict[str, Any] = {}
@@ -177,6 +138,30 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             return evaluate(expression, scope)
 
 
+def _refuse_condition(given: d.Expression, scope: Scope) -> None:
+    """A finding about a value where a condition is named, such as a sum of two."""
+    names = list(dict.fromkeys(_names(given)))
+    help = "write the name of a condition, or `self`"
+    if isinstance(given, d.Constant) and isinstance(given.value, str):
+        help = f"write `{given.value}`"
+    elif names:
+        help = f"write `{', '.join(names)}`: each is attended to in a sublayer of its own"
+    message = "`attend` lists names of conditions and computes nothing with them"
+    scope.findings.add("G201", message, given.span, help=help)
+
+
+def _names(given: d.Expression) -> Iterator[str]:
+    match given:
+        case d.Name(path):
+            yield path
+        case d.Operation(_, operands):
+            for operand in operands:
+                yield from _names(operand)
+        case d.Call(_, arguments) | d.ListOf(arguments):
+            for argument in arguments:
+                yield from _names(argument.value)
+
+
 def first_errors(error: ValidationError) -> dict[str, Any]:
     """One error for each field that pydantic refuses, though a union has one for each choice."""
     found: dict[str, Any] = {}
@@ -190,7 +175,7 @@ def report(
 ) -> None:
     """Turn one error of pydantic's into a finding."""
     context, kind, value = item.get("ctx", {}), item["type"], item["input"]
-    shown = f"`{json.dumps(value) if isinstance(value, str | bool) else value}`"
+    shown = f"`{json.dumps(value) if isinstance(value, str) else literal(value)}`"
     limits = {
         "greater_than": ("gt", "more than"),
         "greater_than_equal": ("ge", "at least"),
@@ -253,14 +238,16 @@ def _refuse_argument(
         message, help = f"`{call.name}` has `{name}` twice", "remove one"
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
-        help = suggestion(name, order) or f"it has {', '.join(order) or 'none'}"
+        has = f"it has {', '.join(order) or 'none'}"
         taken = {*values, *(a.name for a in call.arguments)}
-        edits = rename(given.span, name, [n for n in order if n not in taken])
+        help, edits = meant(given.span, name, order, has, "name", taken=taken)
     else:
         most = f"at most {len(order)}" if order else "no"
         message = f"`{call.name}` takes {most} argument{'s' * (len(order) != 1)}"
-        help = f"it has {', '.join(order)}" if order else f"write `{call.name}`"
-    scope.findings.add("G203", message, given.span, help=help, edits=edits)
+        help = f"remove it: it has {', '.join(order)}" if order else f"write `{call.name}`"
+    surplus = [a.span for a in call.arguments if not a.name and a.span >= given.span]
+    span = given.span if given.name else given.span.to(surplus[-1])
+    scope.findings.add("G203", message, span, help=help, edits=edits)
 
 
 def _form(call: d.Call, signature: type[Signature]) -> str:

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.model import Model
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import Scope, rename, suggestion
+from growlang.resolve.names import Scope
+from growlang.resolve.redeclare import moved_over
+from growlang.resolve.words import INITS, meant
 from growlang.rules import RULES
-from growlang.selectors import available, component_of, is_many
+from growlang.selectors import Places, available, component_of, is_open, spelt
 from growlang.syntax import document as d
 
-INITS = ("zero", "identity", "default", "like")
-"""What a place may begin as."""
+SAME_SHAPES = {"deepen", "resize"}
+"""Rules under which the tensors of ops keep their shapes."""
+
+
+class Initial(NamedTuple):
+    """One place of an `init`, and what it begins as."""
+
+    selector: d.Selector
+    value: str
+    like: d.Selector | None
+    span: Span
+
+    def __str__(self) -> str:
+        return f"like {self.like}" if self.like else self.value
 
 
 @dataclass
@@ -24,9 +39,17 @@ class Contract:
     keep: dict[str, Span] = field(default_factory=dict)
     drop: dict[str, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
-    inits: list[d.Init] = field(default_factory=list)
+    inits: list[Initial] = field(default_factory=list)
     waiting: dict[str, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
+
+    doubtful: bool = False
+    """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
+
+    def silent(self, components: list[str]) -> list[str]:
+        """The parent's components of which no statement speaks."""
+        moved = {name for m in self.moved for name in component_of(m.old.steps, components)}
+        return [n for n in components if self.place(n) is None and n not in moved]
 
     def place(self, component: str) -> Span | None:
         """Where a component is kept, dropped or grown."""
@@ -35,7 +58,8 @@ class Contract:
 
 def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    found, findings = Contract(), scope.findings
+    found, findings, declared = Contract(), scope.findings, _declared(model)
+    before = len(findings)
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
@@ -47,9 +71,9 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
             continue
-        if isinstance(statement, d.GrowBy):
-            _grow(statement, scope)
         if parent is None:
+            if isinstance(statement, d.GrowBy):
+                _grow(statement, [], declared, scope, None)
             continue
         known = parent.components()
         match statement:
@@ -58,46 +82,81 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
                 for name, span in _components(selection, known, verb, findings):
                     _account(found, name, span, table, findings)
             case d.GrowBy(selection):
-                for name, span in _components(selection, known, "grow", findings):
+                named = _components(selection, known, "grow", findings)
+                _grow(statement, [name for name, _ in named], declared, scope, parent)
+                for name, span in named:
                     _account(found, name, span, found.waiting, findings)
-            case d.Moved(old, new):
-                if many := [s for s in (old, new) if is_many(s)]:
-                    findings.add(
-                        "G304",
-                        f"`moved` takes one place, not `{many[0]}`",
-                        many[0].span,
-                        help="write a statement for each place",
-                    )
-                elif component_of(old.steps, known):
-                    found.moved.append(statement)
-                else:
-                    _unknown(old, known, findings)
+            case d.Moved():
+                _moved(statement, known, found, findings)
             case d.Init():
                 _init(statement, found, findings)
+    found.doubtful = any(item.code == "G304" for item in findings.items[before:])
     return found
 
 
-def _grow(statement: d.GrowBy, scope: Scope) -> None:
-    """Check the rules of a `grow`, which this version cannot apply."""
+def _declared(model: d.Model) -> set[str]:
+    """The components that a model declares, as far as its text alone tells them."""
+    found: set[str] = set()
+    for statement in model.statements:
+        match statement:
+            case d.Binding(name):
+                found.add(name)
+            case d.Slot("stage", d.Constant(at)):
+                found.add(f"stage.{at}")
+            case d.Slot(kind):
+                found.add(kind)
+    return found
+
+
+def _grow(
+    statement: d.GrowBy,
+    names: list[str],
+    declared: set[str],
+    scope: Scope,
+    parent: Model | None,
+) -> None:
+    """Check the rules of a `grow` of components, which this version cannot apply."""
     for rule in statement.rules:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)
             continue
-        scope.findings.add(
-            "G106",
-            f"there is no rule `{rule.name}`",
-            rule.name_span,
-            help=suggestion(rule.name, RULES) or f"the rules are {' | '.join(RULES)}",
-            edits=rename(rule.name_span, rule.name, RULES),
-        )
-    what = statement.selection
+        rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
+        help, edits = meant(place, rule.name, RULES, rules, "call")
+        message = f"there is no rule `{rule.name}`"
+        scope.findings.add("G106", message, place, help=help, edits=edits)
+    keep = ", ".join(spelt(n) for n in names if n not in declared)
+    dropped = [n for n in names if n in declared]
+    drop = ", ".join(map(spelt, dropped))
+    ways = [f"`{verb} {what}`" for verb, what in (("keep", keep), ("drop", drop)) if what]
+    values = ""
+    if parent and dropped and {rule.name for rule in statement.rules} <= SAME_SHAPES:
+        values = moved_over(dropped[0], parent)
+    elif dropped:
+        values = "; `init PART = like PART` starts a part of the same shapes from its values"
     scope.findings.add(
         "G211",
-        f"`grow {what} by ...` cannot be built by this version: it copies tensors as they are",
+        f"`grow {statement.selection} by ...` cannot be built by this version: it copies tensors "
+        "as they are",
         statement.span,
-        help=f"`keep {what}`, or `drop {what}` and declare it anew; a part that has the parent's "
-        "shapes may begin with its values: `init PART = like PART`",
+        help=f"write {' and '.join(ways)} instead{values}" if ways else "",
     )
+
+
+def _moved(statement: d.Moved, known: list[str], found: Contract, findings: Findings) -> None:
+    """Take a `moved`, whose places are looked up in both nets."""
+    for selector in (statement.old, statement.new):
+        if is_open(selector):
+            findings.add(
+                "G304",
+                f"`moved` takes a place or a range, not `{selector}`",
+                selector.span,
+                help="write the range, such as `core.transformer[0..3]`, or the place around it",
+            )
+            return
+    if component_of(statement.old.steps, known):
+        found.moved.append(statement)
+    else:
+        _unknown(statement.old, known, findings)
 
 
 def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
@@ -107,20 +166,21 @@ def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
             "G201",
             f"a place begins as {' | '.join(INITS)} SELECTOR, not as `{statement.value}`",
             statement.span,
-            help=f"write `init {statement.selector} = zero`",
+            help=f"write `init {', '.join(map(str, statement.selectors))} = zero`",
         )
         return
-    text = str(statement.selector)
-    if other := next((i for i in found.inits if str(i.selector) == text), None):
+    for selector in statement.selectors:
+        other = next((i for i in found.inits if i.selector.steps == selector.steps), None)
+        if other is None:
+            found.inits.append(Initial(selector, statement.value, statement.like, statement.span))
+            continue
         findings.add(
             "G306",
-            f"`init {text}` is there twice",
-            statement.span,
-            help="remove one of the statements",
-            notes=[Note("the other is here", other.span)],
+            f"`init {selector}` is there twice",
+            selector.span,
+            help="remove one of them",
+            notes=[Note("the other is here", other.selector.span)],
         )
-        return
-    found.inits.append(statement)
 
 
 def _account(
@@ -158,12 +218,14 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
     names = component_of(steps, known)
     if not names:
         _unknown(selector, known, findings)
-    elif len(steps) > 1 or (steps[0].name != "stage" and steps[0].at is not None):
+    elif past := Places(known, []).past_the_end(d.Selector(steps[:1], selector.span)):
+        findings.add("G304", f"`{selector}` {past.message}", selector.span, help=past.help)
+    elif verb != "grow" and (steps[1:] or (steps[0].name != "stage" and steps[0].at is not None)):
         findings.add(
             "G304",
             f"`{verb}` takes whole components, not `{selector}`",
             selector.span,
-            help=f"write `{verb} {steps[0]}`, or `moved` for a part",
+            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what goes on",
         )
         return []
     return names

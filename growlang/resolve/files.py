@@ -62,7 +62,7 @@ class Files:
     def _unreadable(self, path: Path, reason: str, asked: Span | None) -> None:
         if asked is None:
             raise GrowlangError(f"{path}: {reason}") from None
-        self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path))
+        self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path, asked))
 
 
 def real(path: Path) -> Path:
@@ -113,10 +113,11 @@ def _reason(error: OSError | ValueError) -> str:
     return error.strerror or str(error)
 
 
-def _like(path: Path) -> str:
-    """The spec files beside a missing one, as a suggestion."""
+def _like(path: Path, asked: Span) -> str:
+    """The spec files beside a missing one, but for the one that asks, as a suggestion."""
+    own = real(Path(asked.filename))
     try:
-        near = sorted(p.name for p in path.parent.glob("*.grow*"))
+        near = sorted(p.name for p in path.parent.glob("*.grow*") if real(p) != own)
     except OSError:
         near = []
     if not near:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
 from growlang.model import (
     BINDINGS,
     INPUTS,
@@ -21,12 +22,15 @@ from growlang.model import (
 )
 from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
-from growlang.resolve.arguments import Choices, bind, read
+from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
+from growlang.resolve.forms import Choices
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Scope, evaluate, origins
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
+from growlang.resolve.words import belongs, meant
+from growlang.selectors import spelt
 from growlang.signature import Signature
 from growlang.syntax import document as d
 
@@ -63,7 +67,7 @@ class Resolution:
     declared: dict[str, Span] = field(default_factory=dict)
     """The components that the file itself declares."""
     broken: set[str] = field(default_factory=set)
-    """Conditions that were refused, so that nothing is said about their users."""
+    """Components that were refused, so that nothing is said about their users."""
     stages_known: bool = True
     calls: Mapping[Path, Called] = field(default_factory=dict)
     """The calls of blocks, by the path of the item that calls."""
@@ -115,6 +119,7 @@ class _Resolver:
             if isinstance(statement, d.Slot):
                 self._slot(statement)
         self._keep()
+        self._leave_open()
         self._missing()
         grows = None
         if self.source.grows:
@@ -123,10 +128,7 @@ class _Resolver:
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
-                init=[
-                    (str(i.selector), f"like {i.like}" if i.like else i.value)
-                    for i in self.contract.inits
-                ],
+                init=[(str(i.selector), str(i)) for i in self.contract.inits],
             )
         model = Model.model_construct(
             name=self.source.name,
@@ -180,14 +182,13 @@ class _Resolver:
             span = value.name_span if isinstance(value, d.Call) else value.span
             kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
             wrong = f"`{written}` is not {kind}" if written else f"`{binding.name}` must be a call"
-            form = " | ".join(f"{name}(...)" for name in table)
-            self.findings.add(
-                "G106" if written else "G201",
-                wrong,
-                span,
-                help=suggestion(written, table) or f"write `{binding.name} = {form}`",
-                edits=rename(span, written, table) if written else (),
-            )
+            forms = " | ".join(f"{name}(...)" for name in table)
+            write = f"write `{binding.name} = {forms}`"
+            if written:
+                help, edits = meant(span, written, table, write, "call")
+            else:
+                help, edits = belongs(binding.name, "name", "model") or write, ()
+            self.findings.add("G106" if written else "G201", wrong, span, help=help, edits=edits)
             return None
         bound = bind(value, table[value.name], self.scope)
         self.pipes.spans[(binding.name,)] = value.span
@@ -203,7 +204,7 @@ class _Resolver:
         elif value is not HOLE:
             self.findings.add(
                 "G201",
-                f"`skips` must be one of {', '.join(SKIPS)}, not `{value}`",
+                f"`skips` must be one of {', '.join(SKIPS)}, not `{literal(value)}`",
                 binding.value.span,
             )
 
@@ -276,7 +277,7 @@ class _Resolver:
         if type(value) is not int or value < 1:
             self.findings.add(
                 "G201",
-                f"a resolution must be a whole number of at least 1, not `{value}`",
+                f"a resolution must be a whole number of at least 1, not `{literal(value)}`",
                 slot.at.span,
                 notes=origins(slot.at, self.scope),
             )
@@ -288,18 +289,12 @@ class _Resolver:
         found: dict[str, Any] = {}
         for option in slot.options:
             if option.name not in allowed:
-                known = ", ".join(allowed) or "none"
-                self.findings.add(
-                    "G107",
-                    f"`{slot.kind}` has no option `{option.name}`",
-                    option.name_span,
-                    help=suggestion(option.name, allowed) or f"its options: {known}",
-                    edits=rename(
-                        option.name_span,
-                        option.name,
-                        set(allowed) - {other.name for other in slot.options},
-                    ),
-                )
+                known = f"its options: {', '.join(allowed) or 'none'}"
+                taken = {other.name for other in slot.options}
+                place = option.name_span
+                help, edits = meant(place, option.name, allowed, known, "name", taken=taken)
+                message = f"`{slot.kind}` has no option `{option.name}`"
+                self.findings.add("G107", message, place, help=help, edits=edits)
                 continue
             value = read(option.value, Choices(allowed[option.name]), self.scope)
             if value in allowed[option.name]:
@@ -321,13 +316,30 @@ class _Resolver:
             if name in self.declared:
                 self.findings.add(
                     "G303",
-                    f"`{name}` is kept and declared anew",
+                    f"`{spelt(name)}` is kept and declared anew",
                     self.declared[name],
-                    help=f"remove this declaration, or `drop {name}`",
+                    help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
                     notes=[Note("it is kept here", span)],
                 )
+                self._unknown(name)
+                continue
             assert self.parent is not None
             self._take(name, self.parent)
+
+    def _leave_open(self) -> None:
+        """What no statement speaks of may be kept or dropped: nothing is said about its users."""
+        parent = self.parent.model.components() if self.parent else []
+        for name in self.contract.silent(parent):
+            if name not in self.declared:
+                self._unknown(name)
+
+    def _unknown(self, name: str) -> None:
+        """A component of which the statements do not agree, or say nothing."""
+        self.broken.add(name)
+        if name in SLOTS:
+            self.slots[name] = HOLLOW
+        elif name.startswith("stage."):
+            self.stages_known = False
 
     def _take(self, name: str, parent: Resolution) -> None:
         old = parent.model
@@ -343,8 +355,7 @@ class _Resolver:
         elif name.startswith("stage."):
             stage = next(s for s in old.stages if f"stage.{s.at}" == name)
             finer = [i for i, s in enumerate(self.stages) if s.at > stage.at]
-            if name not in self.declared:
-                self.stages.insert(finer[-1] + 1 if finer else 0, stage)
+            self.stages.insert(finer[-1] + 1 if finer else 0, stage)
         else:
             self.slots[name] = getattr(old, name)
 

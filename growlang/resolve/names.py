@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from growlang.diagnostics import Edit, Findings, Note, Span
+from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import literal
+from growlang.resolve.words import belongs, meant
 from growlang.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.building import LARGEST
@@ -80,6 +83,15 @@ class Scope:
         unread = name.partition(".")[0] in self.unread
         return unread or (self.outer is not None and self.outer.is_unread(name))
 
+    def leads_back(self, name: str) -> bool:
+        """Whether the value of a param needs one that is being evaluated: a circle."""
+
+        def uses(name: str) -> Iterable[str]:
+            return names_in(self.params[name].value) if name in self.params else ()
+
+        back = leads_to(name, self._open, uses)
+        return back or (self.outer is not None and self.outer.leads_back(name))
+
     def names(self) -> set[str]:
         """Every name in scope."""
         outer = self.outer.names() if self.outer else set()
@@ -87,6 +99,8 @@ class Scope:
 
 
 ROW_FIELDS = ("width", "height", "caption")
+ROW_JSON = "row.json"
+"""Begins the fields of a sample's JSON file: `row.json.score`, or `row.json("Score")`."""
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -118,25 +132,25 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
             return [evaluate(item.value, scope) for item in items]
         case d.Operation(sign, operands, span):
             return _apply(sign, [evaluate(o, scope) for o in operands], span, scope)
+        case d.Call("row.json", (d.Argument("", d.Constant(str(field))),)) if scope.rows and field:
+            return Predicate(["row", f"json.{field}"])
         case d.Call(name, arguments, span):
             if name not in ("min", "max"):
-                suggest = suggestion(name, ("min", "max"))
-                scope.findings.add(
-                    "G106",
-                    f"`{name}` is not a function",
-                    span,
-                    help=suggest or "there are min, max",
-                )
+                _refuse_function(expression, scope)
                 return HOLE
             return _apply(name, [evaluate(a.value, scope) for a in arguments], span, scope)
 
 
 def _name(path: str, span: Span, scope: Scope) -> Any:
     if scope.rows and path.startswith("row."):
-        if path[4:] in ROW_FIELDS:
+        if path[4:] in ROW_FIELDS or path.startswith(f"{ROW_JSON}."):
             return Predicate(["row", path[4:]])
+        known = ", ".join(ROW_FIELDS)
         scope.findings.add(
-            "G101", f"a row has no `{path[4:]}`", span, help=f"a row has {', '.join(ROW_FIELDS)}"
+            "G101",
+            f"a row has no `{path[4:]}`" if path != ROW_JSON else f"`{ROW_JSON}` is a whole file",
+            span,
+            help=f"a row has {known}, and the fields of its JSON file, such as `row.json.score`",
         )
         return HOLE
     bound = scope.lookup(path)
@@ -145,17 +159,32 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
             "G101",
             f"`{path}` is not bound",
             span,
-            help=suggestion(path, scope.names()) or _declare(path, scope),
+            help=suggestion(path, scope.names(), scope.leads_back) or _declare(path, scope),
         )
         return HOLE
     return bound.value
+
+
+def is_path(name: str) -> bool:
+    """Whether a name can stand as it is: others are written `row.json("NAME")`."""
+    return re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", name) is not None
+
+
+def _refuse_function(call: d.Call, scope: Scope) -> None:
+    """A finding about a call where a value is computed: only `min` and `max` are functions."""
+    help, edits = meant(
+        call.name_span, call.name, ("min", "max"), "the functions are min and max", "call"
+    )
+    message = f"`{call.name}` is not a function"
+    scope.findings.add("G106", message, call.name_span, help=help, edits=edits)
 
 
 def _declare(path: str, scope: Scope) -> str:
     """How to bind a name: a dotted one belongs to an import."""
     library, dot, _ = path.rpartition(".")
     if not dot:
-        return f"declare it: `param {path} = ...`"
+        place, declare = belongs(path, "word"), f"declare it: `param {path} = ...`"
+        return place if place and path == "self" else "; ".join(filter(None, [declare, place]))
     inside = sorted(n for n in scope.names() if n.startswith(f"{library}."))
     return f"it holds {', '.join(inside)}" if inside else f"nothing is imported as `{library}`"
 
@@ -223,22 +252,43 @@ def _calculate(sign: str, values: list[Any]) -> Any:
     raise TypeError
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`did you mean ...?`, or nothing where no known name is close."""
-    close = nearest(name, known)
-    return f"did you mean `{close[0]}`?" if close else ""
+def suggestion(
+    name: str, known: Iterable[str], wrong: Callable[[str], bool] = lambda _: False
+) -> str:
+    """`did you mean ...?`, or nothing where no known name is close that is not `wrong`."""
+    close = next((n for n in nearest(name, known, n=3) if not wrong(n)), "")
+    return f"did you mean `{close}`?" if close else ""
 
 
-def rename(span: Span, name: str, known: Iterable[str]) -> tuple[Edit, ...]:
-    """The edit that writes a known name for `name`, which `span` begins with.
+def leads_to(name: str, goals: Collection[str], uses: Callable[[str], Iterable[str]]) -> bool:
+    """Whether what a name stands for uses one of `goals`, itself or through other names."""
+    todo, seen = [name], {name}
+    while todo:
+        name = todo.pop()
+        if name in goals:
+            return True
+        todo += (new := set(uses(name)) - seen)
+        seen |= new
+    return False
 
-    Nothing where there is no close name, or more than one.
-    """
-    close = nearest(name, known, n=2)
-    if len(close) != 1:
-        return ()
-    end = span.column + len(name)
-    return (Edit(span._replace(end_row=span.row, end_column=end), close[0], name),)
+
+def names_in(tree: object) -> Iterator[str]:
+    """The first part of every name and call in a tree."""
+    todo = [tree]
+    while todo:
+        part = todo.pop()
+        match part:
+            case Span() | str() | int() | float() | None:
+                continue
+            case d.Name(path):
+                yield path.partition(".")[0]
+            case d.Call(name, arguments):
+                yield name.partition(".")[0]
+                if name == "mix":
+                    yield from (a.name for a in arguments)
+                todo += arguments
+            case tuple():
+                todo += part
 
 
 def origins(expression: d.Expression, scope: Scope) -> list[Note]:
@@ -248,7 +298,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
             bound = scope.lookup(path)
             if bound is None or bound.value is HOLE:
                 return []
-            return [Note(f"`{path}` is {bound.value} here", bound.span), *bound.notes]
+            return [Note(f"`{path}` is {literal(bound.value)} here", bound.span), *bound.notes]
         case d.Operation(_, operands):
             found = (note for o in operands for note in origins(o, scope))
             return list(dict.fromkeys(found))

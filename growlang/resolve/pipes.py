@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.literals import literal
 from growlang.model import Group, Item, Pipe
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, origins, rename, suggestion
+from growlang.resolve.names import HOLE, Bound, Scope, evaluate, leads_to, names_in, origins
+from growlang.resolve.words import meant
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -83,7 +85,7 @@ class Pipes:
             )
         op = pipe_op(call.name)
         if op is None:
-            self._unknown(call, scope)
+            self._unknown(call, scope, [b.name for b in open])
             return None
         self.spans[at] = call.span
         bound = bind(call, op, scope)
@@ -94,13 +96,18 @@ class Pipes:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
 
-    def _unknown(self, call: d.Call, scope: Scope) -> None:
+    def _unknown(self, call: d.Call, scope: Scope, open: list[str]) -> None:
         """A finding about a name that is neither an op nor a block, unless its file is unread."""
         if scope.is_unread(call.name):
             return
         library, dot, _ = call.name.rpartition(".")
+
+        def leads_back(name: str) -> bool:
+            return leads_to(name, open, self._used)
+
         known = [*pipe_ops(), *self.blocks]
-        help = suggestion(call.name, known)
+        known = [name for name in known if not leads_back(name)]
+        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -113,8 +120,12 @@ class Pipes:
             f"there is no op or block `{call.name}`",
             call.name_span,
             help=help or f"ops: {', '.join(known)}",
-            edits=() if call.name in CHANGES else rename(call.name_span, call.name, known),
+            edits=() if call.name in CHANGES else edits,
         )
+
+    def _used(self, name: str) -> Iterable[str]:
+        """The ops and blocks that a block calls."""
+        return names_in(self.blocks[name].block.pipe) if name in self.blocks else ()
 
     def _block(
         self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
@@ -128,6 +139,7 @@ class Pipes:
                 "G104",
                 f"blocks use each other: {circle}",
                 call.span,
+                help="break the circle: a repetition is written `* n`",
                 notes=[Note(f"`{block.name}` is declared here", block.name_span)],
             )
             return None
@@ -162,15 +174,17 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
             notes = tuple(origins(given.value, scope))
             inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
             continue
-        what, help = f"has no argument `{name}`", suggestion(name, names) or takes
+        what, help = f"has no argument `{name}`", takes
         if name in inner.values:
             what, help = f"is given `{name}` twice", "remove one"
         elif not name:
+            help = f"remove it: {takes}"
             what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
             what += f", not {len(call.arguments)}"
         edits: tuple[Edit, ...] = ()
         if given.name and name not in inner.values:
-            edits = rename(given.span, name, set(names) - {a.name for a in call.arguments})
+            taken = {a.name for a in call.arguments}
+            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
         message = f"block `{block.name}` {what}"
         findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
         if not given.name:
@@ -213,7 +227,7 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number of at least 1, not `{value}`",
+            f"a repeat must be a whole number of at least 1, not `{literal(value)}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

@@ -11,31 +11,19 @@ from pydantic.fields import FieldInfo
 
 from growlang.canonical import former_names
 from growlang.diagnostics import Edit, Findings, Note, Span
-from growlang.resolve.arguments import Choices, choices, first_errors, read, report
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, rename, suggestion
+from growlang.literals import literal
+from growlang.resolve.arguments import first_errors, read, report
+from growlang.resolve.forms import Choices, choices
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, suggestion
 from growlang.resolve.sources import Sources
 from growlang.resolve.transforms import refuse_misfit
+from growlang.resolve.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.rules import TRANSITIONS, Bridge
 from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
 from growlang.syntax import document as d
 
-RUN_SETTINGS = ("start", "moments", "transition")
-"""Settings of a recipe that are never inherited."""
-PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
-"""Settings that a phase may change."""
-
 RENAMED = former_names(Settings)
 """Settings that had another name in an earlier version: that name -> the name of now."""
-
-ELSEWHERE = {
-    "lr": "it belongs to the optimizer: `optimizer = adamw(lr = 1e-4)`; a phase may change it",
-    "weight_decay": "it belongs to the optimizer: `optimizer = adamw(weight_decay = 0.01)`",
-    "steps": "phases last: `phase main for 100k`",
-    "epochs": "phases last: `phase main for epochs(10)`",
-    "freeze": "it takes no `=`: `phase main for 100k { freeze core }`",
-    "guidance": "it belongs to `sample { guidance = 1.5 }`",
-}
-"""Where the settings belong that a recipe does not have."""
 
 
 class PhaseDraft(NamedTuple):
@@ -82,7 +70,7 @@ class Recipes:
     def resolve(self, recipe: d.Recipe) -> RecipeDraft | None:
         """The recipe; None, with findings, where its settings were refused."""
         names = [*Settings.model_fields, *RUN_SETTINGS]
-        own = self._settings_table(recipe.settings, names)
+        own = self._settings_table(recipe.settings, names, "train")
         effective = {
             b.name: b
             for level in reversed(self.inherited)
@@ -115,29 +103,28 @@ class Recipes:
         self, levels: Sequence[Sequence[d.Binding]], model: type[Sample] | type[Evaluate]
     ) -> Any:
         """`sample` or `evaluate`, inherited by setting; `levels` from child to ancestors."""
-        own = self._settings_table(levels[0], list(model.model_fields)) if levels else {}
+        names, body = list(model.model_fields), model.__name__.lower()
+        own = self._settings_table(levels[0], names, body) if levels else {}
         table = {b.name: b for level in reversed(levels[1:]) for b in level} | own
         return self._validate(self._read(table, model), table, model)
 
     # --- settings --------------------------------------------------------------------------------
 
     def _settings_table(
-        self, bindings: Sequence[d.Binding], names: list[str]
+        self, bindings: Sequence[d.Binding], names: list[str], body: str
     ) -> dict[str, d.Binding]:
         table: dict[str, d.Binding] = {}
-        free = set(names) - {b.name for b in bindings}
+        given = {b.name for b in bindings}
         for binding in bindings:
             if (now := RENAMED.get(binding.name)) in names:
                 self._renamed(binding, str(now))
             elif binding.name not in names:
-                meant = suggestion(binding.name, names)
-                self.findings.add(
-                    "G107",
-                    f"there is no setting `{binding.name}` here",
-                    binding.name_span,
-                    help=ELSEWHERE.get(binding.name) or meant or f"settings: {', '.join(names)}",
-                    edits=rename(binding.name_span, binding.name, free) if meant else (),
+                place, settings = binding.name_span, f"settings: {', '.join(names)}"
+                help, edits = meant(
+                    place, binding.name, names, settings, "name", body=body, taken=given
                 )
+                message = f"there is no setting `{binding.name}` here"
+                self.findings.add("G107", message, place, help=help, edits=edits)
             elif binding.name in table:
                 self.findings.add(
                     "G102", f"`{binding.name}` is set twice", binding.name_span, help="remove one"
@@ -155,7 +142,7 @@ class Recipes:
             f"the setting `{binding.name}` is named `{now}` now",
             binding.name_span,
             help=f"write `{now}`: runs and hashes stay as they are",
-            edits=(Edit(span, now, binding.name),),
+            edits=(Edit(span, now, binding.name, safe=True),),
         )
 
     def _read(self, table: dict[str, d.Binding], model: type[BaseModel]) -> dict[str, Any]:
@@ -321,9 +308,8 @@ class Recipes:
         table: dict[str, d.Binding],
         base: Settings | None,
     ) -> PhaseDraft | None:
-        own = self._settings_table(
-            [s for s in phase.statements if isinstance(s, d.Binding)], list(PHASE_SETTINGS)
-        )
+        bindings = [s for s in phase.statements if isinstance(s, d.Binding)]
+        own = self._settings_table(bindings, list(PHASE_SETTINGS), "phase")
         lr = own.pop("lr", None)
         changed = self._read(own, Settings)
         settings = base
@@ -372,7 +358,7 @@ class Recipes:
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             self.findings.add(
                 "G201",
-                f"`lr` must be a number above 0, not `{value}`",
+                f"`lr` must be a number above 0, not `{literal(value)}`",
                 binding.value.span,
                 notes=origins(binding.value, self.scope),
             )
@@ -387,7 +373,7 @@ class Recipes:
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             self.findings.add(
                 "G201",
-                f"a factor must be a number of at least 0, not `{value}`",
+                f"a factor must be a number of at least 0, not `{literal(value)}`",
                 statement.factor.span,
             )
             return None
@@ -404,6 +390,13 @@ class Recipes:
                 self.findings.add("G203", f"`{unit}` takes one number", expression.span)
                 return None
             expression = expression.arguments[0].value
+        elif isinstance(expression, d.Call) and expression.name not in ("min", "max"):
+            name, place = expression.name, expression.name_span
+            lasts = "write `for 10k`, in steps, or `for images(N)` or `for epochs(N)`"
+            help, edits = meant(place, name, ("images", "epochs"), lasts, "call", body="phase")
+            message = f"a phase does not last `{name}(...)`"
+            self.findings.add("G106", message, place, help=help, edits=edits)
+            return None
         value = evaluate(expression, self.scope)
         if value is HOLE:
             return None
@@ -411,7 +404,7 @@ class Recipes:
         if not whole or value <= 0:
             self.findings.add(
                 "G201",
-                f"a phase lasts a whole number of {unit} above 0, not `{value}`",
+                f"a phase lasts a whole number of {unit} above 0, not `{literal(value)}`",
                 expression.span,
                 notes=origins(expression, self.scope),
             )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Predicate, Scope, evaluate, refuse_double, suggestion
+from growlang.resolve.names import (
+    HOLE,
+    Predicate,
+    Scope,
+    evaluate,
+    leads_to,
+    names_in,
+    refuse_double,
+    suggestion,
+)
+from growlang.resolve.words import meant
 from growlang.spec import DATA, Source, WebDataset
 from growlang.syntax import document as d
 
@@ -44,12 +54,11 @@ class Sources(NamedTuple):
                 )
             case d.Call(called):
                 known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
-                self.findings.add(
-                    "G106",
-                    f"`{called}` is not a source of data",
-                    value.name_span,
-                    help=suggestion(called, known) or f"choose {' | '.join(known)}",
-                )
+                known = [name for name in known if not self._leads_back(name)]
+                place, choose = value.name_span, f"choose {' | '.join(known)}"
+                help, edits = meant(place, called, known, choose, "call")
+                message = f"`{called}` is not a source of data"
+                self.findings.add("G106", message, place, help=help, edits=edits)
             case _:
                 self.findings.add(
                     "G201",
@@ -59,14 +68,23 @@ class Sources(NamedTuple):
                 )
         return None
 
+    def _leads_back(self, name: str) -> bool:
+        """Whether data of a name needs what is being resolved: a circle."""
+
+        def uses(name: str) -> Iterable[str]:
+            found = self.bindings.get(name)
+            return names_in(found.binding.value) if found else ()
+
+        return leads_to(name.removesuffix(".where"), self.open, uses)
+
     def _named(self, path: str, value: d.Expression) -> list[Source] | None:
         if path not in self.bindings:
-            known = ", ".join(self.bindings) or "none"
+            known = [name for name in self.bindings if not self._leads_back(name)]
             self.findings.add(
                 "G101",
                 f"there is no data `{path}`",
                 value.span,
-                help=suggestion(path, self.bindings) or f"declared: {known}",
+                help=suggestion(path, known) or f"declared: {', '.join(known) or 'none'}",
             )
             return None
         if path in self.open:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from growlang.diagnostics import Findings, GrowlangError, Span
+from growlang.diagnostics import Findings, GrowlangError, Note, Span
 from growlang.model import Model
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Scope, bind_names, evaluate
-from growlang.resolve.pipes import Library, Pipes
+from growlang.resolve.pipes import Library, Pipes, at_call
 from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.sources import DataBinding, Sources
@@ -161,7 +161,9 @@ class _Resolver:
         given = _values(grows.params, scope)
         if self.known and real(self.known.path) == real(path) and self.known.given == given:
             return self.known
+        before = len(self.files.findings)
         parent = self.file(path, given, grows.file_span)
+        blame(self.files.findings, before, grows)
         if parent is not None and parent.resolution is None:
             message = f"`{grows.file}` has no model to grow"
             self.files.findings.add("G103", message, grows.file_span)
@@ -227,11 +229,39 @@ def _training(found: Resolved, findings: Findings) -> None:
         found.first_recipes(),
         conditions,
     )
-    drafts = [recipes.resolve(r) for r in found.document.recipes]
-    found.recipes = [r for r in drafts if r is not None]
+    for recipe in found.document.recipes:
+        before = len(findings)
+        draft = recipes.resolve(recipe)
+        _inherited(findings, before, recipe)
+        found.recipes += [draft] if draft else []
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
     if any(found.sections("evaluate")):
         found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+
+
+def blame(findings: Findings, before: int, grows: d.Grows) -> None:
+    """Move what a parent's lines are found guilty of to the value that the child gives, if one is.
+
+    `before` is the number of findings before the parent was looked at with the child's values.
+    """
+    for item in findings.take(before) if grows.params else ():
+        findings.record(at_call(item, grows.span, grows.file))
+
+
+def _inherited(findings: Findings, before: int, recipe: d.Recipe) -> None:
+    """Move findings about inherited settings to the value or the recipe that makes them wrong."""
+    own = recipe.name_span.filename
+    for item in findings.take(before):
+        if item.span.filename != own:
+            cause = next((n for n in item.notes if n.span.filename == own), None)
+            note = Note(f"recipe `{recipe.name}` inherits this", item.span)
+            help = f"give recipe `{recipe.name}` a setting of its own"
+            item = item._replace(
+                span=cause.span if cause else recipe.name_span,
+                notes=(note, *(n for n in item.notes if n != cause)),
+                help="; ".join(filter(None, [item.help, help])),
+            )
+        findings.record(item)
 
 
 def _refuse_without_model(document: d.Document, findings: Findings) -> None:

@@ -1,10 +1,11 @@
-"""Warns of params, imports, blocks and data that a file binds and nothing in it uses."""
+"""Warns of what a file says for nothing: names that it does not use, sections not carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from growlang.diagnostics import Findings, Span
+from growlang.resolve.names import names_in
 from growlang.syntax import document as d
 
 
@@ -29,29 +30,23 @@ def warn_unused(document: d.Document, findings: Findings) -> None:
             findings.add("G108", message, span, help=f"remove it, or use `{name}`")
 
 
+def warn_not_done(document: d.Document, findings: Findings) -> None:
+    """A warning for each section that is checked and that no command carries out."""
+    for section in document.sections:
+        if section.kind == "evaluate":
+            findings.add(
+                "G214",
+                "`evaluate` is not carried out by this version: nothing is measured",
+                section.span,
+                help="measure with a program of your own: `growlang sample` draws the images",
+            )
+
+
 def _used(document: d.Document) -> Iterable[str]:
     """The first part of every name that the file uses."""
     for block in document.blocks:
         own = {name for name, _ in block.parameters}
         for part in (block.pipe, tuple(default for _, default in block.parameters)):
-            yield from (name for name in _names(part) if name not in own)
+            yield from (name for name in names_in(part) if name not in own)
     rest = (document.params, document.models, document.data, document.recipes, document.sections)
-    yield from _names(rest)
-
-
-def _names(tree: object) -> Iterable[str]:
-    todo = [tree]
-    while todo:
-        part = todo.pop()
-        match part:
-            case Span() | str() | int() | float() | None:
-                continue
-            case d.Name(path):
-                yield path.partition(".")[0]
-            case d.Call(name, arguments):
-                yield name.partition(".")[0]
-                if name == "mix":
-                    yield from (a.name for a in arguments)
-                todo += arguments
-            case tuple():
-                todo += part
+    yield from names_in(rest)

@@ -212,6 +212,9 @@ class _Builder:
         value, like = c[1]
         return d.Init(c[0], value, like, self._span(meta))
 
+    def places(self, meta: Meta, c: list[Any]) -> tuple[d.Selector, ...]:
+        return tuple(c)
+
     def init_named(self, meta: Meta, c: list[Any]) -> tuple[str, None]:
         return str(c[0]), None
 

@@ -158,9 +158,9 @@ class GrowBy(NamedTuple):
 
 
 class Init(NamedTuple):
-    """`init SEL = VALUE`; `like` is set for `init SEL = like SEL`."""
+    """`init SEL, ... = VALUE`; `like` is set for `init SEL, ... = like SEL`."""
 
-    selector: Selector
+    selectors: tuple[Selector, ...]
     value: str
     like: Selector | None
     span: Span

@@ -9,6 +9,7 @@ from functools import lru_cache
 from lark import Token
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.syntax.places import RESERVED, STATEMENTS, elsewhere
 from growlang.syntax.slips import VALUES, character, number, slip
 
 WORDS = {
@@ -84,7 +85,7 @@ def malformed(token: Token, before: Token | None, filename: str) -> Diagnostic:
         message, help = f"`{shown}` means nothing here", character(token[0], before)
     wrong = {"True": "true", "False": "false"}.get(token)
     return Diagnostic(
-        "G003", message, span, help, edits=(Edit(span, wrong, token),) if wrong else ()
+        "G003", message, span, help, edits=(Edit(span, wrong, token, safe=True),) if wrong else ()
     )
 
 
@@ -95,11 +96,13 @@ def unexpected(
     accepted: Collection[str],
     signs: Mapping[str, str],
     filename: str,
+    body: str,
 ) -> Diagnostic:
     """The finding for a token that cannot stand where it does.
 
     `begin` is where its statement begins; `accepted` are the terminals that could stand there;
-    `signs` the text of each terminal that has a fixed one.
+    `signs` the text of each terminal that has a fixed one; `body` the keyword of the body around
+    the statement.
     """
     token, expected = tokens[at], _words(accepted, signs)
     if token.type == "$END":
@@ -119,13 +122,36 @@ def unexpected(
         "G001",
         f"`{token}` cannot stand here",
         span,
-        slip(tokens, at, accepted)
+        _misplaced(tokens, begin, at, body)
+        or slip(tokens, at, accepted)
+        or _reserved(before, token, accepted)
         or _value(before, token)
         or _word(token, before, accepted)
         or (f"expected {expected}" if expected else "")
         or _swallowed(before),
-        edits=(Edit(span, "=", token),) if token == "==" and "EQUAL" in accepted else (),
+        edits=(Edit(span, "=", token, safe=True),) if token == "==" and "EQUAL" in accepted else (),
     )
+
+
+def _misplaced(tokens: Sequence[Token], begin: int, at: int, body: str) -> str:
+    """Where a statement belongs, or a setting, that stands in another body."""
+    token, first = tokens[at], tokens[begin]
+    if at == begin and not body and token.type == "NAME" and tokens[at + 1] == "=":
+        return f"write `param {token} = ...`; a setting stands in a body such as `train {{ ... }}`"
+    if at == begin or (at == begin + 1 and token != "="):
+        return elsewhere(str(first), body)
+    beside = token.type == "NAME" or token in RESERVED
+    return elsewhere(str(tokens[at - 1]), body) if beside and tokens[at - 1] != first else ""
+
+
+def _reserved(before: Token | None, token: Token, accepted: Collection[str]) -> str:
+    """What to do about a word of the language that stands for a name."""
+    if token == "=" and before in STATEMENTS and before in RESERVED:
+        return f"`{before}` takes no `=`: `{STATEMENTS[before].example}`"
+    if token not in RESERVED or "NAME" not in accepted:
+        return ""
+    place = elsewhere(str(token), "name")
+    return f"it is never a name: write another, such as `{token}_1`" + f"; {place}" * bool(place)
 
 
 def _value(before: Token | None, token: Token) -> str:

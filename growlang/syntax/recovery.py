@@ -31,6 +31,7 @@ from growlang.syntax.layout import (
     read_tokens,
     statement_starts,
 )
+from growlang.syntax.places import elsewhere
 
 LEVELS = {
     **dict.fromkeys(("import", "param", "block", "model", "data"), 0),
@@ -46,6 +47,10 @@ HEADERS = {
     "phase": ("PHASE", "NAME", "FOR", "NUMBER", "LBRACE"),
 }
 """What stands for the head of a statement that has statements inside."""
+BODIES = (*HEADERS, "block", "stage")
+"""The keywords of statements that have a body."""
+HEAD = 40
+"""Most tokens between the keyword of a statement and its body that are looked at."""
 
 MADE = {"NAME": "_", "NUMBER": "1", "LBRACE": "{"}
 """The texts of the terminals of a head, but for its keywords."""
@@ -274,7 +279,9 @@ class _Recovery:
         notes = (Note("it opens here", place(opened, self.filename)),)
         message = f"a `}}` is missing before `{first} {follower}`"
         span = place(first, self.filename)
-        self._record(Diagnostic("G001", message, span, "close what is open", notes), at)
+        inside = (first.column or 1) > 1
+        help = "close what is open" + f"; {elsewhere(first, '}')}" * inside
+        self._record(Diagnostic("G001", message, span, help, notes), at)
         self._remember(begin)
         return begin
 
@@ -395,8 +402,17 @@ class _Recovery:
             self._record(malformed(token, before, self.filename), at)
         else:
             begin, accepted = min(self.mark.at, at), self._accepted()
-            found = unexpected(self.tokens, begin, at, accepted, self.signs, self.filename)
+            signs, body = self.signs, self._body()
+            found = unexpected(self.tokens, begin, at, accepted, signs, self.filename, body)
             self._record(found, at)
+
+    def _body(self) -> str:
+        """The keyword of the body around the statement; empty where that is the file."""
+        if not self.mark.braces:
+            return ""
+        head = self.mark.braces[-1].at
+        around = self.tokens[max(0, head - HEAD) : head][::-1]
+        return next((str(t) for t in around if t in BODIES), "another body")
 
     def _record(self, found: Diagnostic, at: int) -> None:
         self.findings.record(found)

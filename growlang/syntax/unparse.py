@@ -150,8 +150,9 @@ def model_statement(statement: d.ModelStatement) -> str:
             return f"moved {old} -> {new}"
         case d.GrowBy(selection, rules):
             return f"grow {selection} by {', '.join(map(rule, rules))}"
-        case d.Init(selector, value, like):
-            return f"init {selector} = {f'like {like}' if like else value}"
+        case d.Init(selectors, value, like):
+            places = ", ".join(map(str, selectors))
+            return f"init {places} = {f'like {like}' if like else value}"
         case d.Slot(kind, at, options, encode, decode):
             place = f" @ {_place(at)}" if at is not None else ""
             chosen = f" ({', '.join(map(_binding, options))})" if options else ""

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from growlang.model import BINDINGS, CONDITIONS
 from growlang.ops import DOWN, OPS, UP
-from growlang.resolve.arguments import choices
+from growlang.resolve.forms import choices
 from growlang.signature import Signature
 from growlang.spec import DATA, Evaluate, Sample, Settings
 
@@ -21,6 +21,8 @@ class Field(NamedTuple):
 
     calls: Mapping[str, type[Signature]] = NOTHING
     names: bool = False
+    nothing: bool = False
+    """Whether null stands for nothing there."""
 
     def argument(self, call: str, name: str) -> Field:
         """The field of an argument of a call that stands here."""
@@ -41,7 +43,8 @@ class Field(NamedTuple):
 
 def _field(model: type[BaseModel], name: str) -> Field:
     allowed = choices(model, name)
-    return Field(allowed.calls, bool(allowed.words or allowed.conditions or allowed.calls))
+    names = bool(allowed.words or allowed.conditions or allowed.calls)
+    return Field(allowed.calls, names, allowed.nothing)
 
 
 SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}

@@ -198,6 +198,13 @@ class _Reader(Values):
         node = table.items[key]
         return self.embedded.selector(self.string(node, f"`{key}`"), node)
 
+    def places(self, node: Node) -> tuple[d.Selector, ...]:
+        """One selector, or a list of them."""
+        listed = node.items if isinstance(node, List) else (node,)
+        if not listed:
+            raise self.refuse(node.span, "there is no place", "write `select: head`")
+        return self.each(listed, lambda n: self.embedded.selector(self.string(n, "a selector"), n))
+
     def moved(self, node: Node) -> d.Moved:
         table = self.mapping(node, "`moved`", ("from", "to"), "from")
         self.mapping(node, "`moved`", need="to")
@@ -221,7 +228,7 @@ class _Reader(Values):
         self.mapping(node, "`init`", need="value")
         value = table.items["value"]
         word, like = self.embedded.init(self.string(value, "`value`"), value)
-        return d.Init(self.selector(table, "select"), word, like, node.span)
+        return d.Init(self.places(table.items["select"]), word, like, node.span)
 
     def slot(self, kind: str, node: Node) -> d.Slot:
         """A slot: a list, or a mapping with `at`, options and `pipe` or both sides."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from growlang.diagnostics import Findings, Span
-from growlang.resolve.names import suggestion
+from growlang.resolve.words import meant
 from growlang.syntax import document as d
 from growlang.twin.embedded import Embedded
 from growlang.twin.fields import Field
@@ -44,7 +44,7 @@ class Values:
             raise self.refuse(node.span, f"{what} is a mapping", help)
         for key, span in node.keys.items():
             if keys and key not in keys:
-                help = suggestion(key, keys) or f"there are {', '.join(keys)}"
+                help, _ = meant(span, key, keys, f"there are {', '.join(keys)}", "name")
                 self.refuse(span, f"{what} has no `{key}`", help, "G107")
         if need and need not in node.items:
             raise self.refuse(node.span, f"{what} lacks `{need}`", f"add `{need}: ...`", "G202")
@@ -114,6 +114,8 @@ class Values:
         """An expression; a string is a name where the field takes names."""
         span = node.span
         match node:
+            case Scalar(None) if field.nothing:
+                return d.Name("none", span)
             case Scalar(None):
                 raise self.refuse(span, "a value is missing", "write one, or remove the key")
             case Scalar(str(text)) if text.startswith("="):

@@ -154,9 +154,11 @@ def _growth(statement: d.ModelStatement) -> Entry | None:
         case d.GrowBy(selection, rules, span):
             by = _list(Scalar(unparse.rule(rule), NOWHERE) for rule in rules)
             rows = [_word("select", str(selection)), ("by", NOWHERE, by)]
-        case d.Init(selector, word, like, span):
+        case d.Init(selectors, word, like, span):
+            places = [Scalar(str(s), NOWHERE) for s in selectors]
+            select: Node = _list(places) if places[1:] else places[0]
             what = f"like {like}" if like else word
-            rows = [_word("select", str(selector)), _word("value", what)]
+            rows = [("select", NOWHERE, select), _word("value", what)]
         case _:
             return None
     key = {d.Moved: "moved", d.GrowBy: "grow", d.Init: "init"}[type(statement)]
@@ -260,6 +262,8 @@ def value(node: d.Expression, field: Field = Field()) -> Node:  # noqa: B008
             return Scalar(number, node.span)
         case d.Operation("-", (d.Constant(int(number) | float(number)),)) if number:
             return Scalar(-number, node.span)
+        case d.Name("none") if field.nothing:
+            return Scalar(None, node.span)
         case d.Name(path) if field.names and "." not in path:
             return Scalar(path, node.span)
         case d.Call(name):

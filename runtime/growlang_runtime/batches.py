@@ -1,4 +1,4 @@
-"""What each step of a run trains on: pictures, noise, noise levels and conditions.
+"""What each step of a run trains on: images, noise, noise levels and conditions.
 
 All of it is a function of the plan and the step: draws are numbered over the whole run, and each
 number has its own random numbers (growlang_runtime.draws).
@@ -10,7 +10,7 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,22 +19,25 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
+from growlang.plan import SEMANTICS
 from growlang.spec import Phase
-from growlang_runtime.conditioning import Conditioner, dropped
+from growlang_runtime.conditioning import Conditioner, classes_of, dropped, fields_read
+from growlang_runtime.corrupt import Budget, Corrupt
 from growlang_runtime.draws import batch_normals, uniforms
+from growlang_runtime.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.learning_rate import Span, spans
-from growlang_runtime.pictures import Batch, Pictures, prefetch
+from growlang_runtime.readings import Reading
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Data:
-    """A phase whose number of steps is known, its span of the run, and its pictures."""
+    """A phase whose number of steps is known, its span of the run, and its images."""
 
     phase: Phase
     span: Span
-    pictures: Pictures
+    images: Images
     first_draw: int
 
     def draws(self, step: int) -> range:
@@ -52,6 +55,10 @@ class StepBatch:
     eps: Tensor
     t: Tensor
     conditions: dict[str, Tensor]
+    corrupt: tuple[Corrupt, ...] = ()
+    """The samples that were to be in it and could not be used."""
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """What the conditions could not read, of the whole batch."""
 
     def parts(self, size: int) -> Iterator[StepBatch]:
         """The batch in order, `size` images at a time."""
@@ -66,38 +73,59 @@ class StepBatch:
         return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
 
 
-def open_data(phases: Sequence[Phase], net: Net, data_root: Path, corrupt: int = 0) -> list[Data]:
+def open_data(
+    phases: Sequence[Phase],
+    net: Net,
+    data_root: Path,
+    budget: Budget | None = None,
+    semantics: int = SEMANTICS,
+) -> list[Data]:
     """Open the data of all phases, and turn epochs into steps.
 
     A source that several phases draw from goes on where the phase before left it.
     """
     first, given = 0, dict[str, int]()
-    opened: list[tuple[Phase, Pictures, int]] = []
+    opened: list[tuple[Phase, Images, int]] = []
+    indexes = Indexes(data_root, fields_read(net.encoders), semantics=semantics)
+    budget = Budget(0, data_root) if budget is None else budget
     for phase in phases:
         settings = phase.settings
-        pictures = Pictures(
+        images = Images(
             settings.data,
             settings.transform,
             net.image,
             settings.seed,
-            data_root,
-            budget=corrupt,
+            indexes,
+            budget,
+            classes=classes_of(net.encoders),
             first=first,
             given=given,
         )
         steps = phase.steps
         if steps is None:
-            steps = math.ceil((phase.epochs or 0) * len(pictures) / settings.batch)
+            steps = math.ceil((phase.epochs or 0) * len(images) / settings.batch)
         if steps < 1:
             raise GrowlangError(f"phase {phase.name} has no steps")
-        opened.append((phase.model_copy(update={"steps": steps}), pictures, first))
+        opened.append((phase.model_copy(update={"steps": steps}), images, first))
         first += steps * settings.batch
-        given = pictures.given(first)
+        given = images.given(first)
     known = spans([phase for phase, _, _ in opened])
     return [
-        Data(phase, span, pictures, draw)
-        for (phase, pictures, draw), span in zip(opened, known, strict=True)
+        Data(phase, span, images, draw)
+        for (phase, images, draw), span in zip(opened, known, strict=True)
     ]
+
+
+def identities(data: Sequence[Data]) -> dict[str, str]:
+    """What the data of a run is, by source: see `Index.identity`.
+
+    Where phases have different sources of one name, both enter.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for part in data:
+        for name, identity in part.images.identity.items():
+            found.setdefault(name, {})[identity] = None
+    return {name: "+".join(several) for name, several in found.items()}
 
 
 def step_batches(
@@ -108,28 +136,31 @@ def step_batches(
     They are prepared in the background; close the generator to stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
-    pictures = prefetch(data.pictures, map(data.draws, steps), max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, pictures))
+    batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
+    return _ahead(_prepared(data, conditioner, steps, batches))
 
 
 def _prepared(
-    data: Data, conditioner: Conditioner, steps: range, pictures: Iterator[Batch]
+    data: Data, conditioner: Conditioner, steps: range, batches: Iterator[Batch]
 ) -> Generator[StepBatch]:
-    for step, batch in zip(steps, pictures, strict=True):
+    for step, batch in zip(steps, batches, strict=True):
         yield step_batch(data, conditioner, data.draws(step), batch)
 
 
 def step_batch(
     data: Data, conditioner: Conditioner, draws: Sequence[int], batch: Batch
 ) -> StepBatch:
-    """The inputs of a step from its pictures, with what is random about the rest."""
+    """The inputs of a step from its images, with what is random about the rest."""
     settings = data.phase.settings
     null = dropped(settings.seed, draws, settings.objective.drop, list(conditioner.conditions))
+    encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
         noise_times(settings.seed, draws),
-        conditioner.encode(batch.captions, batch.labels, null),
+        encoded.inputs,
+        batch.corrupt,
+        encoded.readings,
     )
 
 

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Shape
+from growlang.plan import SEMANTICS
 from growlang_runtime.draws import batch_uniforms, uniforms
 from growlang_runtime.encoders import TextEncoder
+from growlang_runtime.readings import Reading
+from growlang_runtime.words import words
 
 CACHE_BYTES = 1 << 30
 """Memory for the encodings of each frozen encoder, unless told otherwise."""
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """The net's inputs for a batch, and what the conditions that read captions made of them."""
+
+    inputs: dict[str, torch.Tensor]
+    readings: dict[str, Reading]
+
+
 class Conditioner:
     """Makes the net's inputs NAME.ids, NAME.label, NAME.embedding and NAME.mask.
 
-    Frozen encoders are loaded when it is made, and take `cache_bytes` of memory each. Raises
-    GrowlangError if one cannot be loaded.
+    Frozen encoders are loaded when it is made, and take `cache_bytes` of memory each. `semantics`
+    is that of the plan, which says what a word is (growlang_runtime.words). Raises GrowlangError
+    if an encoder cannot be loaded.
     """
 
     def __init__(
-        self, net: Net, *, cache_bytes: int = CACHE_BYTES, device: torch.device | str = "cpu"
+        self,
+        net: Net,
+        *,
+        semantics: int = SEMANTICS,
+        cache_bytes: int = CACHE_BYTES,
+        device: torch.device | str = "cpu",
     ) -> None:
+        self.semantics = semantics
         self.conditions = {name: dict(call) for name, call in net.encoders.items()}
         self._shapes = {i.name: i.shape for i in net.inputs if i.condition}
         for name, call in self.conditions.items():
@@ -43,12 +61,22 @@ class Conditioner:
         labels: Sequence[int | None],
         dropped: Mapping[str, torch.Tensor] | None = None,
     ) -> dict[str, torch.Tensor]:
+        """The inputs that `read` makes."""
+        return self.read(captions, labels, dropped).inputs
+
+    def read(
+        self,
+        captions: Sequence[str | None],
+        labels: Sequence[int | None],
+        dropped: Mapping[str, torch.Tensor] | None = None,
+    ) -> Encoded:
         """The net's inputs for a batch, on the CPU, with the null condition where it is dropped.
 
         `dropped` gives for each condition a mask (B,) bool; a condition that it lacks is kept.
         Raises GrowlangError where a caption or label that is needed is missing or out of range.
         """
         inputs: dict[str, torch.Tensor] = {}
+        readings: dict[str, Reading] = {}
         for name, call in self.conditions.items():
             null = [False] * len(captions)
             if dropped is not None and name in dropped:
@@ -57,18 +85,17 @@ class Conditioner:
             _require(name, field, labels if field == "label" else captions, null)
             if call["op"] == "classes":
                 inputs |= self._classes(name, call["n"], labels, null)
-            elif call["op"] == "words":
-                inputs |= self._words(name, call["vocabulary"], captions, null)
-            else:
-                texts = [
-                    "" if drop else str(caption)
-                    for caption, drop in zip(captions, null, strict=True)
-                ]
-                inputs[f"{name}.embedding"], inputs[f"{name}.mask"] = self._encoders[name](texts)
-        return inputs
+                continue
+            kept = [
+                None if drop else str(caption) for caption, drop in zip(captions, null, strict=True)
+            ]
+            read = self._words if call["op"] == "words" else self._texts
+            found, readings[name] = read(name, kept)
+            inputs |= found
+        return Encoded(inputs, readings)
 
     def null(self, batch: int) -> dict[str, torch.Tensor]:
-        """The net's inputs for `batch` pictures of which every condition is dropped."""
+        """The net's inputs for `batch` images of which every condition is dropped."""
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
         return self.encode([None] * batch, [None] * batch, everything)
 
@@ -91,29 +118,60 @@ class Conditioner:
         }
 
     def _words(
-        self, name: str, vocabulary: int, captions: Sequence[str | None], null: Sequence[bool]
-    ) -> dict[str, torch.Tensor]:
+        self, name: str, captions: Sequence[str | None]
+    ) -> tuple[dict[str, torch.Tensor], Reading]:
         """Ids (B, T), padded with the null id, and the mask (B, T) of those that are words."""
         (length,) = self._shapes[f"{name}.ids"].dims
+        vocabulary: int = self.conditions[name]["vocabulary"]
         ids = torch.full((len(captions), length), vocabulary)
         mask = torch.zeros(len(captions), length, dtype=torch.bool)
         mask[:, 0] = True
-        for row, (caption, drop) in enumerate(zip(captions, null, strict=True)):
-            words = [] if caption is None or drop else word_ids(caption, vocabulary)[:length]
-            ids[row, : len(words)] = torch.tensor(words, dtype=torch.int64)
-            mask[row, : len(words)] = True
-        return {f"{name}.ids": ids, f"{name}.mask": mask}
+        counts = []
+        for row, caption in enumerate(captions):
+            found = word_ids(caption or "", vocabulary, self.semantics)
+            counts.append(len(found))
+            read = found[:length]
+            ids[row, : len(read)] = torch.tensor(read, dtype=torch.int64)
+            mask[row, : len(read)] = True
+        lost = [(count > length, count == 0) for count in counts]
+        inputs = {f"{name}.ids": ids, f"{name}.mask": mask}
+        return inputs, _reading(length, "words", captions, lost)
+
+    def _texts(
+        self, name: str, captions: Sequence[str | None]
+    ) -> tuple[dict[str, torch.Tensor], Reading]:
+        """Embeddings (B, T, width) by a frozen encoder, and their mask (B, T)."""
+        encoder = self._encoders[name]
+        found = encoder.encodings([caption or "" for caption in captions])
+        embeddings, mask = encoder.embedded(found)
+        inputs = {f"{name}.embedding": embeddings, f"{name}.mask": mask}
+        lost = [(encoding.cut, encoding.wordless) for encoding in found]
+        return inputs, _reading(encoder.tokens, "tokens", captions, lost)
 
 
-def word_ids(caption: str, vocabulary: int) -> list[int]:
-    r"""The words of a caption as ids in [0, vocabulary).
+def _reading(
+    limit: int, unit: str, captions: Sequence[str | None], lost: Sequence[tuple[bool, bool]]
+) -> Reading:
+    """A reading from whether each caption, None where it is dropped, was cut or had no word."""
+    read = [
+        (caption, *what)
+        for caption, what in zip(captions, lost, strict=True)
+        if caption is not None
+    ]
+    cut = tuple(caption for caption, is_cut, _ in read if is_cut)
+    wordless = tuple(caption for caption, _, is_wordless in read if is_wordless)
+    return Reading(limit, unit, len(read), cut, wordless)
 
-    Words are the runs of letters, digits and underscores (`\w+`) of the lower-cased caption. The
-    id is BLAKE2b-64 of the word's UTF-8, read as a little-endian number, modulo the vocabulary.
+
+def word_ids(caption: str, vocabulary: int, semantics: int = SEMANTICS) -> list[int]:
+    """The words of a caption as ids in [0, vocabulary).
+
+    The id is BLAKE2b-64 of the word's UTF-8, read as a little-endian number, modulo the
+    vocabulary. `semantics` says what a word is (growlang_runtime.words).
     """
     return [
         int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little") % vocabulary
-        for word in re.findall(r"\w+", caption.lower())
+        for word in words(caption, semantics)
     ]
 
 
@@ -135,6 +193,17 @@ def dropped(
         )
     values = torch.tensor([uniforms(seed, p, "drop", len(names)).tolist() for p in draws])
     return {name: values[:, i] < drop.get(name, 0.0) for i, name in enumerate(names)}
+
+
+def fields_read(conditions: Mapping[str, Mapping[str, object]]) -> frozenset[str]:
+    """Which of caption and label some condition reads."""
+    return frozenset(_field(call) for call in conditions.values())
+
+
+def classes_of(conditions: Mapping[str, Mapping[str, object]]) -> int | None:
+    """The number that all labels must be below; None where no condition reads labels."""
+    counts = [int(str(c["n"])) for c in conditions.values() if c["op"] == "classes"]
+    return min(counts, default=None)
 
 
 def _encoder(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from growlang.diagnostics import GrowlangError
 
+FORM = re.compile(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,4}))?")
+"""A device that PyTorch trains on, and its number."""
+
 
 def open_device(name: str) -> torch.device:
     """The PyTorch device of that name. Raises GrowlangError if it cannot be used here."""
+    there = available()
+    found = FORM.fullmatch(name)
+    if found is None or f"{found[1]}:{found[2] or 0}" not in there:
+        devices = ", ".join(device.removesuffix(":0") for device in there)
+        raise GrowlangError(
+            f"there is no device `{name}` here", help=f"choose one of {devices} with --device"
+        )
     try:
-        device = torch.device(name)
+        device = torch.device(name if found[1] != "cpu" else "cpu")
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -18,3 +30,14 @@ def open_device(name: str) -> torch.device:
             f"device `{name}` cannot be used: {reason}", help="choose another with --device, or cpu"
         ) from None
     return device
+
+
+def available() -> list[str]:
+    """The devices of this machine, each with its number."""
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "xpu": torch.xpu.device_count(),
+    }
+    return [f"{kind}:{number}" for kind, count in counts.items() for number in range(count)]

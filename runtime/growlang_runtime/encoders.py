@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -18,6 +18,17 @@ was cached before a run was interrupted."""
 
 SHORTEST = 8
 """Tokens in the shortest call; the others have this times a power of two, or the limit."""
+
+
+class Encoding(NamedTuple):
+    """What is known of a caption."""
+
+    states: torch.Tensor
+    """(length, width) in bfloat16, without padding."""
+    cut: bool
+    """Whether the caption has more than `tokens` tokens."""
+    wordless: bool
+    """Whether it gives no other tokens than the empty caption."""
 
 
 class TextEncoder:
@@ -44,9 +55,10 @@ class TextEncoder:
         self.device = torch.device(device)
         self._tokenizer, self._model = _load(name, op, self.device)
         self._room = cache_bytes
-        self._cache: dict[str, torch.Tensor] = {}
+        self._cache: dict[str, Encoding] = {}
         self._lock = Lock()
-        found = self._compute([""])[""].shape[-1]
+        self._nothing = self._ids("")[0]
+        found = self._compute([""])[""].states.shape[-1]
         if found != width:
             raise GrowlangError(
                 f"the text encoder `{name}` is {found} wide, but the net expects {width}",
@@ -58,42 +70,57 @@ class TextEncoder:
 
         Captions are cut at `tokens`; an empty one has at least one valid token.
         """
+        return self.embedded(self.encodings(captions))
+
+    def encodings(self, captions: Sequence[str]) -> list[Encoding]:
+        """The encoding of each caption."""
         with self._lock:  # tokenizers fail when two threads use one
             new = self._compute([c for c in dict.fromkeys(captions) if c not in self._cache])
             for caption, encoding in new.items():
                 self._keep(caption, encoding)
-        embeddings = torch.zeros(len(captions), self.tokens, self.width)
-        mask = torch.zeros(len(captions), self.tokens, dtype=torch.bool)
-        for row, caption in enumerate(captions):
-            encoding = new[caption] if caption in new else self._cache[caption]
-            embeddings[row, : len(encoding)] = encoding.float()
-            mask[row, : len(encoding)] = True
+        return [new[c] if c in new else self._cache[c] for c in captions]
+
+    def embedded(self, encodings: Sequence[Encoding]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Encodings with padding: (B, tokens, width) float32, and their mask (B, tokens) bool."""
+        embeddings = torch.zeros(len(encodings), self.tokens, self.width)
+        mask = torch.zeros(len(encodings), self.tokens, dtype=torch.bool)
+        for row, encoding in enumerate(encodings):
+            embeddings[row, : len(encoding.states)] = encoding.states.float()
+            mask[row, : len(encoding.states)] = True
         return embeddings, mask
 
-    def _keep(self, caption: str, encoding: torch.Tensor) -> None:
+    def _keep(self, caption: str, encoding: Encoding) -> None:
         """Cache until the room is used up. Epochs go round, so evicting would never hit."""
-        if encoding.nbytes <= self._room:
-            self._room -= encoding.nbytes
+        if encoding.states.nbytes <= self._room:
+            self._room -= encoding.states.nbytes
             self._cache[caption] = encoding
 
-    def _compute(self, captions: Sequence[str]) -> dict[str, torch.Tensor]:
-        """Encoding (length, width) in bfloat16 of each caption."""
+    def _compute(self, captions: Sequence[str]) -> dict[str, Encoding]:
+        """The encoding of each caption, computed anew."""
         ids = {caption: self._ids(caption) for caption in captions}
         lengths: dict[int, list[str]] = {}
         for caption in captions:
-            lengths.setdefault(self._length(len(ids[caption])), []).append(caption)
-        encodings: dict[str, torch.Tensor] = {}
+            lengths.setdefault(self._length(len(ids[caption][0])), []).append(caption)
+        encodings: dict[str, Encoding] = {}
         for length, group in sorted(lengths.items()):
             for start in range(0, len(group), ROWS):
                 some = group[start : start + ROWS]
-                hidden = self._forward([ids[caption] for caption in some], length)
+                hidden = self._forward([ids[caption][0] for caption in some], length)
                 for caption, row in zip(some, hidden, strict=False):
-                    encodings[caption] = row[: len(ids[caption])].clone()
+                    own, cut = ids[caption]
+                    states = row[: len(own)].clone()
+                    encodings[caption] = Encoding(states, cut, own == self._nothing)
         return encodings
 
-    def _ids(self, caption: str) -> list[int]:
-        cut = self._tokenizer(caption, truncation=True, max_length=self.tokens)
-        ids: list[int] = cut["input_ids"] or [self._tokenizer.eos_token_id]
+    def _ids(self, caption: str) -> tuple[list[int], bool]:
+        """The ids of a caption, at least one, and whether it has more than `tokens`."""
+        ids = self._tokenized(caption, self.tokens + 1)
+        if len(ids) <= self.tokens:
+            return ids or [self._tokenizer.eos_token_id], False
+        return self._tokenized(caption, self.tokens), True
+
+    def _tokenized(self, caption: str, most: int) -> list[int]:
+        ids: list[int] = self._tokenizer(caption, truncation=True, max_length=most)["input_ids"]
         return ids
 
     def _length(self, length: int) -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from growlang_runtime.checkpoint import RESUME, whole
+from growlang_runtime.lettering import draw_caption
 
 CELL = 128
 """Least side of a picture in a grid, in pixels: smaller ones are magnified by a whole number."""
-MARGIN, LINE, LINES = 4, 12, 2
+MARGIN, LINE, LINES = 4, 14, 2
 
 
 def picture(x: Tensor) -> Image.Image:
@@ -29,6 +29,7 @@ def write_grid(pictures: Tensor, captions: Sequence[str], path: Path, help: str 
     """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
     temporary = path.with_name(f".{path.name}.tmp")
     with whole(temporary, path, help):
+        path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
         grid(pictures, captions).save(temporary, "png")
 
 
@@ -41,15 +42,12 @@ def grid(pictures: Tensor, captions: Sequence[str]) -> Image.Image:
     across = width * scale + 2 * MARGIN
     down = height * scale + 2 * MARGIN + LINE * LINES
     sheet = Image.new("RGB", (columns * across, rows * down), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
-    letters = max(8, int((across - 2 * MARGIN) / font.getlength("n")))
+    draw = ImageDraw.Draw(sheet)
     for index, (x, caption) in enumerate(zip(pictures, captions, strict=True)):
         left = index % columns * across + MARGIN
         top = index // columns * down + MARGIN
         tile = picture(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
         sheet.paste(tile, (left, top))
-        lines = textwrap.wrap(caption, letters, max_lines=LINES, placeholder="…")
-        for row, line in enumerate(lines):
-            place = (left, top + height * scale + MARGIN // 2 + row * LINE)
-            draw.text(place, line, fill="black", font=font)
+        box = (left, top + height * scale + MARGIN // 2, width * scale, LINE * LINES)
+        draw_caption(draw, caption, box, LINE)
     return sheet

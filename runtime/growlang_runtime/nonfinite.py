@@ -46,10 +46,16 @@ class Streak:
         )
 
 
-def broken(tensors: Mapping[str, Tensor]) -> str:
-    """Which tensors hold NaN or infinity, for a message; "" if none does."""
+def broken(tensors: Mapping[str, Tensor], step: int) -> str:
+    """What to say of weights that a step left with NaN or infinity; "" if they are finite."""
     names = [f"`{name}`" for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    return str(Difference(f"of {len(tensors):,} tensors", names)) if names else ""
+    if not names:
+        return ""
+    which = Difference(f"of {len(tensors):,} tensors", names)
+    return (
+        f"the weights are not finite after step {step}: NaN or infinity is in {which}; they are "
+        "not saved"
+    )
 
 
 def given_up(

@@ -1,7 +1,8 @@
-"""The `where` of a data source: an expression over the columns of an index of pictures."""
+"""The `where` of a data source: an expression over the columns of an index of images."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import reduce
 from typing import Any
@@ -39,7 +40,8 @@ def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.i
     `column` gives a field of the rows by its name. Raises GrowlangError for what is no predicate.
     """
     try:
-        value = np.broadcast_to(_value(where, column), (rows,))
+        with np.errstate(all="ignore"):  # a height of zero is no reason to warn
+            value = np.broadcast_to(_value(where, column), (rows,))
     except (TypeError, ValueError) as error:
         raise GrowlangError(f"where({written(where)}) does not compute: {error}") from error
     if value.dtype != np.bool_:
@@ -56,7 +58,7 @@ def written(where: Any) -> str:
         return f'"{where}"' if isinstance(where, str) else str(where)
     name, *arguments = where
     if name == "row":
-        return f"row.{arguments[0]}"
+        return _row(arguments[0])
     texts = [
         f"({written(a)})" if isinstance(a, list | tuple) and a[0] in _LOOSE else written(a)
         for a in arguments
@@ -65,6 +67,15 @@ def written(where: Any) -> str:
         return f"{name}({', '.join(map(written, arguments))})"
     return f"{name} {texts[0]}" if len(texts) == 1 else f" {name} ".join(texts)
 
+
+def _row(field: str) -> str:
+    """A field of a row: one of JSON whose name is no name of the language stands in quotes."""
+    if PLAIN.fullmatch(field):
+        return f"row.{field}"
+    return f'row.json("{field.removeprefix("json.")}")'
+
+
+PLAIN = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 
 _LOOSE = frozenset(OPERATORS) - {"min", "max"}
 

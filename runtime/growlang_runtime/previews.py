@@ -15,19 +15,20 @@ from growlang.net import Net
 from growlang.plan import Plan
 from growlang.spec import Sample
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.grids import write_grid
+from growlang_runtime.images import Images
 from growlang_runtime.objective import Objective
-from growlang_runtime.pictures import Pictures
+from growlang_runtime.readings import about_prompts
 from growlang_runtime.sampling import Request, generate
 
 COUNT, MOST = 8, 64
-"""Pictures of a grid without prompts, and the most that a grid has."""
+"""Images of a grid without prompts, and the most that a grid has."""
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """Captions and labels to draw pictures for, and what is written below them."""
+    """Captions and labels to draw images for, and what is written below them."""
 
     captions: Sequence[str | None]
     labels: Sequence[int | None]
@@ -40,14 +41,18 @@ class Prompts:
         return Prompts(list(lines), labels)
 
     def texts(self) -> list[str]:
-        """One text for each picture."""
+        """One text for each image."""
         return [
             caption or ("" if label is None else str(label))
             for caption, label in zip(self.captions, self.labels, strict=True)
         ]
 
     def encode(self, conditioner: Conditioner) -> dict[str, Tensor]:
-        """The net's inputs; the condition of a picture that has no value for it is null."""
+        """The inputs that `read` makes."""
+        return self.read(conditioner).inputs
+
+    def read(self, conditioner: Conditioner) -> Encoded:
+        """The net's inputs; the condition of an image that has no value for it is null."""
         missing = {
             name: torch.tensor(
                 [
@@ -57,7 +62,7 @@ class Prompts:
             )
             for name, call in conditioner.conditions.items()
         }
-        return conditioner.encode(self.captions, self.labels, missing)
+        return conditioner.read(self.captions, self.labels, missing)
 
 
 def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
@@ -73,7 +78,7 @@ def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
             help = f"give a label from 0 to {most}, or" if calls else "give"
             raise GrowlangError(
                 f"nothing reads the prompt `{prompt}`: the model {what}",
-                help=f'{help} --prompt "" for each picture without a condition',
+                help=f'{help} --prompt "" for each image without a condition',
             )
 
 
@@ -81,12 +86,15 @@ class Previews:
     """The grids of a run. Raises GrowlangError for prompts that cannot be read or encoded."""
 
     def __init__(
-        self, plan: Plan, net: Net, conditioner: Conditioner, pictures: Pictures, data_root: Path
+        self, plan: Plan, net: Net, conditioner: Conditioner, images: Images, data_root: Path
     ) -> None:
         self.net, self.sample, self.conditioner = net, plan.sample, conditioner
         self.seed = plan.phases[0].settings.seed
-        self.prompts = chosen_prompts(plan.sample, conditioner, pictures, data_root)
-        self.inputs = self.prompts.encode(conditioner)
+        self.prompts = chosen_prompts(plan.sample, conditioner, images, data_root)
+        encoded = self.prompts.read(conditioner)
+        self.inputs = encoded.inputs
+        self.warnings = about_prompts([encoded.readings]) if plan.sample.prompts else []
+        """What the conditions cannot read of the spec's prompts, a line for each."""
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
@@ -111,17 +119,18 @@ class Previews:
             return out
 
         device = next(iter(weights.values())).device
-        pictures = generate(averaged, self.net, objective, self.sample.sampler, request, device)
-        write_grid(pictures, texts, path)
-        return bool(pictures.isfinite().all())
+        drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
+        path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
+        write_grid(drawn, texts, path)
+        return bool(drawn.isfinite().all())
 
 
 def chosen_prompts(
-    sample: Sample, conditioner: Conditioner, pictures: Pictures, data_root: Path
+    sample: Sample, conditioner: Conditioner, images: Images, data_root: Path
 ) -> Prompts:
     """The spec's prompts, or the captions and labels of the first draws."""
     if sample.prompts is None:
-        first = pictures.batch(range(min(COUNT, len(pictures))))
+        first = images.batch(range(min(COUNT, len(images))))
         return Prompts(first.captions, first.labels)
     lines = sample.prompts
     if isinstance(lines, str):

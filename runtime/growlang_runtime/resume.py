@@ -117,6 +117,29 @@ def require_same(path: Path, recorded: Plan, plan: Plan) -> None:
     )
 
 
+UNKNOWN_DATA = (
+    "this run's plan does not have the identity of its data, which 0.1 did not record: the data is "
+    "taken as it is now"
+)
+
+
+def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
+    """Raise GrowlangError if the data is not that which the run at `path` was begun with.
+
+    The plan of a run of 0.1 does not know it.
+    """
+    if recorded.data is None or recorded.data == now.data:
+        return
+    found = now.data or {}
+    changed = [n for n in {**recorded.data, **found} if recorded.data.get(n) != found.get(n)]
+    names = ", ".join(f"`{name}`" for name in changed)
+    raise GrowlangError(
+        f"the data has changed since the run {path} began: {names} has other samples, or the same "
+        "in another order",
+        help="restore the shards, or train into another output root with --out",
+    )
+
+
 def listed(found: list[str]) -> str:
     """The first differences, each on a line of its own, and how many more there are."""
     more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

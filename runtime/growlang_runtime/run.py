@@ -11,7 +11,7 @@ from types import TracebackType
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.stored import CHECKPOINTS, METRICS, MODEL, PLAN
-from growlang_runtime.checkpoint import disk_full, write_text
+from growlang_runtime.checkpoint import disk_full, whole, write_text
 from growlang_runtime.resume import exists
 
 LOCK = ".lock"
@@ -85,6 +85,12 @@ class Run:
                 shutil.rmtree(path)
                 raise
         return run
+
+    def record(self, plan: Plan) -> None:
+        """Write the plan anew, whole or not at all."""
+        temporary = self.path / f".{PLAN}.tmp"
+        with whole(temporary, self.path / PLAN):
+            write_text(temporary, plan.model_dump_json(indent=1))
 
     def remove(self) -> None:
         """Remove the folder."""

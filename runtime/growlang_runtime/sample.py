@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -13,13 +13,15 @@ from growlang.diagnostics import GrowlangError
 from growlang.spec import Sample, Settings
 from growlang.stored import parsed
 from growlang.torch_backend.lower import lower
+from growlang.training import never_dropped
 from growlang_runtime.checkpoint import disk_full, require_place
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.device import open_device
 from growlang_runtime.grids import write_grid
 from growlang_runtime.objective import objective_of
 from growlang_runtime.previews import Prompts, require_readable
 from growlang_runtime.progress import Display
+from growlang_runtime.readings import about_prompts
 from growlang_runtime.sampling import Request, generate
 from growlang_runtime.weights import Weights, load
 
@@ -94,18 +96,21 @@ def draw(
         call = {sampler.call: {**sampler.arguments(), "steps": steps}}
         sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
     net = weights.net
-    conditioner = Conditioner(net, device=device)
+    conditioner = Conditioner(net, semantics=weights.semantics, device=device)
     require_readable(prompts, conditioner)
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()
     objective = objective_of(settings.objective, net)
     scale = declared.guidance if guidance is None else guidance
+    starts = range(0, len(prompts), batch)
+    read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
+    _warn(read, scale, settings.objective.drop, list(conditioner.conditions))
     drawn = []
-    for first in range(0, len(prompts), batch):
+    for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]
         request = Request(
-            Prompts.of(some, conditioner).encode(conditioner),
+            encoded.inputs,
             conditioner.null(len(some)),
             range(first, first + len(some)),
             seed,
@@ -113,3 +118,21 @@ def draw(
         )
         drawn.append(generate(module, net, objective, sampler, request, device).cpu())
     return torch.cat(drawn)
+
+
+def _warn(
+    read: Sequence[Encoded],
+    guidance: float,
+    drop: float | Mapping[str, float],
+    conditions: Sequence[str],
+) -> None:
+    """Tell on stderr what is not read of the prompts, and of guidance that was not trained for."""
+    lines = about_prompts([encoded.readings for encoded in read])
+    if guidance != 1 and (kept := never_dropped(drop, conditions)):
+        names = " and ".join(f"`{name}`" for name in kept)
+        lines.append(
+            f"guidance {guidance:g} compares with images without a condition, but training never "
+            f"dropped {names}: --guidance 1 goes without the comparison"
+        )
+    for line in lines:
+        Display(0).say(f"warning: {line}")

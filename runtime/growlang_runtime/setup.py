@@ -10,8 +10,10 @@ import torch
 from growlang.net import Net
 from growlang.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
-from growlang_runtime.batches import Data, open_data
+from growlang.training import long_warmups
+from growlang_runtime.batches import Data, identities, open_data
 from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.corrupt import Budget
 from growlang_runtime.parents import with_parent_run
 from growlang_runtime.previews import Previews
 from growlang_runtime.start import build, start_state, start_weights, with_weights_hash
@@ -28,8 +30,8 @@ class Sources:
     data_root: Path
     parent_run: Path | None = None
     """A folder to take instead of the parent's run."""
-    corrupt: int = 0
-    """Pictures of each phase's data that may fail to decode."""
+    max_corrupt: int = 0
+    """Samples that the run may leave out because they cannot be used."""
     accept_parent: bool = False
     """Whether to take a run of the parent that its spec no longer describes."""
 
@@ -43,9 +45,10 @@ class Setup:
     module: LoweredNet
     state: State
     data: list[Data]
+    budget: Budget
     previews: Previews
     remarks: tuple[str, ...]
-    """What is to be told of the start weights."""
+    """What is to be told when the run begins."""
 
 
 def set_up(
@@ -57,18 +60,51 @@ def set_up(
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
-    data = open_data(plan.phases, net, sources.data_root, sources.corrupt)
-    plan = plan.model_copy(update={"phases": [d.phase for d in data]})
+    budget = Budget(sources.max_corrupt, sources.data_root)
+    data = open_data(plan.phases, net, sources.data_root, budget, plan.semantics)
+    known = {"phases": [d.phase for d in data], "data": identities(data)}
+    declared, plan = plan, plan.model_copy(update=known)
     weights = None
     if not from_checkpoint:
         weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
         plan = with_parent_run(plan, weights, sources.accept_parent)
         plan = with_weights_hash(plan, weights)
-    conditioner = Conditioner(net, device=device)
-    previews = Previews(plan, net, conditioner, data[0].pictures, sources.data_root)
+    conditioner = Conditioner(net, semantics=plan.semantics, device=device)
+    previews = Previews(plan, net, conditioner, data[0].images, sources.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
-    return Setup(plan, net, module, state, data, previews, _remarks(plan, weights))
+    remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks += [*words_read_anew(plan, net, weights), *previews.warnings]
+    return Setup(plan, net, module, state, data, budget, previews, tuple(remarks))
+
+
+def late_warmups(declared: Plan, known: Plan) -> list[str]:
+    """A line for each warm-up that never ends, which the lengths of epochs alone have shown."""
+    told = long_warmups(declared.phases)
+    lines = []
+    for long in long_warmups(known.phases):
+        if long not in told:
+            whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
+            lines.append(
+                f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning "
+                "rate never gets to its value"
+            )
+    return lines
+
+
+def words_read_anew(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
+    """A line for each condition whose embedding of words is kept, but was trained on others."""
+    if weights is None or weights.semantics == plan.semantics:
+        return []
+    taken = {e.name for e in plan.mapping if e.category in ("copied", "moved")}
+    if weights.net.net_hash == plan.net_hash:
+        taken = set(net.table)
+    return [
+        f"condition `{name}` keeps the words that it learnt from an earlier version, which split "
+        "captions that are not plain ASCII into other words: those are learnt anew"
+        for name, call in net.encoders.items()
+        if call["op"] == "words" and any(t.startswith(f"{name}.") for t in taken)
+    ]
 
 
 def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:

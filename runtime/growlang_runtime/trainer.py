@@ -6,38 +6,26 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
 from growlang_runtime import checkpoint, nonfinite
 from growlang_runtime.batches import Data, StepBatch, step_batches
 from growlang_runtime.checkpoint import Checkpoint
-from growlang_runtime.device import open_device
+from growlang_runtime.corrupt import Corrupt
 from growlang_runtime.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.learning_rate import learning_rate
 from growlang_runtime.machine import Machine
 from growlang_runtime.objective import Objective, denoiser, objective_of
 from growlang_runtime.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.progress import Board, Display, Metrics, Rate, peak_memory
-from growlang_runtime.resume import (
-    all_torn,
-    exists,
-    nothing_to_resume,
-    recorded_plan,
-    require_checkpoints,
-    require_same,
-)
-from growlang_runtime.run import Run, run_folder
-from growlang_runtime.setup import Setup, Sources, set_up
+from growlang_runtime.readings import Tally
+from growlang_runtime.run import Run
+from growlang_runtime.setup import Setup
 from growlang_runtime.signals import Interruption
 from growlang_runtime.weights import contents_hash, model_metadata, require_state, save_model
-
-Resume = Literal["never", "must", "may"]
-"""Whether the run that is to be trained is there already."""
 
 
 @dataclass(frozen=True)
@@ -60,91 +48,6 @@ class TrainResult:
         return 0 if self.signal is None else 128 + self.signal
 
 
-def train(
-    plan: Plan,
-    *,
-    out: Path,
-    data_root: Path,
-    resume: Resume = "never",
-    device: str = "cpu",
-    parent_run: Path | None = None,
-    checkpoint_every: int = 1000,
-    keep_checkpoints: int = 2,
-    sample_every: int | None = None,
-    log_every: int = 10,
-    micro_batch: int | None = None,
-    workers: int = 2,
-    corrupt: int = 0,
-    accept_parent: bool = False,
-    quiet: bool = False,
-) -> TrainResult:
-    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there.
-
-    `resume` says what to do about a run: it must not be there, it must, or it may.
-    `accept_parent` lets a run of the parent be taken that its spec no longer describes.
-    `corrupt` is how many pictures of each phase's data may fail to decode before the run stops.
-    Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
-    whatever else keeps it from going on.
-    """
-    machine = Machine(
-        open_device(device),
-        checkpoint_every,
-        keep_checkpoints,
-        sample_every,
-        log_every,
-        micro_batch,
-        workers,
-        quiet,
-    )
-    sources = Sources(out, data_root, parent_run, corrupt, accept_parent)
-    path = run_folder(out, plan.model, plan.recipe)
-    if not path.exists():
-        if resume == "must":
-            raise nothing_to_resume(path)
-        checkpoint.require_place(path, "--out")
-        return _begin(plan, path, sources, machine)
-    if resume == "never":
-        raise exists(path)
-    recorded = recorded_plan(path)
-    require_same(path, recorded, plan.as_recorded(recorded))
-    with Run(path, recorded) as run:
-        return _go_on(run, sources, machine)
-
-
-def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
-    """Train a plan into a new run, of which nothing stays if its first step cannot be done."""
-    setup = set_up(plan, sources, machine.device)
-    with Run.create(path, setup.plan) as run:
-        trainer = Trainer(run, setup, machine)
-        trainer.restore(None)
-        trainer.display.say(f"started {path}: {trainer.steps} steps")
-        try:
-            return trainer.run_phases()
-        except GrowlangError:
-            if trainer.step == 0:
-                run.remove()  # there is nothing to resume, and the corrected try needs its place
-            raise
-
-
-def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
-    """Go on with a run from its newest valid checkpoint, or from the start where it has none."""
-    if run.model.exists():
-        steps = sum(phase.steps or 0 for phase in run.plan.phases)
-        Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
-        return TrainResult(run.path, steps, steps)
-    require_checkpoints(run.path)
-    found, torn = checkpoint.newest(run.checkpoints)
-    if torn and found is None:
-        raise all_torn(run.path, torn)
-    trainer = Trainer(run, set_up(run.plan, sources, machine.device, found is not None), machine)
-    trainer.restore(found)
-    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
-    for line in torn:
-        trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
-    checkpoint.forget_after(run.checkpoints, found)
-    return trainer.run_phases()
-
-
 class Trainer:
     """The loop over phases and steps of one run."""
 
@@ -152,12 +55,13 @@ class Trainer:
         self.run, self.machine = run, machine
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
-        self.data, self.previews = setup.data, setup.previews
+        self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks = setup.remarks
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
+        self.tally = Tally()
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, machine.quiet)
@@ -175,6 +79,7 @@ class Trainer:
         """
         if found is None:
             self.metrics.forget_after(-1)
+            self._tell_data()
             for remark in self.remarks:
                 self.warn(remark)
             return
@@ -182,7 +87,7 @@ class Trainer:
         if record["pictures"] != (now := self._pictures()):
             raise GrowlangError(
                 f"the data has changed since the run began: its phases had {record['pictures']} "
-                f"pictures, and have {now}",
+                f"images, and have {now}",
                 help="restore the data, or train into another output root with --out",
             )
         help = f"move {found.path} away; the run then goes on from the checkpoint before it"
@@ -191,6 +96,7 @@ class Trainer:
         self.step = found.step
         self.streak = nonfinite.Streak(record["nonfinite"], record.get("skipped", 0))
         self.frozen = record["frozen"]
+        self.tally.counts = record.get("readings", {})
         self.metrics.forget_after(self.step)
         for name, now in self.machine.environment().items():
             if (before := record["environment"].get(name)) != now:
@@ -199,9 +105,26 @@ class Trainer:
                     "bit to an uninterrupted one"
                 )
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
+        self.budget.restore(record.get("corrupt", ()))
+        self._tell_data()
+
+    def _tell_data(self) -> None:
+        """Tell what the indexes of the data show."""
+        for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
+            self.warn(text)
+        self._leave_out((), self.step)
+
+    def _leave_out(self, found: tuple[Corrupt, ...], step: int) -> None:
+        """Name each sample that is left out, once. Raises GrowlangError if they are too many."""
+        new = self.budget.tell(found)
+        for corrupt in new:
+            self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
+        self.budget.require(new)
+        for corrupt in new:
+            self.display.say(f"left out {corrupt}")
 
     def _pictures(self) -> list[int]:
-        return [len(data.pictures) for data in self.data]
+        return [len(data.images) for data in self.data]
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
@@ -217,9 +140,15 @@ class Trainer:
                         "go on with the same command and --resume"
                     )
                     return self._result(self.interruption.signal)
+            for line, counts in self.tally.totals():
+                self.warn(line)
+                self.metrics.write(step=self.step, event="captions", **counts)
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
-            self.metrics.write(step=self.step, event="finished", weights=contents_hash(averages))
+            weights, left_out = contents_hash(averages), len(self.budget)
+            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=left_out)
+            if left_out:
+                self.display.say(f"left out {left_out} images, of at most {self.budget.most}")
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
@@ -244,6 +173,7 @@ class Trainer:
             step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
+                self._leave_out(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
@@ -295,6 +225,8 @@ class Trainer:
         else:
             self._require_finite(self.state.weights)
         self.step += 1
+        for line in self.tally.add(batch.readings):
+            self.warn(line)
         if not finite:
             self._skip(data, batch, float(loss), float(norm))
         elif told := self.streak.end(self.step):
@@ -341,11 +273,8 @@ class Trainer:
 
     def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
         """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if broken := nonfinite.broken(tensors):
-            raise self._failure(
-                f"the weights are not finite after step {self.step}: NaN or infinity is in "
-                f"{broken}; they are not saved"
-            )
+        if text := nonfinite.broken(tensors, self.step):
+            raise self._failure(text)
 
     def _failure(self, text: str) -> GrowlangError:
         """What ends the run, with the ways out, told in the metrics too."""
@@ -390,7 +319,9 @@ class Trainer:
             "skipped": self.streak.total,
             "frozen": self.frozen,
             "pictures": self._pictures(),
+            "corrupt": self.budget.names,
             "environment": self.machine.environment(),
+            "readings": self.tally.counts,
         }
         folder = self.run.checkpoints
         checkpoint.save(folder, self.step, tensors, record, model_metadata(self.plan))

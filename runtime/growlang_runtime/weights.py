@@ -39,7 +39,13 @@ class Weights:
     @property
     def semantics(self) -> int:
         """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
-        return int(self.metadata.get("semantics", "1"))
+        text = self.metadata.get("semantics", "1")
+        if not text.isdecimal():
+            raise GrowlangError(
+                f"the semantics in the metadata of {self.path} is no number: {text[:40]}",
+                help="another version of growlang wrote it: use that one, or train again",
+            )
+        return int(text)
 
     def require(self, net: Net, whose: str) -> None:
         """Raise GrowlangError unless they are of this net; `whose` says what was expected."""

@@ -17,18 +17,19 @@ from tempfile import TemporaryDirectory
 import atheris
 
 with atheris.instrument_imports(include=["growlang"]):
-    from fuzz.promises import FIXTURES, GROW, YAML, examine, furnish
+    from fuzz.promises import FIXTURES, GROW, YAML, examine, furnish, most_calls
     from fuzz.words import ROOT, seeds, words
 
 from fuzz.minimise import minimised
+from work import at_most
 
 FOUND = FIXTURES / "fuzz"
 WORK = ROOT / ".fuzz"
 """The corpus of earlier runs and the dictionary; may be deleted."""
 MARKS = {b"g": GROW, b"y": YAML}
 """The first byte of an input tells its syntax."""
-SLOWNESS = 2.5
-"""How many times longer instrumented code may take."""
+INSTRUMENTED = 3
+"""How many times more functions instrumented code may call: each branch calls the fuzzer."""
 TOKEN = re.compile(rb"\w+|\s+|[^\w\s]")
 
 
@@ -53,7 +54,8 @@ class Fuzzer:
     def broken(self, data: bytes) -> str:
         """Where the front end breaks a promise, as a name for a file; empty if it does not."""
         try:
-            examine(data[1:], MARKS.get(data[:1], GROW), self.folder, SLOWNESS)
+            with at_most(INSTRUMENTED * most_calls(data[1:])):
+                examine(data[1:], MARKS.get(data[:1], GROW), self.folder)
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)
             inside = [f for f in frames if "growlang" in Path(f.filename).parts] or frames
@@ -109,7 +111,6 @@ def main() -> None:
             f"-max_total_time={round(60 * float(minutes))}",
             f"-dict={dictionary}",
             "-max_len=6000",
-            "-timeout=60",
             "-rss_limit_mb=2048",
             f"-artifact_prefix={WORK}/",
             *options,

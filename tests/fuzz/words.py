@@ -49,7 +49,7 @@ def words() -> list[str]:
 
 
 def _choices(models: Iterable[type[BaseModel]]) -> Iterator[str]:
-    from growlang.resolve.arguments import choices
+    from growlang.resolve.forms import choices
 
     for model in models:
         for name in model.model_fields:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fixture_specs import without_evaluate
+
 from growlang.check import Checked
 from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point, analyse
@@ -13,7 +15,7 @@ from growlang.syntax.grow import read
 from growlang.twin.convert import to_yaml
 
 SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
-CORE = (SPECS / "core.grow").read_text()
+CORE = without_evaluate(SPECS / "core.grow")
 CHILD = (SPECS / "child.grow").read_text()
 BLOCKS = (SPECS / "blocks.grow").read_text()
 

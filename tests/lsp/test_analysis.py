@@ -120,7 +120,7 @@ GOOD = {
 PIECES = ["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0", ": ", "- ", "\t"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     name=st.sampled_from(sorted(GOOD)),
     edits=st.lists(
@@ -158,7 +158,7 @@ def test_no_edit_makes_a_feature_fail(
     highlights(project(analysis), analysis.path, cursor)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.floats(0, 1), length=st.integers(0, 12), new=st.sampled_from(PIECES))
 def test_no_edit_of_yaml_makes_the_analysis_fail(place: float, length: int, new: str) -> None:
     at = int(place * len(YAML))

@@ -265,6 +265,13 @@ def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
     assert analysed("core.grow", "\n".join(lines)).diagnostics == ()
 
 
+def test_a_fix_that_may_change_the_meaning_says_so() -> None:
+    analysis, cursor = typed("core.grow", CORE, "ema  ", "optimizer = ^adam(lr = 1e-4)\n  ema  ")
+    (fix,) = fixes(analysis, cursor, cursor)
+    assert (fix.text, fix.safe) == ("adamw", False)
+    assert fix.title == "write `adamw` instead of `adam` (unsafe: it may change the meaning)"
+
+
 @pytest.mark.parametrize(
     ("old", "new"), [("* depth", "* d^epht"), ("resize(image.size)", "resize(i^mag.size)")]
 )

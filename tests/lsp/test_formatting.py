@@ -21,8 +21,8 @@ from growlang.syntax.fmt import fmt_text
         ("batch     = 8", "batch = 8", [23]),
         ("\n\ndata", "\n\n\n\ndata", [16]),
         ("guidance = 2.0", "guidance=2.0", [32]),
-        ("count = 1k }\n", "count = 1k }", [33]),
-        ("count = 1k }\n", "count = 1k }\n\n", [34]),
+        ('prompts.txt" }\n', 'prompts.txt" }', [32]),
+        ('prompts.txt" }\n', 'prompts.txt" }\n\n', [33]),
         ("grow 1", "# one\ngrow 1", []),
         ("batch     = 8", "batch =", []),
     ],
@@ -33,15 +33,17 @@ def test_formatting_edits_the_rows_that_differ(old: str, new: str, rows: list[in
     analysis = analysed("core.grow", text)
     found = formatting(analysis)
     assert [edit.span.row for edit in found] == rows
+    assert all(edit.safe for edit in found)
     if not analysis.diagnostics:
         assert applied(text, found) == fmt_text(text, "", Findings())
 
 
 def applied(text: str, found: list[Edit]) -> str:
     """The text with the edits made as an editor makes them: all at the places of the old text."""
-    for span, new, _ in reversed(found):
+    for edit in reversed(found):
+        span = edit.span
         start = offset(text, Point(span.row, span.column))
-        text = text[:start] + new + text[offset(text, Point(span.end_row, span.end_column)) :]
+        text = text[:start] + edit.text + text[offset(text, Point(span.end_row, span.end_column)) :]
     return text
 
 

@@ -36,7 +36,7 @@ def good(text: str) -> d.Document:
 GOOD = {name: good(text) for name, text in TEXTS.items()}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     name=st.sampled_from(sorted(TEXTS)),
     place=st.floats(0, 1),
@@ -49,7 +49,7 @@ def test_other_rows(name: str, place: float, rows: int, new: list[str]) -> None:
     held(name, "\n".join([*lines[:at], *new, *lines[at + rows :]]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     name=st.sampled_from(sorted(TEXTS)),
     place=st.floats(0, 1),

@@ -18,8 +18,8 @@ def test_epochs_become_steps_and_draws_go_on_over_phases(tmp_path: Path) -> None
     assert list(data[0].draws(2)) == [8, 9, 10, 11]
     assert list(data[1].draws(3)) == [12, 13]
     assert list(data[2].draws(8)) == [22, 23, 24, 25]
-    seen = [data[0].pictures.draw(p).key for p in range(12)]
-    seen += [data[1].pictures.draw(p).key for p in range(12, 18)]
+    seen = [data[0].images.draw(p).key for p in range(12)]
+    seen += [data[1].images.draw(p).key for p in range(12, 18)]
     assert [len(set(seen[i : i + 6])) for i in (0, 6, 12)] == [6, 6, 6]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape, grid, tokens
 from growlang_runtime.conditioning import Conditioner, dropped, word_ids
+from growlang_runtime.readings import Reading
 
 
 def net(**encoders: Mapping[str, Any]) -> Net:
@@ -55,6 +56,30 @@ def test_the_hash_of_a_word_never_changes() -> None:
 @given(st.text(), st.integers(1, 1000))
 def test_ids_are_below_the_vocabulary(caption: str, vocabulary: int) -> None:
     assert all(0 <= i < vocabulary for i in word_ids(caption, vocabulary))
+
+
+def test_captions_that_are_not_read_whole_are_known() -> None:
+    captions = ["a b c d", "a b c d e", "!!", "", "e d c b a"]
+    dropped = {"text": torch.tensor([False, False, False, False, True])}
+    conditioner = Conditioner(net(text=WORDS, kind=CLASSES))
+    found = conditioner.read(captions, [1] * 5, dropped)
+    assert found.readings == {"text": Reading(4, "words", 4, ("a b c d e",), ("!!", ""))}
+    assert torch.equal(
+        found.inputs["text.ids"], conditioner.encode(captions, [1] * 5, dropped)["text.ids"]
+    )
+
+
+def test_a_frozen_encoder_knows_what_it_cuts(t5: Path) -> None:
+    call = {"op": "t5", "id": str(t5), "tokens": 3, "width": 16, "from": "caption"}
+    found = Conditioner(net(text=call)).read(["a red cat", "cat", ""], [None] * 3)
+    assert found.readings == {"text": Reading(3, "tokens", 3, ("a red cat",), ("",))}
+
+
+def test_words_are_those_of_the_plans_semantics() -> None:
+    now, before = (Conditioner(net(text=WORDS), semantics=n) for n in (2, 1))
+    captions, labels = ["STRASSE", "straße"], [None] * 2
+    new, old = (c.encode(captions, labels)["text.ids"][:, 0].tolist() for c in (now, before))
+    assert new[0] == new[1] == old[0] != old[1]
 
 
 def test_classes_are_labels_with_one_valid_token() -> None:

@@ -66,6 +66,14 @@ def test_captions_are_cut_and_the_empty_one_keeps_a_token(t5: Path) -> None:
     assert mask.sum(1).tolist() == [4, 1, 4, 4]
 
 
+def test_a_caption_that_is_cut_or_has_no_token_is_known(t5: Path) -> None:
+    encoder = load(t5, tokens=4)
+    for _ in range(2):  # the second time from the cache
+        found = encoder.encodings(["a red cat", "a red cat on", "", " ", "a"])
+        assert [encoding.cut for encoding in found] == [False, True, False, False, False]
+        assert [encoding.wordless for encoding in found] == [False, False, True, True, False]
+
+
 def test_an_encoding_depends_neither_on_the_batch_nor_on_the_cache(t5: Path) -> None:
     captions = [f"a {x} {y} on the {z}" for x in WORDS for y in WORDS for z in WORDS[:4]]
     together, mask = load(t5)(captions)
@@ -81,9 +89,9 @@ def test_an_encoding_depends_neither_on_the_batch_nor_on_the_cache(t5: Path) -> 
 def test_the_cache_stays_within_its_bytes(t5: Path) -> None:
     encoder = load(t5, cache_bytes=1000)
     encoder([f"{x} {y}" for x in WORDS for y in WORDS])
-    held = sum(kept.untyped_storage().nbytes() for kept in encoder._cache.values())
+    held = sum(kept.states.untyped_storage().nbytes() for kept in encoder._cache.values())
     assert 0 < held <= 1000
-    assert all(kept.dtype == torch.bfloat16 for kept in encoder._cache.values())
+    assert all(kept.states.dtype == torch.bfloat16 for kept in encoder._cache.values())
 
 
 def test_what_is_cached_is_not_computed_again(t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:

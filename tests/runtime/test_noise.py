@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from growlang.spec import Cosine, Interpolated
@@ -13,7 +13,6 @@ LOG_SNR = st.floats(-20, 20)
 PREDICT = st.sampled_from(["x", "v", "eps"])
 
 
-@settings(deadline=None)
 @given(LOG_SNR)
 def test_variance_is_preserved(log_snr: float) -> None:
     level = torch.tensor([log_snr], dtype=torch.float64)
@@ -21,7 +20,6 @@ def test_variance_is_preserved(log_snr: float) -> None:
     assert (alpha(level) / sigma(level)).log().item() * 2 == pytest.approx(log_snr, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(LOG_SNR, PREDICT)
 def test_predictions_convert_to_image_and_noise(
     log_snr: float, predict: Literal["x", "v", "eps"]
@@ -51,7 +49,6 @@ def test_interpolated_goes_from_one_shift_to_the_other() -> None:
     assert schedule.shift(t).tolist() == pytest.approx([math.log(4), -math.log(2), -math.log(16)])
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 0.99), st.sampled_from([Cosine(base=32), Interpolated(low=256, high=32)]))
 def test_slope_is_the_derivative(t: float, declared: Cosine | Interpolated) -> None:
     schedule = noise_schedule(declared, 64)

@@ -22,7 +22,8 @@ from growlang_runtime.objective import Objective
 from growlang_runtime.optimizer import Optimizer
 from growlang_runtime.progress import Metrics
 from growlang_runtime.sample import sample
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 from growlang_runtime.weights import contents_hash, load
 
 UP = "core.transformer.0.mlp.up.bias"

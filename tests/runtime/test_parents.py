@@ -11,7 +11,8 @@ from growlang.check import check
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.planning import plan
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1"
 

@@ -30,7 +30,7 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
 
     def chosen(prompts: str | list[str] | None) -> list[str]:
         sample = Sample(prompts=prompts)
-        return chosen_prompts(sample, conditioner, data.pictures, tmp_path).texts()
+        return chosen_prompts(sample, conditioner, data.images, tmp_path).texts()
 
     assert sorted(chosen(None)) == [f"shade {i}" for i in range(6)]
     assert chosen(["a", "b"]) == ["a", "b"]
@@ -51,8 +51,8 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
     for model, wanted in (
-        (classes, 'give a label from 0 to 9, or --prompt "" for each picture'),
-        (none, 'give --prompt "" for each picture'),
+        (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
+        (none, 'give --prompt "" for each image'),
     ):
         with pytest.raises(GrowlangError, match="nothing reads the prompt `cat`") as error:
             require_readable(["", "cat"], Conditioner(model))

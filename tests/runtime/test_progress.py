@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -51,11 +52,31 @@ def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_rate_counts_anew_after_each_reading() -> None:
+def clock(monkeypatch: pytest.MonkeyPatch, *readings: float) -> None:
+    """Let the clock of the module read these seconds, one after the other."""
+    told = SimpleNamespace(perf_counter=iter(readings).__next__)
+    monkeypatch.setattr("growlang_runtime.progress.time", told)
+
+
+def test_a_rate_counts_anew_after_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock(monkeypatch, 10.0, 14.0, 16.0, 16.0)
     rate = Rate()
     rate.count(100)
-    assert rate.read() > 0
+    assert rate.read() == 25
     assert rate.read() == 0
+    rate.count(1)
+    assert rate.read() > 0  # though no time has passed
+
+
+def test_the_time_left_is_reckoned_at_the_mean_speed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock(monkeypatch, 10.0, 14.0, 4010.0)
+    with Display(total=100) as display:
+        for step in (10, 12, 60):
+            display.show(step, "first", 0.25, 12.34)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.rpartition("images/s")[2] for line in lines] == ["", "  2:56 left", "  53:20 left"]
 
 
 def test_memory_is_that_of_the_process_in_bytes() -> None:

@@ -1,6 +1,8 @@
 """Whether a run may go on, and what is said where it may not."""
 
+import io
 import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from growlang.plan import Plan
 from growlang.spec import AdamW, Sample
 from growlang_runtime.resume import recorded_plan, require_checkpoints, require_same
 from growlang_runtime.run import Run
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 
 PATH = Path("runs/tiny/main")
 
@@ -173,3 +175,47 @@ def test_a_run_whose_checkpoints_are_all_torn_keeps_them(interrupted: Path) -> N
     with pytest.raises(GrowlangError, match=r"no checkpoint of the run .* is whole") as error:
         go_on(interrupted)
     assert all(path.exists() and path.parent.name in error.value.message for path in torn)
+
+
+# --- data ----------------------------------------------------------------------------------------
+
+
+def retar(folder: Path, order: list[int], shift: int = 0) -> None:
+    """The data anew: samples in another order, or under their keys the images of others."""
+    tar = folder / "data.tar"
+    with tarfile.open(tar) as old:
+        members = [(m.name, old.extractfile(m).read()) for m in old.getmembers()]  # type: ignore[union-attr]
+    samples = [members[2 * i : 2 * i + 2] for i in range(6)]
+    with tarfile.open(tar, "w") as new:
+        for i in order:
+            (image, _), (text, caption) = samples[i]
+            pixels = samples[(i + shift) % 6][0][1]
+            for name, content in ((image, pixels), (text, caption)):
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                new.addfile(info, io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("order", "shift"), [([0, 1, 2, 3, 4], 0), ([1, 0, 2, 3, 4, 5], 0), ([0, 1, 2, 3, 4, 5], 1)]
+)
+def test_other_data_is_refused(interrupted: Path, order: list[int], shift: int) -> None:
+    """Fewer images, the same in another order, and others of the same number and names."""
+    retar(interrupted, list(range(6)))
+    shutil.rmtree(interrupted / "runs")
+    train(plan(), out=interrupted / "runs", data_root=interrupted, quiet=True)
+    (interrupted / PATH / "model.safetensors").unlink()
+    retar(interrupted, order, shift)
+    with pytest.raises(GrowlangError, match=r"the data has changed .*: `data` has other samples"):
+        go_on(interrupted)
+
+
+def test_a_run_that_does_not_know_its_data_gets_its_identity_with_a_warning(
+    interrupted: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = interrupted / PATH / "plan.json"
+    known = recorded_plan(path.parent)
+    path.write_text(known.model_copy(update={"data": None}).model_dump_json())
+    assert go_on(interrupted).finished
+    assert "does not have the identity of its data" in " ".join(capsys.readouterr().err.split())
+    assert recorded_plan(path.parent) == known

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny import full_disk, net, plan, write_data
+from tiny import full_disk, net, phase, plan, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
@@ -15,7 +15,7 @@ from growlang_runtime.noise import noise_schedule, target
 from growlang_runtime.objective import Objective, objective_of
 from growlang_runtime.sample import draw, sample
 from growlang_runtime.sampling import Request, generate, scheduler_of
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 from growlang_runtime.weights import load
 
 CPU = torch.device("cpu")
@@ -114,7 +114,7 @@ def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) 
     output = tmp_path / "new" / "grid.png"
     assert sample(run, prompts=["red", "blue"], output=output) == output
     with Image.open(output) as image:
-        assert image.size == (2 * (128 + 8), 128 + 8 + 24)
+        assert image.size == (2 * (128 + 8), 128 + 8 + 28)
     before = output.read_bytes()
     with pytest.raises(GrowlangError, match="exists already"):
         sample(run, prompts=["red"], output=output)
@@ -148,6 +148,41 @@ def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float
         sample(tmp_path, prompts=["red"], output=tmp_path / "a.png", guidance=guidance)
 
 
+def test_prompts_that_are_not_read_whole_are_told(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = ["one two three four five", "red", "", "?!", "1 2 3 4 5", "Привет"]
+    sample(run, prompts=prompts, output=tmp_path / "a.png", batch=2)
+    assert capsys.readouterr().err.splitlines() == [
+        f'warning: prompt "{prompt}" is cut to its first 4 words, which is all that condition '
+        "`text` reads"
+        for prompt in ("one two three four five", "1 2 3 4 5")
+    ] + ['warning: prompt "?!" has no word, so condition `text` reads it as no caption']
+
+
+def test_guidance_that_was_not_trained_for_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(tmp_path)
+    never = plan([phase(steps=1, objective=Diffusion(schedule=Cosine(base=8), drop=0.0))])
+    run = train(never, out=tmp_path / "runs", data_root=tmp_path, quiet=True).run
+    for guidance, told in ((None, ""), (3.0, "guidance 3 compares with images without")):
+        sample(run, prompts=["red"], output=tmp_path / f"{guidance}.png", guidance=guidance)
+        err = capsys.readouterr().err
+        assert told in err
+        assert bool(told) == bool(err)
+
+
+@pytest.mark.parametrize("semantics", [1, 2])
+def test_words_are_read_as_in_training(tmp_path: Path, semantics: int) -> None:
+    write_data(tmp_path)
+    done = train(plan(semantics=semantics), out=tmp_path / "runs", data_root=tmp_path, quiet=True)
+    weights = load(done.run)
+    assert weights.semantics == semantics
+    loud, quiet = (draw(weights, [word], None, 2, 0, CPU, 1) for word in ("STRASSE", "straße"))
+    assert torch.equal(loud, quiet) == (semantics == 2)
+
+
 def test_a_full_disk_leaves_no_half_picture(run: Path, tmp_path: Path) -> None:
     with full_disk(100), pytest.raises(GrowlangError, match="the disk is full") as error:
         sample(run, prompts=["red"], output=tmp_path / "a.png")
@@ -170,12 +205,12 @@ def test_a_single_file_or_a_checkpoint_is_enough(run: Path, tmp_path: Path) -> N
 def test_a_grid_has_the_pictures_above_their_captions() -> None:
     pictures = torch.stack([torch.full((3, 64, 64), v) for v in (-1.0, 0.0, 1.0)])
     sheet = grid(pictures, ["black", "a very long caption " * 9, ""])
-    assert sheet.size == (2 * 136, 2 * 160)
-    assert [sheet.getpixel(p) for p in ((10, 10), (150, 10), (10, 170))] == [
+    assert sheet.size == (2 * 136, 2 * 164)
+    assert [sheet.getpixel(p) for p in ((10, 10), (150, 10), (10, 174))] == [
         (0, 0, 0),
         (128, 128, 128),
         (255, 255, 255),
     ]
-    below = sheet.crop((0, 132, 136, 160)).convert("L")
+    below = sheet.crop((0, 132, 136, 164)).convert("L")
     darkest, lightest = below.getextrema()
     assert darkest < 64 < lightest

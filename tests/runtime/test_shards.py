@@ -12,8 +12,9 @@ from webdataset import ShardWriter
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec import WebDataset
-from growlang_runtime import shards
-from growlang_runtime.shards import expand, open_index
+from growlang_runtime import reading
+from growlang_runtime.layout import Layout
+from growlang_runtime.shards import Index, expand, open_index
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
@@ -32,6 +33,10 @@ def sample(key: str) -> dict[str, bytes]:
 PNG = WebDataset(urls="a.tar", image="png")
 
 
+def opened(source: WebDataset, folder: Path, cache: Path | None = None, **more: Any) -> Index:
+    return open_index(Layout.of(source, **more), source.urls, folder, cache)
+
+
 def read_by_webdataset(path: Path) -> list[dict[str, Any]]:
     with path.open("rb") as stream:
         shard = [{"url": str(path), "stream": stream}]
@@ -40,7 +45,7 @@ def read_by_webdataset(path: Path) -> list[dict[str, Any]]:
 
 def failure(source: WebDataset, folder: Path) -> GrowlangError:
     with pytest.raises(GrowlangError) as caught:
-        open_index(source, folder, folder / "cache")
+        opened(source, folder, folder / "cache")
     return caught.value
 
 
@@ -51,7 +56,7 @@ def test_reads_what_webdataset_writes_and_reads(tmp_path: Path, png: Encode) -> 
             key = ("folder/" if i % 2 else "") + f"{i:04}" + "k" * (200 if i == 5 else 0)
             writer.write({"__key__": key, "png": png(i + 1, 9), "txt": f"é {i}", "cls": i})
     source = WebDataset(urls="train-{00000..00002}.tar", image="png", label="cls")
-    index = open_index(source, tmp_path, tmp_path / "cache")
+    index = opened(source, tmp_path, tmp_path / "cache")
     theirs = [s for path in sorted(tmp_path.glob("*.tar")) for s in read_by_webdataset(path)]
     ours = [
         {
@@ -81,7 +86,7 @@ def test_groups_members_as_webdataset_does(
         "a.json": b"{}",
     }
     path = write_tar("a.tar", members)
-    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    index = opened(PNG, tmp_path, tmp_path / "cache")
     theirs = read_by_webdataset(path)
     assert [index.key(row) for row in range(len(index))] == [s["__key__"] for s in theirs]
     assert [index.read(row, "image") for row in range(2)] == [s["png"] for s in theirs]
@@ -92,14 +97,14 @@ def test_an_index_is_cached_until_a_shard_changes(
 ) -> None:
     path = write_tar("a.tar", sample("one"))
     cache = tmp_path / "cache"
-    open_index(PNG, tmp_path, cache)
+    opened(PNG, tmp_path, cache)
     (cached,) = cache.iterdir()
-    built = cached.stat().st_mtime_ns
-    assert open_index(PNG, tmp_path, cache).key(0) == "one"
-    assert cached.stat().st_mtime_ns == built
+    os.utime(cached, ns=(1, 1))
+    assert opened(PNG, tmp_path, cache).key(0) == "one"
+    assert cached.stat().st_mtime_ns == 1
     write_tar("a.tar", {"two.png": png(16, 4), "two.txt": b"text"})
     os.utime(path, ns=(1, 1))
-    changed = open_index(PNG, tmp_path, cache)
+    changed = opened(PNG, tmp_path, cache)
     assert (changed.key(0), changed.rows["width"][0], changed.rows["height"][0]) == ("two", 16, 4)
     assert len(list(cache.iterdir())) == 2
 
@@ -109,7 +114,7 @@ def test_the_default_cache_is_the_users(
 ) -> None:
     write_tar("a.tar", sample("one"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    open_index(PNG, tmp_path)
+    opened(PNG, tmp_path)
     assert len(list((tmp_path / "xdg/growlang/index").iterdir())) == 1
 
 
@@ -117,11 +122,11 @@ def test_a_torn_cache_is_built_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, write_tar: WriteTar
 ) -> None:
     write_tar("a.tar", sample("one"))
-    open_index(PNG, tmp_path, tmp_path / "cache")
+    opened(PNG, tmp_path, tmp_path / "cache")
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:100])
     with caplog.at_level(logging.WARNING):
-        assert open_index(PNG, tmp_path, tmp_path / "cache").key(0) == "one"
+        assert opened(PNG, tmp_path, tmp_path / "cache").key(0) == "one"
     assert "is built anew" in caplog.text
 
 
@@ -130,7 +135,7 @@ def test_a_cache_that_cannot_be_written_is_said(
 ) -> None:
     write_tar("a.tar", sample("one"))
     (tmp_path / "file").write_text("not a folder")
-    assert open_index(PNG, tmp_path, tmp_path / "file").key(0) == "one"
+    assert opened(PNG, tmp_path, tmp_path / "file").key(0) == "one"
     assert "is not cached" in caplog.text
 
 
@@ -196,19 +201,39 @@ def test_the_place_of_a_cut_is_named(tmp_path: Path, write_tar: WriteTar) -> Non
 
 
 @pytest.mark.parametrize("lacking", ["txt", "png"])
-def test_a_sample_without_a_member_is_named_with_what_it_has(
+def test_a_sample_without_a_member_is_told_with_what_it_has(
     tmp_path: Path, lacking: str, write_tar: WriteTar
 ) -> None:
     members = sample("one") | sample("two") | {"two.json": b"{}"}
     del members[f"two.{lacking}"]
     write_tar("a.tar", members)
+    what, other = ("caption", "png") if lacking == "txt" else ("image", "txt")
+    assert opened(PNG, tmp_path, tmp_path / "cache").faults == {
+        1: f"it has no {what} `.{lacking}`, only `.{other}`, `.json`"
+    }
+
+
+@pytest.mark.parametrize("lacking", ["txt", "png"])
+def test_an_ending_that_no_sample_has_is_told_with_those_there_are(
+    tmp_path: Path, lacking: str, write_tar: WriteTar
+) -> None:
+    members = sample("one") | sample("two")
+    del members[f"one.{lacking}"], members[f"two.{lacking}"]
+    write_tar("a.tar", members)
     error = failure(PNG, tmp_path)
     what, other = ("caption", "png") if lacking == "txt" else ("image", "txt")
     assert error.message == (
-        f"sample `two` of {tmp_path / 'a.tar'} has no {what} `.{lacking}`; "
-        f"it has `.{other}`, `.json`"
+        f"no sample of {tmp_path / 'a.tar'} has {what}s `.{lacking}`; they have `.{other}`"
     )
     assert f'{what} = "ENDING"' in error.help
+
+
+def test_the_ending_of_the_images_that_are_there_is_proposed(
+    tmp_path: Path, write_tar: WriteTar
+) -> None:
+    write_tar("a.tar", sample("one") | {"one.json": b"{}"})
+    error = failure(WebDataset(urls="a.tar"), tmp_path)
+    assert error.help == 'webdataset(..., image = "png") names the ending of the images'
 
 
 def test_a_member_that_is_there_twice_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
@@ -216,16 +241,16 @@ def test_a_member_that_is_there_twice_is_named(tmp_path: Path, write_tar: WriteT
     assert "has `one.png` twice in a row" in failure(PNG, tmp_path).message
 
 
-def test_a_picture_without_a_header_has_no_size(tmp_path: Path, write_tar: WriteTar) -> None:
+def test_an_image_without_a_header_has_no_size(tmp_path: Path, write_tar: WriteTar) -> None:
     write_tar("a.tar", {"one.png": b"no picture", "one.txt": b"text"})
-    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    index = opened(PNG, tmp_path, tmp_path / "cache")
     assert (index.rows["width"][0], index.rows["height"][0]) == (0, 0)
 
 
 def test_a_source_may_lack_captions(tmp_path: Path, write_tar: WriteTar) -> None:
     write_tar("a.tar", {"one.png": PIXEL})
     source = WebDataset(urls="a.tar", image="png", caption=None)
-    index = open_index(source, tmp_path, tmp_path / "cache")
+    index = opened(source, tmp_path, tmp_path / "cache")
     assert index.read(0, "caption") is None
     assert index.read(0, "image") == PIXEL
 
@@ -234,7 +259,7 @@ def test_a_read_error_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_tar: WriteTar
 ) -> None:
     write_tar("a.tar", sample("one"))
-    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    index = opened(PNG, tmp_path, tmp_path / "cache")
     real, failures = os.pread, [OSError("stale handle"), OSError("stale handle")]
 
     def flaky(descriptor: int, length: int, at: int) -> bytes:
@@ -243,7 +268,7 @@ def test_a_read_error_is_tried_again(
         return real(descriptor, length, at)
 
     monkeypatch.setattr(os, "pread", flaky)
-    monkeypatch.setattr(shards, "RETRIES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(reading, "RETRIES", (0.0, 0.0, 0.0))
     assert index.read(0, "caption") == b"caption of one"
     failures += [OSError("gone")] * 4
     with pytest.raises(GrowlangError, match=r"a\.tar cannot be read at byte \d+: gone"):
@@ -252,7 +277,7 @@ def test_a_read_error_is_tried_again(
 
 def test_a_shard_that_shrinks_under_a_run_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
     path = write_tar("a.tar", sample("one"))
-    index = open_index(PNG, tmp_path, tmp_path / "cache")
+    index = opened(PNG, tmp_path, tmp_path / "cache")
     os.truncate(path, 540)
     with pytest.raises(GrowlangError, match=r"a\.tar has changed: 28 of"):
         index.read(0, "image")
@@ -262,8 +287,62 @@ def test_more_shards_than_handles_can_be_read(tmp_path: Path, write_tar: WriteTa
     for i in range(300):
         write_tar(f"{i:03}.tar", {f"{i}.png": b"x", f"{i}.txt": str(i).encode()})
     source = WebDataset(urls="{000..299}.tar", image="png")
-    index = open_index(source, tmp_path, tmp_path / "cache")
+    index = opened(source, tmp_path, tmp_path / "cache")
     assert [index.read(row, "caption") for row in range(300)] == [
         str(i).encode() for i in range(300)
     ]
     assert len(os.listdir("/proc/self/fd")) < 300
+
+
+def test_stars_give_the_order_of_the_names(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    for name in ("b-2.tar", "b-10.tar", "a.tar", ".hidden.tar", "more/c.tar", "[1].tar"):
+        (tmp_path / name).touch()
+    assert expand("*.tar", tmp_path) == [
+        tmp_path / name for name in ("[1].tar", "a.tar", "b-10.tar", "b-2.tar")
+    ]
+    assert expand("{b-*,a}.tar", tmp_path)[-1] == tmp_path / "a.tar"
+    assert expand("**/c.tar", tmp_path) == [tmp_path / "more/c.tar"]
+    assert expand("[1].tar", tmp_path) == [tmp_path / "[1].tar"], "a file of that name"
+    assert expand(f"{tmp_path}/more/*.tar", Path("elsewhere")) == [tmp_path / "more/c.tar"]
+
+
+def test_a_star_that_matches_nothing_is_told(tmp_path: Path) -> None:
+    error = failure(WebDataset(urls="train/*.tar"), tmp_path)
+    assert error.message == f'shards "train/*.tar": no file matches {tmp_path}/train/*.tar'
+    assert error.help == f"the data root is {tmp_path}; --data-root sets another"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a.tar").touch()
+    for urls in ("~/a.tar", "~/*.tar"):
+        assert expand(urls, Path("elsewhere")) == [tmp_path / "a.tar"]
+
+
+def test_a_folder_is_no_shard(tmp_path: Path) -> None:
+    assert failure(WebDataset(urls="."), tmp_path).message == (
+        f'shards ".": {tmp_path} is a folder'
+    )
+
+
+def test_a_replaced_shard_of_the_same_size_and_time_is_read_anew(
+    tmp_path: Path, write_tar: WriteTar
+) -> None:
+    path = write_tar("a.tar", sample("one"))
+    os.utime(path, ns=(1, 1))
+    opened(PNG, tmp_path, tmp_path / "cache")
+    length = path.stat().st_size
+    write_tar("a.tar", sample("two"))
+    os.utime(path, ns=(1, 1))
+    assert path.stat().st_size == length
+    assert opened(PNG, tmp_path, tmp_path / "cache").key(0) == "two"
+
+
+def test_a_cache_without_its_last_bytes_is_built_anew(tmp_path: Path, write_tar: WriteTar) -> None:
+    write_tar("a.tar", {"one.png": b"", "one.txt": b"text"})
+    faults = opened(PNG, tmp_path, tmp_path / "cache").faults
+    (cached,) = (tmp_path / "cache").iterdir()
+    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults != {}
+    cached.write_bytes(cached.read_bytes()[:-3])
+    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults

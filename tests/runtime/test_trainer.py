@@ -3,25 +3,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 import torch
-from tiny import full_disk, net, phase, plan, write_data
+from tiny import full_disk, interrupt_at, net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plan import Plan
-from growlang.spec import Diffusion, Sample, Source, Start, WebDataset
+from growlang.spec import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime import checkpoint
 from growlang_runtime.ema import EMA
 from growlang_runtime.optimizer import Optimizer
-from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult, train
+from growlang_runtime.trainer import TrainResult
+from growlang_runtime.training import train
 from growlang_runtime.weights import contents_hash, load, tensor_hash
 
 CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
@@ -50,23 +50,15 @@ def lines(result: TrainResult) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (result.run / "metrics.jsonl").read_text().splitlines()]
 
 
+def files_of(result: TrainResult) -> list[Path]:
+    return sorted(path for path in result.run.rglob("*") if path.name != ".lock")
+
+
 def state(result: TrainResult) -> dict[str, str]:
     """Hash of every tensor of the newest checkpoint: weights, averages and moments."""
     found, _ = checkpoint.newest(result.run / "checkpoints")
     assert found is not None
     return {name: tensor_hash(tensor) for name, tensor in found.tensors().items()}
-
-
-def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
-    """Send this process a signal once the metrics of a step are written."""
-    write = Metrics.write
-
-    def hit(self: Metrics, **values: Any) -> None:
-        write(self, **values)
-        if values["step"] == step and "loss" in values:
-            os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(Metrics, "write", hit)
 
 
 def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
@@ -126,9 +118,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
-from tiny import phase, plan
-from growlang_runtime.trainer import train
+import pytest
+from tiny import interrupt_at, phase, plan
+from growlang_runtime.training import train
 folder = Path(sys.argv[2])
+interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
 result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume="may",
                log_every=1, checkpoint_every=50)
 sys.exit(result.exit_status)
@@ -136,26 +130,17 @@ sys.exit(result.exit_status)
 
 
 def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
-    command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    metrics = data / "killed" / "tiny" / "main" / "metrics.jsonl"
+    def stopped(step: int, number: int) -> tuple[int, str]:
+        command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        arguments = [str(step), str(int(number))]
+        done = subprocess.run([*command, *arguments], env=environment, stderr=PIPE, text=True)
+        return done.returncode, done.stderr
 
-    def start(after: int) -> subprocess.Popen[str]:
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        while process.poll() is None:
-            if metrics.exists() and len(metrics.read_text().splitlines()) > after:
-                break
-            time.sleep(0.002)
-        return process
-
-    process = start(20)
-    process.terminate()
-    assert "go on with the same command and --resume" in process.communicate(timeout=60)[1]
-    assert process.returncode == 143
-    process = start(90)
-    process.kill()
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
+    status, told = stopped(20, signal.SIGTERM)
+    assert (status, "go on with the same command and --resume" in told) == (143, True)
+    status, _ = stopped(90, signal.SIGKILL)
+    assert status == -signal.SIGKILL
     killed = run(plan([phase(steps=200)]), data, "killed", resume="must")
     assert state(killed) == state(run(plan([phase(steps=200)]), data))
     assert [line["step"] for line in lines(killed) if "loss" in line] == list(range(1, 201))
@@ -167,11 +152,14 @@ def test_an_existing_run_is_refused_and_a_complete_one_says_so(
     first = run(plan(), data)
     with pytest.raises(GrowlangError, match="exists already"):
         run(plan(), data)
-    before = {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+    before = files_of(first)
+    for path in before:
+        os.utime(path, ns=(1, 1))
     again = run(plan(), data, resume="must", quiet=False)
     assert again.finished
     assert "is complete: all 4 steps are done" in capfd.readouterr().err
-    assert before == {p: p.stat().st_mtime_ns for p in first.run.rglob("*") if p.name != ".lock"}
+    assert files_of(first) == before
+    assert {path.stat().st_mtime_ns for path in before} == {1}
 
 
 def test_a_torn_checkpoint_is_skipped_and_named(
@@ -239,15 +227,6 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
     folder = data / "full" / "tiny" / "main"
     assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step_00000004"]
     assert state(run(given, data, "full", resume="must")) == state(whole)
-
-
-def test_changed_data_is_refused(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 2)
-        run(plan(), data)
-    write_data(data, count=5)
-    with pytest.raises(GrowlangError, match=r"had \[6\] pictures, and have \[5\]"):
-        run(plan(), data, resume="must")
 
 
 def test_micro_batches_give_the_same_gradients(data: Path) -> None:
@@ -431,3 +410,67 @@ def test_the_environment_is_compared_on_resume(
         run(plan(), data)
     run(plan(), data, resume="must", micro_batch=2, quiet=False)
     assert "micro_batch is 2, but was None" in capfd.readouterr().err
+
+
+LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]
+
+
+def told(result: TrainResult) -> list[dict[str, Any]]:
+    """What was said of captions, without the prompts of the grids."""
+    return [
+        line
+        for line in lines(result)
+        if line.get("event") == "captions" or "captions" in line.get("text", "")
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_captions_that_are_not_read_whole_are_counted(tmp_path: Path, workers: int) -> None:
+    write_data(tmp_path, captions=LONG)
+    never = Diffusion(schedule=Cosine(base=8), drop=0.0)
+    done = run(plan([phase(steps=6, objective=never)]), tmp_path, workers=workers)
+    (counts,) = [line for line in told(done) if line["event"] == "captions"]
+    assert counts == {
+        "step": 6,
+        "event": "captions",
+        "condition": "text",
+        "captions": 24,
+        "cut": 8,
+        "wordless": 8,
+    }
+    assert len([line for line in lines(done) if "is the first that is cut" in str(line)]) == 1
+    assert len([line for line in lines(done) if "finds no word in" in str(line)]) == 1
+
+
+def test_a_resumed_run_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_data(tmp_path, captions=LONG)
+    whole = run(plan([phase(steps=6)]), tmp_path, "whole", checkpoint_every=2)
+    interrupt_at(monkeypatch, 3)
+    run(plan([phase(steps=6)]), tmp_path, "parts", checkpoint_every=2)
+    monkeypatch.undo()
+    parts = run(plan([phase(steps=6)]), tmp_path, "parts", resume="must", checkpoint_every=2)
+    assert told(parts) == told(whole)
+
+
+def test_a_warm_up_longer_than_epochs_is_told_when_they_are_known(data: Path) -> None:
+    done = run(plan([phase(steps=None, epochs=2.0, warmup=50)]), data)
+    texts = [line["text"] for line in lines(done) if line.get("event") == "warning"]
+    assert texts == [
+        "`warmup` is 50 steps, but recipe main has 3: the learning rate never gets to its value"
+    ]
+    known = run(plan([phase(steps=3, warmup=50)]), data, "known")
+    assert not [line for line in lines(known) if line.get("event") == "warning"], "check tells it"
+
+
+def test_prompts_of_the_spec_that_are_not_read_whole_are_told(data: Path) -> None:
+    sample = Sample(sampler=DDIM(steps=1), prompts=["one two three four five", "", "?"])
+    texts = [line["text"] for line in lines(run(plan(sample=sample), data)) if "text" in line]
+    assert [text.split(" ", 1)[0] for text in texts] == ["prompt", "prompt"]
+
+
+def test_a_child_of_a_run_that_read_other_words_is_told(data: Path) -> None:
+    parent = plan(model=net("parent"), semantics=1)
+    run(parent, data)
+    child = plan(parent=parent, semantics=2)
+    texts = [line["text"] for line in lines(run(child, data)) if "text" in line]
+    assert [text for text in texts if "condition `text` keeps the words that it learnt" in text]

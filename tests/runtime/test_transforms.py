@@ -13,7 +13,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid
 from growlang.resolve.transforms import misfit
 from growlang.spec import Crop, Flip, Resize, Transform
-from growlang_runtime.transforms import decode, resized, to_tensor, transformed
+from growlang_runtime.decoding import decode
+from growlang_runtime.transforms import resized, to_tensor, transformed
 
 
 def encoded(image: Image.Image, format: str = "png") -> bytes:
@@ -146,7 +147,7 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded() -> None:
 def test_a_crop_that_is_too_large_is_named() -> None:
     with pytest.raises(GrowlangError) as caught:
         transformed(places(40, 30), [Crop(size=32)], seed=0, p=0)
-    assert caught.value.message == "crop(32) of a picture of 40 x 30 pixels"
+    assert caught.value.message == "crop(32) of an image of 40 x 30 pixels"
     assert "resize(32, side = short)" in caught.value.help
 
 
@@ -154,12 +155,12 @@ def test_a_size_that_is_not_the_nets_is_named_with_it() -> None:
     with pytest.raises(GrowlangError) as caught:
         to_tensor(places(40, 30), grid(3, 32, 48))
     assert caught.value.message == (
-        "the transform gives a picture of 40 x 30 pixels, but the net's image has 48 x 32"
+        "the transform gives an image of 40 x 30 pixels, but the net's image has 48 x 32"
     )
 
 
 def test_channels_that_no_picture_has_are_named() -> None:
-    with pytest.raises(GrowlangError, match="has 4 channels, but pictures have 1"):
+    with pytest.raises(GrowlangError, match="has 4 channels, but images have 1"):
         decode(encoded(places(1, 1)), 4)
 
 

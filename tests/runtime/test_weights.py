@@ -6,8 +6,9 @@ from safetensors.torch import save_file
 from tiny import net, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.trainer import train
+from growlang_runtime.training import train
 from growlang_runtime.weights import (
+    Weights,
     contents_hash,
     load,
     load_moments,
@@ -95,3 +96,9 @@ def test_a_hash_covers_values_shape_and_type() -> None:
     assert len({tensor_hash(v) for v in variants}) == 5
     assert tensor_hash(torch.arange(8.0)[::2]) == tensor_hash(torch.tensor([0.0, 2, 4, 6]))
     assert tensor_hash(torch.tensor(1.0)) != tensor_hash(torch.tensor([1.0]))
+
+
+def test_semantics_that_are_no_number_are_told() -> None:
+    assert Weights(Path("a"), net(), {}).semantics == 1
+    with pytest.raises(GrowlangError, match="the semantics in the metadata of a is no number: two"):
+        _ = Weights(Path("a"), net(), {}, {"semantics": "two"}).semantics

@@ -1,13 +1,16 @@
 """Nets, plans and data that are small enough to train in a test."""
 
 import io
+import os
 import resource
+import signal
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from growlang.mapping import Entry
@@ -31,6 +34,7 @@ from growlang.spec import (
     Start,
     WebDataset,
 )
+from growlang_runtime.progress import Metrics
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
@@ -153,6 +157,18 @@ def mapping(child: Net, parent: Net) -> list[Entry]:
     ]
 
 
+def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
+    """Send this process a signal once the metrics of a step are written."""
+    write = Metrics.write
+
+    def hit(self: Metrics, **values: Any) -> None:
+        write(self, **values)
+        if values["step"] == step and "loss" in values:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Metrics, "write", hit)
+
+
 @contextmanager
 def full_disk(limit: int | None) -> Iterator[Callable[[int], None]]:
     """Let files grow to `limit` bytes only, or to what the function that is given is told."""
@@ -169,13 +185,14 @@ def full_disk(limit: int | None) -> Iterator[Callable[[int], None]]:
         set_limit(soft)
 
 
-def write_data(folder: Path, count: int = 6) -> Path:
+def write_data(folder: Path, count: int = 6, captions: Sequence[bytes] | None = None) -> Path:
     """`data.tar`: pictures of 8 x 8 in shades of grey, with captions. Returns the folder."""
+    texts = captions or [b"shade %d" % i for i in range(count)]
     with tarfile.open(folder / "data.tar", "w") as tar:
-        for i in range(count):
+        for i, text in enumerate(texts):
             data = io.BytesIO()
             Image.new("L", (SIZE, SIZE), 40 * i).save(data, "png")
-            for ending, content in (("png", data.getvalue()), ("txt", b"shade %d" % i)):
+            for ending, content in (("png", data.getvalue()), ("txt", text)):
                 info = tarfile.TarInfo(f"{i:03d}.{ending}")
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))

@@ -129,7 +129,7 @@ def drawn(op: Op, x: Shape, scope: Scope, *, fresh: bool = True) -> nn.Module:
     return module.eval()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(cases())
 def test_module_has_the_parameters_and_the_output_of_the_catalogue(case: Case) -> None:
     op, x, scope = case
@@ -142,7 +142,7 @@ def test_module_has_the_parameters_and_the_output_of_the_catalogue(case: Case) -
     assert tuple(module(*inputs(op, x, scope, batch=2)).shape) == (2, *out.dims)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_flops_are_those_that_torch_counts(case: Case) -> None:
     op, x, scope = case
@@ -168,7 +168,7 @@ def kept(module: nn.Module, values: list[Tensor]) -> int:
     return sum(s.nbytes() for s in storages.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases(tuple(n for n in MODULES if n != "identity")))
 def test_saved_is_what_autograd_keeps(case: Case) -> None:
     """Within 3 %; with one head 20 %, as keys and values are then views that keep the queries."""
@@ -179,7 +179,7 @@ def test_saved_is_what_autograd_keeps(case: Case) -> None:
     assert op.saved(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases(("attention", "transformer")))
 def test_a_fresh_block_is_the_identity(case: Case) -> None:
     op, x, scope = case
@@ -187,7 +187,7 @@ def test_a_fresh_block_is_the_identity(case: Case) -> None:
     assert torch.equal(drawn(op, x, scope)(*values), values[0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases(("residual",)))
 def test_a_fresh_residual_is_its_skip(case: Case) -> None:
     op, x, scope = case
@@ -347,7 +347,7 @@ def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
     torch.testing.assert_close(last(first(pixels)), nn.functional.silu(pixels))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases(tuple(n for n in MODULES if n != "identity")))
 def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
     op, x, scope = case

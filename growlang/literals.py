@@ -1,0 +1,31 @@
+"""Values as the language writes them, for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def literal(value: Any) -> str:
+    """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`."""
+    match value:
+        case None:
+            return "not set"
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return _float(value)
+        case Mapping():
+            return f"[{', '.join(f'{name} = {literal(one)}' for name, one in value.items())}]"
+        case Sequence() if not isinstance(value, str | bytes):
+            return f"[{', '.join(map(literal, value))}]"
+        case _:
+            return str(value)
+
+
+def _float(value: float) -> str:
+    """A number in the shorter of its two forms, without the zeros of an exponent."""
+    mantissa, _, exponent = f"{value:e}".partition("e")
+    short = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    plain = str(int(value)) if value.is_integer() and abs(value) < 1e6 else repr(value)
+    return plain if len(plain) <= len(short) or float(short) != value else short

@@ -1,0 +1,89 @@
+"""Warns of settings of training and sampling that are valid and cannot do what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.resolve.recipes import RecipeDraft
+from growlang.resolve.spec import Resolved
+from growlang.syntax import document as d
+from growlang.training import LongWarmup, long_warmups, never_dropped
+
+
+def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
+    """A warning for each warm-up that never ends, and for guidance without dropped conditions."""
+    written = {recipe.name: recipe for recipe in resolved.document.recipes}
+    for draft in resolved.recipes:
+        recipe = written[draft.name]
+        for long in long_warmups([phase.phase for phase in draft.phases]):
+            _warn_warmup(long, recipe, resolved, findings)
+        _warn_guidance(draft, recipe, resolved, findings)
+
+
+def _warn_warmup(
+    long: LongWarmup, recipe: d.Recipe, resolved: Resolved, findings: Findings
+) -> None:
+    phase = next((p for p in recipe.phases if p.name == long.phase), None)
+    whole = f"phase `{phase.name}`" if phase else f"recipe `{recipe.name}`"
+    levels = [_bindings(phase) if phase else (), recipe.settings, *resolved.first_recipes()]
+    span, notes = _place("warmup", levels, phase or recipe, recipe)
+    if phase and not phase.span.covers(span):
+        notes.append(Note("the phase has a schedule of its own", phase.name_span))
+    findings.add(
+        "G406",
+        f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning rate "
+        "never gets to its value",
+        span,
+        help=f"write `warmup = {long.steps // 20}` in {whole}, or let it last longer",
+        notes=notes,
+    )
+
+
+def _warn_guidance(
+    draft: RecipeDraft, recipe: d.Recipe, resolved: Resolved, findings: Findings
+) -> None:
+    guidance, drop = resolved.sample.guidance, draft.settings.objective.drop
+    conditions = list(resolved.model.conditions) if resolved.model else []
+    kept = never_dropped(drop, conditions)
+    if guidance == 1 or not kept:
+        return
+    levels = [recipe.settings, *resolved.first_recipes()]
+    span, notes = _place("objective", levels, recipe, recipe)
+    places = [b.value.span for b in _named("guidance", resolved.sections("sample"))]
+    notes += [Note("the guidance is set here", place) for place in places[:1]]
+    mended = "0.1"
+    if isinstance(drop, dict):
+        mended = "[" + ", ".join(f"{n} = {drop.get(n) or 0.1:g}" for n in conditions) + "]"
+    findings.add(
+        "G407",
+        f"`guidance = {guidance:g}` compares with images without a condition, but recipe "
+        f"`{recipe.name}` never drops {', '.join(f'`{name}`' for name in kept)}",
+        span,
+        help=f"write `drop = {mended}` in the objective, or `guidance = 1` in `sample`",
+        notes=notes,
+    )
+
+
+def _place(
+    name: str, levels: Sequence[Sequence[d.Binding]], owner: d.Recipe | d.Phase, recipe: d.Recipe
+) -> tuple[Span, list[Note]]:
+    """Where a recipe sets it; where it inherits it, the owner's name and a note on where from."""
+    found = next(_named(name, levels), None)
+    if found is not None and recipe.span.covers(found.span):
+        return _written(found.value), []
+    return owner.name_span, [Note("it is set here", _written(found.value))] if found else []
+
+
+def _written(value: d.Expression) -> Span:
+    """Where a value stands; of an objective its `drop`, where it has one."""
+    arguments = value.arguments if isinstance(value, d.Call) else ()
+    return next((a.value.span for a in arguments if a.name == "drop"), value.span)
+
+
+def _named(name: str, levels: Sequence[Sequence[d.Binding]]) -> Iterator[d.Binding]:
+    return (b for level in levels for b in level if b.name == name)
+
+
+def _bindings(phase: d.Phase) -> tuple[d.Binding, ...]:
+    return tuple(s for s in phase.statements if isinstance(s, d.Binding))

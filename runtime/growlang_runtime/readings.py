@@ -1,0 +1,109 @@
+"""What conditions could not read of captions: those that were cut, and those without a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey, or cannot show."""
+LONGEST = 60
+"""Most characters of a caption in a message."""
+MOST = 5
+"""Most prompts that are named of those that are not read whole."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one condition read of the captions of a batch."""
+
+    limit: int
+    """How many words or tokens it reads at most."""
+    unit: str
+    """What it reads: `words` or `tokens`."""
+    captions: int
+    """How many captions it read; those that are dropped are not read."""
+    cut: tuple[str, ...] = ()
+    """Those that had more than `limit`."""
+    wordless: tuple[str, ...] = ()
+    """Those that had none."""
+
+
+class Tally:
+    """Counts over a run, by condition; the steps that are done alone are counted."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, int]] = {}
+
+    def add(self, readings: Mapping[str, Reading]) -> list[str]:
+        """Count a step's readings. Returns a line for each kind of loss that is the first."""
+        told = []
+        for name, reading in readings.items():
+            counts = self.counts.setdefault(name, {"captions": 0, "cut": 0, "wordless": 0})
+            if reading.cut and not counts["cut"]:
+                told.append(
+                    f"condition `{name}` reads {reading.limit} {reading.unit} of a caption: "
+                    f"{quoted(reading.cut[0])} is the first that is cut; the total is told at the "
+                    "end"
+                )
+            if reading.wordless and not counts["wordless"]:
+                told.append(
+                    f"condition `{name}` finds no word in {quoted(reading.wordless[0])}, which "
+                    "it reads as no caption; the total is told at the end"
+                )
+            counts["captions"] += reading.captions
+            counts["cut"] += len(reading.cut)
+            counts["wordless"] += len(reading.wordless)
+        return told
+
+    def totals(self) -> list[tuple[str, dict[str, Any]]]:
+        """For each condition that could not read all: a line, and its counts for the metrics."""
+        found = []
+        for name, counts in self.counts.items():
+            parts = []
+            if cut := counts["cut"]:
+                parts.append(f"{cut} {'was' if cut == 1 else 'were'} cut (raise its `tokens`)")
+            if wordless := counts["wordless"]:
+                parts.append(f"{wordless} had no word")
+            if parts:
+                line = f"of {counts['captions']} captions that condition `{name}` read, "
+                found.append((line + " and ".join(parts), {"condition": name, **counts}))
+        return found
+
+
+def about_prompts(readings: Sequence[Mapping[str, Reading]]) -> list[str]:
+    """A line for each prompt that a condition cuts or finds no word in; the empty one is meant.
+
+    Of each kind no more than `MOST`, and how many more there are.
+    """
+    told = []
+    for name in readings[0] if readings else ():
+        read = [reading[name] for reading in readings]
+        cut = [
+            f"prompt {quoted(prompt)} is cut to its first {one.limit} {one.unit}, which is all "
+            f"that condition `{name}` reads"
+            for one in read
+            for prompt in one.cut
+        ]
+        wordless = [
+            f"prompt {quoted(prompt)} has no word, so condition `{name}` reads it as no caption"
+            for one in read
+            for prompt in one.wordless
+            if prompt.strip()
+        ]
+        told += [*_some(cut, "are cut"), *_some(wordless, "have no word")]
+    return told
+
+
+def _some(lines: list[str], what: str) -> list[str]:
+    known = list(dict.fromkeys(lines))
+    more = len(known) - MOST
+    return [*known[:MOST], *([f"and {more} more prompts {what}"] if more > 0 else [])]
+
+
+def quoted(caption: str) -> str:
+    """A caption on one line in double quotes, shortened if it is long, without controls."""
+    text = _CONTROLS.sub(lambda c: f"U+{ord(c[0]):04X}", " ".join(caption.split()))
+    return f'"{text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"}"'

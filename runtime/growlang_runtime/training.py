@@ -1,0 +1,126 @@
+"""Training a plan into a run folder: a new run, or one that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from growlang.diagnostics import GrowlangError
+from growlang.plan import Plan
+from growlang_runtime import checkpoint, decoding
+from growlang_runtime.device import open_device
+from growlang_runtime.machine import Machine
+from growlang_runtime.progress import Display
+from growlang_runtime.resume import (
+    UNKNOWN_DATA,
+    all_torn,
+    exists,
+    nothing_to_resume,
+    recorded_plan,
+    require_checkpoints,
+    require_same,
+    require_same_data,
+)
+from growlang_runtime.run import Run, run_folder
+from growlang_runtime.setup import Sources, set_up
+from growlang_runtime.trainer import Trainer, TrainResult
+
+Resume = Literal["never", "must", "may"]
+"""Whether the run that is to be trained is there already."""
+
+
+def train(
+    plan: Plan,
+    *,
+    out: Path,
+    data_root: Path,
+    resume: Resume = "never",
+    device: str = "cpu",
+    parent_run: Path | None = None,
+    checkpoint_every: int = 1000,
+    keep_checkpoints: int = 2,
+    sample_every: int | None = None,
+    log_every: int = 10,
+    micro_batch: int | None = None,
+    workers: int = 2,
+    max_corrupt: int = 0,
+    accept_parent: bool = False,
+    quiet: bool = False,
+) -> TrainResult:
+    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there.
+
+    `resume` says what to do about a run: it must not be there, it must, or it may.
+    `accept_parent` lets a run of the parent be taken that its spec no longer describes.
+    `max_corrupt` is how many samples it may leave out because they cannot be used.
+    Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
+    whatever else keeps it from going on.
+    """
+    machine = Machine(
+        open_device(device),
+        checkpoint_every,
+        keep_checkpoints,
+        sample_every,
+        log_every,
+        micro_batch,
+        workers,
+        quiet,
+    )
+    sources = Sources(out, data_root, parent_run, max_corrupt, accept_parent)
+    path = run_folder(out, plan.model, plan.recipe)
+    with decoding.quiet():
+        return _train(plan, path, resume, sources, machine)
+
+
+def _train(
+    plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
+) -> TrainResult:
+    if not path.exists():
+        if resume == "must":
+            raise nothing_to_resume(path)
+        checkpoint.require_place(path, "--out")
+        return _begin(plan, path, sources, machine)
+    if resume == "never":
+        raise exists(path)
+    recorded = recorded_plan(path)
+    require_same(path, recorded, plan.as_recorded(recorded))
+    with Run(path, recorded) as run:
+        return _go_on(run, sources, machine)
+
+
+def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
+    """Train a plan into a new run, of which nothing stays if its first step cannot be done."""
+    setup = set_up(plan, sources, machine.device)
+    with Run.create(path, setup.plan) as run:
+        trainer = Trainer(run, setup, machine)
+        trainer.restore(None)
+        trainer.display.say(f"started {path}: {trainer.steps} steps")
+        try:
+            return trainer.run_phases()
+        except GrowlangError:
+            if trainer.step == 0:
+                run.remove()  # there is nothing to resume, and the corrected try needs its place
+            raise
+
+
+def _go_on(run: Run, sources: Sources, machine: Machine) -> TrainResult:
+    """Go on with a run from its newest valid checkpoint, or from the start where it has none."""
+    if run.model.exists():
+        steps = sum(phase.steps or 0 for phase in run.plan.phases)
+        Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
+        return TrainResult(run.path, steps, steps)
+    require_checkpoints(run.path)
+    found, torn = checkpoint.newest(run.checkpoints)
+    if torn and found is None:
+        raise all_torn(run.path, torn)
+    setup = set_up(run.plan, sources, machine.device, found is not None)
+    require_same_data(run.path, run.plan, setup.plan)
+    trainer = Trainer(run, setup, machine)
+    trainer.restore(found)
+    if run.plan.data is None:
+        trainer.warn(UNKNOWN_DATA)
+        run.record(setup.plan)
+    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
+    for line in torn:
+        trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
+    checkpoint.forget_after(run.checkpoints, found)
+    return trainer.run_phases()

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from growlang.diagnostics import GrowlangError
+from growlang_runtime.device import available, open_device
+
+ODD = ("", " ", "meta", "cuda:99", "cuda:-1", "cuda:x", "cpu:3", "-1", "gpu", "CPU", "cpu ", "hpu")
+BACKENDS = ("privateuseone", "xla", "vulkan", "lazy", "opengl", "mtia", "cuda:999999999999")
+
+
+@pytest.mark.parametrize("name", [*ODD, *BACKENDS])
+def test_a_device_that_is_not_there_is_one_message(name: str) -> None:
+    with pytest.raises(GrowlangError) as error:
+        open_device(name)
+    assert error.value.message == f"there is no device `{name}` here"
+    assert "choose one of cpu" in error.value.help
+    assert "--device" in error.value.help
+
+
+def test_the_devices_of_this_machine_open() -> None:
+    assert available()[0] == "cpu:0"
+    assert open_device("cpu") == open_device("cpu:0") == torch.device("cpu")
+
+
+def test_a_device_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", _fails)
+    with pytest.raises(GrowlangError, match="device `mps` cannot be used: out of memory"):
+        open_device("mps")
+
+
+def _fails(*size: int, device: torch.device) -> None:
+    raise RuntimeError("out of memory\nand much more")
