@@ -16,7 +16,7 @@ from lsp_texts import CORE, SPECS
 SCRIPT = Path(__file__).with_name("neovim.lua")
 ROOT = SCRIPT.parent.parent.parent
 LIMIT = 600
-"""Seconds after which the editor hangs, however busy the machine is."""
+"""Seconds that the editor may take."""
 
 pytestmark = [
     pytest.mark.slow,
