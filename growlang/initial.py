@@ -48,10 +48,17 @@ class _Refused(Exception):
     """An `init` that cannot hold, and the edit that mends it."""
 
     def __init__(
-        self, message: str, help: str, notes: tuple[Note, ...] = (), code: str = "G309"
+        self,
+        message: str,
+        help: str,
+        notes: tuple[Note, ...] = (),
+        code: str = "G309",
+        span: Span | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.help, self.notes, self.code = message, help, notes, code
+        self.span = span
+        """The place of the mistake, where it is not the whole statement."""
 
 
 def beginnings(
@@ -70,7 +77,8 @@ def beginnings(
             said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
-            findings.add(refused.code, what, statement.span, help=refused.help, notes=refused.notes)
+            place = refused.span or statement.span
+            findings.add(refused.code, what, place, help=refused.help, notes=refused.notes)
             continue
         for one in said:
             found |= one
@@ -102,7 +110,8 @@ def _named(statement: Initial, places: Places, child: Net, contract: Contract) -
         raise _Refused("matches nothing", places.available(statement.selector), code="G402")
     if past := places.past_the_end(statement.selector):
         many = AS_MANY * (statement.like is not None and is_many(statement.like))
-        raise _Refused(past.message, past.help + many, code="G402")
+        place = statement.selector.span
+        raise _Refused(past.message, past.help + many, code="G402", span=place)
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
@@ -178,10 +187,11 @@ def _sources(statement: Initial, places: Places, old: Places) -> dict[str, str]:
         return {}
     if not old.matching(like):
         message = f"names `{like}`, which the parent does not have"
-        raise _Refused(message, old.available(like), code="G304")
+        raise _Refused(message, old.available(like), code="G304", span=like.span)
     many = AS_MANY * (is_many(like) and is_many(selector))
     if past := old.past_the_end(like):
-        raise _Refused(f"takes `{like}`, which {past.message}", past.help + many, code="G304")
+        message = f"takes `{like}`, which {past.message}"
+        raise _Refused(message, past.help + many, code="G304", span=like.span)
     if not is_many(like):
         return dict.fromkeys(places.each(selector).values(), prefix(like))
     if is_open(like) or is_open(selector):

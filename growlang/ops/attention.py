@@ -87,7 +87,7 @@ class Transformer(Op):
                 "rope = true is not available yet",
                 argument="rope",
                 code="G211",
-                help="write rope = false and let the slot have (position = learned)",
+                help="write `rope = false`: tokens then have the slot's `position`",
             )
         if self.causal and "self" not in self.attend:
             raise OpError("causal = true needs self in attend", argument="causal")
