@@ -1,4 +1,4 @@
-"""Ops that embed what a picture is conditioned on: noise level, words, classes, frozen encoders."""
+"""Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
 
 from typing import ClassVar, Literal
 

@@ -47,7 +47,7 @@ class Conv(Op):
     source = "LeCun et al. 1989"
     takes = "grid"
     width: int = argument("channels of the output", ge=1)
-    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height, width of the grid)."""
@@ -107,8 +107,8 @@ class Residual(Op):
     takes = "grid"
     adds = True
     width: int = argument("channels of the output", ge=1)
-    dropout: float = argument("chance that a channel value is zeroed", 0.0, ge=0, lt=1)
-    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+    dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""

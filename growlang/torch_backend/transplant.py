@@ -59,8 +59,7 @@ def transplant(
             pairs.append(_pair(entry, parent, child))
         elif entry.category == "expanded":
             raise GrowlangError(
-                f"{entry.name} is to be expanded by {entry.rule}, which transplant cannot do: "
-                "it takes over tensors as they are"
+                f"{entry.name} is to be expanded by {entry.rule}, which is not supported yet: tensors are copied unchanged"
             )
     with torch.no_grad():
         for source, target in pairs:
