@@ -212,7 +212,7 @@ def _help(found: list[Change], past: Checked, now: Checked) -> str:
             statements.append(f"{verb} {', '.join(names)}")
     child = f'model {now.net.name}_2 grows "{now.resolved.path.name}"'
     return (
-        "revert, or make the change in a child: `{child} {{ {'  '.join(statements)} ... }}`, "
+        f"revert, or make the change in a child: `{child} {{ {'  '.join(statements)} ... }}`, "
         "with `moved` or `grow` for the weights to carry over"
     )
 

@@ -41,7 +41,7 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
     ]
     findings.add(
         "G301",
-        f"{_marked(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
+        f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
         "neither kept, dropped, moved nor grown",
         span,
         help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
@@ -222,7 +222,7 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
 
 def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
     if rewired and "skips" in resolution.declared:
-        return "its sides are now joined differently: remove `skips`, which is inherited from the parent"
+        return "its sides are now joined differently: remove `skips`, which is inherited"
     if component.startswith("stage."):
         return "its `down` and `up` now lead to another neighbour: drop it and redeclare it"
     return "its inputs have changed: keep those too, or drop this component and redeclare it"

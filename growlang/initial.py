@@ -41,7 +41,7 @@ class Beginning(NamedTuple):
     @property
     def reason(self) -> str:
         """What is said and where, for the mapping."""
-        return f"initialised by `{self.statement}`: {self.statement.span}"
+        return f"initialised {'' if self.like else 'as '}{self.statement}: {self.statement.span}"
 
 
 class _Refused(Exception):

@@ -34,7 +34,7 @@ class Deepen(Signature):
 
     call: ClassVar[str] = "deepen"
     how: Literal["interleave", "append", "stack"] = argument(
-        "where a new block goes: after the one that it copies, at the end, or in copies of the whole"
+        "where new blocks go: after the one that each copies, at the end, or in copies of the whole"
     )
     init: Literal["zero", "copy"] = argument(
         "`zero`: a new block copies the one before it, with its last maps at zero", "zero"

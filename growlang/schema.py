@@ -367,7 +367,7 @@ def _recipe(settings: Json) -> Json:
         "recipe": _about("name of the recipe; `main` if left out", "main", _string(pattern=NAME)),
         "start": start,
         "moments": _about("of the optimizer, at the start", "reset", {"enum": ["carry", "reset"]}),
-        "transition": _about("what becomes of the old ends", "discard", _string()),
+        "transition": _about("how the old ends are replaced", "discard", _string()),
         **settings,
         "phases": _about("in order", [{"name": "all", "for": 1000}], _list(_ref("phase"))),
     }

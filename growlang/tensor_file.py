@@ -122,7 +122,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"its header has `{twice}` twice")
+        raise ValueError(f"its header has the duplicate key `{twice}`")
     return found
 
 

@@ -224,7 +224,7 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
             "G304",
             f"`{verb}` takes whole components, not `{selector}`",
             selector.span,
-            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what carries over",
+            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what to keep",
         )
         return []
     return names

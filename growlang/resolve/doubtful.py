@@ -32,7 +32,8 @@ def _warn_warmup(
         notes.append(Note("the phase has its own schedule", phase.name_span))
     findings.add(
         "G406",
-        f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning rate never reaches its full value",
+        f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning rate "
+        "never reaches its full value",
         span,
         help=f"write `warmup = {long.steps // 20}` in {whole}, or make it longer",
         notes=notes,

@@ -139,7 +139,7 @@ class Pipes:
                 "G104",
                 f"circular blocks: {circle}",
                 call.span,
-                help="break the circle: a repetition is written `* n`",
+                help="break the cycle: a repetition is written `* n`",
                 notes=[Note(f"`{block.name}` is defined here", block.name_span)],
             )
             return None

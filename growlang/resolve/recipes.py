@@ -289,9 +289,9 @@ class Recipes:
         if isinstance(value, Bridge):
             self.findings.add(
                 "G211",
-                "`transition = bridge` is not supported yet: the grown model does not start as its parent",
+                "`transition = bridge` is not supported yet",
                 binding.value.span,
-                help="write `transition = discard`, the default, and freeze what is kept in the first phase",
+                help="write `transition = discard`, the default, and freeze what is kept in a first phase",
             )
         elif value not in ("discard", HOLE):
             message = "`transition` must be `discard` or `bridge(for = N)`"

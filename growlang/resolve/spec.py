@@ -286,5 +286,6 @@ def _refuse_training(document: d.Document, findings: Findings) -> None:
             "G211",
             f"{what} needs an objective for tokens, which is not supported yet",
             span,
-            help="remove `train`, `sample` and `evaluate`: `check`, `compile` and `diff` work without them",
+            help="remove `train`, `sample` and `evaluate`: `check`, `compile` and `diff` work "
+            "without them",
         )

@@ -48,11 +48,11 @@ HABITS = {
 """The keyword that is meant by a word of other languages."""
 ABSENT = {
     **dict.fromkeys(
-        ("if", "elif", "else"), "there are no conditionals; a child spec says what differs"
+        ("if", "elif", "else"), "the language has no conditionals; a child spec says what differs"
     ),
-    **dict.fromkeys(("for", "while"), "there are no loops; `* n` repeats an op"),
+    **dict.fromkeys(("for", "while"), "the language has no loops; `* n` repeats an op"),
     "return": "a block is the pipe in its braces",
-    "lambda": "there are no functions; `block name(args) { pipe }` names a pipe",
+    "lambda": "the language has no functions; `block name(args) { pipe }` names a pipe",
 }
 """What to do without a word of other languages."""
 KEYWORDS = (
@@ -168,7 +168,7 @@ def _value(before: Token | None, token: Token) -> str:
     if token in (")", "]"):
         return "remove it, or open the bracket that it closes"
     if token == "{":
-        return "lists are written in `[ ]`: `[name = value]`; a body belongs to a statement with a name"
+        return "lists are written in `[ ]`: `[name = value]`; a body belongs to a named statement"
     return ""
 
 

@@ -15,9 +15,9 @@ SIGNS = {
     "%": "a percentage is written without a space: `5%`",
     "&": "write `and`",
     "!": "write `not`",
-    "$": "there is no interpolation: name the param itself",
+    "$": "no string interpolation: name the param itself",
     "\\": "a statement may continue on the next line as it is",
-    "^": "there is no power operator; write the product",
+    "^": "no power operator; write the product",
     **dict.fromkeys("×·∗", "write `*`"),
     **dict.fromkeys("–—−", "write `-`"),
     **dict.fromkeys("“”„‘’‚", 'strings are written in plain double quotes: `"text"`'),
@@ -25,7 +25,7 @@ SIGNS = {
 """What is meant by a character that the language does not have."""
 PAIRS_OF_SIGNS = {
     ("/", "/"): "comments begin with `#`; a division is one `/`",
-    ("*", "*"): "there is no power operator; write the product",
+    ("*", "*"): "no power operator; write the product",
     ("+", "="): "a name is defined once; write `name = value`",
     ("-", "="): "a name is defined once; write `name = value`",
     ("/", "*"): "comments begin with `#`",
