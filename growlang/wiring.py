@@ -18,7 +18,7 @@ from growlang.resolve.redeclare import attending, redeclared
 KINDS = {
     "grid": "a grid",
     "tokens": "embedded tokens",
-    "ids": "the ids of tokens",
+    "ids": "token ids",
     "any": "a grid or embedded tokens",
 }
 """The kinds of values in the words of messages."""

@@ -33,7 +33,7 @@ def divided(x: Shape, factor: int) -> Shape:
     channels, height, width = x.dims
     if height % factor or width % factor:
         raise OpError(
-            f"factor {factor} does not divide the {height} x {width} grid",
+            f"`factor` {factor} does not divide the {height} x {width} grid",
             argument="factor",
             code="G204",
         )
@@ -150,7 +150,7 @@ class Residual(Op):
 def _require_odd(kernel: int) -> None:
     if kernel % 2 == 0:
         raise OpError(
-            f"kernel {kernel} is even, and would shift the grid by half a pixel",
+            f"`kernel` must be odd, not {kernel}: it would shift the grid by half a pixel",
             argument="kernel",
-            help=f"write kernel = {kernel + 1}",
+            help=f"write `kernel = {kernel + 1}`",
         )
