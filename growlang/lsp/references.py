@@ -89,7 +89,7 @@ def _refuse_name(target: Declaration, new: str) -> None:
     document = read(f"grow 1 param {new} = 1", "", Findings())
     if document is None or [binding.name for binding in document.params] != [new]:
         raise GrowlangError(
-            f"`{new}` is not a name: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "
+            f"invalid name `{new}`: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "
             "of a slot"
         )
     findings = Findings()

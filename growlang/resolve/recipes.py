@@ -291,7 +291,7 @@ class Recipes:
                 "G211",
                 "`transition = bridge` is not supported yet",
                 binding.value.span,
-                help="write `transition = discard`, the default, and freeze the kept components in the "
+                help="write `transition = discard`, the default, and freeze what is kept in the "
                 "first phase",
             )
         elif value not in ("discard", HOLE):
