@@ -66,7 +66,7 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line: 0 nothing to report, 1 findings, 2 could not do the job."""
+    """Run the command line: 0 no errors, 1 findings, 2 could not run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # specs are UTF-8, whatever the locale is
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
