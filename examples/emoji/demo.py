@@ -28,7 +28,9 @@ POOLED = 16
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs/demo"),
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path("demo.png"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path(
+        "demo.png"
+    ),
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
 ) -> None:
     """Train, grow, train on with the core frozen and then unfrozen, and sample both models.
