@@ -28,7 +28,7 @@ TURNS = {
 }
 """What puts an image upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1)."""
 TAIL = 1 << 16
-"""Bytes at the end of a PNG in which its metadata may stand, behind the pixels."""
+"""Bytes at the end of a PNG in which its metadata may be, after the pixels."""
 
 
 def decode(

@@ -92,13 +92,13 @@ def ways_out(settings: Settings, checkpoints: Path, last: int) -> str:
     if settings.precision == "bf16":
         changes.append("set `precision = fp32`")
     found, _ = checkpoint.newest(checkpoints, before=last)
-    whence = ""
+    origin = ""
     if found is not None:
-        whence = (
+        origin = (
             f", from the beginning or from the checkpoint of step {found.step} (`start = "
             f'"{found.path.resolve()}"` in the recipe)'
         )
     return (
         f"{', '.join(changes[:-1])} or {changes[-1]}, and train into another output folder "
-        f"with --out{whence}; --resume would repeat the same steps and fail again"
+        f"with --out{origin}; --resume would repeat the same steps and fail again"
     )

@@ -20,7 +20,7 @@ ELSEWHERE = "move the folder away, or choose another output folder with --out"
 
 
 def recorded_plan(path: Path) -> Plan:
-    """The plan that the run at `path` was begun with. Raises GrowlangError if there is none."""
+    """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
     try:
         return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -125,7 +125,7 @@ UNKNOWN_DATA = (
 
 
 def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
-    """Raise GrowlangError if the data is not that which the run at `path` was begun with.
+    """Raise GrowlangError if the data is not that which the run at `path` was started with.
 
     The plan of a run of 0.1 does not know it.
     """
@@ -194,7 +194,7 @@ def _found(plan: Plan) -> dict[str, Any]:
 
 
 def _params(recorded: Plan, plan: Plan) -> str:
-    """The params that the run was begun with, where others are set now."""
+    """The params that the run was started with, if others are set now."""
     if recorded.params == plan.params:
         return ""
     given = " ".join(f"--set {name}={value}" for name, value in recorded.params.items())

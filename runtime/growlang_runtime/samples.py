@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 def group(path: Path, members: Iterable[Member], layout: Layout) -> list[Sample]:
-    """The samples of a tar in the order of their first members, which need not stand together.
+    """The samples of a tar in the order of their first members, which need not be adjacent.
 
     A name is split at its first dot, as webdataset does; where that gives no sample, at the dot
     before the ending. Raises GrowlangError for a member that is there twice in a row.

@@ -153,7 +153,7 @@ def _user_cache() -> Path:
 
 
 def _load(cached: Path) -> tuple[NDArray[np.void], dict[int, str]] | None:
-    """The rows, mapped into memory, and the faults, which stand behind them as JSON."""
+    """The rows, mapped into memory, and the faults, which follow as JSON."""
     try:
         rows: np.memmap[Any, np.dtype[np.void]] = np.load(cached, mmap_mode="r", allow_pickle=False)
         with cached.open("rb") as file:

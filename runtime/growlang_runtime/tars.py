@@ -101,7 +101,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def members(path: Path) -> list[Member]:
-    """The files of a tar in their order; a link stands for the contents of what it links to.
+    """The files of a tar in their order; links have the contents of their target.
 
     Raises GrowlangError for what is not a tar, or is truncated.
     """
