@@ -15,7 +15,7 @@ from lsp_texts import CORE, SPECS
 
 SCRIPT = Path(__file__).with_name("neovim.lua")
 ROOT = SCRIPT.parent.parent.parent
-LIMIT = 300
+LIMIT = 600
 """Seconds that the editor may take."""
 
 pytestmark = [
