@@ -1,4 +1,4 @@
-"""The command line. Heavy imports are inside the commands, so that each loads only what it needs."""
+"""The command line. Heavy imports are inside the commands: each loads only what it needs."""
 
 import atexit
 import gc
