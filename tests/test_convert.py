@@ -190,7 +190,7 @@ def test_convert_overwrites_nothing(tmp_path: Path) -> None:
     taken = tmp_path / "mine.yaml"
     taken.write_text("mine")
     nowhere = tmp_path / "no" / "a.yaml"
-    for target, message in [(taken, "exists already"), (nowhere, "cannot write")]:
+    for target, message in [(taken, "already exists"), (nowhere, "cannot write")]:
         result = growlang("convert", SPECS / "core.grow", "--to", "yaml", "-o", target)
         assert (result.status, result.out) == (2, "")
         assert message in result.err

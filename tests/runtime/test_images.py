@@ -61,7 +61,7 @@ def same(one: Batch, other: Batch) -> bool:
     )
 
 
-def test_a_draw_is_a_image_with_its_caption(open_images: Open) -> None:
+def test_a_draw_is_an_image_with_its_caption(open_images: Open) -> None:
     images = open_images()
     assert len(images) == 10
     image = images.draw(4)
@@ -216,7 +216,7 @@ def test_text_that_is_not_utf8_is_left_out_where_it_is_read(
     assert {unread.draw(p).key for p in range(2)} == {"0", "1"}
     with pytest.raises(GrowlangError) as caught:
         open_images(source("g", where=("==", ("row", "caption"), "a")), reads=())
-    assert caught.value.message == f"{told}; at most 0 images may be left out"
+    assert caught.value.message == f"cannot use image {told} (--max-corrupt is 0)"
 
 
 def test_a_header_that_cannot_be_read_counts_before_where(
@@ -226,8 +226,8 @@ def test_a_header_that_cannot_be_read_counts_before_where(
     large = source("d", where=(">=", ("row", "width"), 4))
     with pytest.raises(GrowlangError) as caught:
         open_images(large)
-    reason = "cannot identify image file: it begins with `<html>`"
-    assert caught.value.message == f"`d` of {path}: {reason}; at most 0 images may be left out"
+    reason = "cannot identify image file: it starts with `<html>`"
+    assert caught.value.message == f"cannot use image `d` in {path}: {reason} (--max-corrupt is 0)"
     assert len(open_images(large, most=1)) == 1
     assert len(open_images(source("d"), most=1)) == 1, "it is no part of an epoch"
     assert len(open_images(source("d"), most=1, semantics=1)) == 2, "as version 0.1 had it"
@@ -260,10 +260,10 @@ def labelled(label: str, name: str = "e") -> Source:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"circle", "its label `circle` is not a whole number"),
+        (b"circle", "its label `circle` is not an integer"),
         (b"", "its label is empty"),
-        (b"-1", "its label -1 is none of the 10 classes, 0 to 9"),
-        (b"10", "its label 10 is none of the 10 classes, 0 to 9"),
+        (b"-1", "its label -1 is out of range (0 to 9)"),
+        (b"10", "its label 10 is out of range (0 to 9)"),
         (b"\xff", "its label is not UTF-8 (invalid start byte at byte 0)"),
     ],
 )
@@ -303,9 +303,9 @@ def test_captions_and_labels_are_fields_of_json(
         ("2", "another", 5),
     }
     assert {c.key: c.reason for d in drawn for c in d.corrupt} == {
-        "3": "it has no caption: its JSON lacks `meta.caption` or `alt`",
-        "4": "its caption `7` in JSON is not a text",
-        "5": "the JSON of its caption cannot be read: Expecting property name enclosed in double "
+        "3": "it has no caption: its JSON has no `meta.caption` or `alt`",
+        "4": "its caption `7` in JSON is not a string",
+        "5": "the JSON of its caption is not valid: Expecting property name enclosed in double "
         "quotes: line 1 column 2 (char 1)",
     }
 
@@ -324,7 +324,7 @@ def test_where_reads_fields_of_json(open_images: Open, write_tar: WriteTar, png:
 
     assert keys((">", ("row", "json.score"), 0.5)) == (
         {"0", "1"},
-        ["source `k`: where(row.json.score > 0.5) leaves out 3 of 5 images, which lack a field"],
+        ["source `k`: where(row.json.score > 0.5) drops 3 of 5 images that lack a field"],
     )
     assert keys(("not", (">", ("row", "json.score"), 1)))[0] == {"0"}, "none that lacks the field"
     assert keys(("==", ("row", "json.tag"), "a"))[0] == {"0", "2"}

@@ -39,7 +39,7 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GrowlangError, match="cannot be read"):
+    with pytest.raises(GrowlangError, match="cannot read the prompts file"):
         read_prompts(tmp_path / "none.txt")
     (tmp_path / "empty.txt").write_text("\n\n")
     with pytest.raises(GrowlangError, match="hold no line"):

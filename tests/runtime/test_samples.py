@@ -136,8 +136,7 @@ def test_links_stand_for_what_they_link_to(tmp_path: Path, png: Encode) -> None:
     assert texts(index) == {"a/1": "one", "b/2": "one"}
     assert [index.read(row, "image") for row in range(3)] == [image] * 3
     assert index.faults == {
-        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which the tar does not "
-        "hold"
+        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which is not in the tar"
     }
 
 

@@ -144,7 +144,7 @@ def test_a_missing_shard_is_named_with_its_pattern_and_the_data_root(
 ) -> None:
     write_tar("a0.tar", sample("one"))
     error = failure(WebDataset(urls="a{0..1}.tar"), tmp_path)
-    assert error.message == f'shards "a{{0..1}}.tar": there is no file {tmp_path / "a1.tar"}'
+    assert error.message == f'shards "a{{0..1}}.tar": no such file: {tmp_path / "a1.tar"}'
     assert error.help == f"the data root is {tmp_path}; --data-root sets another"
 
 
@@ -179,7 +179,7 @@ def test_a_tar_without_samples_is_named(tmp_path: Path, write_tar: WriteTar) -> 
 def test_a_file_that_is_no_tar_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"\x1f\x8b" + b"x" * 2000)
     error = failure(PNG, tmp_path)
-    assert error.message.startswith(f"{tmp_path / 'a.tar'} is not a tar, or is cut short")
+    assert error.message.startswith(f"{tmp_path / 'a.tar'} is not a tar file, or is truncated")
 
 
 @pytest.mark.parametrize("length", [100, 512, 600, 1024, 1500, 1536, 2048, 2600])
@@ -195,8 +195,8 @@ def test_the_place_of_a_cut_is_named(tmp_path: Path, write_tar: WriteTar) -> Non
     path = write_tar("a.tar", sample("one") | sample("two"))
     path.write_bytes(path.read_bytes()[:2048])
     assert (
-        failure(PNG, tmp_path).message == f"{path} is cut short: its 2048 bytes lack an end "
-        "at byte 2048"
+        failure(PNG, tmp_path).message == f"{path} is truncated: no end-of-archive "
+        "marker at byte 2048 of 2048"
     )
 
 
@@ -222,10 +222,11 @@ def test_an_ending_that_no_sample_has_is_told_with_those_there_are(
     write_tar("a.tar", members)
     error = failure(PNG, tmp_path)
     what, other = ("caption", "png") if lacking == "txt" else ("image", "txt")
+    a = "a" if what == "caption" else "an"
     assert error.message == (
-        f"no sample of {tmp_path / 'a.tar'} has {what}s `.{lacking}`; they have `.{other}`"
+        f"no sample in {tmp_path / 'a.tar'} has {a} {what} `.{lacking}`; found `.{other}`"
     )
-    assert f'{what} = "ENDING"' in error.help
+    assert f'{what} = "EXTENSION"' in error.help
 
 
 def test_the_ending_of_the_images_that_are_there_is_proposed(
@@ -233,7 +234,7 @@ def test_the_ending_of_the_images_that_are_there_is_proposed(
 ) -> None:
     write_tar("a.tar", sample("one") | {"one.json": b"{}"})
     error = failure(WebDataset(urls="a.tar"), tmp_path)
-    assert error.help == 'webdataset(..., image = "png") names the ending of the images'
+    assert error.help == 'set the file extension of the images: webdataset(..., image = "png")'
 
 
 def test_a_member_that_is_there_twice_is_named(tmp_path: Path, write_tar: WriteTar) -> None:
@@ -242,7 +243,7 @@ def test_a_member_that_is_there_twice_is_named(tmp_path: Path, write_tar: WriteT
 
 
 def test_an_image_without_a_header_has_no_size(tmp_path: Path, write_tar: WriteTar) -> None:
-    write_tar("a.tar", {"one.png": b"no picture", "one.txt": b"text"})
+    write_tar("a.tar", {"one.png": b"no image", "one.txt": b"text"})
     index = opened(PNG, tmp_path, tmp_path / "cache")
     assert (index.rows["width"][0], index.rows["height"][0]) == (0, 0)
 
@@ -271,7 +272,7 @@ def test_a_read_error_is_tried_again(
     monkeypatch.setattr(reading, "RETRIES", (0.0, 0.0, 0.0))
     assert index.read(0, "caption") == b"caption of one"
     failures += [OSError("gone")] * 4
-    with pytest.raises(GrowlangError, match=r"a\.tar cannot be read at byte \d+: gone"):
+    with pytest.raises(GrowlangError, match=r"cannot read .*a\.tar at byte \d+: gone"):
         index.read(0, "caption")
 
 

@@ -138,7 +138,7 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
         return done.returncode, done.stderr
 
     status, told = stopped(20, signal.SIGTERM)
-    assert (status, "go on with the same command and --resume" in told) == (143, True)
+    assert (status, "continue with the same command and --resume" in told) == (143, True)
     status, _ = stopped(90, signal.SIGKILL)
     assert status == -signal.SIGKILL
     killed = run(plan([phase(steps=200)]), data, "killed", resume="must")
@@ -150,7 +150,7 @@ def test_an_existing_run_is_refused_and_a_complete_one_says_so(
     data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = run(plan(), data)
-    with pytest.raises(GrowlangError, match="exists already"):
+    with pytest.raises(GrowlangError, match="already exists"):
         run(plan(), data)
     before = files_of(first)
     for path in before:
@@ -213,7 +213,7 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
     with (
         full_disk(None) as limit,
         pytest.MonkeyPatch.context() as patch,
-        pytest.raises(GrowlangError, match="step_00000006 cannot be written") as error,
+        pytest.raises(GrowlangError, match=r"cannot write .*step_00000006: the disk") as error,
     ):
 
         def at_last(folder: Path, step: int, *rest: Any) -> Path:
@@ -377,7 +377,7 @@ def test_a_missing_parent_leaves_no_folder_behind(data: Path) -> None:
 
 @pytest.mark.parametrize("out", ["data.tar", "/proc/runs"])
 def test_an_output_root_that_is_no_folder_is_refused(data: Path, out: str) -> None:
-    with pytest.raises(GrowlangError, match="main cannot be written") as error:
+    with pytest.raises(GrowlangError, match=r"cannot write .*main: ") as error:
         run(plan(), data, out)
     assert "--out" in error.value.help
 
@@ -388,7 +388,7 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
             run(given, data)
         assert not (data / "runs" / "tiny" / "main").exists()
 
-    refused("none.txt cannot be read", plan(sample=Sample(prompts="none.txt")))
+    refused("cannot read the prompts file .*none.txt", plan(sample=Sample(prompts="none.txt")))
     refused("drop names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
     bare = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png", caption=None))
     refused("reads the caption, but the source has none", plan([phase(data=[bare])]))
@@ -398,7 +398,7 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
     image, log_snr, _, mask = model.inputs
     inputs = (image, log_snr, embedding, mask)
     model = replace(model, encoders={"text": encoder}, inputs=inputs)
-    refused("no_encoder` cannot be loaded", plan(model=model))
+    refused("cannot load text encoder .*no_encoder`", plan(model=model))
     assert run(plan(), data).finished
 
 
@@ -438,8 +438,8 @@ def test_captions_that_are_not_read_whole_are_counted(tmp_path: Path, workers: i
         "cut": 8,
         "wordless": 8,
     }
-    assert len([line for line in lines(done) if "is the first that is cut" in str(line)]) == 1
-    assert len([line for line in lines(done) if "finds no word in" in str(line)]) == 1
+    assert len([line for line in lines(done) if "truncated" in str(line)]) == 1
+    assert len([line for line in lines(done) if "found no words in" in str(line)]) == 1
 
 
 def test_a_resumed_run_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
