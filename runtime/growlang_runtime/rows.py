@@ -66,7 +66,7 @@ class Columns:
         if not there:
             self._refuse_absent(field)
         if None in there or len(there) > 1:
-            found = [f"{shown(v)} in {self._place(place)}" for v, place in there.values()]
+            found = [f"{shown(v)} for {self._place(place)}" for v, place in there.values()]
             raise GrowlangError(
                 f"source `{self.source.name}`: `json.{field}` has mixed types: "
                 f"{' and '.join(found)}",

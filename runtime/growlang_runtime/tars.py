@@ -127,7 +127,7 @@ def members(path: Path) -> list[Member]:
         file.seek(end)
         if file.read(BLOCK) != bytes(BLOCK):
             raise GrowlangError(
-                f"{path} is truncated: no end-of-archive marker at byte {end} of {length}",
+                f"{path} is truncated: {length} bytes, no end-of-archive marker at byte {end}",
                 help="create or copy it again",
             )
     return _followed(found)

@@ -171,4 +171,4 @@ def test_a_dropped_name_that_is_no_condition_is_named() -> None:
     with pytest.raises(GrowlangError) as caught:
         dropped(0, [0], {"txt": 0.1}, ["text"])
     assert caught.value.message == "`drop` names `txt`, which is not a condition of the model"
-    assert caught.value.help == "its conditions are text"
+    assert caught.value.help == "conditions of the model: text"

@@ -155,12 +155,12 @@ def test_phases_share_the_budget(data: Path, capsys: pytest.CaptureFixture[str])
 
 def test_names_hold_where_the_data_has_moved(tmp_path: Path) -> None:
     old = Budget(2, tmp_path / "old")
-    old.tell([Corrupt(tmp_path / "old/a.tar", "1", "cut")])
+    old.report([Corrupt(tmp_path / "old/a.tar", "1", "cut")])
     new = Budget(2, tmp_path / "new")
     new.restore(old.names)
     moved = Corrupt(tmp_path / "new/a.tar", "1", "cut")
     other = Corrupt(tmp_path / "new/b.tar", "1", "cut")
-    assert new.tell([moved, other]) == [other]
+    assert new.report([moved, other]) == [other]
     assert len(new) == 2
 
 
@@ -203,5 +203,5 @@ def test_no_raw_warning_of_a_library_reaches_the_user(
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == [
-        "left", "started", "main", "left", "finished:",
+        "skipped", "started", "main", "skipped", "finished:",
     ]  # fmt: skip

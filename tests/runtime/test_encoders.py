@@ -105,8 +105,8 @@ def test_what_is_cached_is_not_computed_again(t5: Path, monkeypatch: pytest.Monk
 def test_another_width_is_refused(t5: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
         TextEncoder(str(t5), "t5", tokens=8, width=4096, cache_bytes=0)
-    assert caught.value.message == (f"the text encoder `{t5}` is 16 wide, but the net expects 4096")
-    assert caught.value.help == "state width = 16 in the spec"
+    assert caught.value.message == f"text encoder `{t5}` has width 16, but the net expects 4096"
+    assert caught.value.help == "set `width = 16` in the spec"
 
 
 def test_a_model_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,13 +161,13 @@ def test_where_that_keeps_nothing_is_refused(open_images: Open) -> None:
     with pytest.raises(GrowlangError) as caught:
         open_images(source("a", where=(">=", ("row", "width"), 512)))
     assert caught.value.message == (
-        "source `a`: where(row.width >= 512) keeps none of its 10 images"
+        "source `a`: where(row.width >= 512) matches none of its 10 images"
     )
     assert caught.value.help.startswith("they are 12 to 21 pixels wide and 16 to 16 high")
 
 
 def test_where_of_an_unknown_field_is_refused(open_images: Open) -> None:
-    with pytest.raises(GrowlangError, match="source `a`: its rows have no `aesthetic`"):
+    with pytest.raises(GrowlangError, match="source `a`: rows have no field `aesthetic`"):
         open_images(source("a", where=(">", ("row", "aesthetic"), 5)))
 
 
@@ -237,7 +237,7 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
     open_images: Open, write_tar: WriteTar, png: Encode
 ) -> None:
     write_tar("d.tar", {"d.png": b"", "d.txt": b""})
-    message = r"source `d` has no image that can be used: `d` of .*: .* it is empty \(0 bytes\)"
+    message = r"source `d` has no usable image: `d` in .*: .* it is empty \(0 bytes\)"
     with pytest.raises(GrowlangError, match=message):
         open_images(source("d"), most=1)
     data = png(64, 64)
@@ -248,7 +248,9 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
 
 def test_a_transform_that_does_not_fit_names_the_image(open_images: Open) -> None:
     images = open_images(transform=[Crop(size=30)])
-    with pytest.raises(GrowlangError, match=r"`a\d` of .*/a\.tar: crop\(30\) of an image of"):
+    with pytest.raises(
+        GrowlangError, match=r"`a\d` in .*/a\.tar: crop\(30\) does not fit an image of"
+    ):
         images.draw(0)
 
 
@@ -347,7 +349,7 @@ def test_a_field_that_is_a_number_and_a_text_is_refused(
     with pytest.raises(GrowlangError) as caught:
         open_images(source("k", where=(">", ("row", "json.x"), 1)))
     assert caught.value.message == (
-        f"source `k`: `json.x` is `high` in `0` of {path} and `3` in `1` of {path}"
+        f"source `k`: `json.x` has mixed types: `high` for `0` in {path} and `3` for `1` in {path}"
     )
 
 
@@ -365,5 +367,5 @@ def test_captions_that_nothing_reads_are_not_looked_for(
 ) -> None:
     write_tar("c.tar", {"0.png": png(9, 9), "0.cls": b"1"})
     assert open_images(source("c"), reads=()).draw(0).caption is None
-    with pytest.raises(GrowlangError, match=r"no sample of .* has captions `\.txt`"):
+    with pytest.raises(GrowlangError, match=r"no sample in .* has a caption `\.txt`"):
         open_images(source("c"))

@@ -208,7 +208,9 @@ def test_other_data_is_refused(interrupted: Path, order: list[int], shift: int) 
     train(plan(), out=interrupted / "runs", data_root=interrupted, quiet=True)
     (interrupted / PATH / "model.safetensors").unlink()
     retar(interrupted, order, shift)
-    with pytest.raises(GrowlangError, match=r"the data has changed .*: `data` has other samples"):
+    with pytest.raises(
+        GrowlangError, match=r"the data has changed .*: `data` has different samples"
+    ):
         go_on(interrupted)
 
 
@@ -219,5 +221,5 @@ def test_a_run_that_does_not_know_its_data_gets_its_identity_with_a_warning(
     known = recorded_plan(path.parent)
     path.write_text(known.model_copy(update={"data": None}).model_dump_json())
     assert go_on(interrupted).finished
-    assert "does not have the identity of its data" in " ".join(capsys.readouterr().err.split())
+    assert "did not record a digest of the data" in " ".join(capsys.readouterr().err.split())
     assert recorded_plan(path.parent) == known

@@ -147,7 +147,7 @@ def test_a_sample_that_is_split_over_shards_is_told_once(
     write_tar("1.tar", {"2.txt": b"two", "1.png": png(9, 9), "1.txt": b"another one"})
     index = opened(WebDataset(urls="{0,1}.tar", image="png"), tmp_path)
     assert [index.key(row) for row in range(len(index))] == ["1", "2", "1"]
-    assert index.faults == {1: "it is split over two shards: `.png` in 0.tar, `.txt` in 1.tar"}
+    assert index.faults == {1: "it is split across two shards: `.png` in 0.tar, `.txt` in 1.tar"}
 
 
 # --- identity ------------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
 
 @pytest.mark.parametrize("guidance", [float("inf"), float("nan")])
 def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float) -> None:
-    with pytest.raises(GrowlangError, match=f"the guidance is {guidance}"):
+    with pytest.raises(GrowlangError, match=f"guidance must be finite, but is {guidance}"):
         sample(tmp_path, prompts=["red"], output=tmp_path / "a.png", guidance=guidance)
 
 
@@ -166,7 +166,10 @@ def test_guidance_that_was_not_trained_for_is_told(
     write_data(tmp_path)
     never = plan([phase(steps=1, objective=Diffusion(schedule=Cosine(base=8), drop=0.0))])
     run = train(never, out=tmp_path / "runs", data_root=tmp_path, quiet=True).run
-    for guidance, told in ((None, ""), (3.0, "guidance 3 compares with images without")):
+    for guidance, told in (
+        (None, ""),
+        (3.0, "guidance 3 needs a model that was also trained without"),
+    ):
         sample(run, prompts=["red"], output=tmp_path / f"{guidance}.png", guidance=guidance)
         err = capsys.readouterr().err
         assert told in err
