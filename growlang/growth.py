@@ -19,7 +19,7 @@ CONVERSIONS = ("tokens", "grid")
 
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
-    """Refuse components of the parent that no statement of the child speaks of."""
+    """Refuse components of the parent that no statement of the child names."""
     silent = child.contract.silent(parent.model.components())
     if not silent or child.contract.doubtful:
         return
@@ -31,7 +31,8 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
     ]
     findings.add(
         "G301",
-        f"nothing says what becomes of {_list(silent)} of `{parent.model.name}`",
+        f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
+        "neither kept, dropped, moved nor grown",
         span,
         help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
@@ -86,7 +87,7 @@ def map_tensors(
         place = contract.drop.get(node.component)
         for tensor in node.tensors:
             if tensor.name not in used:
-                reason = f"dropped: {place}" if place else "dropped: nobody uses it"
+                reason = f"dropped: {place}" if place else "dropped: unused by the child"
                 entries.append(Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape))
     return tuple(entries) if len(findings) == before else None
 
@@ -102,7 +103,7 @@ def _new(
     like = beginning.like if beginning else None
     rule = f"init like {like}" if like else f"init {tensor.init}"
     category: Category = "reinitialised" if namesake else "initialised"
-    reason = "declared anew" if namesake else "the parent has no such tensor"
+    reason = "redeclared" if namesake else "the parent has no such tensor"
     if namesake and dropped:
         reason += f"; the parent's was dropped: {dropped}"
     if beginning:
@@ -138,9 +139,9 @@ def _refuse_changed(
             f"`{tensor[0].name}` is {dimensions(tensor[0].shape)} in `{parent.name}` and would be "
             f"{dimensions(tensor[1].shape)} here"
             if tensor
-            else f"`{before.path}` would compute something else"
+            else f"`{before.path}` would compute something different"
         )
-        notes = [Note("it is declared here", before.span)] if before.span else []
+        notes = [Note("declared here", before.span)] if before.span else []
         findings.add(
             "G302",
             f"`{component}` cannot be kept: {what}",
@@ -168,8 +169,8 @@ def _refuse_changed_time(
             "G302",
             f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
             span,
-            help="`keep time` too, or drop this component and declare it anew",
-            notes=[Note("`time` is declared here", after.span)] if after.span else [],
+            help="`keep time` too, or drop this component and redeclare it",
+            notes=[Note("`time` declared here", after.span)] if after.span else [],
         )
 
 
@@ -205,18 +206,20 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
         if was.get(key) != now.get(key):
             what = "is" if key == "op" else f"has {key} ="
             return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
-    return "begins anew" if child.of(name) else ""
+    return "is reinitialised" if child.of(name) else ""
 
 
 def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
     if rewired and "skips" in resolution.declared:
-        return "its sides are joined otherwise now: remove `skips`, which comes from the parent"
+        return "its sides are now joined differently: remove `skips`, which is inherited"
     if component.startswith("stage."):
-        return (
-            "its changes of resolution lead to another neighbour now: drop it and declare it anew"
-        )
-    return "what it reads has changed: keep that too, or drop this component and declare it anew"
+        return "its `down` and `up` now lead to another neighbour: drop it and redeclare it"
+    return "its inputs have changed: keep those too, or drop this component and redeclare it"
 
 
 def _list(names: list[str]) -> str:
     return ", ".join(map(spelt, names))
+
+
+def _quoted(components: list[str]) -> str:
+    return ", ".join(f"`{spelt(c)}`" for c in components)

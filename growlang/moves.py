@@ -50,7 +50,7 @@ def _moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> d
             if kept or source in taken or name in found:
                 findings.add(
                     "G306",
-                    f"`{source}` cannot move to `{name}`: another statement speaks of one of them",
+                    f"`{source}` cannot move to `{name}`: conflicting growth statements",
                     statement.span,
                     help="remove one of the statements",
                     notes=[Note("the component is kept here", kept)] if kept else [],
@@ -72,7 +72,7 @@ def _moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> d
 def _misfit(source: Tensor, target: Tensor | None) -> str:
     """What keeps a tensor from its new place; empty where it fits."""
     if target is None:
-        return "there is no such tensor"
+        return "no such tensor"
     if target.shape == source.shape:
         return ""
     return f"it is {dimensions(target.shape)}, not {dimensions(source.shape)}"
@@ -123,8 +123,9 @@ def _refuse_remnants(
         if names and contract.place(component) is None:
             findings.add(
                 "G301",
-                f"only a part of {spelt(component)} moves: nothing says what becomes of "
-                f"`{names[0]}`" + (f" and {len(names) - 1} more" if names[1:] else ""),
+                f"`{spelt(component)}` is only partly moved: `{names[0]}` "
+                + (f"and {len(names) - 1} more are" if names[1:] else "is")
+                + " neither kept, dropped nor moved",
                 statement.span,
                 help=f"add `drop {spelt(component)}`, which drops what does not move",
             )

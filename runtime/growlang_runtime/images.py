@@ -101,8 +101,8 @@ class Images:
 
     Each source goes through its images in a new order every epoch, whatever its share. A mix
     that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
-    Labels are numbers below `classes`. Samples that the index shows to be of no use are counted
-    against the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
+    Labels are numbers below `classes`. Samples that the index shows to be unusable count against
+    the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
     nothing, and a budget that is used up.
     """
 
@@ -175,7 +175,7 @@ class Images:
                 continue
             tensor = self._tensor(image, p, index.place(row))
             return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt))
-        raise GrowlangError(f"source `{source.name}` has no image that can be used: {corrupt[0]}")
+        raise GrowlangError(f"source `{source.name}` has no usable image: {corrupt[0]}")
 
     def _decoded(self, data: bytes) -> Image:
         try:
@@ -201,7 +201,7 @@ class Images:
         if not len(rows):
             row, reason = next(iter(index.faults.items()))
             first = Corrupt(index.shard(row), index.key(row), reason)
-            raise GrowlangError(f"source `{source.name}` has no image that can be used: {first}")
+            raise GrowlangError(f"source `{source.name}` has no usable image: {first}")
         if source.where is not None:
             rows, corrupt, warning = select(source, index, rows)
             budget.count(corrupt)

@@ -37,17 +37,17 @@ def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.i
     """Numbers of the rows for which a predicate holds, in order.
 
     `where` is nested sequences such as (">=", ("min", ("row", "width"), ("row", "height")), 512);
-    `column` gives a field of the rows by its name. Raises GrowlangError for what is no predicate.
+    `column` gives a field of the rows by its name. Raises GrowlangError for anything else.
     """
     try:
         with np.errstate(all="ignore"):  # a height of zero is no reason to warn
             value = np.broadcast_to(_value(where, column), (rows,))
     except (TypeError, ValueError) as error:
-        raise GrowlangError(f"where({written(where)}) does not compute: {error}") from error
+        raise GrowlangError(f"cannot evaluate where({written(where)}): {error}") from error
     if value.dtype != np.bool_:
         raise GrowlangError(
             f"where({written(where)}) gives numbers, not true or false",
-            help="compare them: where(row.width >= 512)",
+            help="add a comparison, such as where(row.width >= 512)",
         )
     return np.flatnonzero(value)
 
@@ -69,7 +69,7 @@ def written(where: Any) -> str:
 
 
 def _row(field: str) -> str:
-    """A field of a row: one of JSON whose name is no name of the language stands in quotes."""
+    """A field of a row: one of JSON that is not a valid name is quoted."""
     if PLAIN.fullmatch(field):
         return f"row.{field}"
     return f'row.json("{field.removeprefix("json.")}")'
@@ -88,6 +88,6 @@ def _value(where: Any, column: Callable[[str], Column]) -> Any:
         return column(arguments[0])
     if name not in OPERATORS:
         raise GrowlangError(
-            f"`{name}` cannot stand in where(...)", help="known are " + ", ".join(OPERATORS)
+            f"`{name}` is not supported in where(...)", help="supported: " + ", ".join(OPERATORS)
         )
     return OPERATORS[name](*(_value(a, column) for a in arguments))

@@ -12,7 +12,7 @@ local function start()
   }
   if vim.lsp.start then return vim.lsp.start(config) end
   local id = vim.lsp.start_client(config) -- Neovim 0.7
-  vim.wait(20000, function() return vim.lsp.get_client_by_id(id).initialized end)
+  vim.wait(120000, function() return vim.lsp.get_client_by_id(id).initialized end)
   vim.lsp.buf_attach_client(0, id)
   return id
 end
@@ -22,7 +22,7 @@ local function ask(method, place, more)
   local document = { uri = vim.uri_from_bufnr(0) }
   local params = vim.tbl_extend("force", { textDocument = document }, more or {})
   if place then params.position = { line = place[1], character = place[2] } end
-  for _, answer in pairs(vim.lsp.buf_request_sync(0, method, params, 20000) or {}) do
+  for _, answer in pairs(vim.lsp.buf_request_sync(0, method, params, 120000) or {}) do
     if answer.error then return { error = answer.error.message } end
     return answer.result
   end
@@ -39,7 +39,7 @@ end
 
 vim.cmd("edit " .. folder .. "/core.grow")
 start()
-vim.wait(20000, function() return #vim.diagnostic.get(0) > 0 end)
+vim.wait(120000, function() return #vim.diagnostic.get(0) > 0 end)
 found.diagnostics = vim.tbl_map(function(item) return { item.lnum, item.code } end, vim.diagnostic.get(0))
 found.definition = ask("textDocument/definition", place("* depth", 3))
 found.hover = ask("textDocument/hover", place("transformer", 2))

@@ -41,8 +41,8 @@ def test_rows_that_are_kept(where: Any, text: str, rows: list[int]) -> None:
     ("where", "message"),
     [
         (("+", W, 1), r"where\(row.width \+ 1\) gives numbers, not true or false"),
-        (("len", W), "`len` cannot stand in where"),
-        ((">", ("row", "caption"), 3), "does not compute"),
+        (("len", W), "`len` is not supported in where"),
+        ((">", ("row", "caption"), 3), "cannot evaluate where"),
     ],
 )
 def test_what_is_no_predicate_is_refused(where: Any, message: str) -> None:

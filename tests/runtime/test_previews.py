@@ -39,10 +39,10 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GrowlangError, match="cannot be read"):
+    with pytest.raises(GrowlangError, match="cannot read the prompts file"):
         read_prompts(tmp_path / "none.txt")
     (tmp_path / "empty.txt").write_text("\n\n")
-    with pytest.raises(GrowlangError, match="hold no line"):
+    with pytest.raises(GrowlangError, match="is empty"):
         read_prompts(tmp_path / "empty.txt")
 
 
@@ -54,7 +54,7 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
         (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
         (none, 'give --prompt "" for each image'),
     ):
-        with pytest.raises(GrowlangError, match="nothing reads the prompt `cat`") as error:
+        with pytest.raises(GrowlangError, match="cannot use the prompt `cat`") as error:
             require_readable(["", "cat"], Conditioner(model))
         assert error.value.help.startswith(wanted)
         require_readable(["", " "], Conditioner(model))
