@@ -261,9 +261,8 @@ def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.Completi
     if found is None:
         return []
     # Editors end a word at a dot; what is written here may hold some.
-    document = ls.workspace.get_text_document(params.text_document.uri)
-    typed = len(word_before(found.text, point))
-    place = lsp.Range(ls.position(Point(point.row, point.column - typed), document), end)
+    typed = min(len(word_before(found.text, point)), end.character)
+    place = lsp.Range(lsp.Position(end.line, end.character - typed), end)
     return [
         lsp.CompletionItem(
             c.label,

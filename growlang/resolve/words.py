@@ -103,7 +103,8 @@ def belongs(word: str, written: Form, body: str = "") -> str:
     found = [h for h in homes().get(word, ()) if h.form in forms]
     if any(h.form == written and body and h.body == body for h in found):
         return ""
-    found.sort(key=lambda h: (forms.index(h.form), h.body != body))
+    near = ("for", body) if body in ("train", "phase") else (body,)
+    found.sort(key=lambda h: (forms.index(h.form), h.body not in near))
     examples = list(dict.fromkeys(h.example for h in found))
     if not examples:
         return ""
@@ -135,8 +136,6 @@ def _statements() -> Iterator[Home]:
 
 def _settings() -> Iterator[Home]:
     """Settings of recipes, phases and sections, and what they may be."""
-    yield Home("steps", "name", "for", "`phase NAME for 10k`")
-    yield Home("steps", "call", "for", "`phase NAME for 10k`")
     for model, body in ((Settings, "train"), (Sample, "sample"), (Evaluate, "evaluate")):
         for home in _fields(model, "%s", body):
             outer = home.example.replace("`", "")
@@ -151,6 +150,8 @@ def _settings() -> Iterator[Home]:
         yield Home(unit, "call", "for", f"`phase NAME for {unit}(N)`")
         yield Home(unit, "name", "for", f"`phase NAME for {unit}(N)`")
     yield Home("lr", "name", "phase", "`phase NAME for 10k { lr = ... }`")
+    yield Home("steps", "name", "for", "`phase NAME for 10k`")
+    yield Home("steps", "call", "for", "`phase NAME for 10k`")
 
 
 def _fields(model: type[BaseModel], template: str, body: str = "") -> Iterator[Home]:
