@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from growlang.check import check
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError
+from growlang.replacing import replace
 from growlang.resolve.files import Files, decoded, in_yaml, parsed, read_bytes, real
 
 ROUNDS = 10
@@ -60,18 +58,8 @@ def fix(paths: Sequence[Path], *, unsafe: bool = False) -> list[Fixed]:
 
 
 def write(fixed: Fixed) -> None:
-    """Replace a file by its edited text in one step. Raises GrowlangError if that fails."""
-    target = fixed.path.resolve()
-    try:
-        with NamedTemporaryFile("wb", dir=target.parent, prefix=".fix-", delete=False) as file:
-            file.write(fixed.after.encode("utf-8"))
-        try:
-            shutil.copymode(target, file.name)
-            os.replace(file.name, target)
-        finally:
-            Path(file.name).unlink(missing_ok=True)
-    except OSError as error:
-        raise GrowlangError(f"cannot fix {fixed.path}: {error.strerror or error}") from None
+    """Replace a file by its edited text. Raises GrowlangError if that fails."""
+    replace(fixed.path, fixed.after)
 
 
 def _fixed(path: Path, texts: dict[Path, str], unsafe: bool) -> Fixed:

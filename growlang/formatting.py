@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.replacing import replace
 from growlang.resolve.files import Files, decoded, in_yaml, parsed
 from growlang.syntax import document as d
 from growlang.syntax.fmt import fmt
@@ -130,16 +129,6 @@ def diff(result: Formatted) -> str:
 
 
 def write(result: Formatted) -> None:
-    """Replace the file by its canonical text, whole or not at all; its permissions stay."""
+    """Replace the file by its canonical text. Raises GrowlangError if that fails."""
     assert result.text is not None
-    target = result.path.resolve()
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(result.text.encode())
-        os.chmod(name, target.stat().st_mode & 0o7777)
-        os.replace(name, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
+    replace(result.path, result.text)

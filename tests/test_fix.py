@@ -215,3 +215,18 @@ def test_unsafe_fixes_are_asked_for_and_shown(
     assert ("+  optimizer   = adamw(" in done.err) == written
     counted = "more fixes change the meaning: see --unsafe-fixes --diff" in done.err
     assert counted == ("--unsafe-fixes" not in options)
+
+
+@pytest.mark.parametrize("command", [("check", "--fix"), ("fmt",)])
+def test_a_read_only_file_is_not_replaced(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The permission of its folder would do for it, and that of root."""
+    path = tmp_path / "spelling.grow"
+    path.write_text((FIX / "spelling.grow").read_text() + "\n\n")
+    before = path.read_bytes()
+    monkeypatch.setattr("growlang.replacing.os.access", lambda _, mode: mode != os.W_OK)
+    done = growlang(*command, path)
+    assert (done.status, path.read_bytes()) == (2, before)
+    assert f"cannot write {path}: it is read-only" in done.err
+    assert list(tmp_path.iterdir()) == [path]

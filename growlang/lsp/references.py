@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
+from growlang.fix import edited
 from growlang.lsp.analysis import Point, analyse
 from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project, Source
@@ -57,6 +58,8 @@ def renaming(project: Project, path: Path, point: Point) -> Renaming:
     target, found = project.named(path, point), project.at(path, point)
     if target is None or found is None:
         raise GrowlangError("no declared name here")
+    if target.kind == "model":
+        raise GrowlangError("a model cannot be renamed here: its runs are stored under its name")
     if target.kind not in RENAMED or target.name in BINDINGS:
         raise GrowlangError(f"`{target.name}` is part of the language and cannot be renamed")
     return Renaming(target.name, found.span)
@@ -118,8 +121,11 @@ def _refuse_change(project: Project, edits: list[Edit]) -> None:
     """Refuse edits after which a name means something else, or there are other findings."""
     paths = list(dict.fromkeys(Path(edit.span.filename) for edit in edits))
     texts = {p: s.text for p in paths if (s := project.source(p))}
-    edited = {path: _edited(texts[path], path, edits) for path in texts}
-    after = Project(project.folders, {**project.contents, **edited})
+    changed = {
+        path: edited(text, [e for e in edits if Path(e.span.filename) == path])
+        for path, text in texts.items()
+    }
+    after = Project(project.folders, {**project.contents, **changed})
     related = [p for p in project.paths() if p not in paths and _reads(project, p, paths)]
     for path in [*paths, *related]:
         old, new = project.source(path), after.source(path)
@@ -156,16 +162,6 @@ def _meanings(project: Project, source: Source) -> Iterator[tuple[Span, object]]
         home = project.source(Path(found.span.filename)) if found else None
         number = home.names.declared.index(found) if home and found else -1
         yield use.span, (home.path if home else None, number)
-
-
-def _edited(text: str, path: Path, edits: Iterable[Edit]) -> str:
-    """A text with the edits of its file."""
-    lines = text.split("\n")
-    for span, new, *_ in sorted(edits, reverse=True):
-        if Path(span.filename) == path:
-            line = lines[span.row - 1]
-            lines[span.row - 1] = line[: span.column - 1] + new + line[span.end_column - 1 :]
-    return "\n".join(lines)
 
 
 def _placed(item: Diagnostic) -> str:

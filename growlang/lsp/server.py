@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
@@ -181,6 +182,14 @@ class GrowServer(LanguageServer):
 
 
 server = GrowServer()
+
+
+def is_fault(record: logging.LogRecord) -> bool:
+    """Whether a record tells of a fault, and not of a request that was refused with its reason."""
+    return not (record.exc_info and isinstance(record.exc_info[1], JsonRpcException))
+
+
+logging.getLogger("pygls.protocol.json_rpc").addFilter(is_fault)
 
 
 def path_of(uri: str) -> Path:

@@ -58,6 +58,7 @@ class Session:
     async def start(self) -> lsp.InitializeResult:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         await self.client.start_io(sys.executable, "-m", "growlang", "lsp", env=environment)
+        self.stderr = asyncio.ensure_future(self.client._server.stderr.read())
         result: lsp.InitializeResult = await self.client.initialize_async(
             lsp.InitializeParams(CAPABILITIES, root_uri=self.folder.as_uri())
         )
@@ -312,6 +313,9 @@ async def names(folder: Path) -> None:
     first, second = colours.data[:5], colours.data[5:10]
     assert [list(first[:3]), list(second[:3])] == [[0, 0, 4], [0, 5, 1]]
     assert len(colours.data) % 5 == 0
+    beyond = lsp.Position(text.count("\n") + 5, 3)  # some editors ask where there is no line
+    asked = lsp.CompletionParams(core, beyond)
+    assert await client.text_document_completion_async(asked) is not None
 
     place = await client.text_document_prepare_rename_async(lsp.PrepareRenameParams(core, word))
     assert (place.placeholder, place.range.start) == ("text", position(text, "text  =", 0))
@@ -329,6 +333,7 @@ async def names(folder: Path) -> None:
         with pytest.raises(JsonRpcException, match=r"invalid name|no declared name here"):
             await request
     await session.stop()
+    assert "Traceback" not in (await session.stderr).decode()
 
 
 Conversation = Callable[[Path], Coroutine[Any, Any, None]]
