@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, PLAN
+from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
@@ -23,14 +25,21 @@ def recorded_plan(path: Path) -> Plan:
     """The plan that the run at `path` was begun with. Raises GrowlangError if there is none."""
     try:
         return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise _no_run(path) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise _unreadable(path, f"{field}: {first['msg']}" if field else first["msg"]) from error
     except (OSError, ValueError) as error:
-        raise GrowlangError(
-            f"the run {path} cannot be resumed: its {PLAN} cannot be read "
-            f"({type(error).__name__}: {str(error).splitlines()[0]})",
-            help=f"restore {PLAN}, or {ELSEWHERE}",
-        ) from error
+        raise _unreadable(path, str(error).splitlines()[0]) from error
+
+
+def _unreadable(path: Path, reason: str) -> GrowlangError:
+    return GrowlangError(
+        f"the run {path} cannot be resumed: its {PLAN} cannot be read: {reason}",
+        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
+    )
 
 
 def exists(path: Path) -> GrowlangError:
@@ -62,6 +71,12 @@ def all_torn(path: Path, torn: list[str]) -> GrowlangError:
 
 def _no_run(path: Path) -> GrowlangError:
     """What a folder without a plan is, if not a run."""
+    if not path.is_dir():
+        kind = "a link that leads nowhere" if path.is_symlink() else "a file"
+        return GrowlangError(
+            f"{path} is {kind}, not the folder of a run",
+            help="remove it, or choose another output root with --out",
+        )
     if not any(path.iterdir()):
         return GrowlangError(
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
@@ -75,7 +90,7 @@ def require_checkpoints(path: Path) -> None:
     A run that ended before its first checkpoint never had any: it begins again.
     """
     folder = path / CHECKPOINTS
-    if folder.is_dir() and (any(folder.glob("step_*")) or not (last := _saved(path))):
+    if folder.is_dir() and (checkpoints_of(folder) or not (last := _saved(path))):
         return
     reached = f" (it had one of step {last})" if folder.is_dir() else ""
     raise GrowlangError(

@@ -74,7 +74,7 @@ def train(
 def _train(
     plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
 ) -> TrainResult:
-    if not path.exists():
+    if not path.is_symlink() and not path.exists():
         if resume == "must":
             raise nothing_to_resume(path)
         checkpoint.require_place(path, "--out")

@@ -1,6 +1,7 @@
 """Whether a run may go on, and what is said where it may not."""
 
 import io
+import json
 import shutil
 import tarfile
 from pathlib import Path
@@ -146,10 +147,36 @@ def test_a_folder_that_is_no_run_is_told_as_such(tmp_path: Path, resume: str) ->
         go_on(tmp_path, resume)
 
 
-def test_a_plan_that_cannot_be_read_is_told(interrupted: Path) -> None:
-    (interrupted / PATH / "plan.json").write_text('{"spec": "a')
-    with pytest.raises(GrowlangError, match=r"its plan\.json cannot be read"):
+@pytest.mark.parametrize("resume", ["never", "must", "may"])
+def test_what_is_no_folder_is_told_as_such(tmp_path: Path, resume: str) -> None:
+    path = write_data(tmp_path) / PATH
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GrowlangError, match="is a link that leads nowhere, not the folder of a"):
+        go_on(tmp_path, resume)
+    path.unlink()
+    path.touch()
+    with pytest.raises(GrowlangError, match="is a file, not the folder of a run"):
+        go_on(tmp_path, resume)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"spec": "a', r"Invalid JSON: EOF .*"),
+        ("{}", r"spec: Field required"),
+        (None, r"novelty: Extra inputs are not permitted"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_told(
+    interrupted: Path, text: str | None, reason: str
+) -> None:
+    path = interrupted / PATH / "plan.json"
+    whole = json.loads(path.read_text()) | {"novelty": 1}
+    path.write_text(json.dumps(whole) if text is None else text)
+    with pytest.raises(GrowlangError, match=rf"its plan\.json cannot be read: {reason}$") as error:
         recorded_plan(interrupted / PATH)
+    assert "use the version of growlang that wrote it" in error.value.help
 
 
 def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(interrupted: Path) -> None:
