@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from growlang.diagnostics import GrowlangError
 from growlang.fit import MODEL as MODEL_PARTS
 from growlang.fit import TRAINING, require_fit
@@ -136,9 +138,18 @@ def parsed(kind: Any, text: str, path: Path) -> Any:
         raise _unreadable(kind.__name__.lower(), path, error) from error
 
 
+def mistake(error: Exception) -> str:
+    """What is wrong with stored text that cannot be read, on one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        return f"{field}: {first['msg']}" if field else first["msg"]
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
     return GrowlangError(
-        f"the {what} in the metadata of {path} cannot be read ({type(error).__name__}: {error})",
+        f"the {what} in the metadata of {path} cannot be read ({mistake(error)})",
         help="another version of growlang wrote it: use that one, or train again",
     )
 

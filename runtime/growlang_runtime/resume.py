@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
+from growlang.plan import FORMAT_VERSION, SEMANTICS, Plan
 from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of
+from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
@@ -24,20 +22,19 @@ ELSEWHERE = "move the folder away, or choose another output root with --out"
 def recorded_plan(path: Path) -> Plan:
     """The plan that the run at `path` was begun with. Raises GrowlangError if there is none."""
     try:
-        return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+        plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise _no_run(path) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise _unreadable(path, f"{field}: {first['msg']}" if field else first["msg"]) from error
     except (OSError, ValueError) as error:
-        raise _unreadable(path, str(error).splitlines()[0]) from error
+        raise _unreadable(path, mistake(error)) from error
+    if plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS:
+        raise _unreadable(path, "a later version wrote it")
+    return plan
 
 
 def _unreadable(path: Path, reason: str) -> GrowlangError:
     return GrowlangError(
-        f"the run {path} cannot be resumed: its {PLAN} cannot be read: {reason}",
+        f"the run {path} cannot be used: its {PLAN} cannot be read: {reason}",
         help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
     )
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.fit import TRAINING, differences, require_fit
 from growlang.net import Net
-from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
+from growlang.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
 from growlang.stored import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
 from growlang.tensor_file import read_header
 from growlang_runtime import checkpoint
@@ -40,9 +40,9 @@ class Weights:
     def semantics(self) -> int:
         """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
         text = self.metadata.get("semantics", "1")
-        if not text.isdecimal():
+        if text not in map(str, range(1, SEMANTICS + 1)):
             raise GrowlangError(
-                f"the semantics in the metadata of {self.path} is no number: {text[:40]}",
+                f"the semantics in the metadata of {self.path} is not known: {text[:40]}",
                 help="another version of growlang wrote it: use that one, or train again",
             )
         return int(text)
@@ -56,8 +56,9 @@ class Weights:
             raise GrowlangError(
                 f"{self.path} holds {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
-                help="train it again from the spec as it is now, or undo the change to the spec "
-                "(`growlang diff` with the checkpoint on one side shows it)",
+                help="train it again from the spec as it is now, into another output root with "
+                "--out, or undo the change to the spec (`growlang diff` with the checkpoint on one "
+                "side shows it)",
             )
 
 

@@ -42,7 +42,9 @@ def test_rows_that_are_kept(where: Any, text: str, rows: list[int]) -> None:
     [
         (("+", W, 1), r"where\(row.width \+ 1\) gives numbers, not true or false"),
         (("len", W), "`len` cannot stand in where"),
-        ((">", ("row", "caption"), 3), "does not compute"),
+        ((">", ("row", "caption"), 3), "does not compute: row.caption is a text, and 3 not"),
+        (("==", W, "a"), 'does not compute: "a" is a text, and row.width not'),
+        (("+", ("row", "caption"), "a"), 'row.caption and "a" is a text$'),
     ],
 )
 def test_what_is_no_predicate_is_refused(where: Any, message: str) -> None:

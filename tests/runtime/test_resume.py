@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 from tiny import net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
@@ -118,6 +119,15 @@ def test_a_resumed_run_says_where_it_goes_on(
     assert go_on(interrupted).finished
     said = " ".join(capsys.readouterr().err.split())
     assert f"resumed {interrupted / PATH} at step 2 of 4" in said
+
+
+def test_a_resumed_run_draws_by_the_sample_of_now(interrupted: Path) -> None:
+    sample = Sample(prompts=["another"])
+    now = plan(sample=sample)
+    assert train(now, out=interrupted / "runs", data_root=interrupted, resume="must").finished
+    assert recorded_plan(interrupted / PATH).sample == sample
+    with safe_open(interrupted / PATH / "model.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["sample"])["prompts"] == ["another"]
 
 
 def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path) -> None:
