@@ -77,12 +77,12 @@ def measure() -> list[Result]:
 
 
 def _of_slips(folder: Path, clean: Callable[[], object]) -> list[Result]:
-    """The same of texts with a slip in each line, of which a thousand are told."""
+    """The same for specs with a typo in each line, of which a thousand are reported."""
     short, long = folder / "short_slips.grow", folder / "long_slips.grow"
     for path, lines in ((short, SHORT), (long, LINES)):
         path.write_text("grow 1\n" + "param a 3  # with no sign\n" * lines)
         assert check(path).diagnostics
-    slips = "check of slips"
+    slips = "check of typos"
     return [
         _compared(slips, lambda: check(long), "check of a clean spec", clean, 1),
         _growth(slips, lambda: check(short), lambda: check(long)),

@@ -21,7 +21,7 @@ TYPED = (
     ("residual(2 * base, dropout = dropout", " ", "/", " ", "2"),
     ("  # at 128: convolutions alone", "\n", " ", " ", "#", " ", "w", "i", "d", "e"),
 )
-"""What is typed, key by key, behind a place of the text."""
+"""What is typed, key by key, after a place in the text."""
 
 
 def edits(text: str) -> Iterator[str]:

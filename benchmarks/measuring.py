@@ -51,8 +51,10 @@ def ratio(
 ) -> Result:
     """The median of the ratios of (measured, baseline) seconds, taken in turn."""
     measured, baseline = (median(side) * 1e3 for side in zip(*pairs, strict=True))
-    told = f"{measured:.1f} ms / {baseline:.1f} ms, {len(pairs)} pairs"
-    return result(name, [a / b for a, b in pairs], "x", target, f"{told}; {note}" if note else told)
+    detail = f"{measured:.1f} ms / {baseline:.1f} ms, {len(pairs)} pairs"
+    return result(
+        name, [a / b for a, b in pairs], "x", target, f"{detail}; {note}" if note else detail
+    )
 
 
 def environment() -> dict[str, str]:

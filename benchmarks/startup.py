@@ -1,4 +1,4 @@
-"""Start-up of the command line, against importing the libraries that it stands on."""
+"""Start-up of the command line, against importing the libraries that it uses."""
 
 from __future__ import annotations
 

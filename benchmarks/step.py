@@ -101,10 +101,10 @@ def against_hand_written() -> list[Result]:
     ours, theirs = Step(compiled, batch, ()), Step(hand, batch, ())
     pairs = interleaved(ours, theirs)
     most, least = peak(ours), peak(theirs)
-    told = f"{most / 2**20:.2f} MiB / {least / 2**20:.2f} MiB"
+    detail = f"{most / 2**20:.2f} MiB / {least / 2**20:.2f} MiB"
     return [
         ratio("step: compiled / hand-written", pairs, 1.03, "core_32, same weights and result"),
-        result("peak memory of a step: compiled / hand-written", [most / least], "x", 1, told),
+        result("peak memory of a step: compiled / hand-written", [most / least], "x", 1, detail),
     ]
 
 

@@ -36,9 +36,9 @@ def measure() -> list[Result]:
     if state != {name: t.shape for name, t in net.table.items()}:
         raise RuntimeError("the table is not the module's state_dict")
     pairs = [(taken(tabulate), taken(lambda: lower(net))) for _ in range(ROUNDS)]
-    told = f"{len(net.table):,} tensors, {net.parameters:,} parameters, without torch"
+    detail = f"{len(net.table):,} tensors, {net.parameters:,} parameters, without torch"
     return [
-        result("parameter table", [t * 1e3 for t in times], "ms", 20, told),
+        result("parameter table", [t * 1e3 for t in times], "ms", 20, detail),
         ratio("parameter table / module on the meta device", pairs, note="same names and shapes"),
     ]
 

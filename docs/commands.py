@@ -40,23 +40,23 @@ pair.png""",
 }
 """What was seen on one machine."""
 EXITS = {
-    "check": "0: no errors (warnings are none). 1: errors.",
-    "explain": "0. 2: there is no such code.",
+    "check": "0: no errors (there may be warnings). 1: errors.",
+    "explain": "0. 2: no such code.",
     "fmt": "0. 1: a file does not parse, or, with `--check` and `--diff`, would change.",
     "convert": (
-        "0. 1: the spec does not parse. 2: the output exists already, or there is no schema at "
-        "the path that `--schema` names."
+        "0. 1: the spec does not parse. 2: the output already exists, or there is no schema at "
+        "the path in `--schema`."
     ),
     "show": "0. 1: the spec has errors.",
     "schema": "0.",
-    "lsp": "0 when the editor ends it. 2: `growlang[lsp]` is not installed.",
-    "compile": "0. 1: the spec has errors. 2: without PyTorch, unless `--no-build` is given.",
+    "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
+    "compile": "0. 1: the spec has errors. 2: PyTorch is not installed and `--no-build` not given.",
     "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets differ.",
     "train": (
-        "0: finished. 1: the spec has errors. 2: the run could not start or go on. "
-        "130, 143: stopped by a signal, after saving."
+        "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "
+        "130, 143: stopped by a signal, after saving a checkpoint."
     ),
-    "sample": "0. 2: there is no such run, or a prompt is missing.",
+    "sample": "0. 2: no such run, or no prompt.",
 }
 
 

@@ -203,3 +203,41 @@ def test_proposals_written_into_the_child_make_it_check(
     copied = {e.component for e in after.mapping if e.category == "copied"}
     assert copied == set(kept)
     assert '"parents/core.grow"' in head
+
+
+def test_reasons_of_one_kind_are_said_once_and_lines_stay_short(tmp_path: Path) -> None:
+    long, short = (
+        growlang("diff", SPECS / "deep.grow", SPECS / f"{name}.grow").out.split("\n")
+        for name in ("deeper_long", "deeper")
+    )
+    (moved,) = [line for line in long if line.startswith(">  core ")]
+    assert moved.count("moved: ") == 1
+    assert "and 5 more" in moved
+    (moved,) = [line for line in short if line.startswith(">  core ")]
+    assert "and 3 more" in moved
+    folder = tmp_path / ("x" * 250) / ("y" * 250)
+    folder.mkdir(parents=True)
+    for name in ("deep", "deeper_long"):
+        (folder / f"{name}.grow").write_text((SPECS / f"{name}.grow").read_text())
+    for options in ([], ["-v"]):
+        run = growlang("diff", folder / "deep.grow", folder / "deeper_long.grow", *options)
+        assert run.status == 0
+        assert max(map(len, run.out.split("\n"))) < 500
+
+
+def test_proposals_of_many_components_are_several_statements(tmp_path: Path) -> None:
+    conditions = [f"condition_number_{n}" for n in range(12)]
+    declared = " ".join(f"{name} = classes(3, 8)" for name in conditions)
+    text = (
+        f"grow 1 model {{}} {{{{ image = image(8) {declared} stem conv(8)"
+        f" core attention(8, heads = {{}}, attend = [self, {', '.join(conditions)}])"
+        " head conv(3) }}"
+    )
+    for name, heads in (("one", 1), ("two", 2)):
+        (tmp_path / f"{name}.grow").write_text(text.format(name, heads))
+    run = growlang("diff", tmp_path / "one.grow", tmp_path / "two.grow")
+    lines = run.out.split("To make two a child of one, write:\n")[1].split("\n")
+    assert max(map(len, lines)) < 130
+    kept = [line for line in lines if line.startswith("    keep ")]
+    assert len(kept) > 2
+    assert all(sum(name in line for line in kept) for name in conditions)

@@ -202,7 +202,7 @@ def test_check_lists_what_would_change_and_writes_nothing(tmp_path: Path) -> Non
     ugly.write_text(UGLY)
     neat.write_text(NEAT)
     code, out, _ = run("--check", tmp_path)
-    assert (code, out) == (1, f"would change {ugly}\n")
+    assert (code, out) == (1, f"would reformat {ugly}\n")
     assert ugly.read_text() == UGLY
     assert run("--check", neat)[:2] == (0, "")
 
@@ -244,7 +244,7 @@ def test_a_folder_is_walked_for_both_syntaxes(tmp_path: Path) -> None:
     grow, yaml = tmp_path / "a.grow", tmp_path / "b.grow.yaml"
     grow.write_text(UGLY)
     yaml.write_text(UGLY_YAML)
-    assert run("--check", tmp_path)[:2] == (1, f"would change {grow}\nwould change {yaml}\n")
+    assert run("--check", tmp_path)[:2] == (1, f"would reformat {grow}\nwould reformat {yaml}\n")
     assert "-params:  {x:  1}   # one\n+grow: 1\n" in run("--diff", yaml)[1]
     assert run(tmp_path)[0] == 0
     assert (grow.read_text(), yaml.read_text()) == (NEAT, NEAT_YAML)

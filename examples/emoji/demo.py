@@ -1,4 +1,4 @@
-"""Trains core_32, grows it to emoji_64, and leaves one picture: real, core's and grown samples.
+"""Trains core_32, grows it to emoji_64, and leaves one image: real, core's and grown samples.
 
 Run `make demo` in the project's root, or `python examples/emoji/demo.py --help`. It runs the same
 commands that a user would type and prints them.
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 HERE = Path(os.path.relpath(Path(__file__).resolve().parent))
 POOLED = 16
-"""Side, in pixels, to which pictures are pooled before they are compared."""
+"""Side, in pixels, to which images are pooled before they are compared."""
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs/demo"),
-    picture: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
+    out: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs/demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path(
+        "demo.png"
+    ),
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
 ) -> None:
     """Train, grow, train on with the core frozen and then unfrozen, and sample both models.
@@ -38,16 +40,16 @@ def main(
     core, grown = HERE / "core_32.grow", HERE / "emoji_64.grow"
     begun = time.monotonic()
     growlang("check", str(HERE))
-    growlang("train", str(core), "--out", str(out), "--resume", "--log-every", "50")
+    growlang("train", str(core), "--out", str(out), "--resume-or-start", "--log-every", "50")
     growlang("diff", str(core), str(grown))
-    growlang("train", str(grown), "--out", str(out), "--resume", "--log-every", "50")
-    rows = compare(out / "core_32" / "main", out / "emoji_64" / "grown", seed, picture)
+    growlang("train", str(grown), "--out", str(out), "--resume-or-start", "--log-every", "50")
+    rows = compare(out / "core_32" / "main", out / "emoji_64" / "grown", seed, output)
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)
-    print(f"\n{picture}: real pictures, samples of core_32, samples of emoji_64, with the prompts")
+    print(f"\n{output}: real images, samples of core_32, samples of emoji_64, with the prompts")
     for name, (hits, count) in rows.items():
         print(f"retrieval@1 of {name}: {hits} of {count}")
     print(
-        "The prompts are those of training pictures: this shows that the path from spec to grown\n"
+        "The prompts are those of training images: this shows that the path from spec to grown\n"
         "model works, not that the model generalises.\n"
         f"Done in {minutes} min {seconds} s."
     )
@@ -62,7 +64,7 @@ def growlang(*arguments: str) -> None:
 
 
 def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int, int]]:
-    """Write the picture of real and sampled images; retrieval@1 (hits, prompts) of each model."""
+    """Write a sheet of real and sampled images; retrieval@1 (hits, prompts) of each model."""
     import torch
 
     from growlang.plan import Plan
@@ -85,25 +87,25 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     }
     sheet({"real": real, **sampled}, prompts).save(to)
     return {
-        name: retrieval(pictures, prompts, training.images, captions)
-        for name, pictures in sampled.items()
+        name: retrieval(images, prompts, training.images, captions)
+        for name, images in sampled.items()
     }
 
 
 def retrieval(
-    pictures: Tensor,
+    images: Tensor,
     prompts: Sequence[str],
     training: Tensor,
     captions: Sequence[str],
 ) -> tuple[int, int]:
-    """(hits, prompts): for how many is the nearest training picture the prompt's own?
+    """(hits, prompts): for how many is the nearest training image the prompt's own?
 
-    Pictures (N, C, H, W) are average-pooled to 16 x 16 and compared by Euclidean distance.
+    Images (N, C, H, W) are average-pooled to 16 x 16 and compared by Euclidean distance.
     """
     import torch
     from torch.nn.functional import adaptive_avg_pool2d
 
-    a, b = (adaptive_avg_pool2d(x, POOLED).flatten(1) for x in (pictures, training))
+    a, b = (adaptive_avg_pool2d(x, POOLED).flatten(1) for x in (images, training))
     nearest = torch.cdist(a, b).argmin(dim=1)
     hits = sum(captions[int(i)] == prompt for i, prompt in zip(nearest, prompts, strict=True))
     return hits, len(prompts)
@@ -113,7 +115,7 @@ def sheet(rows: dict[str, Tensor], prompts: Sequence[str]) -> Image.Image:
     """Columns of a prompt each and a row for each source, in two blocks of eight columns."""
     from PIL import Image, ImageDraw, ImageFont
 
-    from growlang_runtime.grids import picture
+    from growlang_runtime.grids import to_pil_image
 
     cell, margin, label, columns = 112, 6, 90, 8
     font = ImageFont.load_default(12)
@@ -125,11 +127,11 @@ def sheet(rows: dict[str, Tensor], prompts: Sequence[str]) -> Image.Image:
         left = label + index % columns * (cell + margin)
         top = index // columns * block
         draw.text((left, top + 3), prompt, fill="black", font=font)
-        for row, (name, pictures) in enumerate(rows.items()):
+        for row, (name, images) in enumerate(rows.items()):
             y = top + 20 + row * (cell + margin)
             if index % columns == 0:
                 draw.text((4, y + cell // 2 - 8), name, fill="black", font=font)
-            small = picture(pictures[index])
+            small = to_pil_image(images[index])
             image.paste(small.resize((cell, cell), Image.Resampling.NEAREST), (left, y))
     return image
 

@@ -24,7 +24,7 @@ import typer
 from PIL import Image
 from typer import Option
 
-PICTURES = "@lobehub/fluent-emoji-3d@1.1.0"
+IMAGES = "@lobehub/fluent-emoji-3d@1.1.0"
 NAMES = "openmoji@17.0.0"
 
 SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -42,7 +42,7 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True)
 class Emoji:
-    """One picture. Its code points leave out variation selectors."""
+    """One image. Its code points leave out variation selectors."""
 
     points: tuple[int, ...]
     caption: str
@@ -91,11 +91,11 @@ def read_emoji(archive: Path, names: dict[tuple[int, ...], tuple[str, str]]) -> 
 
 
 def render(webp: bytes, size: int, quality: int) -> bytes:
-    """The picture on white, cropped to a square about its centre and resized."""
+    """The image on white, cropped to a square about its centre and resized."""
     with Image.open(io.BytesIO(webp)) as opened:
-        picture = opened.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    white.alpha_composite(picture)
+        coloured = opened.convert("RGBA")
+    white = Image.new("RGBA", coloured.size, "white")
+    white.alpha_composite(coloured)
     side = min(white.size)
     left, top = (white.width - side) // 2, (white.height - side) // 2
     square = white.convert("RGB").crop((left, top, left + side, top + side))
@@ -170,7 +170,7 @@ def choose(emoji: Iterable[Emoji], choice: Choice, captions: Path | None) -> lis
 
 def main(
     out: Annotated[Path, Option(help="Folder for the shards.")],
-    size: Annotated[int, Option(help="Side of the pictures in pixels.", min=8, max=256)] = 128,
+    size: Annotated[int, Option(help="Side of the images in pixels.", min=8, max=256)] = 128,
     choice: Annotated[Choice, Option("--set", help="Which emoji to take.")] = Choice.objects,
     captions: Annotated[Path | None, Option(help="Take only the captions in this file.")] = None,
     limit: Annotated[int | None, Option(help="Take at most this many.", min=1)] = None,
@@ -181,13 +181,13 @@ def main(
     shard: Annotated[int, Option(help="Samples in one shard.", min=1)] = 256,
     prefix: Annotated[str, Option(help="What shard names begin with.")] = "fluent",
     seed: Annotated[int, Option(help="Fixes the order and the split.")] = 0,
-    emoji: Annotated[Path | None, Option(help=f"Archive of {PICTURES}.")] = None,
+    emoji: Annotated[Path | None, Option(help=f"Archive of {IMAGES}.")] = None,
     names: Annotated[Path | None, Option(help=f"Archive of {NAMES}.")] = None,
 ) -> None:
     """Write the emoji as webdataset shards, split into training and validation by base emoji."""
     with tempfile.TemporaryDirectory() as folder:
         table = read_names(names or fetch(NAMES, Path(folder)))
-        everything = list(read_emoji(emoji or fetch(PICTURES, Path(folder)), table))
+        everything = list(read_emoji(emoji or fetch(IMAGES, Path(folder)), table))
     chosen = shuffled(choose(everything, choice, captions), seed)[:limit]
     held_out = [one for one in chosen if is_validation(one, validation, seed)]
     train = [one for one in chosen if not is_validation(one, validation, seed)]

@@ -1,4 +1,4 @@
-"""The command line. Heavy imports stand inside the commands, so that each loads what it needs."""
+"""The command line. Heavy imports are inside the commands: each loads only what it needs."""
 
 import atexit
 import gc
@@ -66,7 +66,7 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line: 0 nothing to report, 1 findings, 2 could not do the job."""
+    """Run the command line: 0 no errors, 1 findings, 2 could not run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # specs are UTF-8, whatever the locale is
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -20,11 +20,12 @@ def check(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Specs, or folders walked for *.grow and *.grow.yaml.", show_default=False
+            help="Spec files, or folders to search for *.grow and *.grow.yaml.",
+            show_default=False,
         ),
     ],
     output_format: Annotated[
-        OutputFormat, typer.Option(help="How findings are printed.")
+        OutputFormat, typer.Option(help="Format of the findings.")
     ] = OutputFormat.text,
     against: Annotated[
         str | None,
@@ -38,19 +39,21 @@ def check(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="With --against: a root of run folders, whose specs may not be deleted.",
+            help="With --against: a folder of runs, whose specs must not be deleted.",
             show_default=False,
         ),
     ] = None,
     fix: Annotated[
-        bool, typer.Option("--fix", help="First make the safe fixes: spelling and layout.")
+        bool, typer.Option("--fix", help="Apply the safe fixes first: spelling and layout.")
     ] = False,
     unsafe_fixes: Annotated[
         bool,
-        typer.Option("--unsafe-fixes", help="With --fix or --diff: those that change meaning too."),
+        typer.Option(
+            "--unsafe-fixes", help="With --fix or --diff: also fixes that change the meaning."
+        ),
     ] = False,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Write nothing; print what the fixes would change.")
+        bool, typer.Option("--diff", help="Print the fixes as a diff; write nothing.")
     ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
@@ -135,10 +138,10 @@ def _deleted(
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(help="A code, such as G203; without it, a list.", show_default=False),
+        typer.Argument(help="A code, such as G203; by default, list all.", show_default=False),
     ] = None,
 ) -> None:
-    """Explain a code: its cause, an example, the example mended."""
+    """Explain a code: its cause, an example, and the fix."""
     from growlang.explanations import explanation, listing
 
     typer.echo(explanation(code).strip() if code else listing())

@@ -1,4 +1,4 @@
-"""`compile` and `diff`: what a net is, and what becomes of its parameters in another."""
+"""`compile` and `diff`: what a net is, and what happens to its parameters in another."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -30,10 +30,13 @@ def compile_(
     ] = None,
     json: JsonOption = False,
     build: Annotated[
-        bool, typer.Option(help="Build the PyTorch graph (without memory) and hold it to the net.")
+        bool,
+        typer.Option(
+            help="Build the PyTorch graph, on the meta device, and compare it with the net."
+        ),
     ] = True,
 ) -> None:
-    """Print what a model is, what it costs, what each phase trains."""
+    """Print a model's parameters, FLOPs and memory, and what each phase trains."""
     checked = checked_spec(spec, settings, quiet=["G214"])
     lowered = _lower(checked) if build or emit else None
     if emit and lowered is not None:
@@ -53,19 +56,15 @@ def compile_(
 
 
 def diff(
-    a: Annotated[
-        Path, typer.Argument(help="The spec, or weights, to start from.", show_default=False)
-    ],
-    b: Annotated[
-        Path, typer.Argument(help="The spec, or weights, to arrive at.", show_default=False)
-    ],
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="A line a tensor.")] = False,
+    a: Annotated[Path, typer.Argument(help="The old spec or weights.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The new spec or weights.", show_default=False)],
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per tensor.")] = False,
     json: JsonOption = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 when the nets differ.")
     ] = False,
 ) -> None:
-    """Print what becomes of every parameter of one spec in another."""
+    """Print what happens to every parameter from one spec to another."""
     from growlang.diff import as_json
     from growlang.diff import diff as difference_of
 

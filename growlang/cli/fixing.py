@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def show_fixes(files: Sequence[Path], unsafe: bool) -> int:
-    """Print what the fixes would change; the exit status: 1 where there is something to mend."""
+    """Print what the fixes would change; the exit status: 1 if there is something to fix."""
     from growlang.check import check as check_file
     from growlang.check import errors
     from growlang.fix import fix
@@ -22,7 +22,7 @@ def show_fixes(files: Sequence[Path], unsafe: bool) -> int:
     for one in fixed:
         typer.echo(one.diff(), nl=False)
     made = sum(len(one.made) for one in fixed)
-    typer.echo(f"{_fixes(made)} would be made; no file is written", err=True)
+    typer.echo(f"{_fixes(made)} would be applied; nothing was written", err=True)
     _name_unsafe(fixed)
     broken = any(errors(check_file(path).diagnostics) for path in files)
     return 1 if made or broken else 0
@@ -31,13 +31,13 @@ def show_fixes(files: Sequence[Path], unsafe: bool) -> int:
 def make_fixes(files: Sequence[Path], asked: bool, unsafe: bool) -> None:
     """Make the fixes and say which; those that change meaning are shown as a diff.
 
-    Raises GrowlangError if only the unsafe ones are named, and not what becomes of them.
+    Raises GrowlangError for `unsafe` without `asked`.
     """
     from growlang.fix import fix, write
 
     if not asked:
-        help = "add --diff to see what they would change, or --fix to make them"
-        raise GrowlangError("--unsafe-fixes says which fixes, not what becomes of them", help=help)
+        help = "add --diff to see the fixes, or --fix to apply them"
+        raise GrowlangError("--unsafe-fixes needs --diff or --fix", help=help)
     fixed = fix(files, unsafe=unsafe)
     for one in fixed:
         if not one.made:
@@ -52,11 +52,11 @@ def make_fixes(files: Sequence[Path], asked: bool, unsafe: bool) -> None:
 
 
 def _name_unsafe(fixed: Sequence["Fixed"]) -> None:
-    """Say how many fixes are left out because they change meaning, and how to see them."""
+    """Say how many fixes are not applied because they change meaning, and how to see them."""
     left = sum(len(one.unsafe) for one in fixed)
     if left:
         what = "1 more fix changes" if left == 1 else f"{left} more fixes change"
-        typer.echo(f"{what} the meaning: see --unsafe-fixes --diff", err=True)
+        typer.echo(f"{what} the meaning: show with --unsafe-fixes --diff", err=True)
 
 
 def _fixes(count: int) -> str:

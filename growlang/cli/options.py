@@ -8,7 +8,7 @@ import typer
 
 
 class OutputFormat(StrEnum):
-    """How findings are printed."""
+    """Format of the findings."""
 
     text = "text"
     concise = "concise"
@@ -19,10 +19,10 @@ class OutputFormat(StrEnum):
 
 Spec = Annotated[Path, typer.Argument(help="A spec file.", show_default=False)]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", "-r", help="The recipe; by default the first.")
+    str | None, typer.Option("--recipe", "-r", help="Recipe to use; by default the first.")
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a param a value.")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a param.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -49,8 +49,8 @@ def print_findings(
 
 
 def print_limit(name: object) -> None:
-    """Say that a file has more findings than were looked for, to standard error."""
-    typer.echo(f"{name}: more than {LIMIT:,} findings; the others are not looked for", err=True)
+    """Say on standard error that a file has more findings than are shown."""
+    typer.echo(f"{name}: more than {LIMIT:,} findings; the rest are not shown", err=True)
 
 
 def print_failure(error: Exception) -> None:
@@ -69,7 +69,7 @@ def print_failure(error: Exception) -> None:
         where = f"the traceback is in {file.name}"
     except OSError:
         where = text
-    typer.echo(f"  help: please report it, with the command and the spec; {where}", err=True)
+    typer.echo(f"  help: please report this with the command and the spec; {where}", err=True)
 
 
 def _coloured(text: str, role: str) -> str:

@@ -29,12 +29,12 @@ def spec_files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(p for e in ENDINGS for p in path.rglob(f"*{e}") if not _hidden(p, path))
             if not inside:
-                raise GrowlangError(f"{path}: there is no *.grow or *.grow.yaml in this folder")
+                raise GrowlangError(f"{path}: no *.grow or *.grow.yaml files in this folder")
             files += inside
         elif path.exists():
             files.append(path)
         else:
-            raise GrowlangError(f"{path}: there is no such file or folder")
+            raise GrowlangError(f"{path}: no such file or folder")
     return list(dict.fromkeys(files))
 
 
@@ -62,7 +62,7 @@ def checked_spec(
         if errors(shown):
             raise typer.Exit(1)
     if report.checked is None:
-        raise GrowlangError(f"{spec} has no model", help="only a spec with a model can be compiled")
+        raise GrowlangError(f"{spec} has no model", help="give a spec that declares a `model`")
     return report.checked
 
 

@@ -17,49 +17,48 @@ if TYPE_CHECKING:
 def train(
     spec: Spec,
     recipe: RecipeOption = None,
-    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE.")] = Path("runs"),
     data_root: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of data and prompt files; by default the spec's.", show_default=False
+            help="Folder that data and prompts are relative to; by default the spec's.",
+            show_default=False,
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that is there.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an existing run.")] = False,
     resume_or_start: Annotated[
-        bool, typer.Option("--resume-or-start", help="Go on with the run, or start it.")
+        bool, typer.Option("--resume-or-start", help="Continue the run if it exists, or start it.")
     ] = False,
     with_parents: Annotated[
-        bool, typer.Option("--with-parents", help="Train the ancestors that are not yet trained.")
+        bool, typer.Option("--with-parents", help="Train untrained ancestors first.")
     ] = False,
     parent_run: Annotated[
         Path | None,
-        typer.Option(help="Folder of the parent's run, instead of the one under the output root."),
+        typer.Option(help="Folder of the parent's run, instead of the one under --out."),
     ] = None,
     accept_parent: Annotated[
         bool,
         typer.Option(
-            "--accept-parent", help="Take a parent's run that its spec no longer describes."
+            "--accept-parent", help="Use the parent's run even if its spec has changed since."
         ),
     ] = False,
     settings: SetOption = None,
     device: DeviceOption = "cpu",
     micro_batch: Annotated[
-        int | None, typer.Option(min=1, help="Pictures at once; gradients are accumulated.")
+        int | None, typer.Option(min=1, help="Images per forward pass; gradients accumulate.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Threads that read pictures.")] = 2,
-    checkpoint_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 1000,
-    keep_checkpoints: Annotated[int, typer.Option(min=1, help="How many are kept.")] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Threads that load images.")] = 2,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 1000,
+    keep_checkpoints: Annotated[int, typer.Option(min=1, help="Newest checkpoints to keep.")] = 2,
     sample_every: Annotated[
-        int | None, typer.Option(min=1, help="Steps between grids; always one at a phase's end.")
+        int | None, typer.Option(min=1, help="Steps between sample grids; phases end with one.")
     ] = None,
-    log_every: Annotated[int, typer.Option(min=1, help="In steps.")] = 10,
+    log_every: Annotated[int, typer.Option(min=1, help="Steps between log lines.")] = 10,
     max_corrupt: Annotated[
-        int, typer.Option(min=0, help="Images that may be left out because they cannot be used.")
+        int, typer.Option(min=0, help="Unusable images to skip before giving up.")
     ] = 0,
 ) -> None:
-    """Train a recipe: from the parent's weights to the last phase."""
+    """Train all phases of a recipe, from the parent's weights or from scratch."""
     checked = checked_spec(spec, settings)
     require_torch()
     gc.enable()
@@ -101,7 +100,7 @@ def train(
 def _untrained_parents(
     checked: "Checked", recipe: str | None, out: Path
 ) -> list[tuple["Checked", str, dict[str, str]]]:
-    """The ancestors, oldest first, whose runs have no finished model under `out`."""
+    """The ancestors, oldest first, whose runs are not finished under `out`."""
     from growlang.planning import recipe_of
     from growlang_runtime.run import run_folder
 
@@ -125,32 +124,32 @@ def sample(
         Path, typer.Argument(help="A run folder or a model.safetensors.", show_default=False)
     ],
     prompt: Annotated[
-        list[str] | None, typer.Option("--prompt", "-p", help="A caption; may be repeated.")
+        list[str] | None, typer.Option("--prompt", "-p", help="A prompt; may be repeated.")
     ] = None,
     prompts: Annotated[
-        Path | None, typer.Option(help="A file of captions, one a line.", show_default=False)
+        Path | None, typer.Option(help="A file of prompts, one per line.", show_default=False)
     ] = None,
     guidance: Annotated[
-        float | None, typer.Option(min=0, help="Scale of guidance; by default the spec's.")
+        float | None, typer.Option(min=0, help="Guidance scale; by default the spec's.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of the sampler; by default the spec's.")
+        int | None, typer.Option(min=1, help="Sampler steps; by default the spec's.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The grid.")] = Path("grid.png"),
-    ema: Annotated[bool, typer.Option(help="Use the averaged weights.")] = True,
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path(
+        "grid.png"
+    ),
+    ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Draw pictures from a trained model into one PNG."""
+    """Sample images from a trained model into one PNG grid."""
     require_torch()
     gc.enable()
     from growlang_runtime.sample import sample as draw_grid
 
     written = [*(prompt or []), *(_lines(prompts) if prompts else [])]
     if not written:
-        raise GrowlangError(
-            "there is nothing to draw", help='give --prompt "..." or --prompts FILE'
-        )
+        raise GrowlangError("no prompts given", help='give --prompt "..." or --prompts FILE')
     path = draw_grid(
         run,
         prompts=written,

@@ -26,18 +26,18 @@ def fmt(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Specs, folders walked for *.grow and *.grow.yaml, or - for standard input; "
-            "by default this folder."
+            help="Spec files, folders to search for *.grow and *.grow.yaml, or - for stdin; "
+            "by default the current folder."
         ),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if a file would change.")
     ] = False,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Write nothing; print what would change.")
+        bool, typer.Option("--diff", help="Print the changes as a diff; write nothing.")
     ] = False,
 ) -> None:
-    """Lay out specs in the one canonical way; comments are kept."""
+    """Format specs in the canonical layout; comments are kept."""
     from growlang import formatting
 
     if paths == [Path("-")]:
@@ -49,12 +49,12 @@ def fmt(
         if diff:
             typer.echo(formatting.diff(result), nl=False)
         elif check and result.changed:
-            typer.echo(f"would change {result.path}")
+            typer.echo(f"would reformat {result.path}")
         elif not check and result.path.name == "<stdin>":
             typer.echo(result.text or "", nl=False)
         elif not check and result.changed:
             formatting.write(result)
-            typer.echo(f"changed {result.path}", err=True)
+            typer.echo(f"reformatted {result.path}", err=True)
     failed = any(r.diagnostics or (r.changed and (check or diff)) for r in results)
     raise typer.Exit(1 if failed else 0)
 
@@ -63,23 +63,25 @@ def convert(
     spec: Spec,
     to: Annotated[Syntax, typer.Option(help="The syntax to write.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file; by default standard output.")
+        Path | None, typer.Option("--output", "-o", help="File to write; by default stdout.")
     ] = None,
     schema: Annotated[
         str | None,
         typer.Option(
             metavar="PATH_OR_URL",
-            help="The JSON Schema that the YAML names for editors; by default grow-1.json, "
-            "schema/grow-1.json or docs/schema/grow-1.json beside the spec or above it in its "
-            "repository, and none where there is none.",
+            help="JSON Schema that the YAML file names for editors; by default grow-1.json, "
+            "schema/grow-1.json or docs/schema/grow-1.json next to the spec or above it in its "
+            "repository, if there is one.",
         ),
     ] = None,
 ) -> None:
-    """Write a spec in the other syntax. Tree, hash and comments stay the same."""
+    """Convert a spec to the other syntax; meaning, hash and comments are kept."""
     from growlang.formatting import converted, schema_at, schema_near
 
     if schema is not None and to is not Syntax.yaml:
-        raise GrowlangError("only YAML names a schema", help="leave out `--schema`")
+        raise GrowlangError(
+            "only YAML files name a schema", help="remove --schema, or use --to yaml"
+        )
     folder = (output or spec).parent
     named = schema_near(folder) if schema is None else schema_at(schema, folder)
     result = converted(spec, to is Syntax.yaml, named)
@@ -98,7 +100,7 @@ def _write_new(path: Path, text: str) -> None:
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except FileExistsError:
-        raise GrowlangError(f"{path} exists already", help="choose another file") from None
+        raise GrowlangError(f"{path} already exists", help="choose another file") from None
     except OSError as error:
         raise GrowlangError(f"cannot write {path}: {error.strerror}") from None
 
@@ -106,10 +108,11 @@ def _write_new(path: Path, text: str) -> None:
 def show(
     spec: Spec,
     resolved: Annotated[
-        bool, typer.Option("--resolved", help="The flat spec: literals only, nothing inherited.")
+        bool,
+        typer.Option("--resolved", help="Resolve every value: literals only, nothing inherited."),
     ] = False,
     origin: Annotated[
-        bool, typer.Option("--origin", help="With each value, the file and line it comes from.")
+        bool, typer.Option("--origin", help="Add the file and line that each value comes from.")
     ] = False,
     settings: SetOption = None,
 ) -> None:

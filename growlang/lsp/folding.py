@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from growlang.diagnostics import Span
 from growlang.lsp.project import Source
+from growlang.lsp.tolerant import MADE_UP
 from growlang.syntax import document as d
 
 CLOSING = (")", "]", "}")
@@ -44,7 +45,8 @@ def _of_tree(tree: d.Document, lines: list[str]) -> Iterator[Fold]:
             continue
         todo += node
         span = getattr(node, "span", None)
-        if span is not None and span.row > 1 and span.end_row > span.row:
+        made_up = getattr(node, "name", "") == MADE_UP
+        if span is not None and not made_up and span.row > 1 and span.end_row > span.row:
             closes = lines[span.end_row - 1].lstrip().startswith(CLOSING)
             last = span.end_row - closes
             if last > span.row:

@@ -184,7 +184,7 @@ def _parsed(piece: _Piece, text: str, name: str) -> d.Document | None:
         likely = next((s for s, names in SET.items() if first in names), "model")
     for section in dict.fromkeys([likely, *AROUND]):
         before, after = AROUND.get(section, AROUND[""])
-        whole = f"{before}\n{' ' * (column - 1)}{written}\n{closing}{after}"
+        whole = f"{before}\n{' ' * (column - 1)}{written}{closing}{after}"
         if found := _built(partial(parser().parse, whole), whole, name):
             island: d.Document = moved(found, row - 2)
             return island

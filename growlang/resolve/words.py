@@ -89,7 +89,9 @@ def meant(
     sure = word not in homes() and is_slip(
         word, near[0], [*names, *rivals], inside=written != "name"
     )
-    if near[0] in taken or (near[1:] and not sure):
+    if near[0] in taken:
+        return Meant(f"`{near[0]}` is there already: remove this one")
+    if near[1:] and not sure:
         return Meant(help)
     place_of_word = span._replace(end_row=span.row, end_column=span.column + len(word))
     return Meant(help, (Edit(place_of_word, near[0], word, safe=sure),))

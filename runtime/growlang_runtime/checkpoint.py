@@ -1,4 +1,4 @@
-"""Checkpoints: folders that appear whole or not at all, and that prove their contents.
+"""Checkpoints: folders that appear whole or not at all, and whose contents are checked.
 
 `step_00000100/state.safetensors` holds the tensors, `state.json` the rest with checksums. A folder
 is written under a temporary name, flushed to the disk and renamed; a reader checks the sums.
@@ -40,11 +40,11 @@ DTYPES = {
 }
 """What the format calls the dtypes that training writes."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the system calls a disk, a quota or a file limit that is used up."""
+"""Error numbers of a full disk, an exhausted quota and a file size limit."""
 
 
 class TornCheckpoint(Exception):
-    """A checkpoint that does not hold what its record says; the message tells what is wrong."""
+    """A checkpoint whose contents do not match its record; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def save(
     return final
 
 
-RESUME = "make room, then go on with --resume; older checkpoints are untouched"
-"""What to do about a full disk during training."""
+RESUME = "free disk space, then continue with --resume; older checkpoints are untouched"
+"""The help for a full disk during training."""
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
             raise
         free = shutil.disk_usage(_existing(path)).free
         raise GrowlangError(
-            f"{path} cannot be written: the disk is full or a limit on files is reached "
+            f"cannot write {path}: the disk is full, or a quota or file size limit is reached "
             f"({free / 2**20:,.0f} MiB free on the disk)",
             help=help,
         ) from error
@@ -145,7 +145,7 @@ def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
 def require_place(path: Path, option: str) -> None:
     """Raise GrowlangError unless `path`, which `option` named, can be created here.
 
-    A nameless file is tried in the nearest folder that exists: permissions alone do not tell.
+    A nameless file is tried in the nearest folder that exists: permissions alone are not enough.
     """
     try:
         path.with_name(f".{path.name}.tmp").exists()  # raises for a name that is too long
@@ -156,8 +156,8 @@ def require_place(path: Path, option: str) -> None:
         if error.errno in FULL:
             return
         raise GrowlangError(
-            f"{path} cannot be written: {error.strerror}",
-            help=f"choose another place with {option}",
+            f"cannot write {path}: {error.strerror}",
+            help=f"choose another path with {option}",
         ) from error
 
 

@@ -17,12 +17,12 @@ from growlang_runtime.readings import Reading
 from growlang_runtime.words import words
 
 CACHE_BYTES = 1 << 30
-"""Memory for the encodings of each frozen encoder, unless told otherwise."""
+"""Memory for the encodings of each frozen encoder, by default."""
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The net's inputs for a batch, and what the conditions that read captions made of them."""
+    """The net's inputs for a batch, and what the conditions read of the captions."""
 
     inputs: dict[str, torch.Tensor]
     readings: dict[str, Reading]
@@ -106,8 +106,8 @@ class Conditioner:
         for label, drop in zip(labels, null, strict=True):
             if label is not None and not drop and not 0 <= label < n:
                 raise GrowlangError(
-                    f"the label {label} is none of the {n} classes of condition `{name}`",
-                    help=f"labels count from 0; classes({label + 1}, ...) has this one",
+                    f"label {label} is out of range for condition `{name}`, which has {n} classes",
+                    help=f"labels start at 0; `classes({label + 1}, ...)` includes this one",
                 )
         ids = [
             n if label is None or drop else label for label, drop in zip(labels, null, strict=True)
@@ -181,15 +181,15 @@ def dropped(
     """Which conditions of which draws are null: a mask (B,) bool for each name.
 
     A number drops all conditions of a draw together; a mapping drops each by its own probability,
-    never where it is not named. Raises GrowlangError for a name that is no condition.
+    never where it is not named. Raises GrowlangError for a name that is not a condition.
     """
     if not isinstance(drop, Mapping):
         together = batch_uniforms(seed, draws, "drop") < drop
         return {name: together for name in names}
     if unknown := [name for name in drop if name not in names]:
         raise GrowlangError(
-            f"drop names `{unknown[0]}`, which is no condition of the model",
-            help="its conditions are " + (", ".join(names) or "none"),
+            f"`drop` names `{unknown[0]}`, which is not a condition of the model",
+            help="conditions of the model: " + (", ".join(names) or "none"),
         )
     values = torch.tensor([uniforms(seed, p, "drop", len(names)).tolist() for p in draws])
     return {name: values[:, i] < drop.get(name, 0.0) for i, name in enumerate(names)}
@@ -224,19 +224,24 @@ def _field(call: Mapping[str, object]) -> str:
     return "label" if call["op"] == "classes" else "caption"
 
 
+def _example(field: str) -> str:
+    extension = "cls" if field == "label" else "txt"
+    return f'webdataset(..., {field} = "{extension}")'
+
+
 def _require_field(name: str, call: Mapping[str, object]) -> None:
     field = _field(call)
     if call.get("from", field) != field:
         raise GrowlangError(
-            f"the condition `{name}` reads the field `{call['from']}`, but {call['op']} can read "
-            f"the {field} of a sample only",
-            help=f'leave out `from`, and name the members: webdataset(..., {field} = "ENDING")',
+            f"condition `{name}` reads the field `{call['from']}`, but {call['op']} can only read "
+            f"the {field} of a sample",
+            help=f"remove `from`, and name the files in the source: {_example(field)}",
         )
 
 
 def _require(name: str, what: str, values: Sequence[object], null: Sequence[bool]) -> None:
     if any(value is None and not drop for value, drop in zip(values, null, strict=True)):
         raise GrowlangError(
-            f"the condition `{name}` reads the {what}, but the source has none",
-            help=f'webdataset(..., {what} = "ENDING") names the ending of its {what}s',
+            f"condition `{name}` reads the {what}, but the data source has none",
+            help=f"name the files in the source: {_example(what)}",
         )

@@ -1,4 +1,4 @@
-"""The samples that a run leaves out because they cannot be used: each is named once."""
+"""The samples that a run skips because they cannot be used: each is reported once."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ class Corrupt(NamedTuple):
     reason: str
 
     def as_json(self) -> dict[str, str]:
-        """What the metrics tell of it."""
+        """What the metrics record of it."""
         return {"shard": str(self.shard), "key": self.key, "reason": self.reason}
 
     def __str__(self) -> str:
-        return f"`{self.key}` of {self.shard}: {self.reason}"
+        return f"`{self.key}` in {self.shard}: {self.reason}"
 
 
 class Budget:
-    """How many samples a run may leave out, and which ones it has left out so far."""
+    """How many samples a run may skip, and which ones it has skipped so far."""
 
     def __init__(self, most: int, data_root: Path) -> None:
         self.most = most
         self._root = data_root
-        self._told: dict[str, None] = {}
+        self._reported: dict[str, None] = {}
         self._new: dict[str, Corrupt] = {}
 
     def __len__(self) -> int:
-        """Number of samples that were left out, those before a resumption included."""
-        return len(self._told.keys() | self._new.keys())
+        """Number of samples that were skipped, including those before the run was resumed."""
+        return len(self._reported.keys() | self._new.keys())
 
     @property
     def names(self) -> list[str]:
-        """The samples that were told, by names that hold wherever the data root is."""
-        return [*self._told]
+        """The samples that were reported, by names that do not depend on the data root."""
+        return [*self._reported]
 
     def restore(self, names: Iterable[str]) -> None:
-        """Take over what an earlier part of the run told."""
-        self._told |= dict.fromkeys(names)
+        """Take over what an earlier part of the run reported."""
+        self._reported |= dict.fromkeys(names)
 
     def count(self, found: Iterable[Corrupt]) -> None:
-        """Count samples. Raises GrowlangError if they are more than may be left out."""
+        """Count samples. Raises GrowlangError if they are more than may be skipped."""
         self._add(found)
-        self.require([c for name, c in self._new.items() if name not in self._told])
+        self.require([c for name, c in self._new.items() if name not in self._reported])
 
-    def tell(self, found: Iterable[Corrupt] = ()) -> list[Corrupt]:
-        """Count samples without a limit; returns those that were not told, which now are."""
+    def report(self, found: Iterable[Corrupt] = ()) -> list[Corrupt]:
+        """Count samples without a limit; returns those that were not reported before."""
         self._add(found)
-        new = [c for name, c in self._new.items() if name not in self._told]
-        self._told |= dict.fromkeys(self._new)
+        new = [c for name, c in self._new.items() if name not in self._reported]
+        self._reported |= dict.fromkeys(self._new)
         return new
 
     def require(self, named: Sequence[Corrupt]) -> None:
-        """Raise GrowlangError, which names some, if more are left out than may be."""
+        """Raise GrowlangError, which names some, if more were skipped than allowed."""
         if len(self) > self.most:
             raise _refusal(named, len(self), self.most)
 
@@ -83,15 +83,15 @@ class Budget:
 
 
 def _refusal(named: Sequence[Corrupt], total: int, most: int) -> GrowlangError:
-    help = "mend or remove what is named; --max-corrupt N leaves out up to N images"
+    help = "fix or remove these files, or skip up to N images with --max-corrupt N"
     if total == 1 == len(named):
-        return GrowlangError(f"{named[0]}; at most {most} images may be left out", help=help)
+        return GrowlangError(f"cannot use image {named[0]} (--max-corrupt is {most})", help=help)
     lines = [str(corrupt) for corrupt in named[:LISTED]]
     if more := len(named) - len(lines):
         lines.append(f"and {more} more")
     if before := total - len(named):
-        lines.append(f"{'besides ' if lines else ''}{before} that were named before")
+        lines.append(f"{'and ' if lines else ''}{before} that were reported before")
     listed = "".join(f"\n  {line}" for line in lines)
     return GrowlangError(
-        f"{total} images cannot be used, and at most {most} may be left out:{listed}", help=help
+        f"{total} images cannot be used, but --max-corrupt is {most}:{listed}", help=help
     )

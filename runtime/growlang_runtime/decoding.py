@@ -28,7 +28,7 @@ TURNS = {
 }
 """What puts an image upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1)."""
 TAIL = 1 << 16
-"""Bytes at the end of a PNG in which its metadata may stand, behind the pixels."""
+"""Bytes at the end of a PNG in which its metadata may be, after the pixels."""
 
 
 def decode(
@@ -74,7 +74,7 @@ def why(error: Exception, data: bytes) -> str:
     """The reason why `data` cannot be decoded, from the error that Pillow raised."""
     if isinstance(error, UnidentifiedImageError):
         begin = "".join(c if c.isprintable() else "." for c in data[:12].decode("latin-1"))
-        found = f"it begins with `{begin}`" if data else "it is empty (0 bytes)"
+        found = f"it starts with `{begin}`" if data else "it is empty (0 bytes)"
         return f"cannot identify image file: {found}"
     reason = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
@@ -84,7 +84,7 @@ def why(error: Exception, data: bytes) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the warnings of Pillow from the user: what matters is told as a reason.
+    """Hide the warnings of Pillow: what matters is reported as a reason.
 
     Filters of warnings belong to the process: enter this before threads are started.
     """

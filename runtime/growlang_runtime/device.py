@@ -19,7 +19,7 @@ def open_device(name: str) -> torch.device:
     if found is None or f"{found[1]}:{found[2] or 0}" not in there:
         devices = ", ".join(device.removesuffix(":0") for device in there)
         raise GrowlangError(
-            f"there is no device `{name}` here", help=f"choose one of {devices} with --device"
+            f"no device `{name}` on this machine", help=f"available with --device: {devices}"
         )
     try:
         device = torch.device(name if found[1] != "cpu" else "cpu")
@@ -27,7 +27,7 @@ def open_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
         raise GrowlangError(
-            f"device `{name}` cannot be used: {reason}", help="choose another with --device, or cpu"
+            f"cannot use device `{name}`: {reason}", help="choose another device with --device"
         ) from None
     return device
 

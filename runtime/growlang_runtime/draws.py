@@ -1,4 +1,4 @@
-"""Which picture and which random numbers draw p of a run gets: pure functions of (seed, p).
+"""Which image and which random numbers draw p of a run gets: pure functions of (seed, p).
 
 Draws are counted over the whole run, so nothing here depends on steps, batches, workers or
 processes. `permuted` shuffles without a table, `split` deals the draws of a mix to its sources,

@@ -61,8 +61,8 @@ class TextEncoder:
         found = self._compute([""])[""].states.shape[-1]
         if found != width:
             raise GrowlangError(
-                f"the text encoder `{name}` is {found} wide, but the net expects {width}",
-                help=f"state width = {found} in the spec",
+                f"text encoder `{name}` has width {found}, but the net expects {width}",
+                help=f"set `width = {found}` in the spec",
             )
 
     def __call__(self, captions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,7 +96,7 @@ class TextEncoder:
             self._cache[caption] = encoding
 
     def _compute(self, captions: Sequence[str]) -> dict[str, Encoding]:
-        """The encoding of each caption, computed anew."""
+        """The encoding of each caption, computed without the cache."""
         ids = {caption: self._ids(caption) for caption in captions}
         lengths: dict[int, list[str]] = {}
         for caption in captions:
@@ -161,10 +161,10 @@ def _load(name: str, op: str, device: torch.device) -> tuple[Any, Any]:
             tokenizer, model = read(local=False)
     except (OSError, ValueError, ImportError) as error:
         raise GrowlangError(
-            f"the text encoder `{name}` cannot be loaded: it is no folder here, and not in the "
-            f"Hugging Face cache or not complete there ({_first_line(error)})",
-            help=f"run `hf download {name}` where there is a network, or name a folder that has "
-            "the model and its tokenizer",
+            f"cannot load text encoder `{name}`: it is not a local folder, and not in the Hugging "
+            f"Face cache or incomplete there ({_first_line(error)})",
+            help=f"run `hf download {name}` while online, or give a folder with the model and its "
+            "tokenizer",
         ) from error
     if model.config.is_encoder_decoder and op != "t5":
         model = model.get_encoder()

@@ -18,7 +18,7 @@ PACKAGES = ("manimgx_fonts", "paperang_p2_fonts_cjk")
 SIZE, SIZE_OF_OTHERS = 11, 12
 """Of Pillow's own font and of the others, in pixels: their letters are smaller at one size."""
 NO_CHARACTER = "\uffff"
-"""What no font has: it is drawn with the glyph that stands for a missing one."""
+"""What no font has: it is drawn with the missing-glyph box."""
 JOINERS = frozenset("\u200c\u200d")
 SELECTORS = range(0xFE00, 0xFE10)
 SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -26,7 +26,7 @@ FLAGS = range(0x1F1E6, 0x1F200)
 
 
 class Font:
-    """One font at one size. `shapes` tells whether it joins letters and orders them itself."""
+    """One font at one size. `shapes` says whether it joins letters and orders them itself."""
 
     def __init__(self, drawing: ImageFont.FreeTypeFont, single: ImageFont.FreeTypeFont) -> None:
         self.drawing = drawing

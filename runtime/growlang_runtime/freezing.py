@@ -1,4 +1,4 @@
-"""Freezing tensors by name, and the proof that they did not change."""
+"""Freezing tensors by name, and checking by hashes that they did not change."""
 
 from __future__ import annotations
 
@@ -41,13 +41,12 @@ def hashes(weights: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, str
 
 
 def require_unchanged(phase: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Raise GrowlangError if a frozen tensor's hash is not what it was when the phase began."""
+    """Raise GrowlangError if a frozen tensor's hash changed since the phase began."""
     changed = [name for name in before if after.get(name) != before[name]]
     if changed:
         listed = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
         raise GrowlangError(
-            f"{len(changed)} of {len(before)} tensors that phase {phase} freezes have changed "
-            f"since it began: {listed}",
-            help="the run stopped before saving them; resume it from its newest checkpoint, and "
-            "report this if it happens again",
+            f"{len(changed)} of {len(before)} frozen tensors changed in phase {phase}: {listed}",
+            help="the run stopped before saving them; continue from the newest checkpoint with "
+            "--resume, and report this if it happens again",
         )

@@ -1,4 +1,4 @@
-"""Grids of pictures with a caption below each, as one image."""
+"""Grids of images with a caption below each, as one image."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from growlang_runtime.checkpoint import RESUME, whole
 from growlang_runtime.lettering import draw_caption
 
 CELL = 128
-"""Least side of a picture in a grid, in pixels: smaller ones are magnified by a whole number."""
+"""Least side of an image in a grid, in pixels: smaller ones are enlarged by an integer factor."""
 MARGIN, LINE, LINES = 4, 14, 2
 
 
-def picture(x: Tensor) -> Image.Image:
+def to_pil_image(x: Tensor) -> Image.Image:
     """An image (C, H, W) in [-1, 1] as 8-bit grey (1 channel) or RGB; NaN is black."""
     values = ((x.detach().float().cpu().nan_to_num(-1) + 1) * 127.5).round().clamp(0, 255)
     array = values.permute(1, 2, 0).numpy().astype(np.uint8)
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def write_grid(pictures: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
+def write_grid(images: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
     """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
     temporary = path.with_name(f".{path.name}.tmp")
     with whole(temporary, path, help):
         path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
-        grid(pictures, captions).save(temporary, "png")
+        grid(images, captions).save(temporary, "png")
 
 
-def grid(pictures: Tensor, captions: Sequence[str]) -> Image.Image:
-    """Pictures (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
-    count, _, height, width = pictures.shape
+def grid(images: Tensor, captions: Sequence[str]) -> Image.Image:
+    """Images (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
+    count, _, height, width = images.shape
     scale = max(1, math.ceil(CELL / width))
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
@@ -43,10 +43,10 @@ def grid(pictures: Tensor, captions: Sequence[str]) -> Image.Image:
     down = height * scale + 2 * MARGIN + LINE * LINES
     sheet = Image.new("RGB", (columns * across, rows * down), "white")
     draw = ImageDraw.Draw(sheet)
-    for index, (x, caption) in enumerate(zip(pictures, captions, strict=True)):
+    for index, (x, caption) in enumerate(zip(images, captions, strict=True)):
         left = index % columns * across + MARGIN
         top = index // columns * down + MARGIN
-        tile = picture(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+        tile = to_pil_image(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
         sheet.paste(tile, (left, top))
         box = (left, top + height * scale + MARGIN // 2, width * scale, LINE * LINES)
         draw_caption(draw, caption, box, LINE)

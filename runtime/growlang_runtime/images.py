@@ -101,8 +101,8 @@ class Images:
 
     Each source goes through its images in a new order every epoch, whatever its share. A mix
     that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
-    Labels are numbers below `classes`. Samples that the index shows to be of no use are counted
-    against the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
+    Labels are numbers below `classes`. Samples that the index shows to be unusable count against
+    the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
     nothing, and a budget that is used up.
     """
 
@@ -213,8 +213,8 @@ class Images:
 
 def _useless(source: Source, first: Corrupt) -> GrowlangError:
     return GrowlangError(
-        f"source `{source.name}` has no image that can be used: {first}",
-        help="mend its images, or the captions and labels beside them; this is the first",
+        f"source `{source.name}` has no usable image: {first}",
+        help="fix or replace its images, or the captions and labels beside them",
     )
 
 

@@ -42,7 +42,7 @@ def build(
         found = list(pool.map(lambda path: group(path, members(path), layout), shards))
     for path, samples in zip(shards, found, strict=True):
         if not samples:
-            raise GrowlangError(f"{path} holds no samples", help="remove it from the pattern")
+            raise GrowlangError(f"{path} contains no samples", help="remove it from the pattern")
     _require_members([s for samples in found for s in samples], shards, layout)
     reasons = _reasons(shards, found, layout)
     rows: list[Rows] = []
@@ -61,23 +61,24 @@ def _require_members(samples: Sequence[Sample], shards: Sequence[Path], layout: 
         endings = layout.endings(what)
         if any(sample.member(endings) for sample in samples):
             continue
+        a = "an" if what == "image" else "a"
         there = list(dict.fromkeys(ending for sample in samples for ending in sample.members))
-        more = f" and {len(shards) - 1} more" if shards[1:] else ""
+        more = f" (and {len(shards) - 1} more)" if shards[1:] else ""
         raise GrowlangError(
-            f"no sample of {shards[0]}{more} has {what}s {listed(endings)}; "
-            f"they have {listed(there[:8])}",
+            f"no sample in {shards[0]}{more} has {a} {what} {listed(endings)}; "
+            f"found {listed(there[:8])}",
             help=_other_ending(what, there),
         )
 
 
 def _other_ending(what: str, there: Sequence[str]) -> str:
     if what == "image":
-        images = [ending for ending in there if is_image(ending)] or ["ENDING"]
+        images = [ending for ending in there if is_image(ending)] or ["EXTENSION"]
         value = f'"{images[0]}"' if len(images) == 1 else str(images).replace("'", '"')
-        return f"webdataset(..., image = {value}) names the ending of the images"
+        return f"set the file extension of the images: webdataset(..., image = {value})"
     return (
-        f'webdataset(..., {what} = "ENDING") names the ending of the {what}s, "json:FIELD" a field '
-        "of a JSON file; without a condition that reads them there need be none"
+        f'set the file extension of the {what}s: webdataset(..., {what} = "EXTENSION"), or '
+        '"json:FIELD" for a field of a JSON file; they are only needed if a condition reads them'
     )
 
 

@@ -90,7 +90,7 @@ def value_at(data: bytes, fields: Sequence[str]) -> Any:
     """The first of the fields that some JSON has; None where it has none, or null.
 
     A field is a name, or names and positions joined by dots; an empty one is all.
-    Raises ValueError for what is no JSON.
+    Raises ValueError for invalid JSON.
     """
     tree = json.loads(data)
     found = (_at(tree, field) for field in fields)

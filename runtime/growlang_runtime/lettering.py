@@ -21,7 +21,7 @@ def draw_caption(
     """Draw a caption into a box (left, top, width, height), in as many lines as it holds.
 
     What no font has is replaced by its name in brackets. One that is read from right to left
-    stands at the right.
+    is aligned right.
     """
     left, top, width, height = box
     text = drawable(caption)

@@ -30,7 +30,7 @@ class Machine:
     quiet: bool = False
 
     def environment(self) -> dict[str, Any]:
-        """What a run must have in common with its resumption to be equal bit for bit."""
+        """What must be the same when a run is resumed, for bit-for-bit identical results."""
         return {
             "torch": torch.__version__,
             "processor": processor(),
@@ -41,7 +41,7 @@ class Machine:
 
 
 def processor(cpuinfo: Path = CPUINFO) -> str:
-    """The processor's model name where Linux tells it, or else what kind of processor it is."""
+    """The processor's model name if Linux gives one, or else its architecture."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

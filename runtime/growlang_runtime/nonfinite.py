@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite: skipped, told, counted, and at last given up on."""
+"""Steps whose loss or gradient is not finite: skipped, reported, counted; many end the run."""
 
 from __future__ import annotations
 
@@ -23,27 +23,25 @@ class Streak:
         self.length, self.total = length, total
 
     def skip(self, step: int, loss: float, norm: float) -> str | None:
-        """Count a skipped step. Returns what is to be told where it is the first in a row."""
+        """Count a skipped step. Returns a warning if it is the first in a row."""
         self.length += 1
         self.total += 1
         if self.length > 1:
             return None
         return (
-            f"step {step} is skipped, its loss is {loss:g} and its gradient norm {norm:g}: the "
-            f"weights stay as they are; after {LIMIT} skipped steps in a row the run gives up"
+            f"skipped step {step}: loss {loss:g}, gradient norm {norm:g}; the weights are "
+            f"unchanged, and training stops after {LIMIT} skipped steps in a row"
         )
 
     def end(self, step: int) -> str | None:
-        """Note a finite step. Returns what is to be told where it ends a streak."""
+        """Note a finite step. Returns a warning if it ends a streak."""
         length, self.length = self.length, 0
         if not length:
             return None
         first = step - length
-        which = f"step {first} was" if length == 1 else f"steps {first} to {step - 1} were"
-        return (
-            f"step {step} is finite again: {which} skipped, {length} in a row, {self.total} since "
-            "the run began"
-        )
+        which = f"step {first}" if length == 1 else f"steps {first} to {step - 1}"
+        counts = f"{length} in a row, {self.total} in total"
+        return f"step {step} is finite again: skipped {which} ({counts})"
 
 
 def broken(tensors: Mapping[str, Tensor], step: int) -> str:
@@ -53,8 +51,8 @@ def broken(tensors: Mapping[str, Tensor], step: int) -> str:
         return ""
     which = Difference(f"of {len(tensors):,} tensors", names)
     return (
-        f"the weights are not finite after step {step}: NaN or infinity is in {which}; they are "
-        "not saved"
+        f"the weights are not finite after step {step}: NaN or infinity in {which}; they are not "
+        "saved"
     )
 
 
@@ -69,8 +67,9 @@ def given_up(
         checkpoint.write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values
     return (
-        f"{streak.length} steps in a row had no finite loss and gradient, the last one step "
-        f"{step} of phase {phase} (loss {loss:g}, gradient norm {norm:g}); its batch is in {path}"
+        f"training stopped: the loss or gradient was not finite for {streak.length} steps in a "
+        f"row, last at step {step} in phase {phase} (loss {loss:g}, gradient norm {norm:g}); "
+        f"the batch of that step is in {path}"
     )
 
 
@@ -78,28 +77,28 @@ def unfinished(streak: Streak, step: int) -> str:
     """What to say of a run whose last steps were skipped."""
     last = "last step was" if streak.length == 1 else f"last {streak.length} steps were"
     return (
-        f"the run's {last} skipped, as the loss or gradient was not finite: it has come to step "
-        f"{step} with the weights of step {step - streak.length}, and is not finished"
+        f"the run's {last} skipped because the loss or gradient was not finite: at step {step} it "
+        f"still has the weights of step {step - streak.length}, and does not count as finished"
     )
 
 
 def ways_out(settings: Settings, checkpoints: Path, last: int) -> str:
-    """What to do about a run that has broken down: it would do so again if it were resumed.
+    """The help for a run that ended in skipped steps: it would fail again if it were resumed.
 
-    `last` is its last finite step. What that step left, later ones could not be computed from: a
-    checkpoint is of use only if it is older.
+    `last` is its last finite step. The steps after it failed with the weights that it left, so
+    only an older checkpoint is worth starting from.
     """
-    changes = [f"lower `lr` (it is {settings.optimizer.lr:g})", "lengthen `warmup`"]
+    changes = [f"lower `lr` (now {settings.optimizer.lr:g})", "lengthen `warmup`"]
     if settings.precision == "bf16":
         changes.append("set `precision = fp32`")
     found, _ = checkpoint.newest(checkpoints, before=last)
-    whence = ""
+    origin = ""
     if found is not None:
-        whence = (
-            f', from the start or, with `start = "{found.path.resolve()}"` in the recipe, from '
-            f"the checkpoint of step {found.step}"
+        origin = (
+            f", from the beginning or from the checkpoint of step {found.step} (`start = "
+            f'"{found.path.resolve()}"` in the recipe)'
         )
     return (
-        f"{', '.join(changes[:-1])} or {changes[-1]}, and train into another output root with "
-        f"--out{whence}; --resume would do the same steps again, and end in the same way"
+        f"{', '.join(changes[:-1])} or {changes[-1]}, and train into another output folder "
+        f"with --out{origin}; --resume would repeat the same steps and fail again"
     )

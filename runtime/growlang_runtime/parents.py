@@ -28,8 +28,8 @@ def with_parent_run(plan: Plan, weights: Weights | None, accept: bool) -> Plan:
     found = list(run[1])
     if found and not accept and not (parent.run and parent.run.accepted == found):
         raise GrowlangError(
-            f"the parent's run {run[0].path} was trained with another spec than {parent.spec} is "
-            f"now; it had, and now is:{listed(found)}",
+            f"the parent run {run[0].path} was trained with a different version of {parent.spec}; "
+            f"changes since (old -> new):{listed(found)}",
             help=_ways_out(parent, run[0]),
         )
     known = run[0].model_copy(update={"accepted": found})
@@ -86,7 +86,7 @@ def _alone(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[st
 
 
 def _differences(was: dict[str, Any], now: dict[str, Any] | None) -> Iterator[str]:
-    """What differs over the generations that both know of."""
+    """What differs over the generations that both have."""
     if now is None:
         return
     old, new = ({k: v for k, v in said.items() if k != "parent"} for said in (was, now))
@@ -102,7 +102,7 @@ def _ways_out(parent: ParentPlan, run: ParentRun) -> str:
         command[3:3] = ["--recipe", parent.recipe]
     given = " ".join(f"--set {name}={value}" for name, value in run.params.items())
     return (
-        f"undo the change{f' (the run was trained with {given})' if given else ''}; or train the "
-        f"parent again ({shlex.join(command)}) and name its folder with --parent-run; or "
-        "take this run as it is with --accept-parent, which the plan records"
+        f"revert the change{f' (the run was trained with {given})' if given else ''}; or "
+        f"retrain the parent ({shlex.join(command)}) and pass its folder with --parent-run; or use "
+        "this run anyway with --accept-parent, which is recorded in the plan"
     )

@@ -39,14 +39,14 @@ def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.i
     """Numbers of the rows for which a predicate holds, in order.
 
     `where` is nested sequences such as (">=", ("min", ("row", "width"), ("row", "height")), 512);
-    `column` gives a field of the rows by its name. Raises GrowlangError for what is no predicate.
+    `column` gives a field of the rows by its name. Raises GrowlangError for anything else.
     """
     with np.errstate(all="ignore"):  # a height of zero is no reason to warn
         value = np.broadcast_to(_value(where, column), (rows,))
     if value.dtype != np.bool_:
         raise GrowlangError(
             f"where({written(where)}) gives numbers, not true or false",
-            help="compare them: where(row.width >= 512)",
+            help="add a comparison, such as where(row.width >= 512)",
         )
     return np.flatnonzero(value)
 
@@ -68,7 +68,7 @@ def written(where: Any) -> str:
 
 
 def _row(field: str) -> str:
-    """A field of a row: one of JSON whose name is no name of the language stands in quotes."""
+    """A field of a row: one of JSON that is not a valid name is quoted."""
     if PLAIN.fullmatch(field):
         return f"row.{field}"
     return f'row.json("{field.removeprefix("json.")}")'
@@ -87,7 +87,7 @@ def _value(where: Any, column: Callable[[str], Column]) -> Any:
         return column(arguments[0])
     if name not in OPERATORS:
         raise GrowlangError(
-            f"`{name}` cannot stand in where(...)", help="known are " + ", ".join(OPERATORS)
+            f"`{name}` is not supported in where(...)", help="supported: " + ", ".join(OPERATORS)
         )
     values = [_value(argument, column) for argument in arguments]
     _require_alike(where, values)
@@ -95,14 +95,14 @@ def _value(where: Any, column: Callable[[str], Column]) -> Any:
 
 
 def _require_alike(where: Any, values: Sequence[Any]) -> None:
-    """Raise GrowlangError for texts that are compared with numbers, or computed with."""
+    """Raise GrowlangError for strings that are compared with numbers, or computed with."""
     are_texts = [np.asarray(value).dtype.kind == "U" for value in values]
     if not any(are_texts) or (all(are_texts) and where[0] in COMPARISONS):
         return
     texts = [written(a) for a, is_text in zip(where[1:], are_texts, strict=True) if is_text]
     others = [written(a) for a, is_text in zip(where[1:], are_texts, strict=True) if not is_text]
-    rest = f", and {' and '.join(others)} not" if others else ""
+    rest = f", but not {' and '.join(others)}" if others else ""
     raise GrowlangError(
-        f"where({written(where)}) does not compute: {' and '.join(texts)} is a text{rest}",
-        help='texts are compared with texts: where(row.json.license == "CC0")',
+        f"cannot evaluate where({written(where)}): {' and '.join(texts)} is a string{rest}",
+        help='strings are compared with strings: where(row.json.license == "CC0")',
     )

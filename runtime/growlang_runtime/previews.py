@@ -80,12 +80,12 @@ def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     labels = Prompts.of(prompts, conditioner).labels
     for prompt, label in zip(prompts, labels, strict=True):
         if prompt.strip() and label is None:
-            what = "reads labels, and no text" if calls else "has no condition"
+            what = "takes labels, not text" if calls else "has no conditions"
             most = max((int(call["n"]) for call in calls), default=0) - 1
             help = f"give a label from 0 to {most}, or" if calls else "give"
             raise GrowlangError(
-                f"nothing reads the prompt {quoted(prompt)}: the model {what}",
-                help=f'{help} --prompt "" for each image without a condition',
+                f"cannot use the prompt {quoted(prompt)}: the model {what}",
+                help=f'{help} --prompt "" for each unconditional image',
             )
 
 
@@ -164,10 +164,10 @@ def read_prompts(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise GrowlangError(
-            f"the prompts {path} cannot be read: {error}",
-            help="`prompts` is relative to the data root; --data-root sets another",
+            f"cannot read the prompts file {path}: {error}",
+            help="`prompts` is relative to the data root, which --data-root sets",
         ) from error
     found = [line.strip() for line in lines if line.strip()]
     if not found:
-        raise GrowlangError(f"the prompts {path} hold no line of text")
+        raise GrowlangError(f"the prompts file {path} is empty")
     return found

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: a progress bar on stderr, and lines of metrics.jsonl."""
+"""What a run reports while it trains: a progress bar on stderr, and lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Metrics:
         self.path = path
 
     def write(self, **values: Any) -> None:
-        """Append a line; NaN and infinity, which JSON has not, are null.
+        """Append a line; NaN and infinity, which JSON does not have, are null.
 
         Raises GrowlangError if the disk is full.
         """
@@ -54,7 +54,7 @@ def _is_known(value: object) -> bool:
 
 
 class Board:
-    """The scalars of a run for TensorBoard; those of an earlier run from step `first` on go."""
+    """The scalars of a run for TensorBoard; earlier ones from step `first` on are dropped."""
 
     def __init__(self, folder: Path, first: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -68,7 +68,7 @@ class Board:
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write what is still held."""
+        """Write what is still buffered."""
         self._writer.close()
 
 
@@ -88,7 +88,7 @@ class Display:
         )
         self.total = total
         self.first: tuple[int, float] | None = None
-        """Step and time (s) of the first metrics, from which the time left is reckoned."""
+        """Step and time (s) of the first metrics, from which the time left is estimated."""
         self.task = self.bar.add_task("", total=total, metrics="")
 
     def __enter__(self) -> Display:

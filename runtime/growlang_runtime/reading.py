@@ -36,13 +36,13 @@ def pread(path: Path, at: int, length: int) -> bytes:
         try:
             return _pread(path, at, length)
         except OSError as error:
-            log.warning("%s at byte %d: %s; trying again in %g s", path, at, error, delay)
+            log.warning("%s at byte %d: %s; retrying in %g s", path, at, error, delay)
             _handle.cache_clear()
             time.sleep(delay)
     try:
         return _pread(path, at, length)
     except OSError as error:
-        raise GrowlangError(f"{path} cannot be read at byte {at}: {error}") from error
+        raise GrowlangError(f"cannot read {path} at byte {at}: {error}") from error
 
 
 def _pread(path: Path, at: int, length: int) -> bytes:
@@ -50,7 +50,7 @@ def _pread(path: Path, at: int, length: int) -> bytes:
     data = os.pread(handle.descriptor, length, at)
     if len(data) < length:
         raise GrowlangError(
-            f"{path} has changed: {len(data)} of {length} bytes are left at byte {at}",
+            f"{path} has changed: got {len(data)} of {length} bytes at byte {at}",
             help="shards must not change while a run reads them",
         )
     return data

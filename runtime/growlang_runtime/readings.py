@@ -1,4 +1,4 @@
-"""What conditions could not read of captions: those that were cut, and those without a word."""
+"""What conditions could not read of captions: truncated ones, and those without words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 _CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a terminal would obey, or cannot show."""
+"""Control characters for a terminal, and what it cannot show."""
 LONGEST = 60
 """Most characters of a caption in a message."""
 MOST = 5
-"""Most prompts that are named of those that are not read whole."""
+"""Most prompts that are named of those that are truncated."""
 
 
 @dataclass(frozen=True)
@@ -32,31 +32,30 @@ class Reading:
 
 
 class Tally:
-    """Counts over a run, by condition; the steps that are done alone are counted."""
+    """Counts over a run, by condition; only steps that are done are counted."""
 
     def __init__(self) -> None:
         self.counts: dict[str, dict[str, int]] = {}
 
     def add(self, readings: Mapping[str, Reading]) -> list[str]:
-        """Count a step's readings. Returns a line for each kind of loss that is the first."""
-        told = []
+        """Count a step's readings. Returns a warning for the first loss of each kind."""
+        lines = []
         for name, reading in readings.items():
             counts = self.counts.setdefault(name, {"captions": 0, "cut": 0, "wordless": 0})
             if reading.cut and not counts["cut"]:
-                told.append(
-                    f"condition `{name}` reads {reading.limit} {reading.unit} of a caption: "
-                    f"{quoted(reading.cut[0])} is the first that is cut; the total is told at the "
-                    "end"
+                lines.append(
+                    f"condition `{name}` reads at most {reading.limit} {reading.unit} of a caption "
+                    f"and truncated {quoted(reading.cut[0])}; the total is reported at the end"
                 )
             if reading.wordless and not counts["wordless"]:
-                told.append(
-                    f"condition `{name}` finds no word in {quoted(reading.wordless[0])}, which "
-                    "it reads as no caption; the total is told at the end"
+                lines.append(
+                    f"condition `{name}` found no words in {quoted(reading.wordless[0])} and "
+                    "treats it as no caption; the total is reported at the end"
                 )
             counts["captions"] += reading.captions
             counts["cut"] += len(reading.cut)
             counts["wordless"] += len(reading.wordless)
-        return told
+        return lines
 
     def totals(self) -> list[tuple[str, dict[str, Any]]]:
         """For each condition that could not read all: a line, and its counts for the metrics."""
@@ -64,37 +63,39 @@ class Tally:
         for name, counts in self.counts.items():
             parts = []
             if cut := counts["cut"]:
-                parts.append(f"{cut} {'was' if cut == 1 else 'were'} cut (raise its `tokens`)")
+                parts.append(f"{cut:,} truncated (raise its `tokens`)")
             if wordless := counts["wordless"]:
-                parts.append(f"{wordless} had no word")
+                parts.append(f"{wordless:,} without words")
             if parts:
-                line = f"of {counts['captions']} captions that condition `{name}` read, "
-                found.append((line + " and ".join(parts), {"condition": name, **counts}))
+                line = (
+                    f"condition `{name}` read {counts['captions']:,} captions: {', '.join(parts)}"
+                )
+                found.append((line, {"condition": name, **counts}))
         return found
 
 
 def about_prompts(readings: Sequence[Mapping[str, Reading]]) -> list[str]:
-    """A line for each prompt that a condition cuts or finds no word in; the empty one is meant.
+    """A line for each prompt that a condition truncates or finds no words in, but the empty one.
 
     Of each kind no more than `MOST`, and how many more there are.
     """
-    told = []
+    lines = []
     for name in readings[0] if readings else ():
         read = [reading[name] for reading in readings]
         cut = [
-            f"prompt {quoted(prompt)} is cut to its first {one.limit} {one.unit}, which is all "
-            f"that condition `{name}` reads"
+            f"prompt {quoted(prompt)} is truncated to its first {one.limit} {one.unit}, the limit "
+            f"of condition `{name}`"
             for one in read
             for prompt in one.cut
         ]
         wordless = [
-            f"prompt {quoted(prompt)} has no word, so condition `{name}` reads it as no caption"
+            f"prompt {quoted(prompt)} has no words: condition `{name}` treats it as no caption"
             for one in read
             for prompt in one.wordless
             if prompt.strip()
         ]
-        told += [*_some(cut, "are cut"), *_some(wordless, "have no word")]
-    return told
+        lines += [*_some(cut, "are truncated"), *_some(wordless, "have no words")]
+    return lines
 
 
 def _some(lines: list[str], what: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Whether the run that a folder holds can go on, and is the run that its spec now describes."""
+"""Whether the run in a folder can be resumed, and still matches its spec."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
 LONGEST = 60
 """Characters of a value that a message shows."""
-ELSEWHERE = "move the folder away, or choose another output root with --out"
+ELSEWHERE = "move the folder away, or choose another output folder with --out"
 
 
 def recorded_plan(path: Path) -> Plan:
-    """The plan that the run at `path` was begun with. Raises GrowlangError if there is none."""
+    """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
     try:
         plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -34,64 +34,64 @@ def recorded_plan(path: Path) -> Plan:
 
 def _unreadable(path: Path, reason: str) -> GrowlangError:
     return GrowlangError(
-        f"the run {path} cannot be used: its {PLAN} cannot be read: {reason}",
+        f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
         help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
     )
 
 
 def exists(path: Path) -> GrowlangError:
-    """The refusal to begin a run where there is something already."""
+    """The error for starting a run where there is something already."""
     if not (path / PLAN).exists():
         return _no_run(path)
     return GrowlangError(
-        f"the run {path} exists already",
-        help="add --resume to go on with it, or choose another output root with --out",
+        f"the run {path} already exists",
+        help="add --resume to continue it, or choose another output folder with --out",
     )
 
 
 def nothing_to_resume(path: Path) -> GrowlangError:
-    """The refusal to resume where there is no run."""
+    """The error for resuming where there is no run."""
     return GrowlangError(
         f"there is no run at {path}: nothing to resume",
-        help="leave out --resume to start it, or write --resume-or-start",
+        help="remove --resume to start a new run, or use --resume-or-start",
     )
 
 
 def all_torn(path: Path, torn: list[str]) -> GrowlangError:
-    """The refusal to resume a run whose checkpoints are all damaged."""
+    """The error for resuming a run whose checkpoints are all damaged."""
     return GrowlangError(
-        f"no checkpoint of the run {path} is whole: there is nothing to resume from"
+        f"cannot resume the run {path}: all its checkpoints are damaged"
         + "".join(f"\n  {line}" for line in torn),
         help=f"restore one, or {ELSEWHERE}",
     )
 
 
 def _no_run(path: Path) -> GrowlangError:
-    """What a folder without a plan is, if not a run."""
+    """The error for a path without a plan."""
     if not path.is_dir():
         kind = "a link that leads nowhere" if path.is_symlink() else "a file"
         return GrowlangError(
-            f"{path} is {kind}, not the folder of a run",
-            help="remove it, or choose another output root with --out",
+            f"{path} is {kind}, not a run folder",
+            help="remove it, or choose another output folder with --out",
         )
     if not any(path.iterdir()):
         return GrowlangError(
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
         )
-    return GrowlangError(f"{path} is not the folder of a run: it has no {PLAN}", help=ELSEWHERE)
+    return GrowlangError(f"{path} is not a run folder: it has no {PLAN}", help=ELSEWHERE)
 
 
 def require_checkpoints(path: Path) -> None:
-    """Raise GrowlangError if the run at `path` has had checkpoints, which are gone.
+    """Raise GrowlangError if the run at `path` had checkpoints and they are missing.
 
-    A run that ended before its first checkpoint never had any: it begins again.
+    A run that ended before its first checkpoint never had any: it starts over.
     """
     folder = path / CHECKPOINTS
     if folder.is_dir() and (checkpoints_of(folder) or not (last := _saved(path))):
         return
-    reached = f" (it had one of step {last})" if folder.is_dir() else ""
+    reached = f" (the last one was at step {last})" if folder.is_dir() else ""
     raise GrowlangError(
-        f"the checkpoints of the run {path} are gone{reached}: there is nothing to resume from",
+        f"cannot resume the run {path}: its checkpoints are missing{reached}",
         help=f"restore {folder}, or {ELSEWHERE}",
     )
 
@@ -123,20 +123,21 @@ def require_same(path: Path, recorded: Plan, plan: Plan) -> None:
     found = [*declared_differences(recorded.declared, plan.declared), *_mapping(recorded, plan)]
     found += differences(_found(recorded), _found(plan))
     raise GrowlangError(
-        f"the run {path} was begun with another spec; it had, and now is:{listed(found)}",
-        help=f"undo the change to resume this run{_params(recorded, plan)}, or train into another "
-        "output root with --out",
+        f"the run {path} was started with a different spec; changes since (old -> new):"
+        f"{listed(found)}",
+        help=f"revert the change to resume this run{_params(recorded, plan)}, or train into "
+        "another output folder with --out",
     )
 
 
 UNKNOWN_DATA = (
-    "this run's plan does not have the identity of its data, which 0.1 did not record: the data is "
-    "taken as it is now"
+    "this run was started by version 0.1, which did not record a digest of the data: whether the "
+    "data has changed since cannot be checked"
 )
 
 
 def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
-    """Raise GrowlangError if the data is not that which the run at `path` was begun with.
+    """Raise GrowlangError if the data is not that which the run at `path` was started with.
 
     The plan of a run of 0.1 does not know it.
     """
@@ -146,9 +147,9 @@ def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
     changed = [n for n in {**recorded.data, **found} if recorded.data.get(n) != found.get(n)]
     names = ", ".join(f"`{name}`" for name in changed)
     raise GrowlangError(
-        f"the data has changed since the run {path} began: {names} has other samples, or the same "
-        "in another order",
-        help="restore the shards, or train into another output root with --out",
+        f"the data has changed since the run {path} was started: {names} has different samples, or "
+        "the same in a different order",
+        help="restore the shards, or train into another output folder with --out",
     )
 
 
@@ -205,11 +206,11 @@ def _found(plan: Plan) -> dict[str, Any]:
 
 
 def _params(recorded: Plan, plan: Plan) -> str:
-    """The params that the run was begun with, where others are set now."""
+    """The params that the run was started with, if others are set now."""
     if recorded.params == plan.params:
         return ""
     given = " ".join(f"--set {name}={value}" for name, value in recorded.params.items())
-    return f" (it was begun with {given})" if given else " (it was begun without --set)"
+    return f" (it was started with {given})" if given else " (it was started without --set)"
 
 
 def _shown(value: Any) -> str:

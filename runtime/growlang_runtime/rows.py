@@ -45,9 +45,9 @@ class Columns:
         if name.startswith(JSON):
             return self._json(name.removeprefix(JSON))
         raise GrowlangError(
-            f"source `{self.source.name}`: its rows have no `{name}`",
-            help="row.width, row.height, row.json.FIELD, and row.caption where webdataset(...) "
-            "names captions",
+            f"source `{self.source.name}`: rows have no field `{name}`",
+            help="rows have width, height, json.FIELD, and caption if webdataset(...) sets "
+            "`caption`",
         )
 
     def _read(self, place: int, read: Callable[..., Any], *arguments: str) -> Any:
@@ -66,10 +66,11 @@ class Columns:
         if not there:
             self._refuse_absent(field)
         if None in there or len(there) > 1:
-            found = [f"{shown(v)} in {self._place(place)}" for v, place in there.values()]
+            found = [f"{shown(v)} for {self._place(place)}" for v, place in there.values()]
             raise GrowlangError(
-                f"source `{self.source.name}`: `json.{field}` is {' and '.join(found)}",
-                help="where(...) compares fields that are all numbers or all texts",
+                f"source `{self.source.name}`: `json.{field}` has mixed types: "
+                f"{' and '.join(found)}",
+                help="where(...) needs fields that are numbers in all rows, or strings in all rows",
             )
         empty: Any = "" if "text" in there else 0
         return np.array([empty if value is None else value for value in values])
@@ -82,7 +83,7 @@ class Columns:
         known = next(filter(None, found), [])
         close = nearest(field, known)
         listed = ", ".join(f"`{name}`" for name in known[:8])
-        help = f"there are {listed}" if known else "it is read from a file beside each image"
+        help = f"fields: {listed}" if known else "it is read from KEY.json next to each image"
         raise GrowlangError(
             f"source `{self.source.name}`: none of its {len(self.rows)} images has a field "
             f"`{field}` in a file KEY.json",
@@ -110,17 +111,17 @@ def select(source: Source, index: Index, rows: Rows) -> tuple[Rows, list[Corrupt
     if not len(found):
         lack = f"; {lacking} of them lack a field" if lacking else ""
         raise GrowlangError(
-            f"{text} keeps none of its {len(rows)} images{lack}", help=_sizes(source, index, rows)
+            f"{text} matches none of its {len(rows)} images{lack}", help=_sizes(source, index, rows)
         )
-    warning = f"{text} leaves out {lacking} of {len(rows)} images, which lack a field"
+    warning = f"{text} drops {lacking} of {len(rows)} images that lack a field"
     return found, [*columns.corrupt.values()], warning if lacking else ""
 
 
 def _sizes(source: Source, index: Index, rows: Rows) -> str:
     if not read_fields(source.where) & {"width", "height"}:
-        return "loosen the condition"
+        return "relax the condition"
     width, height = index.rows["width"][rows], index.rows["height"][rows]
     return (
         f"they are {width.min()} to {width.max()} pixels wide and {height.min()} to "
-        f"{height.max()} high: loosen the condition"
+        f"{height.max()} high: relax the condition"
     )

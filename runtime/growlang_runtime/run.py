@@ -16,7 +16,7 @@ from growlang_runtime.resume import exists
 
 LOCK = ".lock"
 OUT = Path("runs")
-"""The root of the run folders unless `--out` names another."""
+"""The default of `--out`."""
 
 
 def run_folder(out: Path, model: str, recipe: str) -> Path:
@@ -87,7 +87,7 @@ class Run:
         return run
 
     def record(self, plan: Plan) -> None:
-        """Write the plan anew, whole or not at all."""
+        """Overwrite the plan, atomically."""
         temporary = self.path / f".{PLAN}.tmp"
         with whole(temporary, self.path / PLAN):
             write_text(temporary, plan.model_dump_json(indent=1))
@@ -107,7 +107,7 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise GrowlangError(
             f"process {holder} is training in {path}",
-            help="wait for it or stop it, or choose another output root with --out",
+            help="wait for it or stop it, or choose another output folder with --out",
         ) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -1,4 +1,4 @@
-"""Pictures from a run's weights, as one grid: what `growlang sample` does."""
+"""Images sampled from a run's weights, as one grid: what `growlang sample` does."""
 
 from __future__ import annotations
 
@@ -38,39 +38,40 @@ def sample(
     device: str = "cpu",
     batch: int = 16,
 ) -> Path:
-    """Draw a picture for each prompt and write them as one PNG with the prompts below.
+    """Sample an image for each prompt and write them as one PNG with the prompts below.
 
     `run` is a run's folder, a checkpoint's folder or a model.safetensors. Guidance and steps are
-    the spec's unless they are given. A picture depends on the seed, its prompt and its place
+    the spec's unless they are given. An image depends on the seed, its prompt and its place
     among the prompts, not on `batch`. Raises GrowlangError if `output` exists or cannot be written,
     and for prompts or a guidance that the model cannot use.
     """
     if output.suffix.lower() != ".png":
         raise GrowlangError(
-            f"{output} does not end in .png, and the pictures are written as a PNG",
-            help=f"--output {output.with_suffix('.png') if output.name else 'grid.png'}",
+            f"{output} does not end in .png: images are written as PNG",
+            help=f"use --output {output.with_suffix('.png') if output.name else 'grid.png'}",
         )
     require_place(output, "--output")
     if output.exists():
-        raise GrowlangError(f"{output} exists already", help="choose another file with --output")
+        raise GrowlangError(f"{output} already exists", help="choose another file with --output")
     if not prompts:
-        raise GrowlangError("there is nothing to sample: no prompts were given")
+        raise GrowlangError("no prompts given")
     if guidance is not None and not math.isfinite(guidance):
-        raise GrowlangError(f"the guidance is {guidance}", help="give a number, such as 4")
+        raise GrowlangError(
+            f"guidance must be finite, but is {guidance}", help="use a number such as 4"
+        )
     weights = load(run, ema=ema)
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")
-    pictures = draw(weights, prompts, guidance, steps, seed, open_device(device), batch)
-    if not pictures.isfinite().all():
+    images = draw(weights, prompts, guidance, steps, seed, open_device(device), batch)
+    if not images.isfinite().all():
         raise GrowlangError(
-            f"the images that {weights.path} gives are not finite, though its weights are",
-            help="lower --guidance, or train with a lower learning rate: the weights have grown "
-            "too large to compute with",
+            f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
+            help="lower --guidance, or train with a lower learning rate: the weights are too large",
         )
-    help = "make room, or choose another place with --output"
+    help = "free disk space, or choose another path with --output"
     with disk_full(output, help):
         output.parent.mkdir(parents=True, exist_ok=True)
-    write_grid(pictures, prompts, output, help)
+    write_grid(images, prompts, output, help)
     return output
 
 
@@ -83,11 +84,11 @@ def draw(
     device: torch.device,
     batch: int,
 ) -> torch.Tensor:
-    """Pictures (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
+    """Images (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
     if not {"settings", "sample"} <= weights.metadata.keys():
         raise GrowlangError(
-            f"{weights.path} does not say how to sample from it",
-            help="name weights that `growlang train` wrote",
+            f"{weights.path} has no sampling settings in its metadata",
+            help="use weights that `growlang train` wrote",
         )
     settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
     declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
@@ -126,13 +127,13 @@ def _warn(
     drop: float | Mapping[str, float],
     conditions: Sequence[str],
 ) -> None:
-    """Tell on stderr what is not read of the prompts, and of guidance that was not trained for."""
+    """Warn on stderr of truncated prompts, and of guidance that the model was not trained for."""
     lines = about_prompts([encoded.readings for encoded in read])
     if guidance != 1 and (kept := never_dropped(drop, conditions)):
         names = " and ".join(f"`{name}`" for name in kept)
         lines.append(
-            f"guidance {guidance:g} compares with images without a condition, but training never "
-            f"dropped {names}: --guidance 1 goes without the comparison"
+            f"guidance {guidance:g} needs a model that was also trained without conditions, but "
+            f"training never dropped {names}; --guidance 1 turns guidance off"
         )
     for line in lines:
         Display(0).say(f"warning: {line}")

@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 def group(path: Path, members: Iterable[Member], layout: Layout) -> list[Sample]:
-    """The samples of a tar in the order of their first members, which need not stand together.
+    """The samples of a tar in the order of their first members, which need not be adjacent.
 
     A name is split at its first dot, as webdataset does; where that gives no sample, at the dot
     before the ending. Raises GrowlangError for a member that is there twice in a row.
@@ -54,7 +54,7 @@ def group(path: Path, members: Iterable[Member], layout: Layout) -> list[Sample]
         if ending in sample.members:
             raise GrowlangError(
                 f"{path} has `{key}.{ending}` twice in a row, at byte {member.at}",
-                help="rename one, or remove it",
+                help="rename or remove one of them",
             )
         sample.members[ending] = member
         last = key
@@ -122,4 +122,4 @@ def halves(sample: Sample, other: Sample, path: Path, following: Path, layout: L
     if fault(Sample(sample.key, sample.members | other.members), layout):
         return ""
     here, there = listed(sample.members), listed(other.members)
-    return f"it is split over two shards: {here} in {path.name}, {there} in {following.name}"
+    return f"it is split across two shards: {here} in {path.name}, {there} in {following.name}"

@@ -1,4 +1,4 @@
-"""Pictures from a trained net: the samplers of diffusers over the run's own noise schedule.
+"""Images from a trained net: the samplers of diffusers over the run's own noise schedule.
 
 The net is given the log-SNR, never a step number, and the sampler the denoised image, clipped to
 [-1, 1], so that all of them work with every prediction.
@@ -23,10 +23,10 @@ from growlang_runtime.objective import Objective, denoiser
 
 @dataclass(frozen=True)
 class Request:
-    """Pictures to draw: one for each row of the conditions.
+    """Images to sample: one for each row of the conditions.
 
     `conditions` and `null` give the net's inputs other than image and log-SNR by name, (N, ...).
-    `indices` number the pictures: noise is a function of the seed and the number alone.
+    `indices` number the images: noise is a function of the seed and the number alone.
     """
 
     conditions: Mapping[str, Tensor]
@@ -82,7 +82,7 @@ def generate(
     request: Request,
     device: torch.device,
 ) -> Tensor:
-    """Pictures (N, C, H, W) float32 in [-1, 1], on the device."""
+    """Images (N, C, H, W) float32 in [-1, 1], on the device."""
     scheduler = scheduler_of(sampler, objective)
     count = len(request.indices)
     generators = [generator(request.seed, index) for index in request.indices]
@@ -120,6 +120,6 @@ def guided(
 
 
 def generator(seed: int, index: int) -> torch.Generator:
-    """The random numbers of one picture, on the CPU."""
+    """The random numbers of one image, on the CPU."""
     digest = blake2b(f"{seed}/{index}".encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)

@@ -26,12 +26,12 @@ class Sources:
     """Where a run finds its parent's weights and its data."""
 
     out: Path
-    """The output root, under which the parent's run is."""
+    """The output folder, under which the parent's run is."""
     data_root: Path
     parent_run: Path | None = None
     """A folder to take instead of the parent's run."""
     max_corrupt: int = 0
-    """Samples that the run may leave out because they cannot be used."""
+    """Unusable samples that the run may skip."""
     accept_parent: bool = False
     """Whether to take a run of the parent that its spec no longer describes."""
 
@@ -48,7 +48,7 @@ class Setup:
     budget: Budget
     previews: Previews
     remarks: tuple[str, ...]
-    """What is to be told when the run begins."""
+    """Warnings for the start of the run."""
 
 
 def set_up(
@@ -56,7 +56,7 @@ def set_up(
 ) -> Setup:
     """Open the data, read the start weights unless a checkpoint replaces them, build the net.
 
-    What is quick comes first, so that a mistake is told before a large net is built. Raises
+    What is quick comes first, so that a mistake is reported before a large net is built. Raises
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
@@ -74,34 +74,34 @@ def set_up(
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
-    remarks += [*words_read_anew(plan, net, weights), *previews.warnings]
+    remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
     return Setup(plan, net, module, state, data, budget, previews, tuple(remarks))
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:
     """A line for each warm-up that never ends, which the lengths of epochs alone have shown."""
-    told = long_warmups(declared.phases)
+    reported = long_warmups(declared.phases)
     lines = []
     for long in long_warmups(known.phases):
-        if long not in told:
+        if long not in reported:
             whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
             lines.append(
-                f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning "
-                "rate never gets to its value"
+                f"`warmup` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: the "
+                "learning rate never reaches `lr`"
             )
     return lines
 
 
-def words_read_anew(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
-    """A line for each condition whose embedding of words is kept, but was trained on others."""
+def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
+    """A line for each condition that keeps a word embedding trained on other words."""
     if weights is None or weights.semantics == plan.semantics:
         return []
     taken = {e.name for e in plan.mapping if e.category in ("copied", "moved")}
     if weights.net.net_hash == plan.net_hash:
         taken = set(net.table)
     return [
-        f"condition `{name}` keeps the words that it learnt from an earlier version, which split "
-        "captions that are not plain ASCII into other words: those are learnt anew"
+        f"condition `{name}` keeps a word embedding that was trained by an earlier version, which "
+        "split captions that are not plain ASCII into different words: those start untrained"
         for name, call in net.encoders.items()
         if call["op"] == "words" and any(t.startswith(f"{name}.") for t in taken)
     ]
@@ -112,5 +112,5 @@ def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
         return ()
     found = [weights.remark] if weights.remark else []
     if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
-        found.append(f"the parent's run is not finished: this one starts from {weights.path}")
+        found.append(f"the parent run is not finished: starting from {weights.path}")
     return tuple(found)

@@ -70,7 +70,7 @@ class Index:
 
     def place(self, row: int) -> str:
         """The sample and its shard, for messages."""
-        return f"`{self.key(row)}` of {self.shard(row)}"
+        return f"`{self.key(row)}` in {self.shard(row)}"
 
     @cached_property
     def identity(self) -> str:
@@ -116,26 +116,26 @@ def expand(urls: str, data_root: Path) -> list[Path]:
     """
     if re.match(r"pipe:|[a-z][a-z0-9+.-]*://", urls):
         raise GrowlangError(
-            f'shards "{urls}": streams are not read, only files, because draws are by number',
-            help="copy the shards to a folder and name them relative to --data-root",
+            f'shards "{urls}": streaming is not supported, since samples are read in random order',
+            help="copy the shards to a local folder and name them relative to --data-root",
         )
     try:
         expanded = expand_urls(urls)
     except (ValueError, AssertionError) as error:  # unbalanced braces, ${unset}
         raise GrowlangError(
-            f'shards "{urls}": the pattern does not expand: {error}',
+            f'shards "{urls}": invalid pattern: {error}',
             help='write a range such as "{00000..00012}.tar"',
         ) from error
     return [path for url in expanded for path in _matches(url, urls, data_root)]
 
 
 def _matches(url: str, urls: str, data_root: Path) -> list[Path]:
-    help = f"the data root is {data_root.resolve()}; --data-root sets another"
+    help = f"paths are relative to {data_root.resolve()}; --data-root changes that"
     path = data_root / os.path.expanduser(url)
     if path.is_file():
         return [path]
     if not glob.has_magic(url):
-        message = f"{path} is a folder" if path.is_dir() else f"there is no file {path}"
+        message = f"{path} is a folder" if path.is_dir() else f"no such file: {path}"
         raise GrowlangError(f'shards "{urls}": {message}', help=help)
     names = glob.glob(os.path.expanduser(url), root_dir=data_root, recursive=True)
     found = [data_root / name for name in sorted(names) if (data_root / name).is_file()]
@@ -153,7 +153,7 @@ def _user_cache() -> Path:
 
 
 def _load(cached: Path) -> tuple[NDArray[np.void], dict[int, str]] | None:
-    """The rows, mapped into memory, and the faults, which stand behind them as JSON."""
+    """The rows, mapped into memory, and the faults, which follow as JSON."""
     try:
         rows: np.memmap[Any, np.dtype[np.void]] = np.load(cached, mmap_mode="r", allow_pickle=False)
         with cached.open("rb") as file:
@@ -162,7 +162,7 @@ def _load(cached: Path) -> tuple[NDArray[np.void], dict[int, str]] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError, AttributeError) as error:
-        log.warning("the index %s is built anew: %s", cached, error)
+        log.warning("rebuilding the index %s: %s", cached, error)
         return None
     return rows, {int(row): reason for row, reason in faults.items()}
 
@@ -181,4 +181,4 @@ def _save(cached: Path, rows: NDArray[np.void], faults: dict[int, str]) -> None:
                 os.unlink(file.name)
                 raise
     except OSError as error:
-        log.warning("the index of the shards is not cached: %s", error)
+        log.warning("cannot cache the index of the shards: %s", error)

@@ -35,8 +35,8 @@ def parent_run(plan: Plan, out: Path, given: Path | None) -> Path:
     if plan.parent is None:
         raise GrowlangError(
             f"recipe {plan.recipe} of {plan.model} starts from a parent, but the model has none",
-            help="write `start = scratch`, or let the model grow from a parent: "
-            f'model {plan.model} grows "PARENT.grow"',
+            help="write `start = scratch`, or declare a parent: "
+            f'`model {plan.model} grows "PARENT.grow"`',
         )
     recipe = plan.start.recipe or plan.parent.recipe
     return given or run_folder(out, plan.parent.model, recipe)
@@ -71,9 +71,9 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
     found = contents_hash(weights.tensors)
     if recorded is not None and recorded != found:
         raise GrowlangError(
-            f"the weights at {weights.path} are not those that the run began with: their hash is "
-            f"{found[:12]}, and was {recorded[:12]}",
-            help="restore them, or train into another output root with --out",
+            f"the weights at {weights.path} have changed since the run was started: their hash was "
+            f"{recorded[:12]}, and is {found[:12]}",
+            help="restore them, or train into another output folder with --out",
         )
     return weights
 

@@ -1,4 +1,4 @@
-"""Tar archives (POSIX.1-2001, pax): their members, and a digest that tells whether one changed."""
+"""Tar archives (POSIX.1-2001, pax): their members, and a digest that changes when one does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Scan(NamedTuple):
 def scan(path: Path) -> Scan:
     """Read every header of a tar and both ends of each member: one read a member, no whole file.
 
-    What is no tar is scanned as far as it looks like one. Raises GrowlangError for a file that
+    What is not a tar is scanned as far as it looks like one. Raises GrowlangError for a file that
     cannot be read.
     """
     digest, checksums = hashlib.sha256(), dict[int, int]()
@@ -74,7 +74,7 @@ def scan(path: Path) -> Scan:
 
 
 def _size(header: bytes) -> int | None:
-    """The size that a header states; None for what is no header, such as the end's zeros."""
+    """The size that a header states; None for what is not a header, such as the end's zeros."""
     field = header[124:136]
     if len(header) < BLOCK or not any(header):
         return None
@@ -91,23 +91,23 @@ def _opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
+        raise GrowlangError(f"cannot read {path}: {error.strerror}") from error
     try:
         yield descriptor
     except OSError as error:
-        raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
+        raise GrowlangError(f"cannot read {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
 
 
 def members(path: Path) -> list[Member]:
-    """The files of a tar in their order; a link stands for the contents of what it links to.
+    """The files of a tar in their order; links have the contents of their target.
 
-    Raises GrowlangError for what is no tar, or is cut short.
+    Raises GrowlangError for what is not a tar, or is truncated.
     """
     length = path.stat().st_size
     if length == 0:
-        raise GrowlangError(f"{path} is empty (0 bytes)", help="write or copy it again")
+        raise GrowlangError(f"{path} is empty (0 bytes)", help="create or copy it again")
     found: list[tarfile.TarInfo] = []
     try:
         with tarfile.open(path, "r:") as tar:
@@ -120,15 +120,15 @@ def members(path: Path) -> list[Member]:
             end = tar.offset
     except tarfile.TarError as error:
         raise GrowlangError(
-            f"{path} is not a tar, or is cut short: {error}",
-            help="shards are plain tars (not compressed); write or copy it again",
+            f"{path} is not a tar file, or is truncated: {error}",
+            help="shards must be uncompressed tar files; create or copy it again",
         ) from error
     with path.open("rb") as file:
         file.seek(end)
         if file.read(BLOCK) != bytes(BLOCK):
             raise GrowlangError(
-                f"{path} is cut short: its {length} bytes lack an end at byte {end}",
-                help="write or copy it again",
+                f"{path} is truncated: {length} bytes, no end-of-archive marker at byte {end}",
+                help="create or copy it again",
             )
     return _followed(found)
 
@@ -139,7 +139,7 @@ def _followed(found: list[tarfile.TarInfo]) -> list[Member]:
 
     def follow(member: tarfile.TarInfo) -> Member:
         if member.isreg():
-            sparse = "it is stored as a sparse file" if member.issparse() else ""
+            sparse = "it is a sparse file" if member.issparse() else ""
             return Member(member.name, member.offset_data, member.size, sparse)
         target, passed = _target(member), set[str]()
         while target in links and target not in named and target not in passed:
@@ -148,7 +148,7 @@ def _followed(found: list[tarfile.TarInfo]) -> list[Member]:
         if target not in named:
             circle = target in passed
             fault = f"it is a link to `{member.linkname}`, which " + (
-                "leads back to itself" if circle else "the tar does not hold"
+                "leads back to itself" if circle else "is not in the tar"
             )
             return Member(member.name, -1, 0, fault)
         return follow(named[target])._replace(name=member.name)

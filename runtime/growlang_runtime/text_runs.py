@@ -29,7 +29,7 @@ class Run:
         return self.font.drawing.getlength(self._ordered, direction=self._direction)
 
     def draw(self, draw: ImageDraw.ImageDraw, x: float, baseline: float) -> None:
-        """Draw it in black from `x` rightward, upon the baseline."""
+        """Draw it in black from `x` rightward, on the baseline."""
         draw.text(
             (x, baseline),
             self._ordered,

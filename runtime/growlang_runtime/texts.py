@@ -1,4 +1,4 @@
-"""The caption and the label of a sample: a text or a number, from its own file or from JSON."""
+"""The caption and the label of a sample: a string or a number, from its own file or from JSON."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ class Unusable(Exception):
 
 
 def caption(index: Index, row: int) -> str | None:
-    """The caption; None where none is read. Raises Unusable for one that is no text."""
+    """The caption; None where none is read. Raises Unusable for one that is not a string."""
     value = _value(index, row, "caption")
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Unusable(f"its caption {shown(value)} in JSON is not a text")
+        raise Unusable(f"its caption {shown(value)} in JSON is not a string")
     if SURROGATE.search(value):  # which JSON can hold, and UTF-8 cannot
         raise Unusable(f"its caption {shown(ascii(value)[1:-1])} has half a character")
     return value
 
 
 def label(index: Index, row: int, classes: int | None = None) -> int | None:
-    """The label; None where none is read. Raises Unusable for one that is no class.
+    """The label; None where none is read. Raises Unusable for one that is not a class.
 
-    Of `classes`, labels count from 0; without, whatever is a whole number is taken.
+    With `classes`, labels are 0 to `classes` - 1; without, any integer is taken.
     """
     value = _value(index, row, "label")
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise Unusable(f"its label {shown(value)} in JSON is not a whole number")
+        raise Unusable(f"its label {shown(value)} in JSON is not an integer")
     try:
         found = int(value)
     except (ValueError, OverflowError):
@@ -46,9 +46,9 @@ def label(index: Index, row: int, classes: int | None = None) -> int | None:
     if isinstance(value, str) and not value.strip():
         raise Unusable("its label is empty")
     if found is None or (isinstance(value, float) and value != found):
-        raise Unusable(f"its label {shown(value)} is not a whole number")
+        raise Unusable(f"its label {shown(value)} is not an integer")
     if classes is not None and not 0 <= found < classes:
-        raise Unusable(f"its label {found} is none of the {classes} classes, 0 to {classes - 1}")
+        raise Unusable(f"its label {found} is out of range (0 to {classes - 1})")
     return found
 
 
@@ -59,7 +59,7 @@ def shown(value: Any) -> str:
 
 
 def sidecar(index: Index, row: int, field: str) -> Any:
-    """A field of the sample's JSON file; None where there is none. Raises Unusable for no JSON."""
+    """A field of the sample's JSON file, or None. Raises Unusable for invalid JSON."""
     data = index.read(row, SIDECAR)
     return None if data is None else _parsed(data, [field], SIDECAR)
 
@@ -84,16 +84,16 @@ def _value(index: Index, row: int, member: str) -> Any:
     value = _parsed(data, fields, member)
     if value is None:
         named = " or ".join(f"`{field}`" for field in fields)
-        raise Unusable(f"it has no {member}: its JSON lacks {named}")
+        raise Unusable(f"it has no {member}: its JSON has no {named}")
     return value
 
 
 def _parsed(data: bytes, fields: list[str], member: str) -> Any:
-    of = "its JSON" if member == SIDECAR else f"the JSON of its {member}"
+    what = "its JSON" if member == SIDECAR else f"the JSON of its {member}"
     try:
         return value_at(data, fields)
     except UnicodeDecodeError as error:
         reason = f"{error.reason} at byte {error.start}"
-        raise Unusable(f"{of} is not UTF-8 ({reason})") from error
+        raise Unusable(f"{what} is not UTF-8 ({reason})") from error
     except (ValueError, RecursionError) as error:
-        raise Unusable(f"{of} cannot be read: {error}") from error
+        raise Unusable(f"{what} is not valid: {error}") from error

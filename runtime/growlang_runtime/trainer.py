@@ -68,29 +68,30 @@ class Trainer:
         self.interruption = Interruption()
 
     def warn(self, text: str) -> None:
-        """Tell something that may matter, on stderr and in the metrics."""
+        """Print a warning on stderr and record it in the metrics."""
         self.display.say(f"warning: {text}")
         self.metrics.write(step=self.step, event="warning", text=text)
 
     def restore(self, found: Checkpoint | None) -> None:
-        """Take over the state of a checkpoint, and forget what was told about later steps.
+        """Take over the state of a checkpoint, and drop the metrics of later steps.
 
         Raises GrowlangError if the data is not what it was.
         """
         if found is None:
             self.metrics.forget_after(-1)
-            self._tell_data()
+            self._report_data()
             for remark in self.remarks:
                 self.warn(remark)
             return
         record = found.record
-        if record["pictures"] != (now := self._pictures()):
+        before = record.get("images", record.get("pictures"))  # the key of 0.1
+        if before != (now := self._images()):
             raise GrowlangError(
-                f"the data has changed since the run began: its phases had {record['pictures']} "
-                f"images, and have {now}",
-                help="restore the data, or train into another output root with --out",
+                f"the data has changed since the run was started: its phases had {before} images, "
+                f"and have {now}",
+                help="restore the data, or train into another output folder with --out",
             )
-        help = f"move {found.path} away; the run then goes on from the checkpoint before it"
+        help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
         self.state.load(found.tensors(), record["counts"])
         self.step = found.step
@@ -101,29 +102,29 @@ class Trainer:
         for name, now in self.machine.environment().items():
             if (before := record["environment"].get(name)) != now:
                 self.warn(
-                    f"{name} is {now}, but was {before}: the run will not be equal bit for "
-                    "bit to an uninterrupted one"
+                    f"{name} is {now}, but was {before}: the result will not be bit-for-bit "
+                    "identical to an uninterrupted run"
                 )
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
         self.budget.restore(record.get("corrupt", ()))
-        self._tell_data()
+        self._report_data()
 
-    def _tell_data(self) -> None:
-        """Tell what the indexes of the data show."""
+    def _report_data(self) -> None:
+        """Warn of what the indexes of the data show."""
         for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
             self.warn(text)
-        self._leave_out((), self.step)
+        self._skip_corrupt((), self.step)
 
-    def _leave_out(self, found: tuple[Corrupt, ...], step: int) -> None:
-        """Name each sample that is left out, once. Raises GrowlangError if they are too many."""
-        new = self.budget.tell(found)
+    def _skip_corrupt(self, found: tuple[Corrupt, ...], step: int) -> None:
+        """Report each unusable sample once. Raises GrowlangError if they are too many."""
+        new = self.budget.report(found)
         for corrupt in new:
             self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
         self.budget.require(new)
         for corrupt in new:
-            self.display.say(f"left out {corrupt}")
+            self.display.say(f"skipped image {corrupt}")
 
-    def _pictures(self) -> list[int]:
+    def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
 
     def run_phases(self) -> TrainResult:
@@ -137,7 +138,7 @@ class Trainer:
                 if self.interruption.signal is not None and self.step < self.steps:
                     self.display.say(
                         f"stopped after step {self.step} of {self.steps}; "
-                        "go on with the same command and --resume"
+                        "continue with the same command and --resume"
                     )
                     return self._result(self.interruption.signal)
             for line, counts in self.tally.totals():
@@ -145,10 +146,12 @@ class Trainer:
                 self.metrics.write(step=self.step, event="captions", **counts)
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
-            weights, left_out = contents_hash(averages), len(self.budget)
-            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=left_out)
-            if left_out:
-                self.display.say(f"left out {left_out} images, of at most {self.budget.most}")
+            weights, skipped = contents_hash(averages), len(self.budget)
+            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=skipped)
+            if skipped:
+                self.display.say(
+                    f"skipped {skipped} unusable images (--max-corrupt {self.budget.most})"
+                )
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
@@ -173,7 +176,7 @@ class Trainer:
             step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
         ) as batches:
             for batch in batches:
-                self._leave_out(batch.corrupt, self.step + 1)
+                self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
@@ -229,8 +232,8 @@ class Trainer:
             self.warn(line)
         if not finite:
             self._skip(data, batch, float(loss), float(norm))
-        elif told := self.streak.end(self.step):
-            self.warn(told)
+        elif text := self.streak.end(self.step):
+            self.warn(text)
         self.rate.count(settings.batch)
         self.display.advance(self.step, data.phase.name)
         if self.step % self.machine.log_every == 0 or self.step == self.steps:
@@ -256,7 +259,7 @@ class Trainer:
         return total
 
     def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
-        """Tell of a step that was left out; give up after many in a row."""
+        """Report a skipped step; stop after many in a row."""
         self.metrics.write(
             step=self.step,
             event="skipped",
@@ -264,8 +267,8 @@ class Trainer:
             loss=str(loss),
             grad_norm=str(norm),
         )
-        if told := self.streak.skip(self.step, loss, norm):
-            self.warn(told)
+        if text := self.streak.skip(self.step, loss, norm):
+            self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
             name, path = data.phase.name, self.run.path
             text = nonfinite.given_up(self.streak, self.step, name, (loss, norm), batch, path)
@@ -277,7 +280,7 @@ class Trainer:
             raise self._failure(text)
 
     def _failure(self, text: str) -> GrowlangError:
-        """What ends the run, with the ways out, told in the metrics too."""
+        """The error that ends the run, with its help; it is recorded in the metrics."""
         self.metrics.write(step=self.step, event="failed", text=text)
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
@@ -305,7 +308,7 @@ class Trainer:
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         self.module.eval()
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
-            self.warn(f"NaN or infinity is in the images of {path}")
+            self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
 
     def _save(self, data: Data) -> None:
@@ -318,7 +321,7 @@ class Trainer:
             "nonfinite": self.streak.length,
             "skipped": self.streak.total,
             "frozen": self.frozen,
-            "pictures": self._pictures(),
+            "images": self._images(),
             "corrupt": self.budget.names,
             "environment": self.machine.environment(),
             "readings": self.tally.counts,

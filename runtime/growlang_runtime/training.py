@@ -1,4 +1,4 @@
-"""Training a plan into a run folder: a new run, or one that goes on."""
+"""Training a plan into a run folder: a new run, or one that is resumed."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def train(
     accept_parent: bool = False,
     quiet: bool = False,
 ) -> TrainResult:
-    """Train a plan into `out/MODEL/RECIPE`, or go on with the run that is there.
+    """Train a plan into `out/MODEL/RECIPE`, or resume the run that is there.
 
     `resume` says what to do about a run: it must not be there, it must, or it may.
-    `accept_parent` lets a run of the parent be taken that its spec no longer describes.
-    `max_corrupt` is how many samples it may leave out because they cannot be used.
+    `accept_parent` allows a parent run that was trained with a different version of its spec.
+    `max_corrupt` is how many unusable samples the run may skip.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
@@ -96,15 +96,15 @@ def _train(
 ) -> TrainResult:
     if not _require_asked(path, resume):
         checkpoint.require_place(path, "--out")
-        return _begin(plan, path, sources, machine)
+        return _start(plan, path, sources, machine)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
     with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
-        return _go_on(run, recorded, sources, machine)
+        return _resume(run, recorded, sources, machine)
 
 
-def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
-    """Train a plan into a new run, of which nothing stays if its first step cannot be done."""
+def _start(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
+    """Train a plan into a new run, which is removed if its first step fails."""
     setup = set_up(plan, sources, machine.device)
     with Run.create(path, setup.plan) as run:
         trainer = Trainer(run, setup, machine)
@@ -118,14 +118,14 @@ def _begin(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainR
             raise
 
 
-def _go_on(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> TrainResult:
-    """Go on with a run from its newest valid checkpoint, or from the start where it has none.
+def _resume(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> TrainResult:
+    """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
-    `recorded` is the plan that is in its folder, from which the run's differs in `sample` alone.
+    `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
     """
     if run.model.exists():
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
-        Display(0, machine.quiet).say(f"{run.path} is complete: all {steps} steps are done")
+        Display(0, machine.quiet).say(f"{run.path} is finished: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)
     require_checkpoints(run.path)
     found, torn = checkpoint.newest(run.checkpoints)
@@ -141,6 +141,6 @@ def _go_on(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> Trai
         run.record(setup.plan)
     trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
     for line in torn:
-        trainer.warn(f"skipped a torn checkpoint, which is removed: {line}")
+        trainer.warn(f"removed a damaged checkpoint: {line}")
     checkpoint.forget_after(run.checkpoints, found)
     return trainer.run_phases()

@@ -48,9 +48,9 @@ def to_tensor(image: Image.Image, shape: Shape) -> torch.Tensor:
     channels, height, width = shape.dims
     if image.size != (width, height):
         raise GrowlangError(
-            f"the transform gives an image of {image.width} x {image.height} pixels, "
-            f"but the net's image has {width} x {height}",
-            help=f"end the transform with crop({width}), or give the net another image size",
+            f"the transform outputs {image.width} x {image.height} pixels, but the net expects "
+            f"{width} x {height}",
+            help=f"end the transform with crop({width}), or change the net's image size",
         )
     pixels = np.asarray(image.convert(mode_of(channels)), np.float32).reshape(
         height, width, channels
@@ -62,8 +62,8 @@ def mode_of(channels: int) -> str:
     """Pillow's mode for a number of channels. Raises GrowlangError where there is none."""
     if channels not in MODES:
         raise GrowlangError(
-            f"the net's image has {channels} channels, but images have 1 (grey) or 3 (RGB)",
-            help="image(size, channels = 3)",
+            f"the net expects {channels} channels, but images have 1 (grayscale) or 3 (RGB)",
+            help="write `image(size, channels = 3)`",
         )
     return MODES[channels]
 
@@ -72,8 +72,8 @@ def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> 
     across, down = image.width - crop.size, image.height - crop.size
     if min(across, down) < 0:
         raise GrowlangError(
-            f"crop({crop.size}) of an image of {image.width} x {image.height} pixels",
-            help=f"put resize({crop.size}, side = short) before it, or keep larger images only: "
+            f"crop({crop.size}) does not fit an image of {image.width} x {image.height} pixels",
+            help=f"put resize({crop.size}, side = short) before it, or keep only larger images: "
             f".where(min(row.width, row.height) >= {crop.size})",
         )
     left, top = across // 2, down // 2

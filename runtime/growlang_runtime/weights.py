@@ -34,7 +34,7 @@ class Weights:
     step: int | None = None
     """Step of the checkpoint that they are of; None for a finished model."""
     remark: str = ""
-    """What is to be told of them, such as that they were widened from half precision."""
+    """A warning about them, such as that they were widened from half precision."""
 
     @property
     def semantics(self) -> int:
@@ -42,8 +42,8 @@ class Weights:
         text = self.metadata.get("semantics", "1")
         if text not in map(str, range(1, SEMANTICS + 1)):
             raise GrowlangError(
-                f"the semantics in the metadata of {self.path} is not known: {text[:40]}",
-                help="another version of growlang wrote it: use that one, or train again",
+                f"invalid `semantics` in the metadata of {self.path}: {text[:40]}",
+                help="another version of growlang wrote it: use that version, or train again",
             )
         return int(text)
 
@@ -52,19 +52,18 @@ class Weights:
         if self.net.net_hash != net.net_hash:
             given, wanted = ({t.name: t.shape for t in n.tensors()} for n in (self.net, net))
             found = differences(given, wanted)
-            lines = [str(d) for d in found] or ["the same tensors, but other computations"]
+            lines = [str(d) for d in found] or ["the same tensors, but a different computation"]
             raise GrowlangError(
-                f"{self.path} holds {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
+                f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
-                help="train it again from the spec as it is now, into another output root with "
-                "--out, or undo the change to the spec (`growlang diff` with the checkpoint on one "
-                "side shows it)",
+                help="retrain it from the current spec into another output folder (--out), or revert "
+                f"the change to the spec (`growlang diff {shlex.quote(str(self.path))} SPEC` shows it)",
             )
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What training gathered beside the weights, by name.
+    """The training state besides the weights, by name.
 
     The optimizer's moments and step counts, and the averages with their counts of updates. A
     tensor that was never updated has no moments.
@@ -119,11 +118,11 @@ def load(path: Path, *, ema: bool = True) -> Weights:
     if found:
         return _from_checkpoint(found, ema)
     if not path.exists():
-        raise GrowlangError(f"there are no weights at {path}: it does not exist")
+        raise GrowlangError(f"no weights at {path}: it does not exist")
     raise GrowlangError(
-        f"there are no weights at {path}: no {MODEL} and no valid checkpoint"
+        f"no weights at {path}: no {MODEL} and no valid checkpoint"
         + "".join(f"\n  skipped {line}" for line in torn),
-        help="name a run's folder, a checkpoint's folder or a model.safetensors",
+        help="give a run folder, a checkpoint folder or a model.safetensors",
     )
 
 
@@ -136,7 +135,7 @@ def load_moments(path: Path, net: Net) -> Moments:
     found = _valid(at) if (at / RECORD).exists() else checkpoint.newest(at / CHECKPOINTS)[0]
     if found is None:
         raise GrowlangError(
-            f"there are no optimizer moments at {path}: no valid checkpoint",
+            f"no optimizer moments at {path}: no valid checkpoint",
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     require_state(found, net, "write `moments = reset` in the recipe")
@@ -168,7 +167,7 @@ def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> 
         if run == run_folder(out, parent.model, recipe) and out != OUT:
             command += ["--out", str(out)]
         raise GrowlangError(
-            f"the parent {parent.model} has no weights yet: {run} does not exist",
+            f"the parent {parent.model} is not trained yet: {run} does not exist",
             help=f"train it first: {shlex.join(command)}, or add --with-parents",
         )
     weights = load(run, ema=ema)
@@ -210,5 +209,5 @@ def _valid(path: Path) -> Checkpoint:
     except checkpoint.TornCheckpoint as torn:
         raise GrowlangError(
             f"the checkpoint {path} is damaged: {torn}",
-            help="name an older one; the run's folder finds the newest valid one",
+            help="use an older one, or the run folder, which picks the newest valid one",
         ) from torn

@@ -20,7 +20,7 @@ _ALONE = re.compile(f"[{WITHOUT_SPACES}]")
 def words(caption: str, semantics: int = SEMANTICS) -> list[str]:
     r"""The words of a caption, in order.
 
-    They are the runs of letters, digits and underscores (`\w+`), and of the marks upon them, of
+    They are the runs of letters, digits and underscores (`\w+`), and of their marks, of
     the caption in NFC and without case (`str.casefold`): `CAFÉ` is `café` and `STRASSE` is
     `straße`, however they are encoded. Invisible characters, such as a soft hyphen, are left out,
     and so is the dot that `İ` keeps when it becomes `i`. Where a script has no spaces, each letter

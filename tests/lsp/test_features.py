@@ -174,6 +174,13 @@ def test_hover(old: str, new: str, said: str) -> None:
     assert bool(said) == bool(text)
 
 
+def test_a_default_of_nought_is_no_truth_value() -> None:
+    assert "dropout = 0.0" in hovered(
+        "core.grow", CORE, "residual(width)\n  core", "res^idual(width)\n  core"
+    )
+    assert "causal = false" in hovered("core.grow", CORE, "transformer(", "transf^ormer(")
+
+
 def test_the_parameter_of_a_block_is_not_the_param_of_that_name() -> None:
     text = hovered("blocks.grow", BLOCKS, "residual(width) * 2", "residual(wi^dth) * 2")
     assert text == "`width`: a parameter of `res2`"

@@ -29,7 +29,7 @@ def write_tar(tmp_path: Path) -> WriteTar:
 
 @pytest.fixture
 def png() -> Callable[..., bytes]:
-    """Encodes a picture of one colour, or with a gradient if no colour is named."""
+    """Encodes an image of one colour, or with a gradient if no colour is named."""
 
     def encode(width: int, height: int, colour: str | None = None) -> bytes:
         image = Image.linear_gradient("L").resize((width, height)).convert("RGB")

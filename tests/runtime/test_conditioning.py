@@ -126,10 +126,10 @@ def test_a_net_without_conditions_has_no_inputs() -> None:
 @pytest.mark.parametrize(
     ("captions", "labels", "message"),
     [
-        ([None], [1], "the condition `text` reads the caption, but the source has none"),
-        (["a"], [None], "the condition `kind` reads the label, but the source has none"),
-        (["a"], [10], "the label 10 is none of the 10 classes of condition `kind`"),
-        (["a"], [-1], "the label -1 is none of the 10 classes of condition `kind`"),
+        ([None], [1], "condition `text` reads the caption, but the data source has none"),
+        (["a"], [None], "condition `kind` reads the label, but the data source has none"),
+        (["a"], [10], "label 10 is out of range for condition `kind`, which has 10 classes"),
+        (["a"], [-1], "label -1 is out of range for condition `kind`, which has 10 classes"),
     ],
 )
 def test_what_cannot_be_encoded_is_named(
@@ -141,7 +141,7 @@ def test_what_cannot_be_encoded_is_named(
 
 
 def test_a_field_that_samples_do_not_have_is_named() -> None:
-    with pytest.raises(GrowlangError, match="`text` reads the field `tags`, but words can read"):
+    with pytest.raises(GrowlangError, match="`text` reads the field `tags`, but words can"):
         Conditioner(net(text=WORDS | {"from": "tags"}))
 
 
@@ -170,5 +170,5 @@ def test_what_is_dropped_is_a_function_of_the_draw(drop: float | dict[str, float
 def test_a_dropped_name_that_is_no_condition_is_named() -> None:
     with pytest.raises(GrowlangError) as caught:
         dropped(0, [0], {"txt": 0.1}, ["text"])
-    assert caught.value.message == "drop names `txt`, which is no condition of the model"
-    assert caught.value.help == "its conditions are text"
+    assert caught.value.message == "`drop` names `txt`, which is not a condition of the model"
+    assert caught.value.help == "conditions of the model: text"

@@ -67,7 +67,7 @@ def named(folder: Path) -> list[tuple[str, str]]:
 
 
 def told(stderr: str) -> list[str]:
-    found = (line for line in stderr.splitlines() if line.startswith("left out `"))
+    found = (line for line in stderr.splitlines() if line.startswith("skipped image `"))
     return sorted(line.split("`")[1] for line in found)
 
 
@@ -77,8 +77,8 @@ def test_each_is_named_once_with_its_reason_and_a_total(
     result = run(data, max_corrupt=4)
     stderr = capsys.readouterr().err
     assert told(stderr) == sorted(LEFT_OUT)
-    assert f"left out `3` of {data / 'data.tar'}: {LEFT_OUT['3']}\n" in stderr
-    assert "left out 4 images, of at most 4\n" in stderr
+    assert f"skipped image `3` in {data / 'data.tar'}: {LEFT_OUT['3']}\n" in stderr
+    assert "skipped 4 unusable images (--max-corrupt 4)\n" in stderr
     found = [(line["key"], line["reason"]) for line in lines(result.run) if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT.items())
     assert lines(result.run)[-1]["corrupt"] == 4
@@ -88,8 +88,8 @@ def test_what_the_index_shows_is_refused_before_a_run_begins(data: Path) -> None
     with pytest.raises(GrowlangError) as caught:
         run(data, max_corrupt=1)
     assert caught.value.message == (
-        "2 images cannot be used, and at most 1 may be left out:"
-        + "".join(f"\n  `{key}` of {data / 'data.tar'}: {LEFT_OUT[key]}" for key in "37")
+        "2 images cannot be used, but --max-corrupt is 1:"
+        + "".join(f"\n  `{key}` in {data / 'data.tar'}: {LEFT_OUT[key]}" for key in "37")
     )
     assert "--max-corrupt N" in caught.value.help
     assert not (data / "runs/tiny").exists()
@@ -99,9 +99,9 @@ def test_one_more_than_may_be_is_named_where_it_is_drawn(data: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
         run(data, max_corrupt=3)
     first, last, before = caught.value.message.splitlines()
-    assert first == "4 images cannot be used, and at most 3 may be left out:"
+    assert first == "4 images cannot be used, but --max-corrupt is 3:"
     assert last.split("`")[1] in "15"
-    assert before == "  besides 3 that were named before"
+    assert before == "  and 3 that were reported before"
     found = [line["key"] for line in lines(data / "runs/tiny/main") if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT), "the metrics have the last one too"
 
@@ -124,7 +124,7 @@ def test_a_resumed_run_neither_forgets_nor_repeats_them(
     run(data, max_corrupt=4, resume="must")
     stderr = capsys.readouterr().err
     assert sorted(before + told(stderr)) == sorted(LEFT_OUT)
-    assert "left out 4 images, of at most 4\n" in stderr
+    assert "skipped 4 unusable images (--max-corrupt 4)\n" in stderr
     found = [line["key"] for line in lines(result.run) if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT)
 
@@ -143,7 +143,7 @@ def test_a_resumed_run_may_not_leave_out_less(data: Path, monkeypatch: pytest.Mo
     with pytest.raises(GrowlangError) as caught:
         run(data, max_corrupt=3, resume="must")
     assert caught.value.message == (
-        "4 images cannot be used, and at most 3 may be left out:\n  4 that were named before"
+        "4 images cannot be used, but --max-corrupt is 3:\n  4 that were reported before"
     )
 
 
@@ -155,12 +155,12 @@ def test_phases_share_the_budget(data: Path, capsys: pytest.CaptureFixture[str])
 
 def test_names_hold_where_the_data_has_moved(tmp_path: Path) -> None:
     old = Budget(2, tmp_path / "old")
-    old.tell([Corrupt(tmp_path / "old/a.tar", "1", "cut")])
+    old.report([Corrupt(tmp_path / "old/a.tar", "1", "cut")])
     new = Budget(2, tmp_path / "new")
     new.restore(old.names)
     moved = Corrupt(tmp_path / "new/a.tar", "1", "cut")
     other = Corrupt(tmp_path / "new/b.tar", "1", "cut")
-    assert new.tell([moved, other]) == [other]
+    assert new.report([moved, other]) == [other]
     assert len(new) == 2
 
 
@@ -169,7 +169,7 @@ def test_many_are_counted_and_some_are_listed(tmp_path: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
         Budget(3, tmp_path).count(found)
     first, *rest = caught.value.message.splitlines()
-    assert first == "11 images cannot be used, and at most 3 may be left out:"
+    assert first == "11 images cannot be used, but --max-corrupt is 3:"
     assert (len(rest), rest[-1]) == (9, "  and 3 more")
 
 
@@ -203,5 +203,5 @@ def test_no_raw_warning_of_a_library_reaches_the_user(
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == [
-        "left", "started", "main", "left", "finished:",
+        "skipped", "started", "main", "skipped", "finished:",
     ]  # fmt: skip

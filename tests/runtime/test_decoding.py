@@ -130,8 +130,8 @@ def test_sixteen_bits_without_a_transparent_colour_stay() -> None:
     ("data", "reason"),
     [
         (b"", "cannot identify image file: it is empty (0 bytes)"),
-        (b"<html><body></body>", "cannot identify image file: it begins with `<html><body>`"),
-        (b"\x00\x01\x02", "cannot identify image file: it begins with `...`"),
+        (b"<html><body></body>", "cannot identify image file: it starts with `<html><body>`"),
+        (b"\x00\x01\x02", "cannot identify image file: it starts with `...`"),
         (saved(1, "png")[:-30], "image file is truncated"),
     ],
 )

@@ -57,7 +57,7 @@ def test_every_place_gets_every_value_about_equally_often() -> None:
     assert chi_square < 81 + 5 * np.sqrt(2 * 81), "81 degrees of freedom, five deviations"
 
 
-def test_a_billion_pictures_need_no_table() -> None:
+def test_a_billion_images_need_no_table() -> None:
     drawn = {permuted(0, p, 10**9 + 7) for p in range(1000)}
     assert len(drawn) == 1000
     assert 0 <= min(drawn) <= max(drawn) < 10**9 + 7

@@ -105,22 +105,20 @@ def test_what_is_cached_is_not_computed_again(t5: Path, monkeypatch: pytest.Monk
 def test_another_width_is_refused(t5: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
         TextEncoder(str(t5), "t5", tokens=8, width=4096, cache_bytes=0)
-    assert caught.value.message == (f"the text encoder `{t5}` is 16 wide, but the net expects 4096")
-    assert caught.value.help == "state width = 16 in the spec"
+    assert caught.value.message == f"text encoder `{t5}` has width 16, but the net expects 4096"
+    assert caught.value.help == "set `width = 16` in the spec"
 
 
 def test_a_model_that_is_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(GrowlangError) as caught:
         TextEncoder("google/t5-not-here", "t5", tokens=8, width=8, cache_bytes=0)
-    assert caught.value.message.startswith(
-        "the text encoder `google/t5-not-here` cannot be loaded: "
-    )
+    assert caught.value.message.startswith("cannot load text encoder `google/t5-not-here`: ")
     assert "hf download google/t5-not-here" in caught.value.help
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(GrowlangError, match="cannot be loaded"):
+    with pytest.raises(GrowlangError, match="cannot load"):
         TextEncoder(str(tmp_path), "encoder", tokens=8, width=8, cache_bytes=0)
 
 

@@ -283,7 +283,7 @@ def test_a_file_that_is_none_gets_one_message_on_every_path(
 
 def test_a_folder_without_weights_gets_one_message_on_every_path(folder: Path) -> None:
     (folder / "given.safetensors").mkdir()
-    case = Case(dict, ("there are no weights at",))
+    case = Case(dict, ("no weights at",))
     refused(growlang("diff", folder / "base.grow", folder / "given.safetensors"), case)
     refused(sample(folder / "given.safetensors"), case)
     refused(train(folder, "base.grow", "again", "new"), case)

@@ -47,5 +47,5 @@ def test_the_proof_names_what_changed() -> None:
     before = hashes(weights, ["a", "b"])
     require_unchanged("first", before, hashes(weights, ["a", "b"]))
     weights["b"][0] = 2
-    with pytest.raises(GrowlangError, match=r"1 of 2 tensors that phase first freezes.*: b"):
+    with pytest.raises(GrowlangError, match=r"1 of 2 frozen tensors changed in phase first: b"):
         require_unchanged("first", before, hashes(weights, ["a", "b"]))

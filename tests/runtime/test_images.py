@@ -61,7 +61,7 @@ def same(one: Batch, other: Batch) -> bool:
     )
 
 
-def test_a_draw_is_a_image_with_its_caption(open_images: Open) -> None:
+def test_a_draw_is_an_image_with_its_caption(open_images: Open) -> None:
     images = open_images()
     assert len(images) == 10
     image = images.draw(4)
@@ -161,13 +161,13 @@ def test_where_that_keeps_nothing_is_refused(open_images: Open) -> None:
     with pytest.raises(GrowlangError) as caught:
         open_images(source("a", where=(">=", ("row", "width"), 512)))
     assert caught.value.message == (
-        "source `a`: where(row.width >= 512) keeps none of its 10 images"
+        "source `a`: where(row.width >= 512) matches none of its 10 images"
     )
     assert caught.value.help.startswith("they are 12 to 21 pixels wide and 16 to 16 high")
 
 
 def test_where_of_an_unknown_field_is_refused(open_images: Open) -> None:
-    with pytest.raises(GrowlangError, match="source `a`: its rows have no `aesthetic`"):
+    with pytest.raises(GrowlangError, match="source `a`: rows have no field `aesthetic`"):
         open_images(source("a", where=(">", ("row", "aesthetic"), 5)))
 
 
@@ -216,7 +216,7 @@ def test_text_that_is_not_utf8_is_left_out_where_it_is_read(
     assert {unread.draw(p).key for p in range(2)} == {"0", "1"}
     with pytest.raises(GrowlangError) as caught:
         open_images(source("g", where=("==", ("row", "caption"), "a")), reads=())
-    assert caught.value.message == f"{told}; at most 0 images may be left out"
+    assert caught.value.message == f"cannot use image {told} (--max-corrupt is 0)"
 
 
 def test_a_header_that_cannot_be_read_counts_before_where(
@@ -226,8 +226,8 @@ def test_a_header_that_cannot_be_read_counts_before_where(
     large = source("d", where=(">=", ("row", "width"), 4))
     with pytest.raises(GrowlangError) as caught:
         open_images(large)
-    reason = "cannot identify image file: it begins with `<html>`"
-    assert caught.value.message == f"`d` of {path}: {reason}; at most 0 images may be left out"
+    reason = "cannot identify image file: it starts with `<html>`"
+    assert caught.value.message == f"cannot use image `d` in {path}: {reason} (--max-corrupt is 0)"
     assert len(open_images(large, most=1)) == 1
     assert len(open_images(source("d"), most=1)) == 1, "it is no part of an epoch"
     assert len(open_images(source("d"), most=1, semantics=1)) == 2, "as version 0.1 had it"
@@ -237,7 +237,7 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
     open_images: Open, write_tar: WriteTar, png: Encode
 ) -> None:
     write_tar("d.tar", {"d.png": b"", "d.txt": b""})
-    message = r"source `d` has no image that can be used: `d` of .*: .* it is empty \(0 bytes\)"
+    message = r"source `d` has no usable image: `d` in .*: .* it is empty \(0 bytes\)"
     with pytest.raises(GrowlangError, match=message):
         open_images(source("d"), most=1)
     data = png(64, 64)
@@ -254,7 +254,7 @@ def test_a_source_without_labels_is_not_searched_to_its_end(
                for ending, data in (("png", image), ("cls", b"cat"))}  # fmt: skip
     write_tar("e.tar", members)
     images = open_images(labelled("cls"), reads=("label",), classes=10, most=2)
-    told = rf"^{PATIENCE + 3} images cannot be used, and at most 2 .*\n  `.*`cat` is not a whole"
+    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not a whole"
     with pytest.raises(GrowlangError, match=told):
         images.draw(0)
 
@@ -275,7 +275,9 @@ def test_a_caption_that_utf8_cannot_hold_is_left_out(
 
 def test_a_transform_that_does_not_fit_names_the_image(open_images: Open) -> None:
     images = open_images(transform=[Crop(size=30)])
-    with pytest.raises(GrowlangError, match=r"`a\d` of .*/a\.tar: crop\(30\) of an image of"):
+    with pytest.raises(
+        GrowlangError, match=r"`a\d` in .*/a\.tar: crop\(30\) does not fit an image of"
+    ):
         images.draw(0)
 
 
@@ -287,10 +289,10 @@ def labelled(label: str, name: str = "e") -> Source:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"circle", "its label `circle` is not a whole number"),
+        (b"circle", "its label `circle` is not an integer"),
         (b"", "its label is empty"),
-        (b"-1", "its label -1 is none of the 10 classes, 0 to 9"),
-        (b"10", "its label 10 is none of the 10 classes, 0 to 9"),
+        (b"-1", "its label -1 is out of range (0 to 9)"),
+        (b"10", "its label 10 is out of range (0 to 9)"),
         (b"\xff", "its label is not UTF-8 (invalid start byte at byte 0)"),
     ],
 )
@@ -330,9 +332,9 @@ def test_captions_and_labels_are_fields_of_json(
         ("2", "another", 5),
     }
     assert {c.key: c.reason for d in drawn for c in d.corrupt} == {
-        "3": "it has no caption: its JSON lacks `meta.caption` or `alt`",
-        "4": "its caption `7` in JSON is not a text",
-        "5": "the JSON of its caption cannot be read: Expecting property name enclosed in double "
+        "3": "it has no caption: its JSON has no `meta.caption` or `alt`",
+        "4": "its caption `7` in JSON is not a string",
+        "5": "the JSON of its caption is not valid: Expecting property name enclosed in double "
         "quotes: line 1 column 2 (char 1)",
     }
 
@@ -351,7 +353,7 @@ def test_where_reads_fields_of_json(open_images: Open, write_tar: WriteTar, png:
 
     assert keys((">", ("row", "json.score"), 0.5)) == (
         {"0", "1"},
-        ["source `k`: where(row.json.score > 0.5) leaves out 3 of 5 images, which lack a field"],
+        ["source `k`: where(row.json.score > 0.5) drops 3 of 5 images that lack a field"],
     )
     assert keys(("not", (">", ("row", "json.score"), 1)))[0] == {"0"}, "none that lacks the field"
     assert keys(("==", ("row", "json.tag"), "a"))[0] == {"0", "2"}
@@ -374,7 +376,7 @@ def test_a_field_that_is_a_number_and_a_text_is_refused(
     with pytest.raises(GrowlangError) as caught:
         open_images(source("k", where=(">", ("row", "json.x"), 1)))
     assert caught.value.message == (
-        f"source `k`: `json.x` is `high` in `0` of {path} and `3` in `1` of {path}"
+        f"source `k`: `json.x` has mixed types: `high` for `0` in {path} and `3` for `1` in {path}"
     )
 
 
@@ -392,5 +394,5 @@ def test_captions_that_nothing_reads_are_not_looked_for(
 ) -> None:
     write_tar("c.tar", {"0.png": png(9, 9), "0.cls": b"1"})
     assert open_images(source("c"), reads=()).draw(0).caption is None
-    with pytest.raises(GrowlangError, match=r"no sample of .* has captions `\.txt`"):
+    with pytest.raises(GrowlangError, match=r"no sample in .* has a caption `\.txt`"):
         open_images(source("c"))

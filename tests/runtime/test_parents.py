@@ -74,7 +74,7 @@ def test_a_parent_that_its_spec_no_longer_describes_is_refused(
     folder: Path, old: str, new: str, told: str
 ) -> None:
     edit(folder / "core_8.grow", old, new)
-    with pytest.raises(GrowlangError, match="was trained with another spec") as error:
+    with pytest.raises(GrowlangError, match="was trained with a different version") as error:
         grow(folder)
     assert told in error.value.message
     assert all(w in error.value.help for w in ("--parent-run", "--accept-parent", "core_8.grow"))

@@ -52,14 +52,14 @@ def test_a_prompt_of_the_spec_that_nothing_reads_is_told(tmp_path: Path) -> None
     none = Net("none", net().inputs[:2], (), (), "", {})
     drawn = plan(sample=Sample(prompts=["", "cat"]))
     previews = Previews(drawn, none, Conditioner(none), data.images, tmp_path)
-    assert previews.warnings == ['nothing reads the prompt "cat": the model has no condition']
+    assert previews.warnings == ['cannot use the prompt "cat": the model has no condition']
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(GrowlangError, match="cannot be read"):
+    with pytest.raises(GrowlangError, match="cannot read the prompts file"):
         read_prompts(tmp_path / "none.txt")
     (tmp_path / "empty.txt").write_text("\n\n")
-    with pytest.raises(GrowlangError, match="hold no line"):
+    with pytest.raises(GrowlangError, match="is empty"):
         read_prompts(tmp_path / "empty.txt")
 
 
@@ -71,7 +71,7 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
         (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
         (none, 'give --prompt "" for each image'),
     ):
-        with pytest.raises(GrowlangError, match='nothing reads the prompt "cat"') as error:
+        with pytest.raises(GrowlangError, match='cannot use the prompt "cat"') as error:
             require_readable(["", "cat"], Conditioner(model))
         assert error.value.help.startswith(wanted)
         require_readable(["", " "], Conditioner(model))

@@ -12,16 +12,15 @@ def test_the_first_of_each_kind_is_told_once() -> None:
     assert tally.add(read()) == []
     (cut,) = tally.add(read("one long caption", "and another"))
     assert cut == (
-        'condition `text` reads 6 words of a caption: "one long caption" is the first that is cut; '
-        "the total is told at the end"
+        'condition `text` reads at most 6 words of a caption and truncated "one long caption"; '
+        "the total is reported at the end"
     )
     (wordless,) = tally.add(read("one more", wordless=("!?",)))
-    assert wordless.startswith('condition `text` finds no word in "!?"')
+    assert wordless.startswith('condition `text` found no words in "!?"')
     assert tally.add(read("again", wordless=("", "."))) == []
     assert tally.totals() == [
         (
-            "of 16 captions that condition `text` read, 4 were cut (raise its `tokens`) and 3 had "
-            "no word",
+            "condition `text` read 16 captions: 4 truncated (raise its `tokens`), 3 without words",
             {"condition": "text", "captions": 16, "cut": 4, "wordless": 3},
         )
     ]
@@ -39,19 +38,18 @@ def test_a_run_that_goes_on_tells_only_the_total() -> None:
     second.counts = {name: dict(counts) for name, counts in first.counts.items()}
     assert second.add(read("long")) == []
     assert second.totals()[0][0] == (
-        "of 8 captions that condition `text` read, 2 were cut (raise its `tokens`)"
+        "condition `text` read 8 captions: 2 truncated (raise its `tokens`)"
     )
 
 
 def test_prompts_are_named_and_the_empty_one_is_meant() -> None:
     assert about_prompts([read("a b c d e f g", wordless=("", " ", "!"))]) == [
-        'prompt "a b c d e f g" is cut to its first 6 words, which is all that condition `text` '
-        "reads",
-        'prompt "!" has no word, so condition `text` reads it as no caption',
+        'prompt "a b c d e f g" is truncated to its first 6 words, the limit of condition `text`',
+        'prompt "!" has no words: condition `text` treats it as no caption',
     ]
     many = about_prompts([read(f"prompt {i}") for i in range(MOST + 3)])
     assert len(many) == MOST + 1
-    assert many[-1] == "and 3 more prompts are cut"
+    assert many[-1] == "and 3 more prompts are truncated"
     assert about_prompts([]) == []
 
 

@@ -30,7 +30,7 @@ def grown(**changes: Any) -> Plan:
 
 
 def refusal(recorded: Plan, now: Plan) -> GrowlangError:
-    with pytest.raises(GrowlangError, match="begun with another spec") as error:
+    with pytest.raises(GrowlangError, match="started with a different spec") as error:
         require_same(PATH, recorded, now)
     return error.value
 
@@ -48,9 +48,9 @@ def test_a_setting_that_is_gone_is_not_set() -> None:
 
 def test_params_that_were_set_then_are_in_the_help() -> None:
     now = plan([phase(optimizer=AdamW(lr=0.5))])
-    assert "begun with --set rate=3e-4" in refusal(plan(params={"rate": "3e-4"}), now).help
+    assert "started with --set rate=3e-4" in refusal(plan(params={"rate": "3e-4"}), now).help
     assert (
-        "begun without --set" in refusal(plan(), now.model_copy(update={"params": {"a": 1}})).help
+        "started without --set" in refusal(plan(), now.model_copy(update={"params": {"a": 1}})).help
     )
 
 
@@ -143,7 +143,7 @@ def test_a_run_that_may_be_there_is_started_or_goes_on(
     go_on(write_data(tmp_path), "may")
     assert f"started {tmp_path / PATH}: 4 steps" in " ".join(capsys.readouterr().err.split())
     go_on(tmp_path, "may")
-    assert "is complete: all 4 steps are done" in " ".join(capsys.readouterr().err.split())
+    assert "is finished: all 4 steps are done" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("resume", ["never", "must", "may"])
@@ -153,7 +153,7 @@ def test_a_folder_that_is_no_run_is_told_as_such(tmp_path: Path, resume: str) ->
         go_on(tmp_path, resume)
     assert "--resume" not in error.value.help
     (tmp_path / PATH / "notes.txt").touch()
-    with pytest.raises(GrowlangError, match=r"not the folder of a run: it has no plan\.json"):
+    with pytest.raises(GrowlangError, match=r"not a run folder: it has no plan\.json"):
         go_on(tmp_path, resume)
 
 
@@ -162,11 +162,11 @@ def test_what_is_no_folder_is_told_as_such(tmp_path: Path, resume: str) -> None:
     path = write_data(tmp_path) / PATH
     path.parent.mkdir(parents=True)
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(GrowlangError, match="is a link that leads nowhere, not the folder of a"):
+    with pytest.raises(GrowlangError, match="is a link that leads nowhere, not a run folder"):
         go_on(tmp_path, resume)
     path.unlink()
     path.touch()
-    with pytest.raises(GrowlangError, match="is a file, not the folder of a run"):
+    with pytest.raises(GrowlangError, match="is a file, not a run folder"):
         go_on(tmp_path, resume)
 
 
@@ -184,18 +184,20 @@ def test_a_plan_that_cannot_be_read_is_told(
     path = interrupted / PATH / "plan.json"
     whole = json.loads(path.read_text()) | {"novelty": 1}
     path.write_text(json.dumps(whole) if text is None else text)
-    with pytest.raises(GrowlangError, match=rf"its plan\.json cannot be read: {reason}$") as error:
+    with pytest.raises(GrowlangError, match=rf"cannot read its plan\.json: {reason}$") as error:
         recorded_plan(interrupted / PATH)
     assert "use the version of growlang that wrote it" in error.value.help
 
 
 def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(interrupted: Path) -> None:
     shutil.rmtree(interrupted / PATH / "checkpoints")
-    with pytest.raises(GrowlangError, match=r"the checkpoints of the run .* are gone") as error:
+    with pytest.raises(
+        GrowlangError, match=r"cannot resume the run .*: its checkpoints are missing"
+    ) as error:
         go_on(interrupted)
     assert "--resume" not in error.value.help
     (interrupted / PATH / "checkpoints").mkdir()
-    with pytest.raises(GrowlangError, match=r"are gone \(it had one of step 4\)"):
+    with pytest.raises(GrowlangError, match=r"are missing \(the last one was at step 4\)"):
         go_on(interrupted)
 
 
@@ -209,7 +211,7 @@ def test_a_run_whose_checkpoints_are_all_torn_keeps_them(interrupted: Path) -> N
     torn = sorted((interrupted / PATH / "checkpoints").glob("*/state.safetensors"))
     for path in torn:
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(GrowlangError, match=r"no checkpoint of the run .* is whole") as error:
+    with pytest.raises(GrowlangError, match=r"all its checkpoints are damaged") as error:
         go_on(interrupted)
     assert all(path.exists() and path.parent.name in error.value.message for path in torn)
 
@@ -243,7 +245,9 @@ def test_other_data_is_refused(interrupted: Path, order: list[int], shift: int) 
     train(plan(), out=interrupted / "runs", data_root=interrupted, quiet=True)
     (interrupted / PATH / "model.safetensors").unlink()
     retar(interrupted, order, shift)
-    with pytest.raises(GrowlangError, match=r"the data has changed .*: `data` has other samples"):
+    with pytest.raises(
+        GrowlangError, match=r"the data has changed .*: `data` has different samples"
+    ):
         go_on(interrupted)
 
 
@@ -254,5 +258,5 @@ def test_a_run_that_does_not_know_its_data_gets_its_identity_with_a_warning(
     known = recorded_plan(path.parent)
     path.write_text(known.model_copy(update={"data": None}).model_dump_json())
     assert go_on(interrupted).finished
-    assert "does not have the identity of its data" in " ".join(capsys.readouterr().err.split())
+    assert "did not record a digest of the data" in " ".join(capsys.readouterr().err.split())
     assert recorded_plan(path.parent) == known

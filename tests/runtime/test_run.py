@@ -23,7 +23,7 @@ def test_a_yaml_spec_is_kept_as_one(tmp_path: Path) -> None:
 def test_a_folder_that_exists_is_refused(tmp_path: Path) -> None:
     with Run.create(tmp_path / "run", plan()):
         pass
-    with pytest.raises(GrowlangError, match="exists already") as error:
+    with pytest.raises(GrowlangError, match="already exists") as error:
         Run.create(tmp_path / "run", plan())
     assert "--resume" in error.value.help
 

@@ -138,8 +138,7 @@ def test_links_stand_for_what_they_link_to(tmp_path: Path, png: Encode) -> None:
     assert texts(index) == {"a/1": "one", "b/2": "one"}
     assert [index.read(row, "image") for row in range(3)] == [image] * 3
     assert index.faults == {
-        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which the tar does not "
-        "hold",
+        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which is not in the tar",
         3: "its image cannot be read: it is a link to `5.png`, which leads back to itself",
         4: "its image cannot be read: it is a link to `4.png`, which leads back to itself",
     }
@@ -173,7 +172,7 @@ def test_a_sample_that_is_split_over_shards_is_told_once(
     write_tar("1.tar", {"2.txt": b"two", "1.png": png(9, 9), "1.txt": b"another one"})
     index = opened(WebDataset(urls="{0,1}.tar", image="png"), tmp_path)
     assert [index.key(row) for row in range(len(index))] == ["1", "2", "1"]
-    assert index.faults == {1: "it is split over two shards: `.png` in 0.tar, `.txt` in 1.tar"}
+    assert index.faults == {1: "it is split across two shards: `.png` in 0.tar, `.txt` in 1.tar"}
 
 
 # --- identity ------------------------------------------------------------------------------------

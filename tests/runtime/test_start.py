@@ -23,8 +23,8 @@ model parent {
   core @ 4 transformer(8, heads = 2) * 2
   head unpatch(2)
 }
-data pictures = webdataset("data.tar")
-train { data = pictures  batch = 2  phase all for 2 }
+data images = webdataset("data.tar")
+train { data = images  batch = 2  phase all for 2 }
 """
 CHILD = """grow 1
 model child grows "parent.grow" {

@@ -72,7 +72,7 @@ def test_resumed_is_bit_for_bit_what_an_undisturbed_run_gives_here(stored: Path)
 
 
 def test_a_finished_run_is_complete_and_can_be_sampled_and_compared(stored: Path) -> None:
-    assert "is complete: all 30 steps are done" in train(stored, "core_8", "main", "--resume")
+    assert "is finished: all 30 steps are done" in train(stored, "core_8", "main", "--resume")
     grow(stored, "sample", "runs/core_8/main", "-p", "shade 1", "-o", "grid.png")
     assert (stored / "grid.png").exists()
     assert "1 net" not in grow(stored, "diff", "core_8.grow", "runs/core_8/main").stdout

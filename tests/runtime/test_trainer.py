@@ -138,7 +138,7 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
         return done.returncode, done.stderr
 
     status, told = stopped(20, signal.SIGTERM)
-    assert (status, "go on with the same command and --resume" in told) == (143, True)
+    assert (status, "continue with the same command and --resume" in told) == (143, True)
     status, _ = stopped(90, signal.SIGKILL)
     assert status == -signal.SIGKILL
     killed = run(plan([phase(steps=200)]), data, "killed", resume="must")
@@ -150,14 +150,14 @@ def test_an_existing_run_is_refused_and_a_complete_one_says_so(
     data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = run(plan(), data)
-    with pytest.raises(GrowlangError, match="exists already"):
+    with pytest.raises(GrowlangError, match="already exists"):
         run(plan(), data)
     before = files_of(first)
     for path in before:
         os.utime(path, ns=(1, 1))
     again = run(plan(), data, resume="must", quiet=False)
     assert again.finished
-    assert "is complete: all 4 steps are done" in capfd.readouterr().err
+    assert "is finished: all 4 steps are done" in capfd.readouterr().err
     assert files_of(first) == before
     assert {path.stat().st_mtime_ns for path in before} == {1}
 
@@ -174,7 +174,7 @@ def test_a_torn_checkpoint_is_skipped_and_named(
     resumed = run(
         plan([phase(steps=6)]), data, "cut", resume="must", checkpoint_every=2, quiet=False
     )
-    assert f"skipped a torn checkpoint, which is removed: {torn}" in capfd.readouterr().err
+    assert f"removed a damaged checkpoint: {torn}" in capfd.readouterr().err
     assert state(resumed) == state(whole)
     assert checkpoint.read(torn).step == 4
 
@@ -213,7 +213,7 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
     with (
         full_disk(None) as limit,
         pytest.MonkeyPatch.context() as patch,
-        pytest.raises(GrowlangError, match="step_00000006 cannot be written") as error,
+        pytest.raises(GrowlangError, match=r"cannot write .*step_00000006: the disk") as error,
     ):
 
         def at_last(folder: Path, step: int, *rest: Any) -> Path:
@@ -280,7 +280,7 @@ def test_a_parent_that_is_not_finished_is_told(
         parent = run(plan(), data)
     run(plan([phase(steps=1)], net("grown"), plan()), data, quiet=False)
     path = parent.run / "checkpoints" / "step_00000002"
-    assert f"is not finished: this one starts from {path}" in capfd.readouterr().err
+    assert f"is not finished: starting from {path}" in capfd.readouterr().err
 
 
 def test_the_plan_records_the_parents_contents(data: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_changed_frozen_tensor_fails_the_run(data: Path, monkeypatch: Any) -> 
             self.weights[CORE[0]].view(-1)[0] += 1e-6
 
     monkeypatch.setattr(Optimizer, "step", tamper)
-    with pytest.raises(GrowlangError, match=f"phase frozen freezes have changed.*{CORE[0]}"):
+    with pytest.raises(GrowlangError, match=f"frozen tensors changed in phase frozen: .*{CORE[0]}"):
         run(plan([phase("frozen", 3, frozen=CORE)]), data)
     assert not (data / "runs" / "tiny" / "main" / "model.safetensors").exists()
 
@@ -370,14 +370,14 @@ def test_a_path_is_recorded_by_its_contents_where_there_is_no_parent(
 
 
 def test_a_missing_parent_leaves_no_folder_behind(data: Path) -> None:
-    with pytest.raises(GrowlangError, match="has no weights yet"):
+    with pytest.raises(GrowlangError, match="is not trained yet"):
         run(plan(model=net("grown"), parent=plan()), data)
     assert not (data / "runs").exists()
 
 
 @pytest.mark.parametrize("out", ["data.tar", "/proc/runs"])
 def test_an_output_root_that_is_no_folder_is_refused(data: Path, out: str) -> None:
-    with pytest.raises(GrowlangError, match="main cannot be written") as error:
+    with pytest.raises(GrowlangError, match=r"cannot write .*main: ") as error:
         run(plan(), data, out)
     assert "--out" in error.value.help
 
@@ -388,8 +388,8 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
             run(given, data)
         assert not (data / "runs" / "tiny" / "main").exists()
 
-    refused("none.txt cannot be read", plan(sample=Sample(prompts="none.txt")))
-    refused("drop names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
+    refused("cannot read the prompts file .*none.txt", plan(sample=Sample(prompts="none.txt")))
+    refused("`drop` names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
     bare = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png", caption=None))
     refused("reads the caption, but the source has none", plan([phase(data=[bare])]))
     model = net()
@@ -398,7 +398,7 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
     image, log_snr, _, mask = model.inputs
     inputs = (image, log_snr, embedding, mask)
     model = replace(model, encoders={"text": encoder}, inputs=inputs)
-    refused("no_encoder` cannot be loaded", plan(model=model))
+    refused("cannot load text encoder .*no_encoder`", plan(model=model))
     assert run(plan(), data).finished
 
 
@@ -438,8 +438,8 @@ def test_captions_that_are_not_read_whole_are_counted(tmp_path: Path, workers: i
         "cut": 8,
         "wordless": 8,
     }
-    assert len([line for line in lines(done) if "is the first that is cut" in str(line)]) == 1
-    assert len([line for line in lines(done) if "finds no word in" in str(line)]) == 1
+    assert len([line for line in lines(done) if "and truncated" in str(line)]) == 1
+    assert len([line for line in lines(done) if "found no words in" in str(line)]) == 1
 
 
 def test_a_resumed_run_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -456,7 +456,7 @@ def test_a_warm_up_longer_than_epochs_is_told_when_they_are_known(data: Path) ->
     done = run(plan([phase(steps=None, epochs=2.0, warmup=50)]), data)
     texts = [line["text"] for line in lines(done) if line.get("event") == "warning"]
     assert texts == [
-        "`warmup` is 50 steps, but recipe main has 3: the learning rate never gets to its value"
+        "`warmup` is 50 steps, but recipe main has only 3: the learning rate never reaches `lr`"
     ]
     known = run(plan([phase(steps=3, warmup=50)]), data, "known")
     assert not [line for line in lines(known) if line.get("event") == "warning"], "check tells it"
@@ -473,4 +473,4 @@ def test_a_child_of_a_run_that_read_other_words_is_told(data: Path) -> None:
     run(parent, data)
     child = plan(parent=parent, semantics=2)
     texts = [line["text"] for line in lines(run(child, data)) if "text" in line]
-    assert [text for text in texts if "condition `text` keeps the words that it learnt" in text]
+    assert [text for text in texts if "condition `text` keeps a word embedding" in text]

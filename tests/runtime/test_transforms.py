@@ -24,7 +24,7 @@ def encoded(image: Image.Image, format: str = "png") -> bytes:
 
 
 def places(width: int, height: int) -> Image.Image:
-    """A picture whose pixel (x, y) has the colour (x, y, 0)."""
+    """An image whose pixel (x, y) has the colour (x, y, 0)."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0], pixels[..., 1] = np.meshgrid(range(width), range(height))
     return Image.fromarray(pixels)
@@ -147,7 +147,7 @@ def test_a_large_jpeg_is_reduced_while_it_is_decoded() -> None:
 def test_a_crop_that_is_too_large_is_named() -> None:
     with pytest.raises(GrowlangError) as caught:
         transformed(places(40, 30), [Crop(size=32)], seed=0, p=0)
-    assert caught.value.message == "crop(32) of an image of 40 x 30 pixels"
+    assert caught.value.message == "crop(32) does not fit an image of 40 x 30 pixels"
     assert "resize(32, side = short)" in caught.value.help
 
 
@@ -155,18 +155,18 @@ def test_a_size_that_is_not_the_nets_is_named_with_it() -> None:
     with pytest.raises(GrowlangError) as caught:
         to_tensor(places(40, 30), grid(3, 32, 48))
     assert caught.value.message == (
-        "the transform gives an image of 40 x 30 pixels, but the net's image has 48 x 32"
+        "the transform outputs 40 x 30 pixels, but the net expects 48 x 32"
     )
 
 
-def test_channels_that_no_picture_has_are_named() -> None:
-    with pytest.raises(GrowlangError, match="has 4 channels, but images have 1"):
+def test_channels_that_no_image_has_are_named() -> None:
+    with pytest.raises(GrowlangError, match="expects 4 channels, but images have 1"):
         decode(encoded(places(1, 1)), 4)
 
 
-def test_what_is_no_picture_is_left_to_the_caller() -> None:
+def test_what_is_no_image_is_left_to_the_caller() -> None:
     whole = encoded(places(20, 20))
-    for data in (b"", b"no picture", whole[: len(whole) // 2]):
+    for data in (b"", b"no image", whole[: len(whole) // 2]):
         with pytest.raises(OSError, match=r"identify|truncated|broken"):
             decode(data, 3)
 
@@ -179,14 +179,14 @@ STEPS: st.SearchStrategy[Transform] = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=4), st.integers(1, 9), st.integers(1, 9))
-def test_what_check_says_of_a_transform_holds_for_any_picture(
+def test_what_check_says_of_a_transform_holds_for_any_image(
     transforms: list[Transform], width: int, height: int
 ) -> None:
     wrong = misfit(transforms, 4, 4)
     try:
         made = transformed(places(width, height), transforms, seed=1, p=0).size
     except GrowlangError:
-        return  # a picture that is too small for the crop: only the data can tell
+        return  # an image that is too small for the crop: only the data can tell
     assert wrong is None or wrong.step is None
     if wrong is None:
         assert made == (4, 4)

@@ -56,7 +56,7 @@ def test_moments_come_from_the_newest_checkpoint(run: Path) -> None:
 def test_a_missing_parent_names_the_command_that_makes_it() -> None:
     parent = plan(model=net("child"), parent=plan()).parent
     assert parent is not None
-    with pytest.raises(GrowlangError, match="the parent tiny has no weights yet") as error:
+    with pytest.raises(GrowlangError, match="the parent tiny is not trained yet") as error:
         parent_weights(parent, Path("runs/tiny/main"), "main", ema=True)
     assert error.value.help == ("train it first: growlang train tiny.grow, or add --with-parents")
     with pytest.raises(GrowlangError) as error:
@@ -100,5 +100,5 @@ def test_a_hash_covers_values_shape_and_type() -> None:
 
 def test_semantics_that_are_no_number_are_told() -> None:
     assert Weights(Path("a"), net(), {}).semantics == 1
-    with pytest.raises(GrowlangError, match="the semantics in the metadata of a is not known: two"):
+    with pytest.raises(GrowlangError, match="invalid `semantics` in the metadata of a: two"):
         _ = Weights(Path("a"), net(), {}, {"semantics": "two"}).semantics

@@ -90,7 +90,7 @@ def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
 
 
 def settings(**changes: Any) -> Settings:
-    """Settings that train 4 pictures a step on `data.tar`, fast enough to see an effect."""
+    """Settings that train 4 images a step on `data.tar`, fast enough to see an effect."""
     source = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png"))
     values: dict[str, Any] = {
         "data": [source],
@@ -186,7 +186,7 @@ def full_disk(limit: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def write_data(folder: Path, count: int = 6, captions: Sequence[bytes] | None = None) -> Path:
-    """`data.tar`: pictures of 8 x 8 in shades of grey, with captions. Returns the folder."""
+    """`data.tar`: images of 8 x 8 in shades of grey, with captions. Returns the folder."""
     texts = captions or [b"shade %d" % i for i in range(count)]
     with tarfile.open(folder / "data.tar", "w") as tar:
         for i, text in enumerate(texts):

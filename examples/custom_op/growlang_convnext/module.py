@@ -12,7 +12,7 @@ from growlang_convnext import op as declaration
 class ConvNeXt(nn.Module):
     """(B, C, H, W) and, with time, (B, time) -> (B, C, H, W).
 
-    Values are drawn afterwards, from the table that the op declares; none need be set here.
+    Parameters are initialised afterwards, from the table that the op declares.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The declaration of `convnext`: all that the compiler needs to know, without torch."""
+"""The declaration of `convnext`: everything that the compiler needs, without torch."""
 
 from growlang.net import Shape, Tensor
 from growlang.ops import Op, OpError, Scope
@@ -6,7 +6,7 @@ from growlang.signature import argument
 
 
 class ConvNeXt(Op):
-    """ConvNeXt block: depthwise convolution, LayerNorm, two 1 x 1 convolutions, on top of a skip.
+    """ConvNeXt block: depthwise convolution, LayerNorm, two 1 x 1 convolutions, with a skip.
 
     The norm is scaled and shifted by the time embedding, where there is one; the last convolution
     starts at zero, so that a fresh block is its input.
