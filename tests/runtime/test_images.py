@@ -242,7 +242,7 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
         open_images(source("d"), most=1)
     data = png(64, 64)
     write_tar("c.tar", {"c.png": data[: len(data) // 2], "c.txt": b""})
-    with pytest.raises(GrowlangError, match="source `c` has no image that can be used"):
+    with pytest.raises(GrowlangError, match="source `c` has no usable image"):
         open_images(source("c"), most=1).draw(0)
 
 
@@ -254,7 +254,7 @@ def test_a_source_without_labels_is_not_searched_to_its_end(
                for ending, data in (("png", image), ("cls", b"cat"))}  # fmt: skip
     write_tar("e.tar", members)
     images = open_images(labelled("cls"), reads=("label",), classes=10, most=2)
-    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not a whole"
+    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not"
     with pytest.raises(GrowlangError, match=told):
         images.draw(0)
 

@@ -52,7 +52,7 @@ def test_a_prompt_of_the_spec_that_nothing_reads_is_told(tmp_path: Path) -> None
     none = Net("none", net().inputs[:2], (), (), "", {})
     drawn = plan(sample=Sample(prompts=["", "cat"]))
     previews = Previews(drawn, none, Conditioner(none), data.images, tmp_path)
-    assert previews.warnings == ['cannot use the prompt "cat": the model has no condition']
+    assert previews.warnings == ['cannot use the prompt "cat": the model has no conditions']
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
     for model, wanted in (
-        (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
-        (none, 'give --prompt "" for each image'),
+        (classes, 'give a label from 0 to 9, or --prompt "" for each unconditional image'),
+        (none, 'give --prompt "" for each unconditional image'),
     ):
         with pytest.raises(GrowlangError, match='cannot use the prompt "cat"') as error:
             require_readable(["", "cat"], Conditioner(model))

@@ -162,7 +162,7 @@ def test_a_sparse_file_is_told_wherever_it_stands(tmp_path: Path, png: Encode) -
         tar.offset += 2 * tarfile.BLOCKSIZE
     index = opened(PNG, tmp_path)
     assert texts(index) == {"1": "one"}
-    assert index.faults == {1: "its image cannot be read: it is stored as a sparse file"}
+    assert index.faults == {1: "its image cannot be read: it is a sparse file"}
 
 
 def test_a_sample_that_is_split_over_shards_is_told_once(
