@@ -242,7 +242,7 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
         open_images(source("d"), most=1)
     data = png(64, 64)
     write_tar("c.tar", {"c.png": data[: len(data) // 2], "c.txt": b""})
-    with pytest.raises(GrowlangError, match="source `c` has no image that can be used"):
+    with pytest.raises(GrowlangError, match="source `c` has no usable image"):
         open_images(source("c"), most=1).draw(0)
 
 

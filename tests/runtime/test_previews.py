@@ -51,8 +51,8 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
     for model, wanted in (
-        (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
-        (none, 'give --prompt "" for each image'),
+        (classes, 'give a label from 0 to 9, or --prompt "" for each unconditional image'),
+        (none, 'give --prompt "" for each unconditional image'),
     ):
         with pytest.raises(GrowlangError, match="cannot use the prompt `cat`") as error:
             require_readable(["", "cat"], Conditioner(model))
