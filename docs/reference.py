@@ -62,7 +62,7 @@ def training_page() -> str:
         [
             "# Training, sampling and evaluation\n",
             *_section("train", "Settings of a recipe. A phase may change some of them.", Settings),
-            *_section("sample", "How pictures are drawn.", Sample),
+            *_section("sample", "How images are sampled.", Sample),
             *_section("evaluate", "What is measured.", Evaluate),
             *_calls("Data", DATA),
             *_calls("Transforms", TRANSFORMS),

@@ -52,7 +52,7 @@ def compare(now: Checked, ref: str, texts: Mapping[str, str]) -> Comparison:
     inside = past.path(path) or ""
     former = inside if past.has(inside) else past.former(inside) or past.twin(inside)
     if former is None:
-        return Comparison(skipped=f"{path} is not there at {ref}")
+        return Comparison(skipped=f"{path} does not exist at {ref}")
     report = check(past.top / former, files=PastFiles(revision=past))
     if report.checked is None:
         return Comparison(skipped=f"{path} has no model without errors at {ref}")
@@ -170,7 +170,7 @@ def _finding(old: Side, new: Side, ref: str) -> Diagnostic | None:
     )
     listed += f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     if found[0].kind == "recomputed":
-        code, message = "G311", f"{whose} would compute something else: {listed}"
+        code, message = "G311", f"{whose} would compute something different: {listed}"
     else:
         counts = ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
         code, message = "G310", f"{whose} no longer fit (tensors: {counts}): {listed}"
@@ -178,7 +178,7 @@ def _finding(old: Side, new: Side, ref: str) -> Diagnostic | None:
     place = own.span if own else model.grows.span if model.grows else model.name_span
     notes = (own.notes if own else ()) or _notes(found, past)
     if own is None and notes:
-        help = f"revert what {notes[0].span.filename} has become, or grow from a copy of the old"
+        help = f"revert the change to {notes[0].span.filename}, or grow from a copy of the old file"
     else:
         help = _help(found, past, now)
     return Diagnostic(code, message, place, help, notes)
@@ -196,7 +196,7 @@ def _notes(found: list[Change], past: Checked) -> tuple[Note, ...]:
     spans = {c.name: c.span for c in past.net.components}
     names = dict.fromkeys(c.component for c in found)
     places = [(name, spans.get(name)) for name in names]
-    notes = [Note(f"`{spelt(name)}` as it was", span) for name, span in places if span]
+    notes = [Note(f"`{spelt(name)}` before the change", span) for name, span in places if span]
     return tuple(notes[:SHOWN])
 
 
@@ -212,9 +212,8 @@ def _help(found: list[Change], past: Checked, now: Checked) -> str:
             statements.append(f"{verb} {', '.join(names)}")
     child = f'model {now.net.name}_2 grows "{now.resolved.path.name}"'
     return (
-        "revert; a child of its own may have the change: "
-        f"`{child} {{ {'  '.join(statements)} ... }}`, "
-        "with `moved` or `grow` for the weights that go on"
+        f"revert, or make the change in a child: `{child} {{ {'  '.join(statements)} ... }}`, "
+        "with `moved` or `grow` for the weights to carry over"
     )
 
 

@@ -31,14 +31,14 @@ def changed_objectives(old: Side, new: Side, ref: str) -> Iterator[Diagnostic]:
             found.setdefault((place, changes), []).append(recipe.name)
     for (place, changes), names in found.items():
         was = _objective(past.resolved, names[0])
-        notes = (Note("the objective as it was", was.binding.value.span),) if was else ()
+        notes = (Note("the objective before the change", was.binding.value.span),) if was else ()
         recipes = "recipe" + "s" * (len(names) > 1)
         yield Diagnostic(
             "G311",
             f"weights of `{now.net.name}` that {recipes} {', '.join(f'`{n}`' for n in names)} "
             f"trained at {ref} would be misread: {'; '.join(changes)}",
             place.span,
-            "revert; or write the other objective in a recipe of another name, and train that",
+            "revert, or put the new objective in a recipe with another name and train that",
             place.notes or notes,
         )
 

@@ -101,7 +101,7 @@ class _Builder(Joints):
                 help = unattended(name, self.resolution.declared, self.model) or (
                     f"write `attend = [self, {name}]` in an op, or remove `{name}`"
                 )
-                self.mismatch("G208", f"nothing attends to `{name}`", self.span(name), (), help)
+                self.mismatch("G208", f"no op attends to `{name}`", self.span(name), (), help)
 
     # --- the U -----------------------------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def check(
     except TooMany:
         pass
     except RecursionError:
-        raise GrowlangError(f"{path}: names, blocks or parents refer on too many times") from None
+        raise GrowlangError(f"{path}: definitions nest too deeply") from None
     if document and document.cut:
         sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
         for item in sure:
@@ -174,7 +174,7 @@ def _argument(name: str, text: str, files: Files) -> d.Argument:
     document = read(f"grow 1 param {name} = ({text})", "--set", findings)
     if document is None or len(document.params) != 1:
         raise GrowlangError(
-            f"`--set {name}={text}` is not a param and a value", help="write `--set width=512`"
+            f"`--set {name}={text}` is not NAME=VALUE", help="write `--set width=512`"
         )
     written = f"--set {name}={text}"
     files.texts["--set"] = written

@@ -34,69 +34,70 @@ CODES = {
     "G001": Code(
         "syntax",
         "The text does not follow the grammar.",
-        "The parser met something that cannot stand there. Each statement is read by itself, "
-        "so all others are checked as usual; what the statement at fault may have meant to say "
-        "is held against none of them.",
+        "The parser met a token that it did not expect. Each statement is parsed separately, so "
+        "all others are checked as usual; nothing is reported for what the incomplete statement "
+        "may have declared.",
     ),
     "G002": Code(
         "edition",
-        "The file does not begin with an edition that is known.",
+        "The edition statement is missing or unknown.",
         "The first statement of every file is the edition of the language, so that a later "
         "edition can change a meaning without changing that of your files.",
     ),
     "G003": Code(
         "bad-token",
         "A character, number, name or string is malformed.",
-        "Strings stand in double quotes and end on their line, names are lower case, numbers "
-        "end at a word boundary and take one suffix.",
+        "Strings are written in double quotes and end on their line, names are lower case, "
+        "numbers end at a word boundary and take one suffix.",
     ),
     "G101": Code(
         "unknown-name",
-        "A name is used that nothing binds.",
+        "A name is not defined.",
         "A bare word is looked up among the choices of its argument, then among the params in "
         "scope: the file's own, then those of its parent. It is in neither.",
     ),
     "G102": Code(
         "duplicate-name",
-        "The same name is bound twice in one place, or a model has two inputs.",
-        "Every param, block, data source, recipe, slot and setting is bound once in its "
-        "place, and a model has an image or tokens. Nothing overrides in silence, so the second "
-        "one is refused; so is a model of a folder that is not the same in Grow and in YAML.",
+        "A name is defined twice in one scope, or a model has two inputs.",
+        "Every param, block, data source, recipe, slot and setting is defined once in its "
+        "scope, and a model takes an image or tokens. Nothing is overridden silently, so the "
+        "second definition is an error; so is a model that differs between its Grow file and "
+        "its YAML file in one folder.",
     ),
     "G103": Code(
         "unreadable-file",
         "A parent or an imported file cannot be read.",
         "Paths after `grows` and `import` are relative to the file that names them. The file "
-        "is not there, is not UTF-8 text, or is larger than 2 MB.",
+        "does not exist, is not UTF-8 text, or is larger than 2 MB.",
     ),
     "G104": Code(
         "cycle",
-        "Files, params or blocks refer to each other in a circle.",
-        "A value, a block, a data source or a spec needs itself to be known. A repetition is "
-        "written as `* n`, growth in steps as a chain of files.",
+        "Files, params, blocks or data are circular.",
+        "A value, a block, a data source or a spec depends on itself. Repetition is written as "
+        "`* n`, growth in steps as a chain of files.",
     ),
     "G105": Code(
         "shadowed-choice",
         "A name in scope is also a choice of the argument.",
-        "A bare word that is a choice of its argument always means the choice. A param of "
-        "that name would read as if it were meant, so one of the two must have another name.",
+        "A bare word that is a choice of its argument always means the choice. A param of that "
+        "name would be shadowed silently, so it must have another name.",
     ),
     "G106": Code(
         "unknown-call",
         "An op, block, encoder, rule or other call does not exist.",
-        "Only ops, blocks, encoders, rules and the calls that a setting lists can be called. Ops "
-        "that change the resolution between stages stand in a stage's options.",
+        "Only ops, blocks, encoders, rules and the calls that a setting lists can be called. "
+        "Ops that change the resolution between stages belong in a stage's options.",
     ),
     "G107": Code(
         "unknown-setting",
         "A setting, option or model binding does not exist.",
-        "A model, slot, recipe, phase or section takes a fixed set of settings. An unknown "
-        "one would otherwise be ignored, and the run would not be what you wrote.",
+        "A model, slot, recipe, phase or section takes a fixed set of settings. An unknown one "
+        "would otherwise be ignored, and the run would not be what you wrote.",
     ),
     "G108": Code(
         "unused",
-        "A param, import, block or data is bound and not used.",
-        "Nothing in the file reads it, and a child that grows the file may: it is a warning, and "
+        "A param, import, block or data source is unused.",
+        "Nothing in the file reads it. A child that grows the file may, so it is a warning, and "
         "warnings alone exit 0.",
         "warning",
     ),
@@ -114,27 +115,26 @@ CODES = {
     "G203": Code(
         "unknown-argument",
         "A call has no argument of that name, or too many.",
-        "The call's signature is fixed; arguments that it does not have are refused and never "
-        "passed on.",
+        "The call's signature is fixed; unknown arguments are errors and are never passed on.",
     ),
     "G204": Code(
         "resolution",
-        "Resolutions of two places do not meet.",
-        "Stem, stages, core and head lie on grids that divide one another: each place must "
-        "get the resolution that it states, and the head must end at the image's.",
+        "The resolutions of two places do not match.",
+        "Stem, stages, core and head are on grids that divide one another: each place must get "
+        "the resolution that it states, and the head must end at the image's.",
     ),
     "G205": Code(
         "width",
-        "Widths of two places do not meet.",
-        "A place takes the width of its first op, and what comes to it must have that width. "
-        "Between stages `down` and `up` change it; elsewhere an op must.",
+        "The widths of two places do not match.",
+        "A place takes the width of its first op, and its input must have that width. Between "
+        "stages `down` and `up` change it; elsewhere an op must.",
     ),
     "G206": Code(
         "skips",
         "Encode and decode sides have different numbers of skips, or skips join nothing.",
         "With `skips = block` each residual op of a decode side takes the output of one "
-        "residual op of the encode side, last first, so their numbers are equal in each "
-        "stage. A model that asks for skips in so many words has at least one.",
+        "residual op of the encode side, last first, so their numbers are equal in each stage. "
+        "A model that sets `skips` explicitly must have at least one.",
     ),
     "G207": Code(
         "heads",
@@ -145,56 +145,57 @@ CODES = {
         "attend",
         "A name in `attend` is not a condition of the model, or no op attends to a condition.",
         "`attend` lists `self` and names of the model's conditions, each of which becomes a "
-        "sublayer of its own. A condition that no op attends to would change nothing.",
+        "sublayer of its own. A condition that no op attends to would have no effect.",
     ),
     "G209": Code(
         "stage-order",
-        "Stages do not fall strictly to the core.",
-        "Stages are written from the image to the core, each at a lower resolution than the "
-        "one before it, and above the core's.",
+        "Resolutions of stages do not decrease strictly towards the core.",
+        "Stages are written from the image to the core, each at a lower resolution than the one "
+        "before it, and above the core's.",
     ),
     "G210": Code(
         "missing-slot",
-        "A model lacks its input, stem, core or head, or recipes lack a model.",
+        "A model has no input, stem, core or head, or there are recipes without a model.",
         "A model needs an image (or tokens), a stem, a core and a head; with `grows`, what is "
-        "kept from the parent counts, and so does its input. A file without a model is a library: "
-        "it holds params, blocks and data, and nothing to train.",
+        "kept from the parent counts, and so does its input. A file without a model is a "
+        "library: it holds params, blocks and data, and nothing to train.",
     ),
     "G211": Code(
         "not-available",
-        "The language has it; this version cannot build it yet.",
-        "The language defines it, and this version cannot build it yet. It is refused at "
-        "once, so that no run differs from its spec.",
+        "The feature is not supported yet.",
+        "The language defines it, and this version cannot build it yet. It is an error at once, "
+        "so that no run differs from its spec.",
     ),
     "G212": Code(
         "wrong-kind",
-        "An op is given another kind of value than it takes.",
-        "Values are grids, embedded tokens or ids of tokens. In a model of images a grid becomes "
-        "tokens, and back, where an op needs it; a model of tokens has no grid, and ids are "
-        "embedded before anything else is done with them.",
+        "An op gets another kind of input than it takes.",
+        "Values are grids, embedded tokens or token ids. In an image model a grid becomes "
+        "tokens, and back, where an op needs it; a token model has no grid, and ids must be "
+        "embedded first.",
     ),
     "G213": Code(
         "unjoined",
         "No skip joins the two sides of a stage.",
         "With `skips = block`, the default, the residual ops of a stage's sides are joined. A "
-        "stage of other ops passes nothing from its encode side to its decode side, and a U "
-        "without skips loses what its core does not carry. It is a warning, for it may be meant: "
-        "`skips = none` says so. A side that computes nothing, such as `identity`, needs no skip.",
+        "stage of other ops passes nothing from its encode side to its decode side, and a U-Net "
+        "without skips loses what its core does not carry. It is a warning, since it may be "
+        "intended: `skips = none` says so. A side that computes nothing, such as `identity`, "
+        "needs no skip.",
         "warning",
     ),
     "G214": Code(
         "not-carried-out",
-        "A section is checked, and this version does not carry it out.",
-        "The language defines it, and no command of this version does what it says: nothing is "
-        "measured. It is a warning, for a run does not depend on it, and the section may stay in "
-        "the spec for a version that does.",
+        "A section is checked, but has no effect in this version.",
+        "The language defines it, and no command of this version runs it: nothing is measured. "
+        "It is a warning, since a run does not depend on it, and the section may stay in the "
+        "spec for a version that does.",
         "warning",
     ),
     "G301": Code(
         "unaccounted",
-        "A component of the parent is neither kept, dropped nor moved.",
-        "A child says what becomes of every component of its parent. What is neither kept, "
-        "dropped, moved nor grown would be lost in silence.",
+        "A component of the parent is neither kept, dropped, moved nor grown.",
+        "A child states what happens to every component of its parent. A component that is not "
+        "mentioned would be lost silently.",
     ),
     "G302": Code(
         "kept-differs",
@@ -204,81 +205,82 @@ CODES = {
     ),
     "G303": Code(
         "kept-and-declared",
-        "A component is kept and declared anew.",
-        "`keep` takes a component over as the parent declares it. A new declaration would "
-        "contradict it.",
+        "A component is both kept and redeclared.",
+        "`keep` takes a component as the parent declares it. A new declaration would contradict "
+        "it.",
     ),
     "G304": Code(
         "no-such-component",
         "A growth statement names what the parent does not have.",
-        "`keep`, `drop`, `moved` and `like` speak of what the parent has: it has nothing of that "
+        "`keep`, `drop`, `moved` and `like` name places of the parent: it has nothing of that "
         "name, or a range runs past its end.",
     ),
     "G305": Code(
         "moved-differs",
         "Moved tensors do not fit their new place.",
-        "`moved` carries tensors to another name unchanged, so the new place must declare "
-        "tensors of the same names and shapes. Ranges go pairwise, so both are of one length.",
+        "`moved` renames tensors without changing them, so the new place must declare tensors "
+        "of the same names and shapes. Ranges pair up, so both must be of equal length.",
     ),
     "G306": Code(
         "accounted-twice",
-        "Two growth statements speak of the same component.",
-        "A component of the parent has one fate. Two statements speak of this one.",
+        "A component has conflicting growth statements.",
+        "Each component of the parent is kept, dropped, moved or grown once. Two statements "
+        "name this one.",
     ),
     "G307": Code(
         "no-parent",
-        "A growth statement stands in a model without a parent.",
-        "`keep`, `drop`, `moved`, `grow` and `init` speak of a parent's tensors, and the "
-        "model names no parent with `grows`.",
+        "A growth statement is in a model without a parent.",
+        "`keep`, `drop`, `moved`, `grow` and `init` refer to a parent's tensors, and the model "
+        "names no parent with `grows`.",
     ),
     "G308": Code(
         "changed-condition",
         "A kept component reads another condition than it was trained with.",
-        "The kept tensors fit, and what they were trained to attend to is not there any more: "
-        "the condition is declared otherwise, or its own tensors begin anew. It is a warning, "
-        "for a phase that trains the component can adapt it. A `time` that is declared "
-        "otherwise is refused (G302).",
+        "The kept tensors fit, but the condition that they were trained to attend to has "
+        "changed: it is declared differently, or its own tensors are reinitialised. It is a "
+        "warning, since a phase that trains the component can adapt it. A `time` that is "
+        "declared differently is an error (G302).",
         "warning",
     ),
     "G309": Code(
         "bad-init",
-        "An `init` cannot hold for what it names.",
-        "`init` says how tensors begin that are declared anew: not those that are kept or moved. "
-        "`identity` is for square maps, `like` for tensors of the shapes that the parent has, and "
-        "two maps that lie one behind the other cannot both begin at zero, since neither would "
-        "ever get a gradient.",
+        "An `init` does not apply to what it names.",
+        "`init` says how new or redeclared tensors are initialised, not those that are kept or "
+        "moved. `identity` is for square maps, `like` for tensors with the shapes of the "
+        "parent's, and two maps in series cannot both be zero, since neither would get a "
+        "gradient.",
     ),
     "G310": Code(
         "orphaned",
         "A change would orphan the weights trained from the spec before it.",
-        "Checkpoints trained from the spec as it was at the commit that `--against` names would "
-        "no longer fit: tensors were renamed, reshaped or replaced. Revert the change, or put it "
-        "into a child that grows the old file.",
+        "Checkpoints trained from the spec at the commit that `--against` names would no longer "
+        "fit: tensors were renamed, reshaped or replaced. Revert the change, or put it into a "
+        "child that grows the old file.",
     ),
     "G311": Code(
         "recomputed",
         "A change keeps every tensor but not what is computed with it, or how it is read.",
-        "Checkpoints trained from the spec as it was at the commit that `--against` names would "
-        "load, and the net would compute something else with them; or what it predicts would be "
-        "taken for another prediction, or for one at other noise levels.",
+        "Checkpoints trained from the spec at the commit that `--against` names would load, but "
+        "the net would compute something different with them; or its prediction would be taken "
+        "for another prediction, or for one at other noise levels.",
     ),
     "G312": Code(
         "deleted",
-        "A spec was deleted that is still needed.",
-        "Others grow from the spec, or, with `--runs`, runs were trained by it, which can be "
+        "A deleted spec is still needed.",
+        "Other specs grow from it, or, with `--runs`, runs were trained from it, which can be "
         "neither resumed nor grown from without it.",
     ),
     "G401": Code(
         "all-frozen",
         "A phase freezes every tensor.",
-        "A phase in which nothing trains would spend its steps for nothing.",
+        "A phase in which nothing trains would waste its steps.",
     ),
     "G402": Code(
         "empty-selector",
         "A selector matches nothing, or its range runs past the end.",
-        "A selector that matches no tensor would freeze or scale nothing in silence, and a range "
-        "that runs past the end less than it says; it is mostly a typing mistake, or a component "
-        "or block that went away.",
+        "A selector that matches no tensor would freeze or scale nothing silently, and a range "
+        "that runs past the end would match less than it says; it is mostly a typo, or a "
+        "component or block that was removed.",
     ),
     "G403": Code(
         "no-phases",
@@ -288,9 +290,9 @@ CODES = {
     ),
     "G404": Code(
         "missing-setting",
-        "A recipe lacks a setting that has no default.",
+        "A recipe is missing a setting that has no default.",
         "`data` and `batch` have no default, and neither the file's first recipe nor the "
-        "parent's gives one.",
+        "parent's sets one.",
     ),
     "G405": Code(
         "bad-start",
@@ -299,35 +301,35 @@ CODES = {
     ),
     "G406": Code(
         "long-warmup",
-        "A warm-up is longer than the run or the phase that it begins.",
-        "The learning rate rises linearly over the first `warmup` steps. Where they are more than "
-        "there are, it never gets to the value of the optimizer, and the schedule behind the "
-        "warm-up never begins. `for epochs(N)` is known only once the data is opened: `train` "
-        "tells it then. It is a warning.",
+        "A warm-up is longer than its run or phase.",
+        "The learning rate rises linearly over the first `warmup` steps. If there are fewer "
+        "steps than that, it never reaches the value of the optimizer, and the schedule after "
+        "the warm-up never begins. The length of `for epochs(N)` is known only once the data is "
+        "opened, so `train` warns then. It is a warning.",
         "warning",
     ),
     "G407": Code(
         "guidance-without-drop",
-        "Images are sampled with guidance, and a condition is never dropped in training.",
-        "Guidance other than 1 goes from what the model predicts without any condition to what "
-        "it predicts with them. Without them it can predict only what it has seen: `drop` of the "
-        "objective is how often they are left out in training, 0 is never, and a list drops "
-        "only what it names. It is a warning, for the weights that a child keeps may have learnt "
-        "it before.",
+        "Images are sampled with guidance, but a condition is never dropped in training.",
+        "Guidance other than 1 extrapolates from the unconditional to the conditional "
+        "prediction. The unconditional prediction has to be trained: `drop` of the objective is "
+        "the probability that conditions are dropped in training, 0 is never, and a list drops "
+        "only what it names. It is a warning, since the weights that a child keeps may have "
+        "been trained with it.",
         "warning",
     ),
     "G501": Code(
         "transform",
-        "The transform does not give pictures of the image's size.",
-        "A batch holds pictures of one size, that of the model's image, whatever size the files "
-        "have. A resize of the short side leaves the other as it comes, so a crop follows it; "
-        "a crop is not larger than what the resize leaves. An inherited transform is evaluated "
-        "in the child, so write `image.size` in it and not a number.",
+        "The transform does not produce images of the model's size.",
+        "All images of a batch have one size, that of the model's image, whatever size the "
+        "files have. A resize of the short side leaves the other as it is, so a crop must "
+        "follow; a crop must not be larger than what the resize leaves. An inherited transform "
+        "is evaluated in the child, so write `image.size` in it and not a number.",
     ),
     "G901": Code(
         "internal",
         "growlang itself has failed.",
-        "It is a mistake in growlang or in an installed op, not in your files. The message names "
+        "It is a bug in growlang or in an installed op, not in your files. The message names "
         "the file that holds the traceback: please report it, with the command and the spec.",
     ),
 }

@@ -167,7 +167,7 @@ def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
         else:
             category = "copied" if source == entry.name else "moved"
         entries.append(Entry(entry.name, category, source, made.rule, made.reason, entry.shape))
-    return (*entries, *_dropped(entries, a, "dropped on the way"))
+    return (*entries, *_dropped(entries, a, "dropped in between"))
 
 
 def _undeclared(a: Net, b: Net) -> Mapping:

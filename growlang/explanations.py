@@ -22,9 +22,7 @@ def explanation(code: str) -> str:
     if wanted not in CODES:
         known = [*CODES, *(c.name for c in CODES.values())]
         help = suggestion(wanted, known) or suggestion(code.lower(), known)
-        raise GrowlangError(
-            f"there is no code `{code}`", help=help or "`growlang explain` lists them"
-        )
+        raise GrowlangError(f"unknown code `{code}`", help=help or "`growlang explain` lists them")
     for folder in FOLDERS:
         page = folder / f"{wanted}.md"
         if page.is_file():

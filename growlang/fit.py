@@ -44,10 +44,10 @@ TRAINING = (
 )
 """The parts of a checkpoint's file."""
 WRAPPERS = {
-    "module.": "DataParallel and DistributedDataParallel put it there",
-    "_orig_mod.": "torch.compile puts it there",
-    "_fsdp_wrapped_module.": "FullyShardedDataParallel puts it there",
-    "_forward_module.": "Lightning Fabric puts it there",
+    "module.": "DataParallel and DistributedDataParallel add it",
+    "_orig_mod.": "torch.compile adds it",
+    "_fsdp_wrapped_module.": "FullyShardedDataParallel adds it",
+    "_forward_module.": "Lightning Fabric adds it",
 }
 """What wraps a module, by what it puts into the names of its tensors."""
 
@@ -168,7 +168,7 @@ def _cause(
         return _prefixed(path, header, prefix, wanted)
     for wrapper, what in WRAPPERS.items():
         if len({name.replace(wrapper, "") for name in extra} & wanted.keys()) * 2 > len(extra) > 0:
-            cause = f"`{wrapper}` stands in the names; {what}"
+            cause = f"`{wrapper}` is in the names; {what}"
             return cause, _rewrite("take it out", path, f'k.replace({_text(wrapper)}, "")')
     alien = not header.tensors.keys() & wanted.keys()
     for prefix in _prefixes(wanted, extra) if alien else ():
@@ -180,9 +180,9 @@ def _cause(
     if kinds == ["not F32, F16 or BF16"]:
         if {t.dtype for t in header.tensors.values()} <= {"F64", EXACT, *WIDENED}:
             return "", _rewrite("round them", path, "k", change=".float()")
-        return "numbers that stand for weights (quantised, or indices) are no weights", HELP
+        return "numbers that stand for weights (quantised, or indices) are not weights", HELP
     if alien:
-        return "the file is of another net, or of another library", HELP
+        return "the file is from another net or another library", HELP
     return "", HELP
 
 
@@ -209,7 +209,7 @@ def _prefixes(longer: Iterable[str], shorter: Collection[str]) -> Iterator[str]:
 def _prefixed(path: Path, header: Header, prefix: str, wanted: Shapes) -> tuple[str, str]:
     """The cause, and the way out, where names have a prefix."""
     if any(name.startswith("moment.first.") for name in header.tensors):
-        cause = "it is a checkpoint's file of the whole state, away from its folder"
+        cause = "it is the full-state file of a checkpoint, outside its folder"
     else:
         first = re.match(r"[^.]*\.", prefix)
         what = WRAPPERS.get(first.group() if first else "")

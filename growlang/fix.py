@@ -71,7 +71,7 @@ def write(fixed: Fixed) -> None:
         finally:
             Path(file.name).unlink(missing_ok=True)
     except OSError as error:
-        raise GrowlangError(f"cannot mend {fixed.path}: {error.strerror or error}") from None
+        raise GrowlangError(f"cannot fix {fixed.path}: {error.strerror or error}") from None
 
 
 def _fixed(path: Path, texts: dict[Path, str], unsafe: bool) -> Fixed:

@@ -79,7 +79,7 @@ def _rule(code: str) -> dict[str, Any]:
         "shortDescription": {"text": entry.meaning},
         "fullDescription": {"text": entry.cause},
         "help": {
-            "text": f"{entry.cause} An example and its mend: growlang explain {code}",
+            "text": f"{entry.cause} An example and its fix: growlang explain {code}",
             "markdown": explanation(code),
         },
         "defaultConfiguration": {"level": entry.severity},

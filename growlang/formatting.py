@@ -92,7 +92,7 @@ def schema_at(given: str, folder: Path) -> str:
         return given
     if not Path(given).is_file():
         help = f"write it: `growlang schema > {given}`, or give a URL"
-        raise GrowlangError(f"there is no JSON Schema at {given}", help=help)
+        raise GrowlangError(f"no JSON Schema at {given}", help=help)
     return Path(os.path.relpath(Path(given).resolve(), folder.resolve())).as_posix()
 
 

@@ -29,7 +29,7 @@ CONVERSIONS = ("tokens", "grid")
 
 
 def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
-    """Refuse components of the parent that no statement of the child speaks of."""
+    """Refuse components of the parent that no statement of the child names."""
     silent = child.contract.silent(parent.model.components())
     if not silent or child.contract.doubtful:
         return
@@ -41,7 +41,8 @@ def account(child: Resolution, parent: Resolution, span: Span, findings: Finding
     ]
     findings.add(
         "G301",
-        f"nothing says what becomes of {_list(silent)} of `{parent.model.name}`",
+        f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
+        "neither kept, dropped, moved nor grown",
         span,
         help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
@@ -97,7 +98,7 @@ def map_tensors(
         place = contract.drop.get(node.component)
         for tensor in node.tensors:
             if tensor.name not in used:
-                reason = f"dropped: {place}" if place else "dropped: nobody uses it"
+                reason = f"dropped: {place}" if place else "dropped: unused by the child"
                 entries.append(Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape))
     return tuple(entries) if len(findings) == before else None
 
@@ -113,7 +114,7 @@ def _new(
     like = beginning.like if beginning else None
     rule = f"init like {like}" if like else f"init {tensor.init}"
     category: Category = "reinitialised" if namesake else "initialised"
-    reason = "declared anew" if namesake else "the parent has no such tensor"
+    reason = "redeclared" if namesake else "the parent has no such tensor"
     if namesake and dropped:
         reason += f"; the parent's was dropped: {dropped}"
     if beginning:
@@ -149,9 +150,9 @@ def _refuse_changed(
             f"`{tensor[0].name}` is {_shape(tensor[0].shape)} in `{parent.name}` and would be "
             f"{_shape(tensor[1].shape)} here"
             if tensor
-            else f"`{before.path}` would compute something else"
+            else f"`{before.path}` would compute something different"
         )
-        notes = [Note("it is declared here", before.span)] if before.span else []
+        notes = [Note("declared here", before.span)] if before.span else []
         findings.add(
             "G302",
             f"`{component}` cannot be kept: {what}",
@@ -179,8 +180,8 @@ def _refuse_changed_time(
             "G302",
             f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
             span,
-            help="`keep time` too, or drop this component and declare it anew",
-            notes=[Note("`time` is declared here", after.span)] if after.span else [],
+            help="`keep time` too, or drop this component and redeclare it",
+            notes=[Note("`time` declared here", after.span)] if after.span else [],
         )
 
 
@@ -216,17 +217,15 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
         if was.get(key) != now.get(key):
             what = "is" if key == "op" else f"has {key} ="
             return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
-    return "begins anew" if child.of(name) else ""
+    return "is reinitialised" if child.of(name) else ""
 
 
 def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
     if rewired and "skips" in resolution.declared:
-        return "its sides are joined otherwise now: remove `skips`, which comes from the parent"
+        return "its sides are now joined differently: remove `skips`, which is inherited"
     if component.startswith("stage."):
-        return (
-            "its changes of resolution lead to another neighbour now: drop it and declare it anew"
-        )
-    return "what it reads has changed: keep that too, or drop this component and declare it anew"
+        return "its `down` and `up` now lead to another neighbour: drop it and redeclare it"
+    return "its inputs have changed: keep those too, or drop this component and redeclare it"
 
 
 def _refuse_remnants(
@@ -246,8 +245,9 @@ def _refuse_remnants(
         if names and contract.place(component) is None:
             findings.add(
                 "G301",
-                f"only a part of {_list([component])} moves: nothing says what becomes of "
-                f"`{names[0]}`" + (f" and {len(names) - 1} more" if names[1:] else ""),
+                f"`{spelt(component)}` is only partly moved: `{names[0]}` "
+                + (f"and {len(names) - 1} more are" if names[1:] else "is")
+                + " neither kept, dropped nor moved",
                 statement.span,
                 help=f"add `drop {_list([component])}`, which drops what does not move",
             )
@@ -268,7 +268,7 @@ def _moves(
             if kept or source in taken or name in moves:
                 findings.add(
                     "G306",
-                    f"`{source}` cannot move to `{name}`: another statement speaks of one of them",
+                    f"`{source}` cannot move to `{name}`: conflicting growth statements",
                     statement.span,
                     help="remove one of the statements",
                     notes=[Note("the component is kept here", kept)] if kept else [],
@@ -278,7 +278,7 @@ def _moves(
             shape = parent.table[source].shape
             if target is None or target.shape != shape:
                 wrong = (
-                    "there is no such tensor"
+                    "no such tensor"
                     if target is None
                     else (f"it is {_shape(target.shape)}, not {_shape(shape)}")
                 )
@@ -324,6 +324,10 @@ def _moved(
 
 def _list(names: list[str]) -> str:
     return ", ".join(map(spelt, names))
+
+
+def _quoted(components: list[str]) -> str:
+    return ", ".join(f"`{spelt(c)}`" for c in components)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

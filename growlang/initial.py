@@ -41,17 +41,24 @@ class Beginning(NamedTuple):
     @property
     def reason(self) -> str:
         """What is said and where, for the mapping."""
-        return f"begins as {self.statement}: {self.statement.span}"
+        return f"initialised {'' if self.like else 'as '}{self.statement}: {self.statement.span}"
 
 
 class _Refused(Exception):
     """An `init` that cannot hold, and the edit that mends it."""
 
     def __init__(
-        self, message: str, help: str, notes: tuple[Note, ...] = (), code: str = "G309"
+        self,
+        message: str,
+        help: str,
+        notes: tuple[Note, ...] = (),
+        code: str = "G309",
+        span: Span | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.help, self.notes, self.code = message, help, notes, code
+        self.span = span
+        """The place of the mistake, where it is not the whole statement."""
 
 
 def beginnings(
@@ -70,7 +77,8 @@ def beginnings(
             said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
-            findings.add(refused.code, what, statement.span, help=refused.help, notes=refused.notes)
+            place = refused.span or statement.span
+            findings.add(refused.code, what, place, help=refused.help, notes=refused.notes)
             continue
         for one in said:
             found |= one
@@ -102,7 +110,8 @@ def _named(statement: Initial, places: Places, child: Net, contract: Contract) -
         raise _Refused("matches nothing", places.available(statement.selector), code="G402")
     if past := places.past_the_end(statement.selector):
         many = AS_MANY * (statement.like is not None and is_many(statement.like))
-        raise _Refused(past.message, past.help + many, code="G402")
+        place = statement.selector.span
+        raise _Refused(past.message, past.help + many, code="G402", span=place)
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
@@ -112,8 +121,8 @@ def _named(statement: Initial, places: Places, child: Net, contract: Contract) -
             if tensors := [t for t in tensors if t.name in places.matching(moved.new)]:
                 where, span = f"`{tensors[0].name}`, which is moved", moved.span
         if span:
-            notes = (Note("it is taken from the parent here", span),)
-            raise _Refused(f"names {where}", "name only what is declared anew", notes)
+            notes = (Note("taken from the parent here", span),)
+            raise _Refused(f"names {where}", "name only what is redeclared or new", notes)
     return nodes
 
 
@@ -157,7 +166,7 @@ def _identity(node: Node, chosen: list[Tensor]) -> dict[str, str]:
     wrong = next((t for t in maps if not _is_square(t)), None)
     if wrong or (whole and len(maps) > 1):
         what = f"`{wrong.name}` is {_shape(wrong)}" if wrong else f"`{node.path}` has several maps"
-        help = "only a square linear map or convolution can be one: name those alone"
+        help = "only square linear maps and convolutions can be: name those alone"
         raise _Refused(f"cannot be the identity: {what}", help)
     return {t.name: "identity" if t in maps else "zeros" for t in chosen}
 
@@ -178,18 +187,19 @@ def _sources(statement: Initial, places: Places, old: Places) -> dict[str, str]:
         return {}
     if not old.matching(like):
         message = f"names `{like}`, which the parent does not have"
-        raise _Refused(message, old.available(like), code="G304")
+        raise _Refused(message, old.available(like), code="G304", span=like.span)
     many = AS_MANY * (is_many(like) and is_many(selector))
     if past := old.past_the_end(like):
-        raise _Refused(f"takes `{like}`, which {past.message}", past.help + many, code="G304")
+        message = f"takes `{like}`, which {past.message}"
+        raise _Refused(message, past.help + many, code="G304", span=like.span)
     if not is_many(like):
         return dict.fromkeys(places.each(selector).values(), prefix(like))
     if is_open(like) or is_open(selector):
-        message = f"takes one place or a range, and is given `{like}` for `{selector}`"
+        message = f"takes one place or a range, not `{like}` for `{selector}`"
         raise _Refused(message, "write the range, such as `core.transformer[0..3]`")
     found = pairs(selector, places, like, old)
     if isinstance(found, str):
-        raise _Refused(f"cannot go pairwise: {found}", EQUAL_LENGTHS)
+        raise _Refused(f"cannot be paired: {found}", EQUAL_LENGTHS)
     return dict(found)
 
 
@@ -201,13 +211,13 @@ def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Ne
     source = ".".join([place, *parts[depth:]])
     help = (
         f"declare `{statement.selector}` as the parent declares `{statement.like}`, "
-        "or name parts that are alike"
+        "or name parts with the same shapes"
     )
     if source not in parent.table:
         raise _Refused(f"needs `{source}`, which the parent does not have", help)
     if parent.table[source].shape != tensor.shape:
         shapes = f"{_shape(tensor)} here, and `{source}` {_shape(parent.table[source])} there"
-        raise _Refused(f"cannot hold: `{tensor.name}` is {shapes}", help)
+        raise _Refused(f"does not fit: `{tensor.name}` is {shapes}", help)
     return source
 
 
@@ -244,13 +254,15 @@ def _refuse_dead(
             if not made or made[-1].span in refused:
                 continue
             refused.add(made[-1].span)
-            help = "let one of them begin by default"
+            help = "leave one of them at its default"
             findings.add(
                 "G309",
-                f"`{first}` and `{second}` would begin at zero, one behind the other, and "
-                "neither would ever learn" + (f" in recipe `{recipe}`" if recipe else ""),
+                f"`{first}` and `{second}` are both zero in series: neither gets a gradient"
+                + (f" in recipe `{recipe}`" if recipe else ""),
                 made[-1].span,
-                help=f"{help}: from scratch nothing begins like the parent" if recipe else help,
+                help=f"{help}: from scratch nothing starts from the parent's values"
+                if recipe
+                else help,
             )
 
 

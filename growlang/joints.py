@@ -23,7 +23,7 @@ class Joints(Wiring):
             "G204",
             f"`{shown(name)}` has a resolution, and a model of tokens has none",
             self.span(name),
-            [Note("the tokens are declared here", self.span("tokens"))],
+            [Note("tokens declared here", self.span("tokens"))],
             "write its ops into the core" if stages else "write `core ...` without `@`",
         )
         return False
@@ -41,7 +41,7 @@ class Joints(Wiring):
                 f"the head ends with width {wire.shape.width}, but the vocabulary has "
                 f"{text.vocabulary} tokens",
                 self.span("head"),
-                [Note("the vocabulary is set here", self.span("tokens"))],
+                [Note("vocabulary set here", self.span("tokens"))],
                 "end it with `unembed`",
             )
         else:
@@ -49,8 +49,8 @@ class Joints(Wiring):
                 "G204",
                 f"the head ends at {wire.shape}, but the image is {expected}",
                 self.span("head"),
-                [Note("the image is set here", self.span("image"))],
-                "mend the factor of `unpatch`, or the stem's `patch`",
+                [Note("image set here", self.span("image"))],
+                "fix the factor of `unpatch`, or the stem's `patch`",
             )
         return Wire(wire.name, None)
 
@@ -63,7 +63,7 @@ class Joints(Wiring):
                 if below is None and self.model.core.pipe != [None]:
                     self.mismatch(
                         "G209",
-                        "a core below stages needs its resolution",
+                        "a core after stages needs a resolution",
                         self.span("core"),
                         (),
                         "write `core @ 16 ...`",
@@ -73,15 +73,15 @@ class Joints(Wiring):
             if below >= at:
                 self.mismatch(
                     "G209",
-                    f"`{shown(coarser)}` does not lie below `{shown(name)}`",
+                    f"`{shown(coarser)}` must be at a lower resolution than `{shown(name)}`",
                     span,
                     [Note(f"`{shown(name)}` is here", self.span(name))],
-                    "resolutions fall strictly from the stem to the core",
+                    "resolutions decrease strictly from the stem to the core",
                 )
             elif at % below:
                 self.mismatch(
                     "G204",
-                    f"{at} is not a multiple of {below}: no whole factor leads from "
+                    f"{at} is not a multiple of {below}: no integer factor leads from "
                     f"`{shown(name)}` to `{shown(coarser)}`",
                     span,
                     [Note(f"`{shown(name)}` is here", self.span(name))],
@@ -98,7 +98,7 @@ class Joints(Wiring):
                 f"`{shown(name)}` begins with width {down.shape.width} and ends with "
                 f"{low.shape.width}, but `skips = level` takes the difference",
                 self.span(name),
-                [Note("the skips are chosen here", self.span("skips"))],
+                [Note("skips set here", self.span("skips"))],
                 f"let it end with width {down.shape.width}",
             )
             return Wire("", None)
@@ -116,7 +116,7 @@ class Joints(Wiring):
                 f"the encode side of `{shown(name)}` ends with width {ends} and its decode side "
                 f"begins with {width}, but `skips = level` adds them",
                 self.span(name),
-                [Note("the skips are chosen here", self.span("skips"))],
+                [Note("skips set here", self.span("skips"))],
                 f"begin the decode side with width {ends}",
             )
         return ends
@@ -141,17 +141,17 @@ class Joints(Wiring):
             slot = f"`{shown(name).split(' @')[0]} @ {shape.dims[1]}`"
             self.mismatch(
                 "G204",
-                f"`{shown(name)}` is at {at}, but what comes to it is at {shape.dims[1]}",
+                f"`{shown(name)}` is at {at}, but its input is at {shape.dims[1]}",
                 self.span(name),
                 notes,
-                f"write {slot}, or mend the factors before it",
+                f"write {slot}, or fix the factors before it",
                 f"with {slot}",
             )
             return Wire("", grid(own or shape.width, at, at * width // height))
         if own is not None and own != shape.width:
             self.mismatch(
                 "G205",
-                f"`{shown(name)}` has width {own}, but what comes to it has {shape.width}",
+                f"`{shown(name)}` has width {own}, but its input has {shape.width}",
                 self.span(name),
                 notes,
                 f"give the {came_from or 'place before it'} width {own}",

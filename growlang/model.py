@@ -78,7 +78,7 @@ class Slot(Part):
 
     at: int | None = Field(None, description="height of the grid, in positions")
     position: Position | None = Field(None, description="positional embedding of the core's tokens")
-    pipe: Pipe = Field(description="ops in the order of the data")
+    pipe: Pipe = Field(description="ops, in order")
 
 
 class Stage(Part):

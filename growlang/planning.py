@@ -14,8 +14,8 @@ def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
     recipes = checked.resolved.recipes
     if checked.net.of_tokens:
         raise GrowlangError(
-            f"{checked.resolved.path} is a model of tokens, which this version cannot train",
-            help="`check`, `compile` and `diff` take it as it is",
+            f"{checked.resolved.path} is a token model; training those is not supported yet",
+            help="`check`, `compile` and `diff` work with it",
         )
     if not recipes:
         raise GrowlangError(

@@ -34,7 +34,7 @@ class Revision(NamedTuple):
     def content(self, path: str) -> bytes:
         """The bytes of a file at the commit. Raises OSError where it has none of that path."""
         if not self.has(path):
-            raise OSError(errno.ENOENT, f"there is no such file at {self.name}")
+            raise OSError(errno.ENOENT, f"no such file at {self.name}")
         return _git(self.top, "show", f"{self.commit}:{path}")
 
     def twin(self, path: str) -> str | None:
@@ -103,7 +103,7 @@ def revision(path: Path, ref: str) -> Revision:
         commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
     except OSError:
         raise GrowlangError(
-            f"git knows no commit `{ref}` in {top}",
+            f"unknown git revision `{ref}` in {top}",
             help="name a commit, tag or branch; in CI, fetch it first (`fetch-depth: 0`)",
         ) from None
     return Revision(Path(top).resolve(), commit.decode().strip(), ref)

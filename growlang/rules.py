@@ -15,17 +15,17 @@ class Widen(Signature):
 
     call: ClassVar[str] = "widen"
     how: Literal["exact", "zero"] | None = argument(
-        "`exact` computes the same function, `zero` fills up with zeros; default: `exact`", None
+        "`exact` computes the same function, `zero` pads with zeros; default: `exact`", None
     )
     noise: Annotated[float, Field(gt=0)] | None = argument(
-        "instead: deviation of the noise on copies, in deviations of what is copied", None
+        "instead: std of the noise on copies, relative to the std of what is copied", None
     )
 
     @model_validator(mode="after")
     def fits(self) -> Self:
         """The arguments among themselves."""
         if self.how is not None and self.noise is not None:
-            raise ValueError(f"choose `{self.how}` or `noise = {self.noise:g}`")
+            raise ValueError(f"give either `{self.how}` or `noise = {self.noise:g}`")
         return self
 
 
@@ -34,8 +34,7 @@ class Deepen(Signature):
 
     call: ClassVar[str] = "deepen"
     how: Literal["interleave", "append", "stack"] = argument(
-        "where a new block stands: behind the one that it copies, at the end, or in copies of the "
-        "whole"
+        "where new blocks go: after the one that each copies, at the end, or in copies of the whole"
     )
     init: Literal["zero", "copy"] = argument(
         "`zero`: a new block copies the one before it, with its last maps at zero", "zero"
@@ -47,7 +46,7 @@ class Heads(Signature):
 
     call: ClassVar[str] = "heads"
     how: Literal["zero", "copy"] = argument(
-        "new heads put out zero, or copy one with which they share its output", "zero"
+        "new heads output zero, or copy one and split its output", "zero"
     )
 
 

@@ -36,7 +36,7 @@ def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> N
             for selector in (*selection.included, *selection.excluded):
                 _refuse_misses(selector, places, selector.span, findings)
             if not places.chosen(selection) and any(map(places.matching, selection.included)):
-                message = f"`{selection}` selects nothing: `except` takes all of it away"
+                message = f"`{selection}` selects nothing: `except` removes all of it"
                 findings.add("G402", message, selection.span, help="remove this `freeze`")
         for selector, _ in draft.lr_scale:
             _refuse_misses(selector, places, selector.span, findings)

@@ -89,7 +89,7 @@ def schema() -> Json:
                 ),
                 "model": _about("what the model is", {"name": "core_64"}, _ref("model")),
                 "data": _about(
-                    "sources of pictures",
+                    "sources of images",
                     {"cc12m": {"webdataset": {"urls": "cc12m.tar"}}},
                     _table(_ref("source")),
                 ),
@@ -98,7 +98,7 @@ def schema() -> Json:
                     [{"recipe": "main", "phases": [{"name": "all", "for": 1000}]}],
                     _list(_ref("recipe")),
                 ),
-                "sample": _about("how pictures are drawn", {"guidance": 4.0}, _ref("sample")),
+                "sample": _about("how images are sampled", {"guidance": 4.0}, _ref("sample")),
                 "evaluate": _about("what is measured", {"count": 30000}, _ref("evaluate")),
             },
             ["grow"],
@@ -170,12 +170,12 @@ def _options(info: Json, names: Mapping[str, str]) -> list[Json]:
 def _parts() -> Json:
     """The definitions that are not calls."""
     settings, _ = _fields(Settings)
-    settings["data"] = _about("the source of pictures, by name", "cc12m", _ref("source"))
+    settings["data"] = _about("the data source, by name", "cc12m", _ref("source"))
     sample, _ = _fields(Sample)
     evaluate, _ = _fields(Evaluate)
     return {
         "value": {
-            "description": "a number, a truth value, a text, a list, or an expression behind `=`",
+            "description": "a number, a boolean, a string, a list, or an expression after `=`",
             "type": ["number", "string", "boolean", "array", "object"],
         },
         "number": {"anyOf": [{"type": "number"}, EXPRESSION]},
@@ -228,8 +228,8 @@ def _parts() -> Json:
         "model": _model(),
         "phase": _phase(settings),
         "recipe": _recipe(settings),
-        "sample": _object("How pictures are drawn from the trained model.", sample, []),
-        "evaluate": _object("What is measured on generated pictures.", evaluate, []),
+        "sample": _object("How images are sampled from the trained model.", sample, []),
+        "evaluate": _object("What is measured on generated images.", evaluate, []),
     }
 
 
@@ -251,7 +251,7 @@ def _element() -> Json:
 
 
 def _slot(options: Json, required: list[str]) -> Json:
-    pipe = _about("ops in the order of the data", ["identity"], _ref("pipe"))
+    pipe = _about("ops, in order", ["identity"], _ref("pipe"))
     return _object("A slot with its options.", {**options, "pipe": pipe}, required)
 
 
@@ -297,7 +297,7 @@ def _model() -> Json:
     place = _string(pattern=PLACE)
     places = {**_list(place), "minItems": 1}
     init = _object(
-        "How new tensors begin.",
+        "How new tensors are initialised.",
         {
             "select": _about("a place, or several", "head", {"anyOf": [place, places]}),
             "value": _about("zero, identity, default or `like PLACE`", "zero", _string()),
@@ -311,11 +311,11 @@ def _model() -> Json:
         {
             "name": _about("name of the model", "core_64", _string(pattern=NAME)),
             "grows": _about("the parent", {"file": "core_64.grow"}, _ref("grows")),
-            "keep": _about("taken over as it is", ["core", "text"], _ref("selectors")),
-            "drop": _about("thrown away on purpose", ["stem", "head"], _ref("selectors")),
+            "keep": _about("kept from the parent unchanged", ["core", "text"], _ref("selectors")),
+            "drop": _about("dropped on purpose", ["stem", "head"], _ref("selectors")),
             "moved": _about("renamed", [{"from": "stage[32]", "to": "stage[64]"}], _list(pair)),
             "grow": _about("transformed", [{"select": "core", "by": ["resize"]}], _list(rule)),
-            "init": _about("begun anew", [{"select": "head", "value": "zero"}], _list(init)),
+            "init": _about("initialised", [{"select": "head", "value": "zero"}], _list(init)),
             "image": _about("the input", {"image": {"size": 64}}, _calls(INPUTS["image"])),
             "tokens": _about(
                 "the input of a model of tokens, instead of an image",
@@ -323,7 +323,7 @@ def _model() -> Json:
                 _calls(INPUTS["tokens"]),
             ),
             "conditions": _about(
-                "what a picture is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
+                "what an image is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
             ),
             "skips": _about("how encode and decode sides are joined", "block", _words(Skips)),
             "stem": _about("from the image to the next place", ["identity"], _ref("slot")),
@@ -332,7 +332,9 @@ def _model() -> Json:
                 [{"at": 64, "pipe": ["identity"]}],
                 _list(_ref("stage")),
             ),
-            "core": _about("the innermost place", {"at": 16, "pipe": ["identity"]}, _ref("core")),
+            "core": _about(
+                "the core, at the lowest resolution", {"at": 16, "pipe": ["identity"]}, _ref("core")
+            ),
             "head": _about("back to the image", ["identity"], _ref("slot")),
         },
         ["name"],
@@ -343,7 +345,7 @@ def _phase(settings: Json) -> Json:
     changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
     unit = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
     counts = {
-        "images": _about("until so many pictures were seen", 1000000, _ref("count")),
+        "images": _about("until so many images were seen", 1000000, _ref("count")),
         "epochs": _about("passes over the data", 2.5, _ref("positive")),
     }
     length = {"anyOf": [_ref("count"), {**unit, "properties": counts}]}
@@ -365,7 +367,7 @@ def _recipe(settings: Json) -> Json:
         "recipe": _about("name of the recipe; `main` if left out", "main", _string(pattern=NAME)),
         "start": start,
         "moments": _about("of the optimizer, at the start", "reset", {"enum": ["carry", "reset"]}),
-        "transition": _about("what becomes of the old ends", "discard", _string()),
+        "transition": _about("how the old ends are replaced", "discard", _string()),
         **settings,
         "phases": _about("in order", [{"name": "all", "for": 1000}], _list(_ref("phase"))),
     }

@@ -12,7 +12,7 @@ from growlang.syntax.document import Selection, Selector, Step
 
 Steps = tuple[Step, ...]
 AS_MANY = ", and a range of equal length on the other side"
-EQUAL_LENGTHS = "ranges go pairwise, so they are of equal length"
+EQUAL_LENGTHS = "ranges pair up, so they must be of equal length"
 
 
 def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
@@ -70,7 +70,11 @@ class Places:
                     above = step.at[1] > last
                     end = Step(step.name, (last, last) if above else (first, first))
                     place = Selector((*steps[:at], end), selector.span)
-                    what = "runs past the end: the last" if above else "begins too low: the first"
+                    what = (
+                        "runs past the end: the last"
+                        if above
+                        else "starts before the first place: the first"
+                    )
                     message = f"{what} is `{place}`"
                 steps = (*steps[:at], step._replace(at=kept), *steps[at + 1 :])
         if not message:
@@ -161,7 +165,7 @@ def available(selector: Selector, components: Sequence[str], names: Sequence[str
     """What there is where a selector that matches nothing goes wrong, as help for its message."""
     backwards = tuple(_rising(step) for step in selector.steps)
     if backwards != selector.steps:
-        return f"a range rises: write `{Selector(backwards, selector.span)}`"
+        return f"ranges are ascending: write `{Selector(backwards, selector.span)}`"
     reached: Steps = ()
     for step in selector.steps:
         if not any(map(_matcher((*reached, step)), [*components, *names])):
@@ -169,14 +173,14 @@ def available(selector: Selector, components: Sequence[str], names: Sequence[str
         reached = (*reached, step)
     if not reached:
         listed = [spelt(c) for c in components]
-        return _suggested(str(selector.steps[0]), listed) or f"there are {', '.join(listed)}"
+        return _suggested(str(selector.steps[0]), listed) or f"components: {', '.join(listed)}"
     found = below(reached, names)
     place = ".".join(map(str, reached))
     if not found:
         return f"`{place}` has nothing below it"
     if found[0].startswith("["):
         rest = selector.steps[len(reached) :]
-        return f"there are indices: write `{'.'.join(map(str, [f'{place}[*]', *rest]))}`"
+        return f"it is indexed: write `{'.'.join(map(str, [f'{place}[*]', *rest]))}`"
     return _suggested(step.name, [b.split("[")[0] for b in found]) or (
         f"below `{place}` there {'are' if found[1:] else 'is'} {', '.join(found)}"
     )

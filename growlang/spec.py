@@ -37,7 +37,7 @@ class Cosine(Signature):
     def fits(self) -> Self:
         """The arguments among themselves."""
         if self.base is not None and self.shift is not None:
-            raise ValueError("`base` and `shift` state the same thing")
+            raise ValueError("`base` and `shift` are mutually exclusive")
         _require_rising(self)
         return self
 
@@ -67,7 +67,7 @@ class MinSNR(Signature):
     """Weight min(SNR, gamma) of the squared error in x (arXiv 2303.09556)."""
 
     call: ClassVar[str] = "min_snr"
-    gamma: float = argument("largest weight", 5.0, gt=0)
+    gamma: float = argument("maximum weight", 5.0, gt=0)
 
 
 class SNRPlusOne(Signature):
@@ -77,7 +77,7 @@ class SNRPlusOne(Signature):
     """
 
     call: ClassVar[str] = "snr_plus_one"
-    limit: float = argument("largest weight", 5.0, gt=0)
+    limit: float = argument("maximum weight", 5.0, gt=0)
 
 
 class Sigmoid(Signature):
@@ -143,7 +143,7 @@ class Resize(Signature):
 
     call: ClassVar[str] = "resize"
     size: Positive = argument("target, in pixels")
-    side: Literal["short", "long", "both"] = argument("which side becomes `size`", "short")
+    side: Literal["short", "long", "both"] = argument("which side is resized to `size`", "short")
 
 
 class Crop(Signature):
@@ -158,7 +158,7 @@ class Flip(Signature):
     """Random horizontal flip."""
 
     call: ClassVar[str] = "flip"
-    probability: Fraction = argument("chance that an image is mirrored", 0.5)
+    probability: Fraction = argument("probability of a flip", 0.5)
 
 
 DATA = table(WebDataset)
@@ -200,13 +200,13 @@ class Settings(Part):
 
     model_config = ConfigDict(strict=True)
 
-    data: list[Source] = Field(min_length=1, description="sources of pictures, with their shares")
-    transform: list[Transform] = Field(description="applied to each picture, in order")
-    objective: Objective = Field(default_factory=Diffusion, description="what is learned")
+    data: list[Source] = Field(min_length=1, description="data sources, with their shares")
+    transform: list[Transform] = Field(description="applied to each image, in order")
+    objective: Objective = Field(default_factory=Diffusion, description="the training objective")
     optimizer: Optimizer = Field(
         default_factory=AdamW, description="the optimizer and its settings"
     )
-    batch: Positive = Field(description="pictures in a step, over all processes")
+    batch: Positive = Field(description="images in a step, over all processes")
     ema: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.9999, description="decay of the averaged weights, per step"
     )
@@ -214,9 +214,9 @@ class Settings(Part):
         default="fp32", description="number format of the forward and backward pass"
     )
     grad_clip: Annotated[float, Field(gt=0), Formerly("clip")] = Field(
-        default=1.0, description="largest norm of the gradient"
+        default=1.0, description="maximum norm of the gradient"
     )
-    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="of every random draw")
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
     lr_schedule: Literal["constant", "cosine", "inverse_sqrt"] = Field(
         default="constant", description="learning rate over the steps, after the warm-up"
     )
@@ -238,7 +238,7 @@ class Start(Part):
 class Phase(Part):
     """A stretch of training with one set of frozen tensors.
 
-    `steps` is None where it depends on the number of pictures (`for epochs(N)`): the runtime
+    `steps` is None where it depends on the number of images (`for epochs(N)`): the runtime
     computes it from `epochs` before step 0. `own_schedule` tells that warm-up and learning-rate
     schedule restart here and span this phase; otherwise they span the recipe.
     """
@@ -261,7 +261,7 @@ class DDIM(Signature):
     """Deterministic or partly stochastic sampler (arXiv 2010.02502)."""
 
     call: ClassVar[str] = "ddim"
-    steps: Positive = argument("evaluations of the network", 256)
+    steps: Positive = argument("number of network evaluations", 256)
     eta: Fraction = argument("share of the ancestral noise", 0.0)
 
 
@@ -269,14 +269,14 @@ class DDPM(Signature):
     """Ancestral sampler (arXiv 2006.11239)."""
 
     call: ClassVar[str] = "ddpm"
-    steps: Positive = argument("evaluations of the network", 256)
+    steps: Positive = argument("number of network evaluations", 256)
 
 
 class DPMSolver(Signature):
     """DPM-Solver++ multistep sampler (arXiv 2211.01095)."""
 
     call: ClassVar[str] = "dpm_solver"
-    steps: Positive = argument("evaluations of the network", 50)
+    steps: Positive = argument("number of network evaluations", 50)
     order: Annotated[int, Field(ge=1, le=3)] = argument("order of the solver", 2)
 
 
@@ -285,7 +285,7 @@ Sampler = Annotated[DDIM | DDPM | DPMSolver, Kind(SAMPLERS), read_call(SAMPLERS)
 
 
 class Sample(Part):
-    """How pictures are drawn from the trained model."""
+    """How images are sampled from the trained model."""
 
     model_config = ConfigDict(strict=True)
     sampler: Sampler = Field(
@@ -300,11 +300,11 @@ class Sample(Part):
 
 
 class Evaluate(Part):
-    """What is measured on generated pictures."""
+    """What is measured on generated images."""
 
     model_config = ConfigDict(strict=True)
     prompts: str | None = Field(default=None, description="file of captions, one a line")
-    count: Positive = Field(default=30_000, description="pictures to generate")
+    count: Positive = Field(default=30_000, description="images to generate")
     metrics: list[Literal["fid", "fd_dino", "cmmd", "clip_score"]] = Field(
         default=["fid"], description="distances and scores"
     )

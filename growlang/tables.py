@@ -191,7 +191,7 @@ def print_difference(difference: Difference, verbose: bool, out: Console) -> Non
 
 
 def _mapping_table(difference: Difference) -> Table:
-    table = _table("< ", "<component", "<what becomes of it", "tensors", "parameters", "<reason")
+    table = _table("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
     present = {c.name for c in difference.b.components}
     for component, entries in by_component(difference).items():
         if not entries:
@@ -233,7 +233,7 @@ def _clipped(reason: str) -> str:
 
 
 def _tensor_table(difference: Difference) -> Table:
-    table = _table("< ", "<tensor", "<shape", "<what becomes of it", "<from", "<reason")
+    table = _table("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
     for entries in by_component(difference).values():
         for entry in entries:
             table.add_row(*_tensor_row(entry))

@@ -67,7 +67,7 @@ class Header:
 def read_header(path: Path) -> Header:
     """The header of a file, of which every byte is accounted for.
 
-    Raises GrowlangError if it cannot be read, is of another format, is cut short, or if its header
+    Raises GrowlangError if it cannot be read, is of another format, is truncated, or if its header
     does not fit its contents.
     """
     try:
@@ -94,12 +94,12 @@ def _header(file: BinaryIO, size: int) -> Header:
     if size < 8 or length > HEADER_LIMIT:
         raise ValueError("it does not begin with the length of a header")
     if size < 8 + length:
-        raise ValueError(f"it is cut short in its header ({size:,} bytes of {8 + length:,})")
+        raise ValueError(f"it is truncated in its header ({size:,} bytes of {8 + length:,})")
     file.seek(8)
     entries = _object(file.read(length))
     metadata = entries.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError(f"its `{METADATA}` is not an object of texts")
+        raise ValueError(f"its `{METADATA}` is not an object of strings")
     tensors = {name: _layout(name, entry) for name, entry in entries.items()}
     ordered = dict(sorted(tensors.items(), key=lambda item: item[1][2:]))
     _require_no_gap(ordered, size - 8 - length)
@@ -122,7 +122,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"its header has `{twice}` twice")
+        raise ValueError(f"its header has the duplicate key `{twice}`")
     return found
 
 
@@ -136,7 +136,7 @@ def _layout(name: str, entry: Any) -> Layout:
     if not sound:
         raise ValueError(f"`{name}` has no dtype, shape and place")
     if layout.dtype not in BITS:
-        raise ValueError(f"`{name}` is of the unknown dtype {layout.dtype}")
+        raise ValueError(f"`{name}` has the unknown dtype {layout.dtype}")
     wanted = -(-prod(layout.shape) * BITS[layout.dtype] // 8)
     if layout.end - layout.begin != wanted:
         raise ValueError(
@@ -155,7 +155,7 @@ def _require_no_gap(tensors: Mapping[str, Layout], there: int) -> None:
             raise ValueError(f"`{name}` {what}, at byte {layout.begin:,} of the data")
         at = layout.end
     if there < at:
-        raise ValueError(f"it is cut short ({there:,} bytes of tensors, and not {at:,})")
+        raise ValueError(f"it is truncated ({there:,} bytes of tensors, and not {at:,})")
     if there > at:
         raise ValueError(f"{there - at:,} bytes follow its last tensor")
 

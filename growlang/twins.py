@@ -24,9 +24,9 @@ def drifted(specs: Iterable[Checked]) -> Iterator[Diagnostic]:
         here, there = (s.resolved.document.models[0].name_span for s in (spec, other))
         yield Diagnostic(
             "G102",
-            f"model `{name}` is not the same in `{spec.resolved.path.name}` and in "
+            f"model `{name}` differs between `{spec.resolved.path.name}` and "
             f"`{other.resolved.path.name}`",
             here,
-            "remove one, or make it anew with `growlang convert`; `growlang diff` compares the two",
+            "remove one, or regenerate it with `growlang convert`; `growlang diff` compares them",
             (Note("the other is here", there),),
         )

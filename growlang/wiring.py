@@ -18,7 +18,7 @@ from growlang.resolve.redeclare import attending, redeclared
 KINDS = {
     "grid": "a grid",
     "tokens": "embedded tokens",
-    "ids": "the ids of tokens",
+    "ids": "token ids",
     "any": "a grid or embedded tokens",
 }
 """The kinds of values in the words of messages."""
@@ -137,14 +137,16 @@ class Wiring:
         if op.takes == kind or (op.takes == "any" and kind != "ids"):
             return wire
         if op.takes == "ids":
-            help = "it stands once, at the start of the stem of a model with `tokens = tokens(...)`"
+            help = (
+                "it belongs once at the start of the stem, in a model with `tokens = tokens(...)`"
+            )
         elif kind == "ids":
             help = "put `embed(width)` before it"
         elif op.takes == "grid" and self.model.tokens:
             help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
         else:
             return self.convert(wire, op.takes, place)
-        message = f"`{op.call}` takes {KINDS[op.takes]}, and here it is given {KINDS[kind]}"
+        message = f"`{op.call}` takes {KINDS[op.takes]}, but its input is {KINDS[kind]}"
         self.refuse(OpError(message, code="G212", help=help), at)
         return Wire("", None)
 
@@ -312,7 +314,7 @@ class Wiring:
             known = {(item.code, item.message) for item in self.findings.items}
             if (found.code, found.message) in known:  # the parent's own, wherever it is blamed
                 return
-            note = Note("it is declared here", found.span)
+            note = Note("declared here", found.span)
             help = self._way_out(found, component, declaration)
             found = found._replace(span=kept, notes=(note, *found.notes), help=help)
         self.findings.record(found)
@@ -323,7 +325,7 @@ class Wiring:
             return attending(component, self.model)
         again = redeclared(component, self.model, declaration)
         elsewhere = {"image", "skips", *self.model.conditions}
-        before = "mend the factors before it" if declaration else found.help
+        before = "fix the factors before it" if declaration else found.help
         if self.resolution.declared.keys() <= elsewhere or not before:
             return again
         return f"{before}; or {again}"

@@ -117,7 +117,7 @@ def test_a_change_of_the_parent_is_seen_in_the_child(
     assert status == 1
     assert "child.grow:3:13" in text
     assert "HEAD:core.grow:10:11" in text
-    assert "revert what HEAD:core.grow has become" in text
+    assert "revert the change to HEAD:core.grow" in text
 
 
 def test_weights_of_another_schedule_are_told_where_it_is_inherited(
@@ -164,7 +164,7 @@ def test_the_way_out_is_a_child(repository: Repository, capsys: pytest.CaptureFi
     after = (AGAINST / "g310_renamed" / "after.grow").read_text()
     (repository.folder / "core.grow").write_text(after)
     _, text = run(capsys, "core.grow", "--against", "HEAD")
-    statement = text.split("may have the change: `")[1].split(" ... }`")[0]
+    statement = text.split("make the change in a child: `")[1].split(" ... }`")[0]
     repository.git("checkout", "--", "core.grow")
     (repository.folder / "second.grow").write_text(
         "grow 1\nblock entry(width) { residual(width) }\n"
@@ -173,7 +173,7 @@ def test_the_way_out_is_a_child(repository: Repository, capsys: pytest.CaptureFi
     status, text = run(capsys, ".", "--against", "HEAD")
     assert (status, text) == (
         0,
-        "not compared: second.grow is not there at HEAD\n3 specs checked, no errors\n",
+        "not compared: second.grow does not exist at HEAD\n3 specs checked, no errors\n",
     )
     second = checked(repository.folder / "second.grow")
     assert second.mapping is not None
@@ -262,7 +262,7 @@ def test_an_unknown_commit_is_refused(repository: Repository, ref: str) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert f"git knows no commit `{ref}`" in done.stderr
+    assert f"unknown git revision `{ref}`" in done.stderr
 
 
 def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:

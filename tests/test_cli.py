@@ -82,7 +82,7 @@ def test_a_folder_is_walked(tmp_path: Path) -> None:
     run = growlang("check", tmp_path)
     assert run.status == 1
     assert run.err == "2 specs checked, 1 error\n"
-    assert "error[G101]: `b` is not bound" in run.out
+    assert "error[G101]: `b` is not defined" in run.out
     assert growlang("check", tmp_path / "a").status == 0
 
 

@@ -175,7 +175,7 @@ def test_the_schema_is_where_one_says(tmp_path: Path) -> None:
     assert named_schema(spec, "--schema", url) == url
     missing = growlang("convert", spec, "--to", "yaml", "--schema", tmp_path / "no.json")
     assert (missing.status, missing.out) == (2, "")
-    assert "there is no JSON Schema at" in missing.err
+    assert "no JSON Schema at" in missing.err
     other = growlang("convert", spec, "--to", "grow", "--schema", url)
     assert (other.status, "only YAML names a schema" in other.err) == (2, True)
 
@@ -202,18 +202,18 @@ def test_convert_prints_findings(tmp_path: Path) -> None:
     path.write_text("grow: 1\nmodel: 5\n")
     result = growlang("convert", path, "--to", "grow")
     assert (result.status, result.out) == (1, "")
-    assert "error[G001]: a model is a mapping" in result.err
+    assert "error[G001]: a model must be a mapping" in result.err
 
 
 @pytest.mark.parametrize(
     ("text", "place", "said"),
     [
-        ("param a = 1 param a = 2", "1:20", "`a` would be there twice"),
-        ("model a { } model b { }", "1:20", "`model` would be there twice"),
-        ("train { phases = 3 phase a for 1 }", "1:16", "`phases` would be there twice"),
+        ("param a = 1 param a = 2", "1:20", "`a` would be a duplicate key"),
+        ("model a { } model b { }", "1:20", "`model` would be a duplicate key"),
+        ("train { phases = 3 phase a for 1 }", "1:16", "`phases` would be a duplicate key"),
         ("train { phase a for 1 { freeze = 2 freeze all } }", "1:43", "`freeze` would be there"),
         ("train { phase a for 1 { lr_scale = 2 lr_scale all = 1 } }", "1:32", "`lr_scale` would"),
-        ("model a { stem (pipe = 1) conv(3) }", "1:24", "`pipe` would be there twice"),
+        ("model a { stem (pipe = 1) conv(3) }", "1:24", "`pipe` would be a duplicate key"),
         ("# a\u2028 grow: 2", "1:8", "YAML allows no U+2028 in a comment"),
         ("# bell \a", "1:8", "YAML allows no U+0007 in a comment"),
     ],

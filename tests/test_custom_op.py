@@ -234,5 +234,5 @@ def test_a_module_must_be_what_the_op_declares(
 
 
 def test_a_net_with_an_op_that_is_not_installed_is_refused(install: Install) -> None:
-    with pytest.raises(GrowlangError, match="there is no op `convnext`"):
+    with pytest.raises(GrowlangError, match="unknown op `convnext`"):
         op_of("convnext")

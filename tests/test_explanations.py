@@ -69,7 +69,7 @@ def test_the_list_has_every_code_in_its_family() -> None:
 
 def test_a_code_is_found_by_its_name() -> None:
     assert explanation("unknown-argument") == explanation("g203")
-    with pytest.raises(GrowlangError, match="no code"):
+    with pytest.raises(GrowlangError, match="unknown code"):
         explanation("G999")
 
 

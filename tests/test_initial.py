@@ -40,7 +40,7 @@ def test_what_adds_nothing_as_it_is_stays_so(tmp_path: Path) -> None:
     assert begun(path) == {}
     entry = by_name(checked(path))["stage.16.encode.residual.1.conv1.weight"]
     assert (entry.category, entry.rule) == ("initialised", "init linear")
-    assert entry.reason.endswith(f"begins as zero: {path}:6:3")
+    assert entry.reason.endswith(f"initialised as zero: {path}:6:3")
 
 
 def test_identity_is_the_map_of_an_op(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_last_statement_holds(tmp_path: Path) -> None:
     names = ("stage.16.encode.down", "stage.8.decode.up")
     assert begun(path) == {f"{name}.conv.weight": "zeros" for name in names}
     reason = by_name(checked(path))["stage.16.decode.up.conv.weight"].reason
-    assert "begins as default" in reason
+    assert "initialised as default" in reason
 
 
 def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
         ("init stem = like core.transformer[1..0]", "G304", "does not have"),
         ("init stem = like core", "G309", "needs `core.patch.0.proj.weight`"),
         ("init stem = like stage[16]", "G304", "which the parent does not have"),
-        ("init stage[16].decode.residual[0].norm2 = zero", "G309", "neither would ever learn"),
+        ("init stage[16].decode.residual[0].norm2 = zero", "G309", "both zero in series"),
         ("init stage[16].decode.residual[0].skip = zero", None, ""),
-        ("init stage[16].decode.residual[0].conv1 = zero", "G309", "neither would ever learn"),
+        ("init stage[16].decode.residual[0].conv1 = zero", "G309", "both zero in series"),
     ],
 )
 def test_what_cannot_begin_so(tmp_path: Path, statement: str, code: str | None, words: str) -> None:
@@ -139,7 +139,7 @@ def test_what_begins_like_a_trained_tensor_is_not_zero(tmp_path: Path) -> None:
     """Its gates were trained with the parent, so a zero behind them gets a gradient."""
     assert findings(deeper(tmp_path)) == ()
     (found,) = findings(deeper(tmp_path, (LIKE, "")))
-    assert (found.code, "neither would ever learn" in found.message) == ("G309", True)
+    assert (found.code, "both zero in series" in found.message) == ("G309", True)
 
 
 def test_a_later_zero_takes_a_like_back(tmp_path: Path) -> None:
@@ -195,4 +195,4 @@ def test_diff_shows_it(tmp_path: Path) -> None:
     run = growlang("diff", tmp_path / "core.grow", path, "-v")
     (line,) = [line for line in run.out.split("\n") if "stem.patch.0.proj.weight" in line]
     assert "init zeros" in line
-    assert f"begins as zero: {path}:6:3" in line
+    assert f"initialised as zero: {path}:6:3" in line

@@ -74,7 +74,7 @@ def test_a_width_that_changes_names_both_and_the_edit() -> None:
     with pytest.raises(OpError) as error:
         op.output(TOKENS, Scope())
     assert "64" in error.value.message and "32" in error.value.message
-    assert "write width = 32" in error.value.help
+    assert "write `width = 32`" in error.value.help
 
 
 @pytest.mark.parametrize(

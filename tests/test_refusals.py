@@ -110,7 +110,7 @@ def test_a_finding_about_a_kept_component_stands_at_its_keep(tmp_path: Path) -> 
 def test_a_condition_nobody_attends_to(tmp_path: Path) -> None:
     path = parent_with(tmp_path, ("attend = [self, text]", "attend = [self]"))
     (found,) = findings(path)
-    assert (found.code, found.message) == ("G208", "nothing attends to `text`")
+    assert (found.code, found.message) == ("G208", "no op attends to `text`")
 
 
 def test_a_kept_condition_nobody_attends_to(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_kept_condition_nobody_attends_to(tmp_path: Path) -> None:
         ("{ freeze core, text, time }", ""),
     )
     (found,) = findings(path)
-    assert (found.code, found.message) == ("G208", "nothing attends to `text`")
+    assert (found.code, found.message) == ("G208", "no op attends to `text`")
     assert found.span.filename == str(path)
 
 

@@ -117,7 +117,7 @@ def test_what_is_another_file_is_told(tmp_path: Path, content: bytes, reason: st
         (b"[]", "its header is not a JSON object"),
         (b'"\xff"', "its header is not UTF-8"),
         (b"[" * 100_000, "nested too deeply|not JSON"),
-        (_entry(dtype="F33"), "`w` is of the unknown dtype F33"),
+        (_entry(dtype="F33"), "`w` has the unknown dtype F33"),
         (_entry(dtype=3), "`w` has no dtype, shape and place"),
         (_entry(shape=[-2]), "`w` has no dtype, shape and place"),
         (_entry(shape=[True, 2]), "`w` has no dtype, shape and place"),
@@ -127,11 +127,14 @@ def test_what_is_another_file_is_told(tmp_path: Path, content: bytes, reason: st
         (_entry(data_offsets=[8, 0]), "`w` takes -8 bytes"),
         (_entry(data_offsets=[4, 12]), "`w` begins after a gap, at byte 4"),
         (b'{"a":' + (TWO % (0, 4)).encode() + b"}", "4 bytes follow its last tensor"),
-        (_entry(shape=[4], data_offsets=[0, 16]), r"cut short \(8 bytes of tensors, and not 16\)"),
+        (_entry(shape=[4], data_offsets=[0, 16]), r"truncated \(8 bytes of tensors, and not 16\)"),
         (f'{{"a":{TWO % (0, 4)},"b":{TWO % (0, 4)}}}'.encode(), "`b` overlaps another tensor"),
-        (f'{{"a":{TWO % (0, 4)},"a":{TWO % (4, 8)}}}'.encode(), "its header has `a` twice"),
-        (b'{"__metadata__":[]}', "`__metadata__` is not an object of texts"),
-        (b'{"__metadata__":{"net":1}}', "`__metadata__` is not an object of texts"),
+        (
+            f'{{"a":{TWO % (0, 4)},"a":{TWO % (4, 8)}}}'.encode(),
+            "its header has the duplicate key `a`",
+        ),
+        (b'{"__metadata__":[]}', "`__metadata__` is not an object of strings"),
+        (b'{"__metadata__":{"net":1}}', "`__metadata__` is not an object of strings"),
     ],
 )
 def test_a_header_that_lies_is_told(tmp_path: Path, header: bytes, reason: str) -> None:

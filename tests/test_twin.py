@@ -305,22 +305,22 @@ def test_all_independent_mistakes_are_found_at_once(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "row", "column", "message", "help"),
     [
-        ("a:\n\tb: 1", 2, 1, "a tab indents no YAML", "use spaces"),
-        ("a: @x", 1, 4, "no text begins with `@`", "put it in quotes"),
-        ("a: b: c", 1, 5, "a key cannot stand here", "keys of one mapping stand in one column"),
-        ("a: 'b\nc: 1", 1, 4, "the quote is not closed", "the same quote"),
-        ("a: {b: 1\nc: 1", 2, 2, "a comma or the closing `}` is missing", "add it"),
-        ("a: [b\nc: 1", 2, 2, "a comma or the closing `]` is missing", "add it"),
-        ("a: [core, b[3..4].c]", 1, 12, "a bare `b[3..4].c`", '`"b[3..4].c"`'),
-        ("a: 1\nb\nc: 1", 2, 1, "the colon behind a key is missing", "`name: value`"),
-        ("a:\n   b: 1\n  c: 1", 3, 3, "a key is expected here", "in one column"),
-        ("a:\n  - b\n  c: 1", 3, 3, "an item is expected here", "`- `"),
-        ("grow: 1\nparams:\n  a:1", 3, 3, "`params` is a mapping", "`a: 1`"),
-        ("grow: 1\nparams:\n  a = 1", 3, 3, "`params` is a mapping", "`a: 1`"),
-        ("grow: 1\nmodel: {name: m, stem: conv}", 2, 24, "a stem is a list", "`[conv]`"),
+        ("a:\n\tb: 1", 2, 1, "YAML cannot be indented with tabs", "use spaces"),
+        ("a: @x", 1, 4, "a plain string cannot begin with `@`", "put it in quotes"),
+        ("a: b: c", 1, 5, "unexpected key", "keys of one mapping share a column"),
+        ("a: 'b\nc: 1", 1, 4, "unterminated quote", "the same quote"),
+        ("a: {b: 1\nc: 1", 2, 2, "missing comma or closing `}`", "add it"),
+        ("a: [b\nc: 1", 2, 2, "missing comma or closing `]`", "add it"),
+        ("a: [core, b[3..4].c]", 1, 12, "unquoted, `b[3..4].c`", '`"b[3..4].c"`'),
+        ("a: 1\nb\nc: 1", 2, 1, "missing colon after a key", "`name: value`"),
+        ("a:\n   b: 1\n  c: 1", 3, 3, "expected a key", "share a column"),
+        ("a:\n  - b\n  c: 1", 3, 3, "expected an item", "`- `"),
+        ("grow: 1\nparams:\n  a:1", 3, 3, "`params` must be a mapping", "`a: 1`"),
+        ("grow: 1\nparams:\n  a = 1", 3, 3, "`params` must be a mapping", "`a: 1`"),
+        ("grow: 1\nmodel: {name: m, stem: conv}", 2, 24, "a stem must be a list", "`[conv]`"),
         (
             "grow: 1\nmodel: {name: m, stem: [conv: 8]}",
-            2, 31, "`conv` is a mapping", "`conv: {width: 8}`",
+            2, 31, "`conv` must be a mapping", "`conv: {width: 8}`",
         ),
     ],
 )  # fmt: skip
@@ -389,7 +389,7 @@ def test_the_two_syntaxes_of_a_model_in_a_folder_say_the_same(tmp_path: Path) ->
     grow.write_text(text.replace("fourier(8)", "fourier(12)"))
     run = growlang("check", tmp_path)
     assert run.status == 1
-    assert "error[G102]: model `level` is not the same in `level.grow.yaml`" in run.out
+    assert "error[G102]: model `level` differs between `level.grow.yaml`" in run.out
     assert f"{grow}:3:7" in run.out
     assert [growlang("check", path).status for path in (grow, yaml)] == [0, 0]
     grow.write_text(grow.read_text().replace("model level", "model other"))

@@ -56,9 +56,9 @@ def renaming(project: Project, path: Path, point: Point) -> Renaming:
     """The name at a point. Raises GrowlangError where there is none that can be changed."""
     target, found = project.named(path, point), project.at(path, point)
     if target is None or found is None:
-        raise GrowlangError("no name that a spec declares stands here")
+        raise GrowlangError("no declared name here")
     if target.kind not in RENAMED or target.name in BINDINGS:
-        raise GrowlangError(f"`{target.name}` is a word of the language: it cannot be renamed")
+        raise GrowlangError(f"`{target.name}` is part of the language and cannot be renamed")
     return Renaming(target.name, found.span)
 
 
@@ -75,9 +75,7 @@ def rename(project: Project, path: Path, point: Point, new: str) -> list[Edit]:
     for use in uses:
         if use.kind == "any":
             where = f"{Path(use.span.filename).name}:{use.span.row}"
-            raise GrowlangError(
-                f"{where} does not parse, and may use `{target.name}`: correct it first"
-            )
+            raise GrowlangError(f"{where} does not parse and may use `{target.name}`: fix it first")
     spans = dict.fromkeys([target.span, *(use.span for use in uses)])
     edits = [Edit(span, new, target.name) for span in sorted(spans)]
     if new != target.name:
@@ -91,7 +89,7 @@ def _refuse_name(target: Declaration, new: str) -> None:
     document = read(f"grow 1 param {new} = 1", "", Findings())
     if document is None or [binding.name for binding in document.params] != [new]:
         raise GrowlangError(
-            f"`{new}` is not a name: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "
+            f"invalid name `{new}`: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "
             "of a slot"
         )
     findings = Findings()
@@ -148,7 +146,7 @@ def _refuse_other_meaning(project: Project, after: Project, old: Source, new: So
     for (span, before), (_, now) in pairs:
         if before != now:
             where = f"{Path(span.filename).name}:{span.row}"
-            raise GrowlangError(f"the name is taken: {where} would mean something else")
+            raise GrowlangError(f"the name is taken: {where} would change meaning")
 
 
 def _meanings(project: Project, source: Source) -> Iterator[tuple[Span, object]]:

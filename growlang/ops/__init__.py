@@ -70,9 +70,7 @@ def op_of(name: str) -> type[Op]:
     """
     op = _ALL.get(name) or installed.find(name)
     if op is None:
-        raise GrowlangError(
-            f"there is no op `{name}`", help="install the package that it comes from"
-        )
+        raise GrowlangError(f"unknown op `{name}`", help="install the package that it comes from")
     return op
 
 

@@ -30,7 +30,7 @@ class Attention(Op):
     )
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
     qk_norm: bool = argument("whether queries and keys are normalised", True)
-    dropout: float = argument("chance that a value of a branch is zeroed", 0.0, ge=0, lt=1)
+    dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
@@ -70,10 +70,10 @@ class Transformer(Op):
     )
     mlp: float = argument("hidden channels of the MLP, in widths", 4.0, gt=0)
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
-    rope: bool = argument("whether positions rotate queries and keys (not available yet)", False)
-    causal: bool = argument("whether self-attention sees earlier tokens only", False)
+    rope: bool = argument("rotary position embedding (not supported yet)", False)
+    causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
     qk_norm: bool = argument("whether queries and keys are normalised", True)
-    dropout: float = argument("chance that a value of a branch is zeroed", 0.0, ge=0, lt=1)
+    dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
 
     @property
     def hidden(self) -> int:
@@ -84,13 +84,13 @@ class Transformer(Op):
         """As the input."""
         if self.rope:
             raise OpError(
-                "rope = true is not available yet",
+                "`rope = true` is not supported yet",
                 argument="rope",
                 code="G211",
-                help="write rope = false and let the slot have (position = learned)",
+                help="write `rope = false`: tokens then have the slot's `position`",
             )
         if self.causal and "self" not in self.attend:
-            raise OpError("causal = true needs self in attend", argument="causal")
+            raise OpError("`causal = true` needs `self` in `attend`", argument="causal")
         return _checked(self, x, scope)
 
     def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
@@ -125,7 +125,7 @@ Attending = Attention | Transformer
 def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
     if op.width != x.width:
         raise OpError(
-            f"{op.call} keeps its width, but is given width = {op.width} and an input of {x.width}",
+            f"`{op.call}` keeps its width, but has `width = {op.width}` and an input of {x.width}",
             argument="width",
             code="G205",
             help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
@@ -142,13 +142,13 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
             raise OpError(
-                f"attend names {name}, which is no condition of the model",
+                f"`attend` lists `{name}`, which is not a condition of the model",
                 argument="attend",
                 code="G208",
                 help=f"attend to: {known}",
             )
         if op.attend.count(name) > 1:
-            raise OpError(f"attend names {name} twice", argument="attend")
+            raise OpError(f"`attend` lists `{name}` twice", argument="attend")
     return x
 
 

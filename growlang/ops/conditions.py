@@ -1,4 +1,4 @@
-"""Ops that embed what a picture is conditioned on: noise level, words, classes, frozen encoders."""
+"""Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
 
 from typing import ClassVar, Literal
 
@@ -58,7 +58,8 @@ class Fourier(Op):
         """(width,)."""
         if self.width % 2:
             raise OpError(
-                f"width {self.width} is odd, but sines and cosines come in pairs", argument="width"
+                f"`width` must be even, not {self.width}: sines and cosines come in pairs",
+                argument="width",
             )
         return vector(self.width)
 
@@ -189,10 +190,8 @@ def _encoder_width(id: str, stated: int | None, known: dict[str, int]) -> int:
         raise OpError(
             f'the width of "{id}" is not in the built-in table',
             argument="width",
-            help="add width = N, the hidden size in the encoder's config.json",
+            help="add `width = N`, the hidden size in the encoder's config.json",
         )
     if stated is not None and width is not None and stated != width:
-        raise OpError(
-            f'width = {stated} is stated, but "{id}" gives tokens of {width}', argument="width"
-        )
+        raise OpError(f'`width` is {stated}, but "{id}" gives tokens of {width}', argument="width")
     return stated or width or 0

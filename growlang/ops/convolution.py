@@ -33,7 +33,7 @@ def divided(x: Shape, factor: int) -> Shape:
     channels, height, width = x.dims
     if height % factor or width % factor:
         raise OpError(
-            f"factor {factor} does not divide the {height} x {width} grid",
+            f"`factor` {factor} does not divide the {height} x {width} grid",
             argument="factor",
             code="G204",
         )
@@ -47,7 +47,7 @@ class Conv(Op):
     source = "LeCun et al. 1989"
     takes = "grid"
     width: int = argument("channels of the output", ge=1)
-    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height, width of the grid)."""
@@ -107,8 +107,8 @@ class Residual(Op):
     takes = "grid"
     adds = True
     width: int = argument("channels of the output", ge=1)
-    dropout: float = argument("chance that a channel value is zeroed", 0.0, ge=0, lt=1)
-    kernel: int = argument("side of the filters, in pixels; odd", 3, ge=1)
+    dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""
@@ -150,7 +150,7 @@ class Residual(Op):
 def _require_odd(kernel: int) -> None:
     if kernel % 2 == 0:
         raise OpError(
-            f"kernel {kernel} is even, and would shift the grid by half a pixel",
+            f"`kernel` must be odd, not {kernel}: it would shift the grid by half a pixel",
             argument="kernel",
-            help=f"write kernel = {kernel + 1}",
+            help=f"write `kernel = {kernel + 1}`",
         )

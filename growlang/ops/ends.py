@@ -214,7 +214,7 @@ class Position(Op):
         """As the input."""
         if self.kind == "sincos" and x.width % (4 if self.height else 2):
             raise OpError(
-                f"sincos needs channels in {'fours' if self.height else 'pairs'}, not {x.width}",
+                f"`sincos` needs channels in {'fours' if self.height else 'pairs'}, not {x.width}",
                 argument="position",
             )
         return x

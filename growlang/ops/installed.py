@@ -81,7 +81,7 @@ def _loaded(entry: EntryPoint) -> Any:
 def _refuse(entry: EntryPoint, reason: str, cause: Exception | None = None) -> NoReturn:
     raise GrowlangError(
         f"cannot use `{entry.name}` of {_package(entry)} ({entry.value}): {reason}",
-        help=f"mend or uninstall {_package(entry)}",
+        help=f"fix or uninstall {_package(entry)}",
     ) from cause
 
 

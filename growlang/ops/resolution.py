@@ -123,7 +123,7 @@ class IDWT(Op):
 def _require_power_of_two(op: DWT | IDWT) -> None:
     if op.factor & (op.factor - 1):
         raise OpError(
-            f"{op.call} changes the resolution by powers of two, and the factor is {op.factor}",
+            f"`{op.call}` needs a power of two as its factor, not {op.factor}",
             argument="factor",
             code="G204",
             help="leave the option out, or put a stage between at a half of the resolution",

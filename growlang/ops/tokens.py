@@ -42,7 +42,7 @@ class Unembed(Op):
         """(length, vocabulary)."""
         if scope.vocabulary is None:
             raise OpError(
-                "unembed gives logits over a vocabulary, and a model of images has none",
+                "`unembed` gives logits over a vocabulary, and an image model has none",
                 code="G212",
                 help="end the head with `unpatch`, or declare `tokens = tokens(...)` as the input",
             )

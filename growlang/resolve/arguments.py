@@ -55,7 +55,10 @@ def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
         broken = True
         listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
         findings.add(
-            "G202", f"`{call.name}` lacks {listed}", call.span, help=_form(call, signature)
+            "G202",
+            f"`{call.name}` is missing its argument{'s' * (len(missing) > 1)} {listed}",
+            call.span,
+            help=_form(call, signature),
         )
     try:
         known = {n: v for n, v in values.items() if v is not HOLE}
@@ -89,7 +92,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
                     f"`{path}` is a choice of this argument and also a name in scope",
                     expression.span,
                     help="rename the param",
-                    notes=[Note(f"`{path}` is bound here", bound.span)],
+                    notes=[Note(f"`{path}` is defined here", bound.span)],
                 )
                 return HOLE
             return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
@@ -104,7 +107,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             known = [*allowed.words, *allowed.calls]
             choose = f"choose {' | '.join(known)}"
             help, edits = meant(expression.span, path, known, choose, "word", rivals=scope.names())
-            message = f"`{path}` is not a choice here"
+            message = f"invalid choice `{path}`"
             scope.findings.add("G101", message, expression.span, help=help, edits=edits)
             return HOLE
         case d.Call(name) if name in allowed.calls:
@@ -126,7 +129,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             named: dict[str, Any] = {}
             for item in items:
                 if item.name in named:
-                    message = f"the list has `{item.name}` twice"
+                    message = f"`{item.name}` is repeated in the list"
                     scope.findings.add("G203", message, item.span, help="remove one")
                     return HOLE
                 named[item.name] = read(item.value, allowed, scope)
@@ -146,7 +149,7 @@ def _refuse_condition(given: d.Expression, scope: Scope) -> None:
         help = f"write `{given.value}`"
     elif names:
         help = f"write `{', '.join(names)}`: each is attended to in a sublayer of its own"
-    message = "`attend` lists names of conditions and computes nothing with them"
+    message = "`attend` takes names of conditions, not expressions"
     scope.findings.add("G201", message, given.span, help=help)
 
 
@@ -192,7 +195,7 @@ def report(
         wanted = f"must have {bound} items"
         shown = f"{context['actual_length']}"
     else:
-        wanted = "must be " + TYPES.get(kind, "a value of another type")
+        wanted = "must be " + TYPES.get(kind, "of another type")
     about = f" ({info.description})" if info and info.description else ""
     scope.findings.add(
         "G201",
@@ -204,10 +207,10 @@ def report(
 
 
 TYPES = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
     "float_type": "a number",
-    "bool_type": "true or false",
+    "bool_type": "`true` or `false`",
     "string_type": "a string",
     "list_type": "a list",
     "dict_type": "a list of `name = value`",
@@ -235,7 +238,7 @@ def _refuse_argument(
 ) -> None:
     edits: tuple[Edit, ...] = ()
     if name in values:
-        message, help = f"`{call.name}` has `{name}` twice", "remove one"
+        message, help = f"`{call.name}` is given `{name}` twice", "remove one"
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
         has = f"it has {', '.join(order) or 'none'}"

@@ -66,7 +66,7 @@ def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
         if model.grows is None:
             findings.add(
                 "G307",
-                "a growth statement stands in a model without a parent",
+                "growth statement in a model without a parent",
                 statement.span,
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
@@ -122,7 +122,7 @@ def _grow(
             continue
         rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
         help, edits = meant(place, rule.name, RULES, rules, "call")
-        message = f"there is no rule `{rule.name}`"
+        message = f"unknown rule `{rule.name}`"
         scope.findings.add("G106", message, place, help=help, edits=edits)
     keep = ", ".join(spelt(n) for n in names if n not in declared)
     dropped = [n for n in names if n in declared]
@@ -135,8 +135,7 @@ def _grow(
         values = "; `init PART = like PART` starts a part of the same shapes from its values"
     scope.findings.add(
         "G211",
-        f"`grow {statement.selection} by ...` cannot be built by this version: it copies tensors "
-        "as they are",
+        f"`grow {statement.selection} by ...` is not supported yet: tensors are copied unchanged",
         statement.span,
         help=f"write {' and '.join(ways)} instead{values}" if ways else "",
     )
@@ -164,7 +163,7 @@ def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
     if statement.value not in INITS:
         findings.add(
             "G201",
-            f"a place begins as {' | '.join(INITS)} SELECTOR, not as `{statement.value}`",
+            f"`init` takes {' | '.join(INITS)} SELECTOR, not `{statement.value}`",
             statement.span,
             help=f"write `init {', '.join(map(str, statement.selectors))} = zero`",
         )
@@ -176,7 +175,7 @@ def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
             continue
         findings.add(
             "G306",
-            f"`init {selector}` is there twice",
+            f"`init {selector}` is repeated",
             selector.span,
             help="remove one of them",
             notes=[Note("the other is here", other.selector.span)],
@@ -192,7 +191,7 @@ def _account(
         return
     findings.add(
         "G306",
-        f"`{name}` is spoken of twice",
+        f"`{name}` has conflicting growth statements",
         span,
         help="remove one of the statements",
         notes=[Note("the other is here", other)],
@@ -206,7 +205,7 @@ def _components(
     excluded = {n for s in selection.excluded for n in _one(s, known, verb, findings)}
     included = [(n, s.span) for s in selection.included for n in _one(s, known, verb, findings)]
     if included and excluded.issuperset(name for name, _ in included):
-        message = f"`{selection}` selects nothing: `except` takes all of it away"
+        message = f"`{selection}` selects nothing: `except` removes all of it"
         findings.add("G304", message, selection.span, help=f"remove this `{verb}`")
     return [(name, span) for name, span in included if name not in excluded]
 
@@ -225,7 +224,7 @@ def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) 
             "G304",
             f"`{verb}` takes whole components, not `{selector}`",
             selector.span,
-            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what goes on",
+            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what to keep",
         )
         return []
     return names

@@ -29,13 +29,13 @@ def _warn_warmup(
     levels = [_bindings(phase) if phase else (), recipe.settings, *resolved.first_recipes()]
     span, notes = _place("warmup", levels, phase or recipe, recipe)
     if phase and not phase.span.covers(span):
-        notes.append(Note("the phase has a schedule of its own", phase.name_span))
+        notes.append(Note("the phase has its own schedule", phase.name_span))
     findings.add(
         "G406",
         f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning rate "
-        "never gets to its value",
+        "never reaches its full value",
         span,
-        help=f"write `warmup = {long.steps // 20}` in {whole}, or let it last longer",
+        help=f"write `warmup = {long.steps // 20}` in {whole}, or make it longer",
         notes=notes,
     )
 
@@ -51,7 +51,7 @@ def _warn_guidance(
     levels = [recipe.settings, *resolved.first_recipes()]
     span, notes = _place("objective", levels, recipe, recipe)
     places = [b.value.span for b in _named("guidance", resolved.sections("sample"))]
-    notes += [Note("the guidance is set here", place) for place in places[:1]]
+    notes += [Note("guidance set here", place) for place in places[:1]]
     mended = "0.1"
     if isinstance(drop, dict):
         mended = "[" + ", ".join(f"{n} = {drop.get(n) or 0.1:g}" for n in conditions) + "]"
@@ -72,7 +72,7 @@ def _place(
     found = next(_named(name, levels), None)
     if found is not None and recipe.span.covers(found.span):
         return _written(found.value), []
-    return owner.name_span, [Note("it is set here", _written(found.value))] if found else []
+    return owner.name_span, [Note("set here", _written(found.value))] if found else []
 
 
 def _written(value: d.Expression) -> Span:

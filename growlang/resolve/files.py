@@ -121,7 +121,6 @@ def _like(path: Path, asked: Span) -> str:
     except OSError:
         near = []
     if not near:
-        return f"there are no specs in `{path.parent}`; the path is relative to this file"
+        return f"the path is relative to this file; `{path.parent}` has no specs"
     close = nearest(path.name, near, n=3, cutoff=0.4) or near[:3]
-    verb = "are" if close[1:] else "is"
-    return f"the path is relative to this file; there {verb} {', '.join(close)}"
+    return f"the path is relative to this file; found: {', '.join(close)}"

@@ -36,7 +36,7 @@ def has_extent(image: Image, span: Span, findings: Findings) -> bool:
         return True
     findings.add(
         "G201",
-        "an image has either a size, or a height and a width",
+        "`image` takes either a size, or a height and a width",
         span,
         help="write `image(64)` or `image(height = 64, width = 96)`",
     )
@@ -51,7 +51,7 @@ def refuse_two(bindings: Sequence[d.Binding], findings: Findings) -> bool:
         return False
     findings.add(
         "G102",
-        f"a model has one input, and here are two: `{first.name}` and `{second.name}`",
+        f"a model takes one input, not both `{first.name}` and `{second.name}`",
         second.name_span,
         help="remove one",
         notes=[Note("the first is here", first.name_span)],

@@ -180,8 +180,11 @@ class _Resolver:
         if not isinstance(value, d.Call) or value.name not in table:
             written = value.name if isinstance(value, d.Call) else ""
             span = value.name_span if isinstance(value, d.Call) else value.span
-            kind = f"what `{binding.name}` may be" if binding.name in BINDINGS else "a condition"
-            wrong = f"`{written}` is not {kind}" if written else f"`{binding.name}` must be a call"
+            wrong = f"unknown condition `{written}`"
+            if binding.name in BINDINGS:
+                wrong = f"`{binding.name}` cannot be `{written}`"
+            if not written:
+                wrong = f"`{binding.name}` must be a call"
             forms = " | ".join(f"{name}(...)" for name in table)
             write = f"write `{binding.name} = {forms}`"
             if written:
@@ -277,7 +280,7 @@ class _Resolver:
         if type(value) is not int or value < 1:
             self.findings.add(
                 "G201",
-                f"a resolution must be a whole number of at least 1, not `{literal(value)}`",
+                f"a resolution must be an integer of at least 1, not `{literal(value)}`",
                 slot.at.span,
                 notes=origins(slot.at, self.scope),
             )
@@ -316,10 +319,10 @@ class _Resolver:
             if name in self.declared:
                 self.findings.add(
                     "G303",
-                    f"`{spelt(name)}` is kept and declared anew",
+                    f"`{spelt(name)}` is both kept and redeclared",
                     self.declared[name],
                     help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
-                    notes=[Note("it is kept here", span)],
+                    notes=[Note("kept here", span)],
                 )
                 self._unknown(name)
                 continue
@@ -375,7 +378,7 @@ class _Resolver:
         if name in self.declared:
             self.findings.add(
                 "G102",
-                f"`{name}` is declared twice",
+                f"`{name}` is defined twice",
                 span,
                 help="remove one",
                 notes=[Note("the first is here", self.declared[name])],

@@ -48,7 +48,7 @@ class Scope:
     values: dict[str, Bound] = field(default_factory=dict)
     outer: Scope | None = None
     rows: bool = False
-    """Whether `row.NAME` stands for the metadata of a picture."""
+    """Whether `row.NAME` stands for the metadata of an image."""
     unread: set[str] = field(default_factory=set)
     """Names of imports that were refused, so that nothing is said about what they hold."""
     _open: list[str] = field(default_factory=list)
@@ -66,9 +66,9 @@ class Scope:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             self.findings.add(
                 "G104",
-                f"params refer to each other: {circle}",
+                f"circular params: {circle}",
                 binding.span,
-                help="break the circle",
+                help="break the cycle",
             )
             return Bound(HOLE, binding.span)
         self._open.append(name)
@@ -148,7 +148,9 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
         known = ", ".join(ROW_FIELDS)
         scope.findings.add(
             "G101",
-            f"a row has no `{path[4:]}`" if path != ROW_JSON else f"`{ROW_JSON}` is a whole file",
+            f"a row has no `{path[4:]}`"
+            if path != ROW_JSON
+            else f"`{ROW_JSON}` is a whole file, not a field",
             span,
             help=f"a row has {known}, and the fields of its JSON file, such as `row.json.score`",
         )
@@ -157,7 +159,7 @@ def _name(path: str, span: Span, scope: Scope) -> Any:
     if bound is None:
         scope.findings.add(
             "G101",
-            f"`{path}` is not bound",
+            f"`{path}` is not defined",
             span,
             help=suggestion(path, scope.names(), scope.leads_back) or _declare(path, scope),
         )
@@ -201,7 +203,7 @@ def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
         return value
     except (TypeError, ZeroDivisionError, OverflowError) as error:
         shown = _shown(sign, values)
-        reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it has no value")
+        reason = next((r for kind, r in REASONS if isinstance(error, kind)), "it is undefined")
         scope.findings.add("G201", f"`{shown}`: {reason}", span)
         return HOLE
 
@@ -219,7 +221,7 @@ def _shown(sign: str, values: list[Any]) -> str:
 REASONS = (
     (ZeroDivisionError, "division by zero"),
     (OverflowError, f"it is above {LARGEST:.0e}"),
-    (TypeError, "signs compute with numbers, `and`, `or` and `not` with truth values"),
+    (TypeError, "arithmetic needs numbers; `and`, `or` and `not` need booleans"),
 )
 
 
@@ -340,7 +342,7 @@ def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) 
     for name, span in found:
         if name in first:
             message = (
-                "a file holds one model" if kind == "model" else f"{kind} `{name}` is there twice"
+                "a file holds one model" if kind == "model" else f"{kind} `{name}` is defined twice"
             )
             findings.add(
                 "G102",

@@ -69,7 +69,7 @@ class Pipes:
         times *= max(repeat, 1)
         self.ops += times
         if self.ops > OPS_LIMIT:
-            message = f"the model has more than {OPS_LIMIT:,} ops, repeats counted"
+            message = f"the model has more than {OPS_LIMIT:,} ops, counting repeats"
             scope.findings.add("G201", message, item.span, help="repeat less often")
             return None
         if not isinstance(item.body, d.Call):
@@ -110,14 +110,14 @@ class Pipes:
         help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
-            help = f"it stands in a stage's options: `stage @ 64 ({side} = {call.name})`"
+            help = f"it belongs in a stage's options: `stage @ 64 ({side} = {call.name})`"
         elif dot and not help:
             inside = [n for n in self.blocks if n.startswith(f"{library}.")]
             help = f"nothing is imported as `{library}`"
             help = f"it holds {', '.join(inside)}" if inside else help
         scope.findings.add(
             "G106",
-            f"there is no op or block `{call.name}`",
+            f"unknown op or block `{call.name}`",
             call.name_span,
             help=help or f"ops: {', '.join(known)}",
             edits=() if call.name in CHANGES else edits,
@@ -137,10 +137,10 @@ class Pipes:
             circle = " -> ".join([*names[names.index(block.name) :], block.name])
             findings.add(
                 "G104",
-                f"blocks use each other: {circle}",
+                f"circular blocks: {circle}",
                 call.span,
-                help="break the circle: a repetition is written `* n`",
-                notes=[Note(f"`{block.name}` is declared here", block.name_span)],
+                help="break the cycle: a repetition is written `* n`",
+                notes=[Note(f"`{block.name}` is defined here", block.name_span)],
             )
             return None
         inner = _given(call, library, scope)
@@ -165,7 +165,7 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
     block, findings = library.block, scope.findings
     names = [name for name, _ in block.parameters]
     inner = Scope(findings, outer=library.scope)
-    declared = [Note(f"`{block.name}` is declared here", block.name_span)]
+    declared = [Note(f"`{block.name}` is defined here", block.name_span)]
     takes = f"it takes {', '.join(names)}" if names else "it takes none"
     before = len(findings)
     for position, given in enumerate(call.arguments):
@@ -193,7 +193,10 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
     lacking = [n for n, v in block.parameters if v is None and n not in inner.values]
     if lacking and not misspelt:
         listed = ", ".join(f"`{n}`" for n in lacking)
-        message, help = f"block `{block.name}` lacks {listed}", f"write `{_form(call, block)}`"
+        message, help = (
+            f"block `{block.name}` is missing its argument{'s' * (len(lacking) > 1)} {listed}",
+            f"write `{_form(call, block)}`",
+        )
         findings.add("G202", message, call.span, help=help, notes=declared)
     if lacking or len(findings) > before:
         return None
@@ -213,7 +216,7 @@ def at_call(found: Diagnostic, call: Span, block: str) -> Diagnostic:
     cause = next((n for n in found.notes if call.covers(n.span)), None)
     if cause is None:
         return found
-    notes = (Note(f"`{block}` uses it here", found.span), *(n for n in found.notes if n != cause))
+    notes = (Note(f"used by `{block}` here", found.span), *(n for n in found.notes if n != cause))
     return found._replace(span=cause.span, notes=notes)
 
 
@@ -227,7 +230,7 @@ def _repeat(item: d.Item, scope: Scope) -> int:
     if type(value) is not int or value < 1:
         scope.findings.add(
             "G201",
-            f"a repeat must be a whole number of at least 1, not `{literal(value)}`",
+            f"a repeat count must be an integer of at least 1, not `{literal(value)}`",
             item.repeat.span,
             notes=origins(item.repeat, scope),
         )

@@ -123,7 +123,7 @@ class Recipes:
                 help, edits = meant(
                     place, binding.name, names, settings, "name", body=body, taken=given
                 )
-                message = f"there is no setting `{binding.name}` here"
+                message = f"unknown setting `{binding.name}`"
                 self.findings.add("G107", message, place, help=help, edits=edits)
             elif binding.name in table:
                 self.findings.add(
@@ -139,9 +139,9 @@ class Recipes:
         span = binding.name_span._replace(end_row=binding.name_span.row, end_column=end)
         self.findings.add(
             "G107",
-            f"the setting `{binding.name}` is named `{now}` now",
+            f"the setting `{binding.name}` was renamed to `{now}`",
             binding.name_span,
-            help=f"write `{now}`: runs and hashes stay as they are",
+            help=f"write `{now}`: runs and hashes are unaffected",
             edits=(Edit(span, now, binding.name, safe=True),),
         )
 
@@ -165,7 +165,7 @@ class Recipes:
             lacking = " and ".join(f"`{n}`" for n in missing)
             self.findings.add(
                 "G404",
-                f"recipe `{recipe.name}` lacks {lacking}",
+                f"recipe `{recipe.name}` is missing {lacking}",
                 recipe.name_span,
                 help="they have no default: " + ", ".join(f"`{n} = ...`" for n in missing),
             )
@@ -185,7 +185,7 @@ class Recipes:
             known = ", ".join(self.conditions) or "none"
             self.findings.add(
                 "G101",
-                f"`drop` names `{name}`, which is no condition of the model",
+                f"`drop` names `{name}`, which is not a condition of the model",
                 objective.value.span,
                 help=suggestion(name, self.conditions) or f"its conditions: {known}",
             )
@@ -251,7 +251,7 @@ class Recipes:
                 ):
                     self.findings.add(
                         "G405",
-                        "`parent` takes a recipe's name and ema",
+                        "`parent(...)` takes `recipe` and `ema`",
                         value.span,
                         help='write `start = parent(recipe = "main", ema = true)`',
                     )
@@ -261,7 +261,7 @@ class Recipes:
             case _:
                 self.findings.add(
                     "G405",
-                    "this is not a place to start from",
+                    "invalid `start`",
                     value.span,
                     help='choose scratch | parent | parent.ema | parent(recipe = "name") | "path"',
                 )
@@ -289,10 +289,9 @@ class Recipes:
         if isinstance(value, Bridge):
             self.findings.add(
                 "G211",
-                "`transition = bridge` cannot be built by this version: the grown model does not "
-                "start as its parent",
+                "`transition = bridge` is not supported yet",
                 binding.value.span,
-                help="write `transition = discard`, the default, and freeze what is kept in a "
+                help="write `transition = discard`, the default, and freeze what is kept in the "
                 "first phase",
             )
         elif value not in ("discard", HOLE):
@@ -394,7 +393,7 @@ class Recipes:
             name, place = expression.name, expression.name_span
             lasts = "write `for 10k`, in steps, or `for images(N)` or `for epochs(N)`"
             help, edits = meant(place, name, ("images", "epochs"), lasts, "call", body="phase")
-            message = f"a phase does not last `{name}(...)`"
+            message = f"unknown duration `{name}(...)`"
             self.findings.add("G106", message, place, help=help, edits=edits)
             return None
         value = evaluate(expression, self.scope)
@@ -402,9 +401,10 @@ class Recipes:
             return None
         whole = type(value) is int or (unit == "epochs" and type(value) is float)
         if not whole or value <= 0:
+            kind = "number" if unit == "epochs" else "integer"
             self.findings.add(
                 "G201",
-                f"a phase lasts a whole number of {unit} above 0, not `{literal(value)}`",
+                f"the duration in {unit} must be a positive {kind}, not `{literal(value)}`",
                 expression.span,
                 notes=origins(expression, self.scope),
             )

@@ -29,11 +29,11 @@ TORCH = frozenset(_TORCH.split())
 def refuse_reserved(kind: str, name: str, span: Span, findings: Findings) -> bool:
     """Whether no `kind` (`condition` or `block`) can have this name; records a finding if so."""
     if name in COMPILER:
-        reason = "the compiler uses it"
+        reason = "used by the compiler"
     elif name in TORCH:
-        reason = "PyTorch's modules use it"
+        reason = "used by PyTorch's modules"
     elif iskeyword(name):
-        reason = "it is a keyword of Python"
+        reason = "a Python keyword"
     else:
         return False
     message = f"`{name}` is reserved: {reason}"

@@ -57,12 +57,12 @@ class Sources(NamedTuple):
                 known = [name for name in known if not self._leads_back(name)]
                 place, choose = value.name_span, f"choose {' | '.join(known)}"
                 help, edits = meant(place, called, known, choose, "call")
-                message = f"`{called}` is not a source of data"
+                message = f"unknown data source `{called}`"
                 self.findings.add("G106", message, place, help=help, edits=edits)
             case _:
                 self.findings.add(
                     "G201",
-                    "this is not a source of data",
+                    "not a data source",
                     value.span,
                     help='name one: `data cc12m = webdataset("cc12m/{000..999}.tar")`',
                 )
@@ -82,14 +82,14 @@ class Sources(NamedTuple):
             known = [name for name in self.bindings if not self._leads_back(name)]
             self.findings.add(
                 "G101",
-                f"there is no data `{path}`",
+                f"unknown data `{path}`",
                 value.span,
                 help=suggestion(path, known) or f"declared: {', '.join(known) or 'none'}",
             )
             return None
         if path in self.open:
             circle = " -> ".join([*self.open, path])
-            self.findings.add("G104", f"data refers to itself: {circle}", value.span)
+            self.findings.add("G104", f"circular data: {circle}", value.span)
             return None
         if path in self.known:
             return self.known[path]
@@ -158,7 +158,7 @@ class Sources(NamedTuple):
             ]
         if abs(total - 1) > 1e-9:
             self.findings.add(
-                "G201", f"the shares of a mix must add to 1, not {total:g}", call.span
+                "G201", f"the shares of a mix must sum to 1, not {total:g}", call.span
             )
             return None
         return found

@@ -155,7 +155,7 @@ class _Resolver:
     def _parent(self, path: Path, grows: d.Grows, scope: Scope) -> Resolved | None:
         """The parent; None, with a finding, where it cannot be read or has no model."""
         if circle := self._circle(path):
-            message, help = f"a spec grows out of itself: {circle}", "name another parent"
+            message, help = f"circular `grows`: {circle}", "name another parent"
             self.files.findings.add("G104", message, grows.file_span, help=help)
             return None
         given = _values(grows.params, scope)
@@ -190,7 +190,7 @@ class _Resolver:
     def _library(self, path: Path, statement: d.Import) -> Resolved | None:
         """An imported file; None, with a finding, where it cannot be read."""
         if circle := self._circle(path):
-            message = f"a file imports itself: {circle}"
+            message = f"circular import: {circle}"
             help = "move what both need into a file that imports neither"
             self.files.findings.add("G104", message, statement.span, help=help)
             return None
@@ -270,7 +270,7 @@ def _refuse_without_model(document: d.Document, findings: Findings) -> None:
     if places:
         findings.add(
             "G210",
-            "what is said of training and sampling stands in a file without a model",
+            "training or sampling settings in a file without a model",
             min(places),
             help="declare one: `model NAME { image = image(64) stem ... core ... head ... }`",
         )
@@ -284,8 +284,8 @@ def _refuse_training(document: d.Document, findings: Findings) -> None:
         span, what = min(said)
         findings.add(
             "G211",
-            f"{what} needs an objective for tokens, which this version does not have",
+            f"{what} needs an objective for tokens, which is not supported yet",
             span,
-            help="remove `train`, `sample` and `evaluate`: the model is checked, compiled and "
-            "compared without them",
+            help="remove `train`, `sample` and `evaluate`: `check`, `compile` and `diff` work "
+            "without them",
         )

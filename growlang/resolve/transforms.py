@@ -13,14 +13,14 @@ from growlang.syntax import document as d
 
 
 class Bounds(NamedTuple):
-    """The least and the most that a side of a picture can measure, in pixels."""
+    """The least and the most that a side of an image can measure, in pixels."""
 
     least: float = 1
     most: float = inf
 
 
 class Sides(NamedTuple):
-    """What is known of a picture's shorter and longer side."""
+    """What is known of an image's shorter and longer side."""
 
     short: Bounds = Bounds()
     long: Bounds = Bounds()
@@ -31,7 +31,7 @@ class Sides(NamedTuple):
         return all(side.least == side.most for side in self)
 
     def may_be(self, height: int, width: int) -> bool:
-        """Whether a picture with these sides can have this size."""
+        """Whether an image with these sides can have this size."""
         sides = zip(self, sorted((height, width)), strict=True)
         return all(bounds.least <= side <= bounds.most for bounds, side in sides)
 
@@ -44,7 +44,7 @@ class Misfit(NamedTuple):
 
 
 def misfit(transform: Sequence[Transform], height: int, width: int) -> Misfit | None:
-    """Why the transform does not make pictures of `height` x `width`, whatever their size.
+    """Why the transform does not make images of `height` x `width`, whatever their size.
 
     A square image needs a result of that size; a crop is square, so for another image the result
     only has to be possible.
@@ -60,9 +60,9 @@ def misfit(transform: Sequence[Transform], height: int, width: int) -> Misfit | 
     if sides.may_be(height, width) and (sides.fixed or height != width):
         return None
     if sides.fixed:
-        made = f"makes pictures of {sides.short.least:g} x {sides.long.least:g} pixels"
+        made = f"makes images of {sides.short.least:g} x {sides.long.least:g} pixels"
     else:
-        made = f"leaves pictures their {'ratio' if transform else 'size'}"
+        made = f"keeps the images' {'ratio' if transform else 'size'}"
     return Misfit(None, f"{made}, but the image is {height} x {width}")
 
 
@@ -91,12 +91,12 @@ def refuse_misfit(
         f"the {'default ' if written is None else ''}transform {wrong.reason}",
         place,
         help=help,
-        notes=[Note("the image is set here", height.span)],
+        notes=[Note("image set here", height.span)],
     )
 
 
 def _after(sides: Sides, step: Transform) -> Sides:
-    """What is known of a picture after one step."""
+    """What is known of an image after one step."""
     if isinstance(step, Crop) or (isinstance(step, Resize) and step.side == "both"):
         return Sides(Bounds(step.size, step.size), Bounds(step.size, step.size))
     if not isinstance(step, Resize):

@@ -36,7 +36,7 @@ def warn_not_done(document: d.Document, findings: Findings) -> None:
         if section.kind == "evaluate":
             findings.add(
                 "G214",
-                "`evaluate` is not carried out by this version: nothing is measured",
+                "`evaluate` is not supported yet: nothing is measured",
                 section.span,
                 help="measure with a program of your own: `growlang sample` draws the images",
             )

@@ -128,7 +128,7 @@ class _Builder:
         value = self._number(token)
         if isinstance(value, int):
             return value
-        self._refuse(token, f"`{token}` is not an index", "indices are whole numbers")
+        self._refuse(token, f"`{token}` is not an index", "indices are integers")
         return 0
 
     def _refuse(self, token: Token, message: str, help: str) -> None:

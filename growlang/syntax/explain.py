@@ -25,7 +25,7 @@ OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "COMPARISON", "AND", "OR", "DOT",
 CAPITALS = {
     "True": "write `true`",
     "False": "write `false`",
-    "None": "leave the setting out to have its default",
+    "None": "omit the setting to use its default",
 }
 HABITS = {
     "def": "block",
@@ -48,11 +48,11 @@ HABITS = {
 """The keyword that is meant by a word of other languages."""
 ABSENT = {
     **dict.fromkeys(
-        ("if", "elif", "else"), "there are no conditionals; a child spec says what differs"
+        ("if", "elif", "else"), "the language has no conditionals; a child spec says what differs"
     ),
-    **dict.fromkeys(("for", "while"), "there are no loops; `* n` repeats an op"),
+    **dict.fromkeys(("for", "while"), "the language has no loops; `* n` repeats an op"),
     "return": "a block is the pipe in its braces",
-    "lambda": "there are no functions; `block name(args) { pipe }` names a pipe",
+    "lambda": "the language has no functions; `block name(args) { pipe }` names a pipe",
 }
 """What to do without a word of other languages."""
 KEYWORDS = (
@@ -73,16 +73,16 @@ def malformed(token: Token, before: Token | None, filename: str) -> Diagnostic:
     """The finding for what the lexer refused; `before` is the token before it."""
     span = place(token, filename)
     if token.startswith('"'):
-        message, help = "the string is not closed on its line", 'end it with `"`'
+        message, help = "unterminated string", 'end it with `"`'
     elif token[0].isdigit():
-        message, help = f"`{token}` is not a number", number(token)
+        message, help = f"invalid number `{token}`", number(token)
     elif token[0].isupper():
-        message = f"`{token}` is not a name"
+        message = f"invalid name `{token}`"
         help = CAPITALS.get(token, "names are lower case: `[a-z_][a-z0-9_]*`")
     else:
         # What has no shape of its own is shown by its number.
         shown = token if token.isprintable() else f"U+{ord(token[0]):04X}"
-        message, help = f"`{shown}` means nothing here", character(token[0], before)
+        message, help = f"unexpected character `{shown}`", character(token[0], before)
     wrong = {"True": "true", "False": "false"}.get(token)
     return Diagnostic(
         "G003", message, span, help, edits=(Edit(span, wrong, token, safe=True),) if wrong else ()
@@ -110,7 +110,7 @@ def unexpected(
     before, span = tokens[at - 1] if at else None, place(token, filename)
     opened = _innermost(tokens[begin:at]) if token in OPENING else None
     if opened in ("(", "[") and opened != OPENING[token]:
-        notes = (Note("it opens here", place(opened, filename)),)
+        notes = (Note("opened here", place(opened, filename)),)
         return Diagnostic(
             "G001",
             f"`{opened}` is not closed before `{token}`",
@@ -120,7 +120,7 @@ def unexpected(
         )
     return Diagnostic(
         "G001",
-        f"`{token}` cannot stand here",
+        f"unexpected `{token}`",
         span,
         _misplaced(tokens, begin, at, body)
         or slip(tokens, at, accepted)
@@ -137,7 +137,7 @@ def _misplaced(tokens: Sequence[Token], begin: int, at: int, body: str) -> str:
     """Where a statement belongs, or a setting, that stands in another body."""
     token, first = tokens[at], tokens[begin]
     if at == begin and not body and token.type == "NAME" and tokens[at + 1] == "=":
-        return f"write `param {token} = ...`; a setting stands in a body such as `train {{ ... }}`"
+        return f"write `param {token} = ...`; a setting belongs in a body such as `train {{ ... }}`"
     if at == begin or (at == begin + 1 and token != "="):
         return elsewhere(str(first), body)
     beside = token.type == "NAME" or token in RESERVED
@@ -151,13 +151,15 @@ def _reserved(before: Token | None, token: Token, accepted: Collection[str]) -> 
     if token not in RESERVED or "NAME" not in accepted:
         return ""
     place = elsewhere(str(token), "name")
-    return f"it is never a name: write another, such as `{token}_1`" + f"; {place}" * bool(place)
+    return f"it is a reserved word: write another name, such as `{token}_1`" + f"; {place}" * bool(
+        place
+    )
 
 
 def _value(before: Token | None, token: Token) -> str:
     if token == "=":
         if before is not None and before.type in ("TRUE", "FALSE"):
-            return "a truth value cannot be a name"
+            return "a boolean cannot be a name"
         return (
             "the name before it was read as part of the statement above: is a value missing there?"
         )
@@ -166,7 +168,7 @@ def _value(before: Token | None, token: Token) -> str:
     if token in (")", "]"):
         return "remove it, or open the bracket that it closes"
     if token == "{":
-        return "lists stand in `[ ]`: `[name = value]`; a body belongs to a statement with a name"
+        return "lists are written in `[ ]`: `[name = value]`; a body belongs to a named statement"
     return ""
 
 
@@ -184,7 +186,7 @@ def _word(token: Token, before: Token | None, accepted: Collection[str]) -> str:
             return f"did you mean `{meant}` for `{word}`?"
     missing = "EQUAL" in accepted and token.type in VALUES
     if missing and before is not None and token.line == before.line:
-        return f"is a `=` missing? write `{before} = {token}`"
+        return f"missing `=`? write `{before} = {token}`"
     return ""
 
 
@@ -215,7 +217,7 @@ def unfinished(
         return Diagnostic("G001", f"`{opened}` is not closed", place(opened, filename), "close it")
     last = statement[-1]
     expected = "a value" if last.type == "EQUAL" else _words(accepted, signs)
-    message = f"the statement ends in the middle, after `{last}`"
+    message = f"incomplete statement after `{last}`"
     help = f"expected {expected}" if expected else ""
     return Diagnostic("G001", message, place(last, filename), help)
 
@@ -224,9 +226,9 @@ def _end(tokens: Sequence[Token], span: Span, expected: str, filename: str) -> D
     opened = _innermost(tokens)
     if opened is None:
         help = f"expected {expected}" if expected else ""
-        return Diagnostic("G001", "the file ends in the middle of a statement", span, help)
-    notes = (Note("it opens here", place(opened, filename)),)
-    return Diagnostic("G001", f"the file ends inside `{opened}`", span, "close it", notes)
+        return Diagnostic("G001", "the last statement is incomplete", span, help)
+    notes = (Note("opened here", place(opened, filename)),)
+    return Diagnostic("G001", f"`{opened}` is never closed", span, "close it", notes)
 
 
 def _innermost(tokens: Sequence[Token]) -> Token | None:

@@ -61,7 +61,7 @@ def _document(
     if found.edition != EDITION:
         findings.add(
             "G002",
-            f"edition {found.edition} of the language is not known",
+            f"unknown edition {found.edition}",
             found.span,
             help=f"write `grow {EDITION}`; a newer growlang may know a newer edition",
         )
@@ -81,7 +81,7 @@ def misleading(text: str, filename: str, findings: Findings) -> bool:
                 column = match.start() + 1
                 findings.add(
                     "G003",
-                    f"U+{ord(match[0]):04X} makes the line read otherwise than it is",
+                    f"U+{ord(match[0]):04X} changes the reading direction of the line",
                     Span(filename, row, column, row, column + 1),
                     help="remove this direction mark",
                 )

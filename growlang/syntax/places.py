@@ -50,5 +50,5 @@ def elsewhere(word: str, body: str) -> str:
     if statement is None or statement.body == body:
         return ""
     if not statement.body:
-        return f"`{word}` belongs in the file itself, outside all braces: `{statement.example}`"
+        return f"`{word}` belongs at the top level, outside all braces: `{statement.example}`"
     return f"`{word}` belongs in `{statement.example}`"

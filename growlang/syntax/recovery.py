@@ -234,9 +234,9 @@ class _Recovery:
                 self._remember(at)
                 return at
         if first.type != "GROW":
-            message = "the file does not begin with its edition"
+            message = "missing edition statement"
             span = place(first, self.filename)
-            self._record(Diagnostic("G002", message, span, "begin it with `grow 1`"), 0)
+            self._record(Diagnostic("G002", message, span, "begin the file with `grow 1`"), 0)
         self._take(first if first.type == "GROW" else _made("GROW", "grow", first))
         if first.type == "GROW":
             at = 1
@@ -276,8 +276,8 @@ class _Recovery:
         if len(self.braces) > level:
             self._back()
             return None
-        notes = (Note("it opens here", place(opened, self.filename)),)
-        message = f"a `}}` is missing before `{first} {follower}`"
+        notes = (Note("opened here", place(opened, self.filename)),)
+        message = f"missing `}}` before `{first} {follower}`"
         span = place(first, self.filename)
         inside = (first.column or 1) > 1
         help = "close what is open" + f"; {elsewhere(first, '}')}" * inside
@@ -297,7 +297,7 @@ class _Recovery:
             if taken and body in self.starts and self._take(brace):
                 head = " ".join(self.tokens[self.mark.at : body][:2])
                 last = self.tokens[body - 1]
-                message, span = f"the body of `{head}` does not open", place(last, self.filename)
+                message, span = f"`{head}` has no body", place(last, self.filename)
                 help = f"write `{{` after `{last}`"
                 self._record(Diagnostic("G001", message, span, help), at)
                 self.braces.append(_Brace(body - 1, self._keeps()))
@@ -340,7 +340,7 @@ class _Recovery:
         """Leave out the statement at fault."""
         token = self.tokens[at]
         if token.type == "RBRACE" and not self.braces:
-            message, help = "`}` closes nothing", "remove it, or open the body that it closes"
+            message, help = "unmatched `}`", "remove it, or open the body that it closes"
             if self._ended():
                 self._record(Diagnostic("G001", message, place(token, self.filename), help), at)
                 self._remember(at + 1)

@@ -8,28 +8,28 @@ from unicodedata import normalize
 from lark import Token
 
 SIGNS = {
-    "'": 'strings stand in double quotes: `"text"`',
-    "`": 'strings stand in double quotes: `"text"`',
+    "'": 'strings are written in double quotes: `"text"`',
+    "`": 'strings are written in double quotes: `"text"`',
     ":": "write `name = value`",
     ";": "statements need no separator",
     "%": "a percentage is written without a space: `5%`",
     "&": "write `and`",
     "!": "write `not`",
-    "$": "there is no interpolation: name the param itself",
-    "\\": "a statement may go on in the next line as it is",
-    "^": "there is no power; write the product",
+    "$": "no string interpolation: name the param itself",
+    "\\": "a statement may continue on the next line as it is",
+    "^": "no power operator; write the product",
     **dict.fromkeys("×·∗", "write `*`"),
     **dict.fromkeys("–—−", "write `-`"),
-    **dict.fromkeys("“”„‘’‚", 'strings stand in plain double quotes: `"text"`'),
+    **dict.fromkeys("“”„‘’‚", 'strings are written in plain double quotes: `"text"`'),
 }
 """What is meant by a character that the language does not have."""
 PAIRS_OF_SIGNS = {
     ("/", "/"): "comments begin with `#`; a division is one `/`",
-    ("*", "*"): "there is no power; write the product",
-    ("+", "="): "a name is bound once; write `name = value`",
-    ("-", "="): "a name is bound once; write `name = value`",
+    ("*", "*"): "no power operator; write the product",
+    ("+", "="): "a name is defined once; write `name = value`",
+    ("-", "="): "a name is defined once; write `name = value`",
     ("/", "*"): "comments begin with `#`",
-    ("=", "="): "one `=` binds a name",
+    ("=", "="): "a name is defined with one `=`",
 }
 """What is meant by two signs that stand side by side."""
 VALUES = ("NAME", "NUMBER", "STRING", "TRUE", "FALSE")
@@ -98,7 +98,7 @@ def _pipe(before: Sequence[Token], token: Token, accepted: Collection[str]) -> s
         return "`|` joins the ops of a pipe"
     if token.type == "NUMBER":
         if {"VBAR", "STAR"} <= set(accepted):
-            return f"is a `*` missing? write `* {token}`"
+            return f"missing `*`? write `* {token}`"
         if [str(t) for t in before] == [")", "x"]:
             return f"`*` repeats an op: write `* {token}`"
     return ""
@@ -108,15 +108,15 @@ def _beside(before: Token, token: Token, behind: Token) -> str:
     """A name with a dash, a prefix of a string, a number without its digit, a unit."""
     adjacent = before.end_pos == token.start_pos
     if token == "-" and adjacent and before.type == "NAME" and behind.type == "NAME":
-        return f"names have no `-`: write `{before}_{behind}`"
+        return f"names cannot contain `-`: write `{before}_{behind}`"
     if token.type == "STRING" and adjacent and before.type == "NAME":
-        return f"a string has no prefix: write `{token}`"
+        return f"strings have no prefix: write `{token}`"
     if token == "." and behind.type == "NUMBER" and before.type != "NAME":
         return f"a number begins with a digit: `0.{behind}`"
     if token == "." and before.type == "NUMBER":
         return f"write `{before}.0`, or `{before}`"
     if before.type == "NUMBER" and token == "steps":
-        return f"a number alone counts steps: write `for {before}`"
+        return f"a plain number counts steps: write `for {before}`"
     if before.type == "NUMBER" and token in ("images", "epochs"):
         return f"write `for {token}({before})`"
     return ""
@@ -126,7 +126,7 @@ def _statement(before: Sequence[Token], token: Token) -> str:
     """A list in round brackets; a statement without its name, or with a sign too many."""
     first, last = before[0], before[-1]
     if token == "," and first == "(" and last.type in VALUES:
-        return "a list stands in `[ ]`"
+        return "lists are written in `[ ]`"
     if token == "{" and last in ("model", "phase"):
         name = "NAME" if last == "model" else "NAME for N"
         return f"give it a name: `{last} {name} {{`"

@@ -142,6 +142,6 @@ def _refuse_reserved(node: Node) -> None:
     for name in names:
         if hasattr(fx.GraphModule, name) or hasattr(nn.ModuleDict, name):
             raise GrowlangError(
-                f"{node.span or node.path}: {name} is a name that PyTorch's modules use themselves",
+                f"{node.span or node.path}: {name} is a name used by PyTorch's modules",
                 help=f"give {name} another name, such as {name}_1",
             )

@@ -59,8 +59,8 @@ def transplant(
             pairs.append(_pair(entry, parent, child))
         elif entry.category == "expanded":
             raise GrowlangError(
-                f"{entry.name} is to be expanded by {entry.rule}, which transplant cannot do: "
-                "it takes over tensors as they are"
+                f"{entry.name} is to be expanded by {entry.rule}, which is not supported yet: "
+                "tensors are copied unchanged"
             )
     with torch.no_grad():
         for source, target in pairs:
@@ -104,5 +104,5 @@ def _require_same_names(
         if missing:
             shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
             raise GrowlangError(
-                f"the {where} lacks {len(missing)} tensors of the {source}: {shown}"
+                f"the {where} is missing {len(missing)} tensors of the {source}: {shown}"
             )

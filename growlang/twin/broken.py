@@ -27,36 +27,36 @@ class _Slip(NamedTuple):
 
 _SLIPS = (
     _Slip(
-        "quoted scalar", "end of stream", "the quote is not closed", "end it with the same quote",
+        "quoted scalar", "end of stream", "unterminated quote", "end it with the same quote",
         at_context=True,
     ),
     _Slip(
-        "quoted scalar", "escape", "there is no such escape",
+        "quoted scalar", "escape", "unknown escape",
         "in double quotes a backslash is written `\\\\`",
     ),
     _Slip(
-        "flow mapping", "", "a comma or the closing `}` is missing before this", "add it",
-        note="the mapping begins here",
+        "flow mapping", "", "missing comma or closing `}` before this", "add it",
+        note="the mapping starts here",
     ),
     _Slip(
-        "flow sequence", "", "a comma or the closing `]` is missing before this", "add it",
-        note="the list begins here",
+        "flow sequence", "", "missing comma or closing `]` before this", "add it",
+        note="the list starts here",
     ),
     _Slip(
-        "", "mapping values", "a key cannot stand here",
-        "keys of one mapping stand in one column; a text with a colon in it needs quotes",
+        "", "mapping values", "unexpected key",
+        "keys of one mapping share a column; a string with a colon in it needs quotes",
     ),
     _Slip(
-        "simple key", "':'", "the colon behind a key is missing", "write `name: value`",
+        "simple key", "':'", "missing colon after a key", "write `name: value`",
         at_context=True,
     ),
     _Slip(
-        "block mapping", "", "a key is expected here", "keys of one mapping stand in one column",
-        note="the mapping begins here",
+        "block mapping", "", "expected a key", "keys of one mapping share a column",
+        note="the mapping starts here",
     ),
     _Slip(
-        "block collection", "", "an item is expected here",
-        "items of one list begin with `- ` in one column", note="the list begins here",
+        "block collection", "", "expected an item",
+        "items of one list begin with `- ` in one column", note="the list starts here",
     ),
 )  # fmt: skip
 
@@ -74,11 +74,13 @@ def explained(error: yaml.YAMLError, text: str, filename: str) -> Diagnostic:
     line = text.split("\n")[place.row - 1 :][:1]
     sign = line[0][place.column - 1 : place.column] if line else ""
     if sign == "\t":
-        return Diagnostic("G001", "a tab indents no YAML", place, "use spaces")
+        return Diagnostic("G001", "YAML cannot be indented with tabs", place, "use spaces")
     if "cannot start" in problem:
-        return Diagnostic("G001", f"no text begins with `{sign}`", place, "put it in quotes")
+        return Diagnostic(
+            "G001", f"a plain string cannot begin with `{sign}`", place, "put it in quotes"
+        )
     if "flow" in context and (selector := _selector(line, place)):
-        message = f"a bare `{selector}` is more than one thing in a list of YAML"
+        message = f"unquoted, `{selector}` is several items in a YAML list"
         return Diagnostic("G001", message, place, f'put it in quotes: `"{selector}"`')
     for slip in _SLIPS:
         if slip.context in context and slip.problem in problem:

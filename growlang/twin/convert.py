@@ -82,7 +82,7 @@ def _same(document: d.Document, written: d.Document | None, findings: Findings) 
     """Raise GrowlangError unless what was written says the same."""
     if written is None or flat(nodes(written)) != flat(nodes(document)):
         reason = f": {findings.items[0].message}" if findings.items else ""
-        raise GrowlangError(f"{document.filename} cannot be said in the other syntax{reason}")
+        raise GrowlangError(f"{document.filename} cannot be written in the other syntax{reason}")
 
 
 # --- comments into Grow --------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Embedded:
         if not _DOTTED.fullmatch(text) or first in _NOT_NAMES or not _WORDS.isdisjoint(rest):
             self.findings.add(
                 "G003",
-                f"`{text}` is not a name",
+                f"invalid name `{text}`",
                 node.span,
                 help="an expression starts with `=`: `= 2 * width`",
             )
@@ -59,7 +59,7 @@ class Embedded:
             return d.Call(found.path, (), found.span, found.span)
         if not isinstance(found, d.Call):
             self.findings.add(
-                "G001", "this is not a call", node.span, help="such as `= lib.block(64)`"
+                "G001", "expected a call", node.span, help="such as `= lib.block(64)`"
             )
             raise Refused
         return found
@@ -98,13 +98,13 @@ class Embedded:
         return document.models[0].statements[0]
 
     def _more(self, node: Any) -> None:
-        self.findings.add("G001", "this is more than one thing", node.span, help="write one")
+        self.findings.add("G001", "expected one value", node.span, help="write only one")
         raise Refused
 
     def _piece(self, before: str, text: str, node: Any, after: str = "") -> d.Document:
         if comments(text, self.filename):
-            message = "a comment stands inside the text of Grow"
-            help = "put it behind the text's end, or on a line above"
+            message = "comment inside an expression"
+            help = "put it after the expression, or on a line above"
             self.findings.add("G001", message, node.span, help=help)
             raise Refused
         own = Findings()

@@ -109,7 +109,7 @@ class _Composer:
             for match in _LINE_ENDS.finditer(line):
                 place = Span(self.filename, row, match.start() + 1, row, match.end() + 1)
                 sign = f"U+{ord(match[0]):04X}"
-                message = f"{sign} ends a line for some readers of YAML and not for others"
+                message = f"{sign} is a line break for some YAML parsers and not for others"
                 self.refuse("G003", message, place, "remove it")
         return Composed(self.document(), self.comments())
 
@@ -134,9 +134,7 @@ class _Composer:
             span = Span(self.filename, 1, 1, 1, 1)
             self.refuse("G002", "the file is empty", span, "begin it with `grow: 1`")
         if first.tags:
-            self.refuse(
-                "G001", "tags are not part of the language", self.span(first), "remove them"
-            )
+            self.refuse("G001", "tags are not supported", self.span(first), "remove them")
         node = self.node(next(self.events))
         next(self.events)
         further = next(self.events)
@@ -149,10 +147,10 @@ class _Composer:
     def node(self, event: Any) -> Node:
         span = self.span(event)
         if isinstance(event, yaml.AliasEvent) or event.anchor:
-            message = "anchors and aliases are not part of the language"
+            message = "anchors and aliases are not supported"
             self.refuse("G001", message, span, "write the value out, or name it in `params`")
         if event.tag is not None:
-            self.refuse("G001", "tags are not part of the language", span, "remove it")
+            self.refuse("G001", "tags are not supported", span, "remove it")
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, span)
         self.depth += 1
@@ -175,7 +173,7 @@ class _Composer:
             start = self.text.find("\n", start, end)  # a comment may stand before
         self.scalars.append((start, end))
         if odd := _UNSAYABLE.search(text):
-            message = f"no text of the language holds U+{ord(odd[0]):04X}"
+            message = f"invalid character U+{ord(odd[0]):04X}"
             self.refuse("G003", message, span, "remove it")
         if event.style:
             return Scalar(text, span, inset if exact else None)
@@ -184,7 +182,7 @@ class _Composer:
         if _ODD.fullmatch(text):
             self.refuse(
                 "G003",
-                f"`{text}` is read differently by different readers of YAML",
+                f"`{text}` is read differently by different YAML parsers",
                 span,
                 "write a plain decimal number, or put a string in quotes",
             )
@@ -208,7 +206,7 @@ class _Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event)
             if not isinstance(key, Scalar) or not isinstance(key.value, str) or key.value == "<<":
-                self.refuse("G001", "a key is a name", key.span, "")
+                self.refuse("G001", "keys must be names", key.span, "")
             assert isinstance(key, Scalar) and isinstance(key.value, str)
             if len(key.value) > _LONGEST_KEY:
                 message = f"the key is longer than {_LONGEST_KEY} characters"
@@ -216,7 +214,7 @@ class _Composer:
             if key.value in keys:
                 self.findings.add(
                     "G102",
-                    f"`{key.value}` is there twice",
+                    f"duplicate key `{key.value}`",
                     key.span,
                     help="remove or rename one",
                     notes=[Note("the first is here", keys[key.value])],

@@ -48,7 +48,7 @@ class _Reader(Values):
 
     def document(self, node: Node) -> d.Document:
         if isinstance(node, Scalar) and str(node.value).startswith("grow "):
-            help = "name the file `NAME.grow`, or begin it with `grow: 1`"
+            help = "name the file `NAME.grow`, or begin the file with `grow: 1`"
             raise self.refuse(node.span, "this is Grow, in a file that is named as YAML", help)
         top = self.mapping(node, "a spec", TOP)
         items, keys = top.items, top.keys
@@ -85,14 +85,14 @@ class _Reader(Values):
         """The place of the edition, once it is the known one."""
         if node is None:
             place = Span(self.filename, 1, 1, 1, 2)
-            message = "the file does not begin with its edition"
-            raise self.refuse(place, message, "begin it with `grow: 1`", "G002")
+            message = "missing edition"
+            raise self.refuse(place, message, "begin the file with `grow: 1`", "G002")
         if isinstance(node, Scalar) and node.value == grow.EDITION:
             return node.span
         if not isinstance(node, Scalar) or not isinstance(node.value, int | float):
-            message, help = "the edition is a number", f"write `grow: {grow.EDITION}`"
+            message, help = "the edition must be a number", f"write `grow: {grow.EDITION}`"
         else:
-            message = f"edition {node.value} of the language is not known"
+            message = f"unknown edition {node.value}"
             help = f"write `grow: {grow.EDITION}`; a newer growlang may know a newer edition"
         raise self.refuse(node.span, message, help, "G002")
 
@@ -202,7 +202,7 @@ class _Reader(Values):
         """One selector, or a list of them."""
         listed = node.items if isinstance(node, List) else (node,)
         if not listed:
-            raise self.refuse(node.span, "there is no place", "write `select: head`")
+            raise self.refuse(node.span, "missing `select`", "write `select: head`")
         return self.each(listed, lambda n: self.embedded.selector(self.string(n, "a selector"), n))
 
     def moved(self, node: Node) -> d.Moved:
@@ -220,7 +220,7 @@ class _Reader(Values):
             lambda n: self.embedded.rule(self.string(n, "a rule"), n),
         )
         if not rules:
-            raise self.refuse(table.items["by"].span, "there is no rule", "write `by: [resize]`")
+            raise self.refuse(table.items["by"].span, "missing `by`", "write `by: [resize]`")
         return d.GrowBy(selection, rules, node.span)
 
     def init(self, node: Node) -> d.Init:
@@ -234,10 +234,12 @@ class _Reader(Values):
         """A slot: a list, or a mapping with `at`, options and `pipe` or both sides."""
         if isinstance(node, List):
             if kind == "stage":
-                raise self.refuse(node.span, "a stage is a mapping", "write `at: 64`")
+                raise self.refuse(node.span, "a stage must be a mapping", "write `at: 64`")
             return d.Slot(kind, None, (), self.pipe(node), None, node.span)
         if isinstance(node, Scalar) and kind != "stage":
-            raise self.refuse(node.span, f"a {kind} is a list of ops", f"write `[{node.value}]`")
+            raise self.refuse(
+                node.span, f"a {kind} must be a list of ops", f"write `[{node.value}]`"
+            )
         table = self.mapping(node, "a slot", need="at" if kind == "stage" else "")
         items = table.items
         if "at" in items and kind in ("stem", "head"):
@@ -254,7 +256,9 @@ class _Reader(Values):
         else:
             pipe = self.pipe(self.mapping(node, "a slot", need="pipe").items["pipe"])
             for side in {"encode", "decode"} & items.keys():
-                self.refuse(table.keys[side], f"`{side}` stands beside `pipe`", "remove one")
+                self.refuse(
+                    table.keys[side], f"`{side}` cannot be combined with `pipe`", "remove one"
+                )
         return d.Slot(kind, at, tuple(options), pipe, decode, node.span)
 
     def pipe(self, node: Node) -> d.Pipe:
@@ -275,7 +279,7 @@ class _Reader(Values):
         if len(rest) != 1:
             raise self.refuse(
                 node.span,
-                f"an element of a pipe has one op, not {len(rest)}",
+                f"an element of a pipe must have one op, not {len(rest)}",
                 "write `- residual: {width: 64}`, and `repeat: 3` below `residual`",
             )
         times = self.value(repeat) if repeat else None
@@ -338,7 +342,7 @@ class _Reader(Values):
             return self.value(node)
         table = self.mapping(node, "a duration", ("images", "epochs"))
         if len(table.items) != 1:
-            raise self.refuse(node.span, "a duration is one number", "write `{images: 1000}`")
+            raise self.refuse(node.span, "a duration must be one number", "write `{images: 1000}`")
         arguments = tuple(d.Argument("", self.value(v), v.span) for v in table.items.values())
         unit, span = next(iter(table.keys.items()))
         return d.Call(unit, arguments, node.span, span)

@@ -20,7 +20,7 @@ _KEY_AND_VALUE = re.compile(r"([a-z_][a-z0-9_]*)\s*[:=]\s*(\S+)\s*")
 def _colon(node: Node) -> str:
     """The mend of a key and a value that have no colon and space between them."""
     found = isinstance(node, Scalar) and _KEY_AND_VALUE.match(str(node.value))
-    return f"a colon and a space go between them: `{found[1]}: {found[2]}`" if found else ""
+    return f"write a colon and a space between them: `{found[1]}: {found[2]}`" if found else ""
 
 
 class Values:
@@ -41,32 +41,36 @@ class Values:
         """The node as a mapping that has no other than these keys."""
         if not isinstance(node, Map):
             help = _colon(node) or f"write `{need or 'name'}: ...`"
-            raise self.refuse(node.span, f"{what} is a mapping", help)
+            raise self.refuse(node.span, f"{what} must be a mapping", help)
         for key, span in node.keys.items():
             if keys and key not in keys:
-                help, _ = meant(span, key, keys, f"there are {', '.join(keys)}", "name")
-                self.refuse(span, f"{what} has no `{key}`", help, "G107")
+                help, _ = meant(span, key, keys, f"its keys: {', '.join(keys)}", "name")
+                self.refuse(span, f"{what} has no key `{key}`", help, "G107")
         if need and need not in node.items:
-            raise self.refuse(node.span, f"{what} lacks `{need}`", f"add `{need}: ...`", "G202")
+            raise self.refuse(
+                node.span, f"{what} is missing `{need}`", f"add `{need}: ...`", "G202"
+            )
         return node
 
     def sequence(self, node: Node, what: str) -> tuple[Node, ...]:
         """The items of a node that is a list."""
         if not isinstance(node, List):
-            raise self.refuse(node.span, f"{what} is a list", "write `[...]`, or `- ` before each")
+            raise self.refuse(
+                node.span, f"{what} must be a list", "write `[...]`, or `- ` before each"
+            )
         return node.items
 
     def string(self, node: Node, what: str) -> str:
         """The text of a node that is a string."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
-            raise self.refuse(node.span, f"{what} is a string")
+            raise self.refuse(node.span, f"{what} must be a string")
         return node.value
 
     def name(self, text: str, span: Span) -> str:
         """The text, if it is a name of the language."""
         if not self.embedded.is_name(text):
             self.refuse(
-                span, f"`{text}` is not a name", "names are lower case: `[a-z_][a-z0-9_]*`", "G003"
+                span, f"invalid name `{text}`", "names are lower case: `[a-z_][a-z0-9_]*`", "G003"
             )
         return text
 
@@ -117,7 +121,7 @@ class Values:
             case Scalar(None) if field.nothing:
                 return d.Name("none", span)
             case Scalar(None):
-                raise self.refuse(span, "a value is missing", "write one, or remove the key")
+                raise self.refuse(span, "missing value", "write one, or remove the key")
             case Scalar(str(text)) if text.startswith("="):
                 return self.embedded.expression(text, node)
             case Scalar(str(text)) if field.names:
@@ -143,8 +147,8 @@ class Values:
         arguments: tuple[d.Argument, ...] = ()
         order = field.order(name)
         if isinstance(node, Scalar) and node.value is not None and order:
-            help = f"arguments have names: `{name}: {{{order[0]}: {node.value}}}`"
-            raise self.refuse(node.span, f"`{name}` is a mapping", help)
+            help = f"arguments must be named: `{name}: {{{order[0]}: {node.value}}}`"
+            raise self.refuse(node.span, f"`{name}` must be a mapping", help)
         if not (isinstance(node, Scalar) and node.value is None):
             table = self.mapping(node, f"`{name}`")
             arguments = self.arguments(table, lambda n: field.argument(name, n))

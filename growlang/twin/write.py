@@ -51,7 +51,7 @@ def _map(entries: Iterable[Entry], span: Span = NOWHERE) -> Map:
         if name in items:
             place = next(s for s in (at, keys[name], node.span) if s != NOWHERE)
             raise GrowlangError(
-                f"{place}: `{name}` would be there twice, which YAML cannot say",
+                f"{place}: `{name}` would be a duplicate key in YAML",
                 help="remove or rename one",
             )
         items[name], keys[name] = node, at

@@ -64,7 +64,7 @@ def test_the_features_answer_in_neovim(tmp_path: Path) -> None:
     assert [f["startLine"] for f in found["folds"]] == [6, 18, 26]
     assert len(found["colours"]["data"]) % 5 == 0
     assert found["prepared"]["placeholder"] == "text"
-    assert found["refused"]["error"].startswith("`Text` is not a name")
+    assert found["refused"]["error"].startswith("invalid name `Text`")
     core, child = ((folder / name).read_text() for name in ("core.grow", "child.grow"))
     assert "captions = words(24" in core
     assert "attend = [self, captions]" in core

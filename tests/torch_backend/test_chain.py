@@ -134,7 +134,7 @@ def test_recipes_and_sections_are_refused_once(tmp_path: Path) -> None:
 def test_training_a_chain_says_that_it_cannot() -> None:
     run = growlang("train", CHAIN)
     assert run.status == 2
-    assert "model of tokens" in run.err
+    assert "is a token model" in run.err
 
 
 def test_what_show_prints_of_a_chain_is_the_same_chain(tmp_path: Path) -> None:

@@ -74,10 +74,10 @@ def cases(draw: st.DrawFn, names: tuple[str, ...] = tuple(MODULES)) -> Case:
         channels=draw(st.sampled_from([1, 3])),
         vocabulary=VOCABULARY,
     )
-    picture = grid(draw(WIDTHS), draw(SIDES), draw(SIDES))
+    image = grid(draw(WIDTHS), draw(SIDES), draw(SIDES))
     sequence = tokens(draw(st.integers(2, 20)), draw(WIDTHS))
     if name in ON_GRIDS:
-        x = picture
+        x = image
     elif name in (*ON_TOKENS, "unembed"):
         x = sequence
     elif name == "embed":
@@ -85,7 +85,7 @@ def cases(draw: st.DrawFn, names: tuple[str, ...] = tuple(MODULES)) -> Case:
     elif name == "fourier":
         x = Shape("vector", ())
     else:
-        x = draw(st.sampled_from([picture, sequence]))
+        x = draw(st.sampled_from([image, sequence]))
     args = draw(arguments(name, x, scope))
     if name == "transformer" and "self" in args["attend"]:
         args["causal"] = draw(st.booleans())
@@ -331,12 +331,12 @@ def test_unembed_gives_the_products_with_the_rows_of_its_map() -> None:
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
-    picture, scope = grid(3, 8, 12), Scope(channels=3)
+    image, scope = grid(3, 8, 12), Scope(channels=3)
     channels = 3 * factor**2
     patch = op_of("patch").model_validate({"factor": factor, "width": channels})
     unpatch = op_of("unpatch").model_validate({"factor": factor})
-    first = drawn(patch, picture, scope)
-    last = drawn(unpatch, patch.output(picture, scope), scope)
+    first = drawn(patch, image, scope)
+    last = drawn(unpatch, patch.output(image, scope), scope)
     last.norm = nn.Identity()
     with torch.no_grad():
         first.get_parameter("proj.weight").copy_(

@@ -44,11 +44,11 @@ def test_the_bands_of_the_wavelet_transform() -> None:
 @pytest.mark.parametrize("factor", [1, 2, 4, 8])
 def test_idwt_inverts_dwt(factor: int) -> None:
     """With the identity in place of both convolutions, exactly up to rounding in fp64."""
-    picture, scope, channels = grid(3, 16, 24), Scope(), 3 * factor**2
+    image, scope, channels = grid(3, 16, 24), Scope(), 3 * factor**2
     down = op_of("dwt").model_validate({"width": channels, "factor": factor})
     up = op_of("idwt").model_validate({"width": 3, "factor": factor})
-    first = drawn(down, picture, scope).double()
-    last = drawn(up, down.output(picture, scope), scope).double()
+    first = drawn(down, image, scope).double()
+    last = drawn(up, down.output(image, scope), scope).double()
     with torch.no_grad():
         for module in (first, last):
             module.get_parameter("conv.weight").copy_(torch.eye(channels)[:, :, None, None])
