@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
+from growlang.plan import FORMAT_VERSION, SEMANTICS, Plan
 from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, PLAN
+from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
@@ -22,15 +22,21 @@ ELSEWHERE = "move the folder away, or choose another output folder with --out"
 def recorded_plan(path: Path) -> Plan:
     """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
     try:
-        return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise _no_run(path) from None
     except (OSError, ValueError) as error:
-        raise GrowlangError(
-            f"cannot resume the run {path}: cannot read its {PLAN} "
-            f"({type(error).__name__}: {str(error).splitlines()[0]})",
-            help=f"restore {PLAN}, or {ELSEWHERE}",
-        ) from error
+        raise _unreadable(path, mistake(error)) from error
+    if plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS:
+        raise _unreadable(path, "a later version wrote it")
+    return plan
+
+
+def _unreadable(path: Path, reason: str) -> GrowlangError:
+    return GrowlangError(
+        f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
+        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
+    )
 
 
 def exists(path: Path) -> GrowlangError:
@@ -61,7 +67,13 @@ def all_torn(path: Path, torn: list[str]) -> GrowlangError:
 
 
 def _no_run(path: Path) -> GrowlangError:
-    """The error for a folder without a plan."""
+    """The error for a path without a plan."""
+    if not path.is_dir():
+        kind = "a link that leads nowhere" if path.is_symlink() else "a file"
+        return GrowlangError(
+            f"{path} is {kind}, not a run folder",
+            help="remove it, or choose another output folder with --out",
+        )
     if not any(path.iterdir()):
         return GrowlangError(
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
@@ -75,7 +87,7 @@ def require_checkpoints(path: Path) -> None:
     A run that ended before its first checkpoint never had any: it starts over.
     """
     folder = path / CHECKPOINTS
-    if folder.is_dir() and (any(folder.glob("step_*")) or not (last := _saved(path))):
+    if folder.is_dir() and (checkpoints_of(folder) or not (last := _saved(path))):
         return
     reached = f" (the last one was at step {last})" if folder.is_dir() else ""
     raise GrowlangError(
