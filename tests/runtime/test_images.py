@@ -254,7 +254,8 @@ def test_a_source_without_labels_is_not_searched_to_its_end(
                for ending, data in (("png", image), ("cls", b"cat"))}  # fmt: skip
     write_tar("e.tar", members)
     images = open_images(labelled("cls"), reads=("label",), classes=10, most=2)
-    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not a whole"
+    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n"
+    told += "  `.*`cat` is not a whole"
     with pytest.raises(GrowlangError, match=told):
         images.draw(0)
 
