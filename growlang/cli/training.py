@@ -58,7 +58,7 @@ def train(
         int, typer.Option(min=0, help="Unusable images to skip before giving up.")
     ] = 0,
 ) -> None:
-    """Train all phases of a recipe, from the parent's weights or from scratch."""
+    """Train a recipe, from the parent's weights or from scratch."""
     checked = checked_spec(spec, settings)
     require_torch()
     gc.enable()

@@ -56,8 +56,9 @@ def _run(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[str]
 def _wrote(plan: Plan, weights: Weights) -> bool:
     """Whether the run of a plan wrote the weights: a file may have been put into its folder."""
     said = weights.metadata
-    name = "run_hash" if "run_hash" in said else "plan_hash"  # which those of 0.1 lack
-    return said.get(name) == getattr(plan, name)
+    if "run_hash" in said:  # which those of 0.1 lack
+        return said["run_hash"] == plan.run_hash
+    return said.get("plan_hash") == plan.plan_hash
 
 
 def _alone(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[str]]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import FORMAT_VERSION, SEMANTICS, Plan
+from growlang.literals import literal
+from growlang.plan import FORMAT_VERSION, SEMANTICS, Entry, Plan
 from growlang.spec import Phase
 from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
-LONGEST = 60
+LONGEST = 80
 """Characters of a value that a message shows."""
 ELSEWHERE = "move the folder away, or choose another output folder with --out"
 
@@ -192,10 +193,14 @@ def _phases(declared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mapping(recorded: Plan, plan: Plan) -> Iterator[str]:
-    was, now = (
-        {e.name: [e.category, e.source, e.rule] for e in p.mapping} for p in (recorded, plan)
-    )
+    was, now = ({e.name: _outcome(e) for e in p.mapping} for p in (recorded, plan))
     yield from differences(was, now, "mapping")
+
+
+def _outcome(entry: Entry) -> str:
+    """What the mapping says of a tensor, such as `moved from core.position (moved)`."""
+    source = f" from {entry.source}" if entry.source not in (None, entry.name) else ""
+    return f"{entry.category}{source} ({entry.rule})"
 
 
 def _found(plan: Plan) -> dict[str, Any]:
@@ -214,10 +219,6 @@ def _params(recorded: Plan, plan: Plan) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as the language writes it."""
-    if value is None:
-        return "not set"
-    if isinstance(value, dict):
-        return "set"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= LONGEST else f"{text[:12]}..."
+    """A value as the language writes it, or that a group of them is there."""
+    text = "set" if isinstance(value, dict) else literal(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

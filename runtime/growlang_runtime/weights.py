@@ -57,8 +57,8 @@ class Weights:
                 f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
                 help="retrain it from the current spec into another output folder (--out), or "
-                "revert the change to the spec "
-                f"(`growlang diff {shlex.quote(str(self.path))} SPEC` shows it)",
+                "revert the change to the spec (`growlang diff "
+                f"{shlex.quote(str(self.path))} SPEC` shows it)",
             )
 
 

@@ -194,7 +194,7 @@ def test_parents_are_trained_only_where_their_weights_are_read(folder: Path) -> 
     assert isinstance(refused, GrowlangError) and "nothing to resume" in refused.message
     assert ask("--parent-run", str(folder / "elsewhere/main")).exit_code == 0
     refused = ask().exception
-    assert isinstance(refused, GrowlangError) and "exists already" in refused.message
+    assert isinstance(refused, GrowlangError) and "already exists" in refused.message
     (out / "grown_16/main/model.safetensors").unlink()
     assert ask("--resume").exit_code == 0
     assert not parent.exists()
