@@ -14,7 +14,7 @@ from growlang.against_recipes import changed_objectives
 from growlang.changed import Place, Side, changed_place
 from growlang.check import Checked, check
 from growlang.diagnostics import Diagnostic, Note
-from growlang.literals import literal
+from growlang.literals import dimensions, literal
 from growlang.net import Net, Node
 from growlang.revision import PastFiles, revision
 from growlang.selectors import spelt
@@ -103,7 +103,10 @@ def _tensors(old: Net, new: Net) -> Iterator[Change]:
                 taken.add(name)
                 if target.shape != shape:
                     yield Change(
-                        "reshaped", name, f"{_x(shape)} -> {_x(target.shape)}", node.component
+                        "reshaped",
+                        name,
+                        f"{dimensions(shape)} -> {dimensions(target.shape)}",
+                        node.component,
                     )
             elif node.path in renamed:
                 moved = renamed[node.path] + name.removeprefix(node.path)
@@ -132,7 +135,7 @@ def _computations(old: Net, new: Net) -> Iterator[Change]:
         a, b = (dict(net.encoders.get(name, {})) for net in (old, new))
         if detail := _difference(a, b):
             yield Change("recomputed", name, detail, name)
-    inputs = [{i.name: _x(i.shape.dims) for i in net.inputs} for net in (old, new)]
+    inputs = [{i.name: dimensions(i.shape.dims) for i in net.inputs} for net in (old, new)]
     if detail := _difference(*inputs):
         yield Change("recomputed", "inputs", detail, "stem")
     if old.output != new.output:
@@ -225,7 +228,3 @@ def _selector(path: str) -> str:
     """A path of the net as a selector: `core.conv.0` is `core.conv[0]`."""
     parts = path.split(".")
     return "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in parts).removeprefix(".")
-
-
-def _x(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "scalar"

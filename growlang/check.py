@@ -10,12 +10,14 @@ from growlang.build import build
 from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span, TooMany
 from growlang.growth import account, map_tensors, warn_changed_conditions
-from growlang.initial import beginnings, begun
+from growlang.initial import beginnings, begun, refuse_dead
 from growlang.mapping import Mapping as TensorMapping
+from growlang.moves import moves
 from growlang.net import Net
 from growlang.partial import is_sure
 from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
+from growlang.resolve.model import Resolution
 from growlang.resolve.names import suggestion
 from growlang.resolve.spec import Resolved, blame, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
@@ -159,13 +161,24 @@ def check_resolved(
     mapping = None
     if parent and len(findings) == before:
         scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
-        found = beginnings(net, parent.net, resolution.contract, findings, scratch)
-        net = begun(net, found)
-        mapping = map_tensors(net, parent.net, resolution, findings, found)
+        net, mapping = _grown(net, parent.net, resolution, scratch, findings)
     places = places_of(net)
     for draft in resolved.recipes:
         check_schedule(draft, places, findings)
     return Checked(resolved, net, parent, mapping)
+
+
+def _grown(
+    net: Net, parent: Net, resolution: Resolution, scratch: str, findings: Findings
+) -> tuple[Net, TensorMapping | None]:
+    """The child's net as it begins, and the mapping of its parent's tensors."""
+    before, contract = len(findings), resolution.contract
+    moved = moves(net, parent, contract, findings)
+    found = beginnings(net, parent, contract, findings, moved)
+    if found and len(findings) == before:
+        refuse_dead(net, contract, moved, found, scratch, findings)
+    net = begun(net, found)
+    return net, map_tensors(net, parent, resolution, findings, moved, found)
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:

@@ -6,22 +6,12 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.initial import Beginning
-from growlang.literals import literal
+from growlang.literals import dimensions, literal
 from growlang.mapping import Category, Entry, Mapping
+from growlang.moves import Move
 from growlang.net import Net, Tensor
-from growlang.resolve.contract import Contract
 from growlang.resolve.model import Resolution
-from growlang.selectors import (
-    AS_MANY,
-    EQUAL_LENGTHS,
-    Places,
-    component_of,
-    is_many,
-    pairs,
-    prefix,
-    spelt,
-)
-from growlang.syntax.document import Moved
+from growlang.selectors import spelt
 from growlang.wiring import ops_of
 
 CONVERSIONS = ("tokens", "grid")
@@ -65,24 +55,23 @@ def map_tensors(
     parent: Net,
     resolution: Resolution,
     findings: Findings,
+    moves: Table[str, Move],
     beginnings: Table[str, Beginning],
 ) -> Mapping | None:
-    """The entry of every tensor; None, with findings, where a statement's promise cannot hold.
+    """The entry of every tensor; None, with findings, where a `keep` cannot hold.
 
-    `beginnings` are those of which an `init` speaks.
+    `moves` are the tensors that `moved` names, `beginnings` those of which an `init` speaks.
     """
     contract = resolution.contract
     before = len(findings)
-    moves = _moves(contract, child, parent, findings)
-    if len(findings) == before:
-        _refuse_remnants(contract, moves, parent, findings)
     entries: list[Entry] = []
     for node in child.nodes:
         for tensor in node.tensors:
             kept = contract.keep.get(node.component)
             old = parent.table.get(tensor.name)
             if tensor.name in moves:
-                source, reason = moves[tensor.name]
+                source, statement = moves[tensor.name]
+                reason = f"moved: {statement.span}"
                 entry = Entry(tensor.name, "moved", source, "moved", reason, tensor.shape)
             elif kept is not None:
                 reason = f"kept: {kept}"
@@ -147,8 +136,8 @@ def _refuse_changed(
             None,
         )
         what = (
-            f"`{tensor[0].name}` is {_shape(tensor[0].shape)} in `{parent.name}` and would be "
-            f"{_shape(tensor[1].shape)} here"
+            f"`{tensor[0].name}` is {dimensions(tensor[0].shape)} in `{parent.name}` and would be "
+            f"{dimensions(tensor[1].shape)} here"
             if tensor
             else f"`{before.path}` would compute something different"
         )
@@ -228,107 +217,9 @@ def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
     return "its inputs have changed: keep those too, or drop this component and redeclare it"
 
 
-def _refuse_remnants(
-    contract: Contract, moves: dict[str, tuple[str, str]], parent: Net, findings: Findings
-) -> None:
-    """Where only a part of a component moves, another statement must speak of the rest."""
-    moved = {source for source, _ in moves.values()}
-    known = [c.name for c in parent.components]
-    partial = {
-        name: m
-        for m in contract.moved
-        if m.old.steps[1:]
-        for name in component_of(m.old.steps, known)
-    }
-    for component, statement in partial.items():
-        names = [t.name for n in parent.of(component) for t in n.tensors if t.name not in moved]
-        if names and contract.place(component) is None:
-            findings.add(
-                "G301",
-                f"`{spelt(component)}` is only partly moved: `{names[0]}` "
-                + (f"and {len(names) - 1} more are" if names[1:] else "is")
-                + " neither kept, dropped nor moved",
-                statement.span,
-                help=f"add `drop {_list([component])}`, which drops what does not move",
-            )
-
-
-def _moves(
-    contract: Contract, child: Net, parent: Net, findings: Findings
-) -> dict[str, tuple[str, str]]:
-    """New name -> (old name, reason) of every moved tensor."""
-    moves: dict[str, tuple[str, str]] = {}
-    taken: set[str] = set()
-    before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
-    for statement in contract.moved:
-        components = component_of(statement.old.steps, before.components)
-        components += component_of(statement.new.steps, after.components)
-        kept = next((contract.keep[c] for c in components if c in contract.keep), None)
-        for source, name in _moved(statement, before, after, findings):
-            if kept or source in taken or name in moves:
-                findings.add(
-                    "G306",
-                    f"`{source}` cannot move to `{name}`: conflicting growth statements",
-                    statement.span,
-                    help="remove one of the statements",
-                    notes=[Note("the component is kept here", kept)] if kept else [],
-                )
-                break
-            target = child.table.get(name)
-            shape = parent.table[source].shape
-            if target is None or target.shape != shape:
-                wrong = (
-                    "no such tensor"
-                    if target is None
-                    else (f"it is {_shape(target.shape)}, not {_shape(shape)}")
-                )
-                findings.add(
-                    "G305",
-                    f"`{source}` cannot move to `{name}`: {wrong}",
-                    statement.span,
-                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
-                )
-                break
-            moves[name] = (source, f"moved: {statement.span}")
-            taken.add(source)
-    return moves
-
-
-def _moved(
-    statement: Moved, before: Places, after: Places, findings: Findings
-) -> list[tuple[str, str]]:
-    """Each tensor of the parent that a statement moves, with its new name."""
-    old, new = statement.old, statement.new
-    sources = sorted(before.matching(old).intersection(before.names))
-    if not sources:
-        message, help = f"`{old}` matches no tensor of the parent", before.available(old)
-        findings.add("G304", message, old.span, help=help)
-        return []
-    if is_many(new) and not after.matching(new):
-        findings.add("G305", f"`{new}` matches nothing", new.span, help=after.available(new))
-        return []
-    for code, selector, places in (("G304", old, before), ("G305", new, after)):
-        past = places.past_the_end(selector) if is_many(selector) else None
-        if past:
-            help = past.help + AS_MANY * (is_many(old) and is_many(new))
-            findings.add(code, f"`{selector}` {past.message}", selector.span, help=help)
-            return []
-    found = pairs(old, before, new, after)
-    if isinstance(found, str):
-        findings.add("G305", found, statement.span, help=EQUAL_LENGTHS)
-        return []
-    depth, target = prefix(old).count(".") + 1, dict(found)
-    parts = [(source, source.split(".")) for source in sources]
-    return [(s, ".".join([target[".".join(p[:depth])], *p[depth:]])) for s, p in parts]
-
-
 def _list(names: list[str]) -> str:
     return ", ".join(map(spelt, names))
 
 
 def _quoted(components: list[str]) -> str:
     return ", ".join(f"`{spelt(c)}`" for c in components)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

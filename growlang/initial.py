@@ -9,6 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.literals import dimensions
+from growlang.moves import Move
 from growlang.net import Net, Node, Tensor
 from growlang.ops import op_of
 from growlang.resolve.contract import Contract, Initial
@@ -62,17 +64,21 @@ class _Refused(Exception):
 
 
 def beginnings(
-    child: Net, parent: Net, contract: Contract, findings: Findings, scratch: str = ""
+    child: Net,
+    parent: Net,
+    contract: Contract,
+    findings: Findings,
+    moves: Mapping[str, Move],
 ) -> dict[str, Beginning]:
     """How the tensors begin of which an `init` speaks; where several do, the last one holds.
 
-    `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
+    `moves` are the tensors that `moved` takes over, of which none may.
     """
     places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
     found: dict[str, Beginning] = {}
     for statement in contract.inits:
         try:
-            nodes = _named(statement, places, child, contract)
+            nodes = _named(statement, places, child, contract, moves)
             sources = _sources(statement, places, old)
             said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
         except _Refused as refused:
@@ -82,9 +88,6 @@ def beginnings(
             continue
         for one in said:
             found |= one
-    if found:
-        trained = _trained(child, places, contract, found)
-        _refuse_dead(child, found, trained, scratch, findings)
     return found
 
 
@@ -101,7 +104,9 @@ def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
 Named = list[tuple[Node, list[Tensor]]]
 
 
-def _named(statement: Initial, places: Places, child: Net, contract: Contract) -> Named:
+def _named(
+    statement: Initial, places: Places, child: Net, contract: Contract, moves: Mapping[str, Move]
+) -> Named:
     """The nodes of which a statement speaks, each with the tensors of which it does."""
     names = places.matching(statement.selector)
     chosen = ((n, [t for t in n.tensors if t.name in names]) for n in child.nodes)
@@ -115,11 +120,10 @@ def _named(statement: Initial, places: Places, child: Net, contract: Contract) -
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
-        where = f"`{spelt(node.component)}`, which is kept"
-        span = contract.keep.get(node.component)
-        for moved in () if span else contract.moved:
-            if tensors := [t for t in tensors if t.name in places.matching(moved.new)]:
-                where, span = f"`{tensors[0].name}`, which is moved", moved.span
+        if span := contract.keep.get(node.component):
+            where = f"`{spelt(node.component)}`, which is kept"
+        elif moved := next((t.name for t in tensors if t.name in moves), None):
+            where, span = f"`{moved}`, which is moved", moves[moved].statement.span
         if span:
             notes = (Note("taken from the parent here", span),)
             raise _Refused(f"names {where}", "name only what is redeclared or new", notes)
@@ -165,7 +169,11 @@ def _identity(node: Node, chosen: list[Tensor]) -> dict[str, str]:
     maps = [t for t in chosen if not t.name.endswith("bias")]
     wrong = next((t for t in maps if not _is_square(t)), None)
     if wrong or (whole and len(maps) > 1):
-        what = f"`{wrong.name}` is {_shape(wrong)}" if wrong else f"`{node.path}` has several maps"
+        what = (
+            f"`{wrong.name}` is {dimensions(wrong.shape)}"
+            if wrong
+            else f"`{node.path}` has several maps"
+        )
         help = "only square linear maps and convolutions can be: name those alone"
         raise _Refused(f"cannot be the identity: {what}", help)
     return {t.name: "identity" if t in maps else "zeros" for t in chosen}
@@ -215,36 +223,37 @@ def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Ne
     )
     if source not in parent.table:
         raise _Refused(f"needs `{source}`, which the parent does not have", help)
-    if parent.table[source].shape != tensor.shape:
-        shapes = f"{_shape(tensor)} here, and `{source}` {_shape(parent.table[source])} there"
+    here, there = dimensions(tensor.shape), dimensions(parent.table[source].shape)
+    if here != there:
+        shapes = f"{here} here, and `{source}` {there} there"
         raise _Refused(f"does not fit: `{tensor.name}` is {shapes}", help)
     return source
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape))
 
 
 # --- zeros in series -----------------------------------------------------------------------------
 
 
 def _trained(
-    child: Net, places: Places, contract: Contract, found: Mapping[str, Beginning]
+    child: Net, contract: Contract, moves: Mapping[str, Move], found: Mapping[str, Beginning]
 ) -> frozenset[str]:
     """The tensors that begin with values of the parent's, which training has moved from zero."""
     kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
-    moved = [places.matching(m.new) for m in contract.moved]
-    return frozenset().union(kept, *moved, (n for n, begun in found.items() if begun.like))
+    return frozenset().union(kept, moves, (n for n, begun in found.items() if begun.like))
 
 
-def _refuse_dead(
+def refuse_dead(
     child: Net,
+    contract: Contract,
+    moves: Mapping[str, Move],
     found: Mapping[str, Beginning],
-    trained: frozenset[str],
     scratch: str,
     findings: Findings,
 ) -> None:
-    """Refuse that two maps in series begin at zero: neither would ever get a gradient."""
+    """Refuse that two maps in series begin at zero: neither would ever get a gradient.
+
+    `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
+    """
+    trained = _trained(child, contract, moves, found)
     net = begun(child, found)
     refused: set[Span] = set()
     for recipe, learned in (("", trained), *([(scratch, frozenset[str]())] if scratch else [])):

@@ -23,6 +23,11 @@ def literal(value: Any) -> str:
             return str(value)
 
 
+def dimensions(shape: Sequence[int]) -> str:
+    """The shape of a tensor: `64x3x4x4`; that of one number is `scalar`."""
+    return "x".join(map(str, shape)) or "scalar"
+
+
 def _float(value: float) -> str:
     """A number in the shorter of its two forms, without the zeros of an exponent."""
     mantissa, _, exponent = f"{value:e}".partition("e")

@@ -11,19 +11,22 @@ from growlang.wiring import ops_of
 
 
 def are_idle(model: Model) -> bool:
-    """Whether a model has stages, and skips that join the sides of none of them."""
-    return model.skips == "block" and bool(model.stages) and not any(map(_joined, model.stages))
+    """Whether a model has skips, and no stage whose sides they join."""
+    if not model.stages:
+        return model.skips != "none"
+    return model.skips == "block" and not any(map(_joined, model.stages))
 
 
 def refuse_idle(resolution: Resolution, findings: Findings) -> None:
     """Refuse skips that the model asks for in so many words, and that join nothing."""
-    if "skips" in resolution.declared and are_idle(resolution.model):
-        findings.add(
-            "G206",
-            "`skips = block` joins nothing: no stage has `residual` ops on both sides",
-            resolution.spans[("skips",)],
-            help="write `skips = none`, or `skips = level`, which joins any stage",
-        )
+    span, model = resolution.spans.get(("skips",)), resolution.model
+    if span is None or "skips" not in resolution.declared or not are_idle(model):
+        return
+    why, help = "the model has no stages", "remove it, or write `skips = none`"
+    if model.stages:
+        why = "no stage has `residual` ops on both sides"
+        help = "write `skips = none`, or `skips = level`, which joins any stage"
+    findings.add("G206", f"`skips = {model.skips}` joins nothing: {why}", span, help=help)
 
 
 def warn_unjoined(net: Net, resolution: Resolution, findings: Findings) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from growlang.check import Checked
 from growlang.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost, component_costs, phase_cost
 from growlang.diff import Difference, by_component
+from growlang.literals import dimensions
 from growlang.mapping import CATEGORIES, Category, Entry, summary
 from growlang.net import Net
 
@@ -242,7 +243,7 @@ def _tensor_table(difference: Difference) -> Table:
 
 def _tensor_row(entry: Entry) -> list[str]:
     sign, colour = SIGNS[entry.category]
-    shape = "x".join(map(str, entry.shape))
+    shape = dimensions(entry.shape)
     return [
         f"[{colour}]{sign}[/]",
         entry.name,

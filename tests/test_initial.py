@@ -142,6 +142,24 @@ def test_what_begins_like_a_trained_tensor_is_not_zero(tmp_path: Path) -> None:
     assert (found.code, "both zero in series" in found.message) == ("G309", True)
 
 
+MOVED_RANGE = "moved core.transformer[0..1] -> core.transformer[0..1]  # before what is new"
+
+
+@pytest.mark.parametrize("moved", ["core.transformer", "core.transformer[0..3]"])
+def test_what_is_added_to_a_moved_place_is_new(tmp_path: Path, moved: str) -> None:
+    """`moved` names what the parent has: a fifth block is not moved, and not trained."""
+    edits = (
+        (MOVED_RANGE, f"moved {moved} -> {moved}"),
+        ("moved core.transformer[2..3] -> core.transformer[4..5]", ""),
+        ("init core.transformer[2].attend.self.out, core.transformer[2].mlp.down,", ""),
+        ("core.transformer[3].mlp.down = zero", "init core.transformer[4].mlp.down = zero"),
+    )
+    like = "init core.transformer[4..5], core.transformer[6..7] = like core.transformer[0..1]"
+    assert findings(deeper(tmp_path, *edits, (LIKE, like))) == ()
+    (found,) = findings(deeper(tmp_path, *edits, (LIKE, "")))
+    assert (found.code, "core.transformer.4.mlp.down" in found.message) == ("G309", True)
+
+
 def test_a_later_zero_takes_a_like_back(tmp_path: Path) -> None:
     zero = "init core.transformer[2].mlp.modulation = zero"
     (found,) = findings(deeper(tmp_path, (LIKE, f"{LIKE} {zero}")))

@@ -261,7 +261,7 @@ def completed(ls: GrowServer, params: lsp.CompletionParams) -> list[lsp.Completi
     if found is None:
         return []
     # Editors end a word at a dot; what is written here may hold some.
-    typed = len(word_before(found.text, point))
+    typed = min(len(word_before(found.text, point)), end.character)
     place = lsp.Range(lsp.Position(end.line, end.character - typed), end)
     return [
         lsp.CompletionItem(

@@ -26,7 +26,7 @@ from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.forms import Choices
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
-from growlang.resolve.names import HOLE, Scope, evaluate, origins
+from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.words import belongs, meant
@@ -290,6 +290,7 @@ class _Resolver:
     def _options(self, slot: d.Slot, name: str) -> dict[str, Any]:
         allowed = OPTIONS.get(slot.kind, {})
         found: dict[str, Any] = {}
+        refuse_double("option", [(o.name, o.name_span) for o in slot.options], self.findings)
         for option in slot.options:
             if option.name not in allowed:
                 known = f"its options: {', '.join(allowed) or 'none'}"

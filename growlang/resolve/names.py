@@ -181,9 +181,19 @@ def _refuse_function(call: d.Call, scope: Scope) -> None:
     scope.findings.add("G106", message, call.name_span, help=help, edits=edits)
 
 
+OTHER_WORDS = {
+    **dict.fromkeys(("yes", "on"), "write `true`"),
+    **dict.fromkeys(("no", "off"), "write `false`"),
+    **dict.fromkeys(("none", "null", "nil"), "leave it out to have the default"),
+}
+"""What is meant by words of other languages where a value stands."""
+
+
 def _declare(path: str, scope: Scope) -> str:
     """How to bind a name: a dotted one belongs to an import."""
     library, dot, _ = path.rpartition(".")
+    if path in OTHER_WORDS:
+        return OTHER_WORDS[path]
     if not dot:
         place, declare = belongs(path, "word"), f"declare it: `param {path} = ...`"
         return place if place and path == "self" else "; ".join(filter(None, [declare, place]))

@@ -392,7 +392,7 @@ class Recipes:
         elif isinstance(expression, d.Call) and expression.name not in ("min", "max"):
             name, place = expression.name, expression.name_span
             lasts = "write `for 10k`, in steps, or `for images(N)` or `for epochs(N)`"
-            help, edits = meant(place, name, ("images", "epochs"), lasts, "call", body="phase")
+            help, edits = meant(place, name, ("images", "epochs"), lasts, "call", body="for")
             message = f"unknown duration `{name}(...)`"
             self.findings.add("G106", message, place, help=help, edits=edits)
             return None

@@ -80,7 +80,7 @@ def meant(
     """
     names = [*known]
     near = nearest(word, names, n=2)
-    place = belongs(word, written, body)
+    place = belongs(word, written, body) or ("" if near else _slip_elsewhere(word, written, body))
     slip = bool(near) and is_slip(word, near[0])
     if not near or (place and not slip):
         short = 0 < len(otherwise) < SHORT
@@ -103,12 +103,21 @@ def belongs(word: str, written: Form, body: str = "") -> str:
     found = [h for h in homes().get(word, ()) if h.form in forms]
     if any(h.form == written and body and h.body == body for h in found):
         return ""
-    found.sort(key=lambda h: (forms.index(h.form), h.body != body))
+    near = ("for", body) if body in ("train", "phase") else (body,)
+    found.sort(key=lambda h: (forms.index(h.form), h.body not in near))
     examples = list(dict.fromkeys(h.example for h in found))
     if not examples:
         return ""
     shown = [*examples[:2], "others"] if examples[2:] else examples
     return f"`{word}` belongs in {', '.join(shown[:-1])}{' or ' * bool(shown[1:])}{shown[-1]}"
+
+
+def _slip_elsewhere(word: str, written: Form, body: str) -> str:
+    """Where a word belongs that is spelt nearly so, and is no word of the language as it is."""
+    others = [w for w in homes() if any(h.form == written for h in homes()[w])]
+    near = nearest(word, others, cutoff=0.8) if word not in homes() and len(word) > 3 else []
+    place = belongs(near[0], written, body) if near else ""
+    return f"did you mean `{near[0]}`? {place}" if place else ""
 
 
 @cache
@@ -138,11 +147,11 @@ def _settings() -> Iterator[Home]:
     for call in TRANSITIONS:
         yield Home(call, "call", "train", f"`transition = {call}(...)`")
     for unit in ("epochs", "images"):
-        yield Home(unit, "call", "phase", f"`phase NAME for {unit}(N)`")
-        yield Home(unit, "name", "phase", f"`phase NAME for {unit}(N)`")
+        yield Home(unit, "call", "for", f"`phase NAME for {unit}(N)`")
+        yield Home(unit, "name", "for", f"`phase NAME for {unit}(N)`")
     yield Home("lr", "name", "phase", "`phase NAME for 10k { lr = ... }`")
-    yield Home("steps", "name", "train", "`phase NAME for 10k`")
-    yield Home("steps", "call", "phase", "`phase NAME for 10k`")
+    yield Home("steps", "name", "for", "`phase NAME for 10k`")
+    yield Home("steps", "call", "for", "`phase NAME for 10k`")
 
 
 def _fields(model: type[BaseModel], template: str, body: str = "") -> Iterator[Home]:

@@ -10,7 +10,7 @@ from lark import Token
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
 from growlang.syntax.places import RESERVED, STATEMENTS, elsewhere
-from growlang.syntax.slips import VALUES, character, number, slip
+from growlang.syntax.slips import VALUES, character, number, slip, unit
 
 WORDS = {
     "NAME": "a name",
@@ -41,6 +41,7 @@ HABITS = {
     "delete": "drop",
     "remove": "drop",
     "reuse": "keep",
+    "retain": "keep",
     "fit": "train",
     "recipe": "train",
     "dataset": "data",
@@ -60,6 +61,8 @@ KEYWORDS = (
     *("freeze", "lr_scale", "keep", "drop", "moved", "init", "stem", "core", "head", "stage"),
     *("encode", "decode"),
 )
+ARGUMENTS = {"head": "heads"}
+"""The argument that is meant by a word that is never a name."""
 OPENING = {"}": "{", ")": "(", "]": "["}
 
 
@@ -150,10 +153,13 @@ def _reserved(before: Token | None, token: Token, accepted: Collection[str]) -> 
         return f"`{before}` takes no `=`: `{STATEMENTS[before].example}`"
     if token not in RESERVED or "NAME" not in accepted:
         return ""
+    if before is not None and before in ("(", ",") and token in ARGUMENTS:
+        return f"did you mean `{ARGUMENTS[token]}`?"
     place = elsewhere(str(token), "name")
-    return f"it is a reserved word: write another name, such as `{token}_1`" + f"; {place}" * bool(
-        place
-    )
+    if token in ("encode", "decode"):
+        return place
+    other = f"it is a reserved word: write another name, such as `{token}_1`"
+    return f"{other}; {place}" if place else other
 
 
 def _value(before: Token | None, token: Token) -> str:
@@ -216,6 +222,8 @@ def unfinished(
     if opened is not None and opened != "{":
         return Diagnostic("G001", f"`{opened}` is not closed", place(opened, filename), "close it")
     last = statement[-1]
+    if help := unit(statement[-2:]):
+        return Diagnostic("G001", f"`{last}` cannot stand here", place(last, filename), help)
     expected = "a value" if last.type == "EQUAL" else _words(accepted, signs)
     message = f"incomplete statement after `{last}`"
     help = f"expected {expected}" if expected else ""

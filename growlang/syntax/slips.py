@@ -30,9 +30,12 @@ PAIRS_OF_SIGNS = {
     ("-", "="): "a name is defined once; write `name = value`",
     ("/", "*"): "comments begin with `#`",
     ("=", "="): "a name is defined with one `=`",
+    ("|", "|"): "one `|` joins two ops",
 }
 """What is meant by two signs that stand side by side."""
 VALUES = ("NAME", "NUMBER", "STRING", "TRUE", "FALSE")
+UNITS = ("images", "epochs")
+"""What a phase may be counted in but steps."""
 SELECTING = ("freeze", "keep", "drop")
 
 
@@ -65,8 +68,9 @@ def slip(tokens: Sequence[Token], at: int, accepted: Collection[str]) -> str:
     return (
         _signs(before[-1], token)
         or _signs(token, behind)
-        or _slot(before[-1], token, behind)
-        or _pipe(before, token, accepted)
+        or _slot(before, token, behind)
+        or _block(before, token)
+        or _pipe(before, token, behind, accepted)
         or _beside(before[-1], token, behind)
         or _statement(before, token)
     )
@@ -81,21 +85,33 @@ def _signs(before: Token, token: Token) -> str:
     return PAIRS_OF_SIGNS["=", "="] if token == "==" else ""
 
 
-def _slot(before: Token, token: Token, behind: Token) -> str:
+def _slot(before: Sequence[Token], token: Token, behind: Token) -> str:
     """The resolution of a stage or a core without its `@`."""
-    if before not in ("stage", "core"):
-        return ""
-    resolution = token if token.type == "NUMBER" else behind
-    bracket = before == "stage" and token in ("(", "[") and behind.type == "NUMBER"
-    if token.type == "NUMBER" or bracket:
-        return f"write `{before} @ {resolution}`"
+    first, last = before[0], before[-1]
+    if last in ("stage", "core"):
+        bracket = token in ("(", "[") and behind.type == "NUMBER"
+        if token.type == "NUMBER" or bracket:
+            return f"write `{last} @ {behind if bracket else token}`"
+    elif first in ("stage", "core") and last in ("(", "at") and token.type == "NUMBER":
+        return f"write `{first} @ {token}`"
     return ""
 
 
-def _pipe(before: Sequence[Token], token: Token, accepted: Collection[str]) -> str:
-    """Ops that are joined or repeated by another sign."""
-    if token in ("->", ">") and "VBAR" in accepted:
+def _block(before: Sequence[Token], token: Token) -> str:
+    """A block without the brackets of its arguments."""
+    first, last = before[0], before[-1]
+    if first == "block" and last.type == "NAME":
+        return f"its arguments stand in brackets, and may be none: `block {last}() {{ ... }}`"
+    return ""
+
+
+def _pipe(before: Sequence[Token], token: Token, behind: Token, accepted: Collection[str]) -> str:
+    """Ops that are joined or repeated by another sign, or by none."""
+    sign = token in ("->", ">", "+") or (token == "," and behind.type == "NAME")
+    if sign and "VBAR" in accepted:
         return "`|` joins the ops of a pipe"
+    if token == "(" and before[0] == ")" and before[-1].type == "NAME":
+        return f"is a `|` missing? write `| {before[-1]}(...)`"
     if token.type == "NUMBER":
         if {"VBAR", "STAR"} <= set(accepted):
             return f"missing `*`? write `* {token}`"
@@ -117,9 +133,21 @@ def _beside(before: Token, token: Token, behind: Token) -> str:
         return f"write `{before}.0`, or `{before}`"
     if before.type == "NUMBER" and token == "steps":
         return f"a plain number counts steps: write `for {before}`"
-    if before.type == "NUMBER" and token in ("images", "epochs"):
+    if before.type == "NUMBER" and token in UNITS:
         return f"write `for {token}({before})`"
+    if before in UNITS and token.type == "NUMBER":
+        return f"write `for {before}({token})`"
     return ""
+
+
+def unit(end: Sequence[Token]) -> str:
+    """What to do where a statement ends with a number and its unit; empty where it does not."""
+    number, name = end[0], end[-1]
+    if (number.type, name.type) != ("NUMBER", "NAME") or number.line != name.line:
+        return ""
+    if name in UNITS:
+        return f"only a phase is counted so: `phase NAME for {name}({number})`"
+    return f"a number has no unit: remove `{name}`"
 
 
 def _statement(before: Sequence[Token], token: Token) -> str:
