@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from growlang.diagnostics import GrowlangError
 from growlang.fit import MODEL as MODEL_PARTS
@@ -18,6 +21,8 @@ from growlang.tensor_file import Header, read_header
 
 MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 """A run's finished weights, and the folder of its checkpoints."""
+CHECKPOINT = re.compile(r"step_[0-9]{8,}")
+"""Name of a checkpoint's folder: its step."""
 PLAN, METRICS = "plan.json", "metrics.jsonl"
 """The run's plan, and what it told while it went on."""
 STATE, RECORD = "state.safetensors", "state.json"
@@ -92,6 +97,11 @@ def contents(file: Path) -> Contents:
     return Contents(header, net, require_fit(file, header, net, parts))
 
 
+def checkpoints_of(folder: Path) -> list[Path]:
+    """The folders of checkpoints in `folder`, the oldest first; whatever else lies there is not."""
+    return sorted(p for p in folder.glob("step_*") if CHECKPOINT.fullmatch(p.name) and p.is_dir())
+
+
 def is_state(file: Path) -> bool:
     """Whether a file is the tensors of a checkpoint, in its folder."""
     return file.name == STATE and file.with_name(RECORD).exists()
@@ -99,7 +109,7 @@ def is_state(file: Path) -> bool:
 
 def _files(path: Path) -> Iterator[Path]:
     """The files that a path may mean, best first."""
-    checkpoints = sorted((path / CHECKPOINTS).glob("step_*"), reverse=True)
+    checkpoints = reversed(checkpoints_of(path / CHECKPOINTS))
     found = [path, path / STATE, path / MODEL, *(folder / STATE for folder in checkpoints)]
     return (file for file in found if file.is_file())
 
@@ -128,9 +138,18 @@ def parsed(kind: Any, text: str, path: Path) -> Any:
         raise _unreadable(kind.__name__.lower(), path, error) from error
 
 
+def mistake(error: Exception) -> str:
+    """What is wrong with stored text that cannot be read, on one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        return f"{field}: {first['msg']}" if field else first["msg"]
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
     return GrowlangError(
-        f"the {what} in the metadata of {path} cannot be read ({type(error).__name__}: {error})",
+        f"the {what} in the metadata of {path} cannot be read ({mistake(error)})",
         help="another version of growlang wrote it: use that one, or train again",
     )
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from growlang.against import changes
 from growlang.cli import app
+from growlang.diagnostics import GrowlangError
 
 AGAINST = Path(__file__).parent / "fixtures" / "against"
 ORPHANING = sorted(AGAINST.iterdir())
@@ -157,6 +158,20 @@ def test_a_spec_that_runs_were_trained_by_is_not_to_be_deleted(
     assert "git checkout HEAD -- core.grow" in text
     (repository.folder / "kept.grow.txt").rename(repository.folder / "renamed.grow")
     assert run(capsys, ".", "--against", "HEAD", "--runs", "runs")[0] == 0
+
+
+@pytest.mark.usefixtures("repository")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--against", "HEAD", "--runs", "nowhere"], "there is no folder nowhere"),
+        (["--against", "HEAD", "--runs", "core.grow"], "there is no folder core.grow"),
+        (["--runs", "."], "--runs is of use with --against only"),
+    ],
+)
+def test_runs_that_are_not_looked_at_are_told(options: list[str], told: str) -> None:
+    with pytest.raises(GrowlangError, match=told):
+        app(["check", ".", *options])
 
 
 def test_the_way_out_is_a_child(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

@@ -56,7 +56,7 @@ def test_hooks_choose_specs_and_nothing_else(hook: dict[str, Any]) -> None:
         ("core.grow", "", 0, ""),
         (". core.grow", "HEAD", 0, ""),
         ("child.grow broken.grow", "", 1, "::error file=broken.grow,line=2,"),
-        (".", "no-such", 2, "git knows no commit"),
+        (".", "no-such", 2, "unknown git revision"),
     ],
 )
 def test_the_action_runs_check(

@@ -252,7 +252,7 @@ def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
     (log,) = tmp_path.iterdir()
     assert done.err.splitlines() == [
         "error[G901]: growlang itself has failed: KeyError: 'somewhere'",
-        f"  help: please report it, with the command and the spec; the traceback is in {log}",
+        f"  help: please report this with the command and the spec; the traceback is in {log}",
     ]
     assert "Traceback" in log.read_text() and "test_cli.py" in log.read_text()
 

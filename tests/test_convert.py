@@ -177,7 +177,7 @@ def test_the_schema_is_where_one_says(tmp_path: Path) -> None:
     assert (missing.status, missing.out) == (2, "")
     assert "no JSON Schema at" in missing.err
     other = growlang("convert", spec, "--to", "grow", "--schema", url)
-    assert (other.status, "only YAML names a schema" in other.err) == (2, True)
+    assert (other.status, "only YAML files name a schema" in other.err) == (2, True)
 
 
 def test_convert_to_the_syntax_of_the_file_lays_it_out(tmp_path: Path) -> None:
@@ -211,7 +211,11 @@ def test_convert_prints_findings(tmp_path: Path) -> None:
         ("param a = 1 param a = 2", "1:20", "`a` would be a duplicate key"),
         ("model a { } model b { }", "1:20", "`model` would be a duplicate key"),
         ("train { phases = 3 phase a for 1 }", "1:16", "`phases` would be a duplicate key"),
-        ("train { phase a for 1 { freeze = 2 freeze all } }", "1:43", "`freeze` would be there"),
+        (
+            "train { phase a for 1 { freeze = 2 freeze all } }",
+            "1:43",
+            "`freeze` would be a duplicate key",
+        ),
         ("train { phase a for 1 { lr_scale = 2 lr_scale all = 1 } }", "1:32", "`lr_scale` would"),
         ("model a { stem (pipe = 1) conv(3) }", "1:24", "`pipe` would be a duplicate key"),
         ("# a\u2028 grow: 2", "1:8", "YAML allows no U+2028 in a comment"),

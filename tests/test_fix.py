@@ -213,7 +213,7 @@ def test_unsafe_fixes_are_asked_for_and_shown(
     shown = "--diff" in options and "--unsafe-fixes" in options
     assert ("+  optimizer   = adamw(" in done.out) == shown
     assert ("+  optimizer   = adamw(" in done.err) == written
-    counted = "more fixes change the meaning: see --unsafe-fixes --diff" in done.err
+    counted = "more fixes change the meaning: show with --unsafe-fixes --diff" in done.err
     assert counted == ("--unsafe-fixes" not in options)
 
 

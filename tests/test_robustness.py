@@ -66,7 +66,7 @@ def test_what_is_no_text_is_refused(content: bytes, message: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("mark", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-@pytest.mark.parametrize("place", [b'"pictures.tar"', b"width = 64", b"image = image(32)"])
+@pytest.mark.parametrize("place", [b'"images.tar"', b"width = 64", b"image = image(32)"])
 def test_direction_marks_are_refused_wherever_they_hide(
     mark: str, place: bytes, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from growlang.cli.fixing import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import ENDINGS, spec_files
-from growlang.diagnostics import Diagnostic
+from growlang.diagnostics import Diagnostic, GrowlangError
 
 if TYPE_CHECKING:
     from growlang.check import Checked
@@ -61,6 +61,8 @@ def check(
     from growlang.check import errors
     from growlang.twins import drifted
 
+    if runs is not None:
+        _require_usable(runs, against)
     files = spec_files(paths)
     if diff:
         raise typer.Exit(show_fixes(files, unsafe_fixes))
@@ -101,6 +103,17 @@ def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> li
         if comparison.skipped:
             typer.echo(f"not compared: {comparison.skipped}", err=True)
     return found
+
+
+def _require_usable(runs: Path, against: str | None) -> None:
+    """Raise GrowlangError where `--runs` would look at nothing, which finds nothing in silence."""
+    if against is None:
+        raise GrowlangError("--runs is of use with --against only", help="add --against REF")
+    if not runs.is_dir():
+        raise GrowlangError(
+            f"there is no folder {runs}",
+            help="--runs names the output root that `growlang train --out` wrote to",
+        )
 
 
 def _deleted(

@@ -36,7 +36,7 @@ def compile_(
         ),
     ] = True,
 ) -> None:
-    """Print a model's parameters, FLOPs and memory, and what each phase trains."""
+    """Print a model's parameters, FLOPs, memory and phases."""
     checked = checked_spec(spec, settings, quiet=["G214"])
     lowered = _lower(checked) if build or emit else None
     if emit and lowered is not None:

@@ -58,19 +58,22 @@ def train(
         int, typer.Option(min=0, help="Unusable images to skip before giving up.")
     ] = 0,
 ) -> None:
-    """Train all phases of a recipe, from the parent's weights or from scratch."""
+    """Train a recipe, from the parent's weights or from scratch."""
     checked = checked_spec(spec, settings)
     require_torch()
     gc.enable()
-    from growlang.planning import plan
-    from growlang_runtime.training import Resume
+    from growlang.planning import plan, recipe_of
+    from growlang_runtime.run import run_folder
+    from growlang_runtime.training import Resume, needs_parent
     from growlang_runtime.training import train as train_plan
 
     given = dict(pair(s) for s in settings or [])
-    todo = [(checked, recipe, given)]
-    if with_parents:
-        todo = [*_untrained_parents(checked, recipe, out), *todo]
     asked: Resume = "may" if resume_or_start else "must" if resume else "never"
+    todo = [(checked, recipe, given)]
+    if with_parents and parent_run is None:
+        own = run_folder(out, checked.net.name, recipe_of(checked, recipe).name)
+        if needs_parent(own, asked):  # else hours would go by before it is told, or for nothing
+            todo = [*_untrained_parents(checked, recipe, out), *todo]
     for one, name, params in todo:
         final = one is checked
         path = one.resolved.path

@@ -75,7 +75,7 @@ def convert(
         ),
     ] = None,
 ) -> None:
-    """Convert a spec to the other syntax; meaning, hash and comments are kept."""
+    """Convert a spec to the other syntax, comments included."""
     from growlang.formatting import converted, schema_at, schema_near
 
     if schema is not None and to is not Syntax.yaml:

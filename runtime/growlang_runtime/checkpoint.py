@@ -24,7 +24,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
-from growlang.stored import RECORD, STATE
+from growlang.stored import RECORD, STATE, checkpoints_of
 from growlang.tensor_file import header_bytes
 
 TENSORS = STATE
@@ -224,7 +224,7 @@ def newest(folder: Path, before: int | None = None) -> tuple[Checkpoint | None, 
     """
     skipped: list[str] = []
     end = "~" if before is None else checkpoint_name(before)
-    for path in sorted((p for p in folder.glob("step_*") if p.name < end), reverse=True):
+    for path in reversed([p for p in checkpoints_of(folder) if p.name < end]):
         try:
             return read(path), skipped
         except TornCheckpoint as torn:
@@ -240,7 +240,7 @@ def prune(folder: Path, keep: int, always: frozenset[int]) -> None:
     """
     names = {checkpoint_name(step) for step in always}
     kept = 0
-    for path in sorted(folder.glob("step_*"), reverse=True):
+    for path in reversed(checkpoints_of(folder)):
         if path.name in names:
             continue
         if kept < keep and _is_of_the_recorded_size(path):
@@ -262,7 +262,7 @@ def forget_after(folder: Path, found: Checkpoint | None) -> None:
 
     Left there they would count among the newest, and valid ones would be pruned in their place.
     """
-    for path in folder.glob("step_*"):
+    for path in checkpoints_of(folder):
         if found is None or path.name > found.path.name:
             shutil.rmtree(path)
 

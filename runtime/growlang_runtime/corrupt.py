@@ -11,6 +11,8 @@ from growlang.diagnostics import GrowlangError
 
 LISTED = 8
 """Samples that an error names."""
+PATIENCE = 100
+"""Samples beyond those that may be left out after which the search for an image is given up."""
 
 
 class Corrupt(NamedTuple):
@@ -66,6 +68,11 @@ class Budget:
         """Raise GrowlangError, which names some, if more were skipped than allowed."""
         if len(self) > self.most:
             raise _refusal(named, len(self), self.most)
+
+    def require_patience(self, found: Sequence[Corrupt]) -> None:
+        """Raise GrowlangError if `found`, in one search for an image, are far too many."""
+        if len(found) > self.most + PATIENCE:
+            raise _refusal(found, len(found), self.most)
 
     def _add(self, found: Iterable[Corrupt]) -> None:
         for corrupt in found:

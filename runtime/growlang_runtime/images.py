@@ -126,8 +126,8 @@ class Images:
         self.classes = classes
         self.semantics = indexes.semantics
         self.warnings: list[str] = []
-        budget = Budget(0, indexes.data_root) if budget is None else budget
-        self._sources = [self._open(source, indexes.of(source), budget) for source in sources]
+        self._budget = Budget(0, indexes.data_root) if budget is None else budget
+        self._sources = [self._open(source, indexes.of(source)) for source in sources]
         self._shares = [Fraction(repr(source.share)) for source in sources]
         self._given = dict(given or {})
 
@@ -155,7 +155,9 @@ class Images:
     def draw(self, p: int) -> Example:
         """The image of draw `p`; for one that cannot be used, the next that can.
 
-        Threads may call it in any order. Raises GrowlangError where a source has no other.
+        Threads may call it in any order. Raises GrowlangError where a source has no other, and
+        where it passes over `PATIENCE` more than a run may leave out: where every label of millions
+        is wrong, they are not all read before it is told.
         """
         number, own = split(self._shares, p - self.first)
         opened = self._sources[number]
@@ -172,10 +174,11 @@ class Images:
                 texts = caption(index, row), label(index, row, self.classes)
             except Unusable as error:
                 corrupt.append(Corrupt(index.shard(row), index.key(row), str(error)))
+                self._budget.require_patience(corrupt)
                 continue
             tensor = self._tensor(image, p, index.place(row))
             return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt))
-        raise GrowlangError(f"source `{source.name}` has no usable image: {corrupt[0]}")
+        raise _useless(source, corrupt[0])
 
     def _decoded(self, data: bytes) -> Image:
         try:
@@ -192,21 +195,27 @@ class Images:
         except GrowlangError as error:
             raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
 
-    def _open(self, source: Source, index: Index, budget: Budget) -> _Opened:
+    def _open(self, source: Source, index: Index) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
         faults = index.faults.items()
-        budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
+        self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
         # Version 0.1 drew an image without a header like any other, and then took the next one.
         rows = np.delete(np.arange(len(index)), [*index.faults] if self.semantics >= 2 else [])
         if not len(rows):
             row, reason = next(iter(index.faults.items()))
-            first = Corrupt(index.shard(row), index.key(row), reason)
-            raise GrowlangError(f"source `{source.name}` has no usable image: {first}")
+            raise _useless(source, Corrupt(index.shard(row), index.key(row), reason))
         if source.where is not None:
             rows, corrupt, warning = select(source, index, rows)
-            budget.count(corrupt)
+            self._budget.count(corrupt)
             self.warnings += [warning] if warning else []
         return _Opened(source, index, rows)
+
+
+def _useless(source: Source, first: Corrupt) -> GrowlangError:
+    return GrowlangError(
+        f"source `{source.name}` has no usable image: {first}",
+        help="fix or replace its images, or the captions and labels beside them",
+    )
 
 
 def prefetch(images: Images, ranges: Iterable[Sequence[int]], workers: int) -> Generator[Batch]:

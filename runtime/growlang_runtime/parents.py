@@ -10,7 +10,7 @@ from growlang.canonical import canonical
 from growlang.diagnostics import GrowlangError
 from growlang.plan import ParentPlan, ParentRun, Plan
 from growlang.spec import Settings
-from growlang.stored import PLAN, run_of
+from growlang.stored import PLAN, parsed, run_of
 from growlang_runtime.resume import declared_differences, listed, recorded_plan
 from growlang_runtime.weights import Weights
 
@@ -19,14 +19,14 @@ def with_parent_run(plan: Plan, weights: Weights | None, accept: bool) -> Plan:
     """The plan, knowing what the run was trained with whose weights it starts from.
 
     Raises GrowlangError with what differs if the parent's spec on the disk no longer describes
-    that run, unless `accept`, which records the differences.
+    that run, unless `accept`, which records the differences, or the plan has recorded them.
     """
     parent = plan.parent
     if parent is None or weights is None or plan.start.origin != "parent":
         return plan
     run = _run(weights, parent)
     found = list(run[1])
-    if found and not accept:
+    if found and not accept and not (parent.run and parent.run.accepted == found):
         raise GrowlangError(
             f"the parent run {run[0].path} was trained with a different version of {parent.spec}; "
             f"changes since (old -> new):{listed(found)}",
@@ -39,8 +39,8 @@ def with_parent_run(plan: Plan, weights: Weights | None, accept: bool) -> Plan:
 def _run(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[str]]:
     """The run that wrote the weights, and how it differs from what the parent's spec says."""
     folder = run_of(weights.path)
-    if (folder / PLAN).exists():
-        plan = recorded_plan(folder)
+    plan = recorded_plan(folder) if (folder / PLAN).exists() else None
+    if plan is not None and _wrote(plan, weights):
         last = plan.phases[-1].settings
         known = ParentRun(
             path=str(folder),
@@ -53,10 +53,23 @@ def _run(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[str]
     return _alone(weights, parent)
 
 
+def _wrote(plan: Plan, weights: Weights) -> bool:
+    """Whether the run of a plan wrote the weights: a file may have been put into its folder."""
+    said = weights.metadata
+    if "run_hash" in said:  # which those of 0.1 lack
+        return said["run_hash"] == plan.run_hash
+    return said.get("plan_hash") == plan.plan_hash
+
+
 def _alone(weights: Weights, parent: ParentPlan) -> tuple[ParentRun, Iterator[str]]:
     """As `_run`, of weights that lie outside of their run's folder: they have their last phase."""
     said = weights.metadata
-    settings = Settings.model_validate_json(said["settings"])
+    if "settings" not in said:
+        raise GrowlangError(
+            f"{weights.path} does not say what it was trained for: its metadata has no `settings`",
+            help="name weights that `growlang train` wrote, or their run's folder",
+        )
+    settings: Settings = parsed(Settings, said["settings"], weights.path)
     known = ParentRun(
         path=str(weights.path),
         spec_hash=said.get("spec_hash", ""),

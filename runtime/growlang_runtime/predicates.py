@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -32,6 +32,8 @@ OPERATORS: dict[str, Callable[..., Column]] = {
     "max": lambda *values: reduce(np.maximum, values),
 }
 
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
 
 def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.intp]:
     """Numbers of the rows for which a predicate holds, in order.
@@ -39,11 +41,8 @@ def kept(where: Any, rows: int, column: Callable[[str], Column]) -> NDArray[np.i
     `where` is nested sequences such as (">=", ("min", ("row", "width"), ("row", "height")), 512);
     `column` gives a field of the rows by its name. Raises GrowlangError for anything else.
     """
-    try:
-        with np.errstate(all="ignore"):  # a height of zero is no reason to warn
-            value = np.broadcast_to(_value(where, column), (rows,))
-    except (TypeError, ValueError) as error:
-        raise GrowlangError(f"cannot evaluate where({written(where)}): {error}") from error
+    with np.errstate(all="ignore"):  # a height of zero is no reason to warn
+        value = np.broadcast_to(_value(where, column), (rows,))
     if value.dtype != np.bool_:
         raise GrowlangError(
             f"where({written(where)}) gives numbers, not true or false",
@@ -90,4 +89,20 @@ def _value(where: Any, column: Callable[[str], Column]) -> Any:
         raise GrowlangError(
             f"`{name}` is not supported in where(...)", help="supported: " + ", ".join(OPERATORS)
         )
-    return OPERATORS[name](*(_value(a, column) for a in arguments))
+    values = [_value(argument, column) for argument in arguments]
+    _require_alike(where, values)
+    return OPERATORS[name](*values)
+
+
+def _require_alike(where: Any, values: Sequence[Any]) -> None:
+    """Raise GrowlangError for strings that are compared with numbers, or computed with."""
+    are_texts = [np.asarray(value).dtype.kind == "U" for value in values]
+    if not any(are_texts) or (all(are_texts) and where[0] in COMPARISONS):
+        return
+    texts = [written(a) for a, is_text in zip(where[1:], are_texts, strict=True) if is_text]
+    others = [written(a) for a, is_text in zip(where[1:], are_texts, strict=True) if not is_text]
+    rest = f", but not {' and '.join(others)}" if others else ""
+    raise GrowlangError(
+        f"cannot evaluate where({written(where)}): {' and '.join(texts)} is a string{rest}",
+        help='strings are compared with strings: where(row.json.license == "CC0")',
+    )

@@ -19,7 +19,7 @@ from growlang_runtime.conditioning import Conditioner, Encoded
 from growlang_runtime.grids import write_grid
 from growlang_runtime.images import Images
 from growlang_runtime.objective import Objective
-from growlang_runtime.readings import about_prompts
+from growlang_runtime.readings import about_prompts, quoted
 from growlang_runtime.sampling import Request, generate
 
 COUNT, MOST = 8, 64
@@ -37,8 +37,7 @@ class Prompts:
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
         """Prompts from lines of text; where the net reads labels, numbers are labels."""
         classes = any(call["op"] == "classes" for call in conditioner.conditions.values())
-        labels = [int(line) if classes and line.strip().isdecimal() else None for line in lines]
-        return Prompts(list(lines), labels)
+        return Prompts(list(lines), [_label(line) if classes else None for line in lines])
 
     def texts(self) -> list[str]:
         """One text for each image."""
@@ -65,6 +64,14 @@ class Prompts:
         return conditioner.read(self.captions, self.labels, missing)
 
 
+def _label(line: str) -> int | None:
+    """The label that a line is; None for any other text."""
+    try:
+        return int(line) if line.strip().isdecimal() else None
+    except ValueError:  # more digits than Python reads
+        return None
+
+
 def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     """Raise GrowlangError for a prompt that no condition reads; an empty one is the null."""
     calls = conditioner.conditions.values()
@@ -77,7 +84,7 @@ def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
             most = max((int(call["n"]) for call in calls), default=0) - 1
             help = f"give a label from 0 to {most}, or" if calls else "give"
             raise GrowlangError(
-                f"cannot use the prompt `{prompt}`: the model {what}",
+                f"cannot use the prompt {quoted(prompt)}: the model {what}",
                 help=f'{help} --prompt "" for each unconditional image',
             )
 
@@ -94,7 +101,15 @@ class Previews:
         encoded = self.prompts.read(conditioner)
         self.inputs = encoded.inputs
         self.warnings = about_prompts([encoded.readings]) if plan.sample.prompts else []
+        self.warnings += [unread] if plan.sample.prompts and (unread := self._unread()) else []
         """What the conditions cannot read of the spec's prompts, a line for each."""
+
+    def _unread(self) -> str:
+        try:
+            require_readable([caption or "" for caption in self.prompts.captions], self.conditioner)
+        except GrowlangError as error:
+            return error.message
+        return ""
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
@@ -135,6 +150,11 @@ def chosen_prompts(
     lines = sample.prompts
     if isinstance(lines, str):
         lines = read_prompts(data_root / lines)
+    if not lines:
+        raise GrowlangError(
+            "`prompts` is an empty list: there is nothing to draw in a grid",
+            help="leave it out, and the grids have the captions or labels of the first images",
+        )
     return Prompts.of(lines[:MOST], conditioner)
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
+from growlang.literals import literal
+from growlang.plan import FORMAT_VERSION, SEMANTICS, Entry, Plan
 from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, PLAN
+from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
-LONGEST = 60
+LONGEST = 80
 """Characters of a value that a message shows."""
 ELSEWHERE = "move the folder away, or choose another output folder with --out"
 
@@ -22,15 +23,21 @@ ELSEWHERE = "move the folder away, or choose another output folder with --out"
 def recorded_plan(path: Path) -> Plan:
     """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
     try:
-        return Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise _no_run(path) from None
     except (OSError, ValueError) as error:
-        raise GrowlangError(
-            f"cannot resume the run {path}: cannot read its {PLAN} "
-            f"({type(error).__name__}: {str(error).splitlines()[0]})",
-            help=f"restore {PLAN}, or {ELSEWHERE}",
-        ) from error
+        raise _unreadable(path, mistake(error)) from error
+    if plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS:
+        raise _unreadable(path, "a later version wrote it")
+    return plan
+
+
+def _unreadable(path: Path, reason: str) -> GrowlangError:
+    return GrowlangError(
+        f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
+        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
+    )
 
 
 def exists(path: Path) -> GrowlangError:
@@ -61,7 +68,13 @@ def all_torn(path: Path, torn: list[str]) -> GrowlangError:
 
 
 def _no_run(path: Path) -> GrowlangError:
-    """The error for a folder without a plan."""
+    """The error for a path without a plan."""
+    if not path.is_dir():
+        kind = "a link that leads nowhere" if path.is_symlink() else "a file"
+        return GrowlangError(
+            f"{path} is {kind}, not a run folder",
+            help="remove it, or choose another output folder with --out",
+        )
     if not any(path.iterdir()):
         return GrowlangError(
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
@@ -75,7 +88,7 @@ def require_checkpoints(path: Path) -> None:
     A run that ended before its first checkpoint never had any: it starts over.
     """
     folder = path / CHECKPOINTS
-    if folder.is_dir() and (any(folder.glob("step_*")) or not (last := _saved(path))):
+    if folder.is_dir() and (checkpoints_of(folder) or not (last := _saved(path))):
         return
     reached = f" (the last one was at step {last})" if folder.is_dir() else ""
     raise GrowlangError(
@@ -180,10 +193,14 @@ def _phases(declared: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mapping(recorded: Plan, plan: Plan) -> Iterator[str]:
-    was, now = (
-        {e.name: [e.category, e.source, e.rule] for e in p.mapping} for p in (recorded, plan)
-    )
+    was, now = ({e.name: _outcome(e) for e in p.mapping} for p in (recorded, plan))
     yield from differences(was, now, "mapping")
+
+
+def _outcome(entry: Entry) -> str:
+    """What the mapping says of a tensor, such as `moved from core.position (moved)`."""
+    source = f" from {entry.source}" if entry.source not in (None, entry.name) else ""
+    return f"{entry.category}{source} ({entry.rule})"
 
 
 def _found(plan: Plan) -> dict[str, Any]:
@@ -202,10 +219,6 @@ def _params(recorded: Plan, plan: Plan) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as the language writes it."""
-    if value is None:
-        return "not set"
-    if isinstance(value, dict):
-        return "set"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= LONGEST else f"{text[:12]}..."
+    """A value as the language writes it, or that a group of them is there."""
+    text = "set" if isinstance(value, dict) else literal(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -107,11 +107,12 @@ def select(source: Source, index: Index, rows: Rows) -> tuple[Rows, list[Corrupt
     places = kept(source.where, len(rows), columns)
     found = rows[places[columns.complete[places]]]
     text = f"source `{source.name}`: where({written(source.where)})"
-    if not len(found):
-        raise GrowlangError(
-            f"{text} matches none of its {len(rows)} images", help=_sizes(source, index, rows)
-        )
     lacking = int((~columns.complete).sum()) - len(columns.corrupt)
+    if not len(found):
+        lack = f"; {lacking} of them lack a field" if lacking else ""
+        raise GrowlangError(
+            f"{text} matches none of its {len(rows)} images{lack}", help=_sizes(source, index, rows)
+        )
     warning = f"{text} drops {lacking} of {len(rows)} images that lack a field"
     return found, [*columns.corrupt.values()], warning if lacking else ""
 

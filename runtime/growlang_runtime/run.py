@@ -69,7 +69,7 @@ class Run:
     @staticmethod
     def create(path: Path, plan: Plan) -> Run:
         """A new run: its folder with the spec and the plan. Raises GrowlangError if it exists."""
-        with disk_full(path):
+        with disk_full(path, "make room, or choose another output root with --out"):
             try:
                 path.mkdir(parents=True)
             except FileExistsError:

@@ -58,6 +58,12 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
             weights.require(Net.from_json(whose.net), f"{whose.spec} ({whose.model})")
     else:
         folder = parent_run(plan, out, given)
+        if given is not None and not given.exists():
+            raise GrowlangError(
+                f"there is no run of the parent at {given}",
+                help="name its folder with --parent-run, or leave that out to take the one under "
+                "the output root",
+            )
         assert plan.parent is not None
         recipe = start.recipe or plan.parent.recipe
         weights = parent_weights(plan.parent, folder, recipe, ema=start.ema)

@@ -113,7 +113,7 @@ def members(path: Path) -> list[Member]:
         with tarfile.open(path, "r:") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # else it keeps every member
-                if member.offset_data + (member.size if member.isreg() else 0) > length:
+                if tar.offset > length:  # where the next header is: a sparse file takes less
                     break
                 if member.isreg() or member.issym() or member.islnk():
                     found.append(member)
@@ -146,7 +146,10 @@ def _followed(found: list[tarfile.TarInfo]) -> list[Member]:
             passed.add(target)
             target = links[target]
         if target not in named:
-            fault = f"it is a link to `{member.linkname}`, which is not in the tar"
+            circle = target in passed
+            fault = f"it is a link to `{member.linkname}`, which " + (
+                "leads back to itself" if circle else "is not in the tar"
+            )
             return Member(member.name, -1, 0, fault)
         return follow(named[target])._replace(name=member.name)
 

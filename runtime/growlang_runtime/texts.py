@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from growlang_runtime.layout import value_at
+from growlang_runtime.layout import SIDECAR, value_at
 from growlang_runtime.shards import Index
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 MOST = 40
 """Characters of a value that a message shows."""
 
@@ -18,9 +20,13 @@ class Unusable(Exception):
 def caption(index: Index, row: int) -> str | None:
     """The caption; None where none is read. Raises Unusable for one that is not a string."""
     value = _value(index, row, "caption")
-    if value is None or isinstance(value, str):
-        return value
-    raise Unusable(f"its caption {shown(value)} in JSON is not a string")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Unusable(f"its caption {shown(value)} in JSON is not a string")
+    if SURROGATE.search(value):  # which JSON can hold, and UTF-8 cannot
+        raise Unusable(f"its caption {shown(ascii(value)[1:-1])} has half a character")
+    return value
 
 
 def label(index: Index, row: int, classes: int | None = None) -> int | None:
@@ -54,8 +60,8 @@ def shown(value: Any) -> str:
 
 def sidecar(index: Index, row: int, field: str) -> Any:
     """A field of the sample's JSON file, or None. Raises Unusable for invalid JSON."""
-    data = index.read(row, "json")
-    return None if data is None else _parsed(data, [field], "json")
+    data = index.read(row, SIDECAR)
+    return None if data is None else _parsed(data, [field], SIDECAR)
 
 
 def sidecar_fields(index: Index, row: int) -> list[str]:
@@ -83,7 +89,7 @@ def _value(index: Index, row: int, member: str) -> Any:
 
 
 def _parsed(data: bytes, fields: list[str], member: str) -> Any:
-    what = "its JSON" if member == "json" else f"the JSON of its {member}"
+    what = "its JSON" if member == SIDECAR else f"the JSON of its {member}"
     try:
         return value_at(data, fields)
     except UnicodeDecodeError as error:

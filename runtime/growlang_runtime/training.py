@@ -7,6 +7,7 @@ from typing import Literal
 
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
+from growlang.stored import CHECKPOINTS, MODEL, checkpoints_of
 from growlang_runtime import checkpoint, decoding
 from growlang_runtime.device import open_device
 from growlang_runtime.machine import Machine
@@ -71,20 +72,35 @@ def train(
         return _train(plan, path, resume, sources, machine)
 
 
+def needs_parent(path: Path, resume: Resume) -> bool:
+    """Whether training into `path` reads the weights of a parent, which a checkpoint replaces.
+
+    Raises GrowlangError if there is a run, or none, against what `resume` says.
+    """
+    _require_asked(path, resume)
+    return not ((path / MODEL).exists() or checkpoints_of(path / CHECKPOINTS))
+
+
+def _require_asked(path: Path, resume: Resume) -> bool:
+    """Whether there is something at `path`. Raises GrowlangError if `resume` says otherwise."""
+    there = path.is_symlink() or path.exists()
+    if resume == "must" and not there:
+        raise nothing_to_resume(path)
+    if resume == "never" and there:
+        raise exists(path)
+    return there
+
+
 def _train(
     plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
 ) -> TrainResult:
-    if not path.exists():
-        if resume == "must":
-            raise nothing_to_resume(path)
+    if not _require_asked(path, resume):
         checkpoint.require_place(path, "--out")
         return _start(plan, path, sources, machine)
-    if resume == "never":
-        raise exists(path)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
-    with Run(path, recorded) as run:
-        return _resume(run, sources, machine)
+    with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
+        return _resume(run, recorded, sources, machine)
 
 
 def _start(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
@@ -102,8 +118,11 @@ def _start(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainR
             raise
 
 
-def _resume(run: Run, sources: Sources, machine: Machine) -> TrainResult:
-    """Resume a run from its newest valid checkpoint, or from the start if it has none."""
+def _resume(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> TrainResult:
+    """Resume a run from its newest valid checkpoint, or from the start if it has none.
+
+    `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
+    """
     if run.model.exists():
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
         Display(0, machine.quiet).say(f"{run.path} is finished: all {steps} steps are done")
@@ -118,6 +137,7 @@ def _resume(run: Run, sources: Sources, machine: Machine) -> TrainResult:
     trainer.restore(found)
     if run.plan.data is None:
         trainer.warn(UNKNOWN_DATA)
+    if setup.plan != recorded:
         run.record(setup.plan)
     trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
     for line in torn:

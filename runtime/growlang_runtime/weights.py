@@ -15,7 +15,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.fit import TRAINING, differences, require_fit
 from growlang.net import Net
-from growlang.plan import FORMAT_VERSION, ParentPlan, Plan
+from growlang.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
 from growlang.stored import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
 from growlang.tensor_file import read_header
 from growlang_runtime import checkpoint
@@ -40,7 +40,7 @@ class Weights:
     def semantics(self) -> int:
         """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
         text = self.metadata.get("semantics", "1")
-        if not text.isdecimal():
+        if text not in map(str, range(1, SEMANTICS + 1)):
             raise GrowlangError(
                 f"invalid `semantics` in the metadata of {self.path}: {text[:40]}",
                 help="another version of growlang wrote it: use that version, or train again",
@@ -56,8 +56,9 @@ class Weights:
             raise GrowlangError(
                 f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
-                help="retrain it from the current spec, or revert the change to the spec "
-                f"(`growlang diff {shlex.quote(str(self.path))} SPEC` shows it)",
+                help="retrain it from the current spec into another output folder (--out), or "
+                "revert the change to the spec (`growlang diff "
+                f"{shlex.quote(str(self.path))} SPEC` shows it)",
             )
 
 

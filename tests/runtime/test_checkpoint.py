@@ -139,6 +139,19 @@ def test_torn_checkpoints_are_removed_once_they_are_named(
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"step_{s:08d}" for s in left]
 
 
+def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    (tmp_path / "step_notes.txt").touch()
+    (tmp_path / "step_00000009").touch()
+    (tmp_path / "step_00000001 copy").mkdir()
+    found, torn = checkpoint.newest(tmp_path)
+    assert found is not None and found.step == 1 and not torn
+    checkpoint.prune(tmp_path, 1, frozenset())
+    checkpoint.forget_after(tmp_path, found)
+    names = ["step_00000001", "step_00000001 copy", "step_00000009", "step_notes.txt"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
+
+
 def test_prune_keeps_the_newest_and_the_ends_of_phases(tmp_path: Path) -> None:
     for step in (10, 20, 30, 40):
         save(tmp_path, step)

@@ -124,7 +124,7 @@ CASES = {
     ),
     "compiled within": Case(
         renamed(lambda n: n.replace("core.", "core._orig_mod.")),
-        ("`_orig_mod.` stands in the names; torch.compile", "take it out"),
+        ("`_orig_mod.` is in the names; torch.compile", "take it out"),
     ),
     "one missing": Case(
         without(POSITION), ("1 missing: `core.position` [16, 8]\n", "name weights that")
@@ -143,7 +143,7 @@ CASES = {
     ),
     "nothing in common": Case(
         lambda _: {"unet.conv_in.weight": torch.zeros(3, 3)},
-        ("of another net, or of another library",),
+        ("from another net or another library",),
     ),
     "broadcast": Case(
         replaced(POSITION, lambda t: t[0]),
@@ -219,7 +219,7 @@ def test_a_checkpoints_file_away_from_its_folder_is_known(folder: Path) -> None:
     for name in ("given.safetensors", "state.safetensors"):
         file = Path(shutil.copy(state, folder / name))
         told = sample(file)
-        refused(told, Case(dict, ("a checkpoint's file of the whole state, away from its folder",)))
+        refused(told, Case(dict, ("the full-state file of a checkpoint, outside its folder",)))
         run_help(told)
         found = load(file.with_name(f"{file.stem}_fixed.safetensors"))
         assert contents_hash(found.tensors) == contents_hash(averages)
@@ -267,7 +267,7 @@ def test_a_checkpoint_of_another_net_is_not_resumed(folder: Path) -> None:
         (b"", "it is empty"),
         (b"\x80\x02}q\0.", "it is a pickle"),
         (b"PK\x03\x04\0\0\0\0", "it is a zip archive"),
-        (None, "it is cut short"),
+        (None, "it is truncated"),
     ],
 )
 def test_a_file_that_is_none_gets_one_message_on_every_path(

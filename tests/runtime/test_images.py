@@ -13,7 +13,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import grid
 from growlang.plan import SEMANTICS
 from growlang.spec import Crop, Flip, Resize, Source, Transform, WebDataset
-from growlang_runtime.corrupt import Budget, Corrupt
+from growlang_runtime.corrupt import PATIENCE, Budget, Corrupt
 from growlang_runtime.images import Batch, Images, Indexes, prefetch
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
@@ -242,8 +242,35 @@ def test_a_source_without_an_image_that_can_be_used_is_refused(
         open_images(source("d"), most=1)
     data = png(64, 64)
     write_tar("c.tar", {"c.png": data[: len(data) // 2], "c.txt": b""})
-    with pytest.raises(GrowlangError, match="source `c` has no image that can be used"):
+    with pytest.raises(GrowlangError, match="source `c` has no usable image"):
         open_images(source("c"), most=1).draw(0)
+
+
+def test_a_source_without_labels_is_not_searched_to_its_end(
+    open_images: Open, write_tar: WriteTar, png: Encode
+) -> None:
+    image = png(9, 9)
+    members = {f"{i}.{ending}": data for i in range(PATIENCE + 9)
+               for ending, data in (("png", image), ("cls", b"cat"))}  # fmt: skip
+    write_tar("e.tar", members)
+    images = open_images(labelled("cls"), reads=("label",), classes=10, most=2)
+    told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not"
+    with pytest.raises(GrowlangError, match=told):
+        images.draw(0)
+
+
+def test_a_caption_that_utf8_cannot_hold_is_left_out(
+    open_images: Open, write_tar: WriteTar, png: Encode
+) -> None:
+    texts = [b'{"caption": "a \\ud83d"}', b'{"caption": "\\ud83d\\ude00"}']
+    members: dict[str, bytes] = {}
+    for i, text in enumerate(texts):
+        members |= {f"{i}.png": png(9, 9), f"{i}.json": text}
+    path = write_tar("j.tar", members)
+    data = WebDataset(urls="j.tar", image="png", caption="json:caption")
+    batch = open_images(Source(name="j", webdataset=data)).batch(range(2))
+    assert batch.captions == ("\U0001f600",) * 2
+    assert batch.corrupt == (Corrupt(path, "0", "its caption `a \\ud83d` has half a character"),)
 
 
 def test_a_transform_that_does_not_fit_names_the_image(open_images: Open) -> None:

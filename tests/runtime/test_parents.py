@@ -6,8 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from safetensors import safe_open
+from safetensors.torch import save_file
+from typer.testing import CliRunner
 
 from growlang.check import check
+from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.planning import plan
@@ -132,3 +137,67 @@ def test_accepted_differences_are_json(folder: Path) -> None:
     grow(folder, accept_parent=True)
     said = json.loads((folder / "runs/grown_16/main/plan.json").read_text())
     assert said["parent"]["run"]["accepted"] == ["phases.main.settings.batch: 4 -> 5"]
+
+
+def test_what_was_accepted_need_not_be_accepted_again(folder: Path) -> None:
+    edit(folder / "core_8.grow", "batch     = 4", "batch     = 5")
+    grow(folder, accept_parent=True)
+    run = folder / "runs/grown_16/main"  # as it was before its first checkpoint
+    for path in (run / "model.safetensors", run / "metrics.jsonl"):
+        path.unlink()
+    for path in (*(run / "checkpoints").iterdir(), run / "samples"):
+        shutil.rmtree(path)
+    assert grow(folder, resume="must").finished
+
+
+def test_weights_that_were_put_into_a_runs_folder_are_not_taken_for_its_own(folder: Path) -> None:
+    shutil.copytree(folder / "runs/core_8", folder / "trained")
+    spec = (folder / "core_8.grow").read_text()
+    edit(folder / "core_8.grow", "predict = v", "predict = x")
+    shutil.rmtree(folder / "runs/core_8")
+    assert grow(folder, "core_8").finished
+    own = folder / "runs/core_8/main/model.safetensors"
+    shutil.copy(folder / "trained/main/model.safetensors", own)
+    with pytest.raises(GrowlangError, match=r"objective\.diffusion\.predict: v -> x"):
+        grow(folder)
+    (folder / "core_8.grow").write_text(spec)
+    assert grow(folder).finished
+
+
+def test_weights_outside_of_a_run_must_say_what_they_were_trained_for(folder: Path) -> None:
+    elsewhere = folder / "weights.safetensors"
+    with safe_open(folder / "runs/core_8/main/model.safetensors", framework="pt") as file:
+        tensors, said = {n: file.get_tensor(n) for n in file.keys()}, file.metadata()  # noqa: SIM118
+    save_file(tensors, elsewhere, {k: v for k, v in said.items() if k != "settings"})
+    with pytest.raises(GrowlangError, match="its metadata has no `settings`"):
+        grow(folder, parent_run=elsewhere)
+    save_file(tensors, elsewhere, said | {"settings": "{}"})
+    with pytest.raises(GrowlangError, match=r"cannot be read \(data: Field required\)"):
+        grow(folder, parent_run=elsewhere)
+
+
+def test_a_parents_run_that_was_named_must_exist(folder: Path) -> None:
+    with pytest.raises(GrowlangError, match="there is no run of the parent at nowhere") as error:
+        grow(folder, parent_run=Path("nowhere"))
+    assert "--with-parents" not in error.value.help
+
+
+def test_parents_are_trained_only_where_their_weights_are_read(folder: Path) -> None:
+    out, parent = folder / "runs", folder / "runs/core_8"
+
+    def ask(*options: str) -> Result:
+        words = ["train", folder / "grown_16.grow", "--out", out, "--with-parents", *options]
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    shutil.move(parent, folder / "elsewhere")
+    refused = ask("--resume").exception
+    assert isinstance(refused, GrowlangError) and "nothing to resume" in refused.message
+    assert ask("--parent-run", str(folder / "elsewhere/main")).exit_code == 0
+    refused = ask().exception
+    assert isinstance(refused, GrowlangError) and "already exists" in refused.message
+    (out / "grown_16/main/model.safetensors").unlink()
+    assert ask("--resume").exit_code == 0
+    assert not parent.exists()
+    shutil.rmtree(out / "grown_16")
+    assert ask("--resume-or-start").exit_code == 0
+    assert parent.exists()

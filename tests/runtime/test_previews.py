@@ -9,7 +9,13 @@ from growlang.net import Input, Net, Shape
 from growlang.spec import Sample
 from growlang_runtime.batches import open_data
 from growlang_runtime.conditioning import Conditioner
-from growlang_runtime.previews import Prompts, chosen_prompts, read_prompts, require_readable
+from growlang_runtime.previews import (
+    Previews,
+    Prompts,
+    chosen_prompts,
+    read_prompts,
+    require_readable,
+)
 
 
 def labelled() -> Net:
@@ -36,6 +42,17 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
     assert chosen(["a", "b"]) == ["a", "b"]
     (tmp_path / "prompts.txt").write_text("one\n\n  two \n")
     assert chosen("prompts.txt") == ["one", "two"]
+    with pytest.raises(GrowlangError, match="`prompts` is an empty list"):
+        chosen([])
+
+
+def test_a_prompt_of_the_spec_that_nothing_reads_is_told(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    (data,) = open_data(plan().phases, net(), tmp_path)
+    none = Net("none", net().inputs[:2], (), (), "", {})
+    drawn = plan(sample=Sample(prompts=["", "cat"]))
+    previews = Previews(drawn, none, Conditioner(none), data.images, tmp_path)
+    assert previews.warnings == ['cannot use the prompt "cat": the model has no conditions']
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -51,10 +68,10 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
     for model, wanted in (
-        (classes, 'give a label from 0 to 9, or --prompt "" for each image'),
-        (none, 'give --prompt "" for each image'),
+        (classes, 'give a label from 0 to 9, or --prompt "" for each unconditional image'),
+        (none, 'give --prompt "" for each unconditional image'),
     ):
-        with pytest.raises(GrowlangError, match="cannot use the prompt `cat`") as error:
+        with pytest.raises(GrowlangError, match='cannot use the prompt "cat"') as error:
             require_readable(["", "cat"], Conditioner(model))
         assert error.value.help.startswith(wanted)
         require_readable(["", " "], Conditioner(model))
@@ -73,4 +90,5 @@ def test_a_number_is_a_label_where_the_net_reads_labels() -> None:
         Prompts.of(["7"], Conditioner(net())).encode(Conditioner(net()))["text.ids"][0],
     )
     assert Prompts.of(["\u00b2"], conditioner).labels == [None], "a digit, but no number"
+    assert Prompts.of(["9" * 5000], conditioner).labels == [None], "more digits than are read"
     assert Prompts([None], [3]).texts() == ["3"]

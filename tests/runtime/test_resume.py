@@ -1,12 +1,14 @@
 """Whether a run may go on, and what is said where it may not."""
 
 import io
+import json
 import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import safe_open
 from tiny import net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
@@ -36,7 +38,7 @@ def refusal(recorded: Plan, now: Plan) -> GrowlangError:
 def test_another_setting_is_refused_and_the_difference_told() -> None:
     error = refusal(plan(), plan([phase(optimizer=AdamW(lr=0.5), grad_clip=2.0)]))
     assert "phases.main.settings.optimizer.adamw.lr: 0.01 -> 0.5" in error.message
-    assert "phases.main.settings.grad_clip: 1.0 -> 2.0" in error.message
+    assert "phases.main.settings.grad_clip: 1 -> 2" in error.message
 
 
 def test_a_setting_that_is_gone_is_not_set() -> None:
@@ -58,8 +60,8 @@ def test_a_mapping_that_changed_is_told_by_tensor() -> None:
     changed = [first._replace(category="reinitialised", source=None), *again.mapping[1:-1]]
     shown = refusal(grown(), again.model_copy(update={"mapping": changed})).message.splitlines()
     assert "  phases.main.settings.seed: 0 -> 5" in shown
-    assert f"  mapping.{first.name}[0]: copied -> reinitialised" in shown
-    assert "  mapping.stem.old: ['dropped', None, 'drop'] -> not set" in shown
+    assert f"  mapping.{first.name}: copied (keep) -> reinitialised (keep)" in shown
+    assert "  mapping.stem.old: dropped (drop) -> not set" in shown
 
 
 def test_other_data_weights_or_parent_are_another_run() -> None:
@@ -119,6 +121,15 @@ def test_a_resumed_run_says_where_it_goes_on(
     assert f"resumed {interrupted / PATH} at step 2 of 4" in said
 
 
+def test_a_resumed_run_draws_by_the_sample_of_now(interrupted: Path) -> None:
+    sample = Sample(prompts=["another"])
+    now = plan(sample=sample)
+    assert train(now, out=interrupted / "runs", data_root=interrupted, resume="must").finished
+    assert recorded_plan(interrupted / PATH).sample == sample
+    with safe_open(interrupted / PATH / "model.safetensors", framework="pt") as file:
+        assert json.loads(file.metadata()["sample"])["prompts"] == ["another"]
+
+
 def test_without_a_run_there_is_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(GrowlangError, match=r"there is no run at .*: nothing to resume") as error:
         go_on(write_data(tmp_path))
@@ -146,10 +157,36 @@ def test_a_folder_that_is_no_run_is_told_as_such(tmp_path: Path, resume: str) ->
         go_on(tmp_path, resume)
 
 
-def test_a_plan_that_cannot_be_read_is_told(interrupted: Path) -> None:
-    (interrupted / PATH / "plan.json").write_text('{"spec": "a')
-    with pytest.raises(GrowlangError, match=r"cannot read its plan\.json"):
+@pytest.mark.parametrize("resume", ["never", "must", "may"])
+def test_what_is_no_folder_is_told_as_such(tmp_path: Path, resume: str) -> None:
+    path = write_data(tmp_path) / PATH
+    path.parent.mkdir(parents=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(GrowlangError, match="is a link that leads nowhere, not a run folder"):
+        go_on(tmp_path, resume)
+    path.unlink()
+    path.touch()
+    with pytest.raises(GrowlangError, match="is a file, not a run folder"):
+        go_on(tmp_path, resume)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"spec": "a', r"Invalid JSON: EOF .*"),
+        ("{}", r"spec: Field required"),
+        (None, r"novelty: Extra inputs are not permitted"),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_told(
+    interrupted: Path, text: str | None, reason: str
+) -> None:
+    path = interrupted / PATH / "plan.json"
+    whole = json.loads(path.read_text()) | {"novelty": 1}
+    path.write_text(json.dumps(whole) if text is None else text)
+    with pytest.raises(GrowlangError, match=rf"cannot read its plan\.json: {reason}$") as error:
         recorded_plan(interrupted / PATH)
+    assert "use the version of growlang that wrote it" in error.value.help
 
 
 def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(interrupted: Path) -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tiny import plan
+from tiny import full_disk, plan
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.resume import recorded_plan
@@ -36,3 +36,10 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
         Run(tmp_path / "run", plan())
     with Run(tmp_path / "run", plan()):
         pass
+
+
+def test_a_run_that_a_full_disk_keeps_from_beginning_leaves_nothing(tmp_path: Path) -> None:
+    with full_disk(100), pytest.raises(GrowlangError, match="the disk is full") as error:
+        Run.create(tmp_path / "run", plan())
+    assert error.value.help == "make room, or choose another output root with --out"
+    assert not (tmp_path / "run").exists()

@@ -128,6 +128,8 @@ def test_links_stand_for_what_they_link_to(tmp_path: Path, png: Encode) -> None:
             ("b/2.txt", tarfile.SYMTYPE, "../a/1.txt"),
             ("b/3.png", tarfile.SYMTYPE, "2.png"),
             ("b/3.txt", tarfile.LNKTYPE, "elsewhere/3.txt"),
+            ("b/4.png", tarfile.SYMTYPE, "5.png"),
+            ("b/5.png", tarfile.SYMTYPE, "4.png"),
         ]:
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, target
@@ -136,8 +138,31 @@ def test_links_stand_for_what_they_link_to(tmp_path: Path, png: Encode) -> None:
     assert texts(index) == {"a/1": "one", "b/2": "one"}
     assert [index.read(row, "image") for row in range(3)] == [image] * 3
     assert index.faults == {
-        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which is not in the tar"
+        2: "its caption cannot be read: it is a link to `elsewhere/3.txt`, which is not in the tar",
+        3: "its image cannot be read: it is a link to `5.png`, which leads back to itself",
+        4: "its image cannot be read: it is a link to `4.png`, which leads back to itself",
     }
+
+
+def test_a_sparse_file_is_told_wherever_it_stands(tmp_path: Path, png: Encode) -> None:
+    """A file of 1 MB with one block of data, as `tar --sparse` stores it in the GNU format."""
+    image = png(9, 9)
+    info = tarfile.TarInfo("2.png")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, tarfile.BLOCKSIZE
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[386:410] = b"%011o\0%011o\0" % (1 << 19, tarfile.BLOCKSIZE)
+    header[483:495] = b"%011o\0" % (1 << 20)
+    header[148:156] = b"%06o\0 " % (256 + sum(header[:148]) + sum(header[156:]))
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, data in [("1.png", image), ("1.txt", b"one"), ("2.txt", b"two")]:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        tar.fileobj.write(bytes(header) + image.ljust(tarfile.BLOCKSIZE, b"\0"))
+        tar.offset += 2 * tarfile.BLOCKSIZE
+    index = opened(PNG, tmp_path)
+    assert texts(index) == {"1": "one"}
+    assert index.faults == {1: "its image cannot be read: it is a sparse file"}
 
 
 def test_a_sample_that_is_split_over_shards_is_told_once(

@@ -391,7 +391,7 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
     refused("cannot read the prompts file .*none.txt", plan(sample=Sample(prompts="none.txt")))
     refused("`drop` names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
     bare = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png", caption=None))
-    refused("reads the caption, but the source has none", plan([phase(data=[bare])]))
+    refused("reads the caption, but the data source has none", plan([phase(data=[bare])]))
     model = net()
     encoder = {"op": "t5", "id": str(data / "no_encoder"), "width": 8}
     embedding = Input("text.embedding", "embedding", Shape("tokens", (4, 8)), "text")

@@ -83,7 +83,7 @@ def test_what_holds_no_weights_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(GrowlangError, match=r"no model\.safetensors and no valid checkpoint"):
         load(tmp_path)
     (tmp_path / "cut.safetensors").write_bytes((run / "model.safetensors").read_bytes()[:1000])
-    with pytest.raises(GrowlangError, match="not a valid safetensors file: it is cut short"):
+    with pytest.raises(GrowlangError, match="not a valid safetensors file: it is truncated"):
         load(tmp_path / "cut.safetensors")
     save_file({"w": torch.ones(1)}, tmp_path / "bare.safetensors")
     with pytest.raises(GrowlangError, match="does not say which net"):
