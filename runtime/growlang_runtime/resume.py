@@ -12,6 +12,7 @@ from growlang.literals import literal
 from growlang.plan import FORMAT_VERSION, SEMANTICS, Entry, Plan
 from growlang.spec import Phase
 from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
+from growlang.tensor_file import read_header
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
@@ -115,6 +116,17 @@ def _saved(path: Path) -> int:
             continue  # a line that was cut short
     grids = (grid.stem.removeprefix("step_") for grid in (path / "samples").glob("step_*.png"))
     return max([*steps, *(int(step) for step in grids if step.isdecimal())])
+
+
+def require_whole(model: Path) -> None:
+    """Raise GrowlangError if the finished weights of a run are not a whole safetensors file."""
+    try:
+        read_header(model)
+    except GrowlangError as error:
+        raise GrowlangError(
+            error.message,
+            help=f"move {model} away; --resume then writes it again from the last checkpoint",
+        ) from error
 
 
 def require_same(path: Path, recorded: Plan, plan: Plan) -> None:

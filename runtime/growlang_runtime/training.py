@@ -21,6 +21,7 @@ from growlang_runtime.resume import (
     require_checkpoints,
     require_same,
     require_same_data,
+    require_whole,
 )
 from growlang_runtime.run import Run, run_folder
 from growlang_runtime.setup import Sources, set_up
@@ -124,6 +125,7 @@ def _resume(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> Tra
     `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
     """
     if run.model.exists():
+        require_whole(run.model)
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
         Display(0, machine.quiet).say(f"{run.path} is finished: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)

@@ -207,6 +207,17 @@ def test_a_run_that_had_no_checkpoint_yet_begins_again(tmp_path: Path) -> None:
     require_checkpoints(run.path)
 
 
+def test_finished_weights_that_are_torn_are_not_finished(interrupted: Path) -> None:
+    model = interrupted / PATH / "model.safetensors"
+    model.touch()
+    with pytest.raises(GrowlangError, match="not a valid safetensors file") as error:
+        go_on(interrupted)
+    assert f"move {model} away; --resume then writes it again" in error.value.help
+    model.unlink()
+    assert go_on(interrupted).finished
+    assert model.stat().st_size
+
+
 def test_a_run_whose_checkpoints_are_all_torn_keeps_them(interrupted: Path) -> None:
     torn = sorted((interrupted / PATH / "checkpoints").glob("*/state.safetensors"))
     for path in torn:
