@@ -223,7 +223,7 @@ def unfinished(
         return Diagnostic("G001", f"`{opened}` is not closed", place(opened, filename), "close it")
     last = statement[-1]
     if help := unit(statement[-2:]):
-        return Diagnostic("G001", f"`{last}` cannot stand here", place(last, filename), help)
+        return Diagnostic("G001", f"unexpected `{last}`", place(last, filename), help)
     expected = "a value" if last.type == "EQUAL" else _words(accepted, signs)
     message = f"incomplete statement after `{last}`"
     help = f"expected {expected}" if expected else ""

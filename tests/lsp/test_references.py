@@ -196,7 +196,7 @@ REFUSED = [
     ("core.grow", "train sec^ond", "first", "`first` is taken: core.grow:19"),
     ("core.grow", "ti^me  =", "clock", "`time` is part of the language"),
     ("core.grow", "co^re @ 4", "middle", "`core` is part of the language"),
-    ("core.grow", "model sm^all", "tiny", "`small` is part of the language"),
+    ("core.grow", "model sm^all", "tiny", "a model cannot be renamed here"),
     ("core.grow", "heads = 2, att^end", "look", "no declared name here"),
     ("blocks.grow", "data o^ne", "two", "`two` is taken: blocks.grow:18"),
     ("lib/blocks.grow", "pair(width, de^pth = 2)", "width", "`width` is taken: blocks.grow:5"),
