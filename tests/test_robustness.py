@@ -15,6 +15,7 @@ from growlang.check import Report, check
 from growlang.diagnostics import Findings, GrowlangError
 from growlang.fix import fix
 from growlang.resolve.files import SIZE_LIMIT, decoded
+from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
 
 PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
@@ -48,6 +49,19 @@ def test_other_ways_to_write_a_text_are_the_same_spec(content: bytes, tmp_path: 
     expected = check(PARENT).checked
     assert report.checked and expected
     assert report.checked.net.net_hash == expected.net.net_hash
+
+
+@pytest.mark.parametrize(("deep", "codes"), [(99, []), (3000, ["G001"])])
+def test_brackets_around_a_value_count_as_nesting(
+    deep: int, codes: list[str], tmp_path: Path
+) -> None:
+    """The tree drops them, but what prints a text keeps them."""
+    text = f'grow 1\nparam a = {"(" * deep}1{")" * deep}  # {"(" * 200}\nparam b = "{"(" * 200}"\n'
+    report = answer(text.encode(), tmp_path)
+    assert [item.code for item in report.diagnostics if item.code != "G108"] == codes
+    findings = Findings()
+    fmt_text(text, "spec.grow", findings)
+    assert [item.code for item in findings.items] == codes
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def _document(
     """The document that a parse builds. Raises UnexpectedInput where the text does not parse."""
     own = Findings()
     found = build(parse, text, filename, own)
-    if deep := below(found, DEPTH_LIMIT):
+    if deep := below(found, DEPTH_LIMIT) or nested(text, filename, DEPTH_LIMIT):
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
         own.add("G001", message, deep, help="name a part with `param`")
     for item in own.items:
@@ -112,6 +112,25 @@ def below(document: d.Document, depth: int) -> Span | None:
         if not level:
             return None
     return next((node.span for node in level if hasattr(node, "span")), document.span)
+
+
+BRACKETS = re.compile(r'"[^"\n]*"|#[^\n]*|[(\[{]|[)\]}]')
+"""Strings and comments, whose brackets do not count, and brackets."""
+
+
+def nested(text: str, filename: str, depth: int) -> Span | None:
+    """The place of a bracket inside of `depth` others; the tree drops those around a value."""
+    level = 0
+    for match in BRACKETS.finditer(text):
+        if match[0] in "([{":
+            level += 1
+        elif match[0] in ")]}":
+            level -= 1
+        if level > depth:
+            row = text.count("\n", 0, match.start()) + 1
+            column = match.start() - text.rfind("\n", 0, match.start())
+            return Span(filename, row, column, row, column + 1)
+    return None
 
 
 def _nodes(node: tuple[Any, ...]) -> Iterator[Any]:
