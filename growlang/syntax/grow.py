@@ -34,7 +34,8 @@ def read_partly(text: str, filename: str, findings: Findings) -> d.Document | No
     if not text.isascii() and misleading(text, filename, findings):
         return None
     try:
-        return _document(partial(parser().parse, text), text, filename, findings)
+        whole = partial(parser().parse, text)
+        return _document(whole, text, filename, findings, nested(text, filename, DEPTH_LIMIT))
     except UnexpectedInput:
         from growlang.syntax.recovery import parse_tokens, recover
     _, kept, cut = recover(text, filename, parser(), findings)
@@ -46,12 +47,19 @@ def read_partly(text: str, filename: str, findings: Findings) -> d.Document | No
 
 
 def _document(
-    parse: Callable[[], Tree[Token]], text: str, filename: str, findings: Findings
+    parse: Callable[[], Tree[Token]],
+    text: str,
+    filename: str,
+    findings: Findings,
+    crowded: Span | None = None,
 ) -> d.Document | None:
-    """The document that a parse builds. Raises UnexpectedInput where the text does not parse."""
+    """The document that a parse builds. Raises UnexpectedInput where the text does not parse.
+
+    `crowded` is a place with too many brackets around it.
+    """
     own = Findings()
     found = build(parse, text, filename, own)
-    if deep := below(found, DEPTH_LIMIT) or nested(text, filename, DEPTH_LIMIT):
+    if deep := below(found, DEPTH_LIMIT) or crowded:
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
         own.add("G001", message, deep, help="name a part with `param`")
     for item in own.items:
