@@ -10,7 +10,7 @@ from test_twin import twin
 from typer.testing import CliRunner
 
 from growlang.cli import app
-from growlang.show import show
+from growlang.tools.show import show
 
 PARENTLESS = [
     SPECS / "core.grow",

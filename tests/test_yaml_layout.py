@@ -11,7 +11,7 @@ from test_fmt import FIXTURES, PARSED, named
 from test_twin import parsed, twin
 
 from growlang.syntax.document import without_spans
-from growlang.twin.layout import fmt
+from growlang.yaml.layout import fmt
 
 
 def fmt_yaml(text: str) -> str:

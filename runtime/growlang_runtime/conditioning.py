@@ -10,7 +10,7 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Shape
-from growlang.plan import SEMANTICS
+from growlang.plans.plan import SEMANTICS
 from growlang_runtime.draws import batch_uniforms, uniforms
 from growlang_runtime.encoders import TextEncoder
 from growlang_runtime.readings import Reading

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.literals import literal
-from growlang.plan import FORMAT_VERSION, SEMANTICS, Entry, Plan
-from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
-from growlang.tensor_file import read_header
+from growlang.diagnostics.literals import literal
+from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, Entry, Plan
+from growlang.plans.tensor_file import read_header
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, PLAN, checkpoints_of, mistake
+from growlang.spec.recipe import Phase
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""

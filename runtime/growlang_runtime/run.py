@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
-from growlang.stored import CHECKPOINTS, METRICS, MODEL, PLAN
+from growlang.plans.plan import Plan
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN
 from growlang_runtime.checkpoint import disk_full, whole, write_text
 from growlang_runtime.resume import exists
 

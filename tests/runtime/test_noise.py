@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growlang.spec import Cosine, Interpolated
+from growlang.spec.recipe import Cosine, Interpolated
 from growlang_runtime.noise import alpha, noise_schedule, noisy, sigma, target, to_eps, to_x
 
 LOG_SNR = st.floats(-20, 20)

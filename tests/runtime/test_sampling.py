@@ -9,7 +9,7 @@ from tiny import full_disk, net, phase, plan, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec import DDIM, DDPM, Cosine, Diffusion, DPMSolver
+from growlang.spec.recipe import DDIM, DDPM, Cosine, Diffusion, DPMSolver
 from growlang_runtime.grids import grid
 from growlang_runtime.noise import noise_schedule, target
 from growlang_runtime.objective import Objective, objective_of
