@@ -9,7 +9,7 @@ from fixture_specs import SPECS, assert_golden, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fmt import FIXTURES, MESSY, PARSED, messed, named, tree
-from test_twin import checked, parsed, same, specs, twin
+from test_yaml import checked, parsed, same, specs, twin
 from test_yaml_layout import BROKEN_UP, fmt_yaml
 
 from growlang.syntax import document as d

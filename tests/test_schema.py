@@ -11,7 +11,7 @@ import yaml
 from fixture_specs import SHIPPED
 from jsonschema import Draft7Validator, Draft202012Validator
 from test_fmt import named
-from test_twin import SPEC_FILES, twin
+from test_yaml import SPEC_FILES, twin
 from typer.testing import CliRunner
 
 from growlang.cli import app
