@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions
 from growlang.growth.moves import Move
 from growlang.net import Net, Node, Tensor
@@ -63,12 +63,9 @@ class _Refused(Exception):
         """The place of the mistake, where it is not the whole statement."""
 
 
+@stage
 def beginnings(
-    child: Net,
-    parent: Net,
-    contract: Contract,
-    findings: Findings,
-    moves: Mapping[str, Move],
+    findings: Findings, child: Net, parent: Net, contract: Contract, moves: Mapping[str, Move]
 ) -> dict[str, Beginning]:
     """How the tensors begin of which an `init` speaks; where several do, the last one holds.
 
@@ -247,8 +244,7 @@ def refuse_dead(
     moves: Mapping[str, Move],
     found: Mapping[str, Beginning],
     scratch: str,
-    findings: Findings,
-) -> None:
+) -> Iterator[Diagnostic]:
     """Refuse that two maps in series begin at zero: neither would ever get a gradient.
 
     `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
@@ -264,14 +260,12 @@ def refuse_dead(
                 continue
             refused.add(made[-1].span)
             help = "leave one of them at its default"
-            findings.add(
+            yield Diagnostic(
                 "G309",
                 f"`{first}` and `{second}` are both zero in series: neither gets a gradient"
                 + (f" in recipe `{recipe}`" if recipe else ""),
                 made[-1].span,
-                help=f"{help}: from scratch nothing starts from the parent's values"
-                if recipe
-                else help,
+                f"{help}: from scratch nothing starts from the parent's values" if recipe else help,
             )
 
 

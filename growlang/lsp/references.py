@@ -89,7 +89,7 @@ def rename(project: Project, path: Path, point: Point, new: str) -> list[Edit]:
 
 def _refuse_name(target: Declaration, new: str) -> None:
     """Refuse what is no name, or a name that is reserved."""
-    document = read(f"grow 1 param {new} = 1", "", Findings())
+    document = read(f"grow 1 param {new} = 1", "").result
     if document is None or [binding.name for binding in document.params] != [new]:
         raise GrowlangError(
             f"invalid name `{new}`: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "

@@ -159,41 +159,40 @@ class Grid(Op):
         return grid(x.width, self.height, self.width)
 
 
-class Concat(Op):
+class Join(Op):
+    """An op that reads two grids with the same places."""
+
+    def joined(self, x: Shape, other: Shape) -> Shape:
+        """Shape of the result."""
+        return x
+
+
+class Concat(Join):
     """A grid with the channels of a skip appended (U-Net, arXiv 1505.04597)."""
 
     call = "concat"
     source = "arXiv 1505.04597"
     takes = "grid"
-    skip: int = argument("channels of the second input", ge=1)
 
-    def output(self, x: Shape, scope: Scope) -> Shape:
+    def joined(self, x: Shape, other: Shape) -> Shape:
         """The same grid with the channels of both."""
-        return x.with_width(x.width + self.skip)
+        return x.with_width(x.width + other.width)
 
 
-class Subtract(Op):
+class Subtract(Join):
     """What a coarser place changed: its output less its input (arXiv 2410.19324)."""
 
     call = "subtract"
     source = "arXiv 2410.19324"
     takes = "grid"
 
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """As both inputs."""
-        return x
 
-
-class Add(Op):
+class Add(Join):
     """The skip of a level, added to what comes back up (arXiv 2410.19324)."""
 
     call = "add"
     source = "arXiv 2410.19324"
     takes = "grid"
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """As both inputs."""
-        return x
 
 
 class Position(Op):

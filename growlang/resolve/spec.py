@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from growlang.diagnostics import Findings, GrowlangError, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, stage
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.model import Resolution, resolve_model
@@ -79,7 +79,9 @@ class Resolved:
         return ([own[0]] if own else [()]) + [level for level in inherited if level]
 
 
+@stage
 def resolve(
+    findings: Findings,
     path: Path,
     files: Files,
     given: Mapping[str, d.Argument] | None = None,
@@ -90,8 +92,8 @@ def resolve(
     `given` are values for its params. `parent` is one that was resolved before without findings,
     whose files are unchanged: it is taken where the spec still grows from it in the same way.
     """
-    values = _values((given or {}).values(), Names(files.findings))
-    return _Resolver(files, parent).file(path, values)
+    values = _values((given or {}).values(), Names(findings))
+    return _Resolver(files, findings, parent).file(path, values)
 
 
 def _values(given: Iterable[d.Argument], scope: Names) -> dict[str, Bound]:
@@ -103,6 +105,7 @@ class _Resolver:
     """Resolves the files of one run; `open` are those being resolved, from child to ancestor."""
 
     files: Files
+    findings: Findings
     known: Resolved | None
     open: list[Path] = field(default_factory=list)
     libraries: dict[Path, Resolved | None] = field(default_factory=dict)
@@ -112,7 +115,7 @@ class _Resolver:
         self, path: Path, given: Mapping[str, Bound], asked: Span | None = None
     ) -> Resolved | None:
         """The file, with the values given for its params."""
-        document = self.files.load(path, asked)
+        document = self.findings.of(self.files.load(path, asked))
         if document is None:
             return None
         self.open.append(real(path))
@@ -124,7 +127,7 @@ class _Resolver:
     def _resolved(
         self, path: Path, document: d.Document, given: Mapping[str, Bound]
     ) -> Resolved | None:
-        findings = self.files.findings
+        findings = self.findings
         model = document.models[0] if document.models else None
         scope = Names(findings, params={b.name: b for b in document.params})
         bind_names(document, scope, findings, given)
@@ -156,17 +159,16 @@ class _Resolver:
         """The parent; None, with a finding, where it cannot be read or has no model."""
         if circle := self._circle(path):
             message, help = f"circular `grows`: {circle}", "name another parent"
-            self.files.findings.add("G104", message, grows.file_span, help=help)
+            self.findings.add("G104", message, grows.file_span, help=help)
             return None
         given = _values(grows.params, scope)
         if self.known and real(self.known.path) == real(path) and self.known.given == given:
             return self.known
-        before = len(self.files.findings)
-        parent = self.file(path, given, grows.file_span)
-        blame(self.files.findings, before, grows)
+        with self.findings.seen_from(partial(blamed, grows)):
+            parent = self.file(path, given, grows.file_span)
         if parent is not None and parent.resolution is None:
             message = f"`{grows.file}` has no model to grow"
-            self.files.findings.add("G103", message, grows.file_span)
+            self.findings.add("G103", message, grows.file_span)
             return None
         return parent
 
@@ -192,7 +194,7 @@ class _Resolver:
         if circle := self._circle(path):
             message = f"circular import: {circle}"
             help = "move what both need into a file that imports neither"
-            self.files.findings.add("G104", message, statement.span, help=help)
+            self.findings.add("G104", message, statement.span, help=help)
             return None
         key = real(path)
         if key not in self.libraries:
@@ -230,38 +232,32 @@ def _training(found: Resolved, findings: Findings) -> None:
         conditions,
     )
     for recipe in found.document.recipes:
-        before = len(findings)
-        draft = recipes.resolve(recipe)
-        _inherited(findings, before, recipe)
+        with findings.seen_from(partial(_inherited, recipe)):
+            draft = recipes.resolve(recipe)
         found.recipes += [draft] if draft else []
     found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
     if any(found.sections("evaluate")):
         found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
 
 
-def blame(findings: Findings, before: int, grows: d.Grows) -> None:
-    """Move what a parent's lines are found guilty of to the value that the child gives, if one is.
-
-    `before` is the number of findings before the parent was looked at with the child's values.
-    """
-    for item in findings.take(before) if grows.params else ():
-        findings.record(at_call(item, grows.span, grows.file))
+def blamed(grows: d.Grows, found: Diagnostic) -> Diagnostic:
+    """A finding about a parent, at the value that the child gives it, if one is guilty."""
+    return at_call(found, grows.span, grows.file) if grows.params else found
 
 
-def _inherited(findings: Findings, before: int, recipe: d.Recipe) -> None:
-    """Move findings about inherited settings to the value or the recipe that makes them wrong."""
+def _inherited(recipe: d.Recipe, found: Diagnostic) -> Diagnostic:
+    """A finding about an inherited setting, at the value or the recipe that makes it wrong."""
     own = recipe.name_span.filename
-    for item in findings.take(before):
-        if item.span.filename != own:
-            cause = next((n for n in item.notes if n.span.filename == own), None)
-            note = Note(f"recipe `{recipe.name}` inherits this", item.span)
-            help = f"give recipe `{recipe.name}` a setting of its own"
-            item = item._replace(
-                span=cause.span if cause else recipe.name_span,
-                notes=(note, *(n for n in item.notes if n != cause)),
-                help="; ".join(filter(None, [item.help, help])),
-            )
-        findings.record(item)
+    if found.span.filename == own:
+        return found
+    cause = next((n for n in found.notes if n.span.filename == own), None)
+    note = Note(f"recipe `{recipe.name}` inherits this", found.span)
+    help = f"give recipe `{recipe.name}` a setting of its own"
+    return found._replace(
+        span=cause.span if cause else recipe.name_span,
+        notes=(note, *(n for n in found.notes if n != cause)),
+        help="; ".join(filter(None, [found.help, help])),
+    )
 
 
 def _refuse_without_model(document: d.Document, findings: Findings) -> None:
