@@ -120,7 +120,7 @@ def apply(site: Site, op: Op, wire: Wire, component: str, path: str, at: Path = 
         reason = f"{type(error).__name__}: {error}"
         message = f"{site.span(*at)}: the installed op `{op.call}` fails: {reason}"
         raise GrowlangError(message) from error
-    return wire._replace(name=path, shape=shape)
+    return Wire(path, shape, wire.is_sure)
 
 
 def join(site: Site, op: Join, wire: Wire, other: Wire, component: str, path: str) -> Wire:
@@ -129,7 +129,7 @@ def join(site: Site, op: Join, wire: Wire, other: Wire, component: str, path: st
         return UNKNOWN
     shape = op.joined(wire.shape, other.shape)
     add(site, op, (wire.name, other.name), wire.shape, shape, component, path)
-    return wire._replace(name=path, shape=shape)
+    return Wire(path, shape, wire.is_sure)
 
 
 def add(
@@ -144,7 +144,10 @@ def add(
 ) -> None:
     """Add a node with what its op declares for its input's shape `x`."""
     declared = _declared(site, op, x, at)
-    tensors = tuple(t._replace(name=f"{path}.{t.name}") for t in declared.tensors)
+    tensors = tuple(
+        Tensor(f"{path}.{name}", shape, init, decay)
+        for name, shape, init, decay in declared.tensors
+    )
     site.graph.nodes.append(
         Node(
             path,
@@ -156,7 +159,7 @@ def add(
             tensors,
             declared.flops,
             declared.saved,
-            site.span(*at) if at else None,
+            site.refusals.span(*at) if at else None,
         )
     )
 

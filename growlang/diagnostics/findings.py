@@ -123,16 +123,18 @@ class Findings:
 
         Raises TooMany where there are `LIMIT` already: a pass ends there.
         """
+        if _said(found) in self.seen:
+            return
         for view in reversed(self._views):
             found = view(found)
         found = _bounded(found)
-        said = (found.code, found.message, found.span)
-        if said not in self.seen:
-            if len(self.items) >= LIMIT:
-                self.full = True
-                raise TooMany
-            self.seen.add(said)
-            self.items.append(found)
+        if _said(found) in self.seen:
+            return
+        if len(self.items) >= LIMIT:
+            self.full = True
+            raise TooMany
+        self.seen.add(_said(found))
+        self.items.append(found)
 
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Record each of these. May raise TooMany."""
@@ -170,6 +172,10 @@ def stage(work: Callable[Concatenate[Findings, P], T | None]) -> Callable[P, Out
         return Outcome(result, tuple(findings.items), findings.full)
 
     return run
+
+
+def _said(found: Diagnostic) -> tuple[str, str, Span]:
+    return found.code, found.message, found.span
 
 
 def _bounded(found: Diagnostic) -> Diagnostic:
