@@ -10,7 +10,6 @@ from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, Span
 from growlang.net import Component, Input, Node, Shape, Tensor
 from growlang.ops import OPS, Op, OpError, Scope, pipe_op
-from growlang.ops.ends import Join
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path
 from growlang.spec.model import Model
@@ -45,6 +44,7 @@ class Declared(NamedTuple):
     tensors: tuple[Tensor, ...]
     flops: int
     saved: int
+    scope: Scope
 
 
 @dataclass
@@ -123,12 +123,13 @@ def apply(site: Site, op: Op, wire: Wire, component: str, path: str, at: Path = 
     return Wire(path, shape, wire.is_sure)
 
 
-def join(site: Site, op: Join, wire: Wire, other: Wire, component: str, path: str) -> Wire:
-    """Add the node of an op that reads two values."""
+def join(site: Site, op: Op, wire: Wire, other: Wire, component: str, path: str) -> Wire:
+    """Add the node of an op that reads two values, which tell its arguments."""
     if wire.shape is None or other.shape is None:
         return UNKNOWN
-    shape = op.joined(wire.shape, other.shape)
-    add(site, op, (wire.name, other.name), wire.shape, shape, component, path)
+    shape = op.output(wire.shape, site.scope)
+    inputs = (wire.name, other.name)
+    site.graph.nodes.append(Node(path, component, op.call, {}, inputs, shape))
     return Wire(path, shape, wire.is_sure)
 
 
@@ -160,6 +161,8 @@ def add(
             declared.flops,
             declared.saved,
             site.refusals.span(*at) if at else None,
+            declared.scope,
+            op,
         )
     )
 
@@ -167,11 +170,18 @@ def add(
 def _declared(site: Site, op: Op, x: Shape, at: Path) -> Declared:
     key, known = (at, op.call, x), site.graph.declared
     if key not in known:
-        scope = site.scope
+        scope = _read(op, site.scope)
         known[key] = Declared(
-            op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope)
+            op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope), scope
         )
     return known[key]
+
+
+def _read(op: Op, scope: Scope) -> Scope:
+    """The scope with the time and the conditions that an op reads."""
+    reads = op.reads(scope)
+    conditions = {name: scope.conditions[name] for name in reads if name in scope.conditions}
+    return scope._replace(time=scope.time if "time" in reads else None, conditions=conditions)
 
 
 def _names(site: Site, read: str) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def _with_skip(site: Site, wire: Wire, skip: Wire, place: Place) -> Wire:
     if wire.shape is None or skip.shape is None:
         return UNKNOWN
     path = site.graph.path(place.prefix, Concat.call)
-    return join(site, Concat(), wire, skip, place.component, path)
+    return join(site, Concat(skip=skip.shape.width), wire, skip, place.component, path)
 
 
 def _with_position(site: Site, wire: Wire) -> Wire:

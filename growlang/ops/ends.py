@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from growlang.net import Shape, Tensor, grid, tokens
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, grid, tokens
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided, group_count, norm_affine, weight_and_bias
 from growlang.signatures.signature import argument
 
@@ -64,7 +64,11 @@ class Unpatch(Op):
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm, of the SiLU and of the convolution."""
-        return 3 * x.size + 2 * group_count(x.width)
+        return 3 * x.size + 2 * self.numbers(x, scope)["norm.groups"]
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm."""
+        return {"norm.groups": scope.number("norm.groups", group_count(x.width))}
 
 
 class Linear(Op):
@@ -113,7 +117,13 @@ class Norm(Op):
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """The input, with the mean and deviation of each group or token."""
-        return x.size + 2 * (group_count(x.width) if x.kind == "grid" else x.positions)
+        return x.size + 2 * self.numbers(x, scope).get("groups", x.positions)
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm of a grid."""
+        if x.kind != "grid":
+            return {}
+        return {"groups": scope.number("groups", group_count(x.width))}
 
 
 class Identity(Op):
@@ -159,40 +169,41 @@ class Grid(Op):
         return grid(x.width, self.height, self.width)
 
 
-class Join(Op):
-    """An op that reads two grids with the same places."""
-
-    def joined(self, x: Shape, other: Shape) -> Shape:
-        """Shape of the result."""
-        return x
-
-
-class Concat(Join):
+class Concat(Op):
     """A grid with the channels of a skip appended (U-Net, arXiv 1505.04597)."""
 
     call = "concat"
     source = "arXiv 1505.04597"
     takes = "grid"
+    skip: int = argument("channels of the second input; a node's inputs tell them", 0, ge=0)
 
-    def joined(self, x: Shape, other: Shape) -> Shape:
+    def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with the channels of both."""
-        return x.with_width(x.width + other.width)
+        return x.with_width(x.width + self.skip)
 
 
-class Subtract(Join):
+class Subtract(Op):
     """What a coarser place changed: its output less its input (arXiv 2410.19324)."""
 
     call = "subtract"
     source = "arXiv 2410.19324"
     takes = "grid"
 
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both inputs."""
+        return x
 
-class Add(Join):
+
+class Add(Op):
     """The skip of a level, added to what comes back up (arXiv 2410.19324)."""
 
     call = "add"
     source = "arXiv 2410.19324"
     takes = "grid"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both inputs."""
+        return x
 
 
 class Position(Op):
