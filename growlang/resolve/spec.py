@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from growlang.spec.recipe import Evaluate, Recipe, Sample, Spec
 from growlang.syntax import document as d
 
 
-@dataclass
+@dataclass(frozen=True)
 class Resolved:
     """One file, resolved. `resolution` is None where the file is a library without a model."""
 
@@ -29,12 +29,12 @@ class Resolved:
     document: d.Document
     scope: Names
     parent: Resolved | None
-    given: Mapping[str, Bound] = field(default_factory=dict)
+    given: Mapping[str, Bound]
     """The values that its child, or the command line, gives its params."""
-    resolution: Resolution | None = None
-    blocks: dict[str, Library] = field(default_factory=dict)
-    data: dict[str, DataBinding] = field(default_factory=dict)
-    recipes: list[RecipeDraft] = field(default_factory=list)
+    resolution: Resolution | None
+    blocks: Mapping[str, Library]
+    data: Mapping[str, DataBinding]
+    recipes: tuple[RecipeDraft, ...] = ()
     sample: Sample = field(default_factory=Sample)
     evaluate: Evaluate | None = None
 
@@ -139,21 +139,20 @@ class _Resolver:
             if parent is None:
                 return None
             scope.outer = parent.scope
-        found = Resolved(path, document, scope, parent, given, blocks=blocks)
         for name in scope.params:
             scope.lookup(name)
-        found.data = (parent.data if parent else {}) | {
-            b.name: DataBinding(b, scope) for b in document.data
-        }
+        data = {**(parent.data if parent else {})}
+        data |= {b.name: DataBinding(b, scope) for b in document.data}
         for block in document.blocks:
             refuse_reserved("block", block.name, block.name_span, findings)
         blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
+        resolution = None
         if model:
             old = parent.resolution if parent else None
             stated = contract(model, old.model if old else None, scope)
-            found.resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
-        _training(found, findings)
-        return found
+            resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
+        found = Resolved(path, document, scope, parent, given, resolution, blocks, data)
+        return _with_training(found, findings)
 
     def _parent(self, path: Path, grows: d.Grows, scope: Names) -> Resolved | None:
         """The parent; None, with a finding, where it cannot be read or has no model."""
@@ -209,20 +208,22 @@ class _Resolver:
         return " -> ".join([p.name for p in self.open[self.open.index(key) :]] + [key.name])
 
 
-def _training(found: Resolved, findings: Findings) -> None:
+def _with_training(found: Resolved, findings: Findings) -> Resolved:
+    """The file with its recipes, and how it samples and evaluates."""
     sources = Sources(found.data, findings, {})
     for name, data in found.data.items():
         if data.scope is found.scope:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)
     if found.model is None:
         _refuse_without_model(found.document, findings)
-        return
+        return found
     if found.model.tokens:
         _refuse_training(found.document, findings)
-        return
+        return found
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
-    conditions = [*found.model.conditions, *(found.resolution.broken if found.resolution else ())]
+    broken = found.resolution.broken if found.resolution else ()
+    conditions = [*found.model.conditions, *sorted(broken)]
     recipes = Recipes(
         found.scope,
         sources,
@@ -231,13 +232,17 @@ def _training(found: Resolved, findings: Findings) -> None:
         found.first_recipes(),
         conditions,
     )
+    drafts = []
     for recipe in found.document.recipes:
         with findings.seen_from(partial(_inherited, recipe)):
-            draft = recipes.resolve(recipe)
-        found.recipes += [draft] if draft else []
-    found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
-    if any(found.sections("evaluate")):
-        found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+            drafts.append(recipes.resolve(recipe))
+    evaluated = found.sections("evaluate")
+    return replace(
+        found,
+        recipes=tuple(draft for draft in drafts if draft),
+        sample=recipes.section(found.sections("sample"), Sample) or Sample(),
+        evaluate=recipes.section(evaluated, Evaluate) if any(evaluated) else None,
+    )
 
 
 def blamed(grows: d.Grows, found: Diagnostic) -> Diagnostic:

@@ -37,37 +37,37 @@ def read_partly(findings: Findings, text: str, filename: str) -> d.Document | No
         return None
     try:
         whole = partial(parser().parse, text)
-        return _document(whole, text, filename, findings, nested(text, filename, DEPTH_LIMIT))
+        crowded = nested(text, filename, DEPTH_LIMIT)
+        return findings.of(_document(whole, text, filename, crowded))
     except UnexpectedInput:
         from growlang.syntax.parser import parse_tokens
         from growlang.syntax.recovery import recover
     _, kept, cut = recover(text, filename, parser(), findings)
     try:
-        found = _document(partial(parse_tokens, parser(), kept), text, filename, findings)
+        rest = partial(parse_tokens, parser(), kept)
+        found = findings.of(_document(rest, text, filename))
     except UnexpectedInput:
         return None
     return found._replace(cut=cut) if found else None
 
 
+@stage
 def _document(
+    findings: Findings,
     parse: Callable[[], Tree[Token]],
     text: str,
     filename: str,
-    findings: Findings,
     crowded: Span | None = None,
 ) -> d.Document | None:
     """The document that a parse builds. Raises UnexpectedInput where the text does not parse.
 
     `crowded` is a place with too many brackets around it.
     """
-    own = Findings()
-    found = build(parse, text, filename, own)
+    found = build(parse, text, filename, findings)
     if deep := below(found, DEPTH_LIMIT) or crowded:
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
-        own.add("G001", message, deep, help="name a part with `param`")
-    for item in own.items:
-        findings.record(item)
-    if own.items:
+        findings.add("G001", message, deep, help="name a part with `param`")
+    if findings.items:
         return None
     if found.edition != EDITION:
         findings.add(
