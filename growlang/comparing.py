@@ -11,10 +11,10 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from growlang.checking import Checked
-from growlang.growth import wording
 from growlang.growth.composition import dropped, over_generations, unchanged
 from growlang.growth.mapping import CATEGORIES, Entry, Mapping
 from growlang.growth.transforms import Drop, Initialise
+from growlang.growth.wording import reason_unstated
 from growlang.net import Net
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import Stored
@@ -161,9 +161,9 @@ def _undeclared(a: Net, b: Net) -> Mapping:
     entries = []
     for tensor in b.tensors():
         transform = Initialise(tensor.init)
-        reason, replaces = wording.unrelated(transform), tensor.name in a.table
+        reason, replaces = reason_unstated(transform), tensor.name in a.table
         entries.append(Entry(tensor.name, transform, reason, tensor.shape, replaces))
-    return Mapping((*entries, *dropped(entries, a, wording.unrelated(Drop()))))
+    return Mapping((*entries, *dropped(entries, a, reason_unstated(Drop()))))
 
 
 def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:

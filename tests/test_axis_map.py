@@ -17,11 +17,11 @@ from growlang.growth.axis_map import (
     Part,
     Repeat,
     Take,
-    compose,
+    axis_from_json,
+    axis_to_json,
+    compose_axes,
     compose_factors,
-    from_json,
     identity,
-    to_json,
 )
 
 Property = settings(max_examples=100, derandomize=True, database=None)
@@ -71,8 +71,8 @@ def test_each_part_reads_what_it_says() -> None:
 
 
 def test_doubling_twice_is_one_repeat() -> None:
-    twice = compose(AxisMap((Repeat(0, 48, 2, 1),)), AxisMap((Repeat(0, 96, 2, 1),)))
-    assert to_json(twice) == [["repeat", 0, 48, 4, 1]]
+    twice = compose_axes(AxisMap((Repeat(0, 48, 2, 1),)), AxisMap((Repeat(0, 96, 2, 1),)))
+    assert axis_to_json(twice) == [["repeat", 0, 48, 4, 1]]
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_composition_is_index_after_index_and_associative(
     given: tuple[int, list[AxisMap]],
 ) -> None:
     old, (first, second, third) = given
-    both = compose(first, second)
+    both = compose_axes(first, second)
     assert both.indices == tuple(NEW if i == NEW else first.indices[i] for i in second.indices)
-    assert compose(both, third) == compose(first, compose(second, third))
-    assert compose(identity(old), first) == compose(first, identity(len(first.indices)))
+    assert compose_axes(both, third) == compose_axes(first, compose_axes(second, third))
+    assert compose_axes(identity(old), first) == compose_axes(first, identity(len(first.indices)))
 
 
 @Property
@@ -120,7 +120,7 @@ def test_factors_are_multiplied_along_the_index(
 
     made, axis, by = values, identity(old), ()
     for later, own in zip(axes, factors, strict=True):
-        made, both = through(later, own, made), compose(axis, later)
+        made, both = through(later, own, made), compose_axes(axis, later)
         by = compose_factors(by, own, later, both)
         axis = both
     assert through(axis, by, values) == made
@@ -129,7 +129,7 @@ def test_factors_are_multiplied_along_the_index(
 @Property
 @given(st.integers(1, 8).flatmap(maps))
 def test_json_and_the_normal_form_keep_the_index(axis: AxisMap) -> None:
-    assert from_json(json.loads(json.dumps(to_json(axis)))) == axis
+    assert axis_from_json(json.loads(json.dumps(axis_to_json(axis)))) == axis
     normal = AxisMap.of(axis.indices)
     assert normal.indices == axis.indices
     assert AxisMap.of(normal.indices) == normal
@@ -150,4 +150,4 @@ def test_json_and_the_normal_form_keep_the_index(axis: AxisMap) -> None:
 )
 def test_what_is_no_map_is_refused(data: object) -> None:
     with pytest.raises(ValueError, match=r"map|blocks"):
-        from_json(data)
+        axis_from_json(data)

@@ -6,11 +6,11 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions, literal
-from growlang.growth import wording
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
 from growlang.growth.transforms import Copy, Drop, Initialise, Move
+from growlang.growth.wording import UNUSED, reason, reason_of_new
 from growlang.net import Net, Tensor
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
@@ -82,10 +82,10 @@ def map_tensors(
     used = {e.source for e in entries if e.source} | set(child.table)
     for node in parent.nodes:
         place = contract.drop.get(node.component)
-        reason = wording.stated(Drop(), "", place) if place else wording.UNUSED
+        said = reason(Drop(), place) if place else UNUSED
         for tensor in node.tensors:
             if tensor.name not in used:
-                entries.append(Entry(tensor.name, Drop(), reason, tensor.shape))
+                entries.append(Entry(tensor.name, Drop(), said, tensor.shape))
     return Mapping(tuple(entries)) if len(findings) == before else None
 
 
@@ -95,7 +95,7 @@ def all_initialised(net: Net) -> Mapping:
 
 
 def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
-    return Entry(tensor.name, transform, wording.stated(transform, "", place), tensor.shape)
+    return Entry(tensor.name, transform, reason(transform, place), tensor.shape)
 
 
 def _new(
@@ -103,8 +103,8 @@ def _new(
 ) -> Entry:
     if stated:
         return Entry(tensor.name, stated.transform, stated.reason, tensor.shape, replaces)
-    reason = wording.new(replaces, dropped)
-    return Entry(tensor.name, Initialise(tensor.init), reason, tensor.shape, replaces)
+    said = reason_of_new(replaces, dropped)
+    return Entry(tensor.name, Initialise(tensor.init), said, tensor.shape, replaces)
 
 
 def _refuse_changed(

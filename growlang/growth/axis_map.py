@@ -101,7 +101,7 @@ def identity(n: int) -> AxisMap:
     return AxisMap((Take(0, n),))
 
 
-def compose(first: AxisMap, second: AxisMap) -> AxisMap:
+def compose_axes(first: AxisMap, second: AxisMap) -> AxisMap:
     """The map that does what `second` does to what `first` made, in normal form."""
     return AxisMap.of([NEW if i == NEW else first.indices[i] for i in second.indices])
 
@@ -156,7 +156,7 @@ def _factor(factors: Factors, at: int) -> float:
 # --- JSON ----------------------------------------------------------------------------------------
 
 
-def to_json(axis: AxisMap) -> list[list[object]]:
+def axis_to_json(axis: AxisMap) -> list[list[object]]:
     """The parts, each a list that begins with its name."""
     return [_part_json(part) for part in axis.parts]
 
@@ -170,11 +170,11 @@ def _part_json(part: Part) -> list[object]:
         case New(n):
             return ["new", n]
         case Kron(outer, n, inner):
-            return ["kron", outer, n, to_json(inner)]
+            return ["kron", outer, n, axis_to_json(inner)]
 
 
-def from_json(data: object) -> AxisMap:
-    """The map that `to_json` gave. Raises ValueError if it is none."""
+def axis_from_json(data: object) -> AxisMap:
+    """The map that `axis_to_json` gave. Raises ValueError if it is none."""
     if not isinstance(data, list):
         raise ValueError(f"not the map of an axis: {data!r}")
     return AxisMap(tuple(map(_part_from_json, data)))
@@ -189,5 +189,5 @@ def _part_from_json(data: object) -> Part:
         case ["new", int(n)]:
             return New(n)
         case ["kron", int(outer), int(n), inner]:
-            return Kron(outer, n, from_json(inner))
+            return Kron(outer, n, axis_from_json(inner))
     raise ValueError(f"not a part of the map of an axis: {data!r}")

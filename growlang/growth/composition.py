@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from growlang.growth import wording
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import Copy, Drop, compose, source_of, values_of
-from growlang.growth.wording import Reason
+from growlang.growth.wording import BETWEEN, Reason, reason_unstated
 from growlang.net import Net
 
 
 def unchanged(net: Net) -> Mapping:
     """The mapping of a net to itself."""
-    reason = wording.unrelated(Copy())
+    reason = reason_unstated(Copy())
     return Mapping(tuple(Entry(t.name, Copy(), reason, t.shape) for t in net.tensors()))
 
 
 def over_generations(first: Mapping, second: Mapping, parent: Net) -> Mapping:
     """The mapping that is `second` after `first`, whose parent's net is `parent`."""
     entries = [_composed(entry, first, parent) for entry in second.of_child]
-    return Mapping((*entries, *dropped(entries, parent, wording.BETWEEN)))
+    return Mapping((*entries, *dropped(entries, parent, BETWEEN)))
 
 
 def dropped(entries: Iterable[Entry], parent: Net, reason: Reason) -> list[Entry]:

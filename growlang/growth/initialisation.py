@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions
-from growlang.growth import wording
 from growlang.growth.moves import MovedTensor
 from growlang.growth.transforms import Initialise, Like
-from growlang.growth.wording import Reason
+from growlang.growth.wording import Reason, reason
 from growlang.net import Net, Node, Tensor
 from growlang.ops import op_of
 from growlang.resolve.contract import Contract, Initial
@@ -43,7 +42,7 @@ class Initialisation(NamedTuple):
     @property
     def reason(self) -> Reason:
         """What is said and where, for the mapping."""
-        return wording.stated(self.transform, str(self.statement), self.statement.span)
+        return reason(self.transform, self.statement.span, str(self.statement))
 
 
 class _Refused(Exception):

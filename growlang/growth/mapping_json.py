@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from growlang.growth import axis_map
-from growlang.growth.axis_map import Factors
+from growlang.growth.axis_map import Factors, axis_from_json, axis_to_json
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import (
     Copy,
@@ -79,7 +78,7 @@ def transform_to_json(transform: Transform) -> dict[str, Any]:
             return {
                 "kind": "expand",
                 "source": source,
-                "dims": [axis_map.to_json(axis) for axis in dims],
+                "dims": [axis_to_json(axis) for axis in dims],
                 "weight": [list(factors) for factors in weight],
                 "moment": None if moment is None else [list(factors) for factors in moment],
             }
@@ -101,7 +100,7 @@ def transform_from_json(data: object) -> Transform:
         case {"kind": "retain", "source": str(source)}:
             return Retain(source)
         case {"kind": "expand", "source": str(s), "dims": [*dims], "weight": w, "moment": m}:
-            maps = tuple(map(axis_map.from_json, dims))
+            maps = tuple(map(axis_from_json, dims))
             return Expand(s, maps, _factors(w), None if m is None else _factors(m))
         case {"kind": "initialise", "init": str(init)}:
             return Initialise(init)

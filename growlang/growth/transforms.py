@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from growlang.growth import axis_map
-from growlang.growth.axis_map import AxisMap, Factors
+from growlang.growth.axis_map import AxisMap, Factors, compose_axes, compose_factors
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _expanded(source: str, first: Transform, second: Transform) -> Expand:
     """The expansion that two transforms are together, of which one at least is an expansion."""
     match first, second:
         case Expand(), Expand():
-            dims = tuple(map(axis_map.compose, first.dims, second.dims))
+            dims = tuple(map(compose_axes, first.dims, second.dims))
             weight = _factors(first.weight, second.weight, second.dims, dims)
             if first.moment is None or second.moment is None:
                 return Expand(source, dims, weight, None)
@@ -145,4 +144,4 @@ def _factors(
         return ()
     none: tuple[Factors, ...] = ((),) * len(composed)
     rows = zip(first or none, second or none, after, composed, strict=True)
-    return tuple(axis_map.compose_factors(*row) for row in rows)
+    return tuple(compose_factors(*row) for row in rows)

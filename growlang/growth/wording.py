@@ -41,7 +41,7 @@ def rule(transform: Transform) -> str:
             return "drop"
 
 
-def stated(transform: Transform, value: str, place: object) -> Reason:
+def reason(transform: Transform, place: object, value: str = "") -> Reason:
     """The reason for what a statement at `place` makes; `value` is what an `init` says."""
     match transform:
         case Copy():
@@ -60,7 +60,7 @@ def stated(transform: Transform, value: str, place: object) -> Reason:
             return Reason("dropped", place=str(place))
 
 
-def new(replaces: bool, dropped: object | None = None) -> Reason:
+def reason_of_new(replaces: bool, dropped: object | None = None) -> Reason:
     """The reason for a new tensor, which may replace one that is dropped at a place."""
     what = "redeclared" if replaces else "the parent has no such tensor"
     if replaces and dropped:
@@ -72,7 +72,7 @@ UNUSED = Reason("dropped", place="unused by the child")
 BETWEEN = Reason("dropped in between")
 
 
-def unrelated(transform: Transform) -> Reason:
+def reason_unstated(transform: Transform) -> Reason:
     """The reason for what becomes of tensors where no statement speaks."""
     match transform:
         case Copy():

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
-from growlang.growth import mapping_json
 from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.mapping_json import from_json, to_json, transform_to_json
 from growlang.growth.transforms import Expand
 from growlang.net import Net, digest
 from growlang.signatures.canonical import canonical
@@ -25,7 +25,7 @@ A run keeps the number of its plan, and so do its weights.
 
 
 def _mapping(value: object) -> Mapping:
-    return value if isinstance(value, Mapping) else mapping_json.from_json(value)
+    return value if isinstance(value, Mapping) else from_json(value)
 
 
 class ParentRun(BaseModel):
@@ -83,9 +83,7 @@ class Plan(BaseModel):
     start: Start
     weights_hash: str | None = None
     """As the parent's, of a model without a parent that starts from a path."""
-    mapping: Annotated[Mapping, PlainValidator(_mapping), PlainSerializer(mapping_json.to_json)] = (
-        Mapping()
-    )
+    mapping: Annotated[Mapping, PlainValidator(_mapping), PlainSerializer(to_json)] = Mapping()
     phases: list[Phase]
     sample: Sample
     evaluate: Evaluate | None = None
@@ -171,7 +169,7 @@ def _hashed(entry: Entry) -> list[Any]:
     """What of an entry is in the hashes: the row of 0.1, and what that cannot say."""
     row: list[Any] = [entry.name, entry.category, entry.source, entry.rule]
     expands = isinstance(entry.transform, Expand)
-    return [*row, mapping_json.transform_to_json(entry.transform)] if expands else row
+    return [*row, transform_to_json(entry.transform)] if expands else row
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
