@@ -1,4 +1,4 @@
-"""`init SEL = ...`: how tensors begin that a child declares and does not take from its parent."""
+"""`init SEL = ...`: the initialisation of tensors that a child does not take from its parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.moves import Move
+from growlang.growth.moves import MovedTensor
+from growlang.growth.transforms import Initialise, Like
+from growlang.growth.wording import Reason, reason
 from growlang.net import Net, Node, Tensor
 from growlang.ops import op_of
 from growlang.resolve.contract import Contract, Initial
@@ -31,19 +33,16 @@ BESIDE = ("bias", ".skip.weight", ".time.weight")
 """Ends of the names of tensors that no map of their op lies in series with."""
 
 
-class Beginning(NamedTuple):
-    """How an `init` lets one tensor begin."""
+class Initialisation(NamedTuple):
+    """How an `init` statement initialises one tensor."""
 
-    init: str
-    """A row of the initialisers."""
-    like: str | None
-    """The parent's tensor whose values it begins with, if it does."""
+    transform: Initialise | Like
     statement: Initial
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """What is said and where, for the mapping."""
-        return f"initialised {'' if self.like else 'as '}{self.statement}: {self.statement.span}"
+        return reason(self.transform, self.statement.span, str(self.statement))
 
 
 class _Refused(Exception):
@@ -63,24 +62,24 @@ class _Refused(Exception):
         """The place of the mistake, where it is not the whole statement."""
 
 
-def beginnings(
+def initialisations(
     child: Net,
     parent: Net,
     contract: Contract,
     findings: Findings,
-    moves: Mapping[str, Move],
-) -> dict[str, Beginning]:
-    """How the tensors begin of which an `init` speaks; where several do, the last one holds.
+    moves: Mapping[str, MovedTensor],
+) -> dict[str, Initialisation]:
+    """How tensors are initialised of which an `init` speaks; where several do, the last one holds.
 
     `moves` are the tensors that `moved` takes over, of which none may.
     """
     places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
-    found: dict[str, Beginning] = {}
+    found: dict[str, Initialisation] = {}
     for statement in contract.inits:
         try:
             nodes = _named(statement, places, child, contract, moves)
             sources = _sources(statement, places, old)
-            said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
+            said = [_stated(statement, n, chosen, sources, parent) for n, chosen in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
             place = refused.span or statement.span
@@ -91,21 +90,26 @@ def beginnings(
     return found
 
 
-def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
+def initialised(net: Net, found: Mapping[str, Initialisation]) -> Net:
     """The net whose tensors are initialised as the statements say."""
+    rows = {n: s.transform.init for n, s in found.items() if isinstance(s.transform, Initialise)}
 
     def of(node: Node) -> Node:
-        rows = [t._replace(init=found[t.name].init) if t.name in found else t for t in node.tensors]
-        return replace(node, tensors=tuple(rows))
+        tensors = (t._replace(init=rows.get(t.name, t.init)) for t in node.tensors)
+        return replace(node, tensors=tuple(tensors))
 
-    return replace(net, nodes=tuple(map(of, net.nodes))) if found else net
+    return replace(net, nodes=tuple(map(of, net.nodes))) if rows else net
 
 
 Named = list[tuple[Node, list[Tensor]]]
 
 
 def _named(
-    statement: Initial, places: Places, child: Net, contract: Contract, moves: Mapping[str, Move]
+    statement: Initial,
+    places: Places,
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
 ) -> Named:
     """The nodes of which a statement speaks, each with the tensors of which it does."""
     names = places.matching(statement.selector)
@@ -130,20 +134,20 @@ def _named(
     return nodes
 
 
-def _begun(
+def _stated(
     statement: Initial, node: Node, chosen: list[Tensor], places: dict[str, str], parent: Net
-) -> dict[str, Beginning]:
+) -> dict[str, Initialisation]:
     """What a statement says of the chosen tensors of a node."""
-    inits = {t.name: t.init for t in chosen}
-    sources: dict[str, str] = {}
+    if statement.value == "like":
+        sources = {t.name: _like(statement, t, places, parent) for t in chosen}
+        return {n: Initialisation(Like(source), statement) for n, source in sources.items()}
+    rows = {t.name: t.init for t in chosen}
     match statement.value:
         case "zero":
-            inits |= _zero(node, chosen)
+            rows |= _zero(node, chosen)
         case "identity":
-            inits |= _identity(node, chosen)
-        case "like":
-            sources = {t.name: _like(statement, t, places, parent) for t in chosen}
-    return {n: Beginning(init, sources.get(n), statement) for n, init in inits.items()}
+            rows |= _identity(node, chosen)
+    return {n: Initialisation(Initialise(row), statement) for n, row in rows.items()}
 
 
 def _adds(node: Node, chosen: list[Tensor]) -> bool:
@@ -234,18 +238,22 @@ def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Ne
 
 
 def _trained(
-    child: Net, contract: Contract, moves: Mapping[str, Move], found: Mapping[str, Beginning]
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
 ) -> frozenset[str]:
     """The tensors that begin with values of the parent's, which training has moved from zero."""
     kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
-    return frozenset().union(kept, moves, (n for n, begun in found.items() if begun.like))
+    alike = {name for name, stated in found.items() if isinstance(stated.transform, Like)}
+    return frozenset().union(kept, moves, alike)
 
 
 def refuse_dead(
     child: Net,
     contract: Contract,
-    moves: Mapping[str, Move],
-    found: Mapping[str, Beginning],
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
     scratch: str,
     findings: Findings,
 ) -> None:
@@ -254,7 +262,7 @@ def refuse_dead(
     `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
     """
     trained = _trained(child, contract, moves, found)
-    net = begun(child, found)
+    net = initialised(child, found)
     refused: set[Span] = set()
     for recipe, learned in (("", trained), *([(scratch, frozenset[str]())] if scratch else [])):
         for first, second in _dead(net, learned):
