@@ -160,7 +160,7 @@ from growlang.ops import Op
 class Twice(Op):
     call = "twice"
     source = "none"
-    takes = "any"
+    input_kind = "any"
     def output(self, x, scope):
         return {output}
 """

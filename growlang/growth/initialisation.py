@@ -148,7 +148,7 @@ def _begun(
 
 def _adds(node: Node, chosen: list[Tensor]) -> bool:
     """Whether a whole op is chosen that adds to what it reads, and adds nothing at first."""
-    return len(chosen) == len(node.tensors) and op_of(node.op).adds
+    return len(chosen) == len(node.tensors) and op_of(node.op).is_residual
 
 
 def _zero(node: Node, chosen: list[Tensor]) -> dict[str, str]:
@@ -284,7 +284,7 @@ def _dead(net: Net, trained: frozenset[str]) -> Iterator[tuple[str, str]]:
         yield from (
             pair for pair in pairwise(zeros[node.path]) if _branch(pair[0]) == _branch(pair[1])
         )
-        if not zeros[node.path] or op_of(node.op).adds or node.op in JOINTS:
+        if not zeros[node.path] or op_of(node.op).is_residual or node.op in JOINTS:
             continue
         if before := _zero_before(node, nodes, readers, zeros):
             yield before, zeros[node.path][-1]
@@ -316,7 +316,7 @@ def _zero_before(
     """
     before = nodes.get(node.inputs[0])
     while before is not None and before.op not in JOINTS and readers[before.path] == 1:
-        if zeros[before.path] and not op_of(before.op).adds:
+        if zeros[before.path] and not op_of(before.op).is_residual:
             return zeros[before.path][-1]
         before = nodes.get(before.inputs[0])
     return ""

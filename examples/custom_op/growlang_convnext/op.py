@@ -14,7 +14,7 @@ class ConvNeXt(Op):
 
     call = "convnext"
     source = "arXiv 2201.03545, section 2"
-    takes = "grid"
+    input_kind = "grid"
     kernel: int = argument("side of the depthwise filters, in pixels; odd", 7, ge=1)
     expand: int = argument("hidden channels per channel", 4, ge=1)
 
@@ -58,7 +58,7 @@ class ConvNeXt(Op):
         pointwise = 2 * self.expand * x.width
         return 2 * x.size * (self.kernel**2 + pointwise) + 4 * x.width * (scope.time or 0)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Inputs of the depthwise convolution, the norm, `expand`, the GELU and `project`."""
         return (3 + 2 * self.expand) * x.size + 2 * x.positions + (scope.time or 0)
 
