@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from growlang.net import Shape
+from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
-from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.signature import Conditions, argument
 
@@ -77,11 +77,6 @@ class Transformer(Op):
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
 
-    @property
-    def hidden(self) -> int:
-        """Hidden channels of the MLP."""
-        return max(1, round(self.width * self.mlp))
-
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         if self.rope:
@@ -98,7 +93,7 @@ class Transformer(Op):
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name, then `mlp`."""
         stream = token_wise("x", self.width, self.norm)
-        hidden = Space("mlp.hidden", self.hidden)
+        hidden = Space("mlp.hidden", self.numbers(x, scope)["mlp.hidden"])
         init = "linear" if scope.time else "zeros"
         layers = (
             *_attention(self, stream, scope),
@@ -112,13 +107,20 @@ class Transformer(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers, and two projections with their modulation."""
-        mlp = 4 * x.size * self.hidden + _modulation_flops(self, scope)
+        hidden = self.numbers(x, scope)["mlp.hidden"]
+        mlp = 4 * x.size * hidden + _modulation_flops(self, scope)
         return _attention_flops(self, x, scope) + mlp
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
-        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * self.hidden
+        hidden = self.numbers(x, scope)["mlp.hidden"]
+        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
         return _attention_saved(self, x, scope) + mlp
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Hidden channels of the MLP."""
+        decided = max(1, round(self.width * self.mlp))
+        return {"mlp.hidden": scope.number("mlp.hidden", decided)}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""

@@ -2,9 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from growlang.net import Shape, tokens, vector
+from growlang.net import Scope, Shape, tokens, vector
 from growlang.net.axes import Axes, Space, Symmetry, reads, writes
-from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, plain, table
 from growlang.signatures.signature import argument
 
@@ -66,7 +66,8 @@ class Fourier(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`linear1` and `linear2`; the sines of all frequencies come before the cosines."""
-        frequencies = Space("frequencies", self.width // 2, Symmetry.FIXED)
+        count = self.numbers(x, scope)["frequencies"]
+        frequencies = Space("frequencies", count, Symmetry.FIXED)
         hidden, out = Space("hidden", self.width), plain("out", self.width)
         first = linear("linear1", writes(hidden), reads(2, frequencies))
         last = linear("linear2", writes(out), reads(hidden), place="last")
@@ -74,11 +75,15 @@ class Fourier(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two linear maps."""
-        return 4 * self.width**2
+        return 2 * self.width * (2 * self.numbers(x, scope)["frequencies"] + self.width)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of both linear maps and of the SiLU."""
-        return 3 * self.width
+        return 2 * self.numbers(x, scope)["frequencies"] + 2 * self.width
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Frequencies of the sines and cosines."""
+        return {"frequencies": scope.number("frequencies", self.width // 2)}
 
 
 class Condition(Op):

@@ -2,21 +2,16 @@
 
 from math import gcd
 
-from growlang.net import Shape, grid
-from growlang.net.axes import Axes, Normalisation, Role, Space, axis, normalised, reads, writes
-from growlang.ops.base import Op, OpError, Scope
-from growlang.ops.layers import linear, mapped, norm, plain
+from growlang.net import Scope, Shape, grid
+from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
+from growlang.ops.base import Op, OpError
+from growlang.ops.layers import grouped, linear, mapped, norm, plain
 from growlang.signatures.signature import argument
 
 
 def group_count(channels: int) -> int:
     """Groups of a GroupNorm: 32, or the largest divisor that 32 and the channels share."""
     return gcd(32, channels)
-
-
-def grouped(name: str, channels: int) -> Space:
-    """Channels that a GroupNorm reads."""
-    return Space(name, channels, norm=Normalisation("group", group_count(channels)))
 
 
 def divided(x: Shape, factor: int) -> Shape:
@@ -107,7 +102,9 @@ class Residual(Op):
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`."""
         sides = (self.kernel, self.kernel)
-        stream, hidden = grouped("x", x.width), grouped("hidden", self.width)
+        groups = self.numbers(x, scope)
+        stream = grouped("x", x.width, groups["norm1.groups"])
+        hidden = grouped("hidden", self.width, groups["norm2.groups"])
         out = stream if x.width == self.width else plain("out", self.width)
         inputs, layers = [reads(stream)], [norm("norm1", stream)]
         layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
@@ -134,8 +131,13 @@ class Residual(Op):
         """Inputs of two norms, two SiLUs, two convolutions, of the scaling and of the dropout."""
         timed = scope.time is not None
         inner = (3 + timed + (self.dropout > 0)) * self.width * x.positions
-        statistics = 2 * (group_count(x.width) + group_count(self.width))
+        statistics = 2 * sum(self.numbers(x, scope).values())
         return 3 * x.size + inner + statistics + 2 * (scope.time or 0) + timed * self.width
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of both norms."""
+        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
+        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one."""

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from growlang.net import Shape, grid, tokens
+from growlang.net import Scope, Shape, grid, tokens
 from growlang.net.axes import Axes, Role, Space, Symmetry, axis, normalised, reads, writes
-from growlang.ops.base import Op, OpError, Scope
-from growlang.ops.convolution import divided, group_count, grouped
-from growlang.ops.layers import linear, mapped, norm, plain, table, token_wise
+from growlang.ops.base import Op, OpError
+from growlang.ops.convolution import divided, group_count
+from growlang.ops.layers import grouped, linear, mapped, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
 
 
@@ -55,7 +55,8 @@ class Unpatch(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm` and `proj` (channels * factor^2, input channels, 1, 1)."""
-        stream, out = grouped("x", x.width), plain("out", scope.channels)
+        stream = grouped("x", x.width, self.numbers(x, scope)["norm.groups"])
+        out = plain("out", scope.channels)
         filters = writes(out, self.factor, self.factor)
         last = linear("proj", filters, normalised(stream), 1, 1, init="zeros", place="last")
         return Axes((reads(stream),), writes(out), (norm("norm", stream), last))
@@ -66,7 +67,11 @@ class Unpatch(Op):
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm, of the SiLU and of the convolution."""
-        return 3 * x.size + 2 * group_count(x.width)
+        return 3 * x.size + 2 * self.numbers(x, scope)["norm.groups"]
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm."""
+        return {"norm.groups": scope.number("norm.groups", group_count(x.width))}
 
 
 class Linear(Op):
@@ -107,12 +112,19 @@ class Norm(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`weight` and `bias`, one of each per channel."""
-        stream = grouped("x", x.width) if x.kind == "grid" else token_wise("x", x.width)
+        groups = self.numbers(x, scope).get("groups")
+        stream = grouped("x", x.width, groups) if groups else token_wise("x", x.width)
         return Axes((reads(stream),), normalised(stream), (norm("", stream, place="last"),))
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input, with the mean and deviation of each group or token."""
-        return x.size + 2 * (group_count(x.width) if x.kind == "grid" else x.positions)
+        return x.size + 2 * self.numbers(x, scope).get("groups", x.positions)
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm of a grid."""
+        if x.kind != "grid":
+            return {}
+        return {"groups": scope.number("groups", group_count(x.width))}
 
 
 class Identity(Op):

@@ -24,6 +24,11 @@ def plain(name: str, channels: int) -> Space:
     return Space(name, channels, Symmetry.SCALED)
 
 
+def grouped(name: str, channels: int, groups: int) -> Space:
+    """Channels that a GroupNorm reads."""
+    return Space(name, channels, norm=Normalisation("group", groups))
+
+
 def token_wise(name: str, channels: int, kind: Literal["layer", "rms"] = "layer") -> Space:
     """Channels that a LayerNorm or RMSNorm reads, all of a token at once."""
     return Space(name, channels, norm=Normalisation(kind))

@@ -1,8 +1,8 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
-from growlang.net import Shape, grid
+from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, reads, writes
-from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided
 from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument

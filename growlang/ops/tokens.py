@@ -1,8 +1,8 @@
 """Ops at the ends of a model of tokens."""
 
-from growlang.net import Shape, tokens
+from growlang.net import Scope, Shape, tokens
 from growlang.net.axes import Axes, Space, normalised, reads, writes
-from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
 

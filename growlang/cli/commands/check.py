@@ -1,4 +1,4 @@
-"""`check` and `explain`: findings and what they mean."""
+"""`check`: the findings of specs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from growlang.cli.fixing import make_fixes, show_fixes
+from growlang.cli.fixes import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import ENDINGS, spec_files
@@ -133,15 +133,3 @@ def _deleted(
     for one in found:
         texts |= one.texts
     return [one.finding for one in found]
-
-
-def explain(
-    code: Annotated[
-        str | None,
-        typer.Argument(help="A code, such as G203; by default, list all.", show_default=False),
-    ] = None,
-) -> None:
-    """Explain a code: its cause, an example, and the fix."""
-    from growlang.diagnostics.explanations import explanation, listing
-
-    typer.echo(explanation(code).strip() if code else listing())
