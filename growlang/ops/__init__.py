@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Node, Scope
+from growlang.net import Node, Scope, Shape
+from growlang.net.axes import Axes
 from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError
@@ -85,6 +86,14 @@ def op_in(node: Node) -> Op:
     return op_of(node.op).model_validate(dict(node.args))
 
 
+def axes_in(node: Node, x: Shape) -> Axes | None:
+    """The axes of a node whose first input has shape `x`; None where its op declares none.
+
+    Raises GrowlangError if there is no such op.
+    """
+    return op_in(node).axes(x, node.scope)
+
+
 def pipe_op(name: str) -> type[Op] | None:
     """The op that a pipe may call by this name, built in or installed."""
     if name in OPS:
@@ -109,6 +118,7 @@ __all__ = [
     "Op",
     "OpError",
     "Scope",
+    "axes_in",
     "op_in",
     "op_of",
     "pipe_op",
