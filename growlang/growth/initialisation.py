@@ -149,7 +149,7 @@ def _begun(
 
 def _layers(net: Net, node: Node) -> tuple[Layer, ...]:
     """The layers of a node, in order; none where its op does not declare them."""
-    axes = axes_in(node, net.shapes[node.inputs[0]])
+    axes = axes_in(net, node)
     return axes.layers if axes else ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Node, Scope, Shape
+from growlang.net import Net, Node, Scope
 from growlang.net.axes import Axes
 from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
@@ -86,12 +86,15 @@ def op_in(node: Node) -> Op:
     return op_of(node.op).model_validate(dict(node.args))
 
 
-def axes_in(node: Node, x: Shape) -> Axes | None:
-    """The axes of a node whose first input has shape `x`; None where its op declares none.
+def axes_in(net: Net, node: Node) -> Axes | None:
+    """The axes of a node of a net; None where its op declares none.
 
     Raises GrowlangError if there is no such op.
     """
-    return op_in(node).axes(x, node.scope)
+    op, (x, *others) = op_in(node), [net.shapes[name] for name in node.inputs]
+    if isinstance(op, Concat):
+        op = Concat(skip=others[0].width)
+    return op.axes(x, node.scope)
 
 
 def pipe_op(name: str) -> type[Op] | None:

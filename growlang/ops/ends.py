@@ -189,7 +189,7 @@ class Concat(Op):
     source = "arXiv 1505.04597"
     input_kind = "grid"
     is_join = True
-    skip: int = argument("channels of the second input", ge=1)
+    skip: int = argument("channels of the second input; a node's inputs tell them", 0, ge=0)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with the channels of both."""
