@@ -158,7 +158,7 @@ def _declared(net: Net, node: Node) -> tuple[Layer, ...]:
     if layers := _layers(net, node):
         return layers
     what = f"cannot tell the maps of `{node.path}`: the op `{node.op}` declares no axes"
-    raise _Refused(what, "write `zero` for tensors by name, or add `axes` to the op")
+    raise _Refused(what, "declare `axes` in the op's class; `zero` may also name tensors")
 
 
 def _names(node: Node, layers: Iterable[Layer]) -> set[str]:

@@ -55,6 +55,13 @@ def linear(
     return Layer(name, "map", weight, shift, branch, place)
 
 
+def depthwise(name: str, space: Space, *kernel: int, branch: str = "") -> Layer:
+    """A convolution of each channel by itself; its result is indexed as the space is."""
+    axes = (axis(Role.DEPTHWISE, space), *[axis(Role.KERNEL, side) for side in (1, *kernel)])
+    weight = Parameter(f"{name}.weight", axes, "linear", decay=True)
+    return Layer(name, "map", weight, Parameter(f"{name}.bias", (writes(space),), "zeros"), branch)
+
+
 def norm(
     name: str,
     space: Space,
