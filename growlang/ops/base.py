@@ -50,8 +50,8 @@ class Op(Signature):
     def axes(self, x: Shape, scope: Scope) -> Axes | None:
         """The axes of its inputs, its result and its parameters, layer by layer.
 
-        None where it does not declare them, and lists its `tensors` instead: growth can keep and
-        drop those, and neither widen them nor tell which of them is the op's last map.
+        None where it does not declare them, and lists its `tensors` instead: those can be kept and
+        dropped, and neither be widened nor tell which of them is the op's last map.
         """
         return None
 
