@@ -22,6 +22,14 @@ from growlang.torch_backend.lower import LoweredNet, lower
 
 COUNTS = (1, 2, 3, 4, 6, 8, 12)
 """Widths and factors that are tried; some share a part only with the 32 groups of a norm."""
+KNOWN: Mapping[Any, list[Any]] = {
+    bool: [False, True],
+    int: [*COUNTS],
+    float: [0.0, 0.5, 2.0],
+    str: ["field"],
+    NoneType: [None],
+}
+"""What is tried of an argument's type."""
 TRIES = 2000
 BATCH = 2
 
@@ -76,8 +84,7 @@ def _choices(annotation: Any) -> list[Any]:
         return _choices(arguments[0])
     if origin in (Union, UnionType):
         return [choice for a in arguments for choice in _choices(a)]
-    known = {bool: [False, True], int: [*COUNTS], float: [0.0, 0.5, 2.0], str: ["field"]}
-    return known.get(annotation, [None] if annotation is NoneType else [])
+    return KNOWN.get(annotation, [])
 
 
 def _input(draw: random.Random, op: Op, scope: Scope) -> Shape:
@@ -128,8 +135,7 @@ def alone(call: Call, axes: Axes) -> Alone:
     node = Node("op", "", op.call, op.arguments(), names, out, named, scope=scope, declaration=op)
     module = lower(Net("alone", inputs, (node,), (), "op"), "cpu").eval()
     generator = torch.Generator().manual_seed(1)
-    draw = {"generator": generator, "dtype": torch.float64}
-    weights = {t.name: torch.randn(t.shape, **draw) for t in rows}
+    weights = {t.name: torch.randn(t.shape, generator=generator, dtype=torch.float64) for t in rows}
     values = [_value(s, a, generator) for s, a in zip(shapes, axes.inputs, strict=True)]
     return Alone(module, weights, values)
 

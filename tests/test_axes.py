@@ -124,7 +124,7 @@ def test_attention_averages_values_and_compares_queries_with_keys(name: str) -> 
         silent = {n: w * (n not in outs) for n, w in op.weights.items()}
         if not call.scope.numbers:
             torch.testing.assert_close(op(put(op.weights, axes, Role.VALUE, 0)), op(silent))
-        if not call.op.qk_norm:
+        if Role.KEY_NORM not in {s.role for p in axes.parameters for s in p.axes[0]}:
             moved = put(op.weights, axes, Role.KEY, 3.0)
             biases = {p.name for p in axes.parameters if len(p.axes) == 1}
             weights = {n: moved[n] if n in biases else w for n, w in op.weights.items()}
@@ -161,11 +161,11 @@ def rewritten(axes: Axes, change: Callable[[Segment], Segment]) -> Axes:
     def of(axis: Axis) -> Axis:
         return tuple(map(change, axis))
 
-    def parameter(p: Parameter | None) -> Parameter | None:
-        return p and p._replace(axes=tuple(map(of, p.axes)))
+    def parameter(p: Parameter) -> Parameter:
+        return p._replace(axes=tuple(map(of, p.axes)))
 
     layers = [
-        layer._replace(weight=parameter(layer.weight), bias=parameter(layer.bias))
+        layer._replace(weight=parameter(layer.weight), bias=layer.bias and parameter(layer.bias))
         for layer in axes.layers
     ]
     return Axes(tuple(map(of, axes.inputs)), of(axes.output), tuple(layers))

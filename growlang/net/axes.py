@@ -185,9 +185,9 @@ class Layer(NamedTuple):
 
     @property
     def is_factor(self) -> bool:
-        """Whether its branch adds nothing while its weight is zero.
+        """Whether it lies in series with the layers of its branch: of two zeros none is trained.
 
-        A skip lies beside the branch, and a modulation without a gate leaves it as it is.
+        A skip lies beside the branch, and a modulation without a gate leaves it as it is at zero.
         """
         roles = {segment.role for segment in self.weight.axes[0]}
         return self.place != "skip" and (Role.SCALE not in roles or Role.GATE in roles)
