@@ -112,6 +112,11 @@ class Net:
         """Every parameter by name."""
         return {tensor.name: tensor for tensor in self.tensors()}
 
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every value by its name: of the inputs and of what the nodes compute."""
+        return {i.name: i.shape for i in self.inputs} | {n.path: n.output for n in self.nodes}
+
     @property
     def parameters(self) -> int:
         """Number of scalars in all parameters."""
