@@ -133,6 +133,7 @@ class Identity(Op):
     call = "identity"
     source = "textbook"
     input_kind = "any"
+    has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
@@ -152,6 +153,7 @@ class Tokens(Op):
     call = "tokens"
     source = "arXiv 2010.11929"
     input_kind = "grid"
+    has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(height * width, channels)."""
@@ -168,6 +170,7 @@ class Grid(Op):
     call = "grid"
     source = "arXiv 2010.11929"
     input_kind = "tokens"
+    has_tensors = False
     height: int = argument("rows of the grid", ge=1)
     width: int = argument("columns of the grid", ge=1)
 
@@ -188,6 +191,7 @@ class Concat(Op):
     call = "concat"
     source = "arXiv 1505.04597"
     input_kind = "grid"
+    has_tensors = False
     is_join = True
     skip: int = argument("channels of the second input; a node's inputs tell them", 0, ge=0)
 
@@ -207,6 +211,7 @@ class Subtract(Op):
     call = "subtract"
     source = "arXiv 2410.19324"
     input_kind = "grid"
+    has_tensors = False
     is_join = True
 
     def output(self, x: Shape, scope: Scope) -> Shape:
@@ -224,6 +229,7 @@ class Add(Op):
     call = "add"
     source = "arXiv 2410.19324"
     input_kind = "grid"
+    has_tensors = False
     is_join = True
 
     def output(self, x: Shape, scope: Scope) -> Shape:
