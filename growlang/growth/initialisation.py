@@ -1,4 +1,4 @@
-"""`init SEL = ...`: how tensors begin that a child declares and does not take from its parent."""
+"""`init SEL = ...`: the initialisation of tensors that a child does not take from its parent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.moves import Move
+from growlang.growth.moves import MovedTensor
+from growlang.growth.transforms import Initialise, Like
+from growlang.growth.wording import Reason, reason
 from growlang.net import Net, Node, Tensor
 from growlang.net.axes import Layer
 from growlang.ops import axes_in, op_of
@@ -27,19 +29,16 @@ from growlang.spec.selectors import (
 )
 
 
-class Beginning(NamedTuple):
-    """How an `init` lets one tensor begin."""
+class Initialisation(NamedTuple):
+    """How an `init` statement initialises one tensor."""
 
-    init: str
-    """A row of the initialisers."""
-    like: str | None
-    """The parent's tensor whose values it begins with, if it does."""
+    transform: Initialise | Like
     statement: Initial
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """What is said and where, for the mapping."""
-        return f"initialised {'' if self.like else 'as '}{self.statement}: {self.statement.span}"
+        return reason(self.transform, self.statement.span, str(self.statement))
 
 
 class _Refused(Exception):
@@ -59,24 +58,24 @@ class _Refused(Exception):
         """The place of the mistake, where it is not the whole statement."""
 
 
-def beginnings(
+def initialisations(
     child: Net,
     parent: Net,
     contract: Contract,
     findings: Findings,
-    moves: Mapping[str, Move],
-) -> dict[str, Beginning]:
-    """How the tensors begin of which an `init` speaks; where several do, the last one holds.
+    moves: Mapping[str, MovedTensor],
+) -> dict[str, Initialisation]:
+    """How tensors are initialised of which an `init` speaks; where several do, the last one holds.
 
     `moves` are the tensors that `moved` takes over, of which none may.
     """
     places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
-    found: dict[str, Beginning] = {}
+    found: dict[str, Initialisation] = {}
     for statement in contract.inits:
         try:
             nodes = _named(statement, places, child, contract, moves)
             sources = _sources(statement, places, old)
-            said = [_begun(statement, child, n, ts, sources, parent) for n, ts in nodes]
+            said = [_stated(statement, child, n, ts, sources, parent) for n, ts in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
             place = refused.span or statement.span
@@ -87,21 +86,26 @@ def beginnings(
     return found
 
 
-def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
+def initialised(net: Net, found: Mapping[str, Initialisation]) -> Net:
     """The net whose tensors are initialised as the statements say."""
+    rows = {n: s.transform.init for n, s in found.items() if isinstance(s.transform, Initialise)}
 
     def of(node: Node) -> Node:
-        rows = [t._replace(init=found[t.name].init) if t.name in found else t for t in node.tensors]
-        return replace(node, tensors=tuple(rows))
+        tensors = (t._replace(init=rows.get(t.name, t.init)) for t in node.tensors)
+        return replace(node, tensors=tuple(tensors))
 
-    return replace(net, nodes=tuple(map(of, net.nodes))) if found else net
+    return replace(net, nodes=tuple(map(of, net.nodes))) if rows else net
 
 
 Named = list[tuple[Node, list[Tensor]]]
 
 
 def _named(
-    statement: Initial, places: Places, child: Net, contract: Contract, moves: Mapping[str, Move]
+    statement: Initial,
+    places: Places,
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
 ) -> Named:
     """The nodes of which a statement speaks, each with the tensors of which it does."""
     names = places.matching(statement.selector)
@@ -126,25 +130,25 @@ def _named(
     return nodes
 
 
-def _begun(
+def _stated(
     statement: Initial,
     child: Net,
     node: Node,
     chosen: list[Tensor],
     places: dict[str, str],
     parent: Net,
-) -> dict[str, Beginning]:
+) -> dict[str, Initialisation]:
     """What a statement says of the chosen tensors of a node."""
-    inits = {t.name: t.init for t in chosen}
-    sources: dict[str, str] = {}
+    if statement.value == "like":
+        sources = {t.name: _like(statement, t, places, parent) for t in chosen}
+        return {n: Initialisation(Like(source), statement) for n, source in sources.items()}
+    rows = {t.name: t.init for t in chosen}
     match statement.value:
         case "zero":
-            inits |= _zero(child, node, chosen)
+            rows |= _zero(child, node, chosen)
         case "identity":
-            inits |= _identity(child, node, chosen)
-        case "like":
-            sources = {t.name: _like(statement, t, places, parent) for t in chosen}
-    return {n: Beginning(init, sources.get(n), statement) for n, init in inits.items()}
+            rows |= _identity(child, node, chosen)
+    return {n: Initialisation(Initialise(row), statement) for n, row in rows.items()}
 
 
 def _layers(net: Net, node: Node) -> tuple[Layer, ...]:
@@ -247,18 +251,22 @@ def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Ne
 
 
 def _trained(
-    child: Net, contract: Contract, moves: Mapping[str, Move], found: Mapping[str, Beginning]
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
 ) -> frozenset[str]:
     """The tensors that begin with values of the parent's, which training has moved from zero."""
     kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
-    return frozenset().union(kept, moves, (n for n, begun in found.items() if begun.like))
+    alike = {name for name, stated in found.items() if isinstance(stated.transform, Like)}
+    return frozenset().union(kept, moves, alike)
 
 
 def refuse_dead(
     child: Net,
     contract: Contract,
-    moves: Mapping[str, Move],
-    found: Mapping[str, Beginning],
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
     scratch: str,
     findings: Findings,
 ) -> None:
@@ -269,7 +277,7 @@ def refuse_dead(
     if not found:
         return
     trained = _trained(child, contract, moves, found)
-    net = begun(child, found)
+    net = initialised(child, found)
     refused: set[Span] = set()
     for recipe, learned in (("", trained), *([(scratch, frozenset[str]())] if scratch else [])):
         for first, second in _dead(net, learned):
