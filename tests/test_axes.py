@@ -52,6 +52,12 @@ def test_an_op_says_whether_it_has_tensors(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_an_op_tells_whether_it_has_tensors(name: str) -> None:
+    has = any(axes.layers for _, axes in each({name: ALL[name]}, 12))
+    assert ALL[name].has_tensors == has
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_spaces_and_roles_fit_each_other(name: str) -> None:
     for _, axes in each({name: ALL[name]}, 12):
         parameters = [axis for p in axes.parameters for axis in p.axes]

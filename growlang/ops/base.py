@@ -46,6 +46,9 @@ class Op(Signature):
     is_join: ClassVar[bool] = False
     """Whether it joins its input with another value: its result is not zero where its input is."""
 
+    has_tensors: ClassVar[bool] = True
+    """Whether it has parameters."""
+
     def output(self, x: Shape, scope: Scope) -> Shape:
         """Shape of the result. Raises OpError if the op does not fit its input."""
         raise NotImplementedError

@@ -154,6 +154,7 @@ class T5(Condition):
     call = "t5"
     source = "arXiv 1910.10683"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
@@ -170,6 +171,7 @@ class CLIP(Condition):
     call = "clip"
     source = "arXiv 2103.00020"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
@@ -186,6 +188,7 @@ class Encoder(Condition):
     call = "encoder"
     source = "arXiv 1910.03771"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
