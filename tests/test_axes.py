@@ -45,12 +45,6 @@ def test_every_axis_of_an_op_is_covered(name: str) -> None:
         assert length(axes.output) == op.output(x, scope).width
 
 
-@pytest.mark.parametrize("name", COMPUTED)
-def test_an_op_says_whether_it_has_tensors(name: str) -> None:
-    found = [axes.layers for _, axes in each({name: ALL[name]}, 12)]
-    assert ALL[name].has_tensors == any(found)
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_an_op_tells_whether_it_has_tensors(name: str) -> None:
     has = any(axes.layers for _, axes in each({name: ALL[name]}, 12))

@@ -40,9 +40,6 @@ class Op(Signature):
     is_residual: ClassVar[bool] = False
     """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised."""
 
-    has_tensors: ClassVar[bool] = True
-    """Whether it may have parameters, whatever its arguments are."""
-
     is_join: ClassVar[bool] = False
     """Whether it joins its input with another value: its result is not zero where its input is."""
 
