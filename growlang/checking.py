@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import abc
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +24,8 @@ from growlang.diagnostics import (
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
-from growlang.growth.initialisation import beginnings, begun, refuse_dead
-from growlang.growth.mapping import Mapping as TensorMapping
+from growlang.growth.initialisation import initialisations, initialised, refuse_dead
+from growlang.growth.mapping import Mapping
 from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
@@ -46,7 +47,7 @@ class Checked:
     resolved: Resolved
     net: Net
     parent: Checked | None
-    mapping: TensorMapping | None
+    mapping: Mapping | None
     """None where the model has no parent."""
 
     def phases(self, recipe: str) -> list[Phase]:
@@ -60,7 +61,7 @@ class Report:
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
-    texts: Mapping[str, str]
+    texts: abc.Mapping[str, str]
     """The text of each file that was read, by file name."""
     full: bool = False
     """Whether there are so many findings that no more were looked for."""
@@ -70,7 +71,7 @@ class Report:
 
 def check(
     path: Path,
-    params: Mapping[str, str] | None = None,
+    params: abc.Mapping[str, str] | None = None,
     files: Files | None = None,
     parent: Checked | None = None,
 ) -> Report:
@@ -113,7 +114,7 @@ def check(
 
 
 def _refuse_unknown(
-    given: Mapping[str, d.Argument], document: d.Document | None, path: Path
+    given: abc.Mapping[str, d.Argument], document: d.Document | None, path: Path
 ) -> None:
     """Raise GrowlangError where a value is given for a param that the file does not have."""
     known = [b.name for b in document.params] if document else list(given)
@@ -137,7 +138,7 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
         findings.extend(warn_changed_conditions(checked.net, checked.parent.net, resolution))
 
 
-def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
+def _with_sure_edits(found: Diagnostic, texts: abc.Mapping[str, str]) -> Diagnostic:
     """A finding with the edits that replace what stands there: YAML may spell it otherwise."""
 
     def stands(edit: Edit) -> bool:
@@ -206,16 +207,16 @@ def _misses_of_unscheduled(
 @stage
 def _grown(
     findings: Findings, net: Net, parent: Net, resolution: Resolution, scratch: str
-) -> tuple[Net, TensorMapping | None]:
+) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""
     contract = resolution.contract
     moving = moves(net, parent, contract)
     moved = findings.of(moving) or {}
-    beginning = beginnings(net, parent, contract, moved)
-    found = findings.of(beginning) or {}
-    if found and moving.is_sound and beginning.is_sound:
+    stated = initialisations(net, parent, contract, moved)
+    found = findings.of(stated) or {}
+    if found and moving.is_sound and stated.is_sound:
         findings.extend(refuse_dead(net, contract, moved, found, scratch))
-    net = begun(net, found)
+    net = initialised(net, found)
     return net, findings.of(map_tensors(net, parent, resolution, moved, found))
 
 

@@ -172,7 +172,11 @@ def _declared(site: Site, op: Op, x: Shape, at: Path) -> Declared:
     if key not in known:
         scope = _read(op, site.scope)
         known[key] = Declared(
-            op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope), scope
+            op.arguments(),
+            op.tensors(x, scope),
+            op.flops(x, scope),
+            op.saved_activations(x, scope),
+            scope,
         )
     return known[key]
 

@@ -43,7 +43,7 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
     path, skips = site.graph.path(place.prefix, op.call), site.graph.skips
     if wire.shape is not None:
         wire = _taken(site, op, wire, wire.shape.kind, place, at)
-    if place.component == "core" and op.takes == "tokens":
+    if place.component == "core" and op.input_kind == "tokens":
         wire = _with_position(site, wire)
     if place.pops and op.call == "residual" and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
@@ -55,17 +55,17 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
 
 def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: Path) -> Wire:
     """The value as the kind that an op takes; a finding where it cannot become that."""
-    if op.takes == kind or (op.takes == "any" and kind != "ids"):
+    if op.input_kind == kind or (op.input_kind == "any" and kind != "ids"):
         return wire
-    if op.takes == "ids":
+    if op.input_kind == "ids":
         help = "it belongs once at the start of the stem, in a model with `tokens = tokens(...)`"
     elif kind == "ids":
         help = "put `embed(width)` before it"
-    elif op.takes == "grid" and site.model.tokens:
+    elif op.input_kind == "grid" and site.model.tokens:
         help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
     else:
-        return convert(site, wire, op.takes, place)
-    message = f"`{op.call}` takes {KINDS[op.takes]}, but its input is {KINDS[kind]}"
+        return convert(site, wire, op.input_kind, place)
+    message = f"`{op.call}` takes {KINDS[op.input_kind]}, but its input is {KINDS[kind]}"
     site.refusals.op(OpError(message, code="G212", help=help), at)
     return UNKNOWN
 

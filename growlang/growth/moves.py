@@ -22,7 +22,7 @@ from growlang.spec.selectors import (
 from growlang.syntax.document import Moved
 
 
-class Move(NamedTuple):
+class MovedTensor(NamedTuple):
     """The parent's tensor that is moved, and the statement that says so."""
 
     source: str
@@ -30,7 +30,9 @@ class Move(NamedTuple):
 
 
 @stage
-def moves(findings: Findings, child: Net, parent: Net, contract: Contract) -> dict[str, Move]:
+def moves(
+    findings: Findings, child: Net, parent: Net, contract: Contract
+) -> dict[str, MovedTensor]:
     """Every tensor that is moved, by its new name; a finding where a statement cannot hold."""
     found = findings.of(moved := _moves(child, parent, contract)) or {}
     if moved.is_sound:
@@ -39,8 +41,10 @@ def moves(findings: Findings, child: Net, parent: Net, contract: Contract) -> di
 
 
 @stage
-def _moves(findings: Findings, child: Net, parent: Net, contract: Contract) -> dict[str, Move]:
-    found: dict[str, Move] = {}
+def _moves(
+    findings: Findings, child: Net, parent: Net, contract: Contract
+) -> dict[str, MovedTensor]:
+    found: dict[str, MovedTensor] = {}
     taken: set[str] = set()
     before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
@@ -65,7 +69,7 @@ def _moves(findings: Findings, child: Net, parent: Net, contract: Contract) -> d
                     help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
                 )
                 break
-            found[name] = Move(source, statement)
+            found[name] = MovedTensor(source, statement)
             taken.add(source)
     return found
 
@@ -108,7 +112,7 @@ def _moved(
 
 
 def _refuse_remnants(
-    contract: Contract, moves: Mapping[str, Move], parent: Net, findings: Findings
+    contract: Contract, moves: Mapping[str, MovedTensor], parent: Net, findings: Findings
 ) -> None:
     """Where only a part of a component moves, another statement must speak of the rest."""
     moved = {move.source for move in moves.values()}
