@@ -123,17 +123,18 @@ class Findings:
 
         Raises TooMany where there are `LIMIT` already: a pass ends there.
         """
-        if _said(found) in self.seen:
+        if (found.code, found.message, found.span) in self.seen:
             return
         for view in reversed(self._views):
             found = view(found)
         found = _bounded(found)
-        if _said(found) in self.seen:
+        said = (found.code, found.message, found.span)
+        if said in self.seen:
             return
         if len(self.items) >= LIMIT:
             self.full = True
             raise TooMany
-        self.seen.add(_said(found))
+        self.seen.add(said)
         self.items.append(found)
 
     def extend(self, found: Iterable[Diagnostic]) -> None:
@@ -172,10 +173,6 @@ def stage(work: Callable[Concatenate[Findings, P], T | None]) -> Callable[P, Out
         return Outcome(result, tuple(findings.items), findings.full)
 
     return run
-
-
-def _said(found: Diagnostic) -> tuple[str, str, Span]:
-    return found.code, found.message, found.span
 
 
 def _bounded(found: Diagnostic) -> Diagnostic:
