@@ -35,7 +35,7 @@ def test_check_loads_nothing_heavy() -> None:
 
 
 def test_the_trainer_knows_no_syntax() -> None:
-    modules = loaded("import growlang_runtime.training")
+    modules = loaded("import growlang_runtime.train.training")
     assert "growlang.plan" in modules
     assert {m for m in modules if m.startswith("growlang.syntax")} == set()
     assert "lark" not in modules
@@ -176,6 +176,30 @@ def test_the_runtime_reads_plans_and_no_specs(module: str) -> None:
     refused = ("growlang.syntax", "growlang.resolve", "growlang.check", "growlang.cli")
     assert [n for n in everything(module) if n.startswith(refused)] == []
     assert third_party(everything(module)) & {"lark", "yaml", "typer"} == set()
+
+
+RUNTIME_ROOMS = (
+    ("device",),
+    ("storage", "data", "diffusion"),
+    ("conditioning",),
+    ("report",),
+    ("sample", "train"),
+)
+"""The rooms of the runtime from the ground floor up: each imports from lower floors alone."""
+
+
+def runtime_room(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", under("growlang_runtime"))
+def test_a_room_of_the_runtime_needs_lower_ones_only(module: str) -> None:
+    if module == "growlang_runtime":
+        return
+    floors = {room: floor for floor, rooms in enumerate(RUNTIME_ROOMS) for room in rooms}
+    own = runtime_room(module)
+    needed = {runtime_room(n) for n in everything(module) if n.startswith("growlang_runtime.")}
+    assert [room for room in needed - {own} if floors[room] >= floors[own]] == []
 
 
 def test_no_module_imports_itself_through_others() -> None:

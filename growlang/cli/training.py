@@ -63,9 +63,9 @@ def train(
     require_torch()
     gc.enable()
     from growlang.planning import plan, recipe_of
-    from growlang_runtime.run import run_folder
-    from growlang_runtime.training import Resume, needs_parent
-    from growlang_runtime.training import train as train_plan
+    from growlang_runtime.storage.run import run_folder
+    from growlang_runtime.train.training import Resume, needs_parent
+    from growlang_runtime.train.training import train as train_plan
 
     given = dict(pair(s) for s in settings or [])
     asked: Resume = "may" if resume_or_start else "must" if resume else "never"
@@ -102,7 +102,7 @@ def _untrained_parents(
 ) -> list[tuple["Checked", str, dict[str, str]]]:
     """The ancestors, oldest first, whose runs are not finished under `out`."""
     from growlang.planning import recipe_of
-    from growlang_runtime.run import run_folder
+    from growlang_runtime.storage.run import run_folder
 
     todo: list[tuple[Checked, str, dict[str, str]]] = []
     child, name = checked, recipe

@@ -10,7 +10,7 @@ from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
 from growlang.tensor_file import read_header
-from growlang_runtime import checkpoint
+from growlang_runtime.storage import checkpoint
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
 

@@ -15,10 +15,10 @@ from PIL import Image
 from tiny import phase, plan
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.corrupt import Budget, Corrupt
-from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
+from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.report.progress import Metrics
+from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.training import train
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

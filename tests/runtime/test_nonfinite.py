@@ -17,14 +17,14 @@ from tiny import phase, plan, write_data
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.spec import AdamW, Start
-from growlang_runtime import checkpoint
-from growlang_runtime.objective import Objective
-from growlang_runtime.optimizer import Optimizer
-from growlang_runtime.progress import Metrics
+from growlang_runtime.diffusion.objective import Objective
+from growlang_runtime.report.progress import Metrics
 from growlang_runtime.sample import sample
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
-from growlang_runtime.weights import contents_hash, load
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.weights import contents_hash, load
+from growlang_runtime.train.optimizer import Optimizer
+from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.training import train
 
 UP = "core.transformer.0.mlp.up.bias"
 
@@ -239,7 +239,7 @@ def test_images_that_are_not_finite_are_told(
     data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nan = torch.full((2, 1, 8, 8), float("nan"))
-    monkeypatch.setattr("growlang_runtime.previews.generate", lambda *_: nan)
+    monkeypatch.setattr("growlang_runtime.report.previews.generate", lambda *_: nan)
     monkeypatch.setattr("growlang_runtime.sample.generate", lambda *_: nan)
     result = run(plan(), data)
     grid = result.run / "samples" / "step_00000004.png"

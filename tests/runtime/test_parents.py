@@ -16,8 +16,8 @@ from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.plan import Plan
 from growlang.planning import plan
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
+from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.training import train
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1"
 

@@ -1,6 +1,6 @@
 """What is told of captions that a condition cannot read whole."""
 
-from growlang_runtime.readings import MOST, Reading, Tally, about_prompts, quoted
+from growlang_runtime.conditioning.readings import MOST, Reading, Tally, about_prompts, quoted
 
 
 def read(*cut: str, wordless: tuple[str, ...] = (), captions: int = 4) -> dict[str, Reading]:

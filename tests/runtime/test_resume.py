@@ -15,9 +15,9 @@ from growlang.diagnostics import GrowlangError
 from growlang.mapping import Entry
 from growlang.plan import Plan
 from growlang.spec import AdamW, Sample
-from growlang_runtime.resume import recorded_plan, require_checkpoints, require_same
-from growlang_runtime.run import Run
-from growlang_runtime.training import train
+from growlang_runtime.storage.run import Run, recorded_plan
+from growlang_runtime.train.resume import require_checkpoints, require_same
+from growlang_runtime.train.training import train
 
 PATH = Path("runs/tiny/main")
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec import DDIM, DDPM, Cosine, Diffusion, DPMSolver
-from growlang_runtime.grids import grid
-from growlang_runtime.noise import noise_schedule, target
-from growlang_runtime.objective import Objective, objective_of
+from growlang_runtime.diffusion.noise import noise_schedule, target
+from growlang_runtime.diffusion.objective import Objective, objective_of
+from growlang_runtime.diffusion.sampling import Request, generate, scheduler_of
+from growlang_runtime.report.grids import grid
 from growlang_runtime.sample import draw, sample
-from growlang_runtime.sampling import Request, generate, scheduler_of
-from growlang_runtime.training import train
-from growlang_runtime.weights import load
+from growlang_runtime.storage.weights import load
+from growlang_runtime.train.training import train
 
 CPU = torch.device("cpu")
 SAMPLERS = [DDIM(steps=20), DDIM(steps=20, eta=1.0), DDPM(steps=20), DPMSolver(steps=20, order=3)]

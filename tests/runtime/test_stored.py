@@ -17,7 +17,7 @@ from tiny import write_data
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.stored import read
-from growlang_runtime.training import train
+from growlang_runtime.train.training import train
 
 PARENT = """grow 1
 model parent {

@@ -17,12 +17,12 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plan import Plan
 from growlang.spec import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
-from growlang_runtime import checkpoint
-from growlang_runtime.ema import EMA
-from growlang_runtime.optimizer import Optimizer
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
-from growlang_runtime.weights import contents_hash, load, tensor_hash
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.weights import contents_hash, load, tensor_hash
+from growlang_runtime.train.ema import EMA
+from growlang_runtime.train.optimizer import Optimizer
+from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.training import train
 
 CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
 
@@ -120,7 +120,7 @@ from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 import pytest
 from tiny import interrupt_at, phase, plan
-from growlang_runtime.training import train
+from growlang_runtime.train.training import train
 folder = Path(sys.argv[2])
 interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
 result = train(plan([phase(steps=200)]), out=folder / "killed", data_root=folder, resume="may",

@@ -6,8 +6,7 @@ from safetensors.torch import save_file
 from tiny import net, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.training import train
-from growlang_runtime.weights import (
+from growlang_runtime.storage.weights import (
     Weights,
     contents_hash,
     load,
@@ -15,6 +14,7 @@ from growlang_runtime.weights import (
     parent_weights,
     tensor_hash,
 )
+from growlang_runtime.train.training import train
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from growlang.spec import (
     Start,
     WebDataset,
 )
-from growlang_runtime.progress import Metrics
+from growlang_runtime.report.progress import Metrics
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
