@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from lark import Lark
 
 from benchmarks.measuring import Result, ratio, result, show, taken
-from growlang.check import check
-from growlang.formatting import formatted
+from growlang.checking import check
 from growlang.syntax.grow import GRAMMAR
+from growlang.tools.formatting import formatted
 
 LINES = 20_000
 SHORT = LINES // 4

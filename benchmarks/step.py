@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmarks.hand_written import Core32
 from benchmarks.measuring import ROOT, Result, ratio, result, show, taken
-from growlang.check import Checked, check
+from growlang.checking import Checked, check
 from growlang.net import Input, Net
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.transplant import initialise

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from benchmarks.measuring import ROOT, VERMEER, Result, ratio, result, show, taken
-from growlang.build import build
-from growlang.check import check
+from growlang.build.net import build
+from growlang.checking import check
 from growlang.diagnostics import Findings
 
 ROUNDS = 20

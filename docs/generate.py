@@ -10,7 +10,7 @@ from pathlib import Path
 from commands import commands_page
 from reference import ops_page, training_page
 
-from growlang.codes import CODES, FAMILIES
+from growlang.diagnostics.codes import CODES, FAMILIES
 
 DOCS = Path(__file__).parent
 

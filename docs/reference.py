@@ -10,11 +10,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from growlang.model import INPUTS
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
-from growlang.rules import RULES
-from growlang.signature import Conditions, Signature
-from growlang.spec import (
+from growlang.signatures.signature import Conditions, Signature
+from growlang.spec.model import INPUTS
+from growlang.spec.recipe import (
     DATA,
     OBJECTIVES,
     OPTIMIZERS,
@@ -27,6 +26,7 @@ from growlang.spec import (
     Settings,
     Source,
 )
+from growlang.spec.rules import RULES
 
 TYPES = {
     int: "whole number",

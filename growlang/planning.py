@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from growlang.check import Checked
+from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
-from growlang.growth import all_initialised
-from growlang.plan import SEMANTICS, ParentPlan, Plan
+from growlang.growth.accounting import all_initialised
+from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.resolve.recipes import RecipeDraft
 
 

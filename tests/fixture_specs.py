@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-from growlang.check import Checked, check, errors
+from growlang.checking import Checked, check, errors
 from growlang.diagnostics import Diagnostic
 
 SPECS = Path(__file__).parent / "fixtures" / "specs"

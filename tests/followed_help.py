@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from growlang.diagnostics import Diagnostic, Edit, Span
-from growlang.fix import edited
+from growlang.tools.fix import edited
 
 QUOTED = re.compile(r"`([^`]+)`")
 VERBS = ("keep", "drop", "moved")

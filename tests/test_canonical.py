@@ -8,9 +8,9 @@ import pytest
 from pydantic import Field
 from test_hashes import FIXTURES
 
-from growlang.canonical import Formerly, Later, Part, canonical
-from growlang.signature import Signature, argument, read_call, table
-from growlang.spec import Settings
+from growlang.signatures.canonical import Formerly, Later, Part, canonical
+from growlang.signatures.signature import Signature, argument, read_call, table
+from growlang.spec.recipe import Settings
 from growlang_runtime.storage.run import recorded_plan
 
 

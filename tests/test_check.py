@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from growlang.check import check, errors
-from growlang.codes import CODES
-from growlang.report import as_json, as_text
+from growlang.checking import check, errors
+from growlang.diagnostics.codes import CODES
+from growlang.diagnostics.text import as_json, as_text
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 BROKEN = sorted(p for p in ERRORS.glob("*.grow") if not p.name.startswith("_"))

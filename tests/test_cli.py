@@ -245,7 +245,7 @@ def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
     def broken(*_: object) -> None:
         raise KeyError("somewhere")
 
-    monkeypatch.setattr("growlang.check.resolve", broken)
+    monkeypatch.setattr("growlang.checking.resolve", broken)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     done = growlang("check", SPECS / "core.grow")
     assert (done.status, done.out) == (2, "")

@@ -9,13 +9,13 @@ from fixture_specs import SPECS, assert_golden, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fmt import FIXTURES, MESSY, PARSED, messed, named, tree
-from test_twin import checked, parsed, same, specs, twin
+from test_yaml import checked, parsed, same, specs, twin
 from test_yaml_layout import BROKEN_UP, fmt_yaml
 
 from growlang.syntax import document as d
-from growlang.twin.convert import MODELINE, names_schema, to_grow, to_yaml
-from growlang.twin.layout import flat
-from growlang.twin.write import nodes
+from growlang.yaml.convert import MODELINE, names_schema, to_grow, to_yaml
+from growlang.yaml.layout import flat
+from growlang.yaml.write import nodes
 
 CONVERT = FIXTURES / "convert"
 CONVERTED = [path for path in PARSED if path.parent.name in ("specs", "fmt", "emoji", "custom_op")]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked
 
-from growlang.cost import component_costs, phase_cost
+from growlang.plans.cost import component_costs, phase_cost
 from growlang.torch_backend.lower import lower
 
 

@@ -7,8 +7,8 @@ import pytest
 from fixture_specs import SHIPPED, SPECS, assert_golden, checked, edited, growlang
 from test_growth import assert_total
 
-from growlang.diff import Difference, diff
-from growlang.mapping import CATEGORIES
+from growlang.comparing import Difference, diff
+from growlang.growth.mapping import CATEGORIES
 
 GOLDEN = Path(__file__).parent / "fixtures" / "diff"
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from fixture_specs import SHIPPED
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.diagnostics import Findings
 from growlang.syntax.grow import read
 

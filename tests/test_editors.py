@@ -28,9 +28,10 @@ from pygments.token import (
 from roles import TERMINALS, Word, spread, words
 from test_fmt import PARSED, named
 
-from growlang import __version__, highlighting
-from growlang.highlighting import GrowLexer
+from growlang import __version__
+from growlang.syntax import highlighting
 from growlang.syntax.grow import parser
+from growlang.syntax.highlighting import GrowLexer
 
 ROOT = Path(__file__).parent.parent
 VSCODE = ROOT / "editors" / "vscode"

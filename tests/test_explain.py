@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from work import at_most
 
-from growlang.check import check, errors
+from growlang.checking import check, errors
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError
 from growlang.syntax.grow import read
 

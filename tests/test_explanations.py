@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.cli import app
-from growlang.codes import CODES, FAMILIES
 from growlang.diagnostics import GrowlangError
-from growlang.explanations import explanation, listing
+from growlang.diagnostics.codes import CODES, FAMILIES
+from growlang.diagnostics.explanations import explanation, listing
 
 ROOT = Path(__file__).parent.parent
 MENDED = sorted((ROOT / "tests" / "fixtures" / "mended").glob("*.grow"))

@@ -7,11 +7,11 @@ import pytest
 from fixture_specs import growlang
 from typer.testing import CliRunner
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.cli import app
 from growlang.diagnostics import Edit
-from growlang.fix import edited, fix, write
-from growlang.report import as_json
+from growlang.diagnostics.text import as_json
+from growlang.tools.fix import edited, fix, write
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 MENDED = Path(__file__).parent / "fixtures" / "mended"

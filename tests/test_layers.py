@@ -29,14 +29,14 @@ def test_check_loads_nothing_heavy() -> None:
         "sys.argv = ['growlang', 'check', 'specs/vermeer_1024.grow']\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
     )
-    assert "growlang.check" in modules
+    assert "growlang.checking" in modules
     heavy = {"torch", "networkx", "numpy", "rich", "transformers", "growlang_runtime"}
     assert modules & heavy == set()
 
 
 def test_the_trainer_knows_no_syntax() -> None:
     modules = loaded("import growlang_runtime.train.training")
-    assert "growlang.plan" in modules
+    assert "growlang.plans.plan" in modules
     assert {m for m in modules if m.startswith("growlang.syntax")} == set()
     assert "lark" not in modules
 
@@ -106,65 +106,103 @@ def under(*prefixes: str) -> list[str]:
     return sorted(m for m in modules() if any(m == p or m.startswith(f"{p}.") for p in prefixes))
 
 
-FOUNDATION = ["growlang.diagnostics", "growlang.codes", "growlang.net", "growlang.mapping"]
+ROOMS: dict[str, tuple[set[str], set[str]]] = {
+    "diagnostics": (set(), set()),
+    "net": (set(), {"diagnostics"}),
+    "syntax": ({"lark"}, {"diagnostics"}),
+    "signatures": ({"pydantic"}, set()),
+    "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
+    "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures", "syntax"}),
+    "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "signatures", "spec", "syntax"}),
+    "resolve": ({"pydantic"}, {"diagnostics", "ops", "signatures", "spec", "syntax", "yaml"}),
+    "build": ({"pydantic"}, {"diagnostics", "net", "ops", "resolve", "spec"}),
+    "growth": (set(), {"diagnostics", "net", "ops", "resolve", "spec", "syntax"}),
+    "plans": (
+        {"pydantic"},
+        {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
+    ),
+    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops"}),
+    "checking": (
+        set(),
+        {"build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
+    ),
+    "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
+    "compiling": (set(), {"checking", "planning", "plans"}),
+    "tools": (
+        {"pydantic"},
+        {
+            *("checking", "diagnostics", "net", "plans", "resolve", "signatures", "spec"),
+            *("syntax", "yaml", "build", "replacing"),
+        },
+    ),
+    "comparing": (
+        set(),
+        {"checking", "growth", "net", "planning", "plans", "spec", "tools"},
+    ),
+    "replacing": (set(), {"diagnostics"}),
+    "lsp": (
+        {"lark", "lsprotocol", "pydantic", "pygls"},
+        {
+            *("checking", "diagnostics", "net", "ops", "resolve", "signatures", "spec"),
+            *("syntax", "tools", "yaml"),
+        },
+    ),
+}
+"""Each room: what it may import of other packages, and of the rooms below it."""
+
+EXCEPTIONS = {
+    "growlang.syntax.highlighting": {"pygments"},
+}
+"""Modules that stand apart: what they import instead."""
 
 
-@pytest.mark.parametrize("module", FOUNDATION)
-def test_the_foundation_needs_the_standard_library_only(module: str) -> None:
-    assert third_party(everything(module)) == set()
-    assert project(everything(module)) <= set(FOUNDATION)
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
 
 
-@pytest.mark.parametrize("module", ["growlang.tensor_file", "growlang.fit"])
-def test_files_of_weights_are_read_with_the_standard_library(module: str) -> None:
-    assert third_party(everything(module)) == set()
-    assert project(everything(module)) <= {*FOUNDATION, "growlang.tensor_file"}
+def of_rooms() -> list[str]:
+    return sorted(m for m in under("growlang") if room(m) in ROOMS and m not in EXCEPTIONS)
 
 
-@pytest.mark.parametrize("module", under("growlang.syntax"))
-def test_the_syntax_needs_its_parsers_only(module: str) -> None:
-    assert third_party(everything(module)) <= {"lark", "yaml"}
-    assert project(everything(module)) <= {*FOUNDATION, *under("growlang.syntax")}
-
-
-OUTER = (
-    "growlang.cli",
-    "growlang.__main__",
-    "growlang.tables",
-    "growlang.highlighting",
-    "growlang.torch_backend",
-    "growlang.lsp.server",
-)
-
-
-@pytest.mark.parametrize("module", sorted(set(under("growlang")) - set(under(*OUTER))))
-def test_the_compiler_needs_no_more_than_pydantic(module: str) -> None:
-    assert third_party(everything(module)) <= {"lark", "yaml", "pydantic"}
-    below = {
-        "growlang.tables",
-        "growlang.highlighting",
-        *under("growlang.cli", "growlang.torch_backend"),
-    }
-    assert project(everything(module)) & below == set()
+@pytest.mark.parametrize("module", of_rooms())
+def test_a_module_imports_what_its_room_may(module: str) -> None:
+    packages, rooms = ROOMS[room(module)]
+    assert third_party(everything(module)) <= packages
+    found = {room(n) for n in everything(module) if top(n) == "growlang" and n != "growlang"}
+    assert found <= {*rooms, room(module)}
     assert not any(top(n) == "growlang_runtime" for n in everything(module))
 
 
-def test_the_colours_need_pygments_only() -> None:
-    assert third_party(everything("growlang.highlighting")) == {"pygments"}
-    assert project(everything("growlang.highlighting")) == set()
+def test_every_module_is_in_a_room() -> None:
+    outer = {"growlang", *under("growlang.cli", "growlang.__main__"), *EXCEPTIONS}
+    assert set(under("growlang")) - set(of_rooms()) == outer
 
 
-def test_growth_needs_the_standard_library_only() -> None:
-    assert third_party(everything("growlang.growth")) == set()
+def test_rooms_import_downwards_only() -> None:
+    graph = {name: set(rooms) for name, (_, rooms) in ROOMS.items()}
+    while leaves := {name for name, below in graph.items() if not below & graph.keys()}:
+        graph = {name: below for name, below in graph.items() if name not in leaves}
+    assert graph == {}
 
 
-@pytest.mark.parametrize("module", under("growlang.torch_backend"))
-def test_the_backend_adds_torch_only(module: str) -> None:
-    assert third_party(everything(module)) <= {"torch"}
-    assert not any(n.startswith("growlang.syntax") for n in everything(module))
+@pytest.mark.parametrize("module", sorted(EXCEPTIONS))
+def test_what_stands_apart_imports_nothing_of_ours(module: str) -> None:
+    assert third_party(everything(module)) == EXCEPTIONS[module]
+    assert project(everything(module)) == set()
 
 
-@pytest.mark.parametrize("module", under("growlang.cli"))
+@pytest.mark.parametrize("module", ["growlang.plans.tensor_file", "growlang.plans.fit"])
+def test_files_of_weights_are_read_with_the_standard_library(module: str) -> None:
+    assert third_party(everything(module)) == set()
+    assert {room(n) for n in project(everything(module))} <= {"diagnostics", "net", "plans"}
+
+
+def test_the_types_of_a_mapping_need_the_standard_library_only() -> None:
+    assert third_party(everything("growlang.growth.mapping")) == set()
+    assert project(everything("growlang.growth.mapping")) == set()
+
+
+@pytest.mark.parametrize("module", sorted({*under("growlang.cli")} - {"growlang.cli.tables"}))
 def test_the_command_line_imports_what_is_heavy_inside_commands(module: str) -> None:
     outer, _ = imports(module)
     assert third_party(outer) <= {"typer"}
@@ -173,7 +211,7 @@ def test_the_command_line_imports_what_is_heavy_inside_commands(module: str) -> 
 
 @pytest.mark.parametrize("module", under("growlang_runtime"))
 def test_the_runtime_reads_plans_and_no_specs(module: str) -> None:
-    refused = ("growlang.syntax", "growlang.resolve", "growlang.check", "growlang.cli")
+    refused = ("growlang.syntax", "growlang.resolve", "growlang.checking", "growlang.cli")
     assert [n for n in everything(module) if n.startswith(refused)] == []
     assert third_party(everything(module)) & {"lark", "yaml", "typer"} == set()
 

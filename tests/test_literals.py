@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from growlang.literals import literal
+from growlang.diagnostics.literals import literal
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.diagnostics import Findings
 from growlang.syntax.grow import read_partly
 from growlang.syntax.unparse import unparse

@@ -8,8 +8,8 @@ from fixture_specs import SHIPPED, SPECS, checked
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plan import Plan
 from growlang.planning import plan
+from growlang.plans.plan import Plan
 
 ALL = [*sorted(SHIPPED.glob("*.grow")), *(SPECS / f"{n}.grow" for n in ("core", "child", "blocks"))]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from fixture_specs import SPECS, checked, edited, findings, growlang
 
-from growlang.check import check
-from growlang.diff import diff
+from growlang.checking import check
+from growlang.comparing import diff
 from growlang.net import Net
 from growlang.resolve.reserved import TORCH
 from growlang.torch_backend.lower import lower

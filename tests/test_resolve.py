@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 
-from growlang.check import Checked
+from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
-from growlang.spec import AdamW, Crop, Resize, Settings, Source
+from growlang.spec.recipe import AdamW, Crop, Resize, Settings, Source
 
 
 def settings(found: Checked, recipe: str) -> Settings:

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from work import at_most, peak_bytes
 
-from growlang.check import Report, check
+from growlang.checking import Report, check
 from growlang.diagnostics import Findings, GrowlangError
-from growlang.fix import fix
 from growlang.resolve.files import SIZE_LIMIT, decoded
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
+from growlang.tools.fix import fix
 
 PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
 GOOD = PARENT.read_bytes()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 
-from growlang.check import Checked
-from growlang.spec import Phase
+from growlang.checking import Checked
+from growlang.spec.recipe import Phase
 
 
 def phases(folder: Path, recipe: str) -> tuple[Checked, list[Phase]]:

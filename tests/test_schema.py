@@ -11,11 +11,11 @@ import yaml
 from fixture_specs import SHIPPED
 from jsonschema import Draft7Validator, Draft202012Validator
 from test_fmt import named
-from test_twin import SPEC_FILES, twin
+from test_yaml import SPEC_FILES, twin
 from typer.testing import CliRunner
 
 from growlang.cli import app
-from growlang.schema import schema
+from growlang.yaml.schema import schema
 
 COMMITTED = SHIPPED.parent / "docs" / "schema" / "grow-1.json"
 VALIDATORS = pytest.mark.parametrize("validator", [Draft7Validator, Draft202012Validator])

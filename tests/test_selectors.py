@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from growlang.diagnostics import Findings
-from growlang.selectors import Places, component_of
+from growlang.spec.selectors import Places, component_of
 from growlang.syntax.document import Selector, Verb
 from growlang.syntax.grow import read
 

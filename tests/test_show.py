@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, checked, findings
 from test_fmt import EXAMPLES, formatted, named
-from test_twin import twin
+from test_yaml import twin
 from typer.testing import CliRunner
 
 from growlang.cli import app
-from growlang.show import show
+from growlang.tools.show import show
 
 PARENTLESS = [
     SPECS / "core.grow",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from growlang.diagnostics.spelling import is_slip
 from growlang.ops import pipe_ops
-from growlang.spec import OPTIMIZERS, SAMPLERS, WEIGHTS
-from growlang.spelling import is_slip
+from growlang.spec.recipe import OPTIMIZERS, SAMPLERS, WEIGHTS
 
 OPS = pipe_ops()
 

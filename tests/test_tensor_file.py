@@ -14,9 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from growlang import tensor_file
 from growlang.diagnostics import GrowlangError
-from growlang.tensor_file import header_bytes, nonfinite, read_header
+from growlang.plans import tensor_file
+from growlang.plans.tensor_file import header_bytes, nonfinite, read_header
 
 TENSORS = {
     "b": torch.ones(3),
@@ -65,7 +65,7 @@ def test_the_order_in_which_things_are_given_leaves_no_trace() -> None:
 
 SCRIPT = """
 import sys
-from growlang.tensor_file import header_bytes
+from growlang.plans.tensor_file import header_bytes
 names = {"c", "a", "b", "long.name", "e", "f"}
 print(list(names), file=sys.stderr)
 start, order = header_bytes({n: ("F32", (3,)) for n in names}, {n: n * 9 for n in names})

@@ -8,10 +8,10 @@ from fixture_specs import SPECS, assert_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_fmt import FIXTURES, PARSED, named
-from test_twin import parsed, twin
+from test_yaml import parsed, twin
 
 from growlang.syntax.document import without_spans
-from growlang.twin.layout import fmt
+from growlang.yaml.layout import fmt
 
 
 def fmt_yaml(text: str) -> str:

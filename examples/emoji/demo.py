@@ -67,7 +67,7 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     """Write a sheet of real and sampled images; retrieval@1 (hits, prompts) of each model."""
     import torch
 
-    from growlang.plan import Plan
+    from growlang.plans.plan import Plan
     from growlang_runtime.data.images import Images, Indexes
     from growlang_runtime.sample import draw
     from growlang_runtime.storage.weights import load

@@ -13,7 +13,7 @@ from growlang.cli.specs import ENDINGS, spec_files
 from growlang.diagnostics import Diagnostic, GrowlangError
 
 if TYPE_CHECKING:
-    from growlang.check import Checked
+    from growlang.checking import Checked
 
 
 def check(
@@ -57,9 +57,9 @@ def check(
     ] = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
-    from growlang.check import check as check_file
-    from growlang.check import errors
-    from growlang.twins import drifted
+    from growlang.checking import check as check_file
+    from growlang.checking import errors
+    from growlang.tools.drift import drifted
 
     if runs is not None:
         _require_usable(runs, against)
@@ -93,7 +93,7 @@ def check(
 
 def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
     """What the specs' changes since a commit would orphan; adds the old texts to `texts`."""
-    from growlang.against import compare
+    from growlang.tools.compatibility import compare
 
     found: list[Diagnostic] = []
     for spec in specs:
@@ -125,8 +125,8 @@ def _deleted(
     texts: dict[str, str],
 ) -> list[Diagnostic]:
     """The deleted specs that are still needed; adds their old texts to `texts`."""
-    from growlang.deleted import deleted
-    from growlang.revision import revision
+    from growlang.tools.deleted import deleted
+    from growlang.tools.git import revision
 
     folders = [path if path.is_dir() else path.parent for path in paths]
     found = list(deleted(revision(spec, ref), folders, ENDINGS, broken, runs))
@@ -142,6 +142,6 @@ def explain(
     ] = None,
 ) -> None:
     """Explain a code: its cause, an example, and the fix."""
-    from growlang.explanations import explanation, listing
+    from growlang.diagnostics.explanations import explanation, listing
 
     typer.echo(explanation(code).strip() if code else listing())

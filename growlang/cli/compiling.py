@@ -11,8 +11,8 @@ from growlang.cli.printing import print_json
 from growlang.cli.specs import checked_spec, require_torch
 
 if TYPE_CHECKING:
-    from growlang.check import Checked
-    from growlang.stored import Stored
+    from growlang.checking import Checked
+    from growlang.plans.weights_header import Stored
 
 
 class Emit(StrEnum):
@@ -42,11 +42,11 @@ def compile_(
     if emit and lowered is not None:
         typer.echo(lowered.code.strip())
     elif json:
-        from growlang.compiled import as_json
+        from growlang.compiling import as_json
 
         print_json(as_json(checked, recipe))
     else:
-        from growlang.tables import console, print_costs
+        from growlang.cli.tables import console, print_costs
 
         out = console()
         print_costs(checked, _recipe_name(checked, recipe), out)
@@ -65,21 +65,21 @@ def diff(
     ] = False,
 ) -> None:
     """Print what happens to every parameter from one spec to another."""
-    from growlang.diff import as_json
-    from growlang.diff import diff as difference_of
+    from growlang.comparing import as_json
+    from growlang.comparing import diff as difference_of
 
     difference = difference_of(_side(a), _side(b))
     if json:
         print_json(as_json(difference))
     else:
-        from growlang.tables import console, print_difference
+        from growlang.cli.tables import console, print_difference
 
         print_difference(difference, verbose, console())
     raise typer.Exit(1 if exit_code and not difference.equal else 0)
 
 
 def _side(path: Path) -> "Checked | Stored":
-    from growlang.stored import are_weights, read
+    from growlang.plans.weights_header import are_weights, read
 
     return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])
 

@@ -9,14 +9,14 @@ import typer
 from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
-    from growlang.fix import Fixed
+    from growlang.tools.fix import Fixed
 
 
 def show_fixes(files: Sequence[Path], unsafe: bool) -> int:
     """Print what the fixes would change; the exit status: 1 if there is something to fix."""
-    from growlang.check import check as check_file
-    from growlang.check import errors
-    from growlang.fix import fix
+    from growlang.checking import check as check_file
+    from growlang.checking import errors
+    from growlang.tools.fix import fix
 
     fixed = fix(files, unsafe=unsafe)
     for one in fixed:
@@ -33,7 +33,7 @@ def make_fixes(files: Sequence[Path], asked: bool, unsafe: bool) -> None:
 
     Raises GrowlangError for `unsafe` without `asked`.
     """
-    from growlang.fix import fix, write
+    from growlang.tools.fix import fix, write
 
     if not asked:
         help = "add --diff to see the fixes, or --fix to apply them"

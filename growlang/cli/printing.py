@@ -29,13 +29,13 @@ def print_findings(
 
     `texts` are the texts of the files by name; `err` prints to standard error.
     """
-    from growlang.report import as_json, as_text
+    from growlang.diagnostics.text import as_json, as_text
 
     if form is OutputFormat.json:
         print_json(as_json(found))
         return
     if form is not OutputFormat.text:
-        from growlang.formats import concise, github, sarif
+        from growlang.diagnostics.formats import concise, github, sarif
 
         if form is OutputFormat.sarif:
             print_json(sarif(found))

@@ -11,7 +11,7 @@ from growlang.cli.printing import print_findings, print_limit
 from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
-    from growlang.check import Checked
+    from growlang.checking import Checked
 
 
 ENDINGS = (".grow", ".grow.yaml")
@@ -49,12 +49,12 @@ def checked_spec(
 
     `quiet` are codes of warnings that do not matter to the command.
     """
-    from growlang.check import check as check_file
+    from growlang.checking import check as check_file
 
     report = check_file(spec, dict(pair(s) for s in settings or []))
     shown = [found for found in report.diagnostics if found.code not in quiet]
     if shown:
-        from growlang.check import errors
+        from growlang.checking import errors
 
         print_findings(shown, report.texts, err=True)
         if report.full:

@@ -11,7 +11,7 @@ from growlang.cli.specs import checked_spec, pair, require_torch
 from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
-    from growlang.check import Checked
+    from growlang.checking import Checked
 
 
 def train(

@@ -38,7 +38,7 @@ def fmt(
     ] = False,
 ) -> None:
     """Format specs in the canonical layout; comments are kept."""
-    from growlang import formatting
+    from growlang.tools import formatting
 
     if paths == [Path("-")]:
         results = [formatting.formatted(Path("<stdin>"), sys.stdin.buffer.read())]
@@ -76,7 +76,7 @@ def convert(
     ] = None,
 ) -> None:
     """Convert a spec to the other syntax, comments included."""
-    from growlang.formatting import converted, schema_at, schema_near
+    from growlang.tools.formatting import converted, schema_at, schema_near
 
     if schema is not None and to is not Syntax.yaml:
         raise GrowlangError(
@@ -118,12 +118,12 @@ def show(
 ) -> None:
     """Print a spec in the canonical layout, or resolved (in Grow)."""
     if resolved or origin:
-        from growlang.show import show as flat
+        from growlang.tools.show import show as flat
 
         found = checked_spec(spec, settings, quiet=["G214"])
         typer.echo(flat(found.resolved, origin), nl=False)
         return
-    from growlang.formatting import formatted
+    from growlang.tools.formatting import formatted
 
     result = formatted(spec)
     print_findings(result.diagnostics, result.texts, err=True)
@@ -133,7 +133,7 @@ def show(
 
 def schema() -> None:
     """Print the JSON Schema of the YAML syntax."""
-    from growlang.schema import schema as json_schema
+    from growlang.yaml.schema import schema as json_schema
 
     print_json(json_schema())
 

@@ -9,14 +9,14 @@ from logging import getLogger
 from pathlib import Path
 from typing import NamedTuple
 
-from growlang.check import Checked, check, check_resolved
+from growlang.checking import Checked, check, check_resolved
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, TooMany
-from growlang.fix import LINE_END
 from growlang.lsp.reading import changed, reread
 from growlang.resolve.files import Files, decoded, in_yaml, real
 from growlang.resolve.names import HOLE, Bound
 from growlang.resolve.spec import Resolved
 from growlang.syntax import document as d
+from growlang.tools.fix import LINE_END
 
 
 class Point(NamedTuple):

@@ -10,7 +10,7 @@ from lark import Token
 from growlang.diagnostics import Span
 from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project, Source
-from growlang.model import BINDINGS
+from growlang.spec.model import BINDINGS
 from growlang.syntax.building import comments
 from growlang.syntax.grow import parser
 from growlang.syntax.layout import BAD, read_tokens

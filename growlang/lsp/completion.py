@@ -21,15 +21,15 @@ from growlang.lsp.known import (
 )
 from growlang.lsp.names import Use
 from growlang.lsp.project import Project
-from growlang.model import BINDINGS
 from growlang.ops import pipe_ops
-from growlang.resolve.forms import choices
 from growlang.resolve.inputs import NAMES as PARTS
 from growlang.resolve.model import OPTIONS, SKIPS
 from growlang.resolve.names import ROW_FIELDS
-from growlang.resolve.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
-from growlang.selectors import below, spelt
-from growlang.signature import Signature
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import choices
+from growlang.spec.model import BINDINGS
+from growlang.spec.selectors import below, spelt
+from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from growlang.lsp.analysis import Point
-from growlang.spec import Settings
+from growlang.spec.recipe import Settings
 
 TOKEN = re.compile(
     r'#[^\n]*|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*\.?'

@@ -7,10 +7,10 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
-from growlang.formatting import formatted
 from growlang.lsp.analysis import Analysis
 from growlang.resolve.files import in_yaml
 from growlang.syntax.fmt import fmt_text
+from growlang.tools.formatting import formatted
 
 HIDDEN = re.compile(r"\s*#~ (\d+) ~")
 """What stands for a row that is left as it is."""

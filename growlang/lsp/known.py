@@ -11,14 +11,14 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import GrowlangError
 from growlang.lsp.context import PIPES, Context
-from growlang.model import BINDINGS, CONDITIONS
 from growlang.net import Component, Net
 from growlang.ops import CHANGES, OPS, pipe_op
-from growlang.resolve.forms import choices
-from growlang.rules import RULES, TRANSITIONS
-from growlang.selectors import spelt
-from growlang.signature import Signature
-from growlang.spec import DATA, Evaluate, Sample, Settings
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import choices
+from growlang.spec.model import BINDINGS, CONDITIONS
+from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
+from growlang.spec.rules import RULES, TRANSITIONS
+from growlang.spec.selectors import spelt
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,

@@ -12,12 +12,12 @@ from growlang.diagnostics import Span
 from growlang.lsp.known import SETTINGS, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
-from growlang.model import BINDINGS, CONDITIONS, INPUTS
-from growlang.resolve.forms import Choices, choices, form
 from growlang.resolve.model import OPTIONS, SKIPS
-from growlang.rules import RULES
-from growlang.signature import Signature
-from growlang.spec import DATA
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import Choices, choices, form
+from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
+from growlang.spec.recipe import DATA
+from growlang.spec.rules import RULES
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")

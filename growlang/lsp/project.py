@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from growlang.fix import LINE_END
 from growlang.lsp import tolerant
 from growlang.lsp.analysis import Point, covers, kept_rows
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.naming import names
 from growlang.resolve.files import decoded, read_bytes, real
 from growlang.syntax import document as d
+from growlang.tools.fix import LINE_END
 
 ENDINGS = (".grow", ".grow.yaml", ".grow.yml")
 MOST_FILES = 2000

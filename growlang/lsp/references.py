@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
-from growlang.fix import edited
 from growlang.lsp.analysis import Point, analyse
 from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project, Source
-from growlang.model import BINDINGS
 from growlang.resolve.reserved import refuse_reserved
+from growlang.spec.model import BINDINGS
 from growlang.syntax.grow import read
+from growlang.tools.fix import edited
 
 RENAMED = ("param", "block", "parameter", "condition", "data", "recipe", "import", "phase")
 """The kinds of declarations that can get another name."""

@@ -16,9 +16,8 @@ from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
 from growlang import __version__
-from growlang.codes import CODES
 from growlang.diagnostics import Diagnostic, GrowlangError, Span
-from growlang.fix import LINE_END
+from growlang.diagnostics.codes import CODES
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.lsp.colours import MODIFIERS, TYPES, colours, encoded
 from growlang.lsp.completion import complete
@@ -34,6 +33,7 @@ from growlang.lsp.references import highlights, references, rename, renaming
 from growlang.lsp.symbols import Symbol, symbols
 from growlang.resolve.files import in_yaml, real
 from growlang.syntax import document as d
+from growlang.tools.fix import LINE_END
 
 T = TypeVar("T")
 PAUSE = 0.002

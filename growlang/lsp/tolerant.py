@@ -17,8 +17,8 @@ from lark import Token, UnexpectedInput
 from growlang.diagnostics import Findings
 from growlang.lsp.reading import moved
 from growlang.resolve.files import in_yaml
-from growlang.resolve.words import PHASE_SETTINGS, RUN_SETTINGS
-from growlang.spec import Evaluate, Sample, Settings
+from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS
 from growlang.syntax import document as d
 from growlang.syntax.building import build
 from growlang.syntax.grow import DEPTH_LIMIT, EDITION, below, parser
@@ -97,7 +97,7 @@ def read(text: str, path: Path) -> Reading | None:
     """What there is of a text in the syntax that its file's name tells; None if it is no YAML."""
     name = str(path)
     if in_yaml(path):
-        from growlang.twin.read import read_partly
+        from growlang.yaml.read import read_partly
 
         found = read_partly(text, name, Findings())
         return Reading(found) if found else None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from growlang.net import Shape, Tensor
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.convolution import norm_affine, weight_and_bias
-from growlang.signature import Conditions, argument
+from growlang.signatures.signature import Conditions, argument
 
 PLAIN_TOKENS = 256
 """Longest sequence for which attention is matmul, softmax, matmul on CPU, where that is faster."""

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
 from growlang.net import EPS, Shape, Tensor
-from growlang.signature import Signature
+from growlang.signatures.signature import Signature
 
 
 class OpError(Exception):

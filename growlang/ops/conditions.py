@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from growlang.net import Shape, Tensor, tokens, vector
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.convolution import weight_and_bias
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 T5_WIDTHS = {
     f"{family}-{size}": width

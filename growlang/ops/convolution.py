@@ -4,7 +4,7 @@ from math import gcd
 
 from growlang.net import Shape, Tensor, grid
 from growlang.ops.base import Op, OpError, Scope
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 
 def group_count(channels: int) -> int:

@@ -5,7 +5,7 @@ from typing import Literal
 from growlang.net import Shape, Tensor, grid, tokens
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.convolution import divided, group_count, norm_affine, weight_and_bias
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 
 class Patch(Op):

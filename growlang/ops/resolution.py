@@ -3,7 +3,7 @@
 from growlang.net import Shape, Tensor, grid
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.convolution import divided, weight_and_bias
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 
 class Down(Op):

@@ -3,7 +3,7 @@
 from growlang.net import Shape, Tensor, tokens
 from growlang.ops.base import Op, OpError, Scope
 from growlang.ops.convolution import norm_affine
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 
 class Embed(Op):

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
-from growlang.literals import literal
-from growlang.resolve.forms import Choices, choices, form
-from growlang.resolve.names import HOLE, Scope, evaluate, origins
-from growlang.resolve.words import homes, meant
-from growlang.signature import Signature
-from growlang.spelling import nearest
+from growlang.diagnostics.literals import literal
+from growlang.diagnostics.spelling import nearest
+from growlang.resolve.names import HOLE, Names, evaluate, origins
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import Choices, choices, form
+from growlang.spec.words import homes, meant
 from growlang.syntax import document as d
 
 
@@ -27,7 +27,7 @@ class Bindings(NamedTuple):
     notes: dict[str, list[Note]]
 
 
-def bind(call: d.Call, signature: type[Signature], scope: Scope) -> Bindings:
+def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
     """The call's arguments as an instance of its signature, with a finding for each mistake.
 
     `value` is None where there was one.
@@ -81,7 +81,7 @@ def _meant(call: d.Call, order: list[str]) -> set[str]:
     return {match for name in unknown for match in nearest(name, order)}
 
 
-def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
+def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
     """The value of an argument: a choice, a nested call, a list of such, or an expression."""
     match expression:
         case d.Name(path) if path in allowed.words or path in allowed.calls:
@@ -141,7 +141,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Scope) -> Any:
             return evaluate(expression, scope)
 
 
-def _refuse_condition(given: d.Expression, scope: Scope) -> None:
+def _refuse_condition(given: d.Expression, scope: Names) -> None:
     """A finding about a value where a condition is named, such as a sum of two."""
     names = list(dict.fromkeys(_names(given)))
     help = "write the name of a condition, or `self`"
@@ -174,7 +174,7 @@ def first_errors(error: ValidationError) -> dict[str, Any]:
 
 
 def report(
-    item: Any, name: str, info: FieldInfo | None, span: Span, notes: list[Note], scope: Scope
+    item: Any, name: str, info: FieldInfo | None, span: Span, notes: list[Note], scope: Names
 ) -> None:
     """Turn one error of pydantic's into a finding."""
     context, kind, value = item.get("ctx", {}), item["type"], item["input"]
@@ -219,7 +219,7 @@ TYPES = {
 }
 
 
-def _instance(call: d.Expression, allowed: Choices, scope: Scope) -> Any:
+def _instance(call: d.Expression, allowed: Choices, scope: Names) -> Any:
     assert isinstance(call, d.Call)
     return bind(call, allowed.calls[call.name], scope).value or HOLE
 
@@ -234,7 +234,7 @@ def _refuse_argument(
     name: str,
     order: list[str],
     values: dict[str, Any],
-    scope: Scope,
+    scope: Names,
 ) -> None:
     edits: tuple[Edit, ...] = ()
     if name in values:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.model import Model
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import Scope
+from growlang.resolve.names import Names
 from growlang.resolve.redeclare import moved_over
-from growlang.resolve.words import INITS, meant
-from growlang.rules import RULES
-from growlang.selectors import Places, available, component_of, is_open, spelt
+from growlang.spec.model import Model
+from growlang.spec.rules import RULES
+from growlang.spec.selectors import Places, available, component_of, is_open, spelt
+from growlang.spec.words import INITS, meant
 from growlang.syntax import document as d
 
 SAME_SHAPES = {"deepen", "resize"}
@@ -56,7 +56,7 @@ class Contract:
         return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
 
 
-def contract(model: d.Model, parent: Model | None, scope: Scope) -> Contract:
+def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
     found, findings, declared = Contract(), scope.findings, _declared(model)
     before = len(findings)
@@ -112,7 +112,7 @@ def _grow(
     statement: d.GrowBy,
     names: list[str],
     declared: set[str],
-    scope: Scope,
+    scope: Names,
     parent: Model | None,
 ) -> None:
     """Check the rules of a `grow` of components, which this version cannot apply."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from growlang.diagnostics import Findings, Note, Span
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
+from growlang.spec.feasibility import LongWarmup, long_warmups, never_dropped
 from growlang.syntax import document as d
-from growlang.training import LongWarmup, long_warmups, never_dropped
 
 
 def warn_doubtful(resolved: Resolved, findings: Findings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from growlang.diagnostics import Findings, GrowlangError, Span
-from growlang.spelling import nearest
+from growlang.diagnostics.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.grow import read_partly
 
@@ -100,7 +100,7 @@ def parsed(text: str, name: str, yaml: bool, findings: Findings) -> d.Document |
     """The document of a text in one of the syntaxes; with findings, what there is of it."""
     if not yaml:
         return read_partly(text, name, findings)
-    from growlang.twin.read import read as read_yaml
+    from growlang.yaml.read import read as read_yaml
 
     return read_yaml(text, name, findings)
 

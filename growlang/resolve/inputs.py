@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.model import Image, Tokens
-from growlang.resolve.names import HOLE, Bound, Scope
+from growlang.resolve.names import HOLE, Bound, Names
+from growlang.spec.model import Image, Tokens
 from growlang.syntax import document as d
 
 NAMES = {
@@ -16,7 +16,7 @@ NAMES = {
 """What the dotted names of an input are: `image.size`, `tokens.length`."""
 
 
-def bind_input(name: str, value: Image | Tokens | None, span: Span, scope: Scope) -> None:
+def bind_input(name: str, value: Image | Tokens | None, span: Span, scope: Names) -> None:
     """Bind the dotted names of an input; to holes where it was refused."""
     found: dict[str, int] = {}
     if isinstance(value, Image):

@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.literals import literal
-from growlang.model import (
+from growlang.diagnostics.literals import literal
+from growlang.ops import CONDITIONS, DOWN, UP
+from growlang.ops.conditions import Condition, Fourier
+from growlang.resolve.arguments import bind, read
+from growlang.resolve.contract import Contract
+from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
+from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
+from growlang.resolve.pipes import Called, Path, Pipes, Spans
+from growlang.resolve.reserved import refuse_reserved
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import Choices
+from growlang.spec.model import (
     BINDINGS,
     INPUTS,
     Grows,
@@ -20,18 +30,8 @@ from growlang.model import (
     Stage,
     Tokens,
 )
-from growlang.ops import CONDITIONS, DOWN, UP
-from growlang.ops.conditions import Condition, Fourier
-from growlang.resolve.arguments import bind, read
-from growlang.resolve.contract import Contract
-from growlang.resolve.forms import Choices
-from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double
-from growlang.resolve.pipes import Called, Path, Pipes, Spans
-from growlang.resolve.reserved import refuse_reserved
-from growlang.resolve.words import belongs, meant
-from growlang.selectors import spelt
-from growlang.signature import Signature
+from growlang.spec.selectors import spelt
+from growlang.spec.words import belongs, meant
 from growlang.syntax import document as d
 
 SKIPS = ("block", "none", "level")
@@ -75,7 +75,7 @@ class Resolution:
 
 def resolve_model(
     model: d.Model,
-    scope: Scope,
+    scope: Names,
     pipes: Pipes,
     contract: Contract,
     parent: Resolution | None,
@@ -87,7 +87,7 @@ def resolve_model(
 @dataclass
 class _Resolver:
     source: d.Model
-    scope: Scope
+    scope: Names
     pipes: Pipes
     contract: Contract
     parent: Resolution | None

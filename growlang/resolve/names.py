@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
-from growlang.literals import literal
-from growlang.resolve.words import belongs, meant
-from growlang.spelling import nearest
+from growlang.diagnostics.literals import literal
+from growlang.diagnostics.spelling import suggestion
+from growlang.spec.words import belongs, meant
 from growlang.syntax import document as d
 from growlang.syntax.building import LARGEST
 
@@ -37,7 +37,7 @@ class Bound(NamedTuple):
 
 
 @dataclass
-class Scope:
+class Names:
     """Names that an expression sees: params, evaluated when first used, and given values.
 
     `outer` is where a name is looked up next: the parent file's scope, or the file around a block.
@@ -46,7 +46,7 @@ class Scope:
     findings: Findings
     params: Mapping[str, d.Binding] = field(default_factory=dict)
     values: dict[str, Bound] = field(default_factory=dict)
-    outer: Scope | None = None
+    outer: Names | None = None
     rows: bool = False
     """Whether `row.NAME` stands for the metadata of an image."""
     unread: set[str] = field(default_factory=set)
@@ -117,7 +117,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def evaluate(expression: d.Expression, scope: Scope) -> Any:
+def evaluate(expression: d.Expression, scope: Names) -> Any:
     """The value of an expression; `HOLE`, with a finding, where it has none.
 
     A whole number is an int however it is written: `1e3`, `1000.0` and `1k` are the same.
@@ -141,7 +141,7 @@ def evaluate(expression: d.Expression, scope: Scope) -> Any:
             return _apply(name, [evaluate(a.value, scope) for a in arguments], span, scope)
 
 
-def _name(path: str, span: Span, scope: Scope) -> Any:
+def _name(path: str, span: Span, scope: Names) -> Any:
     if scope.rows and path.startswith("row."):
         if path[4:] in ROW_FIELDS or path.startswith(f"{ROW_JSON}."):
             return Predicate(["row", path[4:]])
@@ -172,7 +172,7 @@ def is_path(name: str) -> bool:
     return re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*", name) is not None
 
 
-def _refuse_function(call: d.Call, scope: Scope) -> None:
+def _refuse_function(call: d.Call, scope: Names) -> None:
     """A finding about a call where a value is computed: only `min` and `max` are functions."""
     help, edits = meant(
         call.name_span, call.name, ("min", "max"), "the functions are min and max", "call"
@@ -189,7 +189,7 @@ OTHER_WORDS = {
 """What is meant by words of other languages where a value stands."""
 
 
-def _declare(path: str, scope: Scope) -> str:
+def _declare(path: str, scope: Names) -> str:
     """How to bind a name: a dotted one belongs to an import."""
     library, dot, _ = path.rpartition(".")
     if path in OTHER_WORDS:
@@ -201,7 +201,7 @@ def _declare(path: str, scope: Scope) -> str:
     return f"it holds {', '.join(inside)}" if inside else f"nothing is imported as `{library}`"
 
 
-def _apply(sign: str, values: list[Any], span: Span, scope: Scope) -> Any:
+def _apply(sign: str, values: list[Any], span: Span, scope: Names) -> Any:
     if any(v is HOLE for v in values):
         return HOLE
     if any(isinstance(v, Predicate) for v in values):
@@ -264,14 +264,6 @@ def _calculate(sign: str, values: list[Any]) -> Any:
     raise TypeError
 
 
-def suggestion(
-    name: str, known: Iterable[str], wrong: Callable[[str], bool] = lambda _: False
-) -> str:
-    """`did you mean ...?`, or nothing where no known name is close that is not `wrong`."""
-    close = next((n for n in nearest(name, known, n=3) if not wrong(n)), "")
-    return f"did you mean `{close}`?" if close else ""
-
-
 def leads_to(name: str, goals: Collection[str], uses: Callable[[str], Iterable[str]]) -> bool:
     """Whether what a name stands for uses one of `goals`, itself or through other names."""
     todo, seen = [name], {name}
@@ -303,7 +295,7 @@ def names_in(tree: object) -> Iterator[str]:
                 todo += part
 
 
-def origins(expression: d.Expression, scope: Scope) -> list[Note]:
+def origins(expression: d.Expression, scope: Names) -> list[Note]:
     """Where the names in an expression got their values."""
     match expression:
         case d.Name(path):
@@ -322,7 +314,7 @@ def origins(expression: d.Expression, scope: Scope) -> list[Note]:
 
 
 def bind_names(
-    document: d.Document, scope: Scope, findings: Findings, given: Mapping[str, Bound]
+    document: d.Document, scope: Names, findings: Findings, given: Mapping[str, Bound]
 ) -> None:
     """Refuse double params, blocks, data and recipes, and values for params that are not there."""
     for kind, found in (

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Note, Span
-from growlang.literals import literal
-from growlang.model import Group, Item, Pipe
+from growlang.diagnostics.literals import literal
 from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Scope, evaluate, leads_to, names_in, origins
-from growlang.resolve.words import meant
+from growlang.resolve.names import HOLE, Bound, Names, evaluate, leads_to, names_in, origins
+from growlang.spec.model import Group, Item, Pipe
+from growlang.spec.words import meant
 from growlang.syntax import document as d
 
 OPS_LIMIT = 10_000
@@ -34,7 +34,7 @@ class Library(NamedTuple):
     """A user block, and the scope and the blocks of the file that declares it."""
 
     block: d.Block
-    scope: Scope
+    scope: Names
     blocks: Mapping[str, Library]
 
 
@@ -52,13 +52,13 @@ class Pipes:
     """Items so far, repeats counted."""
 
     def resolve(
-        self, pipe: d.Pipe, scope: Scope, at: Path, open: tuple[d.Block, ...] = (), times: int = 1
+        self, pipe: d.Pipe, scope: Names, at: Path, open: tuple[d.Block, ...] = (), times: int = 1
     ) -> Pipe:
         """The pipe's items; None for one that was refused. The pipe is repeated `times` times."""
         return [self._item(item, scope, (*at, i), open, times) for i, item in enumerate(pipe)]
 
     def _item(
-        self, item: d.Item, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
+        self, item: d.Item, scope: Names, at: Path, open: tuple[d.Block, ...], times: int
     ) -> Group | Item | None:
         if self.ops > OPS_LIMIT:
             return None
@@ -96,7 +96,7 @@ class Pipes:
             return None
         return Item.model_construct(op=bound.value, repeat=repeat)
 
-    def _unknown(self, call: d.Call, scope: Scope, open: list[str]) -> None:
+    def _unknown(self, call: d.Call, scope: Names, open: list[str]) -> None:
         """A finding about a name that is neither an op nor a block, unless its file is unread."""
         if scope.is_unread(call.name):
             return
@@ -128,7 +128,7 @@ class Pipes:
         return names_in(self.blocks[name].block.pipe) if name in self.blocks else ()
 
     def _block(
-        self, call: d.Call, scope: Scope, at: Path, open: tuple[d.Block, ...], times: int
+        self, call: d.Call, scope: Names, at: Path, open: tuple[d.Block, ...], times: int
     ) -> Pipe | None:
         library = self.blocks[call.name]
         block, findings = library.block, scope.findings
@@ -156,7 +156,7 @@ class Pipes:
         return pipe
 
 
-def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
+def _given(call: d.Call, library: Library, scope: Names) -> Names | None:
     """The scope inside a block: its parameters bound to a call's arguments or their defaults.
 
     None, with a finding for each mistake, where the arguments do not fit. A default sees the
@@ -164,7 +164,7 @@ def _given(call: d.Call, library: Library, scope: Scope) -> Scope | None:
     """
     block, findings = library.block, scope.findings
     names = [name for name, _ in block.parameters]
-    inner = Scope(findings, outer=library.scope)
+    inner = Names(findings, outer=library.scope)
     declared = [Note(f"`{block.name}` is defined here", block.name_span)]
     takes = f"it takes {', '.join(names)}" if names else "it takes none"
     before = len(findings)
@@ -220,7 +220,7 @@ def at_call(found: Diagnostic, call: Span, block: str) -> Diagnostic:
     return found._replace(span=cause.span, notes=notes)
 
 
-def _repeat(item: d.Item, scope: Scope) -> int:
+def _repeat(item: d.Item, scope: Names) -> int:
     """The number of times, 0 where it was refused."""
     if item.repeat is None:
         return 1

@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from growlang.canonical import former_names
 from growlang.diagnostics import Edit, Findings, Note, Span
-from growlang.literals import literal
+from growlang.diagnostics.literals import literal
+from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import first_errors, read, report
-from growlang.resolve.forms import Choices, choices
-from growlang.resolve.names import HOLE, Scope, evaluate, origins, refuse_double, suggestion
+from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.sources import Sources
 from growlang.resolve.transforms import refuse_misfit
-from growlang.resolve.words import PHASE_SETTINGS, RUN_SETTINGS, meant
-from growlang.rules import TRANSITIONS, Bridge
-from growlang.spec import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
+from growlang.signatures.canonical import former_names
+from growlang.spec.forms import Choices, choices
+from growlang.spec.recipe import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
+from growlang.spec.rules import TRANSITIONS, Bridge
+from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
 
 RENAMED = former_names(Settings)
@@ -54,7 +55,7 @@ class Recipes:
     order in which a recipe looks for what it leaves out.
     """
 
-    scope: Scope
+    scope: Names
     sources: Sources
     has_parent: bool
     parent_recipes: tuple[str, ...]

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from growlang.model import Group, Model, Pipe
 from growlang.ops import Op
-from growlang.selectors import spelt
+from growlang.spec.model import Group, Model, Pipe
+from growlang.spec.selectors import spelt
 
 SHOWN = 2
 """Most `moved` statements that are written out."""

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings
+from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import (
     HOLE,
+    Names,
     Predicate,
-    Scope,
     evaluate,
     leads_to,
     names_in,
     refuse_double,
-    suggestion,
 )
-from growlang.resolve.words import meant
-from growlang.spec import DATA, Source, WebDataset
+from growlang.spec.recipe import DATA, Source, WebDataset
+from growlang.spec.words import meant
 from growlang.syntax import document as d
 
 
@@ -26,7 +26,7 @@ class DataBinding(NamedTuple):
     """A `data` statement and the scope of the file that makes it."""
 
     binding: d.Binding
-    scope: Scope
+    scope: Names
 
 
 class Sources(NamedTuple):
@@ -38,7 +38,7 @@ class Sources(NamedTuple):
     """What has been resolved, by name."""
     open: tuple[str, ...] = ()
 
-    def resolve(self, value: d.Expression, scope: Scope, name: str = "data") -> list[Source] | None:
+    def resolve(self, value: d.Expression, scope: Names, name: str = "data") -> list[Source] | None:
         """The sources of a `data` value, shares adding to 1; None, with a finding, if refused."""
         match value:
             case d.Name(path):
@@ -102,7 +102,7 @@ class Sources(NamedTuple):
             self.known[path] = sources
         return sources
 
-    def _where(self, path: str, call: d.Call, scope: Scope) -> list[Source] | None:
+    def _where(self, path: str, call: d.Call, scope: Names) -> list[Source] | None:
         sources = self._named(path, d.Name(path, call.name_span))
         if len(call.arguments) != 1 or call.arguments[0].name:
             self.findings.add(
@@ -112,7 +112,7 @@ class Sources(NamedTuple):
                 help="such as `where(min(row.width, row.height) >= 512)`",
             )
             return None
-        rows = Scope(self.findings, outer=scope, rows=True)
+        rows = Names(self.findings, outer=scope, rows=True)
         predicate = evaluate(call.arguments[0].value, rows)
         if predicate is HOLE or sources is None:
             return None
@@ -138,7 +138,7 @@ class Sources(NamedTuple):
             return None
         total = 0.0
         for argument in arguments:
-            share = evaluate(argument.value, Scope(self.findings))
+            share = evaluate(argument.value, Names(self.findings))
             sources = self._named(argument.name, argument.value) if argument.name else None
             if share is HOLE or (argument.name and sources is None):
                 return None

@@ -8,16 +8,16 @@ from functools import cached_property
 from pathlib import Path
 
 from growlang.diagnostics import Findings, GrowlangError, Note, Span
-from growlang.model import Model
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.model import Resolution, resolve_model
-from growlang.resolve.names import Bound, Scope, bind_names, evaluate
+from growlang.resolve.names import Bound, Names, bind_names, evaluate
 from growlang.resolve.pipes import Library, Pipes, at_call
 from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.sources import DataBinding, Sources
-from growlang.spec import Evaluate, Recipe, Sample, Spec
+from growlang.spec.model import Model
+from growlang.spec.recipe import Evaluate, Recipe, Sample, Spec
 from growlang.syntax import document as d
 
 
@@ -27,7 +27,7 @@ class Resolved:
 
     path: Path
     document: d.Document
-    scope: Scope
+    scope: Names
     parent: Resolved | None
     given: Mapping[str, Bound] = field(default_factory=dict)
     """The values that its child, or the command line, gives its params."""
@@ -90,11 +90,11 @@ def resolve(
     `given` are values for its params. `parent` is one that was resolved before without findings,
     whose files are unchanged: it is taken where the spec still grows from it in the same way.
     """
-    values = _values((given or {}).values(), Scope(files.findings))
+    values = _values((given or {}).values(), Names(files.findings))
     return _Resolver(files, parent).file(path, values)
 
 
-def _values(given: Iterable[d.Argument], scope: Scope) -> dict[str, Bound]:
+def _values(given: Iterable[d.Argument], scope: Names) -> dict[str, Bound]:
     return {a.name: Bound(evaluate(a.value, scope), a.span) for a in given}
 
 
@@ -126,7 +126,7 @@ class _Resolver:
     ) -> Resolved | None:
         findings = self.files.findings
         model = document.models[0] if document.models else None
-        scope = Scope(findings, params={b.name: b for b in document.params})
+        scope = Names(findings, params={b.name: b for b in document.params})
         bind_names(document, scope, findings, given)
         scope.values.update((n, value) for n, value in given.items() if n in scope.params)
         blocks = self._imports(path, document, scope)
@@ -152,7 +152,7 @@ class _Resolver:
         _training(found, findings)
         return found
 
-    def _parent(self, path: Path, grows: d.Grows, scope: Scope) -> Resolved | None:
+    def _parent(self, path: Path, grows: d.Grows, scope: Names) -> Resolved | None:
         """The parent; None, with a finding, where it cannot be read or has no model."""
         if circle := self._circle(path):
             message, help = f"circular `grows`: {circle}", "name another parent"
@@ -170,7 +170,7 @@ class _Resolver:
             return None
         return parent
 
-    def _imports(self, path: Path, document: d.Document, scope: Scope) -> dict[str, Library]:
+    def _imports(self, path: Path, document: d.Document, scope: Names) -> dict[str, Library]:
         """The blocks of imported files by dotted names; their params go into the scope."""
         blocks: dict[str, Library] = {}
         for statement in document.imports:

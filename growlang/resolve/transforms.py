@@ -7,8 +7,8 @@ from math import inf
 from typing import NamedTuple
 
 from growlang.diagnostics import Note, Span
-from growlang.resolve.names import HOLE, Scope
-from growlang.spec import Crop, Resize, Transform
+from growlang.resolve.names import HOLE, Names
+from growlang.spec.recipe import Crop, Resize, Transform
 from growlang.syntax import document as d
 
 
@@ -67,7 +67,7 @@ def misfit(transform: Sequence[Transform], height: int, width: int) -> Misfit | 
 
 
 def refuse_misfit(
-    transform: Sequence[Transform], written: d.Expression | None, place: Span, scope: Scope
+    transform: Sequence[Transform], written: d.Expression | None, place: Span, scope: Names
 ) -> None:
     """Record a transform that does not fit the image of the scope.
 

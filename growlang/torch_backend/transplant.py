@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from growlang.diagnostics import GrowlangError
-from growlang.mapping import Entry
+from growlang.growth.mapping import Entry
 from growlang.net import Net, Tensor
 from growlang.torch_backend.convolution import Device
 from growlang.torch_backend.modules import INITIALISERS

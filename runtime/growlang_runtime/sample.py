@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec import Sample, Settings
-from growlang.stored import parsed
+from growlang.plans.weights_header import parsed
+from growlang.spec.feasibility import never_dropped
+from growlang.spec.recipe import Sample, Settings
 from growlang.torch_backend.lower import lower
-from growlang.training import never_dropped
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.device import open_device

@@ -5,21 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from growlang.check import Checked, check, errors
+from growlang.checking import Checked, check, errors
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError
-from growlang.fix import fix, write
-from growlang.formats import concise, github, sarif
+from growlang.diagnostics.formats import concise, github, sarif
+from growlang.diagnostics.text import as_text
 from growlang.net import Net
-from growlang.report import as_text
 from growlang.resolve.files import decoded
-from growlang.show import show
 from growlang.syntax import document as d
 from growlang.syntax import explain, grow, recovery
 from growlang.syntax.fmt import fmt
-from growlang.twin import layout
-from growlang.twin import read as twin
-from growlang.twin.convert import names_schema, to_grow, to_yaml
-from growlang.twin.write import nodes
+from growlang.tools.fix import fix, write
+from growlang.tools.show import show
+from growlang.yaml import layout
+from growlang.yaml import read as twin
+from growlang.yaml.convert import names_schema, to_grow, to_yaml
+from growlang.yaml.write import nodes
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 GROW, YAML = "spec.grow", "spec.grow.yaml"

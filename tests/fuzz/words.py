@@ -9,9 +9,9 @@ from fuzz.promises import GROW, YAML
 from pydantic import BaseModel
 
 from growlang.diagnostics import Findings, GrowlangError
-from growlang.model import Image
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
-from growlang.spec import (
+from growlang.spec.model import Image
+from growlang.spec.recipe import (
     DATA,
     OBJECTIVES,
     OPTIMIZERS,
@@ -24,8 +24,8 @@ from growlang.spec import (
     Settings,
 )
 from growlang.syntax.grow import parser, read
-from growlang.twin.convert import to_yaml
-from growlang.twin.read import GROWTH, MODEL, TOP
+from growlang.yaml.convert import to_yaml
+from growlang.yaml.read import GROWTH, MODEL, TOP
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ("specs", "examples", "tests/fixtures")
@@ -49,7 +49,7 @@ def words() -> list[str]:
 
 
 def _choices(models: Iterable[type[BaseModel]]) -> Iterator[str]:
-    from growlang.resolve.forms import choices
+    from growlang.spec.forms import choices
 
     for model in models:
         for name in model.model_fields:

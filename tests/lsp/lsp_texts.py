@@ -6,13 +6,13 @@ from pathlib import Path
 
 from fixture_specs import without_evaluate
 
-from growlang.check import Checked
+from growlang.checking import Checked
 from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.lsp.project import Project, Source
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
-from growlang.twin.convert import to_yaml
+from growlang.yaml.convert import to_yaml
 
 SPECS = Path(__file__).parent.parent / "fixtures" / "specs"
 CORE = without_evaluate(SPECS / "core.grow")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from lsp_texts import SPECS
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.diagnostics import Edit, GrowlangError, Span
-from growlang.formatting import converted
 from growlang.lsp.analysis import Point
 from growlang.lsp.project import Project
 from growlang.lsp.references import highlights, references, rename, renaming
+from growlang.tools.formatting import converted
 
 
 @pytest.fixture

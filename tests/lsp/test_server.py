@@ -20,7 +20,7 @@ from growlang import __version__
 from growlang.diagnostics import Findings
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
-from growlang.twin.convert import to_yaml
+from growlang.yaml.convert import to_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "tests" / "fixtures" / "specs"

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
-from growlang.tensor_file import read_header
+from growlang.plans.tensor_file import read_header
 from growlang_runtime.storage import checkpoint
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}

@@ -11,8 +11,8 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import grid
-from growlang.plan import SEMANTICS
-from growlang.spec import Crop, Flip, Resize, Source, Transform, WebDataset
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Crop, Flip, Resize, Source, Transform, WebDataset
 from growlang_runtime.data.corrupt import PATIENCE, Budget, Corrupt
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 

@@ -1,7 +1,7 @@
 import pytest
 from tiny import phase
 
-from growlang.spec import AdamW
+from growlang.spec.recipe import AdamW
 from growlang_runtime.train.learning_rate import factor, learning_rate, spans
 
 

@@ -15,8 +15,8 @@ import torch
 from tiny import phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
-from growlang.spec import AdamW, Start
+from growlang.plans.plan import Plan
+from growlang.spec.recipe import AdamW, Start
 from growlang_runtime.diffusion.objective import Objective
 from growlang_runtime.report.progress import Metrics
 from growlang_runtime.sample import sample

@@ -6,7 +6,7 @@ from tiny import net
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.spec import Cosine, Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang.spec.recipe import Cosine, Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang_runtime.diffusion.noise import noisy, to_eps, to_x
 from growlang_runtime.diffusion.objective import denoiser, objective_of
 

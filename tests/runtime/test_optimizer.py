@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from growlang.spec import AdamW
+from growlang.spec.recipe import AdamW
 from growlang_runtime.train.optimizer import Optimizer, clip_gradients, gradient_norm
 
 SETTINGS = AdamW(lr=0.1, betas=[0.9, 0.95], weight_decay=0.3)

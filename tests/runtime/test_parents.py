@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from growlang.check import check
+from growlang.checking import check
 from growlang.cli import app
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
 from growlang.planning import plan
+from growlang.plans.plan import Plan
 from growlang_runtime.train.trainer import TrainResult
 from growlang_runtime.train.training import train
 

@@ -6,7 +6,7 @@ from tiny import net, plan, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape
-from growlang.spec import Sample
+from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.report.previews import (
     Previews,

@@ -12,9 +12,9 @@ from safetensors import safe_open
 from tiny import net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang.mapping import Entry
-from growlang.plan import Plan
-from growlang.spec import AdamW, Sample
+from growlang.growth.mapping import Entry
+from growlang.plans.plan import Plan
+from growlang.spec.recipe import AdamW, Sample
 from growlang_runtime.storage.run import Run, recorded_plan
 from growlang_runtime.train.resume import require_checkpoints, require_same
 from growlang_runtime.train.training import train

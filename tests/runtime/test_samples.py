@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from growlang.plan import SEMANTICS
-from growlang.spec import WebDataset
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import WebDataset
 from growlang_runtime.data.layout import Layout
 from growlang_runtime.data.shards import Index, open_index
 from growlang_runtime.data.tars import EDGE, scan

@@ -9,7 +9,7 @@ from tiny import full_disk, net, phase, plan, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec import DDIM, DDPM, Cosine, Diffusion, DPMSolver
+from growlang.spec.recipe import DDIM, DDPM, Cosine, Diffusion, DPMSolver
 from growlang_runtime.diffusion.noise import noise_schedule, target
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.diffusion.sampling import Request, generate, scheduler_of

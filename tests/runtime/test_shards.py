@@ -11,7 +11,7 @@ import webdataset.tariterators as reference  # type: ignore[import-untyped]
 from webdataset import ShardWriter
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec import WebDataset
+from growlang.spec.recipe import WebDataset
 from growlang_runtime.data import pread
 from growlang_runtime.data.layout import Layout
 from growlang_runtime.data.shards import Index, expand, open_index

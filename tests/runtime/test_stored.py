@@ -16,7 +16,7 @@ from tiny import write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
-from growlang.stored import read
+from growlang.plans.weights_header import read
 from growlang_runtime.train.training import train
 
 PARENT = """grow 1
@@ -116,7 +116,7 @@ def test_a_changed_objective_is_told(trained: Path, tmp_path: Path) -> None:
 
 def test_it_reads_the_header_without_torch(trained: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from growlang.stored import read; "
+        "import sys; from pathlib import Path; from growlang.plans.weights_header import read; "
         f"read(Path({str(trained / RUN)!r})); "
         "print([m for m in ('torch', 'safetensors', 'numpy') if m in sys.modules])"
     )

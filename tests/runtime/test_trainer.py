@@ -15,8 +15,8 @@ from tiny import full_disk, interrupt_at, net, phase, plan, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
-from growlang.plan import Plan
-from growlang.spec import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
+from growlang.plans.plan import Plan
+from growlang.spec.recipe import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.weights import contents_hash, load, tensor_hash
 from growlang_runtime.train.ema import EMA

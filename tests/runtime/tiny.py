@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from growlang.mapping import Entry
+from growlang.growth.mapping import Entry
 from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid
 from growlang.ops import Op, Scope
 from growlang.ops.attention import Transformer
 from growlang.ops.conditions import Fourier, Words
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
-from growlang.plan import ParentPlan, Plan
-from growlang.spec import (
+from growlang.plans.plan import ParentPlan, Plan
+from growlang.spec.recipe import (
     DDIM,
     AdamW,
     Cosine,

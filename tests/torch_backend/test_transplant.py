@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang.mapping import Category, Entry
+from growlang.growth.mapping import Category, Entry
 from growlang.net import Net
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.transplant import draw, initialise, transplant

@@ -2,7 +2,7 @@
 
 from growlang.net import Shape, Tensor
 from growlang.ops import Op, OpError, Scope
-from growlang.signature import argument
+from growlang.signatures.signature import argument
 
 
 class ConvNeXt(Op):

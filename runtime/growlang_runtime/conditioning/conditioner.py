@@ -10,7 +10,7 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Shape
-from growlang.plan import SEMANTICS
+from growlang.plans.plan import SEMANTICS
 from growlang_runtime.conditioning.encoders import TextEncoder
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.conditioning.words import words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from growlang.plan import SEMANTICS
+from growlang.plans.plan import SEMANTICS
 
 WITHOUT_SPACES = (
     "\u0e00-\u0eff"  # Thai and Lao

@@ -13,8 +13,8 @@ from typing import IO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from growlang.plan import SEMANTICS
-from growlang.spec import Resize, Transform
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Resize, Transform
 from growlang_runtime.data.transforms import mode_of, resized
 
 TURNS = {

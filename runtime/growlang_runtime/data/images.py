@@ -16,8 +16,8 @@ from PIL.Image import Image
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
-from growlang.plan import SEMANTICS
-from growlang.spec import Source, Transform
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Source, Transform
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split

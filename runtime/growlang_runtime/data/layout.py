@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from growlang.plan import SEMANTICS
-from growlang.spec import Source, WebDataset
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Source, WebDataset
 
 TEXTS = ("caption", "label")
 """Members that hold a value for a condition."""

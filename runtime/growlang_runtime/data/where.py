@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec import Source
-from growlang.spelling import nearest
+from growlang.diagnostics.spelling import nearest
+from growlang.spec.recipe import Source
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.data.layout import SIDECAR, read_fields
 from growlang_runtime.data.predicates import kept, written

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from growlang.spec import Cosine, Interpolated
+from growlang.spec.recipe import Cosine, Interpolated
 
 Prediction = Literal["x", "v", "eps"]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from growlang.net import Net
-from growlang.spec import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang.spec.recipe import Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang_runtime.diffusion.noise import (
     NoiseSchedule,
     log_x_error,

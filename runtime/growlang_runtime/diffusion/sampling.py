@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.spec import DDIM, DPMSolver, Sampler
+from growlang.spec.recipe import DDIM, DPMSolver, Sampler
 from growlang_runtime.diffusion.noise import to_x
 from growlang_runtime.diffusion.objective import Objective, denoiser
 

@@ -12,8 +12,8 @@ from torch.func import functional_call
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plan import Plan
-from growlang.spec import Sample
+from growlang.plans.plan import Plan
+from growlang.spec.recipe import Sample
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts, quoted

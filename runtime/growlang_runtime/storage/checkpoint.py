@@ -24,8 +24,8 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
-from growlang.stored import RECORD, STATE, checkpoints_of
-from growlang.tensor_file import header_bytes
+from growlang.plans.tensor_file import header_bytes
+from growlang.plans.weights_header import RECORD, STATE, checkpoints_of
 
 TENSORS = STATE
 DTYPES = {

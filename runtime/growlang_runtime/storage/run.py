@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import FORMAT_VERSION, SEMANTICS, Plan
-from growlang.stored import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
+from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, Plan
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
 from growlang_runtime.storage.checkpoint import disk_full, whole, write_text
 
 LOCK = ".lock"

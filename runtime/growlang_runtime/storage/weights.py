@@ -13,11 +13,11 @@ from safetensors import safe_open
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.fit import TRAINING, differences, require_fit
 from growlang.net import Net
-from growlang.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
-from growlang.stored import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
-from growlang.tensor_file import read_header
+from growlang.plans.fit import TRAINING, differences, require_fit
+from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
+from growlang.plans.tensor_file import read_header
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint, bytes_of, whole, write_tensors
 from growlang_runtime.storage.run import OUT, run_folder
@@ -38,7 +38,7 @@ class Weights:
 
     @property
     def semantics(self) -> int:
-        """How the inputs were made that they were trained on (`growlang.plan.SEMANTICS`)."""
+        """How the inputs were made that they were trained on (`growlang.plans.plan.SEMANTICS`)."""
         text = self.metadata.get("semantics", "1")
         if text not in map(str, range(1, SEMANTICS + 1)):
             raise GrowlangError(

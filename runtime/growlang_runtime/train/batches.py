@@ -19,8 +19,8 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plan import SEMANTICS
-from growlang.spec import Phase
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Phase
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt

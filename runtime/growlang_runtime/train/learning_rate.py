@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from growlang.spec import Phase
+from growlang.spec.recipe import Phase
 
 
 def factor(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from growlang.fit import Difference
-from growlang.spec import Settings
+from growlang.plans.fit import Difference
+from growlang.spec.recipe import Settings
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.train.batches import StepBatch
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from growlang.spec import AdamW
+from growlang.spec.recipe import AdamW
 
 
 class Optimizer:

@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from growlang.canonical import canonical
 from growlang.diagnostics import GrowlangError
-from growlang.plan import ParentPlan, ParentRun, Plan
-from growlang.spec import Settings
-from growlang.stored import PLAN, parsed, run_of
+from growlang.plans.plan import ParentPlan, ParentRun, Plan
+from growlang.plans.weights_header import PLAN, parsed, run_of
+from growlang.signatures.canonical import canonical
+from growlang.spec.recipe import Settings
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.resume import declared_differences, listed

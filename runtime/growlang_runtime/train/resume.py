@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.literals import literal
-from growlang.plan import Entry, Plan
-from growlang.spec import Phase
-from growlang.stored import CHECKPOINTS, METRICS, checkpoints_of
-from growlang.tensor_file import read_header
+from growlang.diagnostics.literals import literal
+from growlang.plans.plan import Entry, Plan
+from growlang.plans.tensor_file import read_header
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, checkpoints_of
+from growlang.spec.recipe import Phase
 from growlang_runtime.storage.run import ELSEWHERE
 
 SHOWN = 8

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from growlang.net import Net
-from growlang.plan import Plan
+from growlang.plans.plan import Plan
+from growlang.spec.feasibility import long_warmups
 from growlang.torch_backend.lower import LoweredNet
-from growlang.training import long_warmups
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.report.previews import Previews

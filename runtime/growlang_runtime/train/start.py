@@ -9,7 +9,7 @@ from torch import nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plan import Plan
+from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.transplant import initialise, transplant
 from growlang_runtime.storage.run import run_folder

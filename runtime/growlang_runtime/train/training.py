@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from growlang.diagnostics import GrowlangError
-from growlang.plan import Plan
-from growlang.stored import CHECKPOINTS, MODEL, checkpoints_of
+from growlang.plans.plan import Plan
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
 from growlang_runtime.data import decoding
 from growlang_runtime.device import open_device
 from growlang_runtime.report.progress import Display

@@ -1,0 +1,1 @@
+"""Builds the net of a resolved model."""

@@ -1,0 +1,59 @@
+"""Whether skips join the two sides of a model's stages, as the model says."""
+
+from __future__ import annotations
+
+from growlang.diagnostics import Findings
+from growlang.net import Net
+from growlang.resolve.model import Resolution
+from growlang.spec.model import Model, Stage, ops_of
+from growlang.spec.selectors import spelt
+
+
+def are_idle(model: Model) -> bool:
+    """Whether a model has skips, and no stage whose sides they join."""
+    if not model.stages:
+        return model.skips != "none"
+    return model.skips == "block" and not any(map(_joined, model.stages))
+
+
+def refuse_idle(resolution: Resolution, findings: Findings) -> None:
+    """Refuse skips that the model asks for in so many words, and that join nothing."""
+    span, model = resolution.spans.get(("skips",)), resolution.model
+    if span is None or "skips" not in resolution.declared or not are_idle(model):
+        return
+    why, help = "the model has no stages", "remove it, or write `skips = none`"
+    if model.stages:
+        why = "no stage has `residual` ops on both sides"
+        help = "write `skips = none`, or `skips = level`, which joins any stage"
+    findings.add("G206", f"`skips = {model.skips}` joins nothing: {why}", span, help=help)
+
+
+def warn_unjoined(net: Net, resolution: Resolution, findings: Findings) -> None:
+    """Warn of the model's own stages that no skip joins, though it does not say `skips = none`."""
+    model = resolution.model
+    for stage in model.stages if model.skips == "block" else ():
+        name = f"stage.{stage.at}"
+        span = resolution.declared.get(name)
+        if span is None or _joined(stage) or not _computes(net, name):
+            continue
+        findings.add(
+            "G213",
+            f"no skip joins the two sides of `{spelt(name)}`: they have no `residual` ops",
+            span,
+            help="write `skips = none` if that is meant, or `skips = level`, which joins any stage"
+            if are_idle(model)
+            else "`skips = level` joins any stage; or put a `residual` into both sides",
+        )
+
+
+def _joined(stage: Stage) -> bool:
+    """Whether both sides of a stage have a residual op, which `skips = block` joins."""
+    sides = (stage.encode, stage.decode)
+    return all(any(op.call == "residual" for op in ops_of(side)) for side in sides)
+
+
+def _computes(net: Net, stage: str) -> bool:
+    """Whether both sides of a stage have parameters but for those that change the resolution."""
+    changes = (f"{stage}.encode.down", f"{stage}.decode.up")
+    own = [n.path for n in net.of(stage) if n.tensors and n.path not in changes]
+    return all(any(p.startswith(f"{stage}.{side}.") for p in own) for side in ("encode", "decode"))

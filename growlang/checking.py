@@ -1,0 +1,195 @@
+"""The front half of the compiler in one call: a spec file to a checked net and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from growlang.build.net import build
+from growlang.build.skips import refuse_idle, warn_unjoined
+from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span, TooMany
+from growlang.diagnostics.codes import CODES
+from growlang.diagnostics.spelling import suggestion
+from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
+from growlang.growth.initialisation import beginnings, begun, refuse_dead
+from growlang.growth.mapping import Mapping as TensorMapping
+from growlang.growth.moves import moves
+from growlang.net import Net
+from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
+from growlang.resolve.doubtful import warn_doubtful
+from growlang.resolve.files import Files
+from growlang.resolve.model import Resolution
+from growlang.resolve.partial import is_sure
+from growlang.resolve.spec import Resolved, blame, resolve
+from growlang.resolve.unused import warn_not_done, warn_unused
+from growlang.spec.recipe import Phase
+from growlang.syntax import document as d
+from growlang.syntax.grow import read
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A spec without errors: its net, its parent's, the mapping between them, its recipes."""
+
+    resolved: Resolved
+    net: Net
+    parent: Checked | None
+    mapping: TensorMapping | None
+    """None where the model has no parent."""
+
+    def phases(self, recipe: str) -> list[Phase]:
+        """The phases of a recipe, with names of tensors for selectors."""
+        return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of checking one file; `checked` is None for a library and where errors are."""
+
+    checked: Checked | None
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+    """The text of each file that was read, by file name."""
+    full: bool = False
+    """Whether there are so many findings that no more were looked for."""
+    resolved: Resolved | None = None
+    """What could be resolved, whatever is wrong in the rest."""
+
+
+def check(
+    path: Path,
+    params: Mapping[str, str] | None = None,
+    files: Files | None = None,
+    parent: Checked | None = None,
+) -> Report:
+    """Check one spec file and its ancestors.
+
+    `params` are values for the file's params as text, such as from `--set width=512`; `files`
+    reads the files, by default from the disk. `parent` is that of a former check, whose files are
+    unchanged: it is taken where the spec still grows from it in the same way.
+    Raises GrowlangError if the file cannot be read, if a value does not
+    parse, or if names refer to names in chains that are far too long.
+    """
+    files = files or Files()
+    given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
+    document = files.load(path)
+    known = [b.name for b in document.params] if document else list(given)
+    for name in given:
+        if name not in known:
+            help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
+            raise GrowlangError(f"{path} has no param `{name}`", help=help)
+    before = len(files.findings)
+    resolved = checked = None
+    try:
+        resolved = resolve(path, files, given, parent.resolved if parent else None)
+        checked = check_resolved(resolved, files.findings, parent) if resolved else None
+        if document and not files.findings:
+            _warn(document, checked, files.findings)
+    except TooMany:
+        pass
+    except RecursionError:
+        raise GrowlangError(f"{path}: definitions nest too deeply") from None
+    if document and document.cut:
+        sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
+        for item in sure:
+            files.findings.record(item)
+    items = sorted(files.findings.items, key=lambda item: item.span)
+    found = tuple(_with_sure_edits(item, files.texts) for item in items)
+    checked = None if errors(found) else checked
+    return Report(checked, found, files.texts, files.findings.full, resolved)
+
+
+def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> None:
+    """Warn of what is no error in a file without errors."""
+    warn_unused(document, findings)
+    warn_not_done(document, findings)
+    resolution = checked.resolved.resolution if checked else None
+    if checked is None or resolution is None:
+        return
+    warn_doubtful(checked.resolved, findings)
+    warn_unjoined(checked.net, resolution, findings)
+    if checked.parent:
+        warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
+
+
+def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
+    """A finding with the edits that replace what stands there: YAML may spell it otherwise."""
+
+    def stands(edit: Edit) -> bool:
+        line = texts[edit.span.filename].split("\n")[edit.span.row - 1]
+        return line[edit.span.column - 1 : edit.span.end_column - 1] == edit.old
+
+    return found._replace(edits=tuple(filter(stands, found.edits))) if found.edits else found
+
+
+def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The findings that are errors: warnings alone refuse nothing."""
+    return [item for item in found if CODES[item.code].severity == "error"]
+
+
+def check_resolved(
+    resolved: Resolved, findings: Findings, known: Checked | None = None
+) -> Checked | None:
+    """Build nets and mapping of a resolved spec; findings are recorded.
+
+    `known` is taken for an ancestor that was checked before.
+    """
+    if known and known.resolved is resolved:
+        return known
+    before = len(findings)
+    parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
+    grows = resolved.document.models[0].grows if resolved.document.models else None
+    if grows:
+        blame(findings, before, grows)
+    resolution = resolved.resolution
+    if resolution is None:
+        return None
+    model = resolved.document.models[0]
+    before = len(findings)
+    if resolved.parent and resolved.parent.resolution and model.grows:
+        account(resolution, resolved.parent.resolution, model.grows.span, findings)
+    net = build(resolution, findings)
+    scheduled = {r.name for r in resolved.recipes} if net else set()
+    components = [*resolution.model.components(), *sorted(resolution.broken)]
+    for recipe in resolved.document.recipes:
+        if recipe.name not in scheduled:
+            check_components(recipe, components, findings)
+    if net is None:
+        return None
+    refuse_idle(resolution, findings)
+    mapping = None
+    if parent and len(findings) == before:
+        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
+        net, mapping = _grown(net, parent.net, resolution, scratch, findings)
+    places = places_of(net)
+    for draft in resolved.recipes:
+        check_schedule(draft, places, findings)
+    return Checked(resolved, net, parent, mapping)
+
+
+def _grown(
+    net: Net, parent: Net, resolution: Resolution, scratch: str, findings: Findings
+) -> tuple[Net, TensorMapping | None]:
+    """The child's net as it begins, and the mapping of its parent's tensors."""
+    before, contract = len(findings), resolution.contract
+    moved = moves(net, parent, contract, findings)
+    found = beginnings(net, parent, contract, findings, moved)
+    if found and len(findings) == before:
+        refuse_dead(net, contract, moved, found, scratch, findings)
+    net = begun(net, found)
+    return net, map_tensors(net, parent, resolution, findings, moved, found)
+
+
+def _argument(name: str, text: str, files: Files) -> d.Argument:
+    """A value given on the command line, as an argument of the language."""
+    findings = Findings()
+    document = read(f"grow 1 param {name} = ({text})", "--set", findings)
+    if document is None or len(document.params) != 1:
+        raise GrowlangError(
+            f"`--set {name}={text}` is not NAME=VALUE", help="write `--set width=512`"
+        )
+    written = f"--set {name}={text}"
+    files.texts["--set"] = written
+    span = Span("--set", 1, len(written) - len(text) + 1, 1, len(written) + 1)
+    return d.Argument(name, document.params[0].value, span)

@@ -1,0 +1,260 @@
+"""Plans, costs and differences as tables for people."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from growlang.checking import Checked
+from growlang.comparing import Difference, by_component
+from growlang.diagnostics.literals import dimensions
+from growlang.growth.mapping import CATEGORIES, Category, Entry, summary
+from growlang.net import Net
+from growlang.plans.cost import (
+    ACTIVATION_BYTES,
+    ComponentCost,
+    PhaseCost,
+    component_costs,
+    phase_cost,
+)
+
+SIGNS: dict[Category, tuple[str, str]] = {
+    "copied": ("=", "green"),
+    "moved": (">", "cyan"),
+    "expanded": ("~", "yellow"),
+    "initialised": ("+", "blue"),
+    "reinitialised": ("±", "magenta"),
+    "dropped": ("-", "red"),
+}
+
+
+WIDEST = 500
+"""Most characters of a line where there is no terminal."""
+LONGEST = 160
+"""Most characters of a reason."""
+
+
+class Output(Console):
+    """Standard output. A reader that stops early, such as `head`, is no error."""
+
+    def on_broken_pipe(self) -> None:
+        """End quietly with status 0, where rich would end with 1."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def console() -> Console:
+    """Standard output; as wide as the terminal, elsewhere wide enough for a line a tensor."""
+    out = Output(highlight=False)
+    return out if out.is_terminal else Output(highlight=False, width=WIDEST)
+
+
+def short(number: float) -> str:
+    """A count in three or four digits: 8,043,120,000 is `8.043 B`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.4g} {unit}"
+    return f"{number:g}"
+
+
+def size(count: float) -> str:
+    """Bytes in binary units: 1,610,612,736 is `1.5 GiB`."""
+    for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if abs(count) >= 2**power:
+            return f"{count / 2**power:.4g} {unit}"
+    return f"{count:g} B"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        left = column.startswith("<")
+        table.add_column(
+            column.removeprefix("<"), justify="left" if left else "right", no_wrap=not left
+        )
+    return table
+
+
+# --- compile -------------------------------------------------------------------------------------
+
+
+def print_costs(checked: Checked, recipe: str, out: Console) -> None:
+    """The components of a net and the phases of a recipe, with their costs."""
+    net, phases = checked.net, checked.phases(recipe) if recipe else []
+    lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
+    example = (
+        f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
+    )
+    out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
+    out.print(_component_table(net))
+    if not phases:
+        return
+    out.print(f"\nrecipe [bold]{recipe}[/]")
+    out.print(_phase_table([phase_cost(net, p) for p in phases]))
+
+
+def _component_table(net: Net) -> Table:
+    unit = "sequence" if net.of_tokens else "image"
+    table = _table(
+        "<component",
+        "<output",
+        "tensors",
+        "parameters",
+        f"FLOPs / {unit}",
+        f"fp32 activations / {unit}",
+    )
+    costs = component_costs(net)
+    for cost in costs:
+        table.add_row(*_component_row(cost, net))
+    table.add_section()
+    total = ComponentCost(
+        "total",
+        net.result,
+        sum(c.tensors for c in costs),
+        sum(c.parameters for c in costs),
+        sum(c.flops for c in costs),
+        sum(c.saved for c in costs),
+    )
+    table.add_row(*_component_row(total, net), style="bold")
+    return table
+
+
+def _component_row(cost: ComponentCost, net: Net) -> list[str]:
+    return [
+        cost.name,
+        str(cost.output),
+        f"{cost.tensors:,}",
+        f"{cost.parameters:,}" if cost.tensors else _without_tensors(net, cost.name),
+        short(cost.flops),
+        size(cost.saved * ACTIVATION_BYTES),
+    ]
+
+
+def _without_tensors(net: Net, component: str) -> str:
+    """What a component without tensors is: a condition without nodes is a frozen encoder."""
+    frozen = component in net.encoders and not net.of(component)
+    return "frozen encoder" if frozen else "no parameters"
+
+
+def _phase_table(costs: list[PhaseCost]) -> Table:
+    table = _table(
+        "<phase",
+        "<length",
+        "batch",
+        "trained",
+        "frozen",
+        "weights",
+        "EMA",
+        "gradients",
+        "moments",
+        "state",
+    )
+    for c in costs:
+        length = f"{c.steps:,} steps" if c.steps is not None else f"{c.epochs:g} epochs"
+        table.add_row(
+            c.name,
+            length,
+            f"{c.batch:,}",
+            f"{c.trainable:,}",
+            f"{c.frozen:,}",
+            size(c.weights),
+            size(c.ema),
+            size(c.gradients),
+            size(c.moments),
+            size(c.state),
+        )
+    return table
+
+
+# --- diff ----------------------------------------------------------------------------------------
+
+
+def print_difference(difference: Difference, verbose: bool, out: Console) -> None:
+    """The mapping, a line a component or, if `verbose`, a line a tensor."""
+    a, b = difference.a, difference.b
+    how = "grows from" if difference.related else "is not declared to grow from"
+    out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
+    if difference.remark:
+        out.print(f"{difference.remark}\n", markup=False)
+    out.print(_tensor_table(difference) if verbose else _mapping_table(difference))
+    totals = summary(difference.mapping)
+    parts = [
+        f"[{SIGNS[c][1]}]{totals[c][0]:,} {c}[/] ({short(totals[c][1])})"
+        for c in CATEGORIES
+        if totals[c][0]
+    ]
+    out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
+    for change in difference.changes:
+        out.print(f"[yellow]warning[/]: {change}")
+    if difference.proposals:
+        out.print(f"\nTo make {b.name} a child of {a.name}, write:")
+        for line in difference.proposals:
+            out.print(f"  {line}", markup=False)
+
+
+def _mapping_table(difference: Difference) -> Table:
+    table = _table("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
+    present = {c.name for c in difference.b.components}
+    for component, entries in by_component(difference).items():
+        if not entries:
+            net = difference.b if component in present else difference.a
+            reason = f"[dim]{_without_tensors(net, component)}[/]"
+            table.add_row(" ", component, "no tensors", "0", "0", reason)
+            continue
+        for category in CATEGORIES:
+            group = [e for e in entries if e.category == category]
+            if group:
+                sign, colour = SIGNS[category]
+                table.add_row(
+                    f"[{colour}]{sign}[/]",
+                    component,
+                    f"[{colour}]{category}[/]",
+                    f"{len(group):,}",
+                    f"{sum(e.parameters for e in group):,}",
+                    f"[dim]{_reasons(e.reason for e in group)}[/]",
+                )
+                component = ""
+    return table
+
+
+def _reasons(reasons: Iterable[str]) -> str:
+    """The reasons of several tensors; those of one kind are the first one and a number."""
+    kinds: dict[str, list[str]] = {}
+    for reason in dict.fromkeys(reasons):
+        kinds.setdefault(re.split(" like |: ", reason)[0], []).append(reason)
+    return "; ".join(
+        _clipped(first) + (f" and {len(more)} more" if more else "")
+        for first, *more in kinds.values()
+    )
+
+
+def _clipped(reason: str) -> str:
+    """A reason without the middle of a long path."""
+    half = LONGEST // 2
+    return reason if len(reason) <= LONGEST else f"{reason[:half]}...{reason[-half:]}"
+
+
+def _tensor_table(difference: Difference) -> Table:
+    table = _table("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
+    for entries in by_component(difference).values():
+        for entry in entries:
+            table.add_row(*_tensor_row(entry))
+    return table
+
+
+def _tensor_row(entry: Entry) -> list[str]:
+    sign, colour = SIGNS[entry.category]
+    shape = dimensions(entry.shape)
+    return [
+        f"[{colour}]{sign}[/]",
+        entry.name,
+        shape,
+        f"[{colour}]{entry.category}[/]",
+        entry.source or entry.rule,
+        f"[dim]{_clipped(entry.reason)}[/]",
+    ]

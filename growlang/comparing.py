@@ -1,0 +1,277 @@
+"""The difference of two specs, or of weights: the mapping of tensors, and what to write for one."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+from growlang.checking import Checked
+from growlang.growth.mapping import CATEGORIES, Category, Entry, Mapping, summary
+from growlang.net import Net
+from growlang.planning import recipe_of
+from growlang.plans.weights_header import Stored
+from growlang.spec.objectives import meaning_changes
+from growlang.spec.recipe import Diffusion
+from growlang.tools import compatibility
+
+FORMAT_VERSION = 1
+SHORT = 80
+"""Characters of the places in a line of a proposal."""
+SHOWN = 10
+"""Tensors and ops that do not fit, of which there is a line each; of the rest the number."""
+CONVERSIONS = ("tokens", "grid", "concat")
+"""Nodes that depend on what surrounds a component."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What becomes of the tensors of net `a` in net `b`."""
+
+    a: Net
+    b: Net
+    related: bool
+    """Whether b's spec names a's as an ancestor; otherwise no statement decides the mapping."""
+    mapping: Mapping
+    changes: tuple[str, ...]
+    """Changes of the objective under components that are kept; or, where one side is weights that
+    no statement relates to the other, what keeps them from fitting it."""
+    proposals: tuple[str, ...]
+    """Statements that would make b a child of a, where it is not one."""
+    remark: str = ""
+    """How a side was taken, where not as its file alone gives it."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether the nets are the same but for their names."""
+        return self.a.net_hash == self.b.net_hash
+
+
+class Side(NamedTuple):
+    """A checked spec, or trained weights, as one side of a difference."""
+
+    path: Path
+    net: Net
+    spec_hash: str
+    objective: Diffusion | None
+    """What the first recipe learns, or what the weights were trained on last."""
+    parent: Side | None
+    mapping: Mapping | None
+    """From the parent."""
+    stored: bool = False
+    remark: str = ""
+    """What is to be told of the weights."""
+
+    @staticmethod
+    def of(found: Checked | Stored) -> Side:
+        """The side that a spec or weights are."""
+        if isinstance(found, Checked):
+            recipes = found.resolved.recipes
+            return Side(
+                found.resolved.path,
+                found.net,
+                found.resolved.spec_hash,
+                recipe_of(found, None).settings.objective if recipes else None,
+                Side.of(found.parent) if found.parent else None,
+                found.mapping,
+            )
+        plan = found.plan
+        objective = found.settings.objective if found.settings else None
+        parent = None
+        if plan and plan.parent:
+            net = Net.from_json(plan.parent.net)
+            parent = Side(Path(plan.parent.spec), net, plan.parent.spec_hash, None, None, None)
+        mapping = tuple(plan.mapping) if plan else None
+        side = Side(found.path, found.net, found.spec_hash, objective, parent, mapping)
+        return side._replace(stored=True, remark=found.remark)
+
+
+def diff(a: Checked | Stored, b: Checked | Stored) -> Difference:
+    """The difference between two checked specs, related or not, or trained weights."""
+    return _diff(Side.of(a), Side.of(b))
+
+
+def _diff(a: Side, b: Side) -> Difference:
+    if _given_otherwise(a, b) and b.parent and b.mapping is not None:
+        remark = f"{a.net.name} is taken with the params that {b.net.name} gives it"
+        changes = _objective_changes(b.parent, b)
+        return Difference(b.parent.net, b.net, True, b.mapping, changes, (), remark)
+    told = [(f"{s.path} holds {s.net.name}", s.remark) for s in (a, b) if s.stored]
+    remark = "\n".join(line for lines in told for line in lines if line)
+    stored = a.stored or b.stored
+    for same in (_same_spec, _same_net) if stored else (_same_spec,):
+        mapping = _lineage(a, b, same)
+        if mapping is not None:
+            changes = _objective_changes(a, b)
+            return Difference(a.net, b.net, True, mapping, changes, (), remark)
+        if stored and same(a, b):
+            break
+    if a.net.net_hash == b.net.net_hash or stored:
+        changes = tuple(_recomputed(a.net, b.net)) if stored else ()
+        return Difference(a.net, b.net, False, _undeclared(a.net, b.net), changes, (), remark)
+    return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), _proposals(a, b))
+
+
+def _given_otherwise(a: Side, b: Side) -> bool:
+    """Whether b grows the file of a, and gives values for its params that change the spec."""
+    if b.parent is None or b.parent.spec_hash == a.spec_hash or a.stored or b.stored:
+        return False
+    return b.parent.path.resolve() == a.path.resolve()
+
+
+def _same_spec(a: Side, b: Side) -> bool:
+    return a.spec_hash == b.spec_hash
+
+
+def _same_net(a: Side, b: Side) -> bool:
+    return a.net.net_hash == b.net.net_hash
+
+
+def _lineage(a: Side, b: Side, same: Callable[[Side, Side], bool]) -> Mapping | None:
+    """The mapping from an ancestor, composed over the generations between; None if a is none."""
+    if b.parent is None or b.mapping is None:
+        return None
+    if same(a, b.parent):
+        return b.mapping
+    older = _lineage(a, b.parent, same)
+    return _compose(older, b.mapping, a.net) if older is not None else None
+
+
+def _recomputed(a: Net, b: Net) -> Iterator[str]:
+    """What keeps weights of one net from fitting the other."""
+    found = compatibility.changes(a, b)
+    for change in found[:SHOWN]:
+        detail = "" if change.detail == change.kind else f": {change.detail}"
+        yield f"{change.name} is {change.kind}{detail}"
+    if len(found) > SHOWN:
+        yield f"{len(found) - SHOWN:,} more do not fit"
+
+
+def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
+    """The mapping over two generations: what was new in the first is new in both."""
+    before = {e.name: e for e in older}
+    entries = []
+    for entry in newer:
+        if entry.category == "dropped":
+            continue
+        middle = before[entry.source] if entry.source else None
+        source = middle.source if middle else None
+        made = middle if middle and source is None else entry
+        category: Category
+        if source is None:
+            category = "reinitialised" if entry.name in a.table else "initialised"
+        else:
+            category = "copied" if source == entry.name else "moved"
+        entries.append(Entry(entry.name, category, source, made.rule, made.reason, entry.shape))
+    return (*entries, *_dropped(entries, a, "dropped in between"))
+
+
+def _undeclared(a: Net, b: Net) -> Mapping:
+    """The mapping where no statement speaks: everything of b is new, everything of a is lost."""
+    if a.net_hash == b.net_hash:
+        return tuple(
+            Entry(t.name, "copied", t.name, "same net", "the nets are equal", t.shape)
+            for t in b.tensors()
+        )
+    entries = []
+    for tensor in b.tensors():
+        category: Category = "reinitialised" if tensor.name in a.table else "initialised"
+        entries.append(
+            Entry(
+                tensor.name,
+                category,
+                None,
+                f"init {tensor.init}",
+                "no statement takes it from the other spec",
+                tensor.shape,
+            )
+        )
+    return (*entries, *_dropped(entries, a, "no statement keeps it"))
+
+
+def _dropped(entries: list[Entry], a: Net, reason: str) -> list[Entry]:
+    used = {e.source for e in entries} | {e.name for e in entries}
+    return [
+        Entry(t.name, "dropped", None, "drop", reason, t.shape)
+        for t in a.tensors()
+        if t.name not in used
+    ]
+
+
+def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:
+    """Differences of what the first recipes learn, which a kept core is sensitive to."""
+    old, new = a.objective, b.objective
+    if old is None or new is None:
+        return ()
+    return meaning_changes(old, new)
+
+
+def _proposals(a: Side, b: Side) -> tuple[str, ...]:
+    """`keep` for components whose tensors and computation are equal, `drop` for the others."""
+    keep: list[str] = []
+    drop: list[str] = []
+    present = {c.name for c in b.net.components}
+    for component in a.net.components:
+        name = component.name
+        same = name in present and _equal(a.net, b.net, name)
+        written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
+        (keep if same else drop).append(written)
+    parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
+    keeps = [f"{line}    # in place of the declarations" for line in _statements("keep", keep)]
+    drops = _statements("drop", drop)
+    return (f'model {b.net.name} grows "{parent}" {{', *keeps, *drops)
+
+
+def _statements(verb: str, places: list[str]) -> list[str]:
+    """As many statements as keep their lines short."""
+    lines = wrap(", ".join(places), SHORT, break_long_words=False)
+    return [f"  {verb} {line.removesuffix(',')}" for line in lines]
+
+
+def _equal(a: Net, b: Net, component: str) -> bool:
+    old, new = (
+        [(n.path, n.args, n.tensors) for n in net.of(component) if n.op not in CONVERSIONS]
+        for net in (a, b)
+    )
+    return old == new and a.encoders.get(component) == b.encoders.get(component)
+
+
+def by_component(difference: Difference) -> dict[str, list[Entry]]:
+    """The entries of each component: those of b in its order, then those that only a has."""
+    order = [c.name for c in difference.b.components]
+    order += [c.name for c in difference.a.components if c.name not in order]
+    grouped: dict[str, list[Entry]] = defaultdict(list)
+    for entry in difference.mapping:
+        grouped[entry.component].append(entry)
+    return {name: grouped[name] for name in order}
+
+
+def as_json(difference: Difference) -> dict[str, Any]:
+    """The difference with a `format_version`: `summary`, `tensors`, `changes`, `proposals`."""
+    totals = summary(difference.mapping)
+    return {
+        "format_version": FORMAT_VERSION,
+        "a": {"model": difference.a.name, "net_hash": difference.a.net_hash},
+        "b": {"model": difference.b.name, "net_hash": difference.b.net_hash},
+        "equal": difference.equal,
+        "related": difference.related,
+        "remark": difference.remark,
+        "summary": {c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES},
+        "changes": list(difference.changes),
+        "proposals": list(difference.proposals),
+        "tensors": [
+            {
+                "name": e.name,
+                "category": e.category,
+                "source": e.source,
+                "rule": e.rule,
+                "reason": e.reason,
+                "shape": list(e.shape),
+            }
+            for e in difference.mapping
+        ],
+    }

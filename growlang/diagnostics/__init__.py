@@ -1,0 +1,25 @@
+"""What is reported, where and how: places, findings, their codes and their forms."""
+
+from growlang.diagnostics.findings import (
+    LIMIT,
+    Diagnostic,
+    Edit,
+    Findings,
+    GrowlangError,
+    Note,
+    Severity,
+    Span,
+    TooMany,
+)
+
+__all__ = [
+    "LIMIT",
+    "Diagnostic",
+    "Edit",
+    "Findings",
+    "GrowlangError",
+    "Note",
+    "Severity",
+    "Span",
+    "TooMany",
+]

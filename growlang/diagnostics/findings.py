@@ -1,0 +1,145 @@
+"""Places in source files and what is said about them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+
+class Span(NamedTuple):
+    """A range of text in one file. Rows and columns count from 1; the end column is exclusive."""
+
+    filename: str
+    row: int
+    column: int
+    end_row: int
+    end_column: int
+
+    def to(self, other: "Span") -> "Span":
+        """The range from this span's start to the other's end."""
+        return Span(self.filename, self.row, self.column, other.end_row, other.end_column)
+
+    def covers(self, other: "Span") -> bool:
+        """Whether the other lies within this range."""
+        starts = (self.row, self.column) <= (other.row, other.column)
+        ends = (other.end_row, other.end_column) <= (self.end_row, self.end_column)
+        return self.filename == other.filename and starts and ends
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.row}:{self.column}"
+
+
+class Note(NamedTuple):
+    """A second place that a diagnostic points to, such as where the other value was fixed."""
+
+    message: str
+    span: Span
+
+
+class Edit(NamedTuple):
+    """A replacement of the text of a span, which is `old`.
+
+    It is safe if it only corrects spelling or layout. What picks one of several things that could
+    be meant (another op, optimizer, unit or number) is not: a person decides.
+    """
+
+    span: Span
+    text: str
+    old: str
+    safe: bool = False
+
+
+class Diagnostic(NamedTuple):
+    """One finding: a code of `diagnostics.codes`, what is wrong, where, and the edit that mends it.
+
+    `edits` may mend it: `check --fix` makes those that are safe.
+    """
+
+    code: str
+    message: str
+    span: Span
+    help: str = ""
+    notes: tuple[Note, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+LIMIT = 1000
+"""Most findings of one run: nobody reads more, and a file may have one for each ten bytes."""
+LONGEST = 1000
+"""Most characters of a message; names and values in it may be as long as the file."""
+MOST_NOTES = 20
+"""Most notes of a finding."""
+
+
+class TooMany(Exception):
+    """There are more findings than `LIMIT`: what comes after them is not looked at."""
+
+
+@dataclass
+class Findings:
+    """The diagnostics of one run, each kept once, up to `LIMIT` of them."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+    seen: set[tuple[str, str, Span]] = field(default_factory=set)
+    full: bool = False
+    """Whether there are more than are kept."""
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        help: str = "",
+        notes: Iterable[Note] = (),
+        edits: Iterable[Edit] = (),
+    ) -> None:
+        """Record a finding unless the same one was recorded before. May raise TooMany."""
+        self.record(Diagnostic(code, message, span, help, tuple(notes), tuple(edits)))
+
+    def record(self, found: Diagnostic) -> None:
+        """Record a finding unless the same was said of the same place before.
+
+        Raises TooMany where there are `LIMIT` already: a pass ends there.
+        """
+        found = _bounded(found)
+        said = (found.code, found.message, found.span)
+        if said not in self.seen:
+            if len(self.items) >= LIMIT:
+                self.full = True
+                raise TooMany
+            self.seen.add(said)
+            self.items.append(found)
+
+    def take(self, first: int) -> list[Diagnostic]:
+        """Take back the findings from number `first` on, so that they can be recorded anew."""
+        taken = self.items[first:]
+        del self.items[first:]
+        self.seen -= {(item.code, item.message, item.span) for item in taken}
+        return taken
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def _bounded(found: Diagnostic) -> Diagnostic:
+    """A finding without the middle of texts that are longer than anyone reads."""
+    notes = tuple(n._replace(message=_shortened(n.message)) for n in found.notes[:MOST_NOTES])
+    message, help = _shortened(found.message), _shortened(found.help)
+    return found._replace(message=message, help=help, notes=notes)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} ... {text[len(text) - LONGEST // 2 + 5 :]}"
+
+
+class GrowlangError(Exception):
+    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2."""
+
+    def __init__(self, message: str, *, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help

@@ -1,0 +1,1 @@
+"""What becomes of every tensor of a parent when a net grows."""

@@ -1,0 +1,225 @@
+"""Growth accounting: what becomes of every component and tensor of a parent. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+
+from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics.literals import dimensions, literal
+from growlang.growth.initialisation import Beginning
+from growlang.growth.mapping import Category, Entry, Mapping
+from growlang.growth.moves import Move
+from growlang.net import Net, Tensor
+from growlang.resolve.model import Resolution
+from growlang.spec.model import ops_of
+from growlang.spec.selectors import spelt
+
+CONVERSIONS = ("tokens", "grid")
+"""Nodes that change the layout of values, not the values."""
+
+
+def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
+    """Refuse components of the parent that no statement of the child names."""
+    silent = child.contract.silent(parent.model.components())
+    if not silent or child.contract.doubtful:
+        return
+    gone = _unread(child, parent, silent) | child.declared.keys()
+    keep = [n for n in silent if n not in gone]
+    drop = [n for n in silent if n in gone]
+    statements = [
+        f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
+    ]
+    findings.add(
+        "G301",
+        f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
+        "neither kept, dropped, moved nor grown",
+        span,
+        help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
+    )
+
+
+def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str]:
+    """The silent conditions that no op would attend to, were what is silent kept."""
+    read: set[str] = set()
+    for resolution, chosen in ((parent, set(silent)), (child, set(child.model.components()))):
+        model = resolution.model
+        pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
+        pipes |= {f"stage.{s.at}": [*s.encode, *s.decode] for s in model.stages}
+        ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
+        read.update(name for op in ops for name in getattr(op, "attend", ()))
+    return {n for n in silent if n in parent.model.conditions and n not in read}
+
+
+def map_tensors(
+    child: Net,
+    parent: Net,
+    resolution: Resolution,
+    findings: Findings,
+    moves: Table[str, Move],
+    beginnings: Table[str, Beginning],
+) -> Mapping | None:
+    """The entry of every tensor; None, with findings, where a `keep` cannot hold.
+
+    `moves` are the tensors that `moved` names, `beginnings` those of which an `init` speaks.
+    """
+    contract = resolution.contract
+    before = len(findings)
+    entries: list[Entry] = []
+    for node in child.nodes:
+        for tensor in node.tensors:
+            kept = contract.keep.get(node.component)
+            old = parent.table.get(tensor.name)
+            if tensor.name in moves:
+                source, statement = moves[tensor.name]
+                reason = f"moved: {statement.span}"
+                entry = Entry(tensor.name, "moved", source, "moved", reason, tensor.shape)
+            elif kept is not None:
+                reason = f"kept: {kept}"
+                entry = Entry(tensor.name, "copied", tensor.name, "keep", reason, tensor.shape)
+            else:
+                beginning = beginnings.get(tensor.name)
+                entry = _new(tensor, old is not None, contract.drop.get(node.component), beginning)
+            entries.append(entry)
+    for component, span in contract.keep.items():
+        _refuse_changed(component, span, child, parent, resolution, findings)
+    used = {f.source for f in entries if f.source} | set(child.table)
+    for node in parent.nodes:
+        place = contract.drop.get(node.component)
+        for tensor in node.tensors:
+            if tensor.name not in used:
+                reason = f"dropped: {place}" if place else "dropped: unused by the child"
+                entries.append(Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape))
+    return tuple(entries) if len(findings) == before else None
+
+
+def all_initialised(net: Net) -> Mapping:
+    """The mapping of a net that starts from scratch."""
+    return tuple(_new(tensor, False, None) for tensor in net.tensors())
+
+
+def _new(
+    tensor: Tensor, namesake: bool, dropped: Span | None, beginning: Beginning | None = None
+) -> Entry:
+    like = beginning.like if beginning else None
+    rule = f"init like {like}" if like else f"init {tensor.init}"
+    category: Category = "reinitialised" if namesake else "initialised"
+    reason = "redeclared" if namesake else "the parent has no such tensor"
+    if namesake and dropped:
+        reason += f"; the parent's was dropped: {dropped}"
+    if beginning:
+        reason = beginning.reason
+    return Entry(tensor.name, category, None, rule, reason, tensor.shape, like)
+
+
+def _refuse_changed(
+    component: str, span: Span, child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> None:
+    """A kept component must have the parent's tensors and the parent's computation.
+
+    Conversions between grid and tokens follow the neighbours and compute nothing.
+    """
+    old, new = (
+        [n for n in net.of(component) if n.op not in CONVERSIONS] for net in (parent, child)
+    )
+    for before, after in zip(old, new, strict=False):
+        same = [(t.name, t.shape) for t in before.tensors] == [
+            (t.name, t.shape) for t in after.tensors
+        ]
+        if same and before.path == after.path and before.args == after.args:
+            continue
+        tensor = next(
+            (
+                (a, b)
+                for a, b in zip(before.tensors, after.tensors, strict=False)
+                if (a.name, a.shape) != (b.name, b.shape)
+            ),
+            None,
+        )
+        what = (
+            f"`{tensor[0].name}` is {dimensions(tensor[0].shape)} in `{parent.name}` and would be "
+            f"{dimensions(tensor[1].shape)} here"
+            if tensor
+            else f"`{before.path}` would compute something different"
+        )
+        notes = [Note("declared here", before.span)] if before.span else []
+        findings.add(
+            "G302",
+            f"`{component}` cannot be kept: {what}",
+            span,
+            help=_mend_kept(component, resolution, rewired=before.path != after.path),
+            notes=notes,
+        )
+        return
+    if any("time" in n.inputs for n in new):
+        _refuse_changed_time(component, span, child, parent, findings)
+
+
+def _refuse_changed_time(
+    component: str, span: Span, child: Net, parent: Net, findings: Findings
+) -> None:
+    """What a kept component reads of the time must mean what it meant to the parent."""
+    (before,), (after,) = parent.of("time"), child.of("time")
+    changed = [key for key in after.args if after.args[key] != before.args.get(key)]
+    if changed:
+        was, now = (
+            ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
+            for args in (before.args, after.args)
+        )
+        findings.add(
+            "G302",
+            f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
+            span,
+            help="`keep time` too, or drop this component and redeclare it",
+            notes=[Note("`time` declared here", after.span)] if after.span else [],
+        )
+
+
+def warn_changed_conditions(
+    child: Net, parent: Net, resolution: Resolution, findings: Findings
+) -> None:
+    """Warn of kept components that attend to another condition than they were trained with.
+
+    Their tensors fit, so this may be meant: a phase that trains them can adapt them to it.
+    """
+    kept = resolution.contract.keep
+    for component, span in kept.items():
+        read = {name.partition(".")[0] for n in child.of(component) for name in n.inputs}
+        for condition in child.components:
+            name = condition.name
+            if name in kept or name not in read or not (name in child.encoders or name == "time"):
+                continue
+            if not (changed := _changed_condition(name, child, parent)):
+                continue
+            findings.add(
+                "G308",
+                f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
+                span,
+                help=f"`keep {name}` too, or train `{spelt(component)}` in a phase",
+                notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
+            )
+
+
+def _changed_condition(name: str, child: Net, parent: Net) -> str:
+    """What is not as the parent had it; nothing for a frozen encoder that is declared alike."""
+    was, now = (dict(net.encoders.get(name, {})) for net in (parent, child))
+    for key in {**was, **now}:
+        if was.get(key) != now.get(key):
+            what = "is" if key == "op" else f"has {key} ="
+            return f"{what} {literal(now.get(key))} here, not {literal(was.get(key))}"
+    return "is reinitialised" if child.of(name) else ""
+
+
+def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
+    if rewired and "skips" in resolution.declared:
+        return "its sides are now joined differently: remove `skips`, which is inherited"
+    if component.startswith("stage."):
+        return "its `down` and `up` now lead to another neighbour: drop it and redeclare it"
+    return "its inputs have changed: keep those too, or drop this component and redeclare it"
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(map(spelt, names))
+
+
+def _quoted(components: list[str]) -> str:
+    return ", ".join(f"`{spelt(c)}`" for c in components)

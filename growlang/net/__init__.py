@@ -1,0 +1,19 @@
+"""The checked model: shapes, tensors, nodes and the net that they make. Standard library only."""
+
+from growlang.net.net import EPS, Component, Input, Net, Node, Tensor, digest
+from growlang.net.shape import Kind, Shape, grid, tokens, vector
+
+__all__ = [
+    "EPS",
+    "Component",
+    "Input",
+    "Kind",
+    "Net",
+    "Node",
+    "Shape",
+    "Tensor",
+    "digest",
+    "grid",
+    "tokens",
+    "vector",
+]

@@ -1,0 +1,235 @@
+"""The checked model: a graph of op instances with every parameter named and shaped.
+
+A `Net` is what growth compares, what a checkpoint carries and what the PyTorch backend builds.
+It is plain frozen data; `to_json` and `from_json` are inverse.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple
+
+from growlang.diagnostics import Span
+from growlang.net.shape import Shape
+
+EPS = 1e-6
+"""Added to the variance by the normalisations of a net that is built now."""
+
+
+class Tensor(NamedTuple):
+    """A parameter: its path in the net, its shape and how it is initialised.
+
+    `init` is a row of `growlang.torch_backend.modules.INITIALISERS`; `decay` tells whether weight
+    decay applies (norms, biases and tables are left out).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    init: str = "linear"
+    decay: bool = True
+
+    @property
+    def parameters(self) -> int:
+        """Number of scalars."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op instance of the graph.
+
+    `path` is its place (`stage.256.encode.residual.0`), the prefix of its tensors' names and of
+    its module. `inputs` name the nodes or inputs of the net that it reads, in the order in which
+    the op's module takes them. `flops` counts one forward pass for one image, 2 per multiply-add;
+    `saved` counts the scalars that the backward pass keeps for one image.
+    """
+
+    path: str
+    component: str
+    op: str
+    args: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    output: Shape
+    tensors: tuple[Tensor, ...] = ()
+    flops: int = 0
+    saved: int = 0
+    span: Span | None = field(default=None, compare=False)
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable scalars."""
+        return sum(t.parameters for t in self.tensors)
+
+
+class Input(NamedTuple):
+    """An input of the net: the noisy image or the tokens, the log-SNR, what each condition reads.
+
+    `role` is `image`, `tokens`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or
+    `mask`;
+    `condition` names the condition that it belongs to.
+    """
+
+    name: str
+    role: str
+    shape: Shape
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A place of the net: a condition, `time`, `stem`, a `stage.R`, `core` or `head`."""
+
+    name: str
+    output: Shape
+    span: Span | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Net:
+    """A checked model. Nodes are in an order in which each comes after what it reads."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    components: tuple[Component, ...]
+    output: str
+    encoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The conditions: name -> {"op": "words", ...arguments}; frozen encoders have no node."""
+    eps: float = EPS
+    """Added to the variance by every normalisation."""
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Every parameter, in the order of the graph."""
+        for node in self.nodes:
+            yield from node.tensors
+
+    @cached_property
+    def table(self) -> dict[str, Tensor]:
+        """Every parameter by name."""
+        return {tensor.name: tensor for tensor in self.tensors()}
+
+    @property
+    def parameters(self) -> int:
+        """Number of scalars in all parameters."""
+        return sum(t.parameters for t in self.tensors())
+
+    @property
+    def image(self) -> Shape:
+        """Shape (channels, height, width) of the image, which a net of tokens does not have."""
+        return next(i.shape for i in self.inputs if i.role == "image")
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it reads sequences of tokens, not images."""
+        return any(i.role == "tokens" for i in self.inputs)
+
+    @cached_property
+    def result(self) -> Shape:
+        """Shape of what it computes: that of the image, or (length, vocabulary) of logits."""
+        return next(n.output for n in self.nodes if n.path == self.output)
+
+    def of(self, component: str) -> tuple[Node, ...]:
+        """The nodes of one component."""
+        return tuple(n for n in self.nodes if n.component == component)
+
+    @cached_property
+    def net_hash(self) -> str:
+        """SHA-256 of the net: its graph, arguments and parameters.
+
+        Its name, its spans, the estimates of its cost and how its tensors begin are left out.
+        """
+        described = self.to_json()
+        del described["name"]
+        for node in described["nodes"]:
+            del node["span"], node["flops"], node["saved"]
+            node["tensors"] = [[name, shape, decay] for name, shape, _, decay in node["tensors"]]
+        return digest(described)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of the net; spans are kept for messages and never enter a hash."""
+        return {
+            "name": self.name,
+            "inputs": [
+                {
+                    "name": i.name,
+                    "role": i.role,
+                    "kind": i.shape.kind,
+                    "shape": list(i.shape.dims),
+                    "condition": i.condition,
+                }
+                for i in self.inputs
+            ],
+            "nodes": [_node_json(n) for n in self.nodes],
+            "components": [
+                {"name": c.name, "kind": c.output.kind, "shape": list(c.output.dims)}
+                for c in self.components
+            ],
+            "output": self.output,
+            "encoders": {k: dict(v) for k, v in self.encoders.items()},
+            "eps": self.eps,
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Net":
+        """The net that `to_json` described."""
+        return Net(
+            name=data["name"],
+            inputs=tuple(
+                Input(i["name"], i["role"], Shape(i["kind"], tuple(i["shape"])), i["condition"])
+                for i in data["inputs"]
+            ),
+            nodes=tuple(_node_from_json(n) for n in data["nodes"]),
+            components=tuple(
+                Component(c["name"], Shape(c["kind"], tuple(c["shape"])))
+                for c in data["components"]
+            ),
+            output=data["output"],
+            encoders=data["encoders"],
+            eps=data["eps"],
+        )
+
+
+def digest(data: Any) -> str:
+    """SHA-256 of canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _node_json(node: Node) -> dict[str, Any]:
+    return {
+        "path": node.path,
+        "component": node.component,
+        "op": node.op,
+        "args": dict(node.args),
+        "inputs": list(node.inputs),
+        "kind": node.output.kind,
+        "shape": list(node.output.dims),
+        "tensors": [[t.name, list(t.shape), t.init, t.decay] for t in node.tensors],
+        "flops": node.flops,
+        "saved": node.saved,
+        "span": _span_json(node.span),
+    }
+
+
+def _node_from_json(data: Mapping[str, Any]) -> Node:
+    return Node(
+        path=data["path"],
+        component=data["component"],
+        op=data["op"],
+        args=data["args"],
+        inputs=tuple(data["inputs"]),
+        output=Shape(data["kind"], tuple(data["shape"])),
+        tensors=tuple(Tensor(n, tuple(s), i, d) for n, s, i, d in data["tensors"]),
+        flops=data["flops"],
+        saved=data["saved"],
+        span=Span(*data["span"]) if data["span"] else None,
+    )
+
+
+def _span_json(span: Span | None) -> list[Any] | None:
+    if span is None:
+        return None
+    return [span.filename, span.row, span.column, span.end_row, span.end_column]

@@ -1,0 +1,91 @@
+"""The schedule of a recipe: its phases with every selector looked up in the net."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from growlang.diagnostics import Findings, Span
+from growlang.net import Net
+from growlang.resolve.recipes import PhaseDraft, RecipeDraft
+from growlang.spec.recipe import Phase
+from growlang.spec.selectors import Places
+from growlang.syntax import document as d
+
+
+def schedule(recipe: RecipeDraft, net: Net) -> list[Phase]:
+    """The phases of a recipe, with names of tensors for selectors."""
+    places = places_of(net)
+    return [_phase(draft, places) for draft in recipe.phases]
+
+
+def places_of(net: Net) -> Places:
+    """What the selectors of a net's recipes may name."""
+    return _places(tuple(c.name for c in net.components), tuple(net.table))
+
+
+@lru_cache(maxsize=4)
+def _places(components: tuple[str, ...], names: tuple[str, ...]) -> Places:
+    """Nets of the same names share what was looked up, such as those of one spec under edit."""
+    return Places(components, names)
+
+
+def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> None:
+    """Refuse selectors that match nothing, and phases that train nothing."""
+    for draft in recipe.phases:
+        for selection in draft.freeze:
+            for selector in (*selection.included, *selection.excluded):
+                _refuse_misses(selector, places, selector.span, findings)
+            if not places.chosen(selection) and any(map(places.matching, selection.included)):
+                message = f"`{selection}` selects nothing: `except` removes all of it"
+                findings.add("G402", message, selection.span, help="remove this `freeze`")
+        for selector, _ in draft.lr_scale:
+            _refuse_misses(selector, places, selector.span, findings)
+        if _frozen(draft, places).issuperset(places.names):
+            findings.add(
+                "G401",
+                f"phase `{draft.phase.name}` freezes every tensor",
+                draft.freeze[-1].span if draft.freeze else draft.span,
+                help="freeze fewer components, such as `freeze core`",
+            )
+
+
+def check_components(recipe: d.Recipe, components: list[str], findings: Findings) -> None:
+    """Hold the first step of each selector against the components of a model.
+
+    For recipes that have no schedule, since they or their model were refused.
+    """
+    places = Places(components, [])
+    for statement in (s for phase in recipe.phases for s in phase.statements):
+        chosen: tuple[d.Selector, ...] = ()
+        if isinstance(statement, d.Freeze):
+            chosen = (*statement.selection.included, *statement.selection.excluded)
+        elif isinstance(statement, d.LrScale):
+            chosen = (statement.selector,)
+        for selector in chosen:
+            first = d.Selector(selector.steps[:1], selector.span)
+            _refuse_misses(first, places, selector.span, findings)
+
+
+def _phase(draft: PhaseDraft, places: Places) -> Phase:
+    frozen = _frozen(draft, places)
+    scales = {n: factor for s, factor in draft.lr_scale for n in places.matching(s)}
+    return draft.phase.model_copy(
+        update={
+            "frozen": [n for n in places.names if n in frozen],
+            "lr_scale": {n: scales[n] for n in places.names if n in scales and n not in frozen},
+        }
+    )
+
+
+def _frozen(draft: PhaseDraft, places: Places) -> frozenset[str]:
+    """The tensors and components that a phase does not train."""
+    first, *more = [places.chosen(selection) for selection in draft.freeze] or [frozenset()]
+    return first.union(*more)
+
+
+def _refuse_misses(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:
+    if not places.matching(selector):
+        message = f"`{selector}` matches nothing"
+        findings.add("G402", message, span, help=places.available(selector))
+    elif past := places.past_the_end(selector):
+        findings.add("G402", f"`{selector}` {past.message}", span, help=past.help)

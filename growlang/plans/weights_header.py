@@ -1,0 +1,170 @@
+"""Files of trained weights: the net that they carry, held to their tensors, without PyTorch."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plans.fit import MODEL as MODEL_PARTS
+from growlang.plans.fit import TRAINING, require_fit
+from growlang.plans.plan import Plan
+from growlang.plans.tensor_file import Header, read_header
+from growlang.spec.recipe import Settings
+
+MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
+"""A run's finished weights, and the folder of its checkpoints."""
+CHECKPOINT = re.compile(r"step_[0-9]{8,}")
+"""Name of a checkpoint's folder: its step."""
+PLAN, METRICS = "plan.json", "metrics.jsonl"
+"""The run's plan, and what it told while it went on."""
+STATE, RECORD = "state.safetensors", "state.json"
+"""A checkpoint's tensors, and what is recorded of them."""
+ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+"""Endings of files of weights; of those that are not safetensors it is said that they are not."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The net of a file of weights, and what the file and its run say about it."""
+
+    path: Path
+    net: Net
+    spec_hash: str
+    settings: Settings | None
+    """Of the last phase that it was trained in, where the file says."""
+    plan: Plan | None
+    """The plan of its run, where the file lies in the run's folder."""
+    remark: str = ""
+    """What is to be told of its tensors, such as that they are in half precision."""
+
+
+class Contents(NamedTuple):
+    """A file's header, and the net that it names, which its tensors fit."""
+
+    header: Header
+    net: Net
+    remark: str
+
+
+def are_weights(path: Path) -> bool:
+    """Whether a path is that of weights, and not of a spec: a folder, or by its ending."""
+    return path.is_dir() or path.suffix in ENDINGS
+
+
+def read(path: Path) -> Stored:
+    """What `path`, a run's folder, a checkpoint's folder or a file of weights, was trained as.
+
+    Of a run, its finished weights, else its newest checkpoint. Raises GrowlangError if there are
+    no weights, or if they are not those of the net that they say they belong to.
+    """
+    file = next(_files(path), None)
+    if file is None:
+        where = "it does not exist" if not path.exists() else f"no {MODEL} and no checkpoint"
+        raise GrowlangError(
+            f"there are no weights at {path}: {where}",
+            help="name a run's folder, a checkpoint's folder or a model.safetensors",
+        )
+    found = contents(file)
+    metadata = found.header.metadata
+    settings = metadata.get("settings")
+    return Stored(
+        file,
+        found.net,
+        metadata.get("spec_hash", ""),
+        parsed(Settings, settings, file) if settings else None,
+        _plan(file, metadata.get("plan_hash")),
+        found.remark,
+    )
+
+
+def contents(file: Path) -> Contents:
+    """What a file of weights or of a checkpoint holds; no tensor is loaded.
+
+    Raises GrowlangError if it is no whole file, does not name its net, or if its tensors do not fit
+    the net or are not finite.
+    """
+    header = read_header(file)
+    net = net_of(file, header.metadata)
+    parts = TRAINING if is_state(file) else MODEL_PARTS
+    return Contents(header, net, require_fit(file, header, net, parts))
+
+
+def checkpoints_of(folder: Path) -> list[Path]:
+    """The folders of checkpoints in `folder`, the oldest first; whatever else lies there is not."""
+    return sorted(p for p in folder.glob("step_*") if CHECKPOINT.fullmatch(p.name) and p.is_dir())
+
+
+def is_state(file: Path) -> bool:
+    """Whether a file is the tensors of a checkpoint, in its folder."""
+    return file.name == STATE and file.with_name(RECORD).exists()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The files that a path may mean, best first."""
+    checkpoints = reversed(checkpoints_of(path / CHECKPOINTS))
+    found = [path, path / STATE, path / MODEL, *(folder / STATE for folder in checkpoints)]
+    return (file for file in found if file.is_file())
+
+
+def net_of(path: Path, metadata: Mapping[str, str]) -> Net:
+    """The net in a file's metadata. Raises GrowlangError if there is none or it is unreadable."""
+    if "net" not in metadata:
+        raise GrowlangError(
+            f"{path} does not say which net it belongs to: its metadata has no `net`",
+            help="name a file that growlang wrote, or save this one with the metadata of one: "
+            'safetensors.torch.save_file(tensors, path, safe_open(RUN_FILE, "pt").metadata())',
+        )
+    try:
+        net = Net.from_json(json.loads(metadata["net"]))
+        net.net_hash  # noqa: B018 - what is no net fails here
+        return net
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise _unreadable("net", path, error) from error
+
+
+def parsed(kind: Any, text: str, path: Path) -> Any:
+    """A setting's model from the JSON in a file's metadata. Raises GrowlangError if it is none."""
+    try:
+        return kind.model_validate_json(text)
+    except ValueError as error:
+        raise _unreadable(kind.__name__.lower(), path, error) from error
+
+
+def mistake(error: Exception) -> str:
+    """What is wrong with stored text that cannot be read, on one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        return f"{field}: {first['msg']}" if field else first["msg"]
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
+    return GrowlangError(
+        f"the {what} in the metadata of {path} cannot be read ({mistake(error)})",
+        help="another version of growlang wrote it: use that one, or train again",
+    )
+
+
+def run_of(path: Path) -> Path:
+    """The folder of the run that weights lie in: a run's, a checkpoint's, or a file of either."""
+    if path.name in (MODEL, STATE):
+        path = path.parent
+    return path.parent.parent if path.parent.name == CHECKPOINTS else path
+
+
+def _plan(file: Path, plan_hash: str | None) -> Plan | None:
+    """The plan of the run that wrote a file; None where the file lies elsewhere by now."""
+    try:
+        plan = Plan.model_validate_json((run_of(file) / PLAN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return plan if plan.plan_hash == plan_hash else None

@@ -1,0 +1,1 @@
+"""How what can be called is declared, and the form in which it is hashed."""

@@ -1,0 +1,82 @@
+"""Signatures: the declaration of everything that can be called in the language.
+
+A signature's fields are the arguments of the call, in positional order, with types, ranges,
+defaults and one-line descriptions. Checks, help and reference pages come from this declaration.
+"""
+
+from typing import Any, ClassVar
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from growlang.signatures.canonical import HASH, Part, canonical, in_hash
+
+
+class Signature(Part):
+    """Base of all signatures. Instances hold literals only and are immutable."""
+
+    model_config = ConfigDict(strict=True, populate_by_name=True)
+
+    call: ClassVar[str]
+    """The name by which the language calls it."""
+
+    @model_serializer(mode="wrap")
+    def as_json(
+        self, fields: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """The call as `{name: {argument: value}}`."""
+        said = fields(self)
+        return {self.call: in_hash(self, said) if info.context is HASH else said}
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as JSON values, defaults included, in the form that is hashed."""
+        return dict(canonical(self)[self.call])
+
+
+def argument(description: str, default: Any = ..., **limits: Any) -> Any:
+    """An argument of a signature: its description, default and limits (`ge`, `gt`, `le`, ...).
+
+    A callable default is called when an instance needs it.
+    """
+    if callable(default):
+        return Field(default_factory=default, description=description, **limits)
+    return Field(default, description=description, **limits)
+
+
+def table(*signatures: type[Signature]) -> dict[str, type[Signature]]:
+    """Signatures by the name of their call."""
+    return {s.call: s for s in signatures}
+
+
+class CallOf:
+    """Marks a field whose value is a call of one of `table`'s signatures."""
+
+    def __init__(self, table: dict[str, type[Signature]]) -> None:
+        self.table = table
+
+
+class Nothing:
+    """Marks a field of which `none`, in YAML null, says that there is nothing."""
+
+
+class Conditions:
+    """Marks a field of names of conditions, such as `attend`."""
+
+
+def read_call(table: dict[str, type[Signature]]) -> BeforeValidator:
+    """Validator that reads `{name: {argument: value}}` or a bare name as a signature."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value in table:
+            return table[value]()
+        if isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))) in table:
+            return table[name].model_validate(value[name])
+        return value
+
+    return BeforeValidator(read)

@@ -1,0 +1,41 @@
+"""What of a recipe's settings cannot do what it says, told by the compiler and by a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from growlang.spec.recipe import Phase
+
+
+class LongWarmup(NamedTuple):
+    """A warm-up that is not over when what it is part of ends."""
+
+    phase: str | None
+    """The phase whose own schedule it begins; None where it begins that of the recipe."""
+    warmup: int
+    steps: int
+    """Steps after which no phase follows that goes by it."""
+
+
+def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
+    """The warm-ups that never end, of phases whose steps are known so far."""
+    found = [
+        LongWarmup(phase.name, phase.settings.warmup, phase.steps)
+        for phase in phases
+        if phase.own_schedule and phase.steps is not None and phase.settings.warmup > phase.steps
+    ]
+    shared = [i for i, phase in enumerate(phases) if not phase.own_schedule]
+    counts = [phase.steps for phase in phases[: shared[-1] + 1]] if shared else []
+    if shared and None not in counts:
+        steps = sum(count or 0 for count in counts)
+        warmup = phases[shared[-1]].settings.warmup
+        found += [LongWarmup(None, warmup, steps)] if warmup > steps else []
+    return found
+
+
+def never_dropped(drop: float | Mapping[str, float], conditions: Sequence[str]) -> list[str]:
+    """The conditions that training never drops; guidance needs that each is dropped at times."""
+    if isinstance(drop, Mapping):
+        return [name for name in conditions if not drop.get(name)]
+    return [] if drop else list(conditions)

@@ -1,0 +1,157 @@
+"""The model part of a spec as pydantic models: inputs, conditions, slots, growth contract."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
+from growlang.ops.conditions import Condition, Fourier
+from growlang.signatures.canonical import Part
+from growlang.signatures.signature import CallOf, Signature, argument, table
+
+Skips = Literal["block", "none", "level"]
+
+
+class Image(Signature):
+    """The image: the input of the model, and the shape of its output."""
+
+    call: ClassVar[str] = "image"
+    size: Annotated[int, Field(ge=1)] | None = argument("side of a square image, in pixels", None)
+    channels: int = argument("colour channels", 3, ge=1)
+    height: Annotated[int, Field(ge=1)] | None = argument("height, in pixels", None)
+    width: Annotated[int, Field(ge=1)] | None = argument("width, in pixels", None)
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height or self.size or 0, self.width or self.size or 0
+
+
+class Tokens(Signature):
+    """A sequence of tokens: the input of the model, whose output is a logit for each token."""
+
+    call: ClassVar[str] = "tokens"
+    vocabulary: int = argument("number of different tokens", ge=1)
+    length: int = argument("tokens of a sequence", ge=1)
+
+
+INPUTS = {"image": table(Image), "tokens": table(Tokens)}
+"""What the bindings of the input may be; a model has one of them."""
+
+
+class Item(Part):
+    """An op of a pipe, repeated."""
+
+    op: SerializeAsAny[Op]
+    repeat: int = 1
+
+    @model_serializer(mode="wrap")
+    def as_json(
+        self, fields: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """The call, with `repeat` beside it where it is more than once."""
+        call = self.op.model_dump(mode="json", by_alias=True, context=info.context)
+        return call if self.repeat == 1 else {**call, "repeat": self.repeat}
+
+
+class Group(Part):
+    """A group of a pipe, repeated; `block` names the user block that it comes from."""
+
+    group: list["Group | Item | None"]
+    repeat: int = 1
+    block: str | None = None
+
+
+Pipe = list[Group | Item | None]
+"""None stands for an element that was refused; a resolved spec without findings has none."""
+Position = Literal["learned", "sincos", "none"]
+
+
+class Slot(Part):
+    """`stem`, `core` or `head`: a pipe, the core's at a resolution."""
+
+    at: int | None = Field(None, description="height of the grid, in positions")
+    position: Position | None = Field(None, description="positional embedding of the core's tokens")
+    pipe: Pipe = Field(description="ops, in order")
+
+
+class Stage(Part):
+    """An encoder side and a decoder side at one resolution, with the changes to the next."""
+
+    at: int = Field(description="height of the grid, in positions")
+    down: Annotated[str, CallOf(DOWN)] = Field("down", description="to the next coarser place")
+    up: Annotated[str, CallOf(UP)] = Field("up", description="back from the next coarser place")
+    encode: Pipe = Field(description="ops on the way down")
+    decode: Pipe = Field(description="ops on the way up")
+
+
+class Grows(Part):
+    """The parent and what becomes of its components."""
+
+    parent: str = Field("", description="hash of the parent's spec; filled in where it is hashed")
+    keep: list[str] = []
+    drop: list[str] = []
+    moved: list[tuple[str, str]] = []
+    init: list[tuple[str, str]] = []
+    """Places and what they begin as, in order: where two overlap, the last one holds."""
+
+
+class Model(Part):
+    """One model, resolved. Kept components are filled in from the parent.
+
+    It has an image or tokens.
+    """
+
+    name: str
+    grows: Grows | None = None
+    image: Image | None = None
+    tokens: Tokens | None = None
+    conditions: dict[str, SerializeAsAny[Condition]] = {}
+    time: Fourier | None = None
+    skips: Skips = "block"
+    stem: Slot
+    stages: list[Stage] = []
+    core: Slot
+    head: Slot
+
+    def components(self) -> list[str]:
+        """Names of the components in the order of the data."""
+        stages = [f"stage.{s.at}" for s in self.stages]
+        time = ["time"] if self.time else []
+        return [*self.conditions, *time, "stem", *stages, "core", "head"]
+
+
+BINDINGS: dict[str, dict[str, Any]] = {**INPUTS, "time": TIME}
+"""What the named bindings of a model may be; any other name is a condition."""
+
+__all__ = [
+    "BINDINGS",
+    "CONDITIONS",
+    "INPUTS",
+    "Group",
+    "Grows",
+    "Image",
+    "Item",
+    "Model",
+    "Pipe",
+    "Slot",
+    "Stage",
+    "Tokens",
+]
+
+
+def ops_of(pipe: Pipe) -> list[Op]:
+    """The ops of a pipe, those of its groups with them; without what was refused."""
+    found: list[Op] = []
+    for item in pipe:
+        if isinstance(item, Group):
+            found += ops_of(item.group)
+        elif item is not None:
+            found.append(item.op)
+    return found

@@ -1,1 +1,0 @@
-"""The YAML syntax of the language: reading it into the syntax tree, and writing the tree in it."""

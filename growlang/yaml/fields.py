@@ -1,0 +1,69 @@
+"""What a string means in each field of the YAML syntax: a name, or a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from growlang.ops import DOWN, OPS, UP
+from growlang.signatures.signature import Signature
+from growlang.spec.forms import choices
+from growlang.spec.model import BINDINGS, CONDITIONS
+from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
+
+NOTHING: Mapping[str, type[Signature]] = {}
+
+
+class Field(NamedTuple):
+    """What may stand in a field: calls by name, and whether a string is a name there."""
+
+    calls: Mapping[str, type[Signature]] = NOTHING
+    names: bool = False
+    nothing: bool = False
+    """Whether null stands for nothing there."""
+
+    def argument(self, call: str, name: str) -> Field:
+        """The field of an argument of a call that stands here."""
+        signature = self.calls.get(call)
+        if signature is not None:
+            for field, info in signature.model_fields.items():
+                if (info.alias or field) == name:
+                    return _field(signature, field)
+        return Field()
+
+    def order(self, call: str) -> list[str] | None:
+        """The names of a call's arguments by position; None where the call is not known."""
+        signature = self.calls.get(call)
+        if signature is None:
+            return None
+        return [info.alias or name for name, info in signature.model_fields.items()]
+
+
+def _field(model: type[BaseModel], name: str) -> Field:
+    allowed = choices(model, name)
+    names = bool(allowed.words or allowed.conditions or allowed.calls)
+    return Field(allowed.calls, names, allowed.nothing)
+
+
+SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}
+PIPE = Field(OPS, names=True)
+WORD = Field(names=True)
+SOURCE = Field(DATA, names=True)
+OPTIONS = {"down": Field(DOWN, names=True), "up": Field(UP, names=True), "position": WORD}
+
+
+def binding(name: str) -> Field:
+    """The field of a model's binding."""
+    return Field(BINDINGS.get(name, CONDITIONS), names=True)
+
+
+def setting(section: str, name: str) -> Field:
+    """The field of a setting in `train`, a phase, `sample` or `evaluate`."""
+    if name == "data":
+        return SOURCE
+    if name in ("moments", "transition"):
+        return WORD
+    model = SECTIONS.get(section, Settings)
+    return _field(model, name) if name in model.model_fields else Field()
