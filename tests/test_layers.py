@@ -132,14 +132,14 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic"},
         {
             *("checking", "diagnostics", "net", "plans", "resolve", "signatures", "spec"),
-            *("syntax", "yaml", "build", "replacing"),
+            *("syntax", "yaml", "build", "atomic"),
         },
     ),
     "comparing": (
         set(),
         {"checking", "growth", "net", "planning", "plans", "spec", "tools"},
     ),
-    "replacing": (set(), {"diagnostics"}),
+    "atomic": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {

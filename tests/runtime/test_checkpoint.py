@@ -11,6 +11,7 @@ from tiny import full_disk
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_file import read_header
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
 
@@ -33,7 +34,7 @@ def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
 def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
     texts = {name: name * 9 for name in ("net", "settings", "format", "sample", "spec_hash")}
     for i, path in enumerate(tmp_path / str(n) for n in range(4)):
-        checkpoint.write_tensors(path, TENSORS, dict(sorted(texts.items(), reverse=i % 2 == 0)))
+        write_tensors(path, TENSORS, dict(sorted(texts.items(), reverse=i % 2 == 0)))
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
@@ -47,7 +48,7 @@ def test_what_is_written_is_read_by_the_formats_own_reader(tmp_path: Path) -> No
         "none": torch.zeros(0, 2),
     }
     path = tmp_path / "a.safetensors"
-    checkpoint.write_tensors(path, tensors, {"b": "é", "a": "1"})
+    write_tensors(path, tensors, {"b": "é", "a": "1"})
     found = load_file(path)
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[n], t) and found[n].dtype == t.dtype for n, t in tensors.items())

@@ -21,7 +21,8 @@ from growlang_runtime.diffusion.objective import Objective
 from growlang_runtime.report.progress import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.weights import contents_hash, load
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import load
 from growlang_runtime.train.optimizer import Optimizer
 from growlang_runtime.train.trainer import TrainResult
 from growlang_runtime.train.training import train

@@ -6,14 +6,8 @@ from safetensors.torch import save_file
 from tiny import net, plan, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.storage.weights import (
-    Weights,
-    contents_hash,
-    load,
-    load_moments,
-    parent_weights,
-    tensor_hash,
-)
+from growlang_runtime.storage.tensors import contents_hash, tensor_hash
+from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 from growlang_runtime.train.training import train
 
 

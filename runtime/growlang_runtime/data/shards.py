@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from webdataset.shardlists import expand_urls
 
+from growlang.atomic import whole
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data import pread
 from growlang_runtime.data.indexing import build
@@ -171,14 +171,8 @@ def _save(cached: Path, rows: NDArray[np.void], faults: dict[int, str]) -> None:
     """Write the index in one step, so that no process ever maps half of it."""
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=cached.parent, delete=False) as file:
-            try:
-                np.save(file, rows)
-                file.write(json.dumps(faults).encode())
-                file.flush()
-                os.replace(file.name, cached)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        with whole(cached, shared=True) as temporary, temporary.open("wb") as file:
+            np.save(file, rows)
+            file.write(json.dumps(faults).encode())
     except OSError as error:
         log.warning("cannot cache the index of the shards: %s", error)

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from growlang_runtime.report.lettering import draw_caption
-from growlang_runtime.storage.checkpoint import RESUME, whole
+from growlang_runtime.storage.files import RESUME, saved
 
 CELL = 128
 """Least side of an image in a grid, in pixels: smaller ones are enlarged by an integer factor."""
@@ -27,8 +27,7 @@ def to_pil_image(x: Tensor) -> Image.Image:
 
 def write_grid(images: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
     """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with whole(temporary, path, help):
+    with saved(path, help) as temporary:
         path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
         grid(images, captions).save(temporary, "png")
 

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from growlang_runtime.storage.checkpoint import disk_full, whole, write_text
+from growlang_runtime.storage.files import disk_full, save_text
 
 
 class Metrics:
@@ -44,9 +44,7 @@ class Metrics:
                     kept.append(line)
             except (ValueError, KeyError, TypeError):
                 continue
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with whole(temporary, self.path):
-            write_text(temporary, "".join(f"{line}\n" for line in kept))
+        save_text(self.path, "".join(f"{line}\n" for line in kept))
 
 
 def _is_known(value: object) -> bool:

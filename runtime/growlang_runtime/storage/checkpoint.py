@@ -6,41 +6,23 @@ is written under a temporary name, flushed to the disk and renamed; a reader che
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from growlang.diagnostics import GrowlangError
 from growlang.net import digest
-from growlang.plans.tensor_file import header_bytes
 from growlang.plans.weights_header import RECORD, STATE, checkpoints_of
+from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = STATE
-DTYPES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
-"""What the format calls the dtypes that training writes."""
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Error numbers of a full disk, an exhausted quota and a file size limit."""
 
 
 class TornCheckpoint(Exception):
@@ -91,8 +73,7 @@ def save(
             return read(final).path
         except TornCheckpoint:
             shutil.rmtree(final)
-    temporary = folder / f".{final.name}.tmp"
-    with whole(temporary, final):
+    with saved(final) as temporary:
         temporary.mkdir(parents=True)
         write_tensors(temporary / TENSORS, tensors, metadata)
         sums = {
@@ -101,91 +82,8 @@ def save(
         }
         body = {"step": step, **record, "files": {TENSORS: sums}}
         text = json.dumps({**body, "checksum": digest(body)}, indent=1)
-        write_text(temporary / RECORD, text)
-        _flush(temporary)
+        (temporary / RECORD).write_text(text, encoding="utf-8")
     return final
-
-
-RESUME = "free disk space, then continue with --resume; older checkpoints are untouched"
-"""The help for a full disk during training."""
-
-
-@contextmanager
-def whole(temporary: Path, final: Path, help: str = RESUME) -> Iterator[None]:
-    """Rename `temporary`, a file or folder that the body writes, to `final`; or remove it.
-
-    Raises GrowlangError if the disk is full, with `final` untouched.
-    """
-    _remove(temporary)
-    try:
-        with disk_full(final, help):
-            yield
-            os.replace(temporary, final)
-            _flush(final.parent)
-    finally:
-        _remove(temporary)
-
-
-@contextmanager
-def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
-    """Turn a full disk in the body into a GrowlangError about `path`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        free = shutil.disk_usage(_existing(path)).free
-        raise GrowlangError(
-            f"cannot write {path}: the disk is full, or a quota or file size limit is reached "
-            f"({free / 2**20:,.0f} MiB free on the disk)",
-            help=help,
-        ) from error
-
-
-def require_place(path: Path, option: str) -> None:
-    """Raise GrowlangError unless `path`, which `option` named, can be created here.
-
-    A nameless file is tried in the nearest folder that exists: permissions alone are not enough.
-    """
-    try:
-        path.with_name(f".{path.name}.tmp").exists()  # raises for a name that is too long
-        folder = next(p for p in path.absolute().parents if p.exists())
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        if error.errno in FULL:
-            return
-        raise GrowlangError(
-            f"cannot write {path}: {error.strerror}",
-            help=f"choose another path with {option}",
-        ) from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file and flush it to the disk: what is equal gives equal bytes.
-
-    The format's own writer orders metadata as its hash map does, each time another way.
-    """
-    layouts = {name: (DTYPES[t.dtype], tuple(t.shape)) for name, t in tensors.items()}
-    start, order = header_bytes(layouts, metadata)
-    with path.open("wb") as file:
-        file.write(start)
-        for name in order:
-            file.write(bytes_of(tensors[name]))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def bytes_of(tensor: Tensor) -> memoryview:
-    """The values of a tensor as they lie in memory, in the order of its axes."""
-    values = tensor.detach().cpu().contiguous()
-    return values.reshape(-1).view(torch.uint8).numpy().data
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file and flush it to the disk."""
-    path.write_text(text, encoding="utf-8")
-    _flush(path)
 
 
 def read(path: Path) -> Checkpoint:
@@ -271,22 +169,3 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _existing(path: Path) -> Path:
-    return next(p for p in (path, *path.resolve().parents) if p.exists())
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

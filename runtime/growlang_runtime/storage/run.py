@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
+from growlang.atomic import write_text
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, Plan
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
-from growlang_runtime.storage.checkpoint import disk_full, whole, write_text
+from growlang_runtime.storage.files import disk_full, save_text
 
 LOCK = ".lock"
 OUT = Path("runs")
@@ -88,9 +89,7 @@ class Run:
 
     def record(self, plan: Plan) -> None:
         """Overwrite the plan, atomically."""
-        temporary = self.path / f".{PLAN}.tmp"
-        with whole(temporary, self.path / PLAN):
-            write_text(temporary, plan.model_dump_json(indent=1))
+        save_text(self.path / PLAN, plan.model_dump_json(indent=1))
 
     def remove(self) -> None:
         """Remove the folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Mapping
@@ -19,8 +18,10 @@ from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.checkpoint import Checkpoint, bytes_of, whole, write_tensors
+from growlang_runtime.storage.checkpoint import Checkpoint
+from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.run import OUT, run_folder
+from growlang_runtime.storage.tensors import write_tensors
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,7 @@ def model_metadata(plan: Plan) -> dict[str, str]:
 
 def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:
     """Write finished weights as one safetensors file, atomically."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with whole(temporary, path):
+    with saved(path) as temporary:
         write_tensors(temporary, tensors, model_metadata(plan))
 
 
@@ -174,20 +174,6 @@ def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> 
     weights = load(run, ema=ema)
     weights.require(Net.from_json(parent.net), f"{parent.spec} (the parent {parent.model})")
     return weights
-
-
-def contents_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, dtypes and values, in the order of the names."""
-    return hashlib.sha256(
-        "".join(f"{name} {tensor_hash(tensors[name])}\n" for name in sorted(tensors)).encode()
-    ).hexdigest()
-
-
-def tensor_hash(tensor: Tensor) -> str:
-    """SHA-256 over the shape, the dtype and the values of a tensor."""
-    found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
-    found.update(bytes_of(tensor))
-    return found.hexdigest()
 
 
 def _from_file(path: Path) -> Weights:

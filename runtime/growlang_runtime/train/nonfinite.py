@@ -10,6 +10,8 @@ from torch import Tensor
 from growlang.plans.fit import Difference
 from growlang.spec.recipe import Settings
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.tensors import write_tensors
 from growlang_runtime.train.batches import StepBatch
 
 LIMIT = 10
@@ -61,10 +63,9 @@ def given_up(
 ) -> str:
     """What to say after too many skipped steps, whose last batch is written into the run."""
     path = run / f"nonfinite_{step:08d}.safetensors"
-    temporary = path.with_name(f".{path.name}.tmp")
     tensors = {"x": batch.x, "eps": batch.eps, "t": batch.t, **batch.conditions}
-    with checkpoint.whole(temporary, path):
-        checkpoint.write_tensors(temporary, tensors, {"step": str(step)})
+    with saved(path) as temporary:
+        write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values
     return (
         f"training stopped: the loss or gradient was not finite for {streak.length} steps in a "

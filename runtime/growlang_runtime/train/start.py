@@ -13,13 +13,8 @@ from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.transplant import initialise, transplant
 from growlang_runtime.storage.run import run_folder
-from growlang_runtime.storage.weights import (
-    Weights,
-    contents_hash,
-    load,
-    load_moments,
-    parent_weights,
-)
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 from growlang_runtime.train.state import State
 
 

@@ -18,12 +18,8 @@ from growlang_runtime.report.progress import Board, Display, Metrics, Rate, peak
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.run import Run
-from growlang_runtime.storage.weights import (
-    contents_hash,
-    model_metadata,
-    require_state,
-    save_model,
-)
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode

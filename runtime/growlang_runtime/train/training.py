@@ -12,6 +12,7 @@ from growlang_runtime.data import decoding
 from growlang_runtime.device import open_device
 from growlang_runtime.report.progress import Display
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
 from growlang_runtime.train.machine import Machine
 from growlang_runtime.train.resume import (
@@ -95,7 +96,7 @@ def _train(
     plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
 ) -> TrainResult:
     if not _require_asked(path, resume):
-        checkpoint.require_place(path, "--out")
+        require_place(path, "--out")
         return _start(plan, path, sources, machine)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
