@@ -216,6 +216,11 @@ def test_the_runtime_reads_plans_and_no_specs(module: str) -> None:
     assert third_party(everything(module)) & {"lark", "yaml", "typer"} == set()
 
 
+def test_the_options_of_a_run_load_no_torch() -> None:
+    modules = loaded("from growlang_runtime.train.options import RunOptions")
+    assert modules & {"torch", "numpy", "lark"} == set()
+
+
 RUNTIME_ROOMS = (
     ("device",),
     ("storage", "data", "diffusion"),

@@ -1,6 +1,7 @@
 """`train` and `sample`."""
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
     from growlang.checking import Checked
+    from growlang.plans.plan import Plan
+    from growlang_runtime.train.options import RunOptions
 
 
 def train(
@@ -64,47 +67,50 @@ def train(
     gc.enable()
     from growlang.planning import plan, recipe_of
     from growlang_runtime.storage.run import run_folder
-    from growlang_runtime.train.training import Resume, needs_parent
-    from growlang_runtime.train.training import train as train_plan
+    from growlang_runtime.train.options import RunOptions
+    from growlang_runtime.train.training import needs_parent
 
-    given = dict(pair(s) for s in settings or [])
-    asked: Resume = "may" if resume_or_start else "must" if resume else "never"
-    todo = [(checked, recipe, given)]
+    options = RunOptions(
+        data_root=data_root or checked.resolved.path.parent,
+        out=out,
+        resume="may" if resume_or_start else "must" if resume else "never",
+        parent_run=parent_run,
+        accept_parent=accept_parent,
+        device=device,
+        micro_batch=micro_batch,
+        workers=workers,
+        checkpoint_every=checkpoint_every,
+        keep_checkpoints=keep_checkpoints,
+        sample_every=sample_every,
+        log_every=log_every,
+        max_corrupt=max_corrupt,
+    )
     if with_parents and parent_run is None:
         own = run_folder(out, checked.net.name, recipe_of(checked, recipe).name)
-        if needs_parent(own, asked):  # else hours would go by before it is told, or for nothing
-            todo = [*_untrained_parents(checked, recipe, out), *todo]
-    for one, name, params in todo:
-        final = one is checked
-        path = one.resolved.path
-        result = train_plan(
-            plan(one, name, params),
-            out=out,
-            data_root=data_root or path.parent,
-            resume=asked if final else "may",
-            parent_run=parent_run if final else None,
-            accept_parent=accept_parent,
-            device=device,
-            micro_batch=micro_batch,
-            workers=workers,
-            checkpoint_every=checkpoint_every,
-            keep_checkpoints=keep_checkpoints,
-            sample_every=sample_every,
-            log_every=log_every,
-            max_corrupt=max_corrupt,
-        )
-        if result.exit_status:
-            raise typer.Exit(result.exit_status)
+        if needs_parent(own, options.resume):  # told here, and not after hours of the parents
+            for parent, name in _untrained_parents(checked, recipe, out):
+                root = data_root or parent.resolved.path.parent
+                _train(plan(parent, name, {}), replace(options, data_root=root, resume="may"))
+    given = dict(pair(s) for s in settings or [])
+    _train(plan(checked, recipe, given), options)
+
+
+def _train(plan: "Plan", options: "RunOptions") -> None:
+    """Train a plan. Raises typer.Exit if a signal interrupts it."""
+    from growlang_runtime.train.training import train
+
+    if status := train(plan, options).exit_status:
+        raise typer.Exit(status)
 
 
 def _untrained_parents(
     checked: "Checked", recipe: str | None, out: Path
-) -> list[tuple["Checked", str, dict[str, str]]]:
+) -> list[tuple["Checked", str]]:
     """The ancestors, oldest first, whose runs are not finished under `out`."""
     from growlang.planning import recipe_of
     from growlang_runtime.storage.run import run_folder
 
-    todo: list[tuple[Checked, str, dict[str, str]]] = []
+    todo: list[tuple[Checked, str]] = []
     child, name = checked, recipe
     while child.parent is not None:
         start = recipe_of(child, name).start
@@ -114,7 +120,7 @@ def _untrained_parents(
         name = start.recipe or recipe_of(parent, None).name
         if (run_folder(out, parent.net.name, name) / "model.safetensors").exists():
             break
-        todo.insert(0, (parent, name, {}))
+        todo.insert(0, (parent, name))
         child = parent
     return todo
 

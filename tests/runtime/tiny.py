@@ -1,6 +1,7 @@
 """Nets, plans and data that are small enough to train in a test."""
 
 import io
+import json
 import os
 import resource
 import signal
@@ -35,6 +36,9 @@ from growlang.spec.recipe import (
     WebDataset,
 )
 from growlang_runtime.report.progress import Metrics
+from growlang_runtime.train import training
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.trainer import TrainResult
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
@@ -155,6 +159,17 @@ def mapping(child: Net, parent: Net) -> list[Entry]:
         )
         for t in child.tensors()
     ]
+
+
+def train(made: Plan, folder: Path, out: str = "runs", **options: Any) -> TrainResult:
+    """Train a plan on the data of a folder, into an output root there."""
+    given: dict[str, Any] = {"log_every": 1, **options}
+    return training.train(made, RunOptions(data_root=folder, out=folder / out, **given))
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics of a run."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -16,24 +15,10 @@ from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.batches import Data, identities, open_data
+from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.parents import with_parent_run
 from growlang_runtime.train.start import build, start_state, start_weights, with_weights_hash
 from growlang_runtime.train.state import State
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where a run finds its parent's weights and its data."""
-
-    out: Path
-    """The output folder, under which the parent's run is."""
-    data_root: Path
-    parent_run: Path | None = None
-    """A folder to take instead of the parent's run."""
-    max_corrupt: int = 0
-    """Unusable samples that the run may skip."""
-    accept_parent: bool = False
-    """Whether to take a run of the parent that its spec no longer describes."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +27,7 @@ class Setup:
 
     plan: Plan
     net: Net
+    device: torch.device
     module: LoweredNet
     state: State
     data: list[Data]
@@ -52,7 +38,7 @@ class Setup:
 
 
 def set_up(
-    plan: Plan, sources: Sources, device: torch.device, from_checkpoint: bool = False
+    plan: Plan, options: RunOptions, device: torch.device, from_checkpoint: bool = False
 ) -> Setup:
     """Open the data, read the start weights unless a checkpoint replaces them, build the net.
 
@@ -60,22 +46,22 @@ def set_up(
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
-    budget = Budget(sources.max_corrupt, sources.data_root)
-    data = open_data(plan.phases, net, sources.data_root, budget, plan.semantics)
+    budget = Budget(options.max_corrupt, options.data_root)
+    data = open_data(plan.phases, net, options.data_root, budget, plan.semantics)
     known = {"phases": [d.phase for d in data], "data": identities(data)}
     declared, plan = plan, plan.model_copy(update=known)
     weights = None
     if not from_checkpoint:
-        weights = start_weights(plan, sources.out, sources.data_root, sources.parent_run)
-        plan = with_parent_run(plan, weights, sources.accept_parent)
+        weights = start_weights(plan, options.out, options.data_root, options.parent_run)
+        plan = with_parent_run(plan, weights, options.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
-    previews = Previews(plan, net, conditioner, data[0].images, sources.data_root)
+    previews = Previews(plan, net, conditioner, data[0].images, options.data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    return Setup(plan, net, module, state, data, budget, previews, tuple(remarks))
+    return Setup(plan, net, device, module, state, data, budget, previews, tuple(remarks))
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:

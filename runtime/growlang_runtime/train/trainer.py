@@ -22,10 +22,11 @@ from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
+from growlang_runtime.train.environment import environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.train.learning_rate import learning_rate
-from growlang_runtime.train.machine import Machine
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
+from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 
@@ -53,8 +54,8 @@ class TrainResult:
 class Trainer:
     """The loop over phases and steps of one run."""
 
-    def __init__(self, run: Run, setup: Setup, machine: Machine) -> None:
-        self.run, self.machine = run, machine
+    def __init__(self, run: Run, setup: Setup, options: RunOptions) -> None:
+        self.run, self.options, self.device = run, options, setup.device
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
@@ -66,7 +67,7 @@ class Trainer:
         self.tally = Tally()
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
-        self.display = Display(self.steps, machine.quiet)
+        self.display = Display(self.steps, options.quiet)
         self.interruption = Interruption()
 
     def warn(self, text: str) -> None:
@@ -101,7 +102,7 @@ class Trainer:
         self.frozen = record["frozen"]
         self.tally.counts = record.get("readings", {})
         self.metrics.forget_after(self.step)
-        for name, now in self.machine.environment().items():
+        for name, now in environment(self.device, self.options.micro_batch).items():
             if (before := record["environment"].get(name)) != now:
                 self.warn(
                     f"{name} is {now}, but was {before}: the result will not be bit-for-bit "
@@ -175,7 +176,7 @@ class Trainer:
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         with closing(
-            step_batches(data, self.previews.conditioner, self.step, self.machine.workers)
+            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
         ) as batches:
             for batch in batches:
                 self._skip_corrupt(batch.corrupt, self.step + 1)
@@ -183,11 +184,11 @@ class Trainer:
                 if self.step == end:
                     self._prove_frozen(data, "end")
                 stop = self.interruption.signal is not None
-                if stop or self._due(self.machine.checkpoint_every, end):
+                if stop or self._due(self.options.checkpoint_every, end):
                     self._save(data)
                 if stop:
                     return
-                if self._due(self.machine.sample_every, end):
+                if self._due(self.options.sample_every, end):
                     self._preview(objective)
         self.frozen = {}
 
@@ -238,18 +239,18 @@ class Trainer:
             self.warn(text)
         self.rate.count(settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self.step % self.machine.log_every == 0 or self.step == self.steps:
+        if self.step % self.options.log_every == 0 or self.step == self.steps:
             self._log(data, float(loss), lr, float(norm))
 
     def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
         """Add up the gradients of the mean loss over the batch; returns that loss."""
-        settings, device = data.phase.settings, self.machine.device
+        settings, device = data.phase.settings, self.device
         for weight in self.state.weights.values():
             weight.grad = None
         # Dropout draws from the global generator: it must depend on the step alone.
         torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
         total = torch.zeros((), device=device)
-        for part in batch.parts(self.machine.micro_batch or settings.batch):
+        for part in batch.parts(self.options.micro_batch or settings.batch):
             part = part.to(device)
             with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
                 losses = objective.losses(
@@ -290,7 +291,7 @@ class Trainer:
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
-        rate, memory = self.rate.read(), peak_memory(self.machine.device)
+        rate, memory = self.rate.read(), peak_memory(self.device)
         skipped = {"skipped": self.streak.length} if self.streak.length else {}
         self.metrics.write(
             step=self.step,
@@ -325,7 +326,7 @@ class Trainer:
             "frozen": self.frozen,
             "images": self._images(),
             "corrupt": self.budget.names,
-            "environment": self.machine.environment(),
+            "environment": environment(self.device, self.options.micro_batch),
             "readings": self.tally.counts,
         }
         folder = self.run.checkpoints
@@ -334,4 +335,4 @@ class Trainer:
         if self.streak.length:
             return
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        checkpoint.prune(folder, self.machine.keep, ends)
+        checkpoint.prune(folder, self.options.keep_checkpoints, ends)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+
+import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
@@ -14,7 +15,7 @@ from growlang_runtime.report.progress import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
-from growlang_runtime.train.machine import Machine
+from growlang_runtime.train.options import Resume, RunOptions
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
     all_torn,
@@ -24,53 +25,20 @@ from growlang_runtime.train.resume import (
     require_same_data,
     require_whole,
 )
-from growlang_runtime.train.setup import Sources, set_up
+from growlang_runtime.train.setup import set_up
 from growlang_runtime.train.trainer import Trainer, TrainResult
 
-Resume = Literal["never", "must", "may"]
-"""Whether the run that is to be trained is there already."""
 
+def train(plan: Plan, options: RunOptions) -> TrainResult:
+    """Train a plan into `OUT/MODEL/RECIPE`, or resume the run that is there.
 
-def train(
-    plan: Plan,
-    *,
-    out: Path,
-    data_root: Path,
-    resume: Resume = "never",
-    device: str = "cpu",
-    parent_run: Path | None = None,
-    checkpoint_every: int = 1000,
-    keep_checkpoints: int = 2,
-    sample_every: int | None = None,
-    log_every: int = 10,
-    micro_batch: int | None = None,
-    workers: int = 2,
-    max_corrupt: int = 0,
-    accept_parent: bool = False,
-    quiet: bool = False,
-) -> TrainResult:
-    """Train a plan into `out/MODEL/RECIPE`, or resume the run that is there.
-
-    `resume` says what to do about a run: it must not be there, it must, or it may.
-    `accept_parent` allows a parent run that was trained with a different version of its spec.
-    `max_corrupt` is how many unusable samples the run may skip.
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
-    machine = Machine(
-        open_device(device),
-        checkpoint_every,
-        keep_checkpoints,
-        sample_every,
-        log_every,
-        micro_batch,
-        workers,
-        quiet,
-    )
-    sources = Sources(out, data_root, parent_run, max_corrupt, accept_parent)
-    path = run_folder(out, plan.model, plan.recipe)
+    device = open_device(options.device)
+    path = run_folder(options.out, plan.model, plan.recipe)
     with decoding.quiet():
-        return _train(plan, path, resume, sources, machine)
+        return _train(plan, path, options, device)
 
 
 def needs_parent(path: Path, resume: Resume) -> bool:
@@ -92,23 +60,21 @@ def _require_asked(path: Path, resume: Resume) -> bool:
     return there
 
 
-def _train(
-    plan: Plan, path: Path, resume: Resume, sources: Sources, machine: Machine
-) -> TrainResult:
-    if not _require_asked(path, resume):
+def _train(plan: Plan, path: Path, options: RunOptions, device: torch.device) -> TrainResult:
+    if not _require_asked(path, options.resume):
         require_place(path, "--out")
-        return _start(plan, path, sources, machine)
+        return _start(plan, path, options, device)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
     with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
-        return _resume(run, recorded, sources, machine)
+        return _resume(run, recorded, options, device)
 
 
-def _start(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainResult:
+def _start(plan: Plan, path: Path, options: RunOptions, device: torch.device) -> TrainResult:
     """Train a plan into a new run, which is removed if its first step fails."""
-    setup = set_up(plan, sources, machine.device)
+    setup = set_up(plan, options, device)
     with Run.create(path, setup.plan) as run:
-        trainer = Trainer(run, setup, machine)
+        trainer = Trainer(run, setup, options)
         trainer.restore(None)
         trainer.display.say(f"started {path}: {trainer.steps} steps")
         try:
@@ -119,7 +85,7 @@ def _start(plan: Plan, path: Path, sources: Sources, machine: Machine) -> TrainR
             raise
 
 
-def _resume(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> TrainResult:
+def _resume(run: Run, recorded: Plan, options: RunOptions, device: torch.device) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
     `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
@@ -127,15 +93,15 @@ def _resume(run: Run, recorded: Plan, sources: Sources, machine: Machine) -> Tra
     if run.model.exists():
         require_whole(run.model)
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
-        Display(0, machine.quiet).say(f"{run.path} is finished: all {steps} steps are done")
+        Display(0, options.quiet).say(f"{run.path} is finished: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)
     require_checkpoints(run.path)
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
-    setup = set_up(run.plan, sources, machine.device, found is not None)
+    setup = set_up(run.plan, options, device, found is not None)
     require_same_data(run.path, run.plan, setup.plan)
-    trainer = Trainer(run, setup, machine)
+    trainer = Trainer(run, setup, options)
     trainer.restore(found)
     if run.plan.data is None:
         trainer.warn(UNKNOWN_DATA)

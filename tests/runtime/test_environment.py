@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from growlang_runtime.train.machine import processor
+from growlang_runtime.train.environment import processor
 
 
 @pytest.mark.parametrize(
