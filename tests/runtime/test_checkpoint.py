@@ -11,18 +11,28 @@ from tiny import full_disk
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_file import read_header
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Counts, Environment, Record
 from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
 
 
 def save(folder: Path, step: int) -> Path:
-    return checkpoint.save(folder, step, TENSORS, {"phase": "a"}, {"net": "{}"})
+    record = Record(
+        step=step,
+        phase="a",
+        counts=Counts(ema={"w": step}, optimizer={"w": step}),
+        nonfinite=0,
+        frozen={},
+        images=[6],
+        environment=Environment(),
+    )
+    return checkpoint.save(folder, record, TENSORS, {"net": "{}"})
 
 
 def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path, 7))
-    assert (found.step, found.record["phase"]) == (7, "a")
+    assert (found.step, found.record.phase) == (7, "a")
     assert read_header(found.path / checkpoint.TENSORS).metadata == {"net": "{}"}
     assert {n: t.tolist() for n, t in found.tensors().items()} == {
         n: t.tolist() for n, t in TENSORS.items()
@@ -92,6 +102,13 @@ def test_a_changed_record_is_torn(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 9}))
     with pytest.raises(checkpoint.TornCheckpoint, match="checksum"):
         checkpoint.read(path.parent)
+
+
+def test_a_record_of_0_1_is_read() -> None:
+    stored = Path(__file__).parent.parent / "fixtures/runs/0.1/runs/grown_16/carry/checkpoints"
+    found, torn = checkpoint.newest(stored)
+    assert found is not None and not torn
+    assert (found.record.images, found.record.skipped, found.record.readings) == ([16], 0, {})
 
 
 def test_a_torn_checkpoint_is_written_again_and_a_valid_one_kept(tmp_path: Path) -> None:

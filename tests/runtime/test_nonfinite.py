@@ -19,6 +19,7 @@ from growlang_runtime.diffusion.objective import Objective
 from growlang_runtime.report.progress import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Record
 from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.optimizer import Optimizer
@@ -95,8 +96,8 @@ def test_skipped_steps_change_nothing_but_the_count_of_steps(data: Path, broken:
         checkpoint.read(result.run / "checkpoints" / f"step_{step:08d}") for step in (2, 4)
     )
     assert contents_hash(before.tensors()) == contents_hash(after.tensors())
-    assert before.record["counts"] == after.record["counts"]
-    assert [c.record["nonfinite"] for c in (before, after)] == [0, 2]
+    assert before.record.counts == after.record.counts
+    assert [c.record.nonfinite for c in (before, after)] == [0, 2]
 
 
 def test_no_older_checkpoint_goes_during_a_streak(
@@ -106,9 +107,9 @@ def test_no_older_checkpoint_goes_during_a_streak(
     seen: dict[int, list[int]] = {}
     save = checkpoint.save
 
-    def noted(path: Path, step: int, *rest: Any) -> Path:
-        seen[step] = steps_kept(path.parent)
-        return save(path, step, *rest)
+    def noted(path: Path, record: Record, *rest: Any) -> Path:
+        seen[record.step] = steps_kept(path.parent)
+        return save(path, record, *rest)
 
     monkeypatch.setattr(checkpoint, "save", noted)
     result = train(plan([phase(steps=9)]), data, checkpoint_every=1, keep_checkpoints=2, quiet=True)

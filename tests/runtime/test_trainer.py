@@ -16,6 +16,7 @@ from growlang.net import Input, Shape
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Record
 from growlang_runtime.storage.tensors import contents_hash, tensor_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.ema import EMA
@@ -187,10 +188,10 @@ def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None
         pytest.raises(GrowlangError, match=r"cannot write .*step_00000006: the disk") as error,
     ):
 
-        def at_last(folder: Path, step: int, *rest: Any) -> Path:
-            if step == 6:
+        def at_last(folder: Path, record: Record, *rest: Any) -> Path:
+            if record.step == 6:
                 limit(largest - 100)
-            return save(folder, step, *rest)
+            return save(folder, record, *rest)
 
         patch.setattr(checkpoint, "save", at_last)
         train(given, data, "full", checkpoint_every=4)
@@ -232,8 +233,8 @@ def test_a_child_keeps_its_frozen_core_bit_for_bit_and_proves_it(data: Path) -> 
         for part in ("model", "ema"):
             assert torch.equal(after.tensors()[f"{part}.{name}"], before[name]), name
         assert f"moment.first.{name}" not in after.tensors()
-        assert after.record["counts"]["optimizer"][name] == 0
-        assert after.record["counts"]["ema"][name] == 3
+        assert after.record.counts.optimizer[name] == 0
+        assert after.record.counts.ema[name] == 3
     proofs = [line for line in metrics(child.run) if line.get("event") == "frozen"]
     assert [(p["step"], p["at"], p["tensors"]) for p in proofs] == [
         (0, "start", len(CORE)),
@@ -277,7 +278,7 @@ def test_moments_and_averages_are_carried_to_kept_tensors_and_new_ones_begin_at_
     assert carried is not None
     assert there is not None
     for name in net("grown", residuals=2).table:
-        counts = [carried.record["counts"][of][name] for of in ("optimizer", "ema")]
+        counts = [of[name] for of in (carried.record.counts.optimizer, carried.record.counts.ema)]
         if name in net().table:
             for part in ("moment.first", "moment.second", "ema"):
                 kept = carried.tensors()[f"{part}.{name}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 _CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters for a terminal, and what it cannot show."""
@@ -29,49 +28,6 @@ class Reading:
     """Those that had more than `limit`."""
     wordless: tuple[str, ...] = ()
     """Those that had none."""
-
-
-class Tally:
-    """Counts over a run, by condition; only steps that are done are counted."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, dict[str, int]] = {}
-
-    def add(self, readings: Mapping[str, Reading]) -> list[str]:
-        """Count a step's readings. Returns a warning for the first loss of each kind."""
-        lines = []
-        for name, reading in readings.items():
-            counts = self.counts.setdefault(name, {"captions": 0, "cut": 0, "wordless": 0})
-            if reading.cut and not counts["cut"]:
-                lines.append(
-                    f"condition `{name}` reads at most {reading.limit} {reading.unit} of a caption "
-                    f"and truncated {quoted(reading.cut[0])}; the total is reported at the end"
-                )
-            if reading.wordless and not counts["wordless"]:
-                lines.append(
-                    f"condition `{name}` found no words in {quoted(reading.wordless[0])} and "
-                    "treats it as no caption; the total is reported at the end"
-                )
-            counts["captions"] += reading.captions
-            counts["cut"] += len(reading.cut)
-            counts["wordless"] += len(reading.wordless)
-        return lines
-
-    def totals(self) -> list[tuple[str, dict[str, Any]]]:
-        """For each condition that could not read all: a line, and its counts for the metrics."""
-        found = []
-        for name, counts in self.counts.items():
-            parts = []
-            if cut := counts["cut"]:
-                parts.append(f"{cut:,} truncated (raise its `tokens`)")
-            if wordless := counts["wordless"]:
-                parts.append(f"{wordless:,} without words")
-            if parts:
-                line = (
-                    f"condition `{name}` read {counts['captions']:,} captions: {', '.join(parts)}"
-                )
-                found.append((line, {"condition": name, **counts}))
-        return found
 
 
 def about_prompts(readings: Sequence[Mapping[str, Reading]]) -> list[str]:

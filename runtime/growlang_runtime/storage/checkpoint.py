@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import safe_open
 from torch import Tensor
 
 from growlang.net import digest
-from growlang.plans.weights_header import RECORD, STATE, checkpoints_of
+from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake
 from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.record import FileSum, Record
 from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = STATE
@@ -34,12 +36,13 @@ class Checkpoint:
     """A checkpoint whose contents were checked."""
 
     path: Path
-    record: dict[str, Any]
+    record: Record
+    files: Mapping[str, FileSum]
 
     @property
     def step(self) -> int:
         """Steps of the run that were done."""
-        return int(self.record["step"])
+        return self.record.step
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix`, named without it."""
@@ -57,17 +60,13 @@ def checkpoint_name(step: int) -> str:
 
 
 def save(
-    folder: Path,
-    step: int,
-    tensors: Mapping[str, Tensor],
-    record: Mapping[str, Any],
-    metadata: Mapping[str, str],
+    folder: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> Path:
-    """Write the checkpoint of `step` into `folder`, atomically; a valid one is kept as it is.
+    """Write a checkpoint into `folder`, atomically; a valid one of its step is kept as it is.
 
     Raises GrowlangError if the disk is full; nothing that was there before is touched then.
     """
-    final = folder / checkpoint_name(step)
+    final = folder / checkpoint_name(record.step)
     if final.exists():
         try:
             return read(final).path
@@ -80,7 +79,7 @@ def save(
             "bytes": (temporary / TENSORS).stat().st_size,
             "sha256": sha256_of(temporary / TENSORS),
         }
-        body = {"step": step, **record, "files": {TENSORS: sums}}
+        body = {**record.model_dump(mode="json"), "files": {TENSORS: sums}}
         text = json.dumps({**body, "checksum": digest(body)}, indent=1)
         (temporary / RECORD).write_text(text, encoding="utf-8")
     return final
@@ -89,30 +88,41 @@ def save(
 def read(path: Path) -> Checkpoint:
     """The checkpoint at `path`. Raises TornCheckpoint if its contents are not as recorded."""
     found = _of_the_recorded_size(path)
-    for name, sums in found.record["files"].items():
-        if sha256_of(path / name) != sums["sha256"]:
+    for name, sums in found.files.items():
+        if sha256_of(path / name) != sums.sha256:
             raise TornCheckpoint(f"{name} does not match its checksum")
     return found
 
 
 def _of_the_recorded_size(path: Path) -> Checkpoint:
     """The checkpoint at `path`, of which only the record's checksum and the sizes were checked."""
+    said = _read_record(path / RECORD)
     try:
-        record = json.loads((path / RECORD).read_text(encoding="utf-8"))
-        checksum = record.pop("checksum")
-        files = record["files"].items()
+        files = {name: FileSum.model_validate(sums) for name, sums in said["files"].items()}
+        record = Record.model_validate(said)
+    except ValidationError as error:
+        raise TornCheckpoint(f"{RECORD} cannot be read: {mistake(error)}") from error
+    for name, sums in files.items():
+        file = path / name
+        size = file.stat().st_size if file.exists() else None
+        if size != sums.bytes:
+            raise TornCheckpoint(f"{name} has {size or 0} bytes instead of {sums.bytes}")
+    return Checkpoint(path, record, files)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """The JSON of a record as it was written, held to its checksum."""
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        checksum = said.pop("checksum")
+        said["files"].items()
     except FileNotFoundError as error:
         raise TornCheckpoint(f"{RECORD} is missing") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TornCheckpoint(f"{RECORD} cannot be read: {error}") from error
-    if digest(record) != checksum:
+    if digest(said) != checksum:
         raise TornCheckpoint(f"{RECORD} does not match its checksum")
-    for name, sums in files:
-        file = path / name
-        size = file.stat().st_size if file.exists() else None
-        if size != sums["bytes"]:
-            raise TornCheckpoint(f"{name} has {size or 0} bytes instead of {sums['bytes']}")
-    return Checkpoint(path, record)
+    return said
 
 
 def newest(folder: Path, before: int | None = None) -> tuple[Checkpoint | None, list[str]]:

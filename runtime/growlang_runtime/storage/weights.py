@@ -143,9 +143,9 @@ def load_moments(path: Path, net: Net) -> Moments:
     return Moments(
         found.tensors("moment.first."),
         found.tensors("moment.second."),
-        found.record["counts"]["optimizer"],
+        found.record.counts.optimizer,
         found.tensors("ema."),
-        found.record["counts"]["ema"],
+        found.record.counts.ema,
     )
 
 

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any
 
 import torch
+
+from growlang_runtime.storage.record import Environment
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def environment(device: torch.device, micro_batch: int | None) -> dict[str, Any]:
-    """What a run computes with, besides its plan."""
-    return {
-        "torch": torch.__version__,
-        "processor": processor(),
-        "device": device.type,
-        "threads": torch.get_num_threads(),
-        "micro_batch": micro_batch,
-    }
+def environment(device: torch.device, micro_batch: int | None) -> Environment:
+    """What a run computes with here."""
+    return Environment(
+        torch=str(torch.__version__),
+        processor=processor(),
+        device=device.type,
+        threads=torch.get_num_threads(),
+        micro_batch=micro_batch,
+    )
+
+
+def changes(before: Environment, now: Environment) -> list[str]:
+    """A line for each thing that differs."""
+    return [
+        f"{name} is {value}, but was {was}: the result will not be bit-for-bit "
+        "identical to an uninterrupted run"
+        for (name, value), (_, was) in zip(now, before, strict=True)
+        if value != was
+    ]
 
 
 def processor(cpuinfo: Path = CPUINFO) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from growlang.net import Net
+from growlang_runtime.storage.record import Counts
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Optimizer
 
@@ -46,15 +46,15 @@ class State:
             for name, tensor in tensors.items()
         }
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Updates of each average and of each tensor, as JSON."""
-        return {
-            "ema": dict(self.ema.updates),
-            "optimizer": {name: int(s.item()) for name, s in self.optimizer.steps.items()},
-        }
+    def counts(self) -> Counts:
+        """Updates of each average and of each tensor."""
+        return Counts(
+            ema=dict(self.ema.updates),
+            optimizer={name: int(s.item()) for name, s in self.optimizer.steps.items()},
+        )
 
     @torch.no_grad()
-    def load(self, tensors: Mapping[str, Tensor], counts: Mapping[str, Any]) -> None:
+    def load(self, tensors: Mapping[str, Tensor], counts: Counts) -> None:
         """Take over what `tensors` and `counts` gave. Raises KeyError if a name is missing.
 
         Moments may be missing where there was no update.
@@ -62,7 +62,7 @@ class State:
         for name, weight in self.weights.items():
             weight.copy_(tensors[f"model.{name}"])
             self.ema.averages[name].copy_(tensors[f"ema.{name}"])
-            self.ema.updates[name] = counts["ema"][name]
+            self.ema.updates[name] = counts.ema[name]
             first, second = f"moment.first.{name}", f"moment.second.{name}"
-            if (steps := counts["optimizer"][name]) or first in tensors:
+            if (steps := counts.optimizer[name]) or first in tensors:
                 self.optimizer.take(name, tensors[first], tensors[second], steps)

@@ -11,24 +11,25 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.conditioning.readings import Tally
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.report.progress import Board, Display, Metrics, Rate, peak_memory
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
+from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import Run
 from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
-from growlang_runtime.train.environment import environment
+from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.train.learning_rate import learning_rate
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
+from growlang_runtime.train.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -87,29 +88,24 @@ class Trainer:
                 self.warn(remark)
             return
         record = found.record
-        before = record.get("images", record.get("pictures"))  # the key of 0.1
-        if before != (now := self._images()):
+        if record.images != (now := self._images()):
             raise GrowlangError(
-                f"the data has changed since the run was started: its phases had {before} images, "
-                f"and have {now}",
+                "the data has changed since the run was started: its phases had "
+                f"{record.images} images, and have {now}",
                 help="restore the data, or train into another output folder with --out",
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
-        self.state.load(found.tensors(), record["counts"])
+        self.state.load(found.tensors(), record.counts)
         self.step = found.step
-        self.streak = nonfinite.Streak(record["nonfinite"], record.get("skipped", 0))
-        self.frozen = record["frozen"]
-        self.tally.counts = record.get("readings", {})
+        self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
+        self.frozen = record.frozen
+        self.tally = Tally(record.readings)
         self.metrics.forget_after(self.step)
-        for name, now in environment(self.device, self.options.micro_batch).items():
-            if (before := record["environment"].get(name)) != now:
-                self.warn(
-                    f"{name} is {now}, but was {before}: the result will not be bit-for-bit "
-                    "identical to an uninterrupted run"
-                )
+        for line in changes(record.environment, self._environment()):
+            self.warn(line)
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
-        self.budget.restore(record.get("corrupt", ()))
+        self.budget.restore(record.corrupt)
         self._report_data()
 
     def _report_data(self) -> None:
@@ -126,6 +122,9 @@ class Trainer:
         self.budget.require(new)
         for corrupt in new:
             self.display.say(f"skipped image {corrupt}")
+
+    def _environment(self) -> Environment:
+        return environment(self.device, self.options.micro_batch)
 
     def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
@@ -144,9 +143,9 @@ class Trainer:
                         "continue with the same command and --resume"
                     )
                     return self._result(self.interruption.signal)
-            for line, counts in self.tally.totals():
+            for name, line, counts in self.tally.totals():
                 self.warn(line)
-                self.metrics.write(step=self.step, event="captions", **counts)
+                self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
             weights, skipped = contents_hash(averages), len(self.budget)
@@ -318,19 +317,20 @@ class Trainer:
         """Write a checkpoint; older ones go, unless steps are being skipped."""
         tensors = self.state.tensors()
         self._require_finite(tensors)
-        record = {
-            "phase": data.phase.name,
-            "counts": self.state.counts(),
-            "nonfinite": self.streak.length,
-            "skipped": self.streak.total,
-            "frozen": self.frozen,
-            "images": self._images(),
-            "corrupt": self.budget.names,
-            "environment": environment(self.device, self.options.micro_batch),
-            "readings": self.tally.counts,
-        }
+        record = Record(
+            step=self.step,
+            phase=data.phase.name,
+            counts=self.state.counts(),
+            nonfinite=self.streak.length,
+            skipped=self.streak.total,
+            frozen=self.frozen,
+            images=self._images(),
+            corrupt=self.budget.names,
+            environment=self._environment(),
+            readings=self.tally.counts,
+        )
         folder = self.run.checkpoints
-        checkpoint.save(folder, self.step, tensors, record, model_metadata(self.plan))
+        checkpoint.save(folder, record, tensors, model_metadata(self.plan))
         self.metrics.write(step=self.step, event="checkpoint")
         if self.streak.length:
             return
