@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from growlang.cli import app
 from growlang.yaml.schema import schema
+from growlang.yaml.schema.calls import CALLS
 
 COMMITTED = SHIPPED.parent / "docs" / "schema" / "grow-1.json"
 VALIDATORS = pytest.mark.parametrize("validator", [Draft7Validator, Draft202012Validator])
@@ -131,3 +132,10 @@ def test_slips_are_invalid(old: str, new: str) -> None:
     assert old in text
     assert Draft7Validator(schema()).is_valid(data(text))
     assert not Draft7Validator(schema()).is_valid(data(text.replace(old, new, 1)))
+
+
+def test_calls_are_defined_by_kind_and_name() -> None:
+    found = [name.split(".") for name in schema()["definitions"] if name.startswith("call.")]
+    assert ["call", "schedule", "cosine"] in found
+    assert {kind for _, kind, _ in found} == set(CALLS)
+    assert len(found) == sum(map(len, CALLS.values()))

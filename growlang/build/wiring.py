@@ -47,6 +47,7 @@ class Declared(NamedTuple):
     tensors: tuple[Tensor, ...]
     flops: int
     saved: int
+    scope: Scope
 
 
 @dataclass
@@ -256,6 +257,8 @@ class Wiring:
                 declared.flops,
                 declared.saved,
                 self.span(*at),
+                declared.scope,
+                op,
             )
         )
 
@@ -263,9 +266,13 @@ class Wiring:
         """What the op at a place of the spec declares; the same for each of its repeats."""
         key = (at, op.call, x)
         if key not in self.declared:
-            scope = self.scope
+            scope = _read(op, self.scope)
             self.declared[key] = Declared(
-                op.arguments(), op.tensors(x, scope), op.flops(x, scope), op.saved(x, scope)
+                op.arguments(),
+                op.tensors(x, scope),
+                op.flops(x, scope),
+                op.saved(x, scope),
+                scope,
             )
         return self.declared[key]
 
@@ -329,6 +336,13 @@ class Wiring:
         if self.resolution.declared.keys() <= elsewhere or not before:
             return again
         return f"{before}; or {again}"
+
+
+def _read(op: Op, scope: Scope) -> Scope:
+    """The scope with the time and the conditions that an op reads."""
+    reads = op.reads(scope)
+    conditions = {name: scope.conditions[name] for name in reads if name in scope.conditions}
+    return scope._replace(time=scope.time if "time" in reads else None, conditions=conditions)
 
 
 def _in_block(found: Diagnostic, call: Span, block: str, whole: bool) -> Diagnostic:

@@ -18,10 +18,16 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import typer  # noqa: E402
 
-from growlang.cli.checking import check, explain  # noqa: E402
-from growlang.cli.compiling import compile_, diff  # noqa: E402
+from growlang.cli.commands.check import check  # noqa: E402
+from growlang.cli.commands.compile import compile_  # noqa: E402
+from growlang.cli.commands.convert import convert  # noqa: E402
+from growlang.cli.commands.diff import diff  # noqa: E402
+from growlang.cli.commands.explain import explain  # noqa: E402
+from growlang.cli.commands.fmt import fmt  # noqa: E402
+from growlang.cli.commands.lsp import lsp  # noqa: E402
+from growlang.cli.commands.schema import schema  # noqa: E402
+from growlang.cli.commands.show import show  # noqa: E402
 from growlang.cli.training import sample, train  # noqa: E402
-from growlang.cli.writing import convert, fmt, lsp, schema, show  # noqa: E402
 from growlang.diagnostics import GrowlangError  # noqa: E402
 
 app = typer.Typer(

@@ -23,7 +23,8 @@ from growlang.syntax import document as d
 from growlang.syntax.building import build
 from growlang.syntax.grow import DEPTH_LIMIT, EDITION, below, parser
 from growlang.syntax.layout import begins_line, statement_starts
-from growlang.syntax.recovery import parse_tokens, recover
+from growlang.syntax.parser import parse_tokens
+from growlang.syntax.recovery import recover
 
 MADE_UP = "_"
 """The name of what stands around a statement that is parsed alone."""

@@ -1,6 +1,7 @@
 """The checked model: shapes, tensors, nodes and the net that they make. Standard library only."""
 
-from growlang.net.net import EPS, Component, Input, Net, Node, Tensor, digest
+from growlang.net.net import Component, Input, Net, Node, Tensor, digest
+from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Kind, Shape, grid, tokens, vector
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Kind",
     "Net",
     "Node",
+    "Scope",
     "Shape",
     "Tensor",
     "digest",

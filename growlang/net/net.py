@@ -13,10 +13,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from growlang.diagnostics import Span
+from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Shape
-
-EPS = 1e-6
-"""Added to the variance by the normalisations of a net that is built now."""
 
 
 class Tensor(NamedTuple):
@@ -43,8 +41,8 @@ class Node:
 
     `path` is its place (`stage.256.encode.residual.0`), the prefix of its tensors' names and of
     its module. `inputs` name the nodes or inputs of the net that it reads, in the order in which
-    the op's module takes them. `flops` counts one forward pass for one image, 2 per multiply-add;
-    `saved` counts the scalars that the backward pass keeps for one image.
+    the op's module takes them; `scope` is what it is built in. `flops` counts one forward pass for
+    one image, 2 per multiply-add; `saved` counts the scalars that the backward pass keeps for one.
     """
 
     path: str
@@ -57,6 +55,9 @@ class Node:
     flops: int = 0
     saved: int = 0
     span: Span | None = field(default=None, compare=False)
+    scope: Scope = field(default_factory=Scope)
+    declaration: object = field(default=None, compare=False, repr=False)
+    """The typed op with its arguments, where the net was built; a net in JSON has names alone."""
 
     @property
     def parameters(self) -> int:
@@ -139,13 +140,15 @@ class Net:
     def net_hash(self) -> str:
         """SHA-256 of the net: its graph, arguments and parameters.
 
-        Its name, its spans, the estimates of its cost and how its tensors begin are left out.
+        Its name, its spans, the estimates of its cost and how its tensors begin are left out, and
+        of the scopes what the graph tells: a node's own eps and numbers alone are in it.
         """
         described = self.to_json()
         del described["name"]
         for node in described["nodes"]:
             del node["span"], node["flops"], node["saved"]
             node["tensors"] = [[name, shape, decay] for name, shape, _, decay in node["tensors"]]
+            node |= _kept(Scope.from_json(node.pop("scope")), self.eps)
         return digest(described)
 
     def to_json(self) -> dict[str, Any]:
@@ -175,13 +178,14 @@ class Net:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Net":
         """The net that `to_json` described."""
+        inputs = tuple(
+            Input(i["name"], i["role"], Shape(i["kind"], tuple(i["shape"])), i["condition"])
+            for i in data["inputs"]
+        )
         return Net(
             name=data["name"],
-            inputs=tuple(
-                Input(i["name"], i["role"], Shape(i["kind"], tuple(i["shape"])), i["condition"])
-                for i in data["inputs"]
-            ),
-            nodes=tuple(_node_from_json(n) for n in data["nodes"]),
+            inputs=inputs,
+            nodes=_nodes_from_json(data, inputs),
             components=tuple(
                 Component(c["name"], Shape(c["kind"], tuple(c["shape"])))
                 for c in data["components"]
@@ -210,11 +214,44 @@ def _node_json(node: Node) -> dict[str, Any]:
         "tensors": [[t.name, list(t.shape), t.init, t.decay] for t in node.tensors],
         "flops": node.flops,
         "saved": node.saved,
+        "scope": node.scope.to_json(),
         "span": _span_json(node.span),
     }
 
 
-def _node_from_json(data: Mapping[str, Any]) -> Node:
+def _kept(scope: Scope, eps: float) -> dict[str, Any]:
+    """What a node's scope says that neither the graph nor the net's `eps` does."""
+    own = {"numbers": dict(scope.numbers)} if scope.numbers else {}
+    return own | ({"eps": scope.eps} if scope.eps != eps else {})
+
+
+def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tuple[Node, ...]:
+    """The nodes in their order; where 0.1 stored no scopes, those that their inputs tell."""
+    shapes = {i.name: i.shape for i in inputs}
+    shapes |= {n["path"]: Shape(n["kind"], tuple(n["shape"])) for n in data["nodes"]}
+    tokens = any(i.role == "tokens" for i in inputs)
+    result = shapes[data["output"]].width
+
+    def scope(node: Mapping[str, Any]) -> Scope:
+        if "scope" in node:
+            return Scope.from_json(node["scope"])
+        read = {name: shapes[name] for name in node["inputs"][1:]}
+        return Scope(
+            time=next((shape.width for shape in read.values() if shape.kind == "vector"), None),
+            conditions={
+                name.removesuffix(".embedding"): shape
+                for name, shape in read.items()
+                if shape.kind == "tokens"
+            },
+            channels=0 if tokens else result,
+            vocabulary=result if tokens else None,
+            eps=data["eps"],
+        )
+
+    return tuple(_node_from_json(node, scope(node)) for node in data["nodes"])
+
+
+def _node_from_json(data: Mapping[str, Any], scope: Scope) -> Node:
     return Node(
         path=data["path"],
         component=data["component"],
@@ -225,6 +262,7 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
         tensors=tuple(Tensor(n, tuple(s), i, d) for n, s, i, d in data["tensors"]),
         flops=data["flops"],
         saved=data["saved"],
+        scope=scope,
         span=Span(*data["span"]) if data["span"] else None,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from growlang.diagnostics import GrowlangError
+from growlang.net import Node, Scope
 from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
-from growlang.ops.base import Op, OpError, Scope
+from growlang.ops.base import Op, OpError
 from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
 from growlang.ops.convolution import Conv, Residual, ZeroConv
 from growlang.ops.ends import (
@@ -74,6 +75,16 @@ def op_of(name: str) -> type[Op]:
     return op
 
 
+def op_in(node: Node) -> Op:
+    """The typed op of a node: that which built it, or of a net in JSON what its arguments say.
+
+    Raises GrowlangError if there is no such op.
+    """
+    if isinstance(node.declaration, Op):
+        return node.declaration
+    return op_of(node.op).model_validate(dict(node.args))
+
+
 def pipe_op(name: str) -> type[Op] | None:
     """The op that a pipe may call by this name, built in or installed."""
     if name in OPS:
@@ -98,6 +109,7 @@ __all__ = [
     "Op",
     "OpError",
     "Scope",
+    "op_in",
     "op_of",
     "pipe_op",
     "pipe_ops",

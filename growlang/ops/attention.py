@@ -2,8 +2,8 @@
 
 from typing import Annotated, Literal
 
-from growlang.net import Shape, Tensor
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import norm_affine, weight_and_bias
 from growlang.signatures.signature import Conditions, argument
 
@@ -75,11 +75,6 @@ class Transformer(Op):
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
 
-    @property
-    def hidden(self) -> int:
-        """Hidden channels of the MLP."""
-        return max(1, round(self.width * self.mlp))
-
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         if self.rope:
@@ -95,7 +90,7 @@ class Transformer(Op):
 
     def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
         """Those of `attend.NAME` for each name, then `mlp`."""
-        width, hidden = self.width, self.hidden
+        width, hidden = self.width, self.numbers(x, scope)["mlp.hidden"]
         last = "linear" if scope.time else "zeros"
         return (
             *_attention_tensors(self, scope),
@@ -106,13 +101,20 @@ class Transformer(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers, and two projections with their modulation."""
-        mlp = 4 * x.size * self.hidden + _modulation_flops(self, scope)
+        hidden = self.numbers(x, scope)["mlp.hidden"]
+        mlp = 4 * x.size * hidden + _modulation_flops(self, scope)
         return _attention_flops(self, x, scope) + mlp
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
-        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * self.hidden
+        hidden = self.numbers(x, scope)["mlp.hidden"]
+        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
         return _attention_saved(self, x, scope) + mlp
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Hidden channels of the MLP."""
+        decided = max(1, round(self.width * self.mlp))
+        return {"mlp.hidden": scope.number("mlp.hidden", decided)}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""

@@ -1,10 +1,8 @@
 """What an op declares: signature, shape rule, table of parameters and cost, all without torch."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
-from growlang.net import EPS, Shape, Tensor
+from growlang.net import Scope, Shape, Tensor
 from growlang.signatures.signature import Signature
 
 
@@ -22,20 +20,6 @@ class OpError(Exception):
         self.argument = argument
         self.help = help
         self.code = code
-
-
-class Scope(NamedTuple):
-    """What surrounds an op: width of the time embedding, the conditions, the image's channels.
-
-    A model of tokens has a `vocabulary` instead. `eps` is what the net's normalisations add to the
-    variance.
-    """
-
-    time: int | None = None
-    conditions: Mapping[str, Shape] = MappingProxyType({})
-    channels: int = 3
-    vocabulary: int | None = None
-    eps: float = EPS
 
 
 class Op(Signature):
@@ -70,6 +54,13 @@ class Op(Signature):
     def saved(self, x: Shape, scope: Scope) -> int:
         """Scalars that the backward pass keeps for one image."""
         return 0
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """The counts that the op's width decides, by name: groups, hidden channels, frequencies.
+
+        Those that `scope.numbers` keeps are as it says: a grown net may keep its parent's.
+        """
+        return {}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """What the op's module takes after `x`: `time`, and names of conditions.

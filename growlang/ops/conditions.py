@@ -2,8 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from growlang.net import Shape, Tensor, tokens, vector
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, tokens, vector
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import weight_and_bias
 from growlang.signatures.signature import argument
 
@@ -64,17 +64,21 @@ class Fourier(Op):
         return vector(self.width)
 
     def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`linear1` and `linear2`, both (width, width)."""
-        width = self.width
-        return weight_and_bias("linear1", width, width) + weight_and_bias("linear2", width, width)
+        """`linear1` (width, 2 * frequencies), which is width as well, and `linear2`."""
+        width, waves = self.width, 2 * self.numbers(x, scope)["frequencies"]
+        return weight_and_bias("linear1", width, waves) + weight_and_bias("linear2", width, width)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two linear maps."""
-        return 4 * self.width**2
+        return 2 * self.width * (2 * self.numbers(x, scope)["frequencies"] + self.width)
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """The inputs of both linear maps and of the SiLU."""
-        return 3 * self.width
+        return 2 * self.numbers(x, scope)["frequencies"] + 2 * self.width
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Frequencies of the sines and cosines."""
+        return {"frequencies": scope.number("frequencies", self.width // 2)}
 
 
 class Condition(Op):

@@ -2,8 +2,8 @@
 
 from math import gcd
 
-from growlang.net import Shape, Tensor, grid
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, grid
+from growlang.ops.base import Op, OpError
 from growlang.signatures.signature import argument
 
 
@@ -139,8 +139,13 @@ class Residual(Op):
         """Inputs of two norms, two SiLUs, two convolutions, of the scaling and of the dropout."""
         timed = scope.time is not None
         inner = (3 + timed + (self.dropout > 0)) * self.width * x.positions
-        statistics = 2 * (group_count(x.width) + group_count(self.width))
+        statistics = 2 * sum(self.numbers(x, scope).values())
         return 3 * x.size + inner + statistics + 2 * (scope.time or 0) + timed * self.width
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of both norms."""
+        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
+        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one."""

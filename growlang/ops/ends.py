@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from growlang.net import Shape, Tensor, grid, tokens
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, grid, tokens
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided, group_count, norm_affine, weight_and_bias
 from growlang.signatures.signature import argument
 
@@ -64,7 +64,11 @@ class Unpatch(Op):
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm, of the SiLU and of the convolution."""
-        return 3 * x.size + 2 * group_count(x.width)
+        return 3 * x.size + 2 * self.numbers(x, scope)["norm.groups"]
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm."""
+        return {"norm.groups": scope.number("norm.groups", group_count(x.width))}
 
 
 class Linear(Op):
@@ -113,7 +117,13 @@ class Norm(Op):
 
     def saved(self, x: Shape, scope: Scope) -> int:
         """The input, with the mean and deviation of each group or token."""
-        return x.size + 2 * (group_count(x.width) if x.kind == "grid" else x.positions)
+        return x.size + 2 * self.numbers(x, scope).get("groups", x.positions)
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of the norm of a grid."""
+        if x.kind != "grid":
+            return {}
+        return {"groups": scope.number("groups", group_count(x.width))}
 
 
 class Identity(Op):

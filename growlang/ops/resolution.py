@@ -1,7 +1,7 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
-from growlang.net import Shape, Tensor, grid
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, grid
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided, weight_and_bias
 from growlang.signatures.signature import argument
 

@@ -1,7 +1,7 @@
 """Ops at the ends of a model of tokens."""
 
-from growlang.net import Shape, Tensor, tokens
-from growlang.ops.base import Op, OpError, Scope
+from growlang.net import Scope, Shape, Tensor, tokens
+from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import norm_affine
 from growlang.signatures.signature import argument
 

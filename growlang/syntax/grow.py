@@ -37,7 +37,8 @@ def read_partly(text: str, filename: str, findings: Findings) -> d.Document | No
         whole = partial(parser().parse, text)
         return _document(whole, text, filename, findings, nested(text, filename, DEPTH_LIMIT))
     except UnexpectedInput:
-        from growlang.syntax.recovery import parse_tokens, recover
+        from growlang.syntax.parser import parse_tokens
+        from growlang.syntax.recovery import recover
     _, kept, cut = recover(text, filename, parser(), findings)
     try:
         found = _document(partial(parse_tokens, parser(), kept), text, filename, findings)

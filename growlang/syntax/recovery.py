@@ -8,11 +8,10 @@ What was not left out is parsed again, so that names and shapes are checked in i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from lark import Lark, Token, Tree
-from lark.parsers.lalr_analysis import Shift
+from lark import Lark, Token
 
 from growlang.diagnostics import Diagnostic, Findings, Note, TooMany
 from growlang.syntax.document import Cut
@@ -31,6 +30,7 @@ from growlang.syntax.layout import (
     read_tokens,
     statement_starts,
 )
+from growlang.syntax.parser import Parser
 from growlang.syntax.places import elsewhere
 
 LEVELS = {
@@ -81,15 +81,6 @@ def recover(
     return Survey(recovery.tokens, kept, cut_of(recovery.tokens, recovery.starts, kept))
 
 
-def parse_tokens(lark: Lark, tokens: Iterable[Token]) -> Tree[Token]:
-    """The tree of tokens. Raises UnexpectedInput where they make none."""
-    interactive = lark.parse_interactive("")
-    for token in tokens:
-        interactive.feed_token(token)
-    tree: Tree[Token] = interactive.feed_eof()  # type: ignore[no-untyped-call]
-    return tree
-
-
 class _Brace(NamedTuple):
     """An open brace; what stands in one whose head was left out is left out with it."""
 
@@ -113,16 +104,14 @@ class _Recovery:
         self.bodies = bodies
         interactive = lark.parse_interactive(text)
         table = interactive.parser_state.parse_conf
-        self.states: Any = table.states
-        self.end_state: int = table.end_state
+        self.parser = Parser(table)
         self.signs = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
         self.filename, self.findings = filename, findings
         self.tokens = read_tokens(interactive, text)
         self.starts = statement_starts(self.tokens)
-        self.stack: list[int] = [table.start_state]
         self.braces: list[_Brace] = []
         self.kept: list[Token] = []  # what was taken and is not left out
-        self.mark = _Mark(0, tuple(self.stack), (), 0)
+        self.mark = _Mark(0, tuple(self.parser.stack), (), 0)
         self.open = 0  # round and square brackets since the mark
         self.last = -1  # the token of the last finding
         self.reach = -1  # the furthest token that was taken or refused before going back
@@ -166,53 +155,22 @@ class _Recovery:
 
     def _take(self, token: Token) -> bool:
         """Take a token, and keep it where what is around it is kept."""
-        taken = self._feed(token.type)
+        taken = self.parser.feed(token.type)
         if taken and self._keeps():
             self.kept.append(token)
         return taken
 
-    # --- the parser's table ----------------------------------------------------------------------
-
-    def _after(self, terminal: str) -> tuple[int, list[int]] | None:
-        """How many states stay and which follow when a terminal is taken; None if it cannot be."""
-        base, above = len(self.stack), list[int]()
-        while True:
-            state = above[-1] if above else self.stack[base - 1]
-            action, argument = self.states[state].get(terminal, (None, None))
-            if action is None:
-                return None
-            if action is Shift:
-                return base, [*above, argument]
-            count = len(argument.expansion)
-            base -= max(0, count - len(above))
-            del above[max(0, len(above) - count) :]
-            state = above[-1] if above else self.stack[base - 1]
-            above.append(self.states[state][argument.origin.name][1])
-            if above[-1] == self.end_state:
-                return base, above
-
-    def _feed(self, terminal: str) -> bool:
-        """Take a terminal; False, with the stack as it was, where it cannot stand."""
-        taken = self._after(terminal)
-        if taken is not None:
-            self.stack[taken[0] :] = taken[1]
-        return taken is not None
-
     def _ended(self) -> bool:
         """Whether a statement could end here."""
-        return self._after("RBRACE" if self.braces else "$END") is not None
-
-    def _accepted(self) -> set[str]:
-        here = self.states[self.stack[-1]]
-        return {t for t in here if t.isupper() or t == "$END" if self._after(t)}
+        return self.parser.after("RBRACE" if self.braces else "$END") is not None
 
     def _remember(self, at: int) -> None:
-        self.mark = _Mark(at, tuple(self.stack), tuple(self.braces), len(self.kept))
+        self.mark = _Mark(at, tuple(self.parser.stack), tuple(self.braces), len(self.kept))
         self.open = 0
 
     def _back(self) -> None:
         """Stand again where the statement at fault begins."""
-        self.stack, self.braces = list(self.mark.stack), list(self.mark.braces)
+        self.parser.stack, self.braces = list(self.mark.stack), list(self.mark.braces)
         del self.kept[self.mark.kept :]
         self.open = 0
 
@@ -290,7 +248,7 @@ class _Recovery:
         for body in (at, at - 1):
             if body <= self.mark.at or not begins_line(self.tokens, body):
                 continue
-            stack, kept = list(self.stack), list(self.kept)
+            stack, kept = list(self.parser.stack), list(self.kept)
             self._back()
             taken = all(map(self._take, self.tokens[self.mark.at : body]))
             brace = _made("LBRACE", "{", self.tokens[body])
@@ -303,7 +261,7 @@ class _Recovery:
                 self.braces.append(_Brace(body - 1, self._keeps()))
                 self._remember(body)
                 return body
-            self.stack, self.kept = stack, kept
+            self.parser.stack, self.kept = stack, kept
         return None
 
     def _sibling(self, at: int) -> bool:
@@ -323,14 +281,14 @@ class _Recovery:
             if closing or self._sibling(sibling):
                 self._back()
                 for token in self.tokens[self.mark.at : sibling]:
-                    self._feed(token.type)
+                    self.parser.feed(token.type)
                 return self._unfinished(sibling)
         return None
 
     def _unfinished(self, at: int) -> int:
         """Report that the statement before `at` lacks its end; go on at `at`."""
         statement = self.tokens[self.mark.at : at]
-        found = unfinished(statement, self._accepted(), self.signs, self.filename)
+        found = unfinished(statement, self.parser.accepted(), self.signs, self.filename)
         self._record(found, at - 1)
         self._back()
         self._remember(at)
@@ -379,7 +337,7 @@ class _Recovery:
         word = keyword(str(self.tokens[begin]))
         if word not in HEADERS:
             return False
-        if not all(self._feed(terminal) for terminal in HEADERS[word]):
+        if not all(self.parser.feed(terminal) for terminal in HEADERS[word]):
             self._back()
             return False
         if self.bodies and self._keeps():
@@ -401,7 +359,7 @@ class _Recovery:
             before = self.tokens[at - 1] if at else None
             self._record(malformed(token, before, self.filename), at)
         else:
-            begin, accepted = min(self.mark.at, at), self._accepted()
+            begin, accepted = min(self.mark.at, at), self.parser.accepted()
             signs, body = self.signs, self._body()
             found = unexpected(self.tokens, begin, at, accepted, signs, self.filename, body)
             self._record(found, at)

@@ -134,10 +134,12 @@ class CrossAttention(Heads):
 class MLP(Branch):
     """Linear, GELU (arXiv 1606.08415), linear."""
 
-    def __init__(self, op: attention.Transformer, scope: Scope, device: Device) -> None:
+    def __init__(
+        self, op: attention.Transformer, hidden: int, scope: Scope, device: Device
+    ) -> None:
         super().__init__(op, scope, device)
-        self.up = Linear(op.width, op.hidden, device=device)
-        self.down = Linear(op.hidden, op.width, device=device)
+        self.up = Linear(op.width, hidden, device=device)
+        self.down = Linear(hidden, op.width, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
@@ -175,7 +177,7 @@ class Transformer(Attention):
 
     def __init__(self, op: attention.Transformer, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__(op, x, scope, device)
-        self.mlp = MLP(op, scope, device)
+        self.mlp = MLP(op, op.numbers(x, scope)["mlp.hidden"], scope, device)
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
         """As `Attention.forward`."""

@@ -22,15 +22,15 @@ class Fourier(nn.Module):
 
     def __init__(self, op: conditions.Fourier, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        self.width = op.width
-        self.linear1 = Linear(op.width, op.width, device=device)
+        self.frequencies = op.numbers(x, scope)["frequencies"]
+        self.linear1 = Linear(2 * self.frequencies, op.width, device=device)
         self.linear2 = Linear(op.width, op.width, device=device)
 
     def forward(self, log_snr: Tensor) -> Tensor:
         """Sines, then cosines, through the two linear maps."""
         wide = torch.promote_types(log_snr.dtype, torch.float32)
         frequencies = torch.linspace(
-            log(LOWEST), log(HIGHEST), self.width // 2, device=log_snr.device, dtype=wide
+            log(LOWEST), log(HIGHEST), self.frequencies, device=log_snr.device, dtype=wide
         ).exp()
         angles = log_snr.to(wide)[:, None] * frequencies
         waves = torch.cat([angles.sin(), angles.cos()], dim=1).to(log_snr.dtype)

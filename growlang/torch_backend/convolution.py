@@ -8,15 +8,14 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, convolution, ends
-from growlang.ops.convolution import group_count
 from growlang.torch_backend.layers import Conv2d, GroupNorm, LayerNorm, Linear
 
 Device = torch.device | str
 
 
-def group_norm(channels: int, scope: Scope, device: Device) -> GroupNorm:
-    """GroupNorm with the catalogue's number of groups."""
-    return GroupNorm(group_count(channels), channels, eps=scope.eps, device=device)
+def group_norm(groups: int, channels: int, scope: Scope, device: Device) -> GroupNorm:
+    """GroupNorm in a net's scope."""
+    return GroupNorm(groups, channels, eps=scope.eps, device=device)
 
 
 class Conv(Conv2d):
@@ -48,7 +47,8 @@ class Unpatch(nn.Module):
     def __init__(self, op: ends.Unpatch, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
         self.factor = op.factor
-        self.norm = group_norm(x.width, scope, device)
+        groups = op.numbers(x, scope)["norm.groups"]
+        self.norm = group_norm(groups, x.width, scope, device)
         self.proj = Conv2d(x.width, scope.channels * op.factor**2, 1, device=device)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,12 +61,12 @@ class Residual(nn.Module):
 
     def __init__(self, op: convolution.Residual, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        width, padding = op.width, op.kernel // 2
+        width, padding, numbers = op.width, op.kernel // 2, op.numbers(x, scope)
         self.dropout = op.dropout
-        self.norm1 = group_norm(x.width, scope, device)
+        self.norm1 = group_norm(numbers["norm1.groups"], x.width, scope, device)
         self.conv1 = Conv2d(x.width, width, op.kernel, padding=padding, device=device)
         self.time = Linear(scope.time, 2 * width, device=device) if scope.time else None
-        self.norm2 = group_norm(width, scope, device)
+        self.norm2 = group_norm(numbers["norm2.groups"], width, scope, device)
         self.conv2 = Conv2d(width, width, op.kernel, padding=padding, device=device)
         self.skip = Conv2d(x.width, width, 1, device=device) if x.width != width else None
 
@@ -99,7 +99,7 @@ def linear(op: ends.Linear, x: Shape, scope: Scope, device: Device) -> Linear:
 def norm(op: ends.Norm, x: Shape, scope: Scope, device: Device) -> GroupNorm | LayerNorm:
     """GroupNorm of a grid, LayerNorm of tokens."""
     if x.kind == "grid":
-        return group_norm(x.width, scope, device)
+        return group_norm(op.numbers(x, scope)["groups"], x.width, scope, device)
     return LayerNorm(x.width, eps=scope.eps, device=device)
 
 

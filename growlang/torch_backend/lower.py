@@ -11,8 +11,8 @@ import torch
 from torch import fx, nn
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Net, Node, Shape, Tensor
-from growlang.ops import INTERNAL, Scope, op_of
+from growlang.net import Net, Node, Tensor
+from growlang.ops import INTERNAL, op_in
 from growlang.torch_backend.conditions import sincos
 from growlang.torch_backend.convolution import Device
 from growlang.torch_backend.modules import build
@@ -72,7 +72,7 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
             owned |= {t.name: _parameter(t, device) for t in node.tensors}
         else:
             steps = [_step(graph, node, "call_module", node.path, *inputs)]
-            owned[node.path] = _module(node, [shapes[n] for n in node.inputs], net, device)
+            owned[node.path] = build(op_in(node), shapes[node.inputs[0]], node.scope, device)
         for step in steps:
             step.meta |= {"span": node.span, "path": node.path}
         values[node.path], shapes[node.path] = steps[-1], node.output
@@ -107,25 +107,6 @@ def _internal(graph: fx.Graph, node: Node, inputs: list[fx.Node]) -> list[fx.Nod
         sides = (node.args.get("height"), node.args.get("width"))
         table = _step(graph, node, "call_function", sincos, x, *sides, suffix="_position")
     return [table, _step(graph, node, "call_function", operator.add, x, table)]
-
-
-def _module(node: Node, shapes: list[Shape], net: Net, device: Device) -> nn.Module:
-    """The module of a node, in the scope that its inputs tell."""
-    op = op_of(node.op).model_validate(dict(node.args))
-    time = [s.width for s in shapes[1:] if s.kind == "vector"]
-    conditions = {
-        name.removesuffix(".embedding"): shape
-        for name, shape in zip(node.inputs[1:], shapes[1:], strict=True)
-        if shape.kind == "tokens"
-    }
-    scope = Scope(
-        time=time[0] if time else None,
-        conditions=conditions,
-        channels=net.result.width,
-        vocabulary=net.result.width if net.of_tokens else None,
-        eps=net.eps,
-    )
-    return build(op, shapes[0], scope, device)
 
 
 def _parameter(tensor: Tensor, device: Device) -> nn.Parameter:

@@ -49,7 +49,8 @@ def node(path: str, op: Op, x: Shape, scope: Scope, inputs: tuple[str, ...]) -> 
         Tensor(f"{path}.{t.name}", t.shape, t.init, t.decay) for t in op.tensors(x, scope)
     )
     component = path.split(".")[0]
-    return Node(path, component, op.call, op.arguments(), inputs, op.output(x, scope), tensors)
+    output = op.output(x, scope)
+    return Node(path, component, op.call, op.arguments(), inputs, output, tensors, scope=scope)
 
 
 def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:

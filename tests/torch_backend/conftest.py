@@ -75,6 +75,7 @@ def small_net(position: dict[str, Any] | None = None) -> Net:
                 op.flops(x, scope),
                 op.saved(x, scope),
                 span,
+                scope,
             )
         )
     components = (Component("core", shapes["core"]),)

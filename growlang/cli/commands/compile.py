@@ -1,7 +1,6 @@
-"""`compile` and `diff`: what a net is, and what happens to its parameters in another."""
+"""`compile`: what a net is, and what its training costs."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,6 @@ from growlang.cli.specs import checked_spec, require_torch
 
 if TYPE_CHECKING:
     from growlang.checking import Checked
-    from growlang.plans.weights_header import Stored
 
 
 class Emit(StrEnum):
@@ -53,35 +51,6 @@ def compile_(
         if lowered is not None:
             count = sum(1 for _ in lowered.parameters())
             out.print(f"\nPyTorch graph built: {count:,} parameter tensors, as in the net")
-
-
-def diff(
-    a: Annotated[Path, typer.Argument(help="The old spec or weights.", show_default=False)],
-    b: Annotated[Path, typer.Argument(help="The new spec or weights.", show_default=False)],
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per tensor.")] = False,
-    json: JsonOption = False,
-    exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit 1 when the nets differ.")
-    ] = False,
-) -> None:
-    """Print what happens to every parameter from one spec to another."""
-    from growlang.comparing import as_json
-    from growlang.comparing import diff as difference_of
-
-    difference = difference_of(_side(a), _side(b))
-    if json:
-        print_json(as_json(difference))
-    else:
-        from growlang.cli.tables import console, print_difference
-
-        print_difference(difference, verbose, console())
-    raise typer.Exit(1 if exit_code and not difference.equal else 0)
-
-
-def _side(path: Path) -> "Checked | Stored":
-    from growlang.plans.weights_header import are_weights, read
-
-    return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])
 
 
 def _recipe_name(checked: "Checked", recipe: str | None) -> str:

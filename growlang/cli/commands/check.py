@@ -1,4 +1,4 @@
-"""`check` and `explain`: findings and what they mean."""
+"""`check`: the findings of specs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from growlang.cli.fixing import make_fixes, show_fixes
+from growlang.cli.fixes import make_fixes, show_fixes
 from growlang.cli.options import OutputFormat
 from growlang.cli.printing import print_findings, print_limit
 from growlang.cli.specs import ENDINGS, spec_files
@@ -16,45 +16,50 @@ if TYPE_CHECKING:
     from growlang.checking import Checked
 
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Spec files, or folders to search for *.grow and *.grow.yaml.", show_default=False
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REF",
+        help="Refuse changes since this git commit that would orphan trained weights.",
+        show_default=False,
+    ),
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="With --against: a folder of runs, whose specs must not be deleted.",
+        show_default=False,
+    ),
+]
+Fix = Annotated[
+    bool, typer.Option("--fix", help="Apply the safe fixes first: spelling and layout.")
+]
+UnsafeFixes = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-fixes", help="With --fix or --diff: also fixes that change the meaning."
+    ),
+]
+Diff = Annotated[bool, typer.Option("--diff", help="Print the fixes as a diff; write nothing.")]
+
+
 def check(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Spec files, or folders to search for *.grow and *.grow.yaml.",
-            show_default=False,
-        ),
-    ],
+    paths: Paths,
     output_format: Annotated[
         OutputFormat, typer.Option(help="Format of the findings.")
     ] = OutputFormat.text,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REF",
-            help="Refuse changes since this git commit that would orphan trained weights.",
-            show_default=False,
-        ),
-    ] = None,
-    runs: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="With --against: a folder of runs, whose specs must not be deleted.",
-            show_default=False,
-        ),
-    ] = None,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Apply the safe fixes first: spelling and layout.")
-    ] = False,
-    unsafe_fixes: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe-fixes", help="With --fix or --diff: also fixes that change the meaning."
-        ),
-    ] = False,
-    diff: Annotated[
-        bool, typer.Option("--diff", help="Print the fixes as a diff; write nothing.")
-    ] = False,
+    against: Against = None,
+    runs: Runs = None,
+    fix: Fix = False,
+    unsafe_fixes: UnsafeFixes = False,
+    diff: Diff = False,
 ) -> None:
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.checking import check as check_file
@@ -83,12 +88,15 @@ def check(
         if report.full:
             print_limit(path)
     if output_format in (OutputFormat.text, OutputFormat.concise):
-        checked = f"{len(files)} spec" + "s" * (len(files) != 1)
-        warned = len(found) - len(wrong)
-        count = f"{len(wrong)} error" + "s" * (len(wrong) != 1) if wrong else "no errors"
-        count += f", {warned} warning" + "s" * (warned != 1) if warned else ""
-        typer.echo(f"{checked} checked, {count}", err=True)
+        _print_counts(len(files), len(wrong), len(found) - len(wrong))
     raise typer.Exit(1 if wrong else 0)
+
+
+def _print_counts(specs: int, errors: int, warnings: int) -> None:
+    checked = f"{specs} spec" + "s" * (specs != 1)
+    count = f"{errors} error" + "s" * (errors != 1) if errors else "no errors"
+    count += f", {warnings} warning" + "s" * (warnings != 1) if warnings else ""
+    typer.echo(f"{checked} checked, {count}", err=True)
 
 
 def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:
@@ -133,15 +141,3 @@ def _deleted(
     for one in found:
         texts |= one.texts
     return [one.finding for one in found]
-
-
-def explain(
-    code: Annotated[
-        str | None,
-        typer.Argument(help="A code, such as G203; by default, list all.", show_default=False),
-    ] = None,
-) -> None:
-    """Explain a code: its cause, an example, and the fix."""
-    from growlang.diagnostics.explanations import explanation, listing
-
-    typer.echo(explanation(code).strip() if code else listing())

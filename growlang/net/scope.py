@@ -1,0 +1,45 @@
+"""What surrounds an op of a net, and what it keeps of numbers that its width would decide."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from growlang.net.shape import Shape
+
+EPS = 1e-6
+"""Added to the variance by the normalisations of a net that is built now."""
+
+
+class Scope(NamedTuple):
+    """What an op is built in, besides its arguments and the shape of its input."""
+
+    time: int | None = None
+    """Width of the time embedding; None where the model has none."""
+    conditions: Mapping[str, Shape] = MappingProxyType({})
+    """Shape (length, width) of the tokens of each condition."""
+    channels: int = 3
+    """Channels of the image; 0 in a model of tokens."""
+    vocabulary: int | None = None
+    """Tokens that a model of tokens knows; None in an image model."""
+    eps: float = EPS
+    """Added to the variance by the normalisations."""
+    numbers: Mapping[str, int] = MappingProxyType({})
+    """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
+
+    def number(self, name: str, decided: int) -> int:
+        """The number that is kept under a name, or else the one that the op's width decides."""
+        return self.numbers.get(name, decided)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON of the scope, without what it has at the default."""
+        conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
+        said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
+        return {k: v for k, v in said.items() if v != Scope._field_defaults[k]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> "Scope":
+        """The scope that `to_json` described."""
+        conditions = {
+            name: Shape("tokens", tuple(dims)) for name, dims in data.get("conditions", {}).items()
+        }
+        return Scope(**{**data, "conditions": conditions})

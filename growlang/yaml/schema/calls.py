@@ -1,0 +1,148 @@
+"""The definitions of calls in a JSON Schema, by kind and name: `call.schedule.cosine`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from pydantic import BaseModel
+
+from growlang.ops import OPS
+from growlang.signatures.signature import Nothing, Signature
+from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
+from growlang.spec.recipe import (
+    DATA,
+    OBJECTIVES,
+    OPTIMIZERS,
+    SAMPLERS,
+    SCHEDULES,
+    TRANSFORMS,
+    WEIGHTS,
+)
+from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
+
+CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
+    "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
+    "op": OPS,
+    "condition": CONDITIONS,
+    "time": BINDINGS["time"],
+    "data": DATA,
+    "transform": TRANSFORMS,
+    "objective": OBJECTIVES,
+    "schedule": SCHEDULES,
+    "weight": WEIGHTS,
+    "optimizer": OPTIMIZERS,
+    "sampler": SAMPLERS,
+}
+"""What can be called, by its kind: a name may recur among kinds."""
+
+EXAMPLES: Json = {
+    "base": 64,
+    "batch": 256,
+    "factor": 4,
+    "from": "caption",
+    "heads": 16,
+    "height": 64,
+    "id": "google/t5-v1_1-xxl",
+    "label": "cls",
+    "length": 1024,
+    "n": 1000,
+    "objective": {"diffusion": {"predict": "v"}},
+    "optimizer": {"adamw": {"lr": 0.0001}},
+    "prompts": "prompts.txt",
+    "sampler": {"ddim": {"steps": 256}},
+    "schedule": {"cosine": {"base": 64}},
+    "shift": -1.5,
+    "size": 64,
+    "transform": [{"resize": {"size": 64}}],
+    "vocabulary": 50257,
+    "urls": "cc12m/{00000..01242}.tar",
+    "weight": "v",
+    "width": 1024,
+}
+"""Examples of what has no default."""
+
+
+def definitions() -> Json:
+    """The arguments of each call, by the key that `key` gives."""
+    return {
+        key(kind, name): _arguments(signature)
+        for kind, table in CALLS.items()
+        for name, signature in sorted(table.items())
+    }
+
+
+def key(kind: str, name: str) -> str:
+    """The key of a call's definition, such as `call.schedule.cosine`."""
+    return f"call.{kind}.{name}"
+
+
+def call_of(kind: str, only: str = "", more: Json | None = None) -> Json:
+    """One call of a kind, or of one of its names; `more` are other properties."""
+    names = [only] if only else CALLS[kind]
+    properties = {name: reference(key(kind, name)) for name in names} | (more or {})
+    one = {"minProperties": 1, "maxProperties": 1, "additionalProperties": False}
+    return {"type": "object", "properties": properties, **one}
+
+
+def _arguments(signature: type[Signature]) -> Json:
+    """The arguments of a call; null where it is called without any."""
+    properties, required = fields(signature)
+    found = an_object((signature.__doc__ or "").strip(), properties, required)
+    return found if required else {**found, "type": ["object", "null"]}
+
+
+def fields(model: type[BaseModel]) -> tuple[Json, list[str]]:
+    """The fields of a signature or section, each open to expressions, and those required."""
+    whole = model.model_json_schema(by_alias=True)
+    without = {
+        info.alias or name
+        for name, info in model.model_fields.items()
+        if any(isinstance(m, Nothing) for m in info.metadata)
+    }
+    properties = {}
+    for name, info in whole.get("properties", {}).items():
+        options = [*_options(info), EXPRESSION]
+        options += [{"type": "null"}] * (name in without)
+        example = EXAMPLES.get(name, info.get("default"))
+        properties[name] = about(info["description"], example, {"anyOf": options})
+    return properties, whole.get("required", [])
+
+
+@cache
+def _places() -> Mapping[str, tuple[str, str]]:
+    """Kind and name of each call by pydantic's reference to its class."""
+    return {
+        f"#/$defs/{signature.__name__}": (kind, name)
+        for kind, table in CALLS.items()
+        for name, signature in table.items()
+    }
+
+
+def _options(info: Json) -> list[Json]:
+    """What a field may be, as schemas without pydantic's titles and references."""
+    if "anyOf" in info:
+        return [option for inner in info["anyOf"] for option in _options(inner)]
+    if "$ref" in info:
+        if info["$ref"] not in _places():
+            return []
+        kind, name = _places()[info["$ref"]]
+        properties = {name: reference(key(kind, name))}
+        call = {"type": "object", "properties": properties, "required": [name]}
+        return [{**call, "additionalProperties": False}, {"const": name}]
+    kept = {
+        key: value
+        for key, value in info.items()
+        if key not in ("title", "description", "default", "items", "additionalProperties")
+    }
+    match info.get("type"):
+        case "null":
+            return []
+        case "array":
+            inner = [*_options(info.get("items", {})), EXPRESSION]
+            return [{**kept, "items": {"anyOf": inner}}]
+        case "object":
+            values = [*_options(info["additionalProperties"]), EXPRESSION]
+            return [{**kept, "additionalProperties": {"anyOf": values}}]
+        case _:
+            return [kept]

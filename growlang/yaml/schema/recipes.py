@@ -1,0 +1,66 @@
+"""A recipe in the JSON Schema."""
+
+from __future__ import annotations
+
+from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.yaml.schema.calls import call_of, fields
+from growlang.yaml.schema.pieces import (
+    NAME,
+    PLACE,
+    Json,
+    a_list,
+    a_string,
+    a_table,
+    about,
+    an_object,
+    reference,
+)
+
+
+def definitions() -> Json:
+    """Recipes, their phases and what they read, and how a trained model is sampled."""
+    settings, _ = fields(Settings)
+    settings["data"] = about("the data source, by name", "cc12m", reference("source"))
+    sample, _ = fields(Sample)
+    evaluate, _ = fields(Evaluate)
+    mixture = {"mix": a_table(reference("number"))}
+    return {
+        "source": {"anyOf": [{"type": "string"}, call_of("data", more=mixture)]},
+        "phase": _phase(settings),
+        "recipe": _recipe(settings),
+        "sample": an_object("How images are sampled from the trained model.", sample, []),
+        "evaluate": an_object("What is measured on generated images.", evaluate, []),
+    }
+
+
+def _phase(settings: Json) -> Json:
+    changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
+    unit = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
+    counts = {
+        "images": about("until so many images were seen", 1000000, reference("count")),
+        "epochs": about("passes over the data", 2.5, reference("positive")),
+    }
+    length = {"anyOf": [reference("count"), {**unit, "properties": counts}]}
+    factors = a_table(reference("number"), PLACE)
+    properties = {
+        "name": about("name of the phase", "frozen", a_string(pattern=NAME)),
+        "for": about("how long: steps, images or epochs", 500000, length),
+        "freeze": about("what is not trained", ["core", "text"], reference("selectors")),
+        "lr_scale": about("factors on the learning rate", {"core": 0.1}, factors),
+        "lr": about("learning rate, instead of the optimizer's", 0.0001, reference("positive")),
+        **{name: settings[name] for name in changed},
+    }
+    return an_object("A stretch of training.", properties, ["name", "for"])
+
+
+def _recipe(settings: Json) -> Json:
+    start = about("`= scratch`, `= parent.ema`, `= parent`, or a path", "= scratch", a_string())
+    properties = {
+        "recipe": about("name of the recipe; `main` if left out", "main", a_string(pattern=NAME)),
+        "start": start,
+        "moments": about("of the optimizer, at the start", "reset", {"enum": ["carry", "reset"]}),
+        "transition": about("how the old ends are replaced", "discard", a_string()),
+        **settings,
+        "phases": about("in order", [{"name": "all", "for": 1000}], a_list(reference("phase"))),
+    }
+    return an_object("A way to train the model.", properties, ["phases"])
