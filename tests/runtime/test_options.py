@@ -1,7 +1,7 @@
 import inspect
 from dataclasses import MISSING, fields
 
-from growlang.cli.training import train
+from growlang.cli.commands.train import train
 from growlang_runtime.train.options import RunOptions
 
 
