@@ -11,7 +11,7 @@ from test_hashes import FIXTURES
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument, read_call, table
 from growlang.spec.recipe import Settings
-from growlang_runtime.resume import recorded_plan
+from growlang_runtime.storage.run import recorded_plan
 
 
 class Call(Signature):

@@ -225,7 +225,7 @@ def test_a_read_only_file_is_not_replaced(
     path = tmp_path / "spelling.grow"
     path.write_text((FIX / "spelling.grow").read_text() + "\n\n")
     before = path.read_bytes()
-    monkeypatch.setattr("growlang.replacing.os.access", lambda _, mode: mode != os.W_OK)
+    monkeypatch.setattr("growlang.atomic.os.access", lambda _, mode: mode != os.W_OK)
     done = growlang(*command, path)
     assert (done.status, path.read_bytes()) == (2, before)
     assert f"cannot write {path}: it is read-only" in done.err

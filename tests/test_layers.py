@@ -35,7 +35,7 @@ def test_check_loads_nothing_heavy() -> None:
 
 
 def test_the_trainer_knows_no_syntax() -> None:
-    modules = loaded("import growlang_runtime.training")
+    modules = loaded("import growlang_runtime.train.training")
     assert "growlang.plans.plan" in modules
     assert {m for m in modules if m.startswith("growlang.syntax")} == set()
     assert "lark" not in modules
@@ -132,14 +132,14 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic"},
         {
             *("checking", "diagnostics", "net", "plans", "resolve", "signatures", "spec"),
-            *("syntax", "yaml", "build", "replacing"),
+            *("syntax", "yaml", "build", "atomic"),
         },
     ),
     "comparing": (
         set(),
         {"checking", "growth", "net", "planning", "plans", "spec", "tools"},
     ),
-    "replacing": (set(), {"diagnostics"}),
+    "atomic": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
@@ -218,6 +218,35 @@ def test_the_runtime_reads_plans_and_no_specs(module: str) -> None:
     refused = ("growlang.syntax", "growlang.resolve", "growlang.checking", "growlang.cli")
     assert [n for n in everything(module) if n.startswith(refused)] == []
     assert third_party(everything(module)) & {"lark", "yaml", "typer"} == set()
+
+
+def test_the_options_of_a_run_load_no_torch() -> None:
+    modules = loaded("from growlang_runtime.train.options import RunOptions")
+    assert modules & {"torch", "numpy", "lark"} == set()
+
+
+RUNTIME_ROOMS = (
+    ("device",),
+    ("storage", "data", "diffusion"),
+    ("conditioning",),
+    ("report",),
+    ("sample", "train"),
+)
+"""The rooms of the runtime from the ground floor up: each imports from lower floors alone."""
+
+
+def runtime_room(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", under("growlang_runtime"))
+def test_a_room_of_the_runtime_needs_lower_ones_only(module: str) -> None:
+    if module == "growlang_runtime":
+        return
+    floors = {room: floor for floor, rooms in enumerate(RUNTIME_ROOMS) for room in rooms}
+    own = runtime_room(module)
+    needed = {runtime_room(n) for n in everything(module) if n.startswith("growlang_runtime.")}
+    assert [room for room in needed - {own} if floors[room] >= floors[own]] == []
 
 
 def test_no_module_imports_itself_through_others() -> None:

@@ -68,9 +68,9 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     import torch
 
     from growlang.plans.plan import Plan
-    from growlang_runtime.images import Images, Indexes
+    from growlang_runtime.data.images import Images, Indexes
     from growlang_runtime.sample import draw
-    from growlang_runtime.weights import load
+    from growlang_runtime.storage.weights import load
 
     plan = Plan.model_validate_json((grown / "plan.json").read_text())
     settings = plan.phases[0].settings
@@ -115,7 +115,7 @@ def sheet(rows: dict[str, Tensor], prompts: Sequence[str]) -> Image.Image:
     """Columns of a prompt each and a row for each source, in two blocks of eight columns."""
     from PIL import Image, ImageDraw, ImageFont
 
-    from growlang_runtime.grids import to_pil_image
+    from growlang_runtime.report.grids import to_pil_image
 
     cell, margin, label, columns = 112, 6, 90, 8
     font = ImageFont.load_default(12)

@@ -25,9 +25,10 @@ from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
+from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
 from growlang.cli.commands.show import show  # noqa: E402
-from growlang.cli.training import sample, train  # noqa: E402
+from growlang.cli.commands.train import train  # noqa: E402
 from growlang.diagnostics import GrowlangError  # noqa: E402
 
 app = typer.Typer(

@@ -8,9 +8,9 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import NamedTuple
 
+from growlang.atomic import replace
 from growlang.checking import check
 from growlang.diagnostics import Diagnostic, Edit, GrowlangError
-from growlang.replacing import replace
 from growlang.resolve.files import Files, decoded, in_yaml, parsed, read_bytes, real
 
 ROUNDS = 10

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from difflib import unified_diff
 from pathlib import Path
 
+from growlang.atomic import replace
 from growlang.diagnostics import Diagnostic, GrowlangError, Outcome
-from growlang.replacing import replace
 from growlang.resolve.files import Files, decoded, in_yaml, parsed
 from growlang.syntax import document as d
 from growlang.syntax.fmt import fmt

@@ -14,16 +14,16 @@ from growlang.plans.weights_header import parsed
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
 from growlang.torch_backend.lower import lower
-from growlang_runtime.checkpoint import disk_full, require_place
-from growlang_runtime.conditioning import Conditioner, Encoded
+from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
+from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.device import open_device
-from growlang_runtime.grids import write_grid
-from growlang_runtime.objective import objective_of
-from growlang_runtime.previews import Prompts, require_readable
-from growlang_runtime.progress import Display
-from growlang_runtime.readings import about_prompts
-from growlang_runtime.sampling import Request, generate
-from growlang_runtime.weights import Weights, load
+from growlang_runtime.diffusion.objective import objective_of
+from growlang_runtime.diffusion.sampling import Request, generate
+from growlang_runtime.report.grids import write_grid
+from growlang_runtime.report.previews import Prompts, require_readable
+from growlang_runtime.report.progress import Display
+from growlang_runtime.storage.files import disk_full, require_place
+from growlang_runtime.storage.weights import Weights, load
 
 
 def sample(

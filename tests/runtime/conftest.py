@@ -2,14 +2,30 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from tiny import write_data
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Several threads are far slower on nets as small as those of the tests."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder with `data.tar` of images for the tiny net."""
+    return write_data(tmp_path)
 
 
 @pytest.fixture

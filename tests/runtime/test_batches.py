@@ -5,8 +5,8 @@ import torch
 from tiny import net, phase, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.batches import noise_times, open_data, step_batches
-from growlang_runtime.conditioning import Conditioner
+from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.train.batches import noise_times, open_data, step_batches
 
 
 def test_epochs_become_steps_and_draws_go_on_over_phases(tmp_path: Path) -> None:

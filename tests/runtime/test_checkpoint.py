@@ -10,18 +10,29 @@ from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_file import read_header
-from growlang_runtime import checkpoint
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Counts, Environment, Record
+from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
 
 
 def save(folder: Path, step: int) -> Path:
-    return checkpoint.save(folder, step, TENSORS, {"phase": "a"}, {"net": "{}"})
+    record = Record(
+        step=step,
+        phase="a",
+        counts=Counts(ema={"w": step}, optimizer={"w": step}),
+        nonfinite=0,
+        frozen={},
+        images=[6],
+        environment=Environment(),
+    )
+    return checkpoint.save(folder, record, TENSORS, {"net": "{}"})
 
 
 def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
     found = checkpoint.read(save(tmp_path, 7))
-    assert (found.step, found.record["phase"]) == (7, "a")
+    assert (found.step, found.record.phase) == (7, "a")
     assert read_header(found.path / checkpoint.TENSORS).metadata == {"net": "{}"}
     assert {n: t.tolist() for n, t in found.tensors().items()} == {
         n: t.tolist() for n, t in TENSORS.items()
@@ -33,7 +44,7 @@ def test_a_checkpoint_gives_back_what_was_saved(tmp_path: Path) -> None:
 def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
     texts = {name: name * 9 for name in ("net", "settings", "format", "sample", "spec_hash")}
     for i, path in enumerate(tmp_path / str(n) for n in range(4)):
-        checkpoint.write_tensors(path, TENSORS, dict(sorted(texts.items(), reverse=i % 2 == 0)))
+        write_tensors(path, TENSORS, dict(sorted(texts.items(), reverse=i % 2 == 0)))
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
 
 
@@ -47,7 +58,7 @@ def test_what_is_written_is_read_by_the_formats_own_reader(tmp_path: Path) -> No
         "none": torch.zeros(0, 2),
     }
     path = tmp_path / "a.safetensors"
-    checkpoint.write_tensors(path, tensors, {"b": "é", "a": "1"})
+    write_tensors(path, tensors, {"b": "é", "a": "1"})
     found = load_file(path)
     assert found.keys() == tensors.keys()
     assert all(torch.equal(found[n], t) and found[n].dtype == t.dtype for n, t in tensors.items())
@@ -91,6 +102,13 @@ def test_a_changed_record_is_torn(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 9}))
     with pytest.raises(checkpoint.TornCheckpoint, match="checksum"):
         checkpoint.read(path.parent)
+
+
+def test_a_record_of_0_1_is_read() -> None:
+    stored = Path(__file__).parent.parent / "fixtures/runs/0.1/runs/grown_16/carry/checkpoints"
+    found, torn = checkpoint.newest(stored)
+    assert found is not None and not torn
+    assert (found.record.images, found.record.skipped, found.record.readings) == ([16], 0, {})
 
 
 def test_a_torn_checkpoint_is_written_again_and_a_valid_one_kept(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape, grid, tokens
-from growlang_runtime.conditioning import Conditioner, dropped, word_ids
-from growlang_runtime.readings import Reading
+from growlang_runtime.conditioning.conditioner import Conditioner, dropped, word_ids
+from growlang_runtime.conditioning.readings import Reading
 
 
 def net(**encoders: Mapping[str, Any]) -> Net:

@@ -1,35 +1,24 @@
 """Samples that cannot be used: named once a run, within a budget, over a resumption too."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from PIL import Image
-from tiny import phase, plan
+from tiny import metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.corrupt import Budget, Corrupt
-from growlang_runtime.progress import Metrics
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
+from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.report.progress import Metrics
+from growlang_runtime.train.trainer import TrainResult
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -53,17 +42,14 @@ LEFT_OUT = {
 }
 
 
-def run(data: Path, out: str = "runs", steps: int = 6, **options: Any) -> TrainResult:
-    options = {"log_every": 1, "workers": 1, **options}
-    return train(plan([phase(steps=steps, seed=SEED)]), out=data / out, data_root=data, **options)
-
-
-def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+def train_skipping(data: Path, most: int, steps: int = 6, **options: Any) -> TrainResult:
+    """Train on the data, and skip so many unusable samples at most."""
+    made = plan([phase(steps=steps, seed=SEED)])
+    return train(made, data, max_corrupt=most, workers=1, **options)
 
 
 def named(folder: Path) -> list[tuple[str, str]]:
-    return [(line["key"], line["reason"]) for line in lines(folder) if line["event"] == "corrupt"]
+    return [(line["key"], line["reason"]) for line in metrics(folder) if line["event"] == "corrupt"]
 
 
 def told(stderr: str) -> list[str]:
@@ -74,19 +60,19 @@ def told(stderr: str) -> list[str]:
 def test_each_is_named_once_with_its_reason_and_a_total(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run(data, max_corrupt=4)
+    result = train_skipping(data, 4)
     stderr = capsys.readouterr().err
     assert told(stderr) == sorted(LEFT_OUT)
     assert f"skipped image `3` in {data / 'data.tar'}: {LEFT_OUT['3']}\n" in stderr
     assert "skipped 4 unusable images (--max-corrupt 4)\n" in stderr
-    found = [(line["key"], line["reason"]) for line in lines(result.run) if "key" in line]
+    found = [(line["key"], line["reason"]) for line in metrics(result.run) if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT.items())
-    assert lines(result.run)[-1]["corrupt"] == 4
+    assert metrics(result.run)[-1]["corrupt"] == 4
 
 
 def test_what_the_index_shows_is_refused_before_a_run_begins(data: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
-        run(data, max_corrupt=1)
+        train_skipping(data, 1)
     assert caught.value.message == (
         "2 images cannot be used, but --max-corrupt is 1:"
         + "".join(f"\n  `{key}` in {data / 'data.tar'}: {LEFT_OUT[key]}" for key in "37")
@@ -97,12 +83,12 @@ def test_what_the_index_shows_is_refused_before_a_run_begins(data: Path) -> None
 
 def test_one_more_than_may_be_is_named_where_it_is_drawn(data: Path) -> None:
     with pytest.raises(GrowlangError) as caught:
-        run(data, max_corrupt=3)
+        train_skipping(data, 3)
     first, last, before = caught.value.message.splitlines()
     assert first == "4 images cannot be used, but --max-corrupt is 3:"
     assert last.split("`")[1] in "15"
     assert before == "  and 3 that were reported before"
-    found = [line["key"] for line in lines(data / "runs/tiny/main") if "key" in line]
+    found = [line["key"] for line in metrics(data / "runs/tiny/main") if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT), "the metrics have the last one too"
 
 
@@ -118,14 +104,14 @@ def test_a_resumed_run_neither_forgets_nor_repeats_them(
 
     with monkeypatch.context() as patch:
         patch.setattr(Metrics, "write", hit)
-        result = run(data, max_corrupt=4)
+        result = train_skipping(data, 4)
     before = told(capsys.readouterr().err)
     assert before and result.signal == signal.SIGTERM
-    run(data, max_corrupt=4, resume="must")
+    train_skipping(data, 4, resume="must")
     stderr = capsys.readouterr().err
     assert sorted(before + told(stderr)) == sorted(LEFT_OUT)
     assert "skipped 4 unusable images (--max-corrupt 4)\n" in stderr
-    found = [line["key"] for line in lines(result.run) if "key" in line]
+    found = [line["key"] for line in metrics(result.run) if "key" in line]
     assert sorted(found) == sorted(LEFT_OUT)
 
 
@@ -139,9 +125,9 @@ def test_a_resumed_run_may_not_leave_out_less(data: Path, monkeypatch: pytest.Mo
                 os.kill(os.getpid(), signal.SIGTERM)
 
         patch.setattr(Metrics, "write", hit)
-        run(data, max_corrupt=4)
+        train_skipping(data, 4)
     with pytest.raises(GrowlangError) as caught:
-        run(data, max_corrupt=3, resume="must")
+        train_skipping(data, 3, resume="must")
     assert caught.value.message == (
         "4 images cannot be used, but --max-corrupt is 3:\n  4 that were reported before"
     )
@@ -149,7 +135,7 @@ def test_a_resumed_run_may_not_leave_out_less(data: Path, monkeypatch: pytest.Mo
 
 def test_phases_share_the_budget(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     phases = [phase("one", steps=3), phase("two", steps=3)]
-    train(plan(phases), out=data / "runs", data_root=data, max_corrupt=4, workers=1)
+    train(plan(phases), data, max_corrupt=4, workers=1)
     assert told(capsys.readouterr().err) == sorted(LEFT_OUT)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from growlang.spec.recipe import Resize
-from growlang_runtime.decoding import decode, quiet, size, why
+from growlang_runtime.data.decoding import decode, quiet, size, why
 
 RED_ABOVE_BLUE = [(255, 0, 0), (0, 0, 255)]
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growlang_runtime.draws import (
+from growlang_runtime.data.draws import (
     STREAMS,
     batch_normals,
     batch_uniforms,

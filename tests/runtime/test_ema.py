@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from growlang_runtime.ema import EMA, effective_decay
+from growlang_runtime.train.ema import EMA, effective_decay
 
 
 def test_decay_grows_with_the_updates() -> None:

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer, T5EncoderModel
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.encoders import TextEncoder
+from growlang_runtime.conditioning.encoders import TextEncoder
 
 WORDS = ["a", "red", "green", "cat", "dog", "on", "the", "grass", "blue", "bird"]
 

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from tiny import write_data
 from torch import Tensor
 
-from growlang_runtime.weights import contents_hash, load
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import load
 
 SPEC = """grow 1
 model base {{

@@ -5,7 +5,7 @@ from tiny import net
 from growlang.diagnostics import GrowlangError
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang_runtime.freezing import freeze, hashes, require_unchanged
+from growlang_runtime.train.freezing import freeze, hashes, require_unchanged
 
 
 def test_frozen_tensors_get_no_gradient_but_let_it_through() -> None:

@@ -13,8 +13,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import grid
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.recipe import Crop, Flip, Resize, Source, Transform, WebDataset
-from growlang_runtime.corrupt import PATIENCE, Budget, Corrupt
-from growlang_runtime.images import Batch, Images, Indexes, prefetch
+from growlang_runtime.data.corrupt import PATIENCE, Budget, Corrupt
+from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

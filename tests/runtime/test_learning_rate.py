@@ -2,7 +2,7 @@ import pytest
 from tiny import phase
 
 from growlang.spec.recipe import AdamW
-from growlang_runtime.learning_rate import factor, learning_rate, spans
+from growlang_runtime.train.learning_rate import factor, learning_rate, spans
 
 
 def test_warm_up_rises_to_one() -> None:

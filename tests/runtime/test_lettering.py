@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont, features
 
-from growlang_runtime import fonts
-from growlang_runtime.fonts import NO_CHARACTER, clusters, font_of, own
-from growlang_runtime.lettering import MORE, draw_caption, drawable, lines
-from growlang_runtime.text_runs import is_leftward, runs
+from growlang_runtime.report import fonts
+from growlang_runtime.report.fonts import NO_CHARACTER, clusters, font_of, own
+from growlang_runtime.report.lettering import MORE, draw_caption, drawable, lines
+from growlang_runtime.report.text_runs import is_leftward, runs
 
 CAPTIONS = {
     "latin": "a café — “quoted”",

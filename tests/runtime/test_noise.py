@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growlang.spec.recipe import Cosine, Interpolated
-from growlang_runtime.noise import alpha, noise_schedule, noisy, sigma, target, to_eps, to_x
+from growlang_runtime.diffusion.noise import (
+    alpha,
+    noise_schedule,
+    noisy,
+    sigma,
+    target,
+    to_eps,
+    to_x,
+)
 
 LOG_SNR = st.floats(-20, 20)
 PREDICT = st.sampled_from(["x", "v", "eps"])

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny import phase, plan, write_data
+from tiny import metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
-from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Start
-from growlang_runtime import checkpoint
-from growlang_runtime.objective import Objective
-from growlang_runtime.optimizer import Optimizer
-from growlang_runtime.progress import Metrics
+from growlang_runtime.diffusion.objective import Objective
+from growlang_runtime.report.progress import Metrics
 from growlang_runtime.sample import sample
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
-from growlang_runtime.weights import contents_hash, load
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Record
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import load
+from growlang_runtime.train.optimizer import Optimizer
 
 UP = "core.transformer.0.mlp.up.bias"
 
 Break = Callable[[Collection[int]], None]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return write_data(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several threads are far slower on nets as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -62,16 +46,8 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Break:
     return at
 
 
-def run(plan: Plan, data: Path, out: str = "runs", **options: Any) -> TrainResult:
-    return train(plan, out=data / out, data_root=data, **({"log_every": 1} | options))
-
-
 def folder(data: Path, out: str = "runs") -> Path:
     return data / out / "tiny" / "main"
-
-
-def lines(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def steps_kept(run: Path) -> list[int]:
@@ -82,7 +58,7 @@ def test_a_streak_is_told_when_it_begins_and_when_it_ends(
     data: Path, broken: Break, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken({3, 4, 5, 7})
-    result = run(plan([phase(steps=8)]), data)
+    result = train(plan([phase(steps=8)]), data)
     assert result.exit_status == 0
     err = capfd.readouterr().err.splitlines()
     told = [line.removeprefix("warning: ") for line in err if line.startswith("warning")]
@@ -95,7 +71,7 @@ def test_a_streak_is_told_when_it_begins_and_when_it_ends(
         "step 8 is finite again: skipped step 7 (1 in a row, 4 in total)",
         "4 of 8 steps were skipped",
     ]
-    assert [line["text"] for line in lines(result.run) if line.get("event") == "warning"] == told
+    assert [line["text"] for line in metrics(result.run) if line.get("event") == "warning"] == told
     progress = [line for line in err if line.startswith("main  step")]
     assert len(progress) == 8
     assert "step 4/8  loss nan" in progress[3]
@@ -104,24 +80,24 @@ def test_a_streak_is_told_when_it_begins_and_when_it_ends(
 
 def test_metrics_go_on_during_a_streak(data: Path, broken: Break) -> None:
     broken({3, 4})
-    result = run(plan([phase(steps=5)]), data, quiet=True)
-    measured = [line for line in lines(result.run) if "lr" in line]
+    result = train(plan([phase(steps=5)]), data, quiet=True)
+    measured = [line for line in metrics(result.run) if "lr" in line]
     assert [line["step"] for line in measured] == [1, 2, 3, 4, 5]
     assert [line["loss"] is None for line in measured] == [False, False, True, True, False]
     assert [line.get("skipped") for line in measured] == [None, None, 1, 2, None]
-    skipped = [line["step"] for line in lines(result.run) if line.get("event") == "skipped"]
+    skipped = [line["step"] for line in metrics(result.run) if line.get("event") == "skipped"]
     assert skipped == [3, 4]
 
 
 def test_skipped_steps_change_nothing_but_the_count_of_steps(data: Path, broken: Break) -> None:
     broken({3, 4})
-    result = run(plan([phase(steps=5)]), data, checkpoint_every=1, keep_checkpoints=9, quiet=True)
+    result = train(plan([phase(steps=5)]), data, checkpoint_every=1, keep_checkpoints=9, quiet=True)
     before, after = (
         checkpoint.read(result.run / "checkpoints" / f"step_{step:08d}") for step in (2, 4)
     )
     assert contents_hash(before.tensors()) == contents_hash(after.tensors())
-    assert before.record["counts"] == after.record["counts"]
-    assert [c.record["nonfinite"] for c in (before, after)] == [0, 2]
+    assert before.record.counts == after.record.counts
+    assert [c.record.nonfinite for c in (before, after)] == [0, 2]
 
 
 def test_no_older_checkpoint_goes_during_a_streak(
@@ -131,12 +107,12 @@ def test_no_older_checkpoint_goes_during_a_streak(
     seen: dict[int, list[int]] = {}
     save = checkpoint.save
 
-    def noted(path: Path, step: int, *rest: Any) -> Path:
-        seen[step] = steps_kept(path.parent)
-        return save(path, step, *rest)
+    def noted(path: Path, record: Record, *rest: Any) -> Path:
+        seen[record.step] = steps_kept(path.parent)
+        return save(path, record, *rest)
 
     monkeypatch.setattr(checkpoint, "save", noted)
-    result = run(plan([phase(steps=9)]), data, checkpoint_every=1, keep_checkpoints=2, quiet=True)
+    result = train(plan([phase(steps=9)]), data, checkpoint_every=1, keep_checkpoints=2, quiet=True)
     assert seen[4] == [2, 3]
     assert seen[8] == [2, 3, 4, 5, 6, 7]
     assert steps_kept(result.run) == [7, 8, 9]  # the last one is a phase's end
@@ -147,7 +123,7 @@ def test_a_signal_during_a_streak_saves_and_the_run_goes_on(
 ) -> None:
     given = plan([phase(steps=6)])
     broken({3, 4})
-    whole = run(given, data, "whole", quiet=True)
+    whole = train(given, data, "whole", quiet=True)
     broken({3, 4})
     write = Metrics.write
 
@@ -158,10 +134,10 @@ def test_a_signal_during_a_streak_saves_and_the_run_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(Metrics, "write", hit)
-        stopped = run(given, data, quiet=True)
+        stopped = train(given, data, quiet=True)
     assert (stopped.exit_status, stopped.step, steps_kept(stopped.run)) == (143, 3, [3])
     broken({1})
-    resumed = run(given, data, resume="must")
+    resumed = train(given, data, resume="must")
     assert contents_hash(load(resumed.run).tensors) == contents_hash(load(whole.run).tensors)
     assert "skipped steps 3 to 4 (2 in a row, 2 in total)" in capfd.readouterr().err
 
@@ -170,12 +146,12 @@ def test_a_run_that_ends_in_a_streak_is_not_finished(data: Path, broken: Break) 
     given = plan([phase(steps=6)])
     broken({5, 6})
     with pytest.raises(GrowlangError, match=r"last 2 steps were skipped.* weights of step 4"):
-        run(given, data, quiet=True, checkpoint_every=2, keep_checkpoints=9)
+        train(given, data, quiet=True, checkpoint_every=2, keep_checkpoints=9)
     assert not (folder(data) / "model.safetensors").exists()
     assert steps_kept(folder(data)) == [2, 4, 6]
-    assert not any(line.get("event") == "finished" for line in lines(folder(data)))
+    assert not any(line.get("event") == "finished" for line in metrics(folder(data)))
     with pytest.raises(GrowlangError, match="does not count as finished") as error:
-        run(given, data, resume="must", quiet=True)
+        train(given, data, resume="must", quiet=True)
     assert not (folder(data) / "model.safetensors").exists()
     assert "from the checkpoint of step 2" in error.value.help
 
@@ -186,7 +162,7 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
     options = {"quiet": True, "checkpoint_every": 1, "keep_checkpoints": 9}
     given = plan([phase(steps=20)])
     with pytest.raises(GrowlangError, match=r"10 steps in a row, last at step 15") as error:
-        run(given, data, **options)
+        train(given, data, **options)
     batch = folder(data) / "nonfinite_00000015.safetensors"
     assert str(batch) in error.value.message
     assert batch.exists()
@@ -199,17 +175,17 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
 
     broken(range(1, 99))
     with pytest.raises(GrowlangError, match="10 steps in a row"):
-        run(given, data, resume="must", **options)
+        train(given, data, resume="must", **options)
     broken({})
     start = Start(origin="path", path=found[1])
     lower = plan([phase(steps=2, optimizer=AdamW(lr=1e-3))], start=start)
-    assert run(lower, data, "lower", quiet=True).finished
+    assert train(lower, data, "lower", quiet=True).finished
 
 
 def test_without_an_older_checkpoint_the_way_is_from_the_start(data: Path, broken: Break) -> None:
     broken(range(1, 99))
     with pytest.raises(GrowlangError, match="10 steps in a row") as error:
-        run(plan([phase(steps=20, precision="bf16")]), data, quiet=True)
+        train(plan([phase(steps=20, precision="bf16")]), data, quiet=True)
     assert "set `precision = fp32`, and train into another output" in error.value.help
     assert "start =" not in error.value.help
 
@@ -229,7 +205,7 @@ def test_an_update_that_breaks_the_weights_ends_the_run_before_it_is_saved(
     for out, every in (("saved", 1), ("later", 100)):
         words = rf"the weights are not finite after step 3: NaN or infinity in .*`(model\.)?{UP}`"
         with pytest.raises(GrowlangError, match=words):
-            run(plan([phase(steps=9)]), data, out, quiet=True, checkpoint_every=every)
+            train(plan([phase(steps=9)]), data, out, quiet=True, checkpoint_every=every)
         assert not (folder(data, out) / "model.safetensors").exists()
     assert steps_kept(folder(data, "saved")) == [1, 2]
     assert steps_kept(folder(data, "later")) == []
@@ -239,9 +215,9 @@ def test_images_that_are_not_finite_are_told(
     data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     nan = torch.full((2, 1, 8, 8), float("nan"))
-    monkeypatch.setattr("growlang_runtime.previews.generate", lambda *_: nan)
+    monkeypatch.setattr("growlang_runtime.report.previews.generate", lambda *_: nan)
     monkeypatch.setattr("growlang_runtime.sample.generate", lambda *_: nan)
-    result = run(plan(), data)
+    result = train(plan(), data)
     grid = result.run / "samples" / "step_00000004.png"
     assert f"warning: NaN or infinity in the images of {grid}" in capfd.readouterr().err
     assert grid.exists()

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from growlang.net import Net
 from growlang.spec.recipe import Cosine, Diffusion, MinSNR, Sigmoid, SNRPlusOne
-from growlang_runtime.noise import noisy, to_eps, to_x
-from growlang_runtime.objective import denoiser, objective_of
+from growlang_runtime.diffusion.noise import noisy, to_eps, to_x
+from growlang_runtime.diffusion.objective import denoiser, objective_of
 
 T = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0], dtype=torch.float64)
 X = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)

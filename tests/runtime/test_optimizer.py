@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from growlang.spec.recipe import AdamW
-from growlang_runtime.optimizer import Optimizer, clip_gradients, gradient_norm
+from growlang_runtime.train.optimizer import Optimizer, clip_gradients, gradient_norm
 
 SETTINGS = AdamW(lr=0.1, betas=[0.9, 0.95], weight_decay=0.3)
 

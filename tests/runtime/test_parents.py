@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tiny import train
 from typer.testing import CliRunner
 
 from growlang.checking import check
@@ -16,8 +18,7 @@ from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.plans.plan import Plan
-from growlang_runtime.trainer import TrainResult
-from growlang_runtime.training import train
+from growlang_runtime.train.trainer import TrainResult
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1"
 
@@ -39,11 +40,10 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def grow(folder: Path, model: str = "grown_16", **options: object) -> TrainResult:
+def grow(folder: Path, model: str = "grown_16", **options: Any) -> TrainResult:
     checked = check(folder / f"{model}.grow").checked
     assert checked is not None
-    given: dict[str, object] = {"out": folder / "runs", "data_root": folder, "quiet": True}
-    return train(plan(checked), **(given | options))  # type: ignore[arg-type]
+    return train(plan(checked), folder, **options)
 
 
 def recorded(folder: Path, model: str = "grown_16") -> Plan:

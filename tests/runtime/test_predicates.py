@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.predicates import kept, written
+from growlang_runtime.data.predicates import kept, written
 
 COLUMNS: dict[str, Any] = {
     "width": np.array([100, 600, 512]),

@@ -7,15 +7,15 @@ from tiny import net, plan, write_data
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape
 from growlang.spec.recipe import Sample
-from growlang_runtime.batches import open_data
-from growlang_runtime.conditioning import Conditioner
-from growlang_runtime.previews import (
+from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.report.previews import (
     Previews,
     Prompts,
     chosen_prompts,
     read_prompts,
     require_readable,
 )
+from growlang_runtime.train.batches import open_data
 
 
 def labelled() -> Net:

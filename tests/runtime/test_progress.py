@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from growlang_runtime.progress import Display, Metrics, Rate, peak_memory
+from growlang_runtime.report.progress import Display, Metrics, Rate, peak_memory
 
 
 def test_lines_of_later_steps_and_torn_ones_are_forgotten(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None
 def clock(monkeypatch: pytest.MonkeyPatch, *readings: float) -> None:
     """Let the clock of the module read these seconds, one after the other."""
     told = SimpleNamespace(perf_counter=iter(readings).__next__)
-    monkeypatch.setattr("growlang_runtime.progress.time", told)
+    monkeypatch.setattr("growlang_runtime.report.progress.time", told)
 
 
 def test_a_rate_counts_anew_after_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
-from tiny import net, phase, plan, write_data
+from tiny import net, phase, plan, train, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth.mapping import Entry, Mapping
@@ -18,9 +18,8 @@ from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Sample
-from growlang_runtime.resume import recorded_plan, require_checkpoints, require_same
-from growlang_runtime.run import Run
-from growlang_runtime.training import train
+from growlang_runtime.storage.run import Run, recorded_plan
+from growlang_runtime.train.resume import require_checkpoints, require_same
 
 PATH = Path("runs/tiny/main")
 
@@ -100,7 +99,7 @@ def test_how_many_steps_epochs_are_is_found_with_the_data() -> None:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_data(tmp_path_factory.mktemp("data"))
-    train(plan(), out=folder / "runs", data_root=folder, quiet=True, checkpoint_every=2)
+    train(plan(), folder, quiet=True, checkpoint_every=2)
     return folder
 
 
@@ -113,7 +112,7 @@ def interrupted(finished: Path, tmp_path: Path) -> Path:
 
 
 def go_on(folder: Path, resume: Any = "must") -> Any:
-    return train(plan(), out=folder / "runs", data_root=folder, resume=resume)
+    return train(plan(), folder, resume=resume)
 
 
 def test_a_resumed_run_says_where_it_goes_on(
@@ -128,7 +127,7 @@ def test_a_resumed_run_says_where_it_goes_on(
 def test_a_resumed_run_draws_by_the_sample_of_now(interrupted: Path) -> None:
     sample = Sample(prompts=["another"])
     now = plan(sample=sample)
-    assert train(now, out=interrupted / "runs", data_root=interrupted, resume="must").finished
+    assert train(now, interrupted, resume="must").finished
     assert recorded_plan(interrupted / PATH).sample == sample
     with safe_open(interrupted / PATH / "model.safetensors", framework="pt") as file:
         assert json.loads(file.metadata()["sample"])["prompts"] == ["another"]
@@ -257,7 +256,7 @@ def test_other_data_is_refused(interrupted: Path, order: list[int], shift: int) 
     """Fewer images, the same in another order, and others of the same number and names."""
     retar(interrupted, list(range(6)))
     shutil.rmtree(interrupted / "runs")
-    train(plan(), out=interrupted / "runs", data_root=interrupted, quiet=True)
+    train(plan(), interrupted, quiet=True)
     (interrupted / PATH / "model.safetensors").unlink()
     retar(interrupted, order, shift)
     with pytest.raises(

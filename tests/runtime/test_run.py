@@ -4,8 +4,7 @@ import pytest
 from tiny import full_disk, plan
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.resume import recorded_plan
-from growlang_runtime.run import Run
+from growlang_runtime.storage.run import Run, recorded_plan
 
 
 def test_a_run_begins_with_the_spec_and_the_plan(tmp_path: Path) -> None:

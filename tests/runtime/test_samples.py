@@ -10,9 +10,9 @@ import pytest
 
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.recipe import WebDataset
-from growlang_runtime.layout import Layout
-from growlang_runtime.shards import Index, open_index
-from growlang_runtime.tars import EDGE, scan
+from growlang_runtime.data.layout import Layout
+from growlang_runtime.data.shards import Index, open_index
+from growlang_runtime.data.tars import EDGE, scan
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

@@ -5,18 +5,17 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from tiny import full_disk, net, phase, plan, write_data
+from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import DDIM, DDPM, Cosine, Diffusion, DPMSolver
-from growlang_runtime.grids import grid
-from growlang_runtime.noise import noise_schedule, target
-from growlang_runtime.objective import Objective, objective_of
+from growlang_runtime.diffusion.noise import noise_schedule, target
+from growlang_runtime.diffusion.objective import Objective, objective_of
+from growlang_runtime.diffusion.sampling import Request, generate, scheduler_of
+from growlang_runtime.report.grids import grid
 from growlang_runtime.sample import draw, sample
-from growlang_runtime.sampling import Request, generate, scheduler_of
-from growlang_runtime.training import train
-from growlang_runtime.weights import load
+from growlang_runtime.storage.weights import load
 
 CPU = torch.device("cpu")
 SAMPLERS = [DDIM(steps=20), DDIM(steps=20, eta=1.0), DDPM(steps=20), DPMSolver(steps=20, order=3)]
@@ -93,7 +92,7 @@ def test_guidance_goes_past_the_condition() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_data(tmp_path_factory.mktemp("data"))
-    return train(plan(), out=folder / "runs", data_root=folder, quiet=True).run
+    return train(plan(), folder, quiet=True).run
 
 
 @pytest.mark.parametrize("steps", [None, 3])
@@ -165,7 +164,7 @@ def test_guidance_that_was_not_trained_for_is_told(
 ) -> None:
     write_data(tmp_path)
     never = plan([phase(steps=1, objective=Diffusion(schedule=Cosine(base=8), drop=0.0))])
-    run = train(never, out=tmp_path / "runs", data_root=tmp_path, quiet=True).run
+    run = train(never, tmp_path, quiet=True).run
     for guidance, told in (
         (None, ""),
         (3.0, "guidance 3 needs a model that was also trained without"),
@@ -179,7 +178,7 @@ def test_guidance_that_was_not_trained_for_is_told(
 @pytest.mark.parametrize("semantics", [1, 2])
 def test_words_are_read_as_in_training(tmp_path: Path, semantics: int) -> None:
     write_data(tmp_path)
-    done = train(plan(semantics=semantics), out=tmp_path / "runs", data_root=tmp_path, quiet=True)
+    done = train(plan(semantics=semantics), tmp_path, quiet=True)
     weights = load(done.run)
     assert weights.semantics == semantics
     loud, quiet = (draw(weights, [word], None, 2, 0, CPU, 1) for word in ("STRASSE", "straße"))

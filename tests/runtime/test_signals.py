@@ -4,12 +4,12 @@ import subprocess
 import sys
 import threading
 
-from growlang_runtime.signals import Interruption
+from growlang_runtime.train.signals import Interruption
 
 SCRIPT = """
 import os, signal, sys
 sys.path[:0] = sys.argv[1].split(":")
-from growlang_runtime.signals import Interruption
+from growlang_runtime.train.signals import Interruption
 with Interruption() as interruption:
     os.kill(os.getpid(), signal.SIGINT)
     print(interruption.signal, flush=True)

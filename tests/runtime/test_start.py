@@ -12,8 +12,8 @@ from torch import Tensor
 from growlang.planning import plan
 from growlang.torch_backend.initialisation import draw, initialise
 from growlang.torch_backend.lower import lower
-from growlang_runtime.start import build, start_state
-from growlang_runtime.weights import Weights
+from growlang_runtime.storage.weights import Weights
+from growlang_runtime.train.start import build, start_state
 
 PARENT = """grow 1
 model parent {

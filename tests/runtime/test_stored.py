@@ -12,12 +12,11 @@ import pytest
 import torch
 from fixture_specs import Run, checked, edited, growlang
 from safetensors.torch import save_file
-from tiny import write_data
+from tiny import train, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.plans.weights_header import read
-from growlang_runtime.training import train
 
 PARENT = """grow 1
 model parent {
@@ -51,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in (("parent", PARENT), ("child", CHILD)):
         (folder / f"{name}.grow").write_text(text)
         made = plan(checked(folder / f"{name}.grow"))
-        train(made, out=folder / "runs", data_root=folder, quiet=True)
+        train(made, folder, quiet=True)
     return folder
 
 

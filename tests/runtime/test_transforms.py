@@ -13,8 +13,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid
 from growlang.resolve.transforms import misfit
 from growlang.spec.recipe import Crop, Flip, Resize, Transform
-from growlang_runtime.decoding import decode
-from growlang_runtime.transforms import resized, to_tensor, transformed
+from growlang_runtime.data.decoding import decode
+from growlang_runtime.data.transforms import resized, to_tensor, transformed
 
 
 def encoded(image: Image.Image, format: str = "png") -> bytes:

@@ -3,24 +3,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import net, plan, write_data
+from tiny import net, plan, train, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.training import train
-from growlang_runtime.weights import (
-    Weights,
-    contents_hash,
-    load,
-    load_moments,
-    parent_weights,
-    tensor_hash,
-)
+from growlang_runtime.storage.tensors import contents_hash, tensor_hash
+from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_data(tmp_path_factory.mktemp("data"))
-    return train(plan(), out=folder / "runs", data_root=folder, quiet=True).run
+    return train(plan(), folder, quiet=True).run
 
 
 def test_a_run_gives_its_finished_averages_or_its_raw_weights(run: Path) -> None:

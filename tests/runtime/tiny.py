@@ -1,6 +1,7 @@
 """Nets, plans and data that are small enough to train in a test."""
 
 import io
+import json
 import os
 import resource
 import signal
@@ -36,7 +37,10 @@ from growlang.spec.recipe import (
     Start,
     WebDataset,
 )
-from growlang_runtime.progress import Metrics
+from growlang_runtime.report.progress import Metrics
+from growlang_runtime.train import training
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.trainer import TrainResult
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
@@ -149,6 +153,17 @@ def mapping(child: Net, parent: Net) -> Mapping:
     """The mapping of a child that keeps every namesake of its parent."""
     rows = ((t, Copy() if t.name in parent.table else Initialise(t.init)) for t in child.tensors())
     return Mapping(tuple(Entry(t.name, row, Reason("test"), t.shape) for t, row in rows))
+
+
+def train(made: Plan, folder: Path, out: str = "runs", **options: Any) -> TrainResult:
+    """Train a plan on the data of a folder, into an output root there."""
+    given: dict[str, Any] = {"log_every": 1, **options}
+    return training.train(made, RunOptions(data_root=folder, out=folder / out, **given))
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics of a run."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:

@@ -1,0 +1,1 @@
+"""From captions and labels to what a net reads of them."""

@@ -1,0 +1,250 @@
+"""The training data of a phase: draw p of a mix of sources, as a tensor with its caption."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Shape
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Source, Transform
+from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.data.decoding import decode, why
+from growlang_runtime.data.draws import counts, permuted, split
+from growlang_runtime.data.layout import TEXTS, Layout, layout_of
+from growlang_runtime.data.shards import Index, open_index
+from growlang_runtime.data.texts import Unusable, caption, label
+from growlang_runtime.data.transforms import to_tensor, transformed
+from growlang_runtime.data.where import select
+
+AHEAD = 2
+"""Batches that `prefetch` prepares while one is used."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sample: `image` is (C, H, W) float32 in [-1, 1].
+
+    `key` is the sample's name in its shard. `corrupt` are the samples that this one stands for,
+    because they could not be used.
+    """
+
+    image: torch.Tensor
+    caption: str | None
+    label: int | None
+    key: str
+    source: str
+    corrupt: tuple[Corrupt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples in the order of their draws: `images` is (B, C, H, W) float32 in [-1, 1].
+
+    A caption or label is None where no condition reads it, or the sample's source has none.
+    """
+
+    images: torch.Tensor
+    captions: tuple[str | None, ...]
+    labels: tuple[int | None, ...]
+    corrupt: tuple[Corrupt, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A source, its index and the rows of it that `where` keeps."""
+
+    source: Source
+    index: Index
+    rows: NDArray[np.intp]
+
+
+class Indexes:
+    """The indexes of a run, each opened once, whatever phases and sources share it.
+
+    `reads` are the members, of caption and label, that conditions read: no others are looked for.
+    """
+
+    def __init__(
+        self,
+        data_root: Path,
+        reads: Collection[str] = TEXTS,
+        *,
+        semantics: int = SEMANTICS,
+        cache: Path | None = None,
+    ) -> None:
+        self.data_root, self.reads, self.semantics = data_root, reads, semantics
+        self._cache = cache
+        self._opened: dict[tuple[Layout, str], Index] = {}
+
+    def of(self, source: Source) -> Index:
+        """The index of a source."""
+        layout, urls = layout_of(source, self.reads, self.semantics), source.webdataset.urls
+        if (layout, urls) not in self._opened:
+            found = open_index(layout, urls, self.data_root, self._cache)
+            self._opened[layout, urls] = found
+        return self._opened[layout, urls]
+
+
+class Images:
+    """A mix of sources, of which draw p is a pure function of the arguments and p.
+
+    Each source goes through its images in a new order every epoch, whatever its share. A mix
+    that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
+    Labels are numbers below `classes`. Samples that the index shows to be unusable count against
+    the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
+    nothing, and a budget that is used up.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        transform: Sequence[Transform],
+        image: Shape,
+        seed: int,
+        indexes: Indexes,
+        budget: Budget | None = None,
+        *,
+        classes: int | None = None,
+        first: int = 0,
+        given: Mapping[str, int] | None = None,
+    ) -> None:
+        self.transform = tuple(transform)
+        self.image = image
+        self.seed = seed
+        self.first = first
+        self.classes = classes
+        self.semantics = indexes.semantics
+        self.warnings: list[str] = []
+        self._budget = Budget(0, indexes.data_root) if budget is None else budget
+        self._sources = [self._open(source, indexes.of(source)) for source in sources]
+        self._shares = [Fraction(repr(source.share)) for source in sources]
+        self._given = dict(given or {})
+
+    def __len__(self) -> int:
+        """Number of images that the sources keep: the length of an epoch."""
+        return sum(len(opened.rows) for opened in self._sources)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The identity of each source's index, by the source's name."""
+        return {opened.source.name: opened.index.identity for opened in self._sources}
+
+    def given(self, end: int) -> dict[str, int]:
+        """How many draws each source has given when the mix ends before draw `end`."""
+        drawn = counts(self._shares, end - self.first)
+        return self._given | {
+            opened.source.name: self._given.get(opened.source.name, 0) + count
+            for opened, count in zip(self._sources, drawn, strict=True)
+        }
+
+    def batch(self, draws: Sequence[int]) -> Batch:
+        """The images of some draws, in their order."""
+        return _batch([self.draw(p) for p in draws])
+
+    def draw(self, p: int) -> Example:
+        """The image of draw `p`; for one that cannot be used, the next that can.
+
+        Threads may call it in any order. Raises GrowlangError where a source has no other, and
+        where it passes over `PATIENCE` more than a run may leave out: where every label of millions
+        is wrong, they are not all read before it is told.
+        """
+        number, own = split(self._shares, p - self.first)
+        opened = self._sources[number]
+        source, index, rows = opened.source, opened.index, opened.rows
+        own += self._given.get(source.name, 0)
+        start = permuted(self.seed, own, len(rows), source.name)
+        corrupt: list[Corrupt] = []
+        for step in range(len(rows)):
+            row = int(rows[(start + step) % len(rows)])
+            try:
+                if row in index.faults:
+                    raise Unusable(index.faults[row])
+                image = self._decoded(index.read(row, "image") or b"")
+                texts = caption(index, row), label(index, row, self.classes)
+            except Unusable as error:
+                corrupt.append(Corrupt(index.shard(row), index.key(row), str(error)))
+                self._budget.require_patience(corrupt)
+                continue
+            tensor = self._tensor(image, p, index.place(row))
+            return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt))
+        raise _useless(source, corrupt[0])
+
+    def _decoded(self, data: bytes) -> Image:
+        try:
+            return decode(data, self.image.width, self.transform, self.semantics)
+        except (GrowlangError, MemoryError):
+            raise
+        except Exception as error:  # Pillow's decoders raise many types on broken files
+            raise Unusable(why(error, data)) from error
+
+    def _tensor(self, image: Image, p: int, place: str) -> torch.Tensor:
+        try:
+            image = transformed(image, self.transform, seed=self.seed, p=p)
+            return to_tensor(image, self.image)
+        except GrowlangError as error:
+            raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
+
+    def _open(self, source: Source, index: Index) -> _Opened:
+        """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
+        faults = index.faults.items()
+        self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
+        # Version 0.1 drew an image without a header like any other, and then took the next one.
+        rows = np.delete(np.arange(len(index)), [*index.faults] if self.semantics >= 2 else [])
+        if not len(rows):
+            row, reason = next(iter(index.faults.items()))
+            raise _useless(source, Corrupt(index.shard(row), index.key(row), reason))
+        if source.where is not None:
+            rows, corrupt, warning = select(source, index, rows)
+            self._budget.count(corrupt)
+            self.warnings += [warning] if warning else []
+        return _Opened(source, index, rows)
+
+
+def _useless(source: Source, first: Corrupt) -> GrowlangError:
+    return GrowlangError(
+        f"source `{source.name}` has no usable image: {first}",
+        help="fix or replace its images, or the captions and labels beside them",
+    )
+
+
+def prefetch(images: Images, ranges: Iterable[Sequence[int]], workers: int) -> Generator[Batch]:
+    """The batch of each range of draws, in order, prepared by threads some batches ahead.
+
+    The result does not depend on the number of workers: everything is a function of the draw.
+    Close the generator to stop early.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
+    pending: deque[list[Future[Example]]] = deque()
+    try:
+        for draws in ranges:
+            pending.append([pool.submit(images.draw, p) for p in draws])
+            if len(pending) > AHEAD:
+                yield _collect(pending.popleft())
+        while pending:
+            yield _collect(pending.popleft())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _collect(futures: Iterable[Future[Example]]) -> Batch:
+    return _batch([future.result() for future in futures])
+
+
+def _batch(examples: Sequence[Example]) -> Batch:
+    return Batch(
+        torch.stack([example.image for example in examples]),
+        tuple(example.caption for example in examples),
+        tuple(example.label for example in examples),
+        tuple(corrupt for example in examples for corrupt in example.corrupt),
+    )

@@ -1,0 +1,99 @@
+"""The caption and the label of a sample: a string or a number, from its own file or from JSON."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from growlang_runtime.data.layout import SIDECAR, value_at
+from growlang_runtime.data.shards import Index
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+MOST = 40
+"""Characters of a value that a message shows."""
+
+
+class Unusable(Exception):
+    """Why a sample cannot be used, in words for the user."""
+
+
+def caption(index: Index, row: int) -> str | None:
+    """The caption; None where none is read. Raises Unusable for one that is not a string."""
+    value = _value(index, row, "caption")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Unusable(f"its caption {shown(value)} in JSON is not a string")
+    if SURROGATE.search(value):  # which JSON can hold, and UTF-8 cannot
+        raise Unusable(f"its caption {shown(ascii(value)[1:-1])} has half a character")
+    return value
+
+
+def label(index: Index, row: int, classes: int | None = None) -> int | None:
+    """The label; None where none is read. Raises Unusable for one that is not a class.
+
+    With `classes`, labels are 0 to `classes` - 1; without, any integer is taken.
+    """
+    value = _value(index, row, "label")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Unusable(f"its label {shown(value)} in JSON is not an integer")
+    try:
+        found = int(value)
+    except (ValueError, OverflowError):
+        found = None
+    if isinstance(value, str) and not value.strip():
+        raise Unusable("its label is empty")
+    if found is None or (isinstance(value, float) and value != found):
+        raise Unusable(f"its label {shown(value)} is not an integer")
+    if classes is not None and not 0 <= found < classes:
+        raise Unusable(f"its label {found} is out of range (0 to {classes - 1})")
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value for a message, in quotes of code."""
+    text = value.strip() if isinstance(value, str) else repr(value)
+    return f"`{text[:MOST]}...`" if len(text) > MOST else f"`{text}`"
+
+
+def sidecar(index: Index, row: int, field: str) -> Any:
+    """A field of the sample's JSON file, or None. Raises Unusable for invalid JSON."""
+    data = index.read(row, SIDECAR)
+    return None if data is None else _parsed(data, [field], SIDECAR)
+
+
+def sidecar_fields(index: Index, row: int) -> list[str]:
+    """The names at the top of the sample's JSON file; none where it has none."""
+    tree = sidecar(index, row, "")
+    return [*tree] if isinstance(tree, dict) else []
+
+
+def _value(index: Index, row: int, member: str) -> Any:
+    data = index.read(row, member)
+    if data is None:
+        return None
+    fields = index.fields(row, member)
+    if not fields:
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            reason = f"{error.reason} at byte {error.start}"
+            raise Unusable(f"its {member} is not UTF-8 ({reason})") from error
+    value = _parsed(data, fields, member)
+    if value is None:
+        named = " or ".join(f"`{field}`" for field in fields)
+        raise Unusable(f"it has no {member}: its JSON has no {named}")
+    return value
+
+
+def _parsed(data: bytes, fields: list[str], member: str) -> Any:
+    what = "its JSON" if member == SIDECAR else f"the JSON of its {member}"
+    try:
+        return value_at(data, fields)
+    except UnicodeDecodeError as error:
+        reason = f"{error.reason} at byte {error.start}"
+        raise Unusable(f"{what} is not UTF-8 ({reason})") from error
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"{what} is not valid: {error}") from error

@@ -1,0 +1,1 @@
+"""Noise, the objective of training, and sampling."""

@@ -1,0 +1,94 @@
+"""The loss of a batch: squared errors of the prediction, weighted by noise level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from growlang.net import Net
+from growlang.spec.recipe import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang_runtime.diffusion.noise import (
+    NoiseSchedule,
+    log_x_error,
+    noise_schedule,
+    noisy,
+    target,
+)
+
+Denoiser = Callable[[Tensor, Tensor], Tensor]
+"""Maps x_t (B, C, H, W) and what the net reads of the log-SNR (B,) to a prediction."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A denoising objective for images of one size."""
+
+    declared: Diffusion
+    schedule: NoiseSchedule
+    reference: bool
+    """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
+
+    def embedded(self, t: Tensor) -> Tensor:
+        """The log-SNR that the net reads at t: the reference one or the raw one, float64."""
+        return self.schedule.reference(t) if self.reference else self.schedule.log_snr(t)
+
+    def weight(self, t: Tensor) -> Tensor:
+        """Weight (B,) of the squared error in the predicted space at t, float64.
+
+        Weights are declared as those of the error in another space. The ratio of the two errors
+        is applied in the log domain, since each factor alone may leave the range of float32.
+        """
+        log_snr = self.schedule.log_snr(t)
+        weight, predict = self.declared.weight, self.declared.predict
+        if weight is None or weight == predict:
+            return torch.ones_like(log_snr)
+        if isinstance(weight, MinSNR):  # arXiv 2303.09556, section 3.4
+            log_weight = log_snr.clamp(max=math.log(weight.gamma))
+        elif isinstance(weight, SNRPlusOne):  # arXiv 2202.00512, section 4
+            log_weight = -log_x_error(log_snr, "v").clamp(min=-math.log(weight.limit))
+        elif isinstance(weight, Sigmoid):  # arXiv 2410.19324: a weight over the log-SNR, hence
+            # times half its slope, since t is uniform (arXiv 2303.00848, section 2).
+            log_weight = log_snr + logsigmoid(weight.bias - log_snr)
+            log_weight = log_weight + torch.log(0.5 * self.schedule.slope(t))
+        else:
+            log_weight = -log_x_error(log_snr, weight)
+        return torch.exp(log_weight + log_x_error(log_snr, predict))
+
+    def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Weighted mean squared error of each image, (B,) float32.
+
+        `x` and `eps` are (B, C, H, W), images in [-1, 1]; `t` is (B,), float64, on the CPU.
+        """
+        log_snr = self.schedule.log_snr(t)
+        prediction = denoise(
+            noisy(x, eps, log_snr), self.embedded(t).to(device=x.device, dtype=torch.float32)
+        )
+        wanted = target(x, eps, log_snr, self.declared.predict)
+        errors = (prediction.float() - wanted.float()).square().flatten(1).mean(1)
+        return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
+
+
+def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
+    """The lowered `module` of `net` under conditions: values of the net's other inputs by name."""
+
+    def denoise(x_t: Tensor, log_snr: Tensor) -> Tensor:
+        given = {"image": x_t, "log_snr": log_snr, **conditions}
+        return module(*(given[i.name] for i in net.inputs))
+
+    return denoise
+
+
+def objective_of(declared: Diffusion, net: Net) -> Objective:
+    """The objective of a recipe for a net: shift from its image size, embedding from `time`."""
+    time = next((node for node in net.nodes if node.path == "time"), None)
+    size = min(net.image.dims[1:])
+    return Objective(
+        declared,
+        noise_schedule(declared.schedule, size),
+        reference=time is not None and time.args.get("embed", "reference") == "reference",
+    )

@@ -1,0 +1,52 @@
+"""Grids of images with a caption below each, as one image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from growlang_runtime.report.lettering import draw_caption
+from growlang_runtime.storage.files import RESUME, saved
+
+CELL = 128
+"""Least side of an image in a grid, in pixels: smaller ones are enlarged by an integer factor."""
+MARGIN, LINE, LINES = 4, 14, 2
+
+
+def to_pil_image(x: Tensor) -> Image.Image:
+    """An image (C, H, W) in [-1, 1] as 8-bit grey (1 channel) or RGB; NaN is black."""
+    values = ((x.detach().float().cpu().nan_to_num(-1) + 1) * 127.5).round().clamp(0, 255)
+    array = values.permute(1, 2, 0).numpy().astype(np.uint8)
+    return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
+
+
+def write_grid(images: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
+    """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
+    with saved(path, help) as temporary:
+        path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
+        grid(images, captions).save(temporary, "png")
+
+
+def grid(images: Tensor, captions: Sequence[str]) -> Image.Image:
+    """Images (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
+    count, _, height, width = images.shape
+    scale = max(1, math.ceil(CELL / width))
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    across = width * scale + 2 * MARGIN
+    down = height * scale + 2 * MARGIN + LINE * LINES
+    sheet = Image.new("RGB", (columns * across, rows * down), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (x, caption) in enumerate(zip(images, captions, strict=True)):
+        left = index % columns * across + MARGIN
+        top = index // columns * down + MARGIN
+        tile = to_pil_image(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
+        sheet.paste(tile, (left, top))
+        box = (left, top + height * scale + MARGIN // 2, width * scale, LINE * LINES)
+        draw_caption(draw, caption, box, LINE)
+    return sheet

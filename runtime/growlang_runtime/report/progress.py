@@ -1,0 +1,161 @@
+"""What a run reports while it trains: a progress bar on stderr, and lines of metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from math import isfinite
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from growlang_runtime.storage.files import disk_full, save_text
+
+
+class Metrics:
+    """The file of metrics: one JSON object a line, either of a step or of an event."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, **values: Any) -> None:
+        """Append a line; NaN and infinity, which JSON does not have, are null.
+
+        Raises GrowlangError if the disk is full.
+        """
+        known = {k: v if _is_known(v) else None for k, v in values.items()}
+        with disk_full(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(known) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of later steps, which a resumed run does again, and a torn last line."""
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+            except (ValueError, KeyError, TypeError):
+                continue
+        save_text(self.path, "".join(f"{line}\n" for line in kept))
+
+
+def _is_known(value: object) -> bool:
+    return not isinstance(value, float) or isfinite(value)
+
+
+class Board:
+    """The scalars of a run for TensorBoard; earlier ones from step `first` on are dropped."""
+
+    def __init__(self, folder: Path, first: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=first)
+
+    def write(self, step: int, **scalars: float) -> None:
+        """Add a point to each curve whose value is finite."""
+        for name, value in scalars.items():
+            if isfinite(value):
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write what is still buffered."""
+        self._writer.close()
+
+
+class Display:
+    """Progress of a run on stderr: a bar on a terminal, else a line for each line of metrics."""
+
+    def __init__(self, total: int, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
+            TextColumn("{task.fields[metrics]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal or quiet,
+        )
+        self.total = total
+        self.first: tuple[int, float] | None = None
+        """Step and time (s) of the first metrics, from which the time left is estimated."""
+        self.task = self.bar.add_task("", total=total, metrics="")
+
+    def __enter__(self) -> Display:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.console.print(text, markup=False)
+
+    def advance(self, step: int, phase: str) -> None:
+        """Show that `step` steps are done."""
+        self.bar.update(self.task, completed=step, description=phase)
+
+    def show(
+        self, step: int, phase: str, loss: float, images_per_s: float, skipped: int = 0
+    ) -> None:
+        """Show metrics; `skipped` is how many steps in a row were skipped up to this one."""
+        shown = f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4g}"
+        text = f"loss {shown}  {images_per_s:.1f} images/s"
+        if skipped:
+            text += f"  {skipped} skipped"
+        self.bar.update(self.task, completed=step, description=phase, metrics=text)
+        if self.bar.disable:
+            self.say(f"{phase}  step {step}/{self.total}  {text}{self._left(step)}")
+
+    def _left(self, step: int) -> str:
+        """The time left at the mean speed since the first metrics, as `  1:23 left`."""
+        now = time.perf_counter()
+        if self.first is None:
+            self.first = (step, now)
+            return ""
+        begun, since = self.first
+        left = round((self.total - step) * (now - since) / max(1, step - begun))
+        hours, minutes = divmod(left // 60, 60)
+        clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+        return f"  {clock}:{left % 60:02} left"
+
+
+class Rate:
+    """Images per second since the last time it was read."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.since = time.perf_counter()
+
+    def count(self, images: int) -> None:
+        """Count images of a step that is done."""
+        self.images += images
+
+    def read(self) -> float:
+        """The rate since the last call."""
+        now = time.perf_counter()
+        rate = self.images / max(1e-9, now - self.since)
+        self.images, self.since = 0, now
+        return rate
+
+
+def peak_memory(device: torch.device) -> int:
+    """Largest memory so far, in bytes: of the device if it is a CUDA one, else of the process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

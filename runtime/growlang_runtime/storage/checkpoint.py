@@ -1,0 +1,181 @@
+"""Checkpoints: folders that appear whole or not at all, and whose contents are checked.
+
+`step_00000100/state.safetensors` holds the tensors, `state.json` the rest with checksums. A folder
+is written under a temporary name, flushed to the disk and renamed; a reader checks the sums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import safe_open
+from torch import Tensor
+
+from growlang.net import digest
+from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake
+from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.record import FileSum, Record
+from growlang_runtime.storage.tensors import write_tensors
+
+TENSORS = STATE
+
+
+class TornCheckpoint(Exception):
+    """A checkpoint whose contents do not match its record; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint whose contents were checked."""
+
+    path: Path
+    record: Record
+    files: Mapping[str, FileSum]
+
+    @property
+    def step(self) -> int:
+        """Steps of the run that were done."""
+        return self.record.step
+
+    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+        """The tensors whose names begin with `prefix`, named without it."""
+        with safe_open(self.path / TENSORS, framework="pt") as file:
+            return {
+                name.removeprefix(prefix): file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118 - not a dict
+                if name.startswith(prefix)
+            }
+
+
+def checkpoint_name(step: int) -> str:
+    """Name of the folder of a step."""
+    return f"step_{step:08d}"
+
+
+def save(
+    folder: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> Path:
+    """Write a checkpoint into `folder`, atomically; a valid one of its step is kept as it is.
+
+    Raises GrowlangError if the disk is full; nothing that was there before is touched then.
+    """
+    final = folder / checkpoint_name(record.step)
+    if final.exists():
+        try:
+            return read(final).path
+        except TornCheckpoint:
+            shutil.rmtree(final)
+    with saved(final) as temporary:
+        temporary.mkdir(parents=True)
+        write_tensors(temporary / TENSORS, tensors, metadata)
+        sums = {
+            "bytes": (temporary / TENSORS).stat().st_size,
+            "sha256": sha256_of(temporary / TENSORS),
+        }
+        body = {**record.model_dump(mode="json"), "files": {TENSORS: sums}}
+        text = json.dumps({**body, "checksum": digest(body)}, indent=1)
+        (temporary / RECORD).write_text(text, encoding="utf-8")
+    return final
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint at `path`. Raises TornCheckpoint if its contents are not as recorded."""
+    found = _of_the_recorded_size(path)
+    for name, sums in found.files.items():
+        if sha256_of(path / name) != sums.sha256:
+            raise TornCheckpoint(f"{name} does not match its checksum")
+    return found
+
+
+def _of_the_recorded_size(path: Path) -> Checkpoint:
+    """The checkpoint at `path`, of which only the record's checksum and the sizes were checked."""
+    said = _read_record(path / RECORD)
+    try:
+        files = {name: FileSum.model_validate(sums) for name, sums in said["files"].items()}
+        record = Record.model_validate(said)
+    except ValidationError as error:
+        raise TornCheckpoint(f"{RECORD} cannot be read: {mistake(error)}") from error
+    for name, sums in files.items():
+        file = path / name
+        size = file.stat().st_size if file.exists() else None
+        if size != sums.bytes:
+            raise TornCheckpoint(f"{name} has {size or 0} bytes instead of {sums.bytes}")
+    return Checkpoint(path, record, files)
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """The JSON of a record as it was written, held to its checksum."""
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        checksum = said.pop("checksum")
+        said["files"].items()
+    except FileNotFoundError as error:
+        raise TornCheckpoint(f"{RECORD} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TornCheckpoint(f"{RECORD} cannot be read: {error}") from error
+    if digest(said) != checksum:
+        raise TornCheckpoint(f"{RECORD} does not match its checksum")
+    return said
+
+
+def newest(folder: Path, before: int | None = None) -> tuple[Checkpoint | None, list[str]]:
+    """The newest valid checkpoint in `folder`, and a line on each torn one that was skipped.
+
+    Of those of an earlier step than `before`, where it is given.
+    """
+    skipped: list[str] = []
+    end = "~" if before is None else checkpoint_name(before)
+    for path in reversed([p for p in checkpoints_of(folder) if p.name < end]):
+        try:
+            return read(path), skipped
+        except TornCheckpoint as torn:
+            skipped.append(f"{path}: {torn}")
+    return None, skipped
+
+
+def prune(folder: Path, keep: int, always: frozenset[int]) -> None:
+    """Remove all but the newest `keep` checkpoints, apart from the steps in `always`.
+
+    One that is cut short does not count and goes too. Contents are not read, which would take as
+    long as writing them: `forget_after` removes what a reader found to be damaged.
+    """
+    names = {checkpoint_name(step) for step in always}
+    kept = 0
+    for path in reversed(checkpoints_of(folder)):
+        if path.name in names:
+            continue
+        if kept < keep and _is_of_the_recorded_size(path):
+            kept += 1
+        else:
+            shutil.rmtree(path)
+
+
+def _is_of_the_recorded_size(path: Path) -> bool:
+    try:
+        _of_the_recorded_size(path)
+    except TornCheckpoint:
+        return False
+    return True
+
+
+def forget_after(folder: Path, found: Checkpoint | None) -> None:
+    """Remove what is newer than the newest valid checkpoint: torn ones, which `newest` named.
+
+    Left there they would count among the newest, and valid ones would be pruned in their place.
+    """
+    for path in checkpoints_of(folder):
+        if found is None or path.name > found.path.name:
+            shutil.rmtree(path)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,68 @@
+"""What a checkpoint records beside its tensors, in `state.json`."""
+
+from __future__ import annotations
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+
+class _Recorded(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Counts(_Recorded):
+    """Updates so far, by the tensor's name."""
+
+    ema: dict[str, int]
+    """Of its average."""
+    optimizer: dict[str, int]
+    """By the optimizer."""
+
+
+class CaptionCounts(_Recorded):
+    """What a condition read of the captions of all steps so far."""
+
+    captions: int = 0
+    cut: int = 0
+    """Captions that were longer than it reads."""
+    wordless: int = 0
+    """Captions without a word."""
+
+
+class Environment(_Recorded):
+    """What a run computes with, besides its plan; None where an older version did not say."""
+
+    torch: str | None = None
+    processor: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    micro_batch: int | None = None
+    """Images in one forward and backward pass; None too if it is the whole batch."""
+
+
+class Record(_Recorded):
+    """Where a run was when its state was saved. What 0.1 did not record has a default."""
+
+    step: int
+    """Steps of the run that were done."""
+    phase: str
+    counts: Counts
+    nonfinite: int
+    """Steps in a row that were skipped up to this one."""
+    skipped: int = 0
+    """Steps that were skipped in all."""
+    frozen: dict[str, str]
+    """SHA-256 of each tensor that is frozen in the phase."""
+    images: list[int] = Field(validation_alias=AliasChoices("images", "pictures"))
+    """Images of each phase; `pictures` in 0.1."""
+    corrupt: list[str] = []
+    """Samples that were reported as unusable."""
+    environment: Environment
+    readings: dict[str, CaptionCounts] = {}
+    """By the condition."""
+
+
+class FileSum(_Recorded):
+    """What tells whether a file is whole."""
+
+    bytes: int
+    sha256: str

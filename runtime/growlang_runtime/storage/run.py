@@ -1,0 +1,158 @@
+"""The folder of a run: `OUT/MODEL/RECIPE`, written by one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from growlang.atomic import write_text
+from growlang.diagnostics import GrowlangError
+from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, Plan
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
+from growlang_runtime.storage.files import disk_full, save_text
+
+LOCK = ".lock"
+OUT = Path("runs")
+"""The default of `--out`."""
+ELSEWHERE = "move the folder away, or choose another output folder with --out"
+
+
+def run_folder(out: Path, model: str, recipe: str) -> Path:
+    """Where the run of a model's recipe is kept under the output root."""
+    return out / model / recipe
+
+
+class Run:
+    """A run folder that this process holds the lock of. Use it as a context manager.
+
+    Raises GrowlangError if another process holds it.
+    """
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        self.path = path
+        self.plan = plan
+        self._lock = _lock(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / CHECKPOINTS
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the sample grids."""
+        return self.path / "samples"
+
+    @property
+    def metrics(self) -> Path:
+        """File of the metrics, one JSON object a line."""
+        return self.path / METRICS
+
+    @property
+    def model(self) -> Path:
+        """File of the averaged weights, written at the end."""
+        return self.path / MODEL
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._lock)
+
+    @staticmethod
+    def create(path: Path, plan: Plan) -> Run:
+        """A new run: its folder with the spec and the plan. Raises GrowlangError if it exists."""
+        with disk_full(path, "make room, or choose another output root with --out"):
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                raise exists(path) from None
+            try:
+                run = Run(path, plan)
+                suffix = ".grow.yaml" if plan.spec.endswith((".yaml", ".yml")) else ".grow"
+                write_text(path / f"spec{suffix}", plan.source)
+                write_text(path / PLAN, plan.model_dump_json(indent=1))
+                run.checkpoints.mkdir()
+                run.samples.mkdir()
+            except OSError:
+                shutil.rmtree(path)
+                raise
+        return run
+
+    def record(self, plan: Plan) -> None:
+        """Overwrite the plan, atomically."""
+        save_text(self.path / PLAN, plan.model_dump_json(indent=1))
+
+    def remove(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path)
+
+
+def _lock(path: Path) -> int:
+    """Lock the run; the system gives it back when the process ends, however it ends."""
+    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode().strip()
+        os.close(descriptor)
+        raise GrowlangError(
+            f"process {holder} is training in {path}",
+            help="wait for it or stop it, or choose another output folder with --out",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+def recorded_plan(path: Path) -> Plan:
+    """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
+    try:
+        plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_run(path) from None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, mistake(error)) from error
+    if plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS:
+        raise _unreadable(path, "a later version wrote it")
+    return plan
+
+
+def _unreadable(path: Path, reason: str) -> GrowlangError:
+    return GrowlangError(
+        f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
+        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
+    )
+
+
+def exists(path: Path) -> GrowlangError:
+    """The error for starting a run where there is something already."""
+    if not (path / PLAN).exists():
+        return _no_run(path)
+    return GrowlangError(
+        f"the run {path} already exists",
+        help="add --resume to continue it, or choose another output folder with --out",
+    )
+
+
+def _no_run(path: Path) -> GrowlangError:
+    """The error for a path without a plan."""
+    if not path.is_dir():
+        kind = "a link that leads nowhere" if path.is_symlink() else "a file"
+        return GrowlangError(
+            f"{path} is {kind}, not a run folder",
+            help="remove it, or choose another output folder with --out",
+        )
+    if not any(path.iterdir()):
+        return GrowlangError(
+            f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
+        )
+    return GrowlangError(f"{path} is not a run folder: it has no {PLAN}", help=ELSEWHERE)

@@ -1,0 +1,202 @@
+"""Trained weights on the disk: those of a run, of a checkpoint or of a single file."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import safe_open
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plans.fit import TRAINING, differences, require_fit
+from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
+from growlang.plans.tensor_file import read_header
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.checkpoint import Checkpoint
+from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.run import OUT, run_folder
+from growlang_runtime.storage.tensors import write_tensors
+
+FORMAT_VERSION = 1
+"""Of the metadata of a file of weights."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors by name, the net that they belong to, and where they come from."""
+
+    path: Path
+    net: Net
+    tensors: dict[str, Tensor]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    step: int | None = None
+    """Step of the checkpoint that they are of; None for a finished model."""
+    remark: str = ""
+    """A warning about them, such as that they were widened from half precision."""
+
+    @property
+    def semantics(self) -> int:
+        """How the inputs were made that they were trained on (`growlang.plans.plan.SEMANTICS`)."""
+        text = self.metadata.get("semantics", "1")
+        if text not in map(str, range(1, SEMANTICS + 1)):
+            raise GrowlangError(
+                f"invalid `semantics` in the metadata of {self.path}: {text[:40]}",
+                help="another version of growlang wrote it: use that version, or train again",
+            )
+        return int(text)
+
+    def require(self, net: Net, whose: str) -> None:
+        """Raise GrowlangError unless they are of this net; `whose` says what was expected."""
+        if self.net.net_hash != net.net_hash:
+            given, wanted = ({t.name: t.shape for t in n.tensors()} for n in (self.net, net))
+            found = differences(given, wanted)
+            lines = [str(d) for d in found] or ["the same tensors, but a different computation"]
+            raise GrowlangError(
+                f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
+                f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
+                help="retrain it from the current spec into another output folder (--out), or "
+                "revert the change to the spec (`growlang diff "
+                f"{shlex.quote(str(self.path))} SPEC` shows it)",
+            )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The training state besides the weights, by name.
+
+    The optimizer's moments and step counts, and the averages with their counts of updates. A
+    tensor that was never updated has no moments.
+    """
+
+    first: dict[str, Tensor]
+    second: dict[str, Tensor]
+    steps: Mapping[str, int]
+    averages: dict[str, Tensor]
+    updates: Mapping[str, int]
+
+
+def model_metadata(plan: Plan) -> dict[str, str]:
+    """What a file of weights says about itself: the net, the hashes, and how to sample from it."""
+    return {
+        "format": "growlang",
+        "format_version": str(FORMAT_VERSION),
+        "net": json.dumps(plan.net, separators=(",", ":")),
+        "net_hash": plan.net_hash,
+        "spec_hash": plan.spec_hash,
+        "plan_hash": plan.plan_hash,
+        "run_hash": plan.run_hash,
+        "semantics": str(plan.semantics),
+        "settings": plan.phases[-1].settings.model_dump_json(),
+        "sample": plan.sample.model_dump_json(),
+    }
+
+
+def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:
+    """Write finished weights as one safetensors file, atomically."""
+    with saved(path) as temporary:
+        write_tensors(temporary, tensors, model_metadata(plan))
+
+
+def load(path: Path, *, ema: bool = True) -> Weights:
+    """The weights at `path`: a run folder, a checkpoint folder, or a safetensors file.
+
+    Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint.
+    Raises GrowlangError if there are none, or if they do not fit the net that they name or are not
+    finite: no tensor is loaded before that is known.
+    """
+    if is_state(path):
+        path = path.parent
+    if path.is_file():
+        return _from_file(path)
+    if (path / RECORD).exists():
+        return _from_checkpoint(_valid(path), ema)
+    if ema and (path / MODEL).exists():
+        return _from_file(path / MODEL)
+    found, torn = checkpoint.newest(path / CHECKPOINTS)
+    if found:
+        return _from_checkpoint(found, ema)
+    if not path.exists():
+        raise GrowlangError(f"no weights at {path}: it does not exist")
+    raise GrowlangError(
+        f"no weights at {path}: no {MODEL} and no valid checkpoint"
+        + "".join(f"\n  skipped {line}" for line in torn),
+        help="give a run folder, a checkpoint folder or a model.safetensors",
+    )
+
+
+def load_moments(path: Path, net: Net) -> Moments:
+    """Moments and averages of a run's newest checkpoint, or of a checkpoint folder.
+
+    Raises GrowlangError if there is none, or if it does not fit the net.
+    """
+    at = path.parent if path.is_file() else path
+    found = _valid(at) if (at / RECORD).exists() else checkpoint.newest(at / CHECKPOINTS)[0]
+    if found is None:
+        raise GrowlangError(
+            f"no optimizer moments at {path}: no valid checkpoint",
+            help="write `moments = reset` in the recipe, or start from a run with checkpoints",
+        )
+    require_state(found, net, "write `moments = reset` in the recipe")
+    first, second, averages = (
+        {name: tensor.float() for name, tensor in found.tensors(part).items()}
+        for part in ("moment.first.", "moment.second.", "ema.")
+    )
+    counts = found.record.counts
+    return Moments(first, second, counts.optimizer, averages, counts.ema)
+
+
+def require_state(found: Checkpoint, net: Net, help: str) -> None:
+    """Raise GrowlangError with `help` unless a checkpoint's tensors are this net's and finite."""
+    file = found.path / STATE
+    try:
+        require_fit(file, read_header(file), net, TRAINING, f"the net {net.name}")
+    except GrowlangError as error:
+        raise GrowlangError(error.message, help=help) from error
+
+
+def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:
+    """The parent's weights in its run folder. Raises GrowlangError if it was not trained."""
+    if not run.exists():
+        command = ["growlang", "train", parent.spec]
+        if recipe != "main":
+            command += ["--recipe", recipe]
+        out = run.parent.parent
+        if run == run_folder(out, parent.model, recipe) and out != OUT:
+            command += ["--out", str(out)]
+        raise GrowlangError(
+            f"the parent {parent.model} is not trained yet: {run} does not exist",
+            help=f"train it first: {shlex.join(command)}, or add --with-parents",
+        )
+    weights = load(run, ema=ema)
+    weights.require(Net.from_json(parent.net), f"{parent.spec} (the parent {parent.model})")
+    return weights
+
+
+def _from_file(path: Path) -> Weights:
+    header, net, remark = contents(path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in header.tensors}
+    return Weights(path, net, tensors, header.metadata, remark=remark)
+
+
+def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
+    header, net, remark = contents(found.path / STATE)
+    part = found.tensors("ema." if ema else "model.")
+    tensors = {name: tensor.float() for name, tensor in part.items()}
+    return Weights(found.path, net, tensors, header.metadata, found.step, remark)
+
+
+def _valid(path: Path) -> Checkpoint:
+    try:
+        return checkpoint.read(path)
+    except checkpoint.TornCheckpoint as torn:
+        raise GrowlangError(
+            f"the checkpoint {path} is damaged: {torn}",
+            help="use an older one, or the run folder, which picks the newest valid one",
+        ) from torn

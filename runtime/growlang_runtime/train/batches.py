@@ -1,0 +1,185 @@
+"""What each step of a run trains on: images, noise, noise levels and conditions.
+
+All of it is a function of the plan and the step: draws are numbered over the whole run, and each
+number has its own random numbers (growlang_runtime.data.draws).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.recipe import Phase
+from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
+from growlang_runtime.conditioning.readings import Reading
+from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.data.draws import batch_normals, uniforms
+from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
+from growlang_runtime.train.learning_rate import Span, spans
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A phase whose number of steps is known, its span of the run, and its images."""
+
+    phase: Phase
+    span: Span
+    images: Images
+    first_draw: int
+
+    def draws(self, step: int) -> range:
+        """Numbers of the draws of a step of the run."""
+        batch = self.phase.settings.batch
+        first = self.first_draw + (step - self.span.first) * batch
+        return range(first, first + batch)
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """The inputs of one step, on the CPU: images and noise (B, C, H, W), times (B,) float64."""
+
+    x: Tensor
+    eps: Tensor
+    t: Tensor
+    conditions: dict[str, Tensor]
+    corrupt: tuple[Corrupt, ...] = ()
+    """The samples that were to be in it and could not be used."""
+    readings: dict[str, Reading] = field(default_factory=dict)
+    """What the conditions could not read, of the whole batch."""
+
+    def parts(self, size: int) -> Iterator[StepBatch]:
+        """The batch in order, `size` images at a time."""
+        for start in range(0, len(self.x), size):
+            part = slice(start, start + size)
+            conditions = {name: value[part] for name, value in self.conditions.items()}
+            yield StepBatch(self.x[part], self.eps[part], self.t[part], conditions)
+
+    def to(self, device: torch.device) -> StepBatch:
+        """The batch on a device; the times stay on the CPU, where noise levels are computed."""
+        conditions = {name: value.to(device) for name, value in self.conditions.items()}
+        return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
+
+
+def open_data(
+    phases: Sequence[Phase],
+    net: Net,
+    data_root: Path,
+    budget: Budget | None = None,
+    semantics: int = SEMANTICS,
+) -> list[Data]:
+    """Open the data of all phases, and turn epochs into steps.
+
+    A source that several phases draw from goes on where the phase before left it.
+    """
+    first, given = 0, dict[str, int]()
+    opened: list[tuple[Phase, Images, int]] = []
+    indexes = Indexes(data_root, fields_read(net.encoders), semantics=semantics)
+    budget = Budget(0, data_root) if budget is None else budget
+    for phase in phases:
+        settings = phase.settings
+        images = Images(
+            settings.data,
+            settings.transform,
+            net.image,
+            settings.seed,
+            indexes,
+            budget,
+            classes=classes_of(net.encoders),
+            first=first,
+            given=given,
+        )
+        steps = phase.steps
+        if steps is None:
+            steps = math.ceil((phase.epochs or 0) * len(images) / settings.batch)
+        if steps < 1:
+            raise GrowlangError(f"phase {phase.name} has no steps")
+        opened.append((phase.model_copy(update={"steps": steps}), images, first))
+        first += steps * settings.batch
+        given = images.given(first)
+    known = spans([phase for phase, _, _ in opened])
+    return [
+        Data(phase, span, images, draw)
+        for (phase, images, draw), span in zip(opened, known, strict=True)
+    ]
+
+
+def identities(data: Sequence[Data]) -> dict[str, str]:
+    """What the data of a run is, by source: see `Index.identity`.
+
+    Where phases have different sources of one name, both enter.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for part in data:
+        for name, identity in part.images.identity.items():
+            found.setdefault(name, {})[identity] = None
+    return {name: "+".join(several) for name, several in found.items()}
+
+
+def step_batches(
+    data: Data, conditioner: Conditioner, start: int, workers: int
+) -> Generator[StepBatch]:
+    """The batches of a phase from step `start` of the run to the phase's end, in order.
+
+    They are prepared in the background; close the generator to stop that.
+    """
+    steps = range(start, data.span.first + data.span.steps)
+    batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
+    return _ahead(_prepared(data, conditioner, steps, batches))
+
+
+def _prepared(
+    data: Data, conditioner: Conditioner, steps: range, batches: Iterator[Batch]
+) -> Generator[StepBatch]:
+    for step, batch in zip(steps, batches, strict=True):
+        yield step_batch(data, conditioner, data.draws(step), batch)
+
+
+def step_batch(
+    data: Data, conditioner: Conditioner, draws: Sequence[int], batch: Batch
+) -> StepBatch:
+    """The inputs of a step from its images, with what is random about the rest."""
+    settings = data.phase.settings
+    null = dropped(settings.seed, draws, settings.objective.drop, list(conditioner.conditions))
+    encoded = conditioner.read(batch.captions, batch.labels, null)
+    return StepBatch(
+        batch.images,
+        batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
+        noise_times(settings.seed, draws),
+        encoded.inputs,
+        batch.corrupt,
+        encoded.readings,
+    )
+
+
+def noise_times(seed: int, draws: Sequence[int]) -> Tensor:
+    """Times in [0, 1) of the draws of one step, (B,) float64.
+
+    One uniform number for the step, then evenly spaced around the circle: each time is uniform,
+    and every batch covers all noise levels (low-discrepancy sampling, arXiv 2107.00630, app. I.1).
+    """
+    offset = uniforms(seed, draws[0], "time", 1)[0]
+    places = torch.arange(len(draws), dtype=torch.float64) / len(draws)
+    return torch.remainder(places + offset, 1.0)
+
+
+def _ahead(items: Generator[Item]) -> Generator[Item]:
+    """The same items, each computed in the background while the one before is used."""
+    end = object()
+    with closing(items), ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        pending = pool.submit(next, items, end)
+        while (item := pending.result()) is not end:
+            pending = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]

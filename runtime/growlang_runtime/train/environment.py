@@ -1,0 +1,44 @@
+"""What must be the same on resume for results that are identical bit for bit."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+from growlang_runtime.storage.record import Environment
+
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def environment(device: torch.device, micro_batch: int | None) -> Environment:
+    """What a run computes with here."""
+    return Environment(
+        torch=str(torch.__version__),
+        processor=processor(),
+        device=device.type,
+        threads=torch.get_num_threads(),
+        micro_batch=micro_batch,
+    )
+
+
+def changes(before: Environment, now: Environment) -> list[str]:
+    """A line for each thing that differs."""
+    return [
+        f"{name} is {value}, but was {was}: the result will not be bit-for-bit "
+        "identical to an uninterrupted run"
+        for (name, value), (_, was) in zip(now, before, strict=True)
+        if value != was
+    ]
+
+
+def processor(cpuinfo: Path = CPUINFO) -> str:
+    """The processor's model name if Linux gives one, or else its architecture."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    pairs = (line.partition(":") for line in lines)
+    names = (value.strip() for key, _, value in pairs if key.strip() == "model name")
+    return next(names, "") or platform.processor() or platform.machine()

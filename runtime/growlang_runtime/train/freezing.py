@@ -1,0 +1,52 @@
+"""Freezing tensors by name, and checking by hashes that they did not change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from torch import Tensor, nn
+
+from growlang.diagnostics import GrowlangError
+from growlang_runtime.storage.tensors import tensor_hash
+
+
+def freeze(module: nn.Module, frozen: Collection[str]) -> None:
+    """Train all tensors but `frozen`, which get no gradient; gradients still flow through them.
+
+    Raises GrowlangError if that leaves nothing to train.
+    """
+    for name, weight in module.named_parameters():
+        weight.requires_grad_(name not in frozen)
+        weight.grad = None
+    if not any(weight.requires_grad for weight in module.parameters()):
+        raise GrowlangError(
+            "all tensors of the model are frozen, so there is nothing to train",
+            help="freeze less: `freeze all except ...`",
+        )
+    training_mode(module)
+
+
+def training_mode(module: nn.Module) -> None:
+    """Let modules train, but those whose tensors are all frozen run without dropout."""
+    module.train()
+    for part in module.modules():
+        weights = list(part.parameters())
+        if weights and not any(w.requires_grad for w in weights):
+            part.eval()
+
+
+def hashes(weights: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of each named tensor."""
+    return {name: tensor_hash(weights[name]) for name in sorted(names)}
+
+
+def require_unchanged(phase: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    """Raise GrowlangError if a frozen tensor's hash changed since the phase began."""
+    changed = [name for name in before if after.get(name) != before[name]]
+    if changed:
+        listed = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+        raise GrowlangError(
+            f"{len(changed)} of {len(before)} frozen tensors changed in phase {phase}: {listed}",
+            help="the run stopped before saving them; continue from the newest checkpoint with "
+            "--resume, and report this if it happens again",
+        )

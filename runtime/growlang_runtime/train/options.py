@@ -1,0 +1,46 @@
+"""What a run takes from its command line, and not from its spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from growlang_runtime.storage.run import OUT
+
+Resume = Literal["never", "must", "may"]
+"""Whether the run that is to be trained is there already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What belongs to the machine and to one call, and not to the spec. None of it is in a hash."""
+
+    data_root: Path
+    """The folder that data and prompts are relative to."""
+    out: Path = OUT
+    """The output root: the run is kept in `OUT/MODEL/RECIPE`, and so is its parent's."""
+    resume: Resume = "never"
+    """What is expected of the run: it must not be there, it must, or it may."""
+    parent_run: Path | None = None
+    """A folder to take instead of the parent's run under the output root."""
+    accept_parent: bool = False
+    """Whether to take a parent's run that was trained with a different version of its spec."""
+    device: str = "cpu"
+    """Name of the PyTorch device, such as `cuda:1`."""
+    micro_batch: int | None = None
+    """Images in one forward and backward pass; None: the whole batch."""
+    workers: int = 2
+    """Threads that load images."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints; phases end with one in any case."""
+    keep_checkpoints: int = 2
+    """Newest checkpoints that are kept, besides those at the ends of phases."""
+    sample_every: int | None = None
+    """Steps between sample grids; phases end with one in any case."""
+    log_every: int = 10
+    """Steps between lines of metrics."""
+    max_corrupt: int = 0
+    """Unusable samples that the run may skip."""
+    quiet: bool = False
+    """Whether to print nothing on stderr."""

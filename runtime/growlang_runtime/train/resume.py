@@ -1,0 +1,192 @@
+"""Whether the run in a folder can be resumed, and still matches its spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import literal
+from growlang.growth.mapping import Entry
+from growlang.plans.plan import Plan
+from growlang.plans.tensor_file import read_header
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, checkpoints_of
+from growlang.spec.recipe import Phase
+from growlang_runtime.storage.run import ELSEWHERE
+
+SHOWN = 8
+"""Differences that a message names; of the rest it gives the number."""
+LONGEST = 80
+"""Characters of a value that a message shows."""
+
+
+def nothing_to_resume(path: Path) -> GrowlangError:
+    """The error for resuming where there is no run."""
+    return GrowlangError(
+        f"there is no run at {path}: nothing to resume",
+        help="remove --resume to start a new run, or use --resume-or-start",
+    )
+
+
+def all_torn(path: Path, torn: list[str]) -> GrowlangError:
+    """The error for resuming a run whose checkpoints are all damaged."""
+    return GrowlangError(
+        f"cannot resume the run {path}: all its checkpoints are damaged"
+        + "".join(f"\n  {line}" for line in torn),
+        help=f"restore one, or {ELSEWHERE}",
+    )
+
+
+def require_checkpoints(path: Path) -> None:
+    """Raise GrowlangError if the run at `path` had checkpoints and they are missing.
+
+    A run that ended before its first checkpoint never had any: it starts over.
+    """
+    folder = path / CHECKPOINTS
+    if folder.is_dir() and (checkpoints_of(folder) or not (last := _saved(path))):
+        return
+    reached = f" (the last one was at step {last})" if folder.is_dir() else ""
+    raise GrowlangError(
+        f"cannot resume the run {path}: its checkpoints are missing{reached}",
+        help=f"restore {folder}, or {ELSEWHERE}",
+    )
+
+
+def _saved(path: Path) -> int:
+    """The last step of which the run says that it saved a checkpoint; 0 where it says of none.
+
+    Runs of 0.1 do not say it: their sample grids are drawn where phases, and so checkpoints, end.
+    """
+    steps = [0]
+    try:
+        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        try:
+            said = json.loads(line)
+            steps += [said["step"]] if said.get("event") in ("checkpoint", "finished") else []
+        except (ValueError, KeyError, AttributeError):
+            continue  # a line that was cut short
+    grids = (grid.stem.removeprefix("step_") for grid in (path / "samples").glob("step_*.png"))
+    return max([*steps, *(int(step) for step in grids if step.isdecimal())])
+
+
+def require_whole(model: Path) -> None:
+    """Raise GrowlangError if the finished weights of a run are not a whole safetensors file."""
+    try:
+        read_header(model)
+    except GrowlangError as error:
+        raise GrowlangError(
+            error.message,
+            help=f"move {model} away; --resume then writes it again from the last checkpoint",
+        ) from error
+
+
+def require_same(path: Path, recorded: Plan, plan: Plan) -> None:
+    """Raise GrowlangError with what differs if `plan` is not of the run that `recorded` began."""
+    if recorded.run_hash == plan.run_hash:
+        return
+    found = [*declared_differences(recorded.declared, plan.declared), *_mapping(recorded, plan)]
+    found += differences(_found(recorded), _found(plan))
+    raise GrowlangError(
+        f"the run {path} was started with a different spec; changes since (old -> new):"
+        f"{listed(found)}",
+        help=f"revert the change to resume this run{_params(recorded, plan)}, or train into "
+        "another output folder with --out",
+    )
+
+
+UNKNOWN_DATA = (
+    "this run was started by version 0.1, which did not record a digest of the data: whether the "
+    "data has changed since cannot be checked"
+)
+
+
+def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
+    """Raise GrowlangError if the data is not that which the run at `path` was started with.
+
+    The plan of a run of 0.1 does not know it.
+    """
+    if recorded.data is None or recorded.data == now.data:
+        return
+    found = now.data or {}
+    changed = [n for n in {**recorded.data, **found} if recorded.data.get(n) != found.get(n)]
+    names = ", ".join(f"`{name}`" for name in changed)
+    raise GrowlangError(
+        f"the data has changed since the run {path} was started: {names} has different samples, or "
+        "the same in a different order",
+        help="restore the shards, or train into another output folder with --out",
+    )
+
+
+def listed(found: list[str]) -> str:
+    """The first differences, each on a line of its own, and how many more there are."""
+    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "".join(f"\n  {line}" for line in found[:SHOWN]) + more
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """`PATH: OLD -> NEW` for each leaf that differs."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            place = f"{path}.{key}" if path else str(key)
+            yield from differences(old.get(key), new.get(key), place)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from differences(a, b, f"{path}[{index}]")
+    else:
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def declared_differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
+    """What differs between two values of `Plan.declared`, under the names of today."""
+    was, now = (d | {"phases": _phases(d), "mapping_hash": ""} for d in (old, new))
+    yield from differences(was, now)
+    if list(old["phases"]) != list(new["phases"]):
+        yield f"phases: {', '.join(old['phases'])} -> {', '.join(new['phases'])}"
+
+
+def _phases(declared: dict[str, Any]) -> dict[str, Any]:
+    """The phases with the names of today; their stored form has those of 0.1."""
+    phases = {}
+    for name, said in declared["phases"].items():
+        phase = Phase.model_validate_json(json.dumps(said | {"lr_scale": dict(said["lr_scale"])}))
+        phases[name] = phase.model_dump(mode="json", exclude={"name"})
+    return phases
+
+
+def _mapping(recorded: Plan, plan: Plan) -> Iterator[str]:
+    was, now = ({e.name: _outcome(e) for e in p.mapping} for p in (recorded, plan))
+    yield from differences(was, now, "mapping")
+
+
+def _outcome(entry: Entry) -> str:
+    """What the mapping says of a tensor, such as `moved from core.position (moved)`."""
+    source = f" from {entry.source}" if entry.source not in (None, entry.name) else ""
+    return f"{entry.category}{source} ({entry.rule})"
+
+
+def _found(plan: Plan) -> dict[str, Any]:
+    """What a run finds outside of its spec."""
+    run = plan.parent.run if plan.parent else None
+    weights = plan.start_weights_hash
+    return {"data": plan.data, "weights": weights, "parent": run.run_hash if run else None}
+
+
+def _params(recorded: Plan, plan: Plan) -> str:
+    """The params that the run was started with, if others are set now."""
+    if recorded.params == plan.params:
+        return ""
+    given = " ".join(f"--set {name}={value}" for name, value in recorded.params.items())
+    return f" (it was started with {given})" if given else " (it was started without --set)"
+
+
+def _shown(value: Any) -> str:
+    """A value as the language writes it, or that a group of them is there."""
+    text = "set" if isinstance(value, dict) else literal(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -1,0 +1,102 @@
+"""All that a run trains with, made before its first step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from growlang.net import Net
+from growlang.plans.plan import Plan
+from growlang.spec.feasibility import long_warmups
+from growlang.torch_backend.lower import LoweredNet
+from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.data.corrupt import Budget
+from growlang_runtime.report.previews import Previews
+from growlang_runtime.storage.weights import Weights
+from growlang_runtime.train.batches import Data, identities, open_data
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.parents import with_parent_run
+from growlang_runtime.train.start import build, start_state, start_weights, with_weights_hash
+from growlang_runtime.train.state import State
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A plan whose lengths are known, its data, and its net with the state of step 0."""
+
+    plan: Plan
+    net: Net
+    device: torch.device
+    module: LoweredNet
+    state: State
+    data: list[Data]
+    budget: Budget
+    previews: Previews
+    remarks: tuple[str, ...]
+    """Warnings for the start of the run."""
+
+
+def set_up(
+    plan: Plan, options: RunOptions, device: torch.device, from_checkpoint: bool = False
+) -> Setup:
+    """Open the data, read the start weights unless a checkpoint replaces them, build the net.
+
+    What is quick comes first, so that a mistake is reported before a large net is built. Raises
+    GrowlangError for whatever cannot be opened or does not fit the plan.
+    """
+    net = plan.child_net()
+    budget = Budget(options.max_corrupt, options.data_root)
+    data = open_data(plan.phases, net, options.data_root, budget, plan.semantics)
+    known = {"phases": [d.phase for d in data], "data": identities(data)}
+    declared, plan = plan, plan.model_copy(update=known)
+    weights = None
+    if not from_checkpoint:
+        weights = start_weights(plan, options.out, options.data_root, options.parent_run)
+        plan = with_parent_run(plan, weights, options.accept_parent)
+        plan = with_weights_hash(plan, weights)
+    conditioner = Conditioner(net, semantics=plan.semantics, device=device)
+    previews = Previews(plan, net, conditioner, data[0].images, options.data_root)
+    module = build(plan, net, device)
+    state = start_state(plan, net, module, weights)
+    remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
+    return Setup(plan, net, device, module, state, data, budget, previews, tuple(remarks))
+
+
+def late_warmups(declared: Plan, known: Plan) -> list[str]:
+    """A line for each warm-up that never ends, which the lengths of epochs alone have shown."""
+    reported = long_warmups(declared.phases)
+    lines = []
+    for long in long_warmups(known.phases):
+        if long not in reported:
+            whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
+            lines.append(
+                f"`warmup` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: the "
+                "learning rate never reaches `lr`"
+            )
+    return lines
+
+
+def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> list[str]:
+    """A line for each condition that keeps a word embedding trained on other words."""
+    if weights is None or weights.semantics == plan.semantics:
+        return []
+    taken = {e.name for e in plan.mapping if e.source}
+    if weights.net.net_hash == plan.net_hash:
+        taken = set(net.table)
+    return [
+        f"condition `{name}` keeps a word embedding that was trained by an earlier version, which "
+        "split captions that are not plain ASCII into different words: those start untrained"
+        for name, call in net.encoders.items()
+        if call["op"] == "words" and any(t.startswith(f"{name}.") for t in taken)
+    ]
+
+
+def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+    if weights is None:
+        return ()
+    found = [weights.remark] if weights.remark else []
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+        found.append(f"the parent run is not finished: starting from {weights.path}")
+    return tuple(found)

@@ -1,0 +1,112 @@
+"""The state at step 0: drawn from the seed, or taken over from a parent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from growlang.diagnostics import GrowlangError
+from growlang.growth.composition import unchanged
+from growlang.growth.mapping import Mapping
+from growlang.net import Net
+from growlang.plans.plan import Plan
+from growlang.torch_backend.initialisation import initialise
+from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.torch_backend.transforms import apply
+from growlang_runtime.storage.run import run_folder
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
+from growlang_runtime.train.state import State
+
+
+def build(plan: Plan, net: Net, device: torch.device) -> LoweredNet:
+    """The net on the device, its tensors drawn from the first phase's seed."""
+    module = lower(net)
+    initialise(module, net, plan.phases[0].settings.seed, device)
+    return module
+
+
+def parent_run(plan: Plan, out: Path, given: Path | None) -> Path:
+    """Folder of the run that the plan starts from; `given` overrides where it is looked for."""
+    if plan.parent is None:
+        raise GrowlangError(
+            f"recipe {plan.recipe} of {plan.model} starts from a parent, but the model has none",
+            help="write `start = scratch`, or declare a parent: "
+            f'`model {plan.model} grows "PARENT.grow"`',
+        )
+    recipe = plan.start.recipe or plan.parent.recipe
+    return given or run_folder(out, plan.parent.model, recipe)
+
+
+def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) -> Weights | None:
+    """The weights that the plan starts from, checked against its nets; None from scratch.
+
+    Raises GrowlangError if they are missing, belong to another net, or are not those that the
+    plan was made with.
+    """
+    start = plan.start
+    if start.origin == "scratch":
+        return None
+    if start.origin == "path":
+        weights = load(data_root / (start.path or ""), ema=start.ema)
+        if weights.net.net_hash != plan.net_hash:
+            whose = plan.parent or plan
+            weights.require(Net.from_json(whose.net), f"{whose.spec} ({whose.model})")
+    else:
+        folder = parent_run(plan, out, given)
+        if given is not None and not given.exists():
+            raise GrowlangError(
+                f"there is no run of the parent at {given}",
+                help="name its folder with --parent-run, or leave that out to take the one under "
+                "the output root",
+            )
+        assert plan.parent is not None
+        recipe = start.recipe or plan.parent.recipe
+        weights = parent_weights(plan.parent, folder, recipe, ema=start.ema)
+    recorded = plan.start_weights_hash
+    found = contents_hash(weights.tensors)
+    if recorded is not None and recorded != found:
+        raise GrowlangError(
+            f"the weights at {weights.path} have changed since the run was started: their hash was "
+            f"{recorded[:12]}, and is {found[:12]}",
+            help="restore them, or train into another output folder with --out",
+        )
+    return weights
+
+
+def with_weights_hash(plan: Plan, weights: Weights | None) -> Plan:
+    """The plan, knowing the contents of the weights that it starts from."""
+    return plan if weights is None else plan.starting_from(contents_hash(weights.tensors))
+
+
+def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None) -> State:
+    """The state of `module` after it took over the weights, and the moments if they are carried.
+
+    Averages begin at the start weights with no updates counted, and no tensor has moments, so that
+    Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
+    parent's moments, averages and counts; only tensors that are new or changed begin like that.
+    """
+    if weights is None:
+        return State.of(module, net)
+    same = plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
+    mapping = unchanged(net) if same else plan.mapping
+    apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
+    state = State.of(module, net)
+    if plan.start.moments == "carry":
+        _carry(state, weights, mapping)
+    return state
+
+
+def _carry(state: State, weights: Weights, mapping: Mapping) -> None:
+    """Go on with the averages, the moments and the counts of the tensors that are the parent's."""
+    parent = load_moments(weights.path, weights.net)
+    apply(mapping, parent.averages, state.ema.averages, "average")
+    for name, source in mapping.states.items():
+        state.ema.updates[name] = parent.updates[source]
+        if steps := parent.steps[source]:
+            state.optimizer.begin(name, steps)
+    updated = mapping.only(state.optimizer.first)
+    apply(updated, parent.first, state.optimizer.first, "first moment")
+    apply(updated, parent.second, state.optimizer.second, "second moment")

@@ -1,0 +1,338 @@
+"""Training: a plan's phases from its start weights, or from a checkpoint, to finished weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang_runtime.data.corrupt import Corrupt
+from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.report.progress import Board, Display, Metrics, Rate, peak_memory
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.checkpoint import Checkpoint
+from growlang_runtime.storage.record import Environment, Record
+from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.tensors import contents_hash
+from growlang_runtime.storage.weights import model_metadata, require_state, save_model
+from growlang_runtime.train import nonfinite
+from growlang_runtime.train.batches import Data, StepBatch, step_batches
+from growlang_runtime.train.environment import changes, environment
+from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
+from growlang_runtime.train.learning_rate import learning_rate
+from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.setup import Setup
+from growlang_runtime.train.signals import Interruption
+from growlang_runtime.train.tally import Tally
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a run ended: finished, or interrupted by a signal after a checkpoint."""
+
+    run: Path
+    step: int
+    steps: int
+    signal: int | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all phases are done."""
+        return self.step == self.steps
+
+    @property
+    def exit_status(self) -> int:
+        """0, or 128 + the signal that interrupted the run."""
+        return 0 if self.signal is None else 128 + self.signal
+
+
+class Trainer:
+    """The loop over phases and steps of one run."""
+
+    def __init__(self, run: Run, setup: Setup, options: RunOptions) -> None:
+        self.run, self.options, self.device = run, options, setup.device
+        self.plan, self.net = setup.plan, setup.net
+        self.module, self.state = setup.module, setup.state
+        self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
+        self.remarks = setup.remarks
+        self.steps = self.data[-1].span.first + self.data[-1].span.steps
+        self.step = 0
+        self.streak = nonfinite.Streak()
+        self.frozen: dict[str, str] = {}
+        self.tally = Tally()
+        self.metrics = Metrics(run.metrics)
+        self.rate = Rate()
+        self.display = Display(self.steps, options.quiet)
+        self.interruption = Interruption()
+
+    def warn(self, text: str) -> None:
+        """Print a warning on stderr and record it in the metrics."""
+        self.display.say(f"warning: {text}")
+        self.metrics.write(step=self.step, event="warning", text=text)
+
+    def restore(self, found: Checkpoint | None) -> None:
+        """Take over the state of a checkpoint, and drop the metrics of later steps.
+
+        Raises GrowlangError if the data is not what it was.
+        """
+        if found is None:
+            self.metrics.forget_after(-1)
+            self._report_data()
+            for remark in self.remarks:
+                self.warn(remark)
+            return
+        record = found.record
+        if record.images != (now := self._images()):
+            raise GrowlangError(
+                "the data has changed since the run was started: its phases had "
+                f"{record.images} images, and have {now}",
+                help="restore the data, or train into another output folder with --out",
+            )
+        help = f"move {found.path} away to continue from the checkpoint before it"
+        require_state(found, self.net, help)
+        self.state.load(found.tensors(), record.counts)
+        self.step = found.step
+        self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
+        self.frozen = record.frozen
+        self.tally = Tally(record.readings)
+        self.metrics.forget_after(self.step)
+        for line in changes(record.environment, self._environment()):
+            self.warn(line)
+        self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
+        self.budget.restore(record.corrupt)
+        self._report_data()
+
+    def _report_data(self) -> None:
+        """Warn of what the indexes of the data show."""
+        for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
+            self.warn(text)
+        self._skip_corrupt((), self.step)
+
+    def _skip_corrupt(self, found: tuple[Corrupt, ...], step: int) -> None:
+        """Report each unusable sample once. Raises GrowlangError if they are too many."""
+        new = self.budget.report(found)
+        for corrupt in new:
+            self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
+        self.budget.require(new)
+        for corrupt in new:
+            self.display.say(f"skipped image {corrupt}")
+
+    def _environment(self) -> Environment:
+        return environment(self.device, self.options.micro_batch)
+
+    def _images(self) -> list[int]:
+        return [len(data.images) for data in self.data]
+
+    def run_phases(self) -> TrainResult:
+        """Train all phases that are not done."""
+        self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        with closing(self.board), self.interruption, self.display:
+            for data in self.data:
+                if self.step >= data.span.first + data.span.steps:
+                    continue
+                self._phase(data)
+                if self.interruption.signal is not None and self.step < self.steps:
+                    self.display.say(
+                        f"stopped after step {self.step} of {self.steps}; "
+                        "continue with the same command and --resume"
+                    )
+                    return self._result(self.interruption.signal)
+            for name, line, counts in self.tally.totals():
+                self.warn(line)
+                self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
+            averages = self._finished()
+            save_model(self.run.model, averages, self.plan)
+            weights, skipped = contents_hash(averages), len(self.budget)
+            self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=skipped)
+            if skipped:
+                self.display.say(
+                    f"skipped {skipped} unusable images (--max-corrupt {self.budget.most})"
+                )
+            self.display.say(f"finished: {self.run.model}")
+        return self._result(None)
+
+    def _finished(self) -> dict[str, Tensor]:
+        """The averages of a run that is done. Raises GrowlangError if it ended in a streak."""
+        if self.streak.length:
+            raise self._failure(nonfinite.unfinished(self.streak, self.step))
+        if self.streak.total:
+            self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
+        return self.state.ema.averages
+
+    def _result(self, signal: int | None) -> TrainResult:
+        return TrainResult(self.run.path, self.step, self.steps, signal)
+
+    def _phase(self, data: Data) -> None:
+        phase, end = data.phase, data.span.first + data.span.steps
+        freeze(self.module, frozenset(phase.frozen))
+        self._prove_frozen(data, "start")
+        objective = objective_of(phase.settings.objective, self.net)
+        self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        with closing(
+            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
+        ) as batches:
+            for batch in batches:
+                self._skip_corrupt(batch.corrupt, self.step + 1)
+                self._step(data, objective, batch)
+                if self.step == end:
+                    self._prove_frozen(data, "end")
+                stop = self.interruption.signal is not None
+                if stop or self._due(self.options.checkpoint_every, end):
+                    self._save(data)
+                if stop:
+                    return
+                if self._due(self.options.sample_every, end):
+                    self._preview(objective)
+        self.frozen = {}
+
+    def _due(self, every: int | None, end: int) -> bool:
+        return self.step == end or (every is not None and self.step % every == 0)
+
+    def _prove_frozen(self, data: Data, when: str) -> None:
+        """Hash the frozen tensors; they must be what they were when the phase began."""
+        names = data.phase.frozen
+        found = hashes(self.state.weights, names)
+        if when == "end" or self.step > data.span.first:
+            require_unchanged(data.phase.name, self.frozen, found)
+        self.frozen = found
+        if names:
+            digest = contents_hash({name: self.state.weights[name] for name in names})
+            self.metrics.write(
+                step=self.step,
+                event="frozen",
+                phase=data.phase.name,
+                at=when,
+                tensors=len(found),
+                sha256=digest,
+            )
+            if when == "end":
+                self.display.say(
+                    f"phase {data.phase.name}: {len(found)} frozen tensors are unchanged, "
+                    f"sha256 {digest[:16]}"
+                )
+
+    def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
+        settings = data.phase.settings
+        lr = learning_rate(data.phase, data.span, self.step)
+        loss = self._gradients(data, objective, batch)
+        norm = gradient_norm(self.state.weights)
+        finite = bool(torch.isfinite(norm + loss))
+        if finite:
+            clip_gradients(self.state.weights, norm, settings.grad_clip)
+            self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
+            self.state.ema.update(self.state.weights, settings.ema)
+        else:
+            self._require_finite(self.state.weights)
+        self.step += 1
+        for line in self.tally.add(batch.readings):
+            self.warn(line)
+        if not finite:
+            self._skip(data, batch, float(loss), float(norm))
+        elif text := self.streak.end(self.step):
+            self.warn(text)
+        self.rate.count(settings.batch)
+        self.display.advance(self.step, data.phase.name)
+        if self.step % self.options.log_every == 0 or self.step == self.steps:
+            self._log(data, float(loss), lr, float(norm))
+
+    def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
+        """Add up the gradients of the mean loss over the batch; returns that loss."""
+        settings, device = data.phase.settings, self.device
+        for weight in self.state.weights.values():
+            weight.grad = None
+        # Dropout draws from the global generator: it must depend on the step alone.
+        torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
+        total = torch.zeros((), device=device)
+        for part in batch.parts(self.options.micro_batch or settings.batch):
+            part = part.to(device)
+            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
+                losses = objective.losses(
+                    denoiser(self.module, self.net, part.conditions), part.x, part.eps, part.t
+                )
+            loss = losses.sum() / settings.batch
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
+        """Report a skipped step; stop after many in a row."""
+        self.metrics.write(
+            step=self.step,
+            event="skipped",
+            phase=data.phase.name,
+            loss=str(loss),
+            grad_norm=str(norm),
+        )
+        if text := self.streak.skip(self.step, loss, norm):
+            self.warn(text)
+        if self.streak.length >= nonfinite.LIMIT:
+            name, path = data.phase.name, self.run.path
+            text = nonfinite.given_up(self.streak, self.step, name, (loss, norm), batch, path)
+            raise self._failure(text)
+
+    def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
+        """Raise GrowlangError if the last step left NaN or infinity in the weights."""
+        if text := nonfinite.broken(tensors, self.step):
+            raise self._failure(text)
+
+    def _failure(self, text: str) -> GrowlangError:
+        """The error that ends the run, with its help; it is recorded in the metrics."""
+        self.metrics.write(step=self.step, event="failed", text=text)
+        phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
+        last = self.step - self.streak.length
+        help = nonfinite.ways_out(phase.settings, self.run.checkpoints, last)
+        return GrowlangError(text, help=help)
+
+    def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
+        rate, memory = self.rate.read(), peak_memory(self.device)
+        skipped = {"skipped": self.streak.length} if self.streak.length else {}
+        self.metrics.write(
+            step=self.step,
+            phase=data.phase.name,
+            loss=loss,
+            lr=lr,
+            grad_norm=norm,
+            images_per_s=round(rate, 2),
+            memory=memory,
+            **skipped,
+        )
+        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate)
+        self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
+
+    def _preview(self, objective: Objective) -> None:
+        """Draw the sample grid of this step from the averaged weights."""
+        path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
+        self.module.eval()
+        if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
+            self.warn(f"NaN or infinity in the images of {path}")
+        training_mode(self.module)
+
+    def _save(self, data: Data) -> None:
+        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        tensors = self.state.tensors()
+        self._require_finite(tensors)
+        record = Record(
+            step=self.step,
+            phase=data.phase.name,
+            counts=self.state.counts(),
+            nonfinite=self.streak.length,
+            skipped=self.streak.total,
+            frozen=self.frozen,
+            images=self._images(),
+            corrupt=self.budget.names,
+            environment=self._environment(),
+            readings=self.tally.counts,
+        )
+        folder = self.run.checkpoints
+        checkpoint.save(folder, record, tensors, model_metadata(self.plan))
+        self.metrics.write(step=self.step, event="checkpoint")
+        if self.streak.length:
+            return
+        ends = frozenset(d.span.first + d.span.steps for d in self.data)
+        checkpoint.prune(folder, self.options.keep_checkpoints, ends)
