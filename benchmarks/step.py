@@ -13,8 +13,8 @@ from benchmarks.hand_written import Core32
 from benchmarks.measuring import ROOT, Result, ratio, result, show, taken
 from growlang.checking import Checked, check
 from growlang.net import Input, Net
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang.torch_backend.transplant import initialise
 
 BATCH = 16
 STEPS = 30

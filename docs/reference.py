@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
+from growlang.net import Scope, grid, tokens
+from growlang.net.axes import Axis, Role, Space
+from growlang.ops import CHANGES, CONDITIONS, OPS, TIME, Op
 from growlang.signatures.signature import Conditions, Signature
 from growlang.spec.model import INPUTS
 from growlang.spec.recipe import (
@@ -37,6 +39,18 @@ TYPES = {
 }
 COMPUTED = {"transform": "`[resize(image.size), crop(image.size)]`"}
 """Defaults that depend on the spec."""
+WIDTH = 4
+"""Every width of the ops whose tensors are shown."""
+PLACES = (Role.KERNEL, Role.POSITION)
+AXES = """\
+A second table shows the tensors that an op has in a model with `time` and a condition `text`, and
+their axes (for `factor = 2`). An axis is made of parts (`+`); each has a role and the spaces that
+it runs through, the outermost first (`*`). `x` are the channels of the input, `out` those of the
+result where it has others. To permute a space in all of its tensors, and in what the op reads and
+gives, does not change what the op computes. Biases are left out: each has the first axis of its
+weight. Weight decay applies to the weights of linear maps and convolutions, and not to biases,
+norms and tables.
+"""
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
@@ -46,6 +60,7 @@ def ops_page() -> str:
         [
             "# Ops\n",
             "Every argument may be given by position, in the order below, or by name.\n",
+            AXES,
             *_calls("In a pipe", OPS),
             *_calls("In a stage's options", CHANGES),
             *_calls("Inputs", {k: v for inputs in INPUTS.values() for k, v in inputs.items()}),
@@ -89,6 +104,40 @@ def _calls(title: str, calls: Mapping[str, type[Signature]]) -> Iterable[str]:
         if source := getattr(signature, "source", ""):
             yield f"Source: {source}\n"
         yield from _table(signature)
+        if issubclass(signature, Op):
+            yield from _tensors(signature)
+
+
+def _tensors(kind: type[Op]) -> Iterable[str]:
+    """The tensors of an op and their axes, in a model with time and a condition `text`."""
+    values: dict[str, Any] = {
+        name: {"factor": 2}.get(name, WIDTH)
+        for name, info in kind.model_fields.items()
+        if info.is_required() and info.annotation is int
+    }
+    if "attend" in kind.model_fields:
+        values["attend"] = ["self", "text"]
+    if kind.model_fields.keys() & {"id"}:
+        return
+    scope = Scope(WIDTH, {"text": tokens(WIDTH, WIDTH)}, vocabulary=WIDTH)
+    x = tokens(WIDTH, WIDTH) if kind.input_kind in ("tokens", "ids") else grid(2 * WIDTH, 8, 8)
+    if (axes := kind.model_validate(values).axes(x, scope)) and axes.layers:
+        yield from ["| tensor | axes |", "|---|---|"]
+        for layer in axes.layers:
+            yield f"| `{layer.weight.name}` | {', '.join(map(_axis, layer.weight.axes))} |"
+        yield ""
+
+
+def _axis(axis: Axis) -> str:
+    """`query heads * head + key heads * head`."""
+    return " + ".join(
+        " ".join([role, *([_factors(factors)] if role not in PLACES else [])])
+        for factors, role in axis
+    )
+
+
+def _factors(factors: Iterable[Space | int]) -> str:
+    return f"`{' * '.join(f.name if isinstance(f, Space) else str(f) for f in factors)}`"
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import abc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
-from growlang.growth.initialisation import beginnings, begun, refuse_dead
-from growlang.growth.mapping import Mapping as TensorMapping
+from growlang.growth.initialisation import initialisations, initialised, refuse_dead
+from growlang.growth.mapping import Mapping
 from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
@@ -35,7 +36,7 @@ class Checked:
     resolved: Resolved
     net: Net
     parent: Checked | None
-    mapping: TensorMapping | None
+    mapping: Mapping | None
     """None where the model has no parent."""
 
     def phases(self, recipe: str) -> list[Phase]:
@@ -49,7 +50,7 @@ class Report:
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
-    texts: Mapping[str, str]
+    texts: abc.Mapping[str, str]
     """The text of each file that was read, by file name."""
     full: bool = False
     """Whether there are so many findings that no more were looked for."""
@@ -59,7 +60,7 @@ class Report:
 
 def check(
     path: Path,
-    params: Mapping[str, str] | None = None,
+    params: abc.Mapping[str, str] | None = None,
     files: Files | None = None,
     parent: Checked | None = None,
 ) -> Report:
@@ -113,7 +114,7 @@ def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> 
         warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
 
 
-def _with_sure_edits(found: Diagnostic, texts: Mapping[str, str]) -> Diagnostic:
+def _with_sure_edits(found: Diagnostic, texts: abc.Mapping[str, str]) -> Diagnostic:
     """A finding with the edits that replace what stands there: YAML may spell it otherwise."""
 
     def stands(edit: Edit) -> bool:
@@ -170,14 +171,14 @@ def check_resolved(
 
 def _grown(
     net: Net, parent: Net, resolution: Resolution, scratch: str, findings: Findings
-) -> tuple[Net, TensorMapping | None]:
+) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""
     before, contract = len(findings), resolution.contract
     moved = moves(net, parent, contract, findings)
-    found = beginnings(net, parent, contract, findings, moved)
+    found = initialisations(net, parent, contract, findings, moved)
     if found and len(findings) == before:
         refuse_dead(net, contract, moved, found, scratch, findings)
-    net = begun(net, found)
+    net = initialised(net, found)
     return net, map_tensors(net, parent, resolution, findings, moved, found)
 
 

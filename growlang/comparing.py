@@ -11,7 +11,10 @@ from textwrap import wrap
 from typing import Any, NamedTuple
 
 from growlang.checking import Checked
-from growlang.growth.mapping import CATEGORIES, Category, Entry, Mapping, summary
+from growlang.growth.composition import dropped, over_generations, unchanged
+from growlang.growth.mapping import CATEGORIES, Entry, Mapping
+from growlang.growth.transforms import Drop, Initialise
+from growlang.growth.wording import reason_unstated
 from growlang.net import Net
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import Stored
@@ -85,7 +88,7 @@ class Side(NamedTuple):
         if plan and plan.parent:
             net = Net.from_json(plan.parent.net)
             parent = Side(Path(plan.parent.spec), net, plan.parent.spec_hash, None, None, None)
-        mapping = tuple(plan.mapping) if plan else None
+        mapping = plan.mapping if plan else None
         side = Side(found.path, found.net, found.spec_hash, objective, parent, mapping)
         return side._replace(stored=True, remark=found.remark)
 
@@ -138,7 +141,7 @@ def _lineage(a: Side, b: Side, same: Callable[[Side, Side], bool]) -> Mapping | 
     if same(a, b.parent):
         return b.mapping
     older = _lineage(a, b.parent, same)
-    return _compose(older, b.mapping, a.net) if older is not None else None
+    return over_generations(older, b.mapping, a.net) if older is not None else None
 
 
 def _recomputed(a: Net, b: Net) -> Iterator[str]:
@@ -151,55 +154,16 @@ def _recomputed(a: Net, b: Net) -> Iterator[str]:
         yield f"{len(found) - SHOWN:,} more do not fit"
 
 
-def _compose(older: Mapping, newer: Mapping, a: Net) -> Mapping:
-    """The mapping over two generations: what was new in the first is new in both."""
-    before = {e.name: e for e in older}
-    entries = []
-    for entry in newer:
-        if entry.category == "dropped":
-            continue
-        middle = before[entry.source] if entry.source else None
-        source = middle.source if middle else None
-        made = middle if middle and source is None else entry
-        category: Category
-        if source is None:
-            category = "reinitialised" if entry.name in a.table else "initialised"
-        else:
-            category = "copied" if source == entry.name else "moved"
-        entries.append(Entry(entry.name, category, source, made.rule, made.reason, entry.shape))
-    return (*entries, *_dropped(entries, a, "dropped in between"))
-
-
 def _undeclared(a: Net, b: Net) -> Mapping:
     """The mapping where no statement speaks: everything of b is new, everything of a is lost."""
     if a.net_hash == b.net_hash:
-        return tuple(
-            Entry(t.name, "copied", t.name, "same net", "the nets are equal", t.shape)
-            for t in b.tensors()
-        )
+        return unchanged(b)
     entries = []
     for tensor in b.tensors():
-        category: Category = "reinitialised" if tensor.name in a.table else "initialised"
-        entries.append(
-            Entry(
-                tensor.name,
-                category,
-                None,
-                f"init {tensor.init}",
-                "no statement takes it from the other spec",
-                tensor.shape,
-            )
-        )
-    return (*entries, *_dropped(entries, a, "no statement keeps it"))
-
-
-def _dropped(entries: list[Entry], a: Net, reason: str) -> list[Entry]:
-    used = {e.source for e in entries} | {e.name for e in entries}
-    return [
-        Entry(t.name, "dropped", None, "drop", reason, t.shape)
-        for t in a.tensors()
-        if t.name not in used
-    ]
+        transform = Initialise(tensor.init)
+        reason, replaces = reason_unstated(transform), tensor.name in a.table
+        entries.append(Entry(tensor.name, transform, reason, tensor.shape, replaces))
+    return Mapping((*entries, *dropped(entries, a, reason_unstated(Drop()))))
 
 
 def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:
@@ -252,7 +216,7 @@ def by_component(difference: Difference) -> dict[str, list[Entry]]:
 
 def as_json(difference: Difference) -> dict[str, Any]:
     """The difference with a `format_version`: `summary`, `tensors`, `changes`, `proposals`."""
-    totals = summary(difference.mapping)
+    totals = difference.mapping.summary
     return {
         "format_version": FORMAT_VERSION,
         "a": {"model": difference.a.name, "net_hash": difference.a.net_hash},
@@ -269,7 +233,7 @@ def as_json(difference: Difference) -> dict[str, Any]:
                 "category": e.category,
                 "source": e.source,
                 "rule": e.rule,
-                "reason": e.reason,
+                "reason": str(e.reason),
                 "shape": list(e.shape),
             }
             for e in difference.mapping

@@ -66,7 +66,7 @@ def plan(
         spec_hash=resolved.spec_hash,
         parent=parent_plan,
         start=start,
-        mapping=list(mapping or all_initialised(checked.net)),
+        mapping=mapping or all_initialised(checked.net),
         phases=checked.phases(recipe.name),
         sample=resolved.sample,
         evaluate=resolved.evaluate,

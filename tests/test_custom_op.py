@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from fixture_specs import SPECS, checked, edited, findings
+from symmetries import Call, axes_of, error
 from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
@@ -121,6 +122,14 @@ def test_the_example_declares_what_its_module_computes(
     assert counter.get_total_flops() == op.flops(x, scope)
 
 
+@pytest.mark.parametrize("time", [None, 6])
+def test_the_axes_of_the_example_hold(install: Install, package: Path, time: int | None) -> None:
+    install(package)
+    op = op_of("convnext").model_validate({"kernel": 3, "expand": 2})
+    call = Call(op, grid(6, 4, 4), Scope(time))
+    assert error(call, axes_of(call)) < 1e-12
+
+
 def test_the_example_trains(package: Path, tmp_path: Path) -> None:
     sys.path.insert(0, str(ROOT / "tests" / "runtime"))
     from tiny import write_data
@@ -160,7 +169,7 @@ from growlang.ops import Op
 class Twice(Op):
     call = "twice"
     source = "none"
-    takes = "any"
+    input_kind = "any"
     def output(self, x, scope):
         return {output}
 """
@@ -191,6 +200,37 @@ def test_a_broken_package_is_named(
     with pytest.raises(GrowlangError) as error:
         findings(using(tmp_path, "twice"))
     assert said in error.value.message
+
+
+WITHOUT_AXES = """
+    def tensors(self, x, scope):
+        return tuple(Tensor(f"{name}.weight", (x.width, x.width)) for name in ("first", "second"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"),
+    [
+        ("stem.twice[0] = zero", True),
+        ("stem.twice[0].first = identity", True),
+        ("stem.twice[0].first = zero", False),
+        ("stem.twice[0].first = default", False),
+    ],
+)
+def test_an_op_may_declare_its_tensors_without_axes(
+    install: Install, tmp_path: Path, statement: str, refused: bool
+) -> None:
+    code = f"from growlang.net import Tensor\n{OP.format(output='x')}{WITHOUT_AXES}"
+    install(declare(tmp_path / "site", "[growlang.ops]\ntwice = other_ops:Twice\n", code))
+    sys.modules.pop("other_ops", None)
+    model = "grow 1\nmodel {} {{\n {}\n image = image(8)\n stem {}\n {}\n head conv(3)\n}}\n"
+    (tmp_path / "a.grow").write_text(model.format("a", "", "conv(8)", "core conv(8)"))
+    child = tmp_path / "b.grow"
+    grown = f"keep core drop stem, head init {statement}"
+    child.write_text(model.format('b grows "a.grow"', grown, "conv(8) | twice", ""))
+    found = findings(child)
+    assert [item.code for item in found] == ["G309"] * refused
+    assert all("the op `twice` declares no axes" in item.message for item in found)
 
 
 def test_two_packages_cannot_declare_one_op(install: Install, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growlang.checking import Checked, check
-from growlang.growth.mapping import CATEGORIES, Entry, Mapping, summary
+from growlang.growth.mapping import CATEGORIES, Entry, Mapping
+from growlang.growth.transforms import Copy, Drop, Like, Move
 from growlang.net import Net
 
 Property = settings(max_examples=60, derandomize=True, database=None)
@@ -17,8 +18,10 @@ Property = settings(max_examples=60, derandomize=True, database=None)
 
 def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:
     """Every tensor of both nets has its place, and the categories add up."""
-    of_child = [e for e in mapping if e.category != "dropped"]
-    dropped = [e for e in mapping if e.category == "dropped"]
+    of_child = mapping.of_child
+    dropped = [e for e in mapping if isinstance(e.transform, Drop)]
+    assert mapping.entries == (*of_child, *dropped)
+    assert len(mapping.by_name) == len(mapping)
     assert [(e.name, e.shape) for e in of_child] == [(t.name, t.shape) for t in child.tensors()]
     used = {e.source for e in of_child if e.source}
     assert used <= set(parent.table)
@@ -33,8 +36,8 @@ def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:
         assert entry.category != "reinitialised" or entry.name in parent.table
         assert entry.category != "initialised" or entry.name not in parent.table
         assert entry.rule
-        assert entry.reason
-    totals = summary(mapping)
+        assert entry.reason.what
+    totals = mapping.summary
     assert sum(totals[c][0] for c in CATEGORIES if c != "dropped") == len(child.table)
     assert sum(totals[c][1] for c in CATEGORIES if c != "dropped") == child.parameters
 
@@ -55,8 +58,8 @@ def test_the_mapping_is_total_on_both_sides(name: str) -> None:
 def test_what_each_statement_does() -> None:
     entries = by_name(checked(SPECS / "child.grow"))
     kept = entries["core.transformer.0.mlp.up.weight"]
-    assert (kept.category, kept.source, kept.rule) == ("copied", kept.name, "keep")
-    assert kept.reason.endswith("child.grow:4:8")
+    assert (kept.category, kept.source, kept.transform) == ("copied", kept.name, Copy())
+    assert str(kept.reason).endswith("kept: " + str(SPECS / "child.grow:4:8"))
     assert entries["stem.patch.0.proj.weight"].category == "reinitialised"
     assert entries["head.residual.0.conv1.weight"].category == "dropped"
     assert entries["stage.16.encode.residual.0.conv1.weight"].category == "initialised"
@@ -139,7 +142,7 @@ def test_ranges_and_lists_mean_what_their_parts_mean() -> None:
     short, long = (checked(SPECS / f"{name}.grow") for name in ("deeper", "deeper_long"))
     assert short.mapping is not None and long.mapping is not None
     parts = [
-        [(e.name, e.category, e.source, e.rule, e.like) for e in mapping]
+        [(e.name, e.category, e.transform) for e in mapping]
         for mapping in (short.mapping, long.mapping)
     ]
     assert parts[0] == parts[1]
@@ -147,8 +150,9 @@ def test_ranges_and_lists_mean_what_their_parts_mean() -> None:
     assert [t.init for t in short.net.tensors()] == [t.init for t in long.net.tensors()]
     entries = by_name(short)
     moved = entries["core.transformer.5.mlp.up.weight"]
-    assert (moved.category, moved.source) == ("moved", "core.transformer.3.mlp.up.weight")
-    assert entries["core.transformer.7.mlp.up.weight"].like == "core.transformer.1.mlp.up.weight"
+    assert moved.transform == Move("core.transformer.3.mlp.up.weight")
+    like = Like("core.transformer.1.mlp.up.weight")
+    assert entries["core.transformer.7.mlp.up.weight"].transform == like
     assert entries["core.transformer.2.mlp.down.weight"].rule == "init zeros"
 
 
@@ -172,7 +176,7 @@ def test_llama_pro_is_twenty_statements_and_moves_every_block() -> None:
         group, at = divmod(block, 5)
         entry = entries[f"core.transformer.{block}.attend.self.qkv.weight"]
         source = f"core.transformer.{4 * group + min(at, 3)}.attend.self.qkv.weight"
-        assert (entry.like if at == 4 else entry.source) == source
+        assert entry.transform == (Like(source) if at == 4 else Move(source))
         for last in ("attend.self.out", "mlp.down"):
             rule = entries[f"core.transformer.{block}.{last}.weight"].rule
             assert (rule == "init zeros") is (at == 4)
@@ -333,7 +337,6 @@ def test_generated_ranges_move_block_by_block(
             entry = entries[f"core.transformer.{at + step}.mlp.up.weight"]
             assert entry.source == f"core.transformer.{low + step}.mlp.up.weight"
     for new, old in likes:
-        assert entries[f"core.transformer.{new}.mlp.up.weight"].like == (
-            f"core.transformer.{old}.mlp.up.weight"
-        )
+        like = Like(f"core.transformer.{old}.mlp.up.weight")
+        assert entries[f"core.transformer.{new}.mlp.up.weight"].transform == like
         assert entries[f"core.transformer.{new}.mlp.down.weight"].rule == "init zeros"

@@ -9,6 +9,7 @@ from fixture_specs import SPECS, checked, edited, findings, growlang
 from test_growth import assert_total, by_name
 
 from growlang.checking import Checked
+from growlang.growth.transforms import Initialise, Like
 
 GROWN = "drop stem, head\n"
 
@@ -40,7 +41,7 @@ def test_what_adds_nothing_as_it_is_stays_so(tmp_path: Path) -> None:
     assert begun(path) == {}
     entry = by_name(checked(path))["stage.16.encode.residual.1.conv1.weight"]
     assert (entry.category, entry.rule) == ("initialised", "init linear")
-    assert entry.reason.endswith(f"initialised as zero: {path}:6:3")
+    assert str(entry.reason).endswith(f"initialised as zero: {path}:6:3")
 
 
 def test_identity_is_the_map_of_an_op(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_the_last_statement_holds(tmp_path: Path) -> None:
     names = ("stage.16.encode.down", "stage.8.decode.up")
     assert begun(path) == {f"{name}.conv.weight": "zeros" for name in names}
     reason = by_name(checked(path))["stage.16.decode.up.conv.weight"].reason
-    assert "initialised as default" in reason
+    assert reason.what == "initialised as default"
 
 
 def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
@@ -82,9 +83,9 @@ def test_like_takes_the_values_and_not_the_tensor(tmp_path: Path) -> None:
     for i in (0, 1):
         entry = entries[f"core.transformer.{i}.mlp.up.weight"]
         assert (entry.category, entry.source) == ("reinitialised", None)
-        assert entry.like == "core.transformer.1.mlp.up.weight"
-        assert entry.rule == f"init like {entry.like}"
-    assert entries["core.transformer.2.mlp.up.weight"].like is None
+        assert entry.transform == Like("core.transformer.1.mlp.up.weight")
+        assert entry.rule == "init like core.transformer.1.mlp.up.weight"
+    assert entries["core.transformer.2.mlp.up.weight"].transform == Initialise("linear")
     assert found.mapping is not None and found.parent is not None
     assert_total(found.mapping, found.net, found.parent.net)
 

@@ -197,9 +197,13 @@ def test_files_of_weights_are_read_with_the_standard_library(module: str) -> Non
     assert {room(n) for n in project(everything(module))} <= {"diagnostics", "net", "plans"}
 
 
-def test_the_types_of_a_mapping_need_the_standard_library_only() -> None:
-    assert third_party(everything("growlang.growth.mapping")) == set()
-    assert project(everything("growlang.growth.mapping")) == set()
+MAPPING = {f"growlang.growth.{m}" for m in ("axis_map", "transforms", "wording", "mapping")}
+
+
+@pytest.mark.parametrize("module", sorted({*MAPPING, "growlang.growth.mapping_json"}))
+def test_the_types_of_a_mapping_need_the_standard_library_only(module: str) -> None:
+    assert third_party(everything(module)) == set()
+    assert project(everything(module)) <= MAPPING
 
 
 @pytest.mark.parametrize("module", sorted({*under("growlang.cli")} - {"growlang.cli.tables"}))

@@ -145,10 +145,10 @@ def test_the_table_takes_a_few_calls_a_tensor_however_wide(width: int) -> None:
 
     def describe() -> int:
         op = op_of("transformer").model_validate(args)
-        op.output(x, scope), op.flops(x, scope), op.saved(x, scope), op.arguments()
+        op.output(x, scope), op.flops(x, scope), op.saved_activations(x, scope), op.arguments()
         return len(op.tensors(x, scope))
 
-    assert calls(describe) < 20 * describe()
+    assert calls(describe) < 25 * describe()
 
 
 def test_the_catalogue_imports_neither_torch_nor_the_runtime() -> None:

@@ -45,7 +45,7 @@ def test_a_child_starts_from_its_parents_first_recipe() -> None:
     assert (made.parent.model, made.parent.recipe) == ("small", "first")
     assert made.parent_net() == found.parent.net
     assert made.parent.spec_hash == found.parent.resolved.spec_hash
-    assert made.mapping == list(found.mapping or ())
+    assert made.mapping == found.mapping
 
 
 def test_a_recipe_may_start_from_another_one_of_the_parent() -> None:

@@ -124,7 +124,7 @@ class Wiring:
         path = f"{place.prefix}.{op.call}.{self._count(place.prefix, op.call)}"
         if wire.shape is not None:
             wire = self._taken(op, wire, wire.shape.kind, place, at)
-        if wire.shape is not None and place.component == "core" and op.takes == "tokens":
+        if wire.shape is not None and place.component == "core" and op.input_kind == "tokens":
             wire = self._position(wire)
         if place.pops and op.call == "residual" and self.skips:
             wire = self._concat(wire, self.skips.pop(), place)
@@ -135,19 +135,19 @@ class Wiring:
 
     def _taken(self, op: Op, wire: Wire, kind: Kind, place: Place, at: Path) -> Wire:
         """The value as the kind that an op takes; a finding where it cannot become that."""
-        if op.takes == kind or (op.takes == "any" and kind != "ids"):
+        if op.input_kind == kind or (op.input_kind == "any" and kind != "ids"):
             return wire
-        if op.takes == "ids":
+        if op.input_kind == "ids":
             help = (
                 "it belongs once at the start of the stem, in a model with `tokens = tokens(...)`"
             )
         elif kind == "ids":
             help = "put `embed(width)` before it"
-        elif op.takes == "grid" and self.model.tokens:
+        elif op.input_kind == "grid" and self.model.tokens:
             help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
         else:
-            return self.convert(wire, op.takes, place)
-        message = f"`{op.call}` takes {KINDS[op.takes]}, but its input is {KINDS[kind]}"
+            return self.convert(wire, op.input_kind, place)
+        message = f"`{op.call}` takes {KINDS[op.input_kind]}, but its input is {KINDS[kind]}"
         self.refuse(OpError(message, code="G212", help=help), at)
         return Wire("", None)
 
@@ -271,7 +271,7 @@ class Wiring:
                 op.arguments(),
                 op.tensors(x, scope),
                 op.flops(x, scope),
-                op.saved(x, scope),
+                op.saved_activations(x, scope),
                 scope,
             )
         return self.declared[key]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterable
 
@@ -13,7 +12,8 @@ from rich.table import Table
 from growlang.checking import Checked
 from growlang.comparing import Difference, by_component
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.mapping import CATEGORIES, Category, Entry, summary
+from growlang.growth.mapping import CATEGORIES, Category, Entry
+from growlang.growth.wording import Reason
 from growlang.net import Net
 from growlang.plans.cost import (
     ACTIVATION_BYTES,
@@ -182,7 +182,7 @@ def print_difference(difference: Difference, verbose: bool, out: Console) -> Non
     if difference.remark:
         out.print(f"{difference.remark}\n", markup=False)
     out.print(_tensor_table(difference) if verbose else _mapping_table(difference))
-    totals = summary(difference.mapping)
+    totals = difference.mapping.summary
     parts = [
         f"[{SIGNS[c][1]}]{totals[c][0]:,} {c}[/] ({short(totals[c][1])})"
         for c in CATEGORIES
@@ -216,19 +216,19 @@ def _mapping_table(difference: Difference) -> Table:
                     f"[{colour}]{category}[/]",
                     f"{len(group):,}",
                     f"{sum(e.parameters for e in group):,}",
-                    f"[dim]{_reasons(e.reason for e in group)}[/]",
+                    f"[dim]{_reasons(group)}[/]",
                 )
                 component = ""
     return table
 
 
-def _reasons(reasons: Iterable[str]) -> str:
+def _reasons(entries: Iterable[Entry]) -> str:
     """The reasons of several tensors; those of one kind are the first one and a number."""
-    kinds: dict[str, list[str]] = {}
-    for reason in dict.fromkeys(reasons):
-        kinds.setdefault(re.split(" like |: ", reason)[0], []).append(reason)
+    kinds: dict[str, list[Reason]] = {}
+    for reason in dict.fromkeys(e.reason for e in entries):
+        kinds.setdefault(reason.what, []).append(reason)
     return "; ".join(
-        _clipped(first) + (f" and {len(more)} more" if more else "")
+        _clipped(str(first)) + (f" and {len(more)} more" if more else "")
         for first, *more in kinds.values()
     )
 
@@ -256,5 +256,5 @@ def _tensor_row(entry: Entry) -> list[str]:
         shape,
         f"[{colour}]{entry.category}[/]",
         entry.source or entry.rule,
-        f"[dim]{_clipped(entry.reason)}[/]",
+        f"[dim]{_clipped(str(entry.reason))}[/]",
     ]

@@ -6,9 +6,11 @@ from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions, literal
-from growlang.growth.initialisation import Beginning
-from growlang.growth.mapping import Category, Entry, Mapping
-from growlang.growth.moves import Move
+from growlang.growth.initialisation import Initialisation
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.moves import MovedTensor
+from growlang.growth.transforms import Copy, Drop, Initialise, Move
+from growlang.growth.wording import UNUSED, reason, reason_of_new
 from growlang.net import Net, Tensor
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
@@ -55,60 +57,54 @@ def map_tensors(
     parent: Net,
     resolution: Resolution,
     findings: Findings,
-    moves: Table[str, Move],
-    beginnings: Table[str, Beginning],
+    moves: Table[str, MovedTensor],
+    stated: Table[str, Initialisation],
 ) -> Mapping | None:
     """The entry of every tensor; None, with findings, where a `keep` cannot hold.
 
-    `moves` are the tensors that `moved` names, `beginnings` those of which an `init` speaks.
+    `moves` are the tensors that `moved` names, `stated` those of which an `init` speaks.
     """
     contract = resolution.contract
     before = len(findings)
     entries: list[Entry] = []
     for node in child.nodes:
+        kept, dropped = (table.get(node.component) for table in (contract.keep, contract.drop))
         for tensor in node.tensors:
-            kept = contract.keep.get(node.component)
-            old = parent.table.get(tensor.name)
-            if tensor.name in moves:
-                source, statement = moves[tensor.name]
-                reason = f"moved: {statement.span}"
-                entry = Entry(tensor.name, "moved", source, "moved", reason, tensor.shape)
+            if move := moves.get(tensor.name):
+                entries.append(_taken(tensor, Move(move.source), move.statement.span))
             elif kept is not None:
-                reason = f"kept: {kept}"
-                entry = Entry(tensor.name, "copied", tensor.name, "keep", reason, tensor.shape)
+                entries.append(_taken(tensor, Copy(), kept))
             else:
-                beginning = beginnings.get(tensor.name)
-                entry = _new(tensor, old is not None, contract.drop.get(node.component), beginning)
-            entries.append(entry)
+                replaces = tensor.name in parent.table
+                entries.append(_new(tensor, replaces, dropped, stated.get(tensor.name)))
     for component, span in contract.keep.items():
         _refuse_changed(component, span, child, parent, resolution, findings)
-    used = {f.source for f in entries if f.source} | set(child.table)
+    used = {e.source for e in entries if e.source} | set(child.table)
     for node in parent.nodes:
         place = contract.drop.get(node.component)
+        said = reason(Drop(), place) if place else UNUSED
         for tensor in node.tensors:
             if tensor.name not in used:
-                reason = f"dropped: {place}" if place else "dropped: unused by the child"
-                entries.append(Entry(tensor.name, "dropped", None, "drop", reason, tensor.shape))
-    return tuple(entries) if len(findings) == before else None
+                entries.append(Entry(tensor.name, Drop(), said, tensor.shape))
+    return Mapping(tuple(entries)) if len(findings) == before else None
 
 
 def all_initialised(net: Net) -> Mapping:
     """The mapping of a net that starts from scratch."""
-    return tuple(_new(tensor, False, None) for tensor in net.tensors())
+    return Mapping(tuple(_new(tensor, False, None) for tensor in net.tensors()))
+
+
+def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
+    return Entry(tensor.name, transform, reason(transform, place), tensor.shape)
 
 
 def _new(
-    tensor: Tensor, namesake: bool, dropped: Span | None, beginning: Beginning | None = None
+    tensor: Tensor, replaces: bool, dropped: Span | None, stated: Initialisation | None = None
 ) -> Entry:
-    like = beginning.like if beginning else None
-    rule = f"init like {like}" if like else f"init {tensor.init}"
-    category: Category = "reinitialised" if namesake else "initialised"
-    reason = "redeclared" if namesake else "the parent has no such tensor"
-    if namesake and dropped:
-        reason += f"; the parent's was dropped: {dropped}"
-    if beginning:
-        reason = beginning.reason
-    return Entry(tensor.name, category, None, rule, reason, tensor.shape, like)
+    if stated:
+        return Entry(tensor.name, stated.transform, stated.reason, tensor.shape, replaces)
+    said = reason_of_new(replaces, dropped)
+    return Entry(tensor.name, Initialise(tensor.init), said, tensor.shape, replaces)
 
 
 def _refuse_changed(

@@ -1,18 +1,21 @@
-"""`init SEL = ...`: how tensors begin that a child declares and does not take from its parent."""
+"""`init SEL = ...`: the initialisation of tensors that a child does not take from its parent."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.moves import Move
+from growlang.growth.moves import MovedTensor
+from growlang.growth.transforms import Initialise, Like
+from growlang.growth.wording import Reason, reason
 from growlang.net import Net, Node, Tensor
-from growlang.ops import op_of
+from growlang.net.axes import Layer
+from growlang.ops import axes_in, op_of
 from growlang.resolve.contract import Contract, Initial
 from growlang.spec.selectors import (
     AS_MANY,
@@ -25,25 +28,17 @@ from growlang.spec.selectors import (
     spelt,
 )
 
-JOINTS = ("position", "concat", "subtract", "add")
-"""Ops whose result is not zero though the first value that they read is."""
-BESIDE = ("bias", ".skip.weight", ".time.weight")
-"""Ends of the names of tensors that no map of their op lies in series with."""
 
+class Initialisation(NamedTuple):
+    """How an `init` statement initialises one tensor."""
 
-class Beginning(NamedTuple):
-    """How an `init` lets one tensor begin."""
-
-    init: str
-    """A row of the initialisers."""
-    like: str | None
-    """The parent's tensor whose values it begins with, if it does."""
+    transform: Initialise | Like
     statement: Initial
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """What is said and where, for the mapping."""
-        return f"initialised {'' if self.like else 'as '}{self.statement}: {self.statement.span}"
+        return reason(self.transform, self.statement.span, str(self.statement))
 
 
 class _Refused(Exception):
@@ -63,24 +58,24 @@ class _Refused(Exception):
         """The place of the mistake, where it is not the whole statement."""
 
 
-def beginnings(
+def initialisations(
     child: Net,
     parent: Net,
     contract: Contract,
     findings: Findings,
-    moves: Mapping[str, Move],
-) -> dict[str, Beginning]:
-    """How the tensors begin of which an `init` speaks; where several do, the last one holds.
+    moves: Mapping[str, MovedTensor],
+) -> dict[str, Initialisation]:
+    """How tensors are initialised of which an `init` speaks; where several do, the last one holds.
 
     `moves` are the tensors that `moved` takes over, of which none may.
     """
     places, old = (Places([c.name for c in n.components], list(n.table)) for n in (child, parent))
-    found: dict[str, Beginning] = {}
+    found: dict[str, Initialisation] = {}
     for statement in contract.inits:
         try:
             nodes = _named(statement, places, child, contract, moves)
             sources = _sources(statement, places, old)
-            said = [_begun(statement, n, chosen, sources, parent) for n, chosen in nodes]
+            said = [_stated(statement, child, n, ts, sources, parent) for n, ts in nodes]
         except _Refused as refused:
             what = f"`init {statement.selector}` {refused.message}"
             place = refused.span or statement.span
@@ -91,21 +86,26 @@ def beginnings(
     return found
 
 
-def begun(net: Net, found: Mapping[str, Beginning]) -> Net:
+def initialised(net: Net, found: Mapping[str, Initialisation]) -> Net:
     """The net whose tensors are initialised as the statements say."""
+    rows = {n: s.transform.init for n, s in found.items() if isinstance(s.transform, Initialise)}
 
     def of(node: Node) -> Node:
-        rows = [t._replace(init=found[t.name].init) if t.name in found else t for t in node.tensors]
-        return replace(node, tensors=tuple(rows))
+        tensors = (t._replace(init=rows.get(t.name, t.init)) for t in node.tensors)
+        return replace(node, tensors=tuple(tensors))
 
-    return replace(net, nodes=tuple(map(of, net.nodes))) if found else net
+    return replace(net, nodes=tuple(map(of, net.nodes))) if rows else net
 
 
 Named = list[tuple[Node, list[Tensor]]]
 
 
 def _named(
-    statement: Initial, places: Places, child: Net, contract: Contract, moves: Mapping[str, Move]
+    statement: Initial,
+    places: Places,
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
 ) -> Named:
     """The nodes of which a statement speaks, each with the tensors of which it does."""
     names = places.matching(statement.selector)
@@ -130,44 +130,64 @@ def _named(
     return nodes
 
 
-def _begun(
-    statement: Initial, node: Node, chosen: list[Tensor], places: dict[str, str], parent: Net
-) -> dict[str, Beginning]:
+def _stated(
+    statement: Initial,
+    child: Net,
+    node: Node,
+    chosen: list[Tensor],
+    places: dict[str, str],
+    parent: Net,
+) -> dict[str, Initialisation]:
     """What a statement says of the chosen tensors of a node."""
-    inits = {t.name: t.init for t in chosen}
-    sources: dict[str, str] = {}
+    if statement.value == "like":
+        sources = {t.name: _like(statement, t, places, parent) for t in chosen}
+        return {n: Initialisation(Like(source), statement) for n, source in sources.items()}
+    rows = {t.name: t.init for t in chosen}
     match statement.value:
         case "zero":
-            inits |= _zero(node, chosen)
+            rows |= _zero(child, node, chosen)
         case "identity":
-            inits |= _identity(node, chosen)
-        case "like":
-            sources = {t.name: _like(statement, t, places, parent) for t in chosen}
-    return {n: Beginning(init, sources.get(n), statement) for n, init in inits.items()}
+            rows |= _identity(child, node, chosen)
+    return {n: Initialisation(Initialise(row), statement) for n, row in rows.items()}
 
 
-def _adds(node: Node, chosen: list[Tensor]) -> bool:
-    """Whether a whole op is chosen that adds to what it reads, and adds nothing at first."""
-    return len(chosen) == len(node.tensors) and op_of(node.op).adds
+def _layers(net: Net, node: Node) -> tuple[Layer, ...]:
+    """The layers of a node, in order; none where its op does not declare them."""
+    axes = axes_in(net, node)
+    return axes.layers if axes else ()
 
 
-def _zero(node: Node, chosen: list[Tensor]) -> dict[str, str]:
+def _declared(net: Net, node: Node) -> tuple[Layer, ...]:
+    """The layers of a node. Raises _Refused where its op does not declare them."""
+    if layers := _layers(net, node):
+        return layers
+    what = f"cannot tell the maps of `{node.path}`: the op `{node.op}` declares no axes"
+    raise _Refused(what, "declare `axes` in the op's class; `zero` may also name tensors")
+
+
+def _names(node: Node, layers: Iterable[Layer]) -> set[str]:
+    return {f"{node.path}.{p.name}" for layer in layers for p in layer.parameters}
+
+
+def _zero(net: Net, node: Node, chosen: list[Tensor]) -> dict[str, str]:
     """Of a whole op its last map, unless it adds nothing as it is; of a part of an op all."""
-    if _adds(node, chosen):
-        return {}
     if len(chosen) == len(node.tensors):
-        last = chosen[-1].name.rpartition(".")[0]
-        chosen = [t for t in chosen if t.name.rpartition(".")[0] == last]
+        if op_of(node.op).is_residual:
+            return {}
+        last = _names(node, [a for a in _declared(net, node) if a.place == "last"])
+        chosen = [t for t in chosen if t.name in last]
     return {t.name: "zeros" for t in chosen}
 
 
-def _identity(node: Node, chosen: list[Tensor]) -> dict[str, str]:
+def _identity(net: Net, node: Node, chosen: list[Tensor]) -> dict[str, str]:
     """Of a whole op its one map, unless it adds nothing as it is; of a part of an op each map."""
-    whole = len(chosen) == len(node.tensors)
-    if _adds(node, chosen):
-        chosen = [t for t in chosen if ".skip." in t.name]
-    maps = [t for t in chosen if not t.name.endswith("bias")]
-    wrong = next((t for t in maps if not _is_square(t)), None)
+    whole, layers = len(chosen) == len(node.tensors), _declared(net, node)
+    if whole and op_of(node.op).is_residual:
+        layers = tuple(a for a in layers if a.place == "skip")
+        chosen = [t for t in chosen if t.name in _names(node, layers)]
+    weights = {f"{node.path}.{a.weight.name}": a.kind for a in layers}
+    maps = [t for t in chosen if t.name in weights]
+    wrong = next((t for t in maps if weights[t.name] != "map" or not _is_square(t)), None)
     if wrong or (whole and len(maps) > 1):
         what = (
             f"`{wrong.name}` is {dimensions(wrong.shape)}"
@@ -180,12 +200,9 @@ def _identity(node: Node, chosen: list[Tensor]) -> dict[str, str]:
 
 
 def _is_square(tensor: Tensor) -> bool:
-    """Whether a tensor is a map between equal widths, whose filters have a centre.
-
-    Weight decay tells maps from tables and norms, which it leaves out.
-    """
+    """Whether a map is between equal widths, and its filters have a centre."""
     width, *rest = tensor.shape
-    return tensor.decay and rest[:1] == [width] and all(side % 2 for side in rest[1:])
+    return rest[:1] == [width] and all(side % 2 for side in rest[1:])
 
 
 def _sources(statement: Initial, places: Places, old: Places) -> dict[str, str]:
@@ -234,18 +251,22 @@ def _like(statement: Initial, tensor: Tensor, places: dict[str, str], parent: Ne
 
 
 def _trained(
-    child: Net, contract: Contract, moves: Mapping[str, Move], found: Mapping[str, Beginning]
+    child: Net,
+    contract: Contract,
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
 ) -> frozenset[str]:
     """The tensors that begin with values of the parent's, which training has moved from zero."""
     kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
-    return frozenset().union(kept, moves, (n for n, begun in found.items() if begun.like))
+    alike = {name for name, stated in found.items() if isinstance(stated.transform, Like)}
+    return frozenset().union(kept, moves, alike)
 
 
 def refuse_dead(
     child: Net,
     contract: Contract,
-    moves: Mapping[str, Move],
-    found: Mapping[str, Beginning],
+    moves: Mapping[str, MovedTensor],
+    found: Mapping[str, Initialisation],
     scratch: str,
     findings: Findings,
 ) -> None:
@@ -253,8 +274,10 @@ def refuse_dead(
 
     `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
     """
+    if not found:
+        return
     trained = _trained(child, contract, moves, found)
-    net = begun(child, found)
+    net = initialised(child, found)
     refused: set[Span] = set()
     for recipe, learned in (("", trained), *([(scratch, frozenset[str]())] if scratch else [])):
         for first, second in _dead(net, learned):
@@ -277,46 +300,48 @@ def refuse_dead(
 
 def _dead(net: Net, trained: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Each two maps in series that begin at zero, none of which is `trained`."""
-    zeros = {n.path: _zeros(n, trained) for n in net.nodes}
+    zeros = {n.path: _zeros(net, n, trained) for n in net.nodes}
     nodes = {n.path: n for n in net.nodes}
     readers = Counter(name for n in net.nodes for name in n.inputs)
     for node in net.nodes:
-        yield from (
-            pair for pair in pairwise(zeros[node.path]) if _branch(pair[0]) == _branch(pair[1])
-        )
-        if not zeros[node.path] or op_of(node.op).adds or node.op in JOINTS:
+        for first, second in pairwise(zeros[node.path]):
+            if first.branch == second.branch:
+                yield _weight(node, first), _weight(node, second)
+        op = op_of(node.op)
+        if not zeros[node.path] or op.is_residual or op.is_join:
             continue
         if before := _zero_before(node, nodes, readers, zeros):
-            yield before, zeros[node.path][-1]
+            yield before, _weight(node, zeros[node.path][-1])
 
 
-def _zeros(node: Node, trained: frozenset[str]) -> list[str]:
-    """The maps of a node that begin at zero."""
-    return [
-        t.name
-        for t in node.tensors
-        if t.init == "zeros" and t.name not in trained and not t.name.endswith(BESIDE)
-    ]
+def _zeros(net: Net, node: Node, trained: frozenset[str]) -> list[Layer]:
+    """The layers of a node that begin at zero and let nothing through then, in order."""
+    zero = {t.name for t in node.tensors if t.init == "zeros"} - trained
+    if not zero:
+        return []
+    return [a for a in _layers(net, node) if a.is_factor and _weight(node, a) in zero]
 
 
-def _branch(tensor: str) -> str:
-    """What a tensor lies in of its op: the sublayers of a transformer are not in series."""
-    return tensor.rsplit(".", 2)[0]
+def _weight(node: Node, layer: Layer) -> str:
+    return f"{node.path}.{layer.weight.name}"
 
 
 def _zero_before(
     node: Node,
     nodes: Mapping[str, Node],
     readers: Mapping[str, int],
-    zeros: Mapping[str, list[str]],
+    zeros: Mapping[str, list[Layer]],
 ) -> str:
     """The last map before a node that puts out zero; empty where there is none.
 
     Not behind a value that others read as well: gradients come to it from those.
     """
     before = nodes.get(node.inputs[0])
-    while before is not None and before.op not in JOINTS and readers[before.path] == 1:
-        if zeros[before.path] and not op_of(before.op).adds:
-            return zeros[before.path][-1]
+    while before is not None and readers[before.path] == 1:
+        op = op_of(before.op)
+        if op.is_join:
+            break
+        if zeros[before.path] and not op.is_residual:
+            return _weight(before, zeros[before.path][-1])
         before = nodes.get(before.inputs[0])
     return ""

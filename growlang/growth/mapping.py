@@ -1,25 +1,66 @@
-"""The mapping: what becomes of every tensor when one net grows into another."""
+"""The mapping: what becomes of every tensor when one net grows into another. Stdlib only."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
+
+from growlang.growth.transforms import (
+    Copy,
+    Drop,
+    Expand,
+    Initialise,
+    Like,
+    Move,
+    Retain,
+    Transform,
+    source_of,
+    state_of,
+)
+from growlang.growth.wording import Reason, rule
 
 Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
-class Entry(NamedTuple):
-    """What becomes of one tensor: of the child, or a `dropped` one of the parent."""
+@dataclass(frozen=True)
+class Entry:
+    """What becomes of one tensor: of the child, or a dropped one of the parent."""
 
     name: str
-    category: Category
-    source: str | None
-    """The parent's tensor that it comes from."""
-    rule: str
-    reason: str
+    transform: Transform
+    reason: Reason
     shape: tuple[int, ...]
-    like: str | None = None
-    """The parent's tensor whose values a new one begins with, without being that tensor."""
+    replaces: bool = False
+    """Whether it is new, and the parent has another tensor of its name."""
+
+    @property
+    def category(self) -> Category:
+        """How the tensor is counted: a transform, and whether a new tensor has a namesake."""
+        match self.transform:
+            case Copy():
+                return "copied"
+            case Move() | Retain():
+                return "moved"
+            case Expand():
+                return "expanded"
+            case Initialise() | Like():
+                return "reinitialised" if self.replaces else "initialised"
+            case Drop():
+                return "dropped"
+
+    @property
+    def source(self) -> str | None:
+        """The parent's tensor that it is."""
+        return source_of(self.transform, self.name)
+
+    @property
+    def rule(self) -> str:
+        """The statement that makes it so, in short."""
+        return rule(self.transform)
 
     @property
     def parameters(self) -> int:
@@ -33,14 +74,46 @@ class Entry(NamedTuple):
         return f"{first}.{second}" if first == "stage" else first
 
 
-Mapping = tuple[Entry, ...]
-"""Total on both sides: each tensor of the child, then each tensor of the parent that is dropped."""
+@dataclass(frozen=True)
+class Mapping:
+    """Total on both sides: each tensor of the child, then each of the parent that is dropped.
 
+    A tensor of the parent without an entry has a namesake in the child or is the source of one.
+    """
 
-def summary(entries: Iterable[Entry]) -> dict[Category, tuple[int, int]]:
-    """(tensors, parameters) of each category."""
-    totals = {category: (0, 0) for category in CATEGORIES}
-    for entry in entries:
-        tensors, parameters = totals[entry.category]
-        totals[entry.category] = (tensors + 1, parameters + entry.parameters)
-    return totals
+    entries: tuple[Entry, ...] = ()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @cached_property
+    def by_name(self) -> dict[str, Entry]:
+        """The entry of each tensor."""
+        return {entry.name: entry for entry in self.entries}
+
+    @cached_property
+    def of_child(self) -> Mapping:
+        """The entries of the child's tensors alone."""
+        return Mapping(tuple(e for e in self.entries if not isinstance(e.transform, Drop)))
+
+    @property
+    def summary(self) -> dict[Category, tuple[int, int]]:
+        """(tensors, parameters) of each category."""
+        totals = {category: (0, 0) for category in CATEGORIES}
+        for entry in self.entries:
+            tensors, parameters = totals[entry.category]
+            totals[entry.category] = (tensors + 1, parameters + entry.parameters)
+        return totals
+
+    @property
+    def states(self) -> dict[str, str]:
+        """The parent's tensor whose average and moments each tensor goes on with, if it does."""
+        found = {e.name: state_of(e.transform, e.name) for e in self.entries}
+        return {name: source for name, source in found.items() if source is not None}
+
+    def only(self, names: Collection[str]) -> Mapping:
+        """The entries of some tensors."""
+        return Mapping(tuple(e for e in self.entries if e.name in names))

@@ -22,14 +22,16 @@ from growlang.spec.selectors import (
 from growlang.syntax.document import Moved
 
 
-class Move(NamedTuple):
+class MovedTensor(NamedTuple):
     """The parent's tensor that is moved, and the statement that says so."""
 
     source: str
     statement: Moved
 
 
-def moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> dict[str, Move]:
+def moves(
+    child: Net, parent: Net, contract: Contract, findings: Findings
+) -> dict[str, MovedTensor]:
     """Every tensor that is moved, by its new name; a finding where a statement cannot hold."""
     before = len(findings)
     found = _moves(child, parent, contract, findings)
@@ -38,8 +40,10 @@ def moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> di
     return found
 
 
-def _moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> dict[str, Move]:
-    found: dict[str, Move] = {}
+def _moves(
+    child: Net, parent: Net, contract: Contract, findings: Findings
+) -> dict[str, MovedTensor]:
+    found: dict[str, MovedTensor] = {}
     taken: set[str] = set()
     before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
@@ -64,7 +68,7 @@ def _moves(child: Net, parent: Net, contract: Contract, findings: Findings) -> d
                     help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
                 )
                 break
-            found[name] = Move(source, statement)
+            found[name] = MovedTensor(source, statement)
             taken.add(source)
     return found
 
@@ -107,7 +111,7 @@ def _moved(
 
 
 def _refuse_remnants(
-    contract: Contract, moves: Mapping[str, Move], parent: Net, findings: Findings
+    contract: Contract, moves: Mapping[str, MovedTensor], parent: Net, findings: Findings
 ) -> None:
     """Where only a part of a component moves, another statement must speak of the rest."""
     moved = {move.source for move in moves.values()}

@@ -112,6 +112,11 @@ class Net:
         """Every parameter by name."""
         return {tensor.name: tensor for tensor in self.tensors()}
 
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every value by its name: of the inputs and of what the nodes compute."""
+        return {i.name: i.shape for i in self.inputs} | {n.path: n.output for n in self.nodes}
+
     @property
     def parameters(self) -> int:
         """Number of scalars in all parameters."""
@@ -148,7 +153,7 @@ class Net:
         for node in described["nodes"]:
             del node["span"], node["flops"], node["saved"]
             node["tensors"] = [[name, shape, decay] for name, shape, _, decay in node["tensors"]]
-            node |= _kept(Scope.from_json(node.pop("scope")), self.eps)
+            node |= _kept(node.pop("scope"))
         return digest(described)
 
     def to_json(self) -> dict[str, Any]:
@@ -165,7 +170,7 @@ class Net:
                 }
                 for i in self.inputs
             ],
-            "nodes": [_node_json(n) for n in self.nodes],
+            "nodes": [_node_json(n, self.eps) for n in self.nodes],
             "components": [
                 {"name": c.name, "kind": c.output.kind, "shape": list(c.output.dims)}
                 for c in self.components
@@ -202,7 +207,7 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _node_json(node: Node) -> dict[str, Any]:
+def _node_json(node: Node, eps: float) -> dict[str, Any]:
     return {
         "path": node.path,
         "component": node.component,
@@ -214,15 +219,14 @@ def _node_json(node: Node) -> dict[str, Any]:
         "tensors": [[t.name, list(t.shape), t.init, t.decay] for t in node.tensors],
         "flops": node.flops,
         "saved": node.saved,
-        "scope": node.scope.to_json(),
+        "scope": node.scope.to_json(eps),
         "span": _span_json(node.span),
     }
 
 
-def _kept(scope: Scope, eps: float) -> dict[str, Any]:
-    """What a node's scope says that neither the graph nor the net's `eps` does."""
-    own = {"numbers": dict(scope.numbers)} if scope.numbers else {}
-    return own | ({"eps": scope.eps} if scope.eps != eps else {})
+def _kept(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What the JSON of a node's scope says that neither the graph nor the net's `eps` does."""
+    return {key: scope[key] for key in ("numbers", "eps") if key in scope}
 
 
 def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tuple[Node, ...]:
@@ -234,7 +238,7 @@ def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tupl
 
     def scope(node: Mapping[str, Any]) -> Scope:
         if "scope" in node:
-            return Scope.from_json(node["scope"])
+            return Scope.from_json(node["scope"], data["eps"])
         read = {name: shapes[name] for name in node["inputs"][1:]}
         return Scope(
             time=next((shape.width for shape in read.values() if shape.kind == "vector"), None),

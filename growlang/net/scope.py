@@ -30,16 +30,17 @@ class Scope(NamedTuple):
         """The number that is kept under a name, or else the one that the op's width decides."""
         return self.numbers.get(name, decided)
 
-    def to_json(self) -> dict[str, Any]:
-        """JSON of the scope, without what it has at the default."""
+    def to_json(self, eps: float) -> dict[str, Any]:
+        """JSON of the scope in a net with this eps, without what it has at the default."""
         conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
         said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
-        return {k: v for k, v in said.items() if v != Scope._field_defaults[k]}
+        defaults = Scope._field_defaults | {"eps": eps}
+        return {key: value for key, value in said.items() if value != defaults[key]}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> "Scope":
+    def from_json(data: Mapping[str, Any], eps: float) -> "Scope":
         """The scope that `to_json` described."""
         conditions = {
             name: Shape("tokens", tuple(dims)) for name, dims in data.get("conditions", {}).items()
         }
-        return Scope(**{**data, "conditions": conditions})
+        return Scope(**{"eps": eps, **data, "conditions": conditions})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Node, Scope
+from growlang.net import Net, Node, Scope
+from growlang.net.axes import Axes
 from growlang.ops import installed
 from growlang.ops.attention import Attention, Transformer
 from growlang.ops.base import Op, OpError
@@ -85,6 +86,17 @@ def op_in(node: Node) -> Op:
     return op_of(node.op).model_validate(dict(node.args))
 
 
+def axes_in(net: Net, node: Node) -> Axes | None:
+    """The axes of a node of a net; None where its op declares none.
+
+    Raises GrowlangError if there is no such op.
+    """
+    op, (x, *others) = op_in(node), [net.shapes[name] for name in node.inputs]
+    if isinstance(op, Concat):
+        op = Concat(skip=others[0].width)
+    return op.axes(x, node.scope)
+
+
 def pipe_op(name: str) -> type[Op] | None:
     """The op that a pipe may call by this name, built in or installed."""
     if name in OPS:
@@ -109,6 +121,7 @@ __all__ = [
     "Op",
     "OpError",
     "Scope",
+    "axes_in",
     "op_in",
     "op_of",
     "pipe_op",

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from growlang.net import Scope, Shape, Tensor
+from growlang.net import Scope, Shape
+from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import norm_affine, weight_and_bias
+from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.signature import Conditions, argument
 
 PLAIN_TOKENS = 256
@@ -21,8 +22,8 @@ class Attention(Op):
 
     call = "attention"
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
-    takes = "tokens"
-    adds = True
+    input_kind = "tokens"
+    is_residual = True
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -36,15 +37,16 @@ class Attention(Op):
         """As the input."""
         return _checked(self, x, scope)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name."""
-        return _attention_tensors(self, scope)
+        stream = token_wise("x", self.width, self.norm)
+        return Axes(_inputs(self, stream, scope), writes(stream), _attention(self, stream, scope))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Projections, scores and weighted sums of each sublayer, and their modulation."""
         return _attention_flops(self, x, scope)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The sum over the sublayers; see `_attention_saved`."""
         return _attention_saved(self, x, scope)
 
@@ -61,8 +63,8 @@ class Transformer(Op):
 
     call = "transformer"
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
-    takes = "tokens"
-    adds = True
+    input_kind = "tokens"
+    is_residual = True
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -88,16 +90,20 @@ class Transformer(Op):
             raise OpError("`causal = true` needs `self` in `attend`", argument="causal")
         return _checked(self, x, scope)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name, then `mlp`."""
-        width, hidden = self.width, self.numbers(x, scope)["mlp.hidden"]
-        last = "linear" if scope.time else "zeros"
-        return (
-            *_attention_tensors(self, scope),
-            *_entry_tensors(self, "mlp", scope),
-            *weight_and_bias("mlp.up", hidden, width),
-            *weight_and_bias("mlp.down", width, hidden, init=last),
+        stream = token_wise("x", self.width, self.norm)
+        hidden = Space("mlp.hidden", self.numbers(x, scope)["mlp.hidden"])
+        init = "linear" if scope.time else "zeros"
+        layers = (
+            *_attention(self, stream, scope),
+            _entry(self, "mlp", stream, scope),
+            linear("mlp.up", writes(hidden), normalised(stream), branch="mlp"),
+            linear(
+                "mlp.down", writes(stream), reads(hidden), init=init, branch="mlp", place="last"
+            ),
         )
+        return Axes(_inputs(self, stream, scope), writes(stream), layers)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers, and two projections with their modulation."""
@@ -105,7 +111,7 @@ class Transformer(Op):
         mlp = 4 * x.size * hidden + _modulation_flops(self, scope)
         return _attention_flops(self, x, scope) + mlp
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
         hidden = self.numbers(x, scope)["mlp.hidden"]
         mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
@@ -159,31 +165,70 @@ def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
     return (*time, *(name for name in op.attend if name != "self"))
 
 
-def _entry_tensors(op: Attending, place: str, scope: Scope) -> tuple[Tensor, ...]:
-    """The modulation that time gives a sublayer or, without time, the affine of its norm."""
+def _inputs(op: Attending, stream: Space, scope: Scope) -> tuple[Axis, ...]:
+    """The axes of what the module is called with; a condition's mask has no channels."""
+    axes = [reads(stream)]
     if scope.time is not None:
-        return weight_and_bias(f"{place}.modulation", 3 * op.width, scope.time, init="zeros")
-    affine = norm_affine(f"{place}.norm", op.width)
-    return affine if op.norm == "layer" else affine[:1]
-
-
-def _attention_tensors(op: Attending, scope: Scope) -> tuple[Tensor, ...]:
-    width, rows = op.width, list[Tensor]()
-    last = "zeros" if scope.time is None else "linear"
+        axes.append(reads(_time(scope.time)))
     for name in op.attend:
-        place = f"attend.{name}"
-        rows += _entry_tensors(op, place, scope)
+        if name != "self":
+            axes += [reads(_condition(name, scope)), ()]
+    return tuple(axes)
+
+
+def _time(width: int) -> Space:
+    return Space("time", width)
+
+
+def _condition(name: str, scope: Scope) -> Space:
+    return plain(f"condition.{name}", scope.conditions[name].width)
+
+
+def _entry(op: Attending, branch: str, stream: Space, scope: Scope) -> Layer:
+    """The modulation that time gives a sublayer or, without time, the affine of its norm."""
+    if scope.time is None:
+        return norm(f"{branch}.norm", stream, shift=op.norm == "layer", branch=branch)
+    rows = axis(Role.SHIFT, stream) + axis(Role.SCALE, stream) + axis(Role.GATE, stream)
+    time = reads(_time(scope.time))
+    return linear(f"{branch}.modulation", rows, time, init="zeros", branch=branch)
+
+
+def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
+    layers = list[Layer]()
+    init = "zeros" if scope.time is None else "linear"
+    for name in op.attend:
+        branch = f"attend.{name}"
+        heads, head = _heads(op, branch)
+        query, key, value = (axis(r, heads, head) for r in (Role.QUERY, Role.KEY, Role.VALUE))
+        layers.append(_entry(op, branch, stream, scope))
+        x = normalised(stream)
         if name == "self":
-            rows += weight_and_bias(f"{place}.qkv", 3 * width, width)
+            layers.append(linear(f"{branch}.qkv", query + key + value, x, branch=branch))
         else:
-            rows += weight_and_bias(f"{place}.q", width, width)
-            rows += weight_and_bias(f"{place}.kv", 2 * width, scope.conditions[name].width)
+            other = reads(_condition(name, scope))
+            layers.append(linear(f"{branch}.q", query, x, branch=branch))
+            layers.append(linear(f"{branch}.kv", key + value, other, branch=branch))
         if op.qk_norm:
-            head = (width // op.heads,)
-            rows.append(Tensor(f"{place}.q_norm.weight", head, "ones", decay=False))
-            rows.append(Tensor(f"{place}.k_norm.weight", head, "ones", decay=False))
-        rows += weight_and_bias(f"{place}.out", width, width, init=last)
-    return tuple(rows)
+            for place, role in (("q_norm", Role.QUERY_NORM), ("k_norm", Role.KEY_NORM)):
+                affine = norm(f"{branch}.{place}", head, role=role, shift=False, branch=branch)
+                layers.append(affine)
+        merged = reads(heads, head)
+        out = linear(
+            f"{branch}.out", writes(stream), merged, init=init, branch=branch, place="last"
+        )
+        layers.append(out)
+    return tuple(layers)
+
+
+def _heads(op: Attending, branch: str) -> tuple[Space, Space]:
+    """The heads and the channels of each, the same for queries, keys and values.
+
+    Without QK-norm a factor of a query's channel and its inverse of the key's leave the scores.
+    """
+    count, width = op.heads, op.width // op.heads
+    if op.qk_norm:
+        return Space(f"{branch}.heads", count), token_wise(f"{branch}.head", width, "rms")
+    return plain(f"{branch}.heads", count), plain(f"{branch}.head", width)
 
 
 def _modulation_flops(op: Attending, scope: Scope) -> int:

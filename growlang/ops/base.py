@@ -1,8 +1,9 @@
-"""What an op declares: signature, shape rule, table of parameters and cost, all without torch."""
+"""What an op declares: signature, shape rule, axes of its parameters, cost; all without torch."""
 
 from typing import ClassVar, Literal
 
 from growlang.net import Scope, Shape, Tensor
+from growlang.net.axes import Axes
 from growlang.signatures.signature import Signature
 
 
@@ -30,28 +31,43 @@ class Op(Signature):
 
     source: ClassVar[str]
     """Where the computation is published."""
-    takes: ClassVar[Literal["grid", "tokens", "ids", "any"]]
+    input_kind: ClassVar[Literal["grid", "tokens", "ids", "any"]]
     """The kind of value the op works on; the compiler converts between grid and tokens.
 
     `any` is a grid or tokens: ids are numbers of tokens, with which only `embed` can do something.
     """
 
-    adds: ClassVar[bool] = False
+    is_residual: ClassVar[bool] = False
     """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised."""
+
+    is_join: ClassVar[bool] = False
+    """Whether it joins its input with another value: its result is not zero where its input is."""
+
+    has_tensors: ClassVar[bool] = True
+    """Whether it has parameters."""
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """Shape of the result. Raises OpError if the op does not fit its input."""
         raise NotImplementedError
 
+    def axes(self, x: Shape, scope: Scope) -> Axes | None:
+        """The axes of its inputs, its result and its parameters, layer by layer.
+
+        None where it does not declare them, and lists its `tensors` instead: those can be kept and
+        dropped, and neither be widened nor tell which of them is the op's last map.
+        """
+        return None
+
     def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
         """The parameters, named relative to the op's place, such as `conv1.weight`."""
-        return ()
+        axes = self.axes(x, scope)
+        return axes.tensors() if axes else ()
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Forward matmuls and convolutions for one image, 2 per multiply-add."""
         return 0
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Scalars that the backward pass keeps for one image."""
         return 0
 

@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from growlang.net import Scope, Shape, Tensor, tokens, vector
+from growlang.net import Scope, Shape, tokens, vector
+from growlang.net.axes import Axes, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import weight_and_bias
+from growlang.ops.layers import linear, plain, table
 from growlang.signatures.signature import argument
 
 T5_WIDTHS = {
@@ -48,7 +49,7 @@ class Fourier(Op):
 
     call = "fourier"
     source = "arXiv 2006.10739, arXiv 2107.00630"
-    takes = "any"
+    input_kind = "any"
     width: int = argument("channels of the embedding; even", ge=2)
     embed: Literal["reference", "raw"] = argument(
         "log-SNR that is embedded: that of the base resolution, or the actual one", "reference"
@@ -63,16 +64,20 @@ class Fourier(Op):
             )
         return vector(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`linear1` (width, 2 * frequencies), which is width as well, and `linear2`."""
-        width, waves = self.width, 2 * self.numbers(x, scope)["frequencies"]
-        return weight_and_bias("linear1", width, waves) + weight_and_bias("linear2", width, width)
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`linear1` and `linear2`; the sines of all frequencies come before the cosines."""
+        count = self.numbers(x, scope)["frequencies"]
+        frequencies = Space("frequencies", count, Symmetry.FIXED)
+        hidden, out = Space("hidden", self.width), plain("out", self.width)
+        first = linear("linear1", writes(hidden), reads(2, frequencies))
+        last = linear("linear2", writes(out), reads(hidden), place="last")
+        return Axes(((),), writes(out), (first, last))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two linear maps."""
         return 2 * self.width * (2 * self.numbers(x, scope)["frequencies"] + self.width)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of both linear maps and of the SiLU."""
         return 2 * self.numbers(x, scope)["frequencies"] + 2 * self.width
 
@@ -89,7 +94,11 @@ class Condition(Op):
     """
 
     role: ClassVar[Literal["ids", "label", "embedding"]]
-    takes = "any"
+    input_kind = "any"
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The channels of a frozen encoder, which are as they are."""
+        return Axes((), writes(Space("out", self.output(x, scope).width, Symmetry.FIXED)))
 
 
 class Words(Condition):
@@ -107,12 +116,11 @@ class Words(Condition):
         """(tokens, width)."""
         return tokens(self.tokens, self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`embedding.weight` (vocabulary + 1, width)."""
-        shape = (self.vocabulary + 1, self.width)
-        return (Tensor("embedding.weight", shape, "embedding", decay=False),)
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`embedding.weight`, with a row for each bucket, then one for the null."""
+        return _embedding(Space("vocabulary", self.vocabulary + 1), self.width)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The ids."""
         return self.tokens
 
@@ -131,11 +139,11 @@ class Classes(Condition):
         """(1, width)."""
         return tokens(1, self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`embedding.weight` (n + 1, width)."""
-        return (Tensor("embedding.weight", (self.n + 1, self.width), "embedding", decay=False),)
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`embedding.weight`, with a row for each class, then one for the null."""
+        return _embedding(Space("classes", self.n + 1), self.width)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The label."""
         return 1
 
@@ -146,6 +154,7 @@ class T5(Condition):
     call = "t5"
     source = "arXiv 1910.10683"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
@@ -162,6 +171,7 @@ class CLIP(Condition):
     call = "clip"
     source = "arXiv 2103.00020"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
@@ -178,6 +188,7 @@ class Encoder(Condition):
     call = "encoder"
     source = "arXiv 1910.03771"
     role = "embedding"
+    has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
@@ -186,6 +197,12 @@ class Encoder(Condition):
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""
         return tokens(self.tokens, _encoder_width(self.id, self.width, ENCODER_WIDTHS))
+
+
+def _embedding(rows: Space, width: int) -> Axes:
+    out = plain("out", width)
+    weight = table("embedding.weight", reads(rows), writes(out), "embedding")
+    return Axes((reads(rows),), writes(out), (weight,))
 
 
 def _encoder_width(id: str, stated: int | None, known: dict[str, int]) -> int:

@@ -2,30 +2,16 @@
 
 from math import gcd
 
-from growlang.net import Scope, Shape, Tensor, grid
+from growlang.net import Scope, Shape, grid
+from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
+from growlang.ops.layers import grouped, linear, mapped, norm, plain
 from growlang.signatures.signature import argument
 
 
 def group_count(channels: int) -> int:
     """Groups of a GroupNorm: 32, or the largest divisor that 32 and the channels share."""
     return gcd(32, channels)
-
-
-def weight_and_bias(name: str, *shape: int, init: str = "linear") -> tuple[Tensor, Tensor]:
-    """Weight of the given shape (output axis first) and its zero-initialised bias."""
-    return (
-        Tensor(f"{name}.weight", shape, init),
-        Tensor(f"{name}.bias", shape[:1], "zeros", decay=False),
-    )
-
-
-def norm_affine(name: str, width: int) -> tuple[Tensor, Tensor]:
-    """Scale and shift of a normalisation with `width` channels."""
-    return (
-        Tensor(f"{name}.weight", (width,), "ones", decay=False),
-        Tensor(f"{name}.bias", (width,), "zeros", decay=False),
-    )
 
 
 def divided(x: Shape, factor: int) -> Shape:
@@ -45,7 +31,7 @@ class Conv(Op):
 
     call = "conv"
     source = "LeCun et al. 1989"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
@@ -54,16 +40,15 @@ class Conv(Op):
         _require_odd(self.kernel)
         return x.with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`weight` (width, input channels, kernel, kernel) and `bias`."""
-        weight = Tensor("weight", (self.width, x.width, self.kernel, self.kernel))
-        return (weight, Tensor("bias", (self.width,), "zeros", decay=False))
+        return mapped("", x.width, self.width, self.kernel, self.kernel)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One convolution."""
         return 2 * self.kernel**2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 
@@ -73,23 +58,22 @@ class ZeroConv(Op):
 
     call = "zero_conv"
     source = "arXiv 2302.05543"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""
         return x.with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`weight` (width, input channels, 1, 1) and `bias`, both zero."""
-        weight = Tensor("weight", (self.width, x.width, 1, 1), "zeros")
-        return (weight, Tensor("bias", (self.width,), "zeros", decay=False))
+        return mapped("", x.width, self.width, 1, 1, init="zeros")
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per pixel."""
         return 2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 
@@ -104,8 +88,8 @@ class Residual(Op):
 
     call = "residual"
     source = "arXiv 2105.05233"
-    takes = "grid"
-    adds = True
+    input_kind = "grid"
+    is_residual = True
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
@@ -115,18 +99,26 @@ class Residual(Op):
         _require_odd(self.kernel)
         return x.with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`."""
-        width, side = self.width, self.kernel
-        rows: tuple[Tensor, ...] = norm_affine("norm1", x.width)
-        rows += weight_and_bias("conv1", width, x.width, side, side)
+        sides = (self.kernel, self.kernel)
+        groups = self.numbers(x, scope)
+        stream = grouped("x", x.width, groups["norm1.groups"])
+        hidden = grouped("hidden", self.width, groups["norm2.groups"])
+        out = stream if x.width == self.width else plain("out", self.width)
+        inputs, layers = [reads(stream)], [norm("norm1", stream)]
+        layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
         if scope.time is not None:
-            rows += weight_and_bias("time", 2 * width, scope.time, init="zeros")
-        rows += norm_affine("norm2", width)
-        rows += weight_and_bias("conv2", width, width, side, side, init="zeros")
-        if x.width != width:
-            rows += weight_and_bias("skip", width, x.width, 1, 1)
-        return rows
+            time = reads(Space("time", scope.time))
+            inputs.append(time)
+            scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
+            layers.append(linear("time", scaled, time, init="zeros"))
+        layers.append(norm("norm2", hidden))
+        last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
+        layers.append(last)
+        if out is not stream:
+            layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
+        return Axes(tuple(inputs), writes(out), tuple(layers))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two or three convolutions and the projection of the time embedding."""
@@ -135,7 +127,7 @@ class Residual(Op):
         skip = pixels * width * x.width if x.width != width else 0
         return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Inputs of two norms, two SiLUs, two convolutions, of the scaling and of the dropout."""
         timed = scope.time is not None
         inner = (3 + timed + (self.dropout > 0)) * self.width * x.positions

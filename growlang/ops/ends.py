@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-from growlang.net import Scope, Shape, Tensor, grid, tokens
+from growlang.net import Scope, Shape, grid, tokens
+from growlang.net.axes import Axes, Role, Space, Symmetry, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import divided, group_count, norm_affine, weight_and_bias
+from growlang.ops.convolution import divided, group_count
+from growlang.ops.layers import grouped, linear, mapped, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
 
 
@@ -13,7 +15,7 @@ class Patch(Op):
 
     call = "patch"
     source = "arXiv 2010.11929"
-    takes = "grid"
+    input_kind = "grid"
     factor: int = argument("side of a patch, in pixels", ge=1)
     width: int = argument("channels of the output", ge=1)
 
@@ -21,15 +23,15 @@ class Patch(Op):
         """(width, height / factor, width / factor)."""
         return divided(x, self.factor).with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`proj.weight` (width, input channels, factor, factor) and `proj.bias`."""
-        return weight_and_bias("proj", self.width, x.width, self.factor, self.factor)
+        return mapped("proj", x.width, self.width, self.factor, self.factor)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Every pixel enters one product with the weight."""
         return 2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 
@@ -43,7 +45,7 @@ class Unpatch(Op):
 
     call = "unpatch"
     source = "arXiv 1609.05158"
-    takes = "grid"
+    input_kind = "grid"
     factor: int = argument("side of a patch, in pixels", ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
@@ -51,18 +53,19 @@ class Unpatch(Op):
         _, height, width = x.dims
         return grid(scope.channels, height * self.factor, width * self.factor)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm` and `proj` (channels * factor^2, input channels, 1, 1)."""
-        filters = scope.channels * self.factor**2
-        return norm_affine("norm", x.width) + weight_and_bias(
-            "proj", filters, x.width, 1, 1, init="zeros"
-        )
+        stream = grouped("x", x.width, self.numbers(x, scope)["norm.groups"])
+        out = plain("out", scope.channels)
+        filters = writes(out, self.factor, self.factor)
+        last = linear("proj", filters, normalised(stream), 1, 1, init="zeros", place="last")
+        return Axes((reads(stream),), writes(out), (norm("norm", stream), last))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel."""
         return 2 * x.size * scope.channels * self.factor**2
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm, of the SiLU and of the convolution."""
         return 3 * x.size + 2 * self.numbers(x, scope)["norm.groups"]
 
@@ -76,23 +79,22 @@ class Linear(Op):
 
     call = "linear"
     source = "textbook"
-    takes = "any"
+    input_kind = "any"
     width: int = argument("channels of the output", ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same places with `width` channels."""
         return x.with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`weight` (width, input channels) and `bias`."""
-        weight = Tensor("weight", (self.width, x.width))
-        return (weight, Tensor("bias", (self.width,), "zeros", decay=False))
+        return mapped("", x.width, self.width)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per place."""
         return 2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input."""
         return x.size
 
@@ -102,20 +104,19 @@ class Norm(Op):
 
     call = "norm"
     source = "arXiv 1803.08494, arXiv 1607.06450"
-    takes = "any"
+    input_kind = "any"
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         return x
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`weight` and `bias`, one of each per channel."""
-        return (
-            Tensor("weight", (x.width,), "ones", decay=False),
-            Tensor("bias", (x.width,), "zeros", decay=False),
-        )
+        groups = self.numbers(x, scope).get("groups")
+        stream = grouped("x", x.width, groups) if groups else token_wise("x", x.width)
+        return Axes((reads(stream),), normalised(stream), (norm("", stream, place="last"),))
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input, with the mean and deviation of each group or token."""
         return x.size + 2 * self.numbers(x, scope).get("groups", x.positions)
 
@@ -131,11 +132,16 @@ class Identity(Op):
 
     call = "identity"
     source = "textbook"
-    takes = "any"
+    input_kind = "any"
+    has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels."""
+        return _kept(x)
 
 
 # --- internal: no syntax; the compiler places them ------------------------------------------------
@@ -146,11 +152,16 @@ class Tokens(Op):
 
     call = "tokens"
     source = "arXiv 2010.11929"
-    takes = "grid"
+    input_kind = "grid"
+    has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(height * width, channels)."""
         return tokens(x.positions, x.width)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels."""
+        return _kept(x)
 
 
 class Grid(Op):
@@ -158,7 +169,8 @@ class Grid(Op):
 
     call = "grid"
     source = "arXiv 2010.11929"
-    takes = "tokens"
+    input_kind = "tokens"
+    has_tensors = False
     height: int = argument("rows of the grid", ge=1)
     width: int = argument("columns of the grid", ge=1)
 
@@ -168,18 +180,29 @@ class Grid(Op):
             raise OpError(f"{x.positions} tokens do not fill a {self.height} x {self.width} grid")
         return grid(x.width, self.height, self.width)
 
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels."""
+        return _kept(x)
+
 
 class Concat(Op):
     """A grid with the channels of a skip appended (U-Net, arXiv 1505.04597)."""
 
     call = "concat"
     source = "arXiv 1505.04597"
-    takes = "grid"
-    skip: int = argument("channels of the second input", ge=1)
+    input_kind = "grid"
+    has_tensors = False
+    is_join = True
+    skip: int = argument("channels of the second input; a node's inputs tell them", 0, ge=0)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with the channels of both."""
         return x.with_width(x.width + self.skip)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The channels of the skip after those of the input."""
+        stream, skip = plain("x", x.width), plain("skip", self.skip)
+        return Axes((reads(stream), reads(skip)), writes(stream) + writes(skip))
 
 
 class Subtract(Op):
@@ -187,11 +210,17 @@ class Subtract(Op):
 
     call = "subtract"
     source = "arXiv 2410.19324"
-    takes = "grid"
+    input_kind = "grid"
+    has_tensors = False
+    is_join = True
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As both inputs."""
         return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels in both inputs and the result."""
+        return _kept(x, 2)
 
 
 class Add(Op):
@@ -199,11 +228,17 @@ class Add(Op):
 
     call = "add"
     source = "arXiv 2410.19324"
-    takes = "grid"
+    input_kind = "grid"
+    has_tensors = False
+    is_join = True
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As both inputs."""
         return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels in both inputs and the result."""
+        return _kept(x, 2)
 
 
 class Position(Op):
@@ -215,7 +250,8 @@ class Position(Op):
 
     call = "position"
     source = "arXiv 2010.11929, arXiv 2111.06377, arXiv 1706.03762"
-    takes = "tokens"
+    input_kind = "tokens"
+    is_join = True
     kind: Literal["learned", "sincos"] = argument("a table, or sines and cosines", "learned")
     height: int | None = argument("rows of the grid that the tokens come from", None)
     width: int | None = argument("columns of that grid", None)
@@ -229,8 +265,17 @@ class Position(Op):
             )
         return x
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`position` (length, width), if learned."""
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`position` (length, width), if learned; sines and cosines fix the channels."""
         if self.kind == "sincos":
-            return ()
-        return (Tensor("position", x.dims, "position", decay=False),)
+            fixed = Space("x", x.width, Symmetry.FIXED)
+            return Axes((reads(fixed),), writes(fixed))
+        length, stream = axis(Role.POSITION, x.positions), plain("x", x.width)
+        learned = table("position", length, writes(stream), "position")
+        return Axes((reads(stream),), writes(stream), (learned,))
+
+
+def _kept(x: Shape, inputs: int = 1) -> Axes:
+    """The axes of an op that changes no channels of its inputs, all of the same ones."""
+    stream = plain("x", x.width)
+    return Axes((reads(stream),) * inputs, writes(stream))

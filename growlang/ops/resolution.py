@@ -1,8 +1,10 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
-from growlang.net import Scope, Shape, Tensor, grid
+from growlang.net import Scope, Shape, grid
+from growlang.net.axes import Axes, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import divided, weight_and_bias
+from growlang.ops.convolution import divided
+from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument
 
 
@@ -11,7 +13,7 @@ class Down(Op):
 
     call = "down"
     source = "arXiv 2301.11093"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
 
@@ -19,15 +21,15 @@ class Down(Op):
         """(width, height / factor, width / factor)."""
         return divided(x, self.factor).with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width, x.width, 1, 1)
+        return mapped("conv", x.width, self.width, 1, 1)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel."""
         return 2 * x.size // self.factor**2 * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the pooling and of the convolution."""
         return x.size + x.size // self.factor**2
 
@@ -37,7 +39,7 @@ class Up(Op):
 
     call = "up"
     source = "arXiv 2301.11093"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
 
@@ -46,15 +48,15 @@ class Up(Op):
         _, height, width = x.dims
         return grid(self.width, height * self.factor, width * self.factor)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width, x.width, 1, 1)
+        return mapped("conv", x.width, self.width, 1, 1)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel."""
         return 2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 
@@ -70,7 +72,7 @@ class DWT(Op):
 
     call = "dwt"
     source = "Haar 1910, arXiv 2301.11093"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
 
@@ -79,15 +81,17 @@ class DWT(Op):
         _require_power_of_two(self)
         return divided(x, self.factor).with_width(self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`conv.weight` (width, input channels * factor^2, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width, x.width * self.factor**2, 1, 1)
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`conv.weight` (width, factor^2 bands * input channels, 1, 1) and `conv.bias`."""
+        stream, out = plain("x", x.width), plain("out", self.width)
+        conv = linear("conv", writes(out), reads(self.factor**2, stream), 1, 1, place="last")
+        return Axes((reads(stream),), writes(out), (conv,))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel; the transform only adds."""
         return 2 * x.size * self.width
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 
@@ -97,7 +101,7 @@ class IDWT(Op):
 
     call = "idwt"
     source = "Haar 1910, arXiv 2301.11093"
-    takes = "grid"
+    input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
 
@@ -107,15 +111,17 @@ class IDWT(Op):
         _, height, width = x.dims
         return grid(self.width, height * self.factor, width * self.factor)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
-        """`conv.weight` (width * factor^2, input channels, 1, 1) and `conv.bias`."""
-        return weight_and_bias("conv", self.width * self.factor**2, x.width, 1, 1)
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`conv.weight` (factor^2 bands * width, input channels, 1, 1) and `conv.bias`."""
+        stream, out = plain("x", x.width), plain("out", self.width)
+        conv = linear("conv", writes(self.factor**2, out), reads(stream), 1, 1, place="last")
+        return Axes((reads(stream),), writes(out), (conv,))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel; the transform only adds."""
         return 2 * x.size * self.width * self.factor**2
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
 

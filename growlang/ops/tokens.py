@@ -1,8 +1,9 @@
 """Ops at the ends of a model of tokens."""
 
-from growlang.net import Scope, Shape, Tensor, tokens
+from growlang.net import Scope, Shape, tokens
+from growlang.net.axes import Axes, Space, normalised, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import norm_affine
+from growlang.ops.layers import linear, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
 
 
@@ -11,19 +12,21 @@ class Embed(Op):
 
     call = "embed"
     source = "arXiv 1706.03762"
-    takes = "ids"
+    input_kind = "ids"
     width: int = argument("channels of a token", ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(length, width)."""
         return tokens(x.dims[0], self.width)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight` (vocabulary, width)."""
-        shape = (scope.vocabulary or 0, self.width)
-        return (Tensor("embedding.weight", shape, "tokens", decay=False),)
+        vocabulary = Space("vocabulary", scope.vocabulary or 0)
+        out = plain("out", self.width)
+        rows = table("embedding.weight", reads(vocabulary), writes(out), "tokens")
+        return Axes((reads(vocabulary),), writes(out), (rows,))
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The ids."""
         return x.size
 
@@ -36,7 +39,7 @@ class Unembed(Op):
 
     call = "unembed"
     source = "Radford et al. 2019, arXiv 1706.03762"
-    takes = "tokens"
+    input_kind = "tokens"
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(length, vocabulary)."""
@@ -48,15 +51,17 @@ class Unembed(Op):
             )
         return x.with_width(scope.vocabulary)
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm` and `proj.weight` (vocabulary, width)."""
-        weight = Tensor("proj.weight", (scope.vocabulary or 0, x.width), "tokens")
-        return (*norm_affine("norm", x.width), weight)
+        stream = token_wise("x", x.width)
+        logits = writes(Space("vocabulary", scope.vocabulary or 0))
+        proj = linear("proj", logits, normalised(stream), init="tokens", bias=False, place="last")
+        return Axes((reads(stream),), logits, (norm("norm", stream), proj))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per token."""
         return 2 * x.size * (scope.vocabulary or 0)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm and of the map, and the mean and deviation of each token."""
         return 2 * x.size + 2 * x.positions

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
-from growlang.growth.mapping import Entry
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.mapping_json import from_json, to_json, transform_to_json
+from growlang.growth.transforms import Expand
 from growlang.net import Net, digest
 from growlang.signatures.canonical import canonical
 from growlang.spec.recipe import Evaluate, Phase, Sample, Start
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: version 0.1, whose mapping is rows with a rule. 2: entries have typed transforms."""
 SEMANTICS = 2
 """How inputs are made of what a spec says.
 
@@ -19,6 +22,10 @@ SEMANTICS = 2
 of captions are lower-cased. 2: images are turned as EXIF states; words are in NFC and case-folded.
 A run keeps the number of its plan, and so do its weights.
 """
+
+
+def _mapping(value: object) -> Mapping:
+    return value if isinstance(value, Mapping) else from_json(value)
 
 
 class ParentRun(BaseModel):
@@ -76,7 +83,7 @@ class Plan(BaseModel):
     start: Start
     weights_hash: str | None = None
     """As the parent's, of a model without a parent that starts from a path."""
-    mapping: list[Entry] = []
+    mapping: Annotated[Mapping, PlainValidator(_mapping), PlainSerializer(to_json)] = Mapping()
     phases: list[Phase]
     sample: Sample
     evaluate: Evaluate | None = None
@@ -92,7 +99,7 @@ class Plan(BaseModel):
         Nothing of it depends on files that the spec does not name, on other recipes, on `sample` or
         on `evaluate`.
         """
-        mapping = [[e.name, e.category, e.source, e.rule] for e in self.mapping]
+        mapping = [_hashed(entry) for entry in self.mapping]
         start = self.start
         return {
             "net_hash": self.net_hash,
@@ -122,7 +129,7 @@ class Plan(BaseModel):
     def plan_hash(self) -> str:
         """SHA-256 over the spec, the contents of the start weights and the mapping."""
         weights = self.start_weights_hash
-        mapping = [[e.name, e.category, e.source, e.rule] for e in self.mapping]
+        mapping = [_hashed(entry) for entry in self.mapping]
         return digest([self.spec_hash, self.recipe, weights, mapping])
 
     def as_recorded(self, recorded: Plan) -> Plan:
@@ -158,6 +165,13 @@ class Plan(BaseModel):
         return Net.from_json(self.parent.net) if self.parent else None
 
 
+def _hashed(entry: Entry) -> list[Any]:
+    """What of an entry is in the hashes: the row of 0.1, and what that cannot say."""
+    row: list[Any] = [entry.name, entry.category, entry.source, entry.rule]
+    expands = isinstance(entry.transform, Expand)
+    return [*row, transform_to_json(entry.transform)] if expands else row
+
+
 def _phase(phase: Phase) -> dict[str, Any]:
     """What a phase says. How many steps epochs are depends on the data; factors are ordered."""
     said: dict[str, Any] = canonical(phase)
@@ -165,6 +179,3 @@ def _phase(phase: Phase) -> dict[str, Any]:
     if phase.epochs is not None:
         said["steps"] = None
     return said
-
-
-__all__ = ["FORMAT_VERSION", "SEMANTICS", "Entry", "ParentPlan", "ParentRun", "Plan"]

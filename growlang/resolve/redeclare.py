@@ -24,7 +24,7 @@ def redeclared(component: str, model: Model, declaration: str = "") -> str:
 
 def moved_over(component: str, model: Model) -> str:
     """The `moved` statements that take over the weights of a component declared again."""
-    paths = (path for path, op in _ops(component, model) if type(op).tensors is not Op.tensors)
+    paths = (path for path, op in _ops(component, model) if op.has_tensors)
     return _moves(list(dict.fromkeys(paths)))
 
 

@@ -63,7 +63,6 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
     graph = fx.Graph()
     owned: dict[str, nn.Module | nn.Parameter] = {}
     values = {i.name: graph.placeholder(_identifier(i.name)) for i in net.inputs}
-    shapes = {i.name: i.shape for i in net.inputs}
     for node in net.nodes:
         _refuse_reserved(node)
         inputs = [values[name] for name in node.inputs]
@@ -72,10 +71,10 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
             owned |= {t.name: _parameter(t, device) for t in node.tensors}
         else:
             steps = [_step(graph, node, "call_module", node.path, *inputs)]
-            owned[node.path] = build(op_in(node), shapes[node.inputs[0]], node.scope, device)
+            owned[node.path] = build(op_in(node), net.shapes[node.inputs[0]], node.scope, device)
         for step in steps:
             step.meta |= {"span": node.span, "path": node.path}
-        values[node.path], shapes[node.path] = steps[-1], node.output
+        values[node.path] = steps[-1]
     graph.output(values[net.output])
     return LoweredNet(owned, graph, class_name=net.name)
 

@@ -3,8 +3,8 @@ import torch
 from tiny import net
 
 from growlang.diagnostics import GrowlangError
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang.torch_backend.transplant import initialise
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from safetensors import safe_open
 from tiny import net, phase, plan, train, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang.growth.mapping import Entry
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.transforms import Drop, Initialise
+from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Sample
 from growlang_runtime.storage.run import Run, recorded_plan
@@ -24,8 +27,8 @@ PATH = Path("runs/tiny/main")
 def grown(**changes: Any) -> Plan:
     """A plan with a mapping, of which one tensor of the parent is dropped."""
     given = plan(model=net("grown", residuals=2), parent=plan(), **changes)
-    dropped = Entry("stem.old", "dropped", None, "drop", "test", (8,))
-    return given.model_copy(update={"mapping": [*given.mapping, dropped]})
+    dropped = Entry("stem.old", Drop(), Reason("test"), (8,))
+    return given.model_copy(update={"mapping": Mapping((*given.mapping, dropped))})
 
 
 def refusal(recorded: Plan, now: Plan) -> GrowlangError:
@@ -54,12 +57,13 @@ def test_params_that_were_set_then_are_in_the_help() -> None:
 
 
 def test_a_mapping_that_changed_is_told_by_tensor() -> None:
-    first = grown().mapping[0]
+    first, *_ = grown().mapping
     again = grown(phases=[phase(seed=5)])
-    changed = [first._replace(category="reinitialised", source=None), *again.mapping[1:-1]]
+    anew = replace(first, transform=Initialise("ones"), replaces=True)
+    changed = Mapping((anew, *again.mapping.entries[1:-1]))
     shown = refusal(grown(), again.model_copy(update={"mapping": changed})).message.splitlines()
     assert "  phases.main.settings.seed: 0 -> 5" in shown
-    assert f"  mapping.{first.name}: copied (keep) -> reinitialised (keep)" in shown
+    assert f"  mapping.{first.name}: copied (keep) -> reinitialised (init ones)" in shown
     assert "  mapping.stem.old: dropped (drop) -> not set" in shown
 
 
@@ -79,7 +83,7 @@ def test_what_does_not_change_the_run_may_change() -> None:
         sample=Sample(guidance=3),
         spec_hash="1" * 64,
         spec="elsewhere.grow",
-        mapping=[e._replace(reason="other words") for e in plan().mapping],
+        mapping=Mapping(tuple(replace(e, reason=Reason("other words")) for e in plan().mapping)),
     )
     require_same(PATH, plan(), now)
 

@@ -10,8 +10,8 @@ from fixture_specs import checked
 from torch import Tensor
 
 from growlang.planning import plan
+from growlang.torch_backend.initialisation import draw, initialise
 from growlang.torch_backend.lower import lower
-from growlang.torch_backend.transplant import draw, initialise
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.start import build, start_state
 

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from growlang.growth.mapping import Entry
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.transforms import Copy, Initialise
+from growlang.growth.wording import Reason
 from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid
 from growlang.ops import Op, Scope
 from growlang.ops.attention import Transformer
@@ -153,19 +155,10 @@ def plan(
     return Plan(**(values | changes))
 
 
-def mapping(child: Net, parent: Net) -> list[Entry]:
-    """The entries of a child that keeps every namesake of its parent."""
-    return [
-        Entry(
-            name=t.name,
-            category="copied" if t.name in parent.table else "initialised",
-            source=t.name if t.name in parent.table else None,
-            rule="keep",
-            reason="test",
-            shape=t.shape,
-        )
-        for t in child.tensors()
-    ]
+def mapping(child: Net, parent: Net) -> Mapping:
+    """The mapping of a child that keeps every namesake of its parent."""
+    rows = ((t, Copy() if t.name in parent.table else Initialise(t.init)) for t in child.tensors())
+    return Mapping(tuple(Entry(t.name, row, Reason("test"), t.shape) for t, row in rows))
 
 
 def train(made: Plan, folder: Path, out: str = "runs", **options: Any) -> TrainResult:

@@ -73,7 +73,7 @@ def small_net(position: dict[str, Any] | None = None) -> Net:
                 shapes[path],
                 tensors,
                 op.flops(x, scope),
-                op.saved(x, scope),
+                op.saved_activations(x, scope),
                 span,
                 scope,
             )

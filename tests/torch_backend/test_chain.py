@@ -9,8 +9,8 @@ import torch
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings, growlang
 
 from growlang.net import Net, Shape, tokens
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang.torch_backend.transplant import initialise
 
 CHAIN = SPECS / "chain.grow"
 

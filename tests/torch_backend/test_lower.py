@@ -17,8 +17,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
-from growlang.torch_backend.transplant import initialise
 
 
 def batch(size: int = 2, device: str = "cpu") -> tuple[Tensor, ...]:

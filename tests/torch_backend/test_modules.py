@@ -176,7 +176,7 @@ def test_saved_is_what_autograd_keeps(case: Case) -> None:
     module = drawn(op, x, scope, fresh=False).train()
     scalars = kept(module, inputs(op, x, scope, batch=3, device="cpu")) / 4 / 3
     tolerance = 0.2 if getattr(op, "heads", 0) == 1 else 0.03
-    assert op.saved(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
+    assert op.saved_activations(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
 
 
 @settings(max_examples=50)

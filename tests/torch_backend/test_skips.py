@@ -9,8 +9,8 @@ import torch
 from fixture_specs import SPECS, checked, edited, findings
 
 from growlang.net import Net
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang.torch_backend.transplant import initialise
 
 LEVEL = SPECS / "level.grow"
 

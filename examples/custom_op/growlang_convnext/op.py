@@ -1,7 +1,9 @@
 """The declaration of `convnext`: everything that the compiler needs, without torch."""
 
-from growlang.net import Shape, Tensor
+from growlang.net import Shape
+from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
 from growlang.ops import Op, OpError, Scope
+from growlang.ops.layers import depthwise, linear, norm, token_wise
 from growlang.signatures.signature import argument
 
 
@@ -14,7 +16,8 @@ class ConvNeXt(Op):
 
     call = "convnext"
     source = "arXiv 2201.03545, section 2"
-    takes = "grid"
+    input_kind = "grid"
+    is_residual = True
     kernel: int = argument("side of the depthwise filters, in pixels; odd", 7, ge=1)
     expand: int = argument("hidden channels per channel", 4, ge=1)
 
@@ -28,37 +31,29 @@ class ConvNeXt(Op):
             )
         return x
 
-    def tensors(self, x: Shape, scope: Scope) -> tuple[Tensor, ...]:
+    def axes(self, x: Shape, scope: Scope) -> Axes:
         """`depthwise norm|time expand project`, named as the module's parameters are."""
-        width, hidden, side = x.width, self.expand * x.width, self.kernel
-        rows = [
-            Tensor("depthwise.weight", (width, 1, side, side)),
-            Tensor("depthwise.bias", (width,), "zeros", decay=False),
-        ]
+        stream, hidden = token_wise("x", x.width), Space("hidden", self.expand * x.width)
+        inputs, layers = [reads(stream)], [depthwise("depthwise", stream, self.kernel, self.kernel)]
         if scope.time is None:
-            rows += [
-                Tensor("norm.weight", (width,), "ones", decay=False),
-                Tensor("norm.bias", (width,), "zeros", decay=False),
-            ]
+            layers.append(norm("norm", stream))
         else:
-            rows += [
-                Tensor("time.weight", (2 * width, scope.time), "zeros"),
-                Tensor("time.bias", (2 * width,), "zeros", decay=False),
-            ]
-        return (
-            *rows,
-            Tensor("expand.weight", (hidden, width, 1, 1)),
-            Tensor("expand.bias", (hidden,), "zeros", decay=False),
-            Tensor("project.weight", (width, hidden, 1, 1), "zeros"),
-            Tensor("project.bias", (width,), "zeros", decay=False),
-        )
+            time = reads(Space("time", scope.time))
+            inputs.append(time)
+            scaled = axis(Role.SCALE, stream) + axis(Role.SHIFT, stream)
+            layers.append(linear("time", scaled, time, init="zeros"))
+        layers += [
+            linear("expand", writes(hidden), normalised(stream), 1, 1),
+            linear("project", writes(stream), reads(hidden), 1, 1, init="zeros", place="last"),
+        ]
+        return Axes(tuple(inputs), writes(stream), tuple(layers))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Three convolutions, and the projection of the time embedding."""
         pointwise = 2 * self.expand * x.width
         return 2 * x.size * (self.kernel**2 + pointwise) + 4 * x.width * (scope.time or 0)
 
-    def saved(self, x: Shape, scope: Scope) -> int:
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Inputs of the depthwise convolution, the norm, `expand`, the GELU and `project`."""
         return (3 + 2 * self.expand) * x.size + 2 * x.positions + (scope.time or 0)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.fit import TRAINING, differences, require_fit
-from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, ParentPlan, Plan
+from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
 from growlang_runtime.storage import checkpoint
@@ -22,6 +22,9 @@ from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.run import OUT, run_folder
 from growlang_runtime.storage.tensors import write_tensors
+
+FORMAT_VERSION = 1
+"""Of the metadata of a file of weights."""
 
 
 @dataclass(frozen=True)
@@ -140,13 +143,12 @@ def load_moments(path: Path, net: Net) -> Moments:
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     require_state(found, net, "write `moments = reset` in the recipe")
-    return Moments(
-        found.tensors("moment.first."),
-        found.tensors("moment.second."),
-        found.record.counts.optimizer,
-        found.tensors("ema."),
-        found.record.counts.ema,
+    first, second, averages = (
+        {name: tensor.float() for name, tensor in found.tensors(part).items()}
+        for part in ("moment.first.", "moment.second.", "ema.")
     )
+    counts = found.record.counts
+    return Moments(first, second, counts.optimizer, averages, counts.ema)
 
 
 def require_state(found: Checkpoint, net: Net, help: str) -> None:

@@ -62,13 +62,17 @@ class Optimizer:
                 maximize=False,
             )
 
+    def begin(self, name: str, steps: int) -> None:
+        """Let a tensor begin with moments of zero and a count of updates."""
+        self._allocate(name)
+        self.steps[name].fill_(steps)
+
     @torch.no_grad()
     def take(self, name: str, first: Tensor, second: Tensor, steps: int) -> None:
         """Set a tensor's moments and its count of updates to those of another optimizer."""
-        self._allocate(name)
+        self.begin(name, steps)
         self.first[name].copy_(first)
         self.second[name].copy_(second)
-        self.steps[name].fill_(steps)
 
     def _allocate(self, name: str) -> None:
         if name not in self.first:

@@ -9,7 +9,8 @@ from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import literal
-from growlang.plans.plan import Entry, Plan
+from growlang.growth.mapping import Entry
+from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, checkpoints_of
 from growlang.spec.recipe import Phase

@@ -82,7 +82,7 @@ def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> li
     """A line for each condition that keeps a word embedding trained on other words."""
     if weights is None or weights.semantics == plan.semantics:
         return []
-    taken = {e.name for e in plan.mapping if e.category in ("copied", "moved")}
+    taken = {e.name for e in plan.mapping if e.source}
     if weights.net.net_hash == plan.net_hash:
         taken = set(net.table)
     return [

@@ -8,10 +8,13 @@ import torch
 from torch import nn
 
 from growlang.diagnostics import GrowlangError
+from growlang.growth.composition import unchanged
+from growlang.growth.mapping import Mapping
 from growlang.net import Net
 from growlang.plans.plan import Plan
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
-from growlang.torch_backend.transplant import initialise, transplant
+from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
@@ -85,31 +88,25 @@ def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None
     Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
     parent's moments, averages and counts; only tensors that are new or changed begin like that.
     """
-    values = {name: weight.detach() for name, weight in module.named_parameters()}
-    if weights is not None:
-        if plan.start.origin == "path" and weights.net.net_hash == plan.net_hash:
-            sources = {name: name for name in values}
-            with torch.no_grad():
-                for name, value in values.items():
-                    value.copy_(weights.tensors[name])
-        else:
-            transplant(plan.mapping, weights.tensors, values)
-            sources = {
-                e.name: e.source or e.name
-                for e in plan.mapping
-                if e.category in ("copied", "moved")
-            }
+    if weights is None:
+        return State.of(module, net)
+    same = plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
+    mapping = unchanged(net) if same else plan.mapping
+    apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
     state = State.of(module, net)
-    if weights is not None and plan.start.moments == "carry":
-        _carry(state, weights, sources)
+    if plan.start.moments == "carry":
+        _carry(state, weights, mapping)
     return state
 
 
-@torch.no_grad()
-def _carry(state: State, weights: Weights, sources: dict[str, str]) -> None:
-    moments = load_moments(weights.path, weights.net)
-    for name, source in sources.items():
-        state.ema.averages[name].copy_(moments.averages[source])
-        state.ema.updates[name] = moments.updates[source]
-        if steps := moments.steps[source]:
-            state.optimizer.take(name, moments.first[source], moments.second[source], steps)
+def _carry(state: State, weights: Weights, mapping: Mapping) -> None:
+    """Go on with the averages, the moments and the counts of the tensors that are the parent's."""
+    parent = load_moments(weights.path, weights.net)
+    apply(mapping, parent.averages, state.ema.averages, "average")
+    for name, source in mapping.states.items():
+        state.ema.updates[name] = parent.updates[source]
+        if steps := parent.steps[source]:
+            state.optimizer.begin(name, steps)
+    updated = mapping.only(state.optimizer.first)
+    apply(updated, parent.first, state.optimizer.first, "first moment")
+    apply(updated, parent.second, state.optimizer.second, "second moment")

@@ -1,0 +1,41 @@
+"""The mapping over several generations. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.transforms import Copy, Drop, compose, source_of, values_of
+from growlang.growth.wording import BETWEEN, Reason, reason_unstated
+from growlang.net import Net
+
+
+def unchanged(net: Net) -> Mapping:
+    """The mapping of a net to itself."""
+    reason = reason_unstated(Copy())
+    return Mapping(tuple(Entry(t.name, Copy(), reason, t.shape) for t in net.tensors()))
+
+
+def over_generations(first: Mapping, second: Mapping, parent: Net) -> Mapping:
+    """The mapping that is `second` after `first`, whose parent's net is `parent`."""
+    entries = [_composed(entry, first, parent) for entry in second.of_child]
+    return Mapping((*entries, *dropped(entries, parent, BETWEEN)))
+
+
+def dropped(entries: Iterable[Entry], parent: Net, reason: Reason) -> list[Entry]:
+    """The entries of the parent's tensors that the child's neither are nor replace."""
+    used = {name for e in entries for name in (e.source, e.name)}
+    rest = (t for t in parent.tensors() if t.name not in used)
+    return [Entry(t.name, Drop(), reason, t.shape) for t in rest]
+
+
+def _composed(entry: Entry, first: Mapping, parent: Net) -> Entry:
+    """The entry of a child's tensor, from the parent's parent."""
+    transform, reason = entry.transform, entry.reason
+    if (middle := values_of(transform, entry.name)) is not None:
+        before = first.by_name[middle]
+        transform = compose(before.transform, transform, entry.name)
+        if entry.source and source_of(transform, entry.name) is None:
+            reason = before.reason
+    replaces = source_of(transform, entry.name) is None and entry.name in parent.table
+    return Entry(entry.name, transform, reason, entry.shape, replaces)

@@ -1,0 +1,120 @@
+"""The transforms of a mapping, applied to weights, their averages and an optimizer's moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import dimensions
+from growlang.growth.axis_map import NEW, AxisMap, Factors
+from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.transforms import Expand, Transform, state_of, values_of
+from growlang.torch_backend.initialisation import require_same_names
+
+Quantity = Literal["weight", "average", "first moment", "second moment"]
+"""What the tensors are that a mapping is applied to."""
+
+
+def apply(
+    mapping: Mapping,
+    parent: Table[str, Tensor],
+    child: Table[str, Tensor],
+    quantity: Quantity = "weight",
+) -> None:
+    """Write the parent's values into the child's tensors where the mapping says so.
+
+    In place, and bit for bit where nothing is multiplied. What the mapping makes new is left as it
+    is: new tensors, the new entries of expanded ones and, of averages and moments, tensors that are
+    only initialised like one of the parent's. Raises GrowlangError if the mapping misses a tensor
+    of the child, or if a tensor is missing or has another shape or type; the child is then
+    untouched.
+    """
+    entries = mapping.of_child
+    require_same_names(entries.by_name, child, "mapping", "child")
+    source_of = values_of if quantity == "weight" else state_of
+    pairs = []
+    for entry in entries:
+        name = source_of(entry.transform, entry.name)
+        if name is not None:
+            pairs.append((entry.transform, *_pair(entry, name, parent, child)))
+    with torch.no_grad():
+        for transform, source, target in pairs:
+            _write(transform, source, target, quantity)
+
+
+def _pair(
+    entry: Entry, name: str, parent: Table[str, Tensor], child: Table[str, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The parent's tensor `name` and the child's that it fits."""
+    if name not in parent:
+        raise GrowlangError(
+            f"{entry.name} is {entry.category} from {name}, which the parent's weights do not hold",
+            help="start from weights that were trained with the parent's spec as it is now",
+        )
+    source, target = parent[name], child[entry.name]
+    if not _fits(entry.transform, source, target):
+        raise GrowlangError(
+            f"{entry.name} is {entry.category} from {name}, whose shape is "
+            f"{dimensions(source.shape)} in the parent's weights and {dimensions(target.shape)} in "
+            "the child",
+            help="start from weights that were trained with the parent's spec as it is now",
+        )
+    if source.dtype != target.dtype:
+        raise GrowlangError(
+            f"{entry.name} is {entry.category} from {name}, but the parent's weights are "
+            f"{source.dtype} and the child's {target.dtype}: the copy would not be exact",
+            help=f"convert the parent's weights to {target.dtype} first",
+        )
+    return source, target
+
+
+def _fits(transform: Transform, source: Tensor, target: Tensor) -> bool:
+    """Whether a transform makes the shape of one tensor that of the other."""
+    if not isinstance(transform, Expand):
+        return source.shape == target.shape
+    if not len(transform.dims) == source.dim() == target.dim():
+        return False
+    sides = zip(transform.dims, source.shape, target.shape, strict=True)
+    return all(
+        len(axis.indices) == new and max(axis.indices, default=NEW) < old
+        for axis, old, new in sides
+    )
+
+
+def _write(transform: Transform, source: Tensor, target: Tensor, quantity: Quantity) -> None:
+    if isinstance(transform, Expand):
+        _expand(transform.dims, _factors(transform, quantity), source, target)
+    else:
+        target.copy_(source)
+
+
+def _factors(transform: Expand, quantity: Quantity) -> tuple[Factors, ...]:
+    """By axis, what a quantity is multiplied by."""
+    match quantity:
+        case "weight" | "average":
+            return transform.weight
+        case "first moment":
+            return transform.moment or ()
+        case "second moment":
+            return tuple(tuple(f * f for f in factors) for factors in transform.moment or ())
+
+
+def _expand(
+    dims: tuple[AxisMap, ...], factors: tuple[Factors, ...], source: Tensor, target: Tensor
+) -> None:
+    """Write the entries of a larger tensor that a smaller one gives."""
+    places = []
+    for axis, rows in enumerate(dims):
+        index = torch.tensor(rows.indices, device=source.device)
+        given = (index != NEW).nonzero().flatten()
+        along = [-1 if other == axis else 1 for other in range(len(dims))]
+        source = source.index_select(axis, index[given])
+        if factors and factors[axis]:
+            factor = torch.tensor(factors[axis], dtype=source.dtype, device=source.device)
+            source = source * factor.expand(len(index))[given].view(along)
+        places.append(given.to(target.device).view(along))
+    target[tuple(places)] = source.to(target.device)
