@@ -17,7 +17,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import AdamW, Start
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Objective
-from growlang_runtime.report.progress import Metrics
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
