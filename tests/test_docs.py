@@ -121,8 +121,7 @@ def test_commands_and_code_print_what_the_page_shows(
             if fence.kind == "console":
                 run_commands(fence, folder)
             if fence.kind == "python":
-                out = run_python(fence, names)
-                assert below is None or below.kind != "text" or out == below.text, fence.line
+                assert run_python(fence, names) == printed_below(fence, below), fence.line
 
 
 def run_commands(fence: Fence, folder: Path) -> None:
@@ -133,6 +132,12 @@ def run_commands(fence: Fence, folder: Path) -> None:
         (folder / name).write_text(text.replace(old, new), "utf-8")
     for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", fence.text, re.M):
         assert printed(command, folder) == shown.strip("\n"), command
+
+
+def printed_below(fence: Fence, below: Fence | None) -> str:
+    """The block of text that directly follows a block, if there is one."""
+    after = fence.line + fence.text.count("\n") + 3
+    return below.text if below and below.kind == "text" and below.line == after else ""
 
 
 def run_python(fence: Fence, names: dict[str, object]) -> str:
