@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import abc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from growlang.build.net import build
 from growlang.build.skips import refuse_idle, warn_unjoined
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span, TooMany
+from growlang.diagnostics import (
+    Diagnostic,
+    Edit,
+    Findings,
+    GrowlangError,
+    Outcome,
+    Span,
+    TooMany,
+    stage,
+)
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
@@ -23,7 +34,7 @@ from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
-from growlang.resolve.spec import Resolved, blame, resolve
+from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
@@ -143,35 +154,48 @@ def check(
     """
     files = files or Files()
     given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
-    document = files.load(path)
+    reading = files.load(path)
+    document = reading.result
+    _refuse_unknown(given, document, path)
+    try:
+        resolved = resolve(path, files, given, parent.resolved if parent else None)
+        checked = check_resolved(resolved.result, parent) if resolved.result else Outcome(None)
+    except RecursionError:
+        raise GrowlangError(f"{path}: definitions nest too deeply") from None
+    later = (*resolved.findings, *checked.findings)
+    if document and reading.is_sound and not later:
+        later = _warnings(document, checked.result).findings
+    if document and document.cut:
+        cut = document.cut
+        later = tuple(item for item in later if is_sure(item, cut))
+    found = Findings()
+    with suppress(TooMany):
+        found.extend((*reading.findings, *later))
+    items = sorted(found.items, key=lambda item: item.span)
+    diagnostics = tuple(_with_sure_edits(item, files.texts) for item in items)
+    sound = checked.result if not errors(diagnostics) else None
+    return Report(
+        replace(sound, params=dict(params)) if sound and params else sound,
+        diagnostics,
+        files.texts,
+        any(part.full for part in (found, reading, resolved, checked)),
+        resolved.result,
+    )
+
+
+def _refuse_unknown(
+    given: abc.Mapping[str, d.Argument], document: d.Document | None, path: Path
+) -> None:
+    """Raise GrowlangError where a value is given for a param that the file does not have."""
     known = [b.name for b in document.params] if document else list(given)
     for name in given:
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
-    before = len(files.findings)
-    resolved = checked = None
-    try:
-        resolved = resolve(path, files, given, parent.resolved if parent else None)
-        checked = check_resolved(resolved, files.findings, parent) if resolved else None
-        if document and not files.findings:
-            _warn(document, checked, files.findings)
-    except TooMany:
-        pass
-    except RecursionError:
-        raise GrowlangError(f"{path}: definitions nest too deeply") from None
-    if document and document.cut:
-        sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
-        for item in sure:
-            files.findings.record(item)
-    items = sorted(files.findings.items, key=lambda item: item.span)
-    found = tuple(_with_sure_edits(item, files.texts) for item in items)
-    if checked:
-        checked = None if errors(found) else replace(checked, params=dict(params or {}))
-    return Report(checked, found, files.texts, files.findings.full, resolved)
 
 
-def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> None:
+@stage
+def _warnings(findings: Findings, document: d.Document, checked: Checked | None) -> None:
     """Warn of what is no error in a file without errors."""
     warn_unused(document, findings)
     warn_not_done(document, findings)
@@ -179,9 +203,9 @@ def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> 
     if checked is None or resolution is None:
         return
     warn_doubtful(checked.resolved, findings)
-    warn_unjoined(checked.net, resolution, findings)
+    findings.extend(warn_unjoined(checked.net, resolution))
     if checked.parent:
-        warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
+        findings.extend(warn_changed_conditions(checked.net, checked.parent.net, resolution))
 
 
 def _with_sure_edits(found: Diagnostic, texts: abc.Mapping[str, str]) -> Diagnostic:
@@ -199,63 +223,76 @@ def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [item for item in found if CODES[item.code].severity == "error"]
 
 
+@stage
 def check_resolved(
-    resolved: Resolved, findings: Findings, known: Checked | None = None
+    findings: Findings, resolved: Resolved, known: Checked | None = None
 ) -> Checked | None:
-    """Build nets and mapping of a resolved spec; findings are recorded.
+    """Build the nets and the mapping of a resolved spec; None where one is incomplete.
 
     `known` is taken for an ancestor that was checked before.
     """
     if known and known.resolved is resolved:
         return known
-    before = len(findings)
-    parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
-    grows = resolved.document.models[0].grows if resolved.document.models else None
-    if grows:
-        blame(findings, before, grows)
+    model = resolved.document.models[0] if resolved.document.models else None
+    grows = model.grows if model else None
+    parent = None
+    if resolved.parent and grows:
+        with findings.seen_from(partial(blamed, grows)):
+            parent = findings.of(check_resolved(resolved.parent, known))
     resolution = resolved.resolution
     if resolution is None:
         return None
-    model = resolved.document.models[0]
-    before = len(findings)
-    if resolved.parent and resolved.parent.resolution and model.grows:
-        account(resolution, resolved.parent.resolution, model.grows.span, findings)
-    net = build(resolution, findings)
+    old = resolved.parent.resolution if resolved.parent else None
+    unsaid = account(resolution, old, grows.span) if old and grows else ()
+    findings.extend(unsaid)
+    net = findings.of(build(resolution, tuple(findings.items)))
+    misses = tuple(_misses_of_unscheduled(resolved, resolution, net))
+    findings.extend(misses)
+    if net is None:
+        return None
+    idle = refuse_idle(resolution)
+    findings.extend(idle)
+    mapping = None
+    if parent and not (unsaid or misses or idle):
+        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
+        grown = findings.of(_grown(net, parent.net, resolution, scratch))
+        net, mapping = grown or (net, None)
+    places = places_of(net)
+    for draft in resolved.recipes:
+        findings.extend(check_schedule(draft, places))
+    return Checked(resolved, net, parent, mapping)
+
+
+def _misses_of_unscheduled(
+    resolved: Resolved, resolution: Resolution, net: Net | None
+) -> Iterator[Diagnostic]:
+    """What selectors miss in the recipes that have no schedule: they or the net were refused."""
     scheduled = {r.name for r in resolved.recipes} if net else set()
     components = [*resolution.model.components(), *sorted(resolution.broken)]
     for recipe in resolved.document.recipes:
         if recipe.name not in scheduled:
-            check_components(recipe, components, findings)
-    if net is None:
-        return None
-    refuse_idle(resolution, findings)
-    mapping = None
-    if parent and len(findings) == before:
-        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
-        net, mapping = _grown(net, parent.net, resolution, scratch, findings)
-    places = places_of(net)
-    for draft in resolved.recipes:
-        check_schedule(draft, places, findings)
-    return Checked(resolved, net, parent, mapping)
+            yield from check_components(recipe, components)
 
 
+@stage
 def _grown(
-    net: Net, parent: Net, resolution: Resolution, scratch: str, findings: Findings
+    findings: Findings, net: Net, parent: Net, resolution: Resolution, scratch: str
 ) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""
-    before, contract = len(findings), resolution.contract
-    moved = moves(net, parent, contract, findings)
-    found = initialisations(net, parent, contract, findings, moved)
-    if found and len(findings) == before:
-        refuse_dead(net, contract, moved, found, scratch, findings)
+    contract = resolution.contract
+    moving = moves(net, parent, contract)
+    moved = findings.of(moving) or {}
+    stated = initialisations(net, parent, contract, moved)
+    found = findings.of(stated) or {}
+    if found and moving.is_sound and stated.is_sound:
+        findings.extend(refuse_dead(net, contract, moved, found, scratch))
     net = initialised(net, found)
-    return net, map_tensors(net, parent, resolution, findings, moved, found)
+    return net, findings.of(map_tensors(net, parent, resolution, moved, found))
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:
     """A value given on the command line, as an argument of the language."""
-    findings = Findings()
-    document = read(f"grow 1 param {name} = ({text})", "--set", findings)
+    document = read(f"grow 1 param {name} = ({text})", "--set").result
     if document is None or len(document.params) != 1:
         raise GrowlangError(
             f"`--set {name}={text}` is not NAME=VALUE", help="write `--set width=512`"
