@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import abc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from growlang.diagnostics import (
 )
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
+from growlang.diagnostics.text import as_texts, counts
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.mapping import Mapping
@@ -40,7 +41,7 @@ from growlang.syntax import document as d
 from growlang.syntax.grow import read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """A spec without errors: its net, its parent's, the mapping between them, its recipes."""
 
@@ -49,15 +50,53 @@ class Checked:
     parent: Checked | None
     mapping: Mapping | None
     """None where the model has no parent."""
+    params: abc.Mapping[str, str] = field(default_factory=dict)
+    """The values that were given for the file's params, as text."""
+
+    def __repr__(self) -> str:
+        grows = f", grows {self.parent.name}" if self.parent else ""
+        return f"Checked({self.name} in {self.path}: {self.net.parameters:,} parameters{grows})"
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.resolved.path
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.net.name
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes, of which the first is the default."""
+        return tuple(recipe.name for recipe in self.resolved.recipes)
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of all that the file and its ancestors say."""
+        return self.resolved.spec_hash
+
+    @property
+    def net_hash(self) -> str:
+        """Hash of the net: its graph, arguments and parameters."""
+        return self.net.net_hash
 
     def phases(self, recipe: str) -> list[Phase]:
         """The phases of a recipe, with names of tensors for selectors."""
         return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
 
 
-@dataclass(frozen=True)
+class SpecWarning(UserWarning):
+    """What `growlang check` warns of in a spec without errors."""
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
-    """The outcome of checking one file; `checked` is None for a library and where errors are."""
+    """The outcome of checking one file; `checked` is None for a library and where errors are.
+
+    Its text is what `growlang check` prints.
+    """
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
@@ -67,6 +106,36 @@ class Report:
     """Whether there are so many findings that no more were looked for."""
     resolved: Resolved | None = None
     """What could be resolved, whatever is wrong in the rest."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors; there may be warnings."""
+        return not errors(self.diagnostics)
+
+    def __repr__(self) -> str:
+        codes = ", ".join(dict.fromkeys(item.code for item in self.diagnostics))
+        return f"Report({'ok' if self.ok else 'errors'}{codes and f': {codes}'})"
+
+    def __str__(self) -> str:
+        wrong = len(errors(self.diagnostics))
+        found = as_texts(self.diagnostics, self.texts)
+        return f"{found}\n\n{counts(1, wrong, len(self.diagnostics) - wrong)}".lstrip()
+
+    def require(self, path: Path) -> Checked:
+        """The checked spec. Raises SpecError for errors, and GrowlangError for a library."""
+        if not self.ok:
+            raise SpecError(self.diagnostics, self.texts)
+        if self.checked is None:
+            raise GrowlangError(f"{path} has no model", help="give a spec that declares a `model`")
+        return self.checked
+
+
+class SpecError(GrowlangError):
+    """A spec has errors. Its text is that of the findings, as `growlang check` prints them."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], texts: abc.Mapping[str, str]) -> None:
+        super().__init__(as_texts(diagnostics, texts))
+        self.diagnostics = tuple(diagnostics)
 
 
 def check(
@@ -104,8 +173,9 @@ def check(
         found.extend((*reading.findings, *later))
     items = sorted(found.items, key=lambda item: item.span)
     diagnostics = tuple(_with_sure_edits(item, files.texts) for item in items)
+    sound = checked.result if not errors(diagnostics) else None
     return Report(
-        None if errors(diagnostics) else checked.result,
+        replace(sound, params=dict(params)) if sound and params else sound,
         diagnostics,
         files.texts,
         any(part.full for part in (found, reading, resolved, checked)),

@@ -189,9 +189,14 @@ def _shortened(text: str) -> str:
 
 
 class GrowlangError(Exception):
-    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2."""
+    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2.
+
+    `message` says what is wrong and `help` how to mend it; a traceback shows both.
+    """
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        if help:
+            self.add_note(f"help: {help}")

@@ -10,8 +10,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Diffusion, Sample, Source, Start, WebDataset
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Optimizer

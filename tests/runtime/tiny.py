@@ -37,9 +37,9 @@ from growlang.spec.recipe import (
     Start,
     WebDataset,
 )
+from growlang.torch_backend.tensor_files import tensor_hash
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.tensors import tensor_hash
 from growlang_runtime.train import training
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.trainer import TrainResult
