@@ -18,7 +18,6 @@ from growlang.spec.forms import choices
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
 from growlang.spec.rules import RULES, TRANSITIONS
-from growlang.spec.selectors import spelt
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,
@@ -97,7 +96,7 @@ def described(net: Net, component: Component) -> str:
     """What a component puts out, and its parameters, in Markdown."""
     total = sum(node.parameters for node in net.of(component.name))
     shape = f"{component.output} {component.output.kind}"
-    return f"`{spelt(component.name)}`: **{shape}**, {total:,} parameters"
+    return f"`{component.name.selector}`: **{shape}**, {total:,} parameters"
 
 
 def _argument(item: tuple[str, FieldInfo]) -> str:
