@@ -110,7 +110,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "diagnostics": (set(), set()),
     "net": (set(), {"diagnostics"}),
     "syntax": ({"lark"}, {"diagnostics"}),
-    "signatures": ({"pydantic"}, set()),
+    "signatures": ({"pydantic"}, {"diagnostics"}),
     "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
     "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures", "syntax"}),
     "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "signatures", "spec", "syntax"}),
@@ -121,7 +121,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic"},
         {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
     ),
-    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops"}),
+    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "signatures"}),
     "checking": (
         set(),
         {"build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span
 from growlang.net import Component, Input, Kind, Node, Shape, Tensor, grid
-from growlang.ops import OPS, Op, OpError, Scope, op_of, pipe_op
+from growlang.ops import BUILT_IN, Op, OpError, Scope, op_of
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path, at_call
 from growlang.resolve.redeclare import attending, redeclared
@@ -215,7 +215,7 @@ class Wiring:
             self.refuse(error, at)
             return Wire("", None)
         except Exception as error:
-            if pipe_op(op.call) in (None, OPS.get(op.call)):
+            if op.call in BUILT_IN:
                 raise
             reason = f"{type(error).__name__}: {error}"
             raise GrowlangError(

@@ -48,6 +48,7 @@ class Fourier(Op):
     """
 
     call = "fourier"
+    called_as = "time"
     source = "arXiv 2006.10739, arXiv 2107.00630"
     input_kind = "any"
     width: int = argument("channels of the embedding; even", ge=2)
@@ -94,6 +95,7 @@ class Condition(Op):
     """
 
     role: ClassVar[Literal["ids", "label", "embedding"]]
+    called_as = "condition"
     input_kind = "any"
 
     def axes(self, x: Shape, scope: Scope) -> Axes:

@@ -11,7 +11,8 @@ from pydantic import ConfigDict, Field, model_validator
 
 from growlang.net import digest
 from growlang.signatures.canonical import Formerly, Part, canonical
-from growlang.signatures.signature import CallOf, Nothing, Signature, argument, read_call, table
+from growlang.signatures.signature import Nothing, Signature, argument
+from growlang.signatures.tables import CallOf, read_call, table
 from growlang.spec.model import Model
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]

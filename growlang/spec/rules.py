@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from growlang.signatures.signature import Signature, argument, table
+from growlang.signatures.signature import Signature, argument
+from growlang.signatures.tables import table
 
 
 class Widen(Signature):
