@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from growlang.net import Scope, grid, tokens
 from growlang.net.axes import Axis, Role, Space
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME, Op
+from growlang.rules import RULES
 from growlang.signatures.signature import Conditions, Signature
 from growlang.spec.model import INPUTS
 from growlang.spec.recipe import (
@@ -28,7 +29,6 @@ from growlang.spec.recipe import (
     Settings,
     Source,
 )
-from growlang.spec.rules import RULES
 
 TYPES = {
     int: "whole number",

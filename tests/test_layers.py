@@ -112,9 +112,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "syntax": ({"lark"}, {"diagnostics"}),
     "signatures": ({"pydantic"}, {"diagnostics"}),
     "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
-    "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures", "syntax"}),
+    "rules": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures"}),
+    "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "rules", "signatures", "syntax"}),
     "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "signatures", "spec", "syntax"}),
-    "resolve": ({"pydantic"}, {"diagnostics", "ops", "signatures", "spec", "syntax", "yaml"}),
+    "resolve": (
+        {"pydantic"},
+        {"diagnostics", "ops", "rules", "signatures", "spec", "syntax", "yaml"},
+    ),
     "build": ({"pydantic"}, {"diagnostics", "net", "ops", "resolve", "spec"}),
     "growth": (set(), {"diagnostics", "net", "ops", "resolve", "spec", "syntax"}),
     "plans": (
@@ -143,8 +147,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
-            *("checking", "diagnostics", "net", "ops", "resolve", "signatures", "spec"),
-            *("syntax", "tools", "yaml"),
+            *("checking", "diagnostics", "net", "ops", "resolve", "rules", "signatures"),
+            *("spec", "syntax", "tools", "yaml"),
         },
     ),
 }

@@ -12,12 +12,12 @@ from growlang.diagnostics import GrowlangError
 from growlang.lsp.context import PIPES, Context
 from growlang.net import Component, Net
 from growlang.ops import CHANGES, OPS
+from growlang.rules import RULES, TRANSITIONS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
-from growlang.spec.rules import RULES, TRANSITIONS
 from growlang.spec.selectors import spelt
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {

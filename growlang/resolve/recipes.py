@@ -16,10 +16,11 @@ from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.sources import Sources
 from growlang.resolve.transforms import refuse_misfit
+from growlang.rules import TRANSITIONS
+from growlang.rules.bridge import Bridge
 from growlang.signatures.canonical import former_names
 from growlang.spec.forms import Choices, choices
 from growlang.spec.recipe import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
-from growlang.spec.rules import TRANSITIONS, Bridge
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 from growlang.diagnostics import Edit, Span
 from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
+from growlang.rules import RULES, TRANSITIONS
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
 from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
-from growlang.spec.rules import RULES, TRANSITIONS
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
