@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import resource
+import sys
 
 import torch
 
@@ -41,3 +43,11 @@ def available() -> list[str]:
         "xpu": torch.xpu.device_count(),
     }
     return [f"{kind}:{number}" for kind, count in counts.items() for number in range(count)]
+
+
+def peak_memory(device: torch.device) -> int:
+    """Largest memory so far, in bytes: of the device if it is a CUDA one, else of the process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -19,9 +19,9 @@ from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.device import open_device
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
+from growlang_runtime.report.display import Display
 from growlang_runtime.report.grids import write_grid
-from growlang_runtime.report.previews import Prompts, require_readable
-from growlang_runtime.report.progress import Display
+from growlang_runtime.report.prompts import Prompts, require_readable
 from growlang_runtime.storage.files import disk_full, require_place
 from growlang_runtime.storage.weights import Weights, load
 

@@ -14,7 +14,7 @@ from tiny import metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data.corrupt import Budget, Corrupt
-from growlang_runtime.report.progress import Metrics
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.train.trainer import TrainResult
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]

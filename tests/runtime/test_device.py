@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.device import available, open_device
+from growlang_runtime.device import available, open_device, peak_memory
 
 ODD = ("", " ", "meta", "cuda:99", "cuda:-1", "cuda:x", "cpu:3", "-1", "gpu", "CPU", "cpu ", "hpu")
 BACKENDS = ("privateuseone", "xla", "vulkan", "lazy", "opengl", "mtia", "cuda:999999999999")
@@ -32,3 +32,7 @@ def test_a_device_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _fails(*size: int, device: torch.device) -> None:
     raise RuntimeError("out of memory\nand much more")
+
+
+def test_memory_is_that_of_the_process_in_bytes() -> None:
+    assert 2**25 < peak_memory(torch.device("cpu")) < 2**40

@@ -16,7 +16,7 @@ from tiny import metrics, phase, plan, train
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import AdamW, Start
 from growlang_runtime.diffusion.objective import Objective
-from growlang_runtime.report.progress import Metrics
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record

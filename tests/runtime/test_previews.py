@@ -8,8 +8,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape
 from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner
-from growlang_runtime.report.previews import (
-    Previews,
+from growlang_runtime.report.previews import Previews
+from growlang_runtime.report.prompts import (
     Prompts,
     chosen_prompts,
     read_prompts,

@@ -10,8 +10,8 @@ import pytest
 
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.recipe import WebDataset
+from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import Layout
-from growlang_runtime.data.shards import Index, open_index
 from growlang_runtime.data.tars import EDGE, scan
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]

@@ -1,40 +1,21 @@
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import pytest
 import torch
-from tiny import full_disk, interrupt_at, metrics, net, phase, plan, train, write_data
+from tiny import CORE, interrupt_at, metrics, net, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plans.plan import Plan
-from growlang.spec.recipe import DDIM, Cosine, Diffusion, Sample, Source, Start, WebDataset
+from growlang.spec.recipe import Diffusion, Sample, Source, Start, WebDataset
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.record import Record
-from growlang_runtime.storage.tensors import contents_hash, tensor_hash
+from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Optimizer
 from growlang_runtime.train.trainer import TrainResult
-
-CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
-
-
-def files_of(result: TrainResult) -> list[Path]:
-    return sorted(path for path in result.run.rglob("*") if path.name != ".lock")
-
-
-def state(result: TrainResult) -> dict[str, str]:
-    """Hash of every tensor of the newest checkpoint: weights, averages and moments."""
-    found, _ = checkpoint.newest(result.run / "checkpoints")
-    assert found is not None
-    return {name: tensor_hash(tensor) for name, tensor in found.tensors().items()}
 
 
 def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
@@ -62,143 +43,6 @@ def test_the_loss_falls(data: Path) -> None:
     result = train(plan([phase(steps=150, batch=8)]), data)
     losses = [line["loss"] for line in metrics(result.run) if "loss" in line]
     assert sum(losses[-20:]) < 0.6 * sum(losses[:20])
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_run_goes_on_bit_for_bit(
-    data: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    phases = [
-        phase("first", 5, frozen=CORE),
-        phase("second", 4, batch=3, ema=0.5, own_schedule=True, warmup=2),
-    ]
-    model = net(dropout=0.3)
-    whole = train(plan(phases, model), data)
-    for step in (2, 5, 7):
-        with monkeypatch.context() as patch:
-            interrupt_at(patch, step, number)
-            stopped = train(plan(phases, model), data, "cut", resume="may")
-        assert (stopped.step, stopped.exit_status) == (step, 128 + number)
-        assert not stopped.finished
-    resumed = train(plan(phases, model), data, "cut", resume="must")
-    assert resumed.finished
-    assert state(resumed) == state(whole)
-    measured = [
-        [(line["step"], line["loss"], line["lr"]) for line in metrics(r.run) if "loss" in line]
-        for r in (whole, resumed)
-    ]
-    assert measured[0] == measured[1]
-
-
-SCRIPT = """
-import sys
-from pathlib import Path
-sys.path[:0] = sys.argv[1].split(":")
-import pytest
-from tiny import interrupt_at, phase, plan, train
-folder = Path(sys.argv[2])
-interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
-result = train(plan([phase(steps=200)]), folder, "killed", resume="may", checkpoint_every=50)
-sys.exit(result.exit_status)
-"""
-
-
-def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
-    def stopped(step: int, number: int) -> tuple[int, str]:
-        command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        arguments = [str(step), str(int(number))]
-        done = subprocess.run([*command, *arguments], env=environment, stderr=PIPE, text=True)
-        return done.returncode, done.stderr
-
-    status, told = stopped(20, signal.SIGTERM)
-    assert (status, "continue with the same command and --resume" in told) == (143, True)
-    status, _ = stopped(90, signal.SIGKILL)
-    assert status == -signal.SIGKILL
-    killed = train(plan([phase(steps=200)]), data, "killed", resume="must")
-    assert state(killed) == state(train(plan([phase(steps=200)]), data))
-    assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 201))
-
-
-def test_an_existing_run_is_refused_and_a_complete_one_says_so(
-    data: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    first = train(plan(), data)
-    with pytest.raises(GrowlangError, match="already exists"):
-        train(plan(), data)
-    before = files_of(first)
-    for path in before:
-        os.utime(path, ns=(1, 1))
-    again = train(plan(), data, resume="must")
-    assert again.finished
-    assert "is finished: all 4 steps are done" in capfd.readouterr().err
-    assert files_of(first) == before
-    assert {path.stat().st_mtime_ns for path in before} == {1}
-
-
-def test_a_torn_checkpoint_is_skipped_and_named(
-    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    whole = train(plan([phase(steps=6)]), data)
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 4)
-        stopped = train(plan([phase(steps=6)]), data, "cut", checkpoint_every=2)
-    torn = stopped.run / "checkpoints" / "step_00000004"
-    (torn / "state.safetensors").write_bytes(b"half")
-    resumed = train(plan([phase(steps=6)]), data, "cut", resume="must", checkpoint_every=2)
-    assert f"removed a damaged checkpoint: {torn}" in capfd.readouterr().err
-    assert state(resumed) == state(whole)
-    assert checkpoint.read(torn).step == 4
-
-
-def test_a_damaged_checkpoint_never_takes_the_place_of_a_valid_one(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = plan([phase(steps=9)])
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 6)
-        stopped = train(given, data, checkpoint_every=2)
-    folder = stopped.run / "checkpoints"
-    file = folder / "step_00000006" / "state.safetensors"
-    file.write_bytes(file.read_bytes()[:-1] + b"\1")
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 5)
-        train(given, data, resume="must", keep_checkpoints=1)
-    assert [p.name for p in folder.iterdir()] == ["step_00000005"]
-    found, torn = checkpoint.newest(folder)
-    assert (found and found.step, torn) == (5, [])
-
-
-def test_a_run_without_any_checkpoint_begins_again(data: Path, monkeypatch: Any) -> None:
-    whole = train(plan(), data)
-    with monkeypatch.context() as patch, pytest.raises(KeyError):
-        patch.setattr(EMA, "update", lambda *_: {}["broken"])
-        train(plan(), data, "cut")
-    assert state(train(plan(), data, "cut", resume="must")) == state(whole)
-
-
-def test_a_full_disk_stops_the_run_with_its_older_checkpoint(data: Path) -> None:
-    given = plan([phase(steps=6, seed=3)])
-    whole = train(given, data)
-    largest = (whole.run / "checkpoints" / "step_00000006" / "state.safetensors").stat().st_size
-    save = checkpoint.save
-    with (
-        full_disk(None) as limit,
-        pytest.MonkeyPatch.context() as patch,
-        pytest.raises(GrowlangError, match=r"cannot write .*step_00000006: the disk") as error,
-    ):
-
-        def at_last(folder: Path, record: Record, *rest: Any) -> Path:
-            if record.step == 6:
-                limit(largest - 100)
-            return save(folder, record, *rest)
-
-        patch.setattr(checkpoint, "save", at_last)
-        train(given, data, "full", checkpoint_every=4)
-    assert "--resume" in error.value.help
-    folder = data / "full" / "tiny" / "main"
-    assert [p.name for p in (folder / "checkpoints").iterdir()] == ["step_00000004"]
-    assert state(train(given, data, "full", resume="must")) == state(whole)
 
 
 def test_micro_batches_give_the_same_gradients(data: Path) -> None:
@@ -372,79 +216,3 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
     model = replace(model, encoders={"text": encoder}, inputs=inputs)
     refused("cannot load text encoder .*no_encoder`", plan(model=model))
     assert train(plan(), data).finished
-
-
-def test_the_environment_is_compared_on_resume(
-    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    with monkeypatch.context() as patch:
-        interrupt_at(patch, 2)
-        train(plan(), data)
-    train(plan(), data, resume="must", micro_batch=2)
-    assert "micro_batch is 2, but was None" in capfd.readouterr().err
-
-
-LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]
-
-
-def told(result: TrainResult) -> list[dict[str, Any]]:
-    """What was said of captions, without the prompts of the grids."""
-    return [
-        line
-        for line in metrics(result.run)
-        if line.get("event") == "captions" or "captions" in line.get("text", "")
-    ]
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_captions_that_are_not_read_whole_are_counted(tmp_path: Path, workers: int) -> None:
-    write_data(tmp_path, captions=LONG)
-    never = Diffusion(schedule=Cosine(base=8), drop=0.0)
-    done = train(plan([phase(steps=6, objective=never)]), tmp_path, workers=workers)
-    (counts,) = [line for line in told(done) if line["event"] == "captions"]
-    assert counts == {
-        "step": 6,
-        "event": "captions",
-        "condition": "text",
-        "captions": 24,
-        "cut": 8,
-        "wordless": 8,
-    }
-    assert len([line for line in metrics(done.run) if "and truncated" in str(line)]) == 1
-    assert len([line for line in metrics(done.run) if "found no words in" in str(line)]) == 1
-
-
-def test_a_resumed_run_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_data(tmp_path, captions=LONG)
-    whole = train(plan([phase(steps=6)]), tmp_path, "whole", checkpoint_every=2)
-    interrupt_at(monkeypatch, 3)
-    train(plan([phase(steps=6)]), tmp_path, "parts", checkpoint_every=2)
-    monkeypatch.undo()
-    parts = train(plan([phase(steps=6)]), tmp_path, "parts", resume="must", checkpoint_every=2)
-    assert told(parts) == told(whole)
-
-
-def test_a_warm_up_longer_than_epochs_is_told_when_they_are_known(data: Path) -> None:
-    done = train(plan([phase(steps=None, epochs=2.0, warmup=50)]), data)
-    texts = [line["text"] for line in metrics(done.run) if line.get("event") == "warning"]
-    assert texts == [
-        "`warmup` is 50 steps, but recipe main has only 3: the learning rate never reaches `lr`"
-    ]
-    known = train(plan([phase(steps=3, warmup=50)]), data, "known")
-    warned = [line for line in metrics(known.run) if line.get("event") == "warning"]
-    assert not warned, "check tells it"
-
-
-def test_prompts_of_the_spec_that_are_not_read_whole_are_told(data: Path) -> None:
-    sample = Sample(sampler=DDIM(steps=1), prompts=["one two three four five", "", "?"])
-    done = train(plan(sample=sample), data)
-    texts = [line["text"] for line in metrics(done.run) if "text" in line]
-    assert [text.split(" ", 1)[0] for text in texts] == ["prompt", "prompt"]
-
-
-def test_a_child_of_a_run_that_read_other_words_is_told(data: Path) -> None:
-    parent = plan(model=net("parent"), semantics=1)
-    train(parent, data)
-    child = plan(parent=parent, semantics=2)
-    texts = [line["text"] for line in metrics(train(child, data).run) if "text" in line]
-    assert [text for text in texts if "condition `text` keeps a word embedding" in text]

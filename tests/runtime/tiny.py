@@ -37,7 +37,9 @@ from growlang.spec.recipe import (
     Start,
     WebDataset,
 )
-from growlang_runtime.report.progress import Metrics
+from growlang_runtime.report.metrics import Metrics
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.tensors import tensor_hash
 from growlang_runtime.train import training
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.trainer import TrainResult
@@ -94,6 +96,10 @@ def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
         "head.unpatch.0",
         {"text": {"op": "words", **words.arguments()}},
     )
+
+
+CORE = [name for name in net().table if name.startswith(("core", "text", "time"))]
+"""Tensors that a child of the tiny net keeps."""
 
 
 def settings(**changes: Any) -> Settings:
@@ -164,6 +170,13 @@ def train(made: Plan, folder: Path, out: str = "runs", **options: Any) -> TrainR
 def metrics(run: Path) -> list[dict[str, Any]]:
     """The lines of metrics of a run."""
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def state(result: TrainResult) -> dict[str, str]:
+    """Hash of every tensor of the newest checkpoint: weights, averages and moments."""
+    found, _ = checkpoint.newest(result.run / "checkpoints")
+    assert found is not None
+    return {name: tensor_hash(tensor) for name, tensor in found.tensors().items()}
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:

@@ -21,8 +21,8 @@ from growlang.spec.recipe import Source, Transform
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
+from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import TEXTS, Layout, layout_of
-from growlang_runtime.data.shards import Index, open_index
 from growlang_runtime.data.texts import Unusable, caption, label
 from growlang_runtime.data.transforms import to_tensor, transformed
 from growlang_runtime.data.where import select

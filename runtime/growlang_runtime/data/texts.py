@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from growlang_runtime.data.index import Index
 from growlang_runtime.data.layout import SIDECAR, value_at
-from growlang_runtime.data.shards import Index
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 MOST = 40

@@ -12,9 +12,9 @@ from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
 from growlang.spec.recipe import Source
 from growlang_runtime.data.corrupt import Corrupt
+from growlang_runtime.data.index import Index
 from growlang_runtime.data.layout import SIDECAR, read_fields
 from growlang_runtime.data.predicates import kept, written
-from growlang_runtime.data.shards import Index
 from growlang_runtime.data.texts import Unusable, caption, shown, sidecar, sidecar_fields
 
 Rows = NDArray[np.intp]

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data.corrupt import Corrupt
+from growlang_runtime.device import peak_memory
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
-from growlang_runtime.report.progress import Board, Display, Metrics, Rate, peak_memory
+from growlang_runtime.report.display import Display, Rate
+from growlang_runtime.report.metrics import Board, Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record

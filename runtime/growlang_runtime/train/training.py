@@ -11,7 +11,7 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
 from growlang_runtime.data import decoding
 from growlang_runtime.device import open_device
-from growlang_runtime.report.progress import Display
+from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder

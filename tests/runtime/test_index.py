@@ -12,9 +12,10 @@ from webdataset import ShardWriter
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import WebDataset
-from growlang_runtime.data import pread
+from growlang_runtime.data import shards
+from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import Layout
-from growlang_runtime.data.shards import Index, expand, open_index
+from growlang_runtime.data.shards import expand
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
@@ -269,7 +270,7 @@ def test_a_read_error_is_tried_again(
         return real(descriptor, length, at)
 
     monkeypatch.setattr(os, "pread", flaky)
-    monkeypatch.setattr(pread, "RETRIES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(shards, "RETRIES", (0.0, 0.0, 0.0))
     assert index.read(0, "caption") == b"caption of one"
     failures += [OSError("gone")] * 4
     with pytest.raises(GrowlangError, match=r"cannot read .*a\.tar at byte \d+: gone"):

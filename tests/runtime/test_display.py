@@ -1,31 +1,8 @@
-import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
-from growlang_runtime.report.progress import Display, Metrics, Rate, peak_memory
-
-
-def test_lines_of_later_steps_and_torn_ones_are_forgotten(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path / "metrics.jsonl")
-    metrics.forget_after(3)
-    for step in (0, 1, 2, 3):
-        metrics.write(step=step, loss=0.5)
-    with metrics.path.open("a") as file:
-        file.write('{"step": 1, "lo')
-    metrics.forget_after(2)
-    steps = [json.loads(line)["step"] for line in metrics.path.read_text().splitlines()]
-    assert steps == [0, 1, 2]
-    assert [p.name for p in tmp_path.iterdir()] == ["metrics.jsonl"]
-
-
-def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
-    metrics = Metrics(tmp_path / "metrics.jsonl")
-    metrics.write(step=1, loss=float("nan"), norm=float("-inf"), lr=0.5, text="nan")
-    wanted = {"step": 1, "loss": None, "norm": None, "lr": 0.5, "text": "nan"}
-    assert json.loads(metrics.path.read_text()) == wanted
+from growlang_runtime.report.display import Display, Rate
 
 
 def test_without_a_terminal_there_is_a_line_for_each_report(
@@ -55,7 +32,7 @@ def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None
 def clock(monkeypatch: pytest.MonkeyPatch, *readings: float) -> None:
     """Let the clock of the module read these seconds, one after the other."""
     told = SimpleNamespace(perf_counter=iter(readings).__next__)
-    monkeypatch.setattr("growlang_runtime.report.progress.time", told)
+    monkeypatch.setattr("growlang_runtime.report.display.time", told)
 
 
 def test_a_rate_counts_anew_after_each_reading(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +54,3 @@ def test_the_time_left_is_reckoned_at_the_mean_speed(
             display.show(step, "first", 0.25, 12.34)
     lines = capfd.readouterr().err.splitlines()
     assert [line.rpartition("images/s")[2] for line in lines] == ["", "  2:56 left", "  53:20 left"]
-
-
-def test_memory_is_that_of_the_process_in_bytes() -> None:
-    assert 2**25 < peak_memory(torch.device("cpu")) < 2**40
