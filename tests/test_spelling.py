@@ -6,7 +6,9 @@ import pytest
 
 from growlang import ops
 from growlang.diagnostics.spelling import is_slip
-from growlang.spec.recipe import OPTIMIZERS, SAMPLERS, WEIGHTS
+from growlang.spec.objectives import WEIGHTS
+from growlang.spec.recipe import OPTIMIZERS
+from growlang.spec.samplers import SAMPLERS
 
 OPS = ops.OPS.names()
 

@@ -15,9 +15,13 @@ from growlang.ops import CHANGES, OPS
 from growlang.rules import RULES, TRANSITIONS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
+from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
+from growlang.spec.objectives import OBJECTIVES
+from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.samplers import SAMPLERS
+from growlang.spec.schedules import SCHEDULES
 from growlang.spec.selectors import spelt
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
@@ -28,7 +32,10 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
 }
 
 
-EXTENSIBLE: tuple[Table[Signature], ...] = (OPS, CONDITIONS, DATA)
+EXTENSIBLE: tuple[Table[Signature], ...] = (
+    *(OPS, CONDITIONS, DATA),
+    *(OBJECTIVES, SCHEDULES, SAMPLERS),
+)
 """Tables to which packages add."""
 
 

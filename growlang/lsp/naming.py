@@ -15,9 +15,9 @@ from growlang.lsp.tolerant import MADE_UP, Reading
 from growlang.resolve.model import OPTIONS
 from growlang.rules import RULES
 from growlang.signatures.signature import Signature
+from growlang.spec.data import DATA
 from growlang.spec.forms import Choices, choices, form
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, SKIPS
-from growlang.spec.recipe import DATA
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")

@@ -15,9 +15,10 @@ from growlang.diagnostics import Edit, Span
 from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
 from growlang.rules import RULES, TRANSITIONS
+from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
+from growlang.spec.recipe import Evaluate, Sample, Settings
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from growlang.ops import DOWN, OPS, UP
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
+from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
+from growlang.spec.recipe import Evaluate, Sample, Settings
 
 
 class Field(NamedTuple):
