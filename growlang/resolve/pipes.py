@@ -107,7 +107,10 @@ class Pipes:
 
         known = [*OPS.names(), *self.blocks]
         known = [name for name in known if not leads_back(name)]
-        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
+        beyond, listed = OPS.elsewhere(call.name), f"ops: {', '.join(known)}"
+        help, edits = meant(
+            call.name_span, call.name, known, "", "call", body="pipe", beyond=beyond
+        )
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it belongs in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -119,7 +122,7 @@ class Pipes:
             "G106",
             f"unknown op or block `{call.name}`",
             call.name_span,
-            help=help or f"ops: {', '.join(known)}{OPS.elsewhere(call.name)}",
+            help=help or (f"{listed}, or {beyond}" if beyond else listed),
             edits=() if call.name in CHANGES else edits,
         )
 

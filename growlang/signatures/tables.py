@@ -73,8 +73,9 @@ class Table(Mapping[str, type[S]], Generic[S]):
         return found
 
     def elsewhere(self, name: str) -> str:
-        """What a message says of where a name that is not here may be had; empty for nowhere."""
-        return f", or install the package that has `{name}`" if self.group else ""
+        """What a message adds about a name that a package may have; empty where none may."""
+        open = self.group and name.isidentifier()
+        return f"install the package that has `{name}`" if open else ""
 
 
 def _call(kind: type[Signature]) -> str | None:

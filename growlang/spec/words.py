@@ -78,8 +78,8 @@ def meant(
     """What an unknown word was meant to be, or where it belongs; `otherwise` if neither is clear.
 
     `span` begins with the word; `known` may stand in its place; those that are `taken` stand there
-    already, and `rivals` are other names in reach that it may be a slip for. `beyond` is said after
-    `otherwise` where that is all that there is to say.
+    already, and `rivals` are other names in reach that it may be a slip for. `beyond` is said where
+    the word is neither a slip nor belongs elsewhere.
     """
     names = [*known]
     near = nearest(word, names, n=2)
@@ -87,8 +87,11 @@ def meant(
     slip = bool(near) and is_slip(word, near[0])
     if not near or (place and not slip):
         short = 0 < len(otherwise) < SHORT
-        return Meant(f"{place}; {otherwise}" if place and short else place or otherwise + beyond)
+        said = f"{otherwise}, or {beyond}" if otherwise and beyond else otherwise
+        return Meant(f"{place}; {otherwise}" if place and short else place or said)
     help = f"did you mean `{near[0]}`?" + (f" {place}" if place else "")
+    if beyond and not place and not slip:
+        help += f" Or {beyond}"
     sure = word not in homes() and is_slip(
         word, near[0], [*names, *rivals], inside=written != "name"
     )
