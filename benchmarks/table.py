@@ -7,7 +7,6 @@ import sys
 from benchmarks.measuring import ROOT, VERMEER, Result, ratio, result, show, taken
 from growlang.build.net import build
 from growlang.checking import check
-from growlang.diagnostics import Findings
 
 ROUNDS = 20
 
@@ -23,7 +22,7 @@ def measure() -> list[Result]:
     resolution, net = report.checked.resolved.resolution, report.checked.net
 
     def tabulate() -> None:
-        built = build(resolution, Findings())
+        built = build(resolution).result
         if built is None or built.table != net.table:
             raise RuntimeError("the table is not that of the checked net")
 

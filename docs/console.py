@@ -28,6 +28,8 @@ def checkout() -> Iterator[Path]:
         emoji.mkdir(parents=True)
         for path in (ROOT / "examples" / "emoji").glob("*.grow"):
             shutil.copy(path, emoji)
+        (emoji / "data").mkdir()
+        shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
         yield Path(folder)
 
 

@@ -8,6 +8,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from commands import commands_page
+from python_api import python_page
 from reference import ops_page, training_page
 
 from growlang.diagnostics.codes import CODES, FAMILIES
@@ -23,6 +24,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "reference" / "commands.md": GENERATED + commands_page(),
         DOCS / "reference" / "ops.md": GENERATED + ops_page(),
+        DOCS / "reference" / "python.md": GENERATED + python_page(),
         DOCS / "reference" / "training.md": GENERATED + training_page(),
         DOCS / "decisions" / "index.md": GENERATED + decisions(),
         DOCS / "errors" / "index.md": GENERATED + error_index(),

@@ -1,7 +1,89 @@
-"""growlang: a language and a compiler for neural networks that grow while they train."""
+"""growlang: a language and a compiler for neural networks that grow while they train.
 
-from growlang.diagnostics import Diagnostic, GrowlangError, Span
-from growlang.net import Net, Node, Shape, Tensor
+Everything below is loaded when it is first used: `import growlang` loads nothing.
+"""
 
-__all__ = ["Diagnostic", "GrowlangError", "Net", "Node", "Shape", "Span", "Tensor", "__version__"]
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from growlang.api import (
+        RunFields,
+        check,
+        compile,
+        diff,
+        load,
+        load_weights,
+        plan,
+        sample,
+        train,
+    )
+    from growlang.checking import Checked, Report, SpecError, SpecWarning
+    from growlang.comparing import Difference
+    from growlang.compiling import Compiled, TensorRow, TensorTable
+    from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.growth.mapping import Entry, Mapping
+    from growlang.net import Net, Node, Shape, Tensor
+    from growlang.plans.plan import Plan
+    from growlang_runtime.train.options import RunOptions
+    from growlang_runtime.train.trainer import TrainResult
+
+__version__ = "0.2.0.dev0"
+__all__ = [
+    "Checked",
+    "Compiled",
+    "Diagnostic",
+    "Difference",
+    "Entry",
+    "GrowlangError",
+    "Mapping",
+    "Net",
+    "Node",
+    "Plan",
+    "Report",
+    "RunFields",
+    "RunOptions",
+    "Shape",
+    "Span",
+    "SpecError",
+    "SpecWarning",
+    "Tensor",
+    "TensorRow",
+    "TensorTable",
+    "TrainResult",
+    "__version__",
+    "check",
+    "compile",
+    "diff",
+    "load",
+    "load_weights",
+    "plan",
+    "sample",
+    "train",
+]
+
+if not TYPE_CHECKING:
+    _API = "RunFields check compile diff load load_weights plan sample train"
+    _HOMES = {
+        "growlang.api": _API,
+        "growlang.checking": "Checked Report SpecError SpecWarning",
+        "growlang.comparing": "Difference",
+        "growlang.compiling": "Compiled TensorRow TensorTable",
+        "growlang.diagnostics": "Diagnostic GrowlangError Span",
+        "growlang.growth.mapping": "Entry Mapping",
+        "growlang.net": "Net Node Shape Tensor",
+        "growlang.plans.plan": "Plan",
+        "growlang_runtime.train.options": "RunOptions",
+        "growlang_runtime.train.trainer": "TrainResult",
+    }
+    _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(_HOME[name]), name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections import abc
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from growlang.build.net import build
 from growlang.build.skips import refuse_idle, warn_unjoined
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span, TooMany
+from growlang.diagnostics import (
+    Diagnostic,
+    Edit,
+    Findings,
+    GrowlangError,
+    Outcome,
+    Span,
+    TooMany,
+    stage,
+)
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
+from growlang.diagnostics.text import as_texts, counts
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.mapping import Mapping
@@ -22,14 +34,14 @@ from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
-from growlang.resolve.spec import Resolved, blame, resolve
+from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checked:
     """A spec without errors: its net, its parent's, the mapping between them, its recipes."""
 
@@ -38,15 +50,53 @@ class Checked:
     parent: Checked | None
     mapping: Mapping | None
     """None where the model has no parent."""
+    params: abc.Mapping[str, str] = field(default_factory=dict)
+    """The values that were given for the file's params, as text."""
+
+    def __repr__(self) -> str:
+        grows = f", grows {self.parent.name}" if self.parent else ""
+        return f"Checked({self.name} in {self.path}: {self.net.parameters:,} parameters{grows})"
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.resolved.path
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.net.name
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes, of which the first is the default."""
+        return tuple(recipe.name for recipe in self.resolved.recipes)
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of all that the file and its ancestors say."""
+        return self.resolved.spec_hash
+
+    @property
+    def net_hash(self) -> str:
+        """Hash of the net: its graph, arguments and parameters."""
+        return self.net.net_hash
 
     def phases(self, recipe: str) -> list[Phase]:
         """The phases of a recipe, with names of tensors for selectors."""
         return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
 
 
-@dataclass(frozen=True)
+class SpecWarning(UserWarning):
+    """What `growlang check` warns of in a spec without errors."""
+
+
+@dataclass(frozen=True, repr=False)
 class Report:
-    """The outcome of checking one file; `checked` is None for a library and where errors are."""
+    """The outcome of checking one file; `checked` is None for a library and where errors are.
+
+    Its text is what `growlang check` prints.
+    """
 
     checked: Checked | None
     diagnostics: tuple[Diagnostic, ...]
@@ -56,6 +106,36 @@ class Report:
     """Whether there are so many findings that no more were looked for."""
     resolved: Resolved | None = None
     """What could be resolved, whatever is wrong in the rest."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors; there may be warnings."""
+        return not errors(self.diagnostics)
+
+    def __repr__(self) -> str:
+        codes = ", ".join(dict.fromkeys(item.code for item in self.diagnostics))
+        return f"Report({'ok' if self.ok else 'errors'}{codes and f': {codes}'})"
+
+    def __str__(self) -> str:
+        wrong = len(errors(self.diagnostics))
+        found = as_texts(self.diagnostics, self.texts)
+        return f"{found}\n\n{counts(1, wrong, len(self.diagnostics) - wrong)}".lstrip()
+
+    def require(self, path: Path) -> Checked:
+        """The checked spec. Raises SpecError for errors, and GrowlangError for a library."""
+        if not self.ok:
+            raise SpecError(self.diagnostics, self.texts)
+        if self.checked is None:
+            raise GrowlangError(f"{path} has no model", help="give a spec that declares a `model`")
+        return self.checked
+
+
+class SpecError(GrowlangError):
+    """A spec has errors. Its text is that of the findings, as `growlang check` prints them."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], texts: abc.Mapping[str, str]) -> None:
+        super().__init__(as_texts(diagnostics, texts))
+        self.diagnostics = tuple(diagnostics)
 
 
 def check(
@@ -74,34 +154,48 @@ def check(
     """
     files = files or Files()
     given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
-    document = files.load(path)
+    reading = files.load(path)
+    document = reading.result
+    _refuse_unknown(given, document, path)
+    try:
+        resolved = resolve(path, files, given, parent.resolved if parent else None)
+        checked = check_resolved(resolved.result, parent) if resolved.result else Outcome(None)
+    except RecursionError:
+        raise GrowlangError(f"{path}: definitions nest too deeply") from None
+    later = (*resolved.findings, *checked.findings)
+    if document and reading.is_sound and not later:
+        later = _warnings(document, checked.result).findings
+    if document and document.cut:
+        cut = document.cut
+        later = tuple(item for item in later if is_sure(item, cut))
+    found = Findings()
+    with suppress(TooMany):
+        found.extend((*reading.findings, *later))
+    items = sorted(found.items, key=lambda item: item.span)
+    diagnostics = tuple(_with_sure_edits(item, files.texts) for item in items)
+    sound = checked.result if not errors(diagnostics) else None
+    return Report(
+        replace(sound, params=dict(params)) if sound and params else sound,
+        diagnostics,
+        files.texts,
+        any(part.full for part in (found, reading, resolved, checked)),
+        resolved.result,
+    )
+
+
+def _refuse_unknown(
+    given: abc.Mapping[str, d.Argument], document: d.Document | None, path: Path
+) -> None:
+    """Raise GrowlangError where a value is given for a param that the file does not have."""
     known = [b.name for b in document.params] if document else list(given)
     for name in given:
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
-    before = len(files.findings)
-    resolved = checked = None
-    try:
-        resolved = resolve(path, files, given, parent.resolved if parent else None)
-        checked = check_resolved(resolved, files.findings, parent) if resolved else None
-        if document and not files.findings:
-            _warn(document, checked, files.findings)
-    except TooMany:
-        pass
-    except RecursionError:
-        raise GrowlangError(f"{path}: definitions nest too deeply") from None
-    if document and document.cut:
-        sure = [f for f in files.findings.take(before) if is_sure(f, document.cut)]
-        for item in sure:
-            files.findings.record(item)
-    items = sorted(files.findings.items, key=lambda item: item.span)
-    found = tuple(_with_sure_edits(item, files.texts) for item in items)
-    checked = None if errors(found) else checked
-    return Report(checked, found, files.texts, files.findings.full, resolved)
 
 
-def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> None:
+@stage
+def _warnings(findings: Findings, document: d.Document, checked: Checked | None) -> None:
     """Warn of what is no error in a file without errors."""
     warn_unused(document, findings)
     warn_not_done(document, findings)
@@ -109,9 +203,9 @@ def _warn(document: d.Document, checked: Checked | None, findings: Findings) -> 
     if checked is None or resolution is None:
         return
     warn_doubtful(checked.resolved, findings)
-    warn_unjoined(checked.net, resolution, findings)
+    findings.extend(warn_unjoined(checked.net, resolution))
     if checked.parent:
-        warn_changed_conditions(checked.net, checked.parent.net, resolution, findings)
+        findings.extend(warn_changed_conditions(checked.net, checked.parent.net, resolution))
 
 
 def _with_sure_edits(found: Diagnostic, texts: abc.Mapping[str, str]) -> Diagnostic:
@@ -129,63 +223,76 @@ def errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
     return [item for item in found if CODES[item.code].severity == "error"]
 
 
+@stage
 def check_resolved(
-    resolved: Resolved, findings: Findings, known: Checked | None = None
+    findings: Findings, resolved: Resolved, known: Checked | None = None
 ) -> Checked | None:
-    """Build nets and mapping of a resolved spec; findings are recorded.
+    """Build the nets and the mapping of a resolved spec; None where one is incomplete.
 
     `known` is taken for an ancestor that was checked before.
     """
     if known and known.resolved is resolved:
         return known
-    before = len(findings)
-    parent = check_resolved(resolved.parent, findings, known) if resolved.parent else None
-    grows = resolved.document.models[0].grows if resolved.document.models else None
-    if grows:
-        blame(findings, before, grows)
+    model = resolved.document.models[0] if resolved.document.models else None
+    grows = model.grows if model else None
+    parent = None
+    if resolved.parent and grows:
+        with findings.seen_from(partial(blamed, grows)):
+            parent = findings.of(check_resolved(resolved.parent, known))
     resolution = resolved.resolution
     if resolution is None:
         return None
-    model = resolved.document.models[0]
-    before = len(findings)
-    if resolved.parent and resolved.parent.resolution and model.grows:
-        account(resolution, resolved.parent.resolution, model.grows.span, findings)
-    net = build(resolution, findings)
+    old = resolved.parent.resolution if resolved.parent else None
+    unsaid = account(resolution, old, grows.span) if old and grows else ()
+    findings.extend(unsaid)
+    net = findings.of(build(resolution, tuple(findings.items)))
+    misses = tuple(_misses_of_unscheduled(resolved, resolution, net))
+    findings.extend(misses)
+    if net is None:
+        return None
+    idle = refuse_idle(resolution)
+    findings.extend(idle)
+    mapping = None
+    if parent and not (unsaid or misses or idle):
+        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
+        grown = findings.of(_grown(net, parent.net, resolution, scratch))
+        net, mapping = grown or (net, None)
+    places = places_of(net)
+    for draft in resolved.recipes:
+        findings.extend(check_schedule(draft, places))
+    return Checked(resolved, net, parent, mapping)
+
+
+def _misses_of_unscheduled(
+    resolved: Resolved, resolution: Resolution, net: Net | None
+) -> Iterator[Diagnostic]:
+    """What selectors miss in the recipes that have no schedule: they or the net were refused."""
     scheduled = {r.name for r in resolved.recipes} if net else set()
     components = [*resolution.model.components(), *sorted(resolution.broken)]
     for recipe in resolved.document.recipes:
         if recipe.name not in scheduled:
-            check_components(recipe, components, findings)
-    if net is None:
-        return None
-    refuse_idle(resolution, findings)
-    mapping = None
-    if parent and len(findings) == before:
-        scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
-        net, mapping = _grown(net, parent.net, resolution, scratch, findings)
-    places = places_of(net)
-    for draft in resolved.recipes:
-        check_schedule(draft, places, findings)
-    return Checked(resolved, net, parent, mapping)
+            yield from check_components(recipe, components)
 
 
+@stage
 def _grown(
-    net: Net, parent: Net, resolution: Resolution, scratch: str, findings: Findings
+    findings: Findings, net: Net, parent: Net, resolution: Resolution, scratch: str
 ) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""
-    before, contract = len(findings), resolution.contract
-    moved = moves(net, parent, contract, findings)
-    found = initialisations(net, parent, contract, findings, moved)
-    if found and len(findings) == before:
-        refuse_dead(net, contract, moved, found, scratch, findings)
+    contract = resolution.contract
+    moving = moves(net, parent, contract)
+    moved = findings.of(moving) or {}
+    stated = initialisations(net, parent, contract, moved)
+    found = findings.of(stated) or {}
+    if found and moving.is_sound and stated.is_sound:
+        findings.extend(refuse_dead(net, contract, moved, found, scratch))
     net = initialised(net, found)
-    return net, map_tensors(net, parent, resolution, findings, moved, found)
+    return net, findings.of(map_tensors(net, parent, resolution, moved, found))
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:
     """A value given on the command line, as an argument of the language."""
-    findings = Findings()
-    document = read(f"grow 1 param {name} = ({text})", "--set", findings)
+    document = read(f"grow 1 param {name} = ({text})", "--set").result
     if document is None or len(document.params) != 1:
         raise GrowlangError(
             f"`--set {name}={text}` is not NAME=VALUE", help="write `--set width=512`"

@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, NamedTuple
@@ -30,9 +31,9 @@ CONVERSIONS = ("tokens", "grid", "concat")
 """Nodes that depend on what surrounds a component."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Difference:
-    """What becomes of the tensors of net `a` in net `b`."""
+    """What becomes of the tensors of net `a` in net `b`; its text is that of `growlang diff`."""
 
     a: Net
     b: Net
@@ -51,6 +52,51 @@ class Difference:
     def equal(self) -> bool:
         """Whether the nets are the same but for their names."""
         return self.a.net_hash == self.b.net_hash
+
+    def __repr__(self) -> str:
+        return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
+
+    def __str__(self) -> str:
+        from growlang.tables import as_text, print_difference
+
+        return as_text(partial(print_difference, self, False))
+
+    def by_component(self) -> dict[str, list[Entry]]:
+        """The entries of each component: those of b in its order, then those that only a has."""
+        order = [c.name for c in self.b.components]
+        order += [c.name for c in self.a.components if c.name not in order]
+        grouped: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self.mapping:
+            grouped[entry.component].append(entry)
+        return {name: grouped[name] for name in order}
+
+    def as_json(self) -> dict[str, Any]:
+        """With a `format_version`: `summary`, `tensors`, `changes`, `proposals` and more."""
+        totals = self.mapping.summary
+        return {
+            "format_version": FORMAT_VERSION,
+            "a": {"model": self.a.name, "net_hash": self.a.net_hash},
+            "b": {"model": self.b.name, "net_hash": self.b.net_hash},
+            "equal": self.equal,
+            "related": self.related,
+            "remark": self.remark,
+            "summary": {
+                c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES
+            },
+            "changes": list(self.changes),
+            "proposals": list(self.proposals),
+            "tensors": [
+                {
+                    "name": e.name,
+                    "category": e.category,
+                    "source": e.source,
+                    "rule": e.rule,
+                    "reason": str(e.reason),
+                    "shape": list(e.shape),
+                }
+                for e in self.mapping
+            ],
+        }
 
 
 class Side(NamedTuple):
@@ -201,40 +247,3 @@ def _equal(a: Net, b: Net, component: str) -> bool:
         for net in (a, b)
     )
     return old == new and a.encoders.get(component) == b.encoders.get(component)
-
-
-def by_component(difference: Difference) -> dict[str, list[Entry]]:
-    """The entries of each component: those of b in its order, then those that only a has."""
-    order = [c.name for c in difference.b.components]
-    order += [c.name for c in difference.a.components if c.name not in order]
-    grouped: dict[str, list[Entry]] = defaultdict(list)
-    for entry in difference.mapping:
-        grouped[entry.component].append(entry)
-    return {name: grouped[name] for name in order}
-
-
-def as_json(difference: Difference) -> dict[str, Any]:
-    """The difference with a `format_version`: `summary`, `tensors`, `changes`, `proposals`."""
-    totals = difference.mapping.summary
-    return {
-        "format_version": FORMAT_VERSION,
-        "a": {"model": difference.a.name, "net_hash": difference.a.net_hash},
-        "b": {"model": difference.b.name, "net_hash": difference.b.net_hash},
-        "equal": difference.equal,
-        "related": difference.related,
-        "remark": difference.remark,
-        "summary": {c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES},
-        "changes": list(difference.changes),
-        "proposals": list(difference.proposals),
-        "tensors": [
-            {
-                "name": e.name,
-                "category": e.category,
-                "source": e.source,
-                "rule": e.rule,
-                "reason": str(e.reason),
-                "shape": list(e.shape),
-            }
-            for e in difference.mapping
-        ],
-    }

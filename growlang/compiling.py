@@ -1,47 +1,243 @@
-"""The compiled spec as JSON, for programs."""
+"""What a checked spec compiles to: tensors, costs, and the module that computes its net."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from growlang.atomic import whole
 from growlang.checking import Checked
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
 from growlang.planning import recipe_of
-from growlang.plans.cost import component_costs, phase_cost
+from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.plans.fit import differences
+from growlang.plans.weights_header import header
+from growlang.torch_backend import require_torch
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from growlang.torch_backend.lower import LoweredNet
 
 FORMAT_VERSION = 1
+DTYPES = ("float32", "float16", "bfloat16")
+"""Of weights in a file."""
 
 
-def as_json(checked: Checked, recipe: str | None = None) -> dict[str, Any]:
-    """The net with its hashes, totals, components, tensors and the phases of a recipe."""
-    net = checked.net
-    costs = component_costs(net)
-    name = recipe_of(checked, recipe).name if recipe or checked.resolved.recipes else None
-    return {
-        "format_version": FORMAT_VERSION,
-        "model": net.name,
-        "parent": checked.parent.net.name if checked.parent else None,
-        "net_hash": net.net_hash,
-        "spec_hash": checked.resolved.spec_hash,
-        "totals": {
-            "parameters": net.parameters,
-            "tensors": len(net.table),
-            "flops": sum(c.flops for c in costs),
-            "saved": sum(c.saved for c in costs),
-        },
-        "components": [
-            {
-                "name": c.name,
-                "kind": c.output.kind,
-                "output": list(c.output.dims),
-                "tensors": c.tensors,
-                "parameters": c.parameters,
-                "flops": c.flops,
-                "saved": c.saved,
-            }
-            for c in costs
-        ],
-        "recipe": name,
-        "phases": [asdict(phase_cost(net, p)) for p in (checked.phases(name) if name else [])],
-        "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],
-    }
+class TensorRow(NamedTuple):
+    """A parameter of a net."""
+
+    name: str
+    """Its name in the state dict of the module."""
+    shape: tuple[int, ...]
+    parameters: int
+    """Number of scalars."""
+    component: str
+    init: str
+    """How it is drawn."""
+    decay: bool
+    """Whether weight decay applies."""
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, repr=False)
+class TensorTable(Mapping[str, TensorRow]):
+    """The parameters of a net by name, in the order of its graph."""
+
+    rows: Mapping[str, TensorRow]
+
+    @staticmethod
+    def of(net: Net) -> TensorTable:
+        """The table of a net."""
+        rows = (
+            TensorRow(t.name, t.shape, t.parameters, node.component, t.init, t.decay)
+            for node in net.nodes
+            for t in node.tensors
+        )
+        return TensorTable({row.name: row for row in rows})
+
+    def __getitem__(self, name: str) -> TensorRow:
+        return self.rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        parameters = sum(row.parameters for row in self.values())
+        return f"TensorTable({len(self):,} tensors, {parameters:,} parameters)"
+
+    def __str__(self) -> str:
+        from growlang.tables import as_text, print_tensors
+
+        return as_text(partial(print_tensors, self.values()))
+
+
+@dataclass(frozen=True, repr=False)
+class Compiled:
+    """A spec's net with its costs, and its module. Its text is what `growlang compile` prints."""
+
+    spec: Checked
+    recipe: str | None
+    """The recipe whose phases have costs; None where the spec has none."""
+
+    def __repr__(self) -> str:
+        net = self.net
+        return f"Compiled({net.name}: {len(net.table):,} tensors, {net.parameters:,} parameters)"
+
+    def __str__(self) -> str:
+        from growlang.tables import as_text, print_costs
+
+        return as_text(partial(print_costs, self))
+
+    @property
+    def net(self) -> Net:
+        """The graph, with shapes and parameters."""
+        return self.spec.net
+
+    @cached_property
+    def table(self) -> TensorTable:
+        """The parameters by name: shape, dtype, component, and how each is drawn."""
+        return TensorTable.of(self.net)
+
+    @cached_property
+    def costs(self) -> tuple[ComponentCost, ...]:
+        """Parameters, FLOPs and saved activations of each component, for one image."""
+        return tuple(component_costs(self.net))
+
+    @cached_property
+    def phases(self) -> tuple[PhaseCost, ...]:
+        """What each phase of the recipe trains, and the bytes of its state."""
+        if self.recipe is None:
+            return ()
+        return tuple(phase_cost(self.net, phase) for phase in self.spec.phases(self.recipe))
+
+    @property
+    def code(self) -> str:
+        """The code of the module's forward pass, as `--emit fx` prints it."""
+        return self.module("meta").code.strip()
+
+    def module(self, device: torch.device | str = "cpu", seed: int | None = 0) -> LoweredNet:
+        """The module, called with the values of `net.inputs` in their order.
+
+        Its tensors are drawn from `seed`, as training draws them; with None, or on the device
+        `meta`, they have no values yet. Its state dict has the names of `table`, and no buffers.
+        Raises GrowlangError if PyTorch is not installed.
+        """
+        require_torch("a module")
+        from growlang.torch_backend.initialisation import initialise
+        from growlang.torch_backend.lower import lower
+
+        drawn = seed is not None and str(device) != "meta"
+        module = lower(self.net, "meta" if drawn else device)
+        _require_declared(module, self.net)
+        if drawn and seed is not None:
+            initialise(module, self.net, seed, device)
+        return module
+
+    def save(
+        self,
+        path: str | Path,
+        weights: nn.Module | Mapping[str, torch.Tensor],
+        *,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a module's weights, or a state dict, as one safetensors file; returns its path.
+
+        The file says what net it is of, so that `growlang diff` reads it; where the spec has a
+        recipe, also how to sample from it, as if trained by that recipe. It is written whole or
+        not at all. Raises GrowlangError if the file exists and `overwrite` is not given, or if the
+        tensors are not the net's, or not finite.
+        """
+        require_torch("a file of weights")
+        from growlang.torch_backend.tensor_files import write_tensors
+
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise GrowlangError(
+                f"{path} already exists", help="choose another path, or give `overwrite=True`"
+            )
+        tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
+        _require_usable(tensors, self.net)
+        hashes = {"net_hash": self.spec.net_hash, "spec_hash": self.spec.spec_hash}
+        last = self.spec.phases(self.recipe)[-1].settings if self.recipe else None
+        with whole(path) as temporary:
+            said = header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
+            write_tensors(temporary, tensors, said)
+        return path
+
+    def as_json(self) -> dict[str, Any]:
+        """The net with its hashes, totals, components, tensors and the phases of the recipe."""
+        net, parent = self.net, self.spec.parent
+        return {
+            "format_version": FORMAT_VERSION,
+            "model": net.name,
+            "parent": parent.name if parent else None,
+            "net_hash": net.net_hash,
+            "spec_hash": self.spec.spec_hash,
+            "totals": {
+                "parameters": net.parameters,
+                "tensors": len(net.table),
+                "flops": sum(c.flops for c in self.costs),
+                "saved": sum(c.saved for c in self.costs),
+            },
+            "components": [
+                {
+                    "name": c.name,
+                    "kind": c.output.kind,
+                    "output": list(c.output.dims),
+                    "tensors": c.tensors,
+                    "parameters": c.parameters,
+                    "flops": c.flops,
+                    "saved": c.saved,
+                }
+                for c in self.costs
+            ],
+            "recipe": self.recipe,
+            "phases": [asdict(phase) for phase in self.phases],
+            "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],
+        }
+
+
+def compiled(checked: Checked, recipe: str | None = None) -> Compiled:
+    """A compiled spec, with the costs of a recipe: by default the first, where there is one.
+
+    Raises GrowlangError if there is no recipe of that name.
+    """
+    if recipe is None and not checked.recipes:
+        return Compiled(checked, None)
+    return Compiled(checked, recipe_of(checked, recipe).name)
+
+
+def _require_declared(module: nn.Module, net: Net) -> None:
+    """Raise RuntimeError unless the module's parameters are those that the net declares."""
+    built = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    declared = {name: t.shape for name, t in net.table.items()}
+    if built != declared:
+        names = sorted(set(built.items()) ^ set(declared.items()))
+        raise RuntimeError(f"the graph's parameters are not the net's: {names[:4]}")
+
+
+def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
+    """Raise GrowlangError unless the tensors are a net's, in a dtype that is read, and finite."""
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    found = differences(given, {name: t.shape for name, t in net.table.items()})
+    if found:
+        raise GrowlangError(
+            f"the weights do not fit the net {net.name}:" + "".join(f"\n  {d}" for d in found)
+        )
+    for name, tensor in tensors.items():
+        if str(tensor.dtype).removeprefix("torch.") not in DTYPES:
+            raise GrowlangError(
+                f"`{name}` is {tensor.dtype}; weights are {', '.join(DTYPES)}",
+                help="convert it first: `tensor.float()`",
+            )
+        if not tensor.isfinite().all():
+            raise GrowlangError(f"the weights are not finite: `{name}` holds NaN or infinity")

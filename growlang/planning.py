@@ -31,9 +31,7 @@ def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
     )
 
 
-def plan(
-    checked: Checked, recipe_name: str | None = None, params: dict[str, str] | None = None
-) -> Plan:
+def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
     """The plan of a recipe: net, mapping, schedule and settings, all decided.
 
     Raises GrowlangError where the spec has no such recipe.
@@ -58,7 +56,7 @@ def plan(
     return Plan(
         spec=str(resolved.path),
         source=resolved.document.text,
-        params=params or {},
+        params=dict(checked.params),
         model=checked.net.name,
         recipe=recipe.name,
         net=checked.net.to_json(),

@@ -55,7 +55,7 @@ def test_a_library_is_resolved_once_however_many_files_import_it(tmp_path: Path)
     path = spec(tmp_path, 'import "l24.grow" as lib', "4", "lib.b(4)")
     assert paths(path) == ["core" + ".b.0" * 25 + ".conv.0"]
     files = Files()
-    assert resolve(path, files) is not None
+    assert resolve(path, files).result is not None
     assert len(files.documents) == 26
 
 

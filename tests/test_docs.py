@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +14,6 @@ import pytest
 from fixture_specs import SHIPPED
 
 from growlang.checking import check
-from growlang.diagnostics import Findings
 from growlang.syntax.grow import read
 
 ROOT = SHIPPED.parent
@@ -20,7 +21,8 @@ sys.path.append(str(ROOT / "docs"))
 
 from console import checkout, printed  # noqa: E402
 
-GENERATED = (ROOT / "docs" / "errors", ROOT / "docs" / "reference" / "commands.md")
+REFERENCE = ROOT / "docs" / "reference"
+GENERATED = (ROOT / "docs" / "errors", REFERENCE / "commands.md", REFERENCE / "python.md")
 """Pages whose examples are fixtures, or are run when the page is written."""
 PAGES = [
     path
@@ -29,6 +31,9 @@ PAGES = [
 ]
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 EDIT = re.compile(r"<!-- edit (\S+): (.+?) -> (.+?) -->\n+\Z")
+RUN = ("console", "python")
+IN_EMOJI = ("tutorial", "python")
+"""Pages that a reader follows in the folder of the example."""
 CONTEXTS = (
     "grow 1\n{}",
     "grow 1 model m {{\n{}\n}}",
@@ -81,10 +86,8 @@ def named(text: str) -> str:
 @pytest.mark.parametrize("fence", of_kind("grow"))
 def test_a_spec_is_clean_and_a_fragment_parses(fence: Fence) -> None:
     if not re.search(r"^grow 1\b", fence.text, re.MULTILINE):
-        readings = [Findings() for _ in CONTEXTS]
-        for context, found in zip(CONTEXTS, readings, strict=True):
-            read(context.format(fence.text), "fragment.grow", found)
-        assert any(not found.items for found in readings)
+        readings = (read(context.format(fence.text), "fragment.grow") for context in CONTEXTS)
+        assert any(reading.is_sound for reading in readings)
         return
     with checkout() as folder:
         for other in FENCES:
@@ -96,17 +99,47 @@ def test_a_spec_is_clean_and_a_fragment_parses(fence: Fence) -> None:
         assert [f"{item.span}: {item.message}" for item in report.diagnostics] == []
 
 
-@pytest.mark.parametrize("page", sorted({f.page for f in FENCES if f.kind == "console"}))
-def test_commands_print_what_the_page_shows(page: Path) -> None:
+@pytest.mark.parametrize("page", sorted({f.page for f in FENCES if f.kind in RUN}))
+def test_commands_and_code_print_what_the_page_shows(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands and blocks of Python run in the order of the page, the blocks in one namespace.
+
+    A block of text below one of Python is what that prints.
+    """
+    names: dict[str, object] = {}
+    shown = [f for f in FENCES if f.page == page]
     with checkout() as top:
-        folder = top / "examples" / "emoji" if page.stem == "tutorial" else top
-        for fence in FENCES:
-            if fence.page != page or fence.kind != "console":
-                continue
-            if fence.edit:
-                name, old, new = fence.edit
-                text = (folder / name).read_text("utf-8")
-                assert text.count(old) == 1
-                (folder / name).write_text(text.replace(old, new), "utf-8")
-            for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", fence.text, re.M):
-                assert printed(command, folder) == shown.strip("\n"), command
+        folder = top / "examples" / "emoji" if page.stem in IN_EMOJI else top
+        monkeypatch.chdir(folder)
+        for fence, below in zip(shown, [*shown[1:], None], strict=True):
+            if fence.kind == "grow" and page.stem in IN_EMOJI and "grow 1" in fence.text:
+                (folder / named(fence.text)).write_text(fence.text, "utf-8")
+            if fence.kind == "console":
+                run_commands(fence, folder)
+            if fence.kind == "python":
+                assert run_python(fence, names) == printed_below(fence, below), fence.line
+
+
+def run_commands(fence: Fence, folder: Path) -> None:
+    if fence.edit:
+        name, old, new = fence.edit
+        text = (folder / name).read_text("utf-8")
+        assert text.count(old) == 1
+        (folder / name).write_text(text.replace(old, new), "utf-8")
+    for command, shown in re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", fence.text, re.M):
+        assert printed(command, folder) == shown.strip("\n"), command
+
+
+def printed_below(fence: Fence, below: Fence | None) -> str:
+    """The block of text that directly follows a block, if there is one."""
+    after = fence.line + fence.text.count("\n") + 3
+    return below.text if below and below.kind == "text" and below.line == after else ""
+
+
+def run_python(fence: Fence, names: dict[str, object]) -> str:
+    out = io.StringIO()
+    code = compile("\n" * fence.line + fence.text, fence.page, "exec")
+    with redirect_stdout(out):
+        exec(code, names)
+    return out.getvalue()

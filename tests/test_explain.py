@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from work import at_most
 
 from growlang.checking import check, errors
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.diagnostics import Diagnostic, GrowlangError
 from growlang.syntax.grow import read
 
 
 def finding(text: str) -> Diagnostic:
     """The one finding that stands for a text that does not parse."""
-    findings = Findings()
-    assert read(text, "spec.grow", findings) is None
-    (item,) = findings.items
+    reading = read(text, "spec.grow")
+    assert reading.result is None
+    (item,) = reading.findings
     return item
 
 

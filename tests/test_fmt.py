@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from growlang.cli import app
-from growlang.diagnostics import Findings
 from growlang.syntax import document as d
 from growlang.syntax.building import comments
 from growlang.syntax.document import without_spans
@@ -26,20 +25,18 @@ FILES = sorted([*SHIPPED_FILES, *FIXTURES.rglob("*.grow")])
 
 
 def tree(text: str) -> d.Document | None:
-    findings = Findings()
-    found = read(text, "spec.grow", findings)
-    return found if not len(findings) else None
+    reading = read(text, "spec.grow")
+    return reading.result if reading.is_sound else None
 
 
 PARSED = [path for path in FILES if tree(path.read_text())]
 
 
 def formatted(text: str) -> str:
-    findings = Findings()
-    found = fmt_text(text, "spec.grow", findings)
-    assert findings.items == []
-    assert found is not None
-    return found
+    found = fmt_text(text, "spec.grow")
+    assert found.findings == ()
+    assert found.result is not None
+    return found.result
 
 
 def remarks(text: str) -> list[str]:

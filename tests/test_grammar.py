@@ -4,24 +4,23 @@ import pytest
 from fixture_specs import SPECS
 from lark import Lark
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Span
 from growlang.syntax import document as d
 from growlang.syntax.building import comments, number
 from growlang.syntax.grow import GRAMMAR, read
 
 
 def parsed(text: str) -> d.Document:
-    findings = Findings()
-    document = read(text, "spec.grow", findings)
-    assert findings.items == []
-    assert document is not None
-    return document
+    reading = read(text, "spec.grow")
+    assert reading.findings == ()
+    assert reading.result is not None
+    return reading.result
 
 
 def refused(text: str) -> list[str]:
-    findings = Findings()
-    assert read(text, "spec.grow", findings) is None
-    return [item.code for item in findings.items]
+    reading = read(text, "spec.grow")
+    assert reading.result is None
+    return [item.code for item in reading.findings]
 
 
 def value(text: str) -> d.Expression:

@@ -6,7 +6,6 @@ import pytest
 from fixture_specs import SHIPPED, SPECS
 
 from growlang.checking import check
-from growlang.diagnostics import Findings
 from growlang.syntax.grow import read_partly
 from growlang.syntax.unparse import unparse
 
@@ -54,7 +53,7 @@ def test_a_mistake_of_each_family_in_one_file_is_reported_at_once() -> None:
 
 def test_what_parses_is_the_document_without_the_rest() -> None:
     text = (ERRORS / "eight_slips.grow").read_text()
-    document = read_partly(text, "spec.grow", Findings())
+    document = read_partly(text, "spec.grow").result
     assert document is not None and document.cut is not None
     assert unparse(document) == (ERRORS / "eight_slips.left.txt").read_text()
     assert document.cut.sections == {"param", "model", "data", "train"}

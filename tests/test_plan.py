@@ -18,7 +18,7 @@ ALL = [*sorted(SHIPPED.glob("*.grow")), *(SPECS / f"{n}.grow" for n in ("core", 
 def test_json_and_back_is_the_same_plan(path: Path) -> None:
     found = checked(path)
     for recipe in found.resolved.recipes:
-        made = plan(found, recipe.name, {"width": "8"})
+        made = plan(found, recipe.name)
         assert Plan.model_validate_json(made.model_dump_json()) == made
         assert made.child_net() == found.net
         assert made.net_hash == made.child_net().net_hash
@@ -87,7 +87,7 @@ def test_the_plan_hash_is_of_the_recipe_and_of_what_was_read() -> None:
 
 
 def test_the_plan_keeps_what_was_asked() -> None:
-    made = plan(checked(SPECS / "core.grow", width="8"), None, {"width": "8"})
+    made = plan(checked(SPECS / "core.grow", width="8"))
     assert made.params == {"width": "8"}
     assert made.source == (SPECS / "core.grow").read_text()
     assert made.sample.guidance == 2.0

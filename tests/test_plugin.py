@@ -131,7 +131,7 @@ def test_the_example_trains_samples_and_resumes(
     options = RunOptions(
         data_root=write_data(tmp_path), out=tmp_path / "runs", checkpoint_every=1, quiet=True
     )
-    planned = plan(checked(SHADES), None, {})
+    planned = plan(checked(SHADES))
     assert Plan.model_validate_json(planned.model_dump_json()) == planned
     run = train(planned, options).run
     whole = load(run).tensors
@@ -149,7 +149,7 @@ def test_weights_whose_package_is_gone_are_refused(
     install: Install, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(package)
-    text = plan(checked(SHADES), None, {}).model_dump_json()
+    text = plan(checked(SHADES)).model_dump_json()
     monkeypatch.undo()
     installed.entries.cache_clear()
     with pytest.raises(GrowlangError, match="unknown objective `pseudo_huber`") as error:

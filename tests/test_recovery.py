@@ -6,7 +6,6 @@ import pytest
 from fixture_specs import SHIPPED
 from work import calls
 
-from growlang.diagnostics import Findings
 from growlang.syntax.grow import read
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
@@ -14,9 +13,9 @@ ERRORS = Path(__file__).parent / "fixtures" / "errors"
 
 def places(text: str) -> list[tuple[str, int]]:
     """Code and row of each finding in a text that does not parse."""
-    findings = Findings()
-    assert read(text, "spec.grow", findings) is None
-    return [(item.code, item.span.row) for item in findings.items]
+    reading = read(text, "spec.grow")
+    assert reading.result is None
+    return [(item.code, item.span.row) for item in reading.findings]
 
 
 def test_eight_mistakes_in_eight_statements_are_eight_findings() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from work import at_most, peak_bytes
 
 from growlang.checking import Report, check
-from growlang.diagnostics import Findings, GrowlangError
+from growlang.diagnostics import GrowlangError
 from growlang.resolve.files import SIZE_LIMIT, decoded
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
@@ -59,9 +59,7 @@ def test_brackets_around_a_value_count_as_nesting(
     text = f'grow 1\nparam a = {"(" * deep}1{")" * deep}  # {"(" * 200}\nparam b = "{"(" * 200}"\n'
     report = answer(text.encode(), tmp_path)
     assert [item.code for item in report.diagnostics if item.code != "G108"] == codes
-    findings = Findings()
-    fmt_text(text, "spec.grow", findings)
-    assert [item.code for item in findings.items] == codes
+    assert [item.code for item in fmt_text(text, "spec.grow").findings] == codes
 
 
 @pytest.mark.parametrize(
@@ -235,11 +233,10 @@ def test_any_bytes_are_answered(tmp_path: Path, content: bytes) -> None:
 @FUZZED
 @given(st.lists(st.sampled_from(WORDS), max_size=40).map("".join))
 def test_a_text_that_does_not_parse_has_findings_with_places(text: str) -> None:
-    findings = Findings()
-    document = read("grow 1\n" + text, "spec.grow", findings)
-    assert (document is None) == (len(findings) > 0)
+    document, findings, _ = read("grow 1\n" + text, "spec.grow")
+    assert (document is None) == bool(findings)
     rows = ("grow 1\n" + text).split("\n")
-    for item in findings.items:
+    for item in findings:
         for span in (item.span, *(note.span for note in item.notes)):
             assert 1 <= span.row <= span.end_row <= len(rows)
             assert 1 <= span.column <= len(rows[span.row - 1]) + 1
@@ -256,4 +253,4 @@ def test_a_fixed_file_parses(tmp_path: Path, text: str, at: int) -> None:
         assert path.read_bytes() == fixed.before.encode() == before
         if fixed.made:
             after = decoded(fixed.after.encode())
-            assert read(after, "spec.grow", Findings()) is not None
+            assert read(after, "spec.grow").result is not None

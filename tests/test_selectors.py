@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from growlang.diagnostics import Findings
 from growlang.spec.selectors import Places, component_of
 from growlang.syntax.document import Selector, Verb
 from growlang.syntax.grow import read
@@ -22,7 +21,7 @@ NAMES = [
 
 
 def selector(text: str) -> Selector:
-    document = read(f"grow 1 model m {{ keep {text} }}", "spec.grow", Findings())
+    document = read(f"grow 1 model m {{ keep {text} }}", "spec.grow").result
     assert document is not None
     statement = document.models[0].statements[0]
     assert isinstance(statement, Verb)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from growlang.checking import Checked
 from growlang.cli import app
-from growlang.diagnostics import Diagnostic, Findings
+from growlang.diagnostics import Diagnostic
 from growlang.syntax import document as d
 from growlang.syntax.document import without_spans
 from growlang.yaml.convert import to_grow, to_yaml
@@ -23,17 +23,16 @@ SPEC_FILES = sorted(p for folder in FOLDERS for p in folder.glob("*.grow") if p 
 
 
 def parsed(text: str) -> d.Document:
-    found = Findings()
-    document = read_yaml(text, "spec.grow.yaml", found)
-    assert found.items == []
-    assert document is not None
-    return document
+    reading = read_yaml(text, "spec.grow.yaml")
+    assert reading.findings == ()
+    assert reading.result is not None
+    return reading.result
 
 
 def refused(text: str) -> list[Diagnostic]:
-    found = Findings()
-    assert read_yaml(text, "spec.grow.yaml", found) is None
-    return found.items
+    reading = read_yaml(text, "spec.grow.yaml")
+    assert reading.result is None
+    return list(reading.findings)
 
 
 def twin(path: Path) -> str:
@@ -334,8 +333,8 @@ def test_usual_slips_are_named(text: str, row: int, column: int, message: str, h
 @given(st.text(max_size=60))
 @settings(max_examples=200)
 def test_no_text_breaks_the_reader(text: str) -> None:
-    read_yaml(f"grow: 1\n{text}", "a.yaml", Findings())
-    read_yaml(text, "a.yaml", Findings())
+    read_yaml(f"grow: 1\n{text}", "a.yaml")
+    read_yaml(text, "a.yaml")
 
 
 # --- findings of the later passes ----------------------------------------------------------------

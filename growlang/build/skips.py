@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from growlang.diagnostics import Findings
+from collections.abc import Iterator
+
+from growlang.diagnostics import Diagnostic
 from growlang.net import Net
 from growlang.resolve.model import Resolution
 from growlang.spec.model import Model, Stage, ops_of
@@ -16,19 +18,19 @@ def are_idle(model: Model) -> bool:
     return model.skips == "block" and not any(map(_joined, model.stages))
 
 
-def refuse_idle(resolution: Resolution, findings: Findings) -> None:
+def refuse_idle(resolution: Resolution) -> tuple[Diagnostic, ...]:
     """Refuse skips that the model asks for in so many words, and that join nothing."""
     span, model = resolution.spans.get(("skips",)), resolution.model
     if span is None or "skips" not in resolution.declared or not are_idle(model):
-        return
+        return ()
     why, help = "the model has no stages", "remove it, or write `skips = none`"
     if model.stages:
         why = "no stage has `residual` ops on both sides"
         help = "write `skips = none`, or `skips = level`, which joins any stage"
-    findings.add("G206", f"`skips = {model.skips}` joins nothing: {why}", span, help=help)
+    return (Diagnostic("G206", f"`skips = {model.skips}` joins nothing: {why}", span, help),)
 
 
-def warn_unjoined(net: Net, resolution: Resolution, findings: Findings) -> None:
+def warn_unjoined(net: Net, resolution: Resolution) -> Iterator[Diagnostic]:
     """Warn of the model's own stages that no skip joins, though it does not say `skips = none`."""
     model = resolution.model
     for stage in model.stages if model.skips == "block" else ():
@@ -36,11 +38,11 @@ def warn_unjoined(net: Net, resolution: Resolution, findings: Findings) -> None:
         span = resolution.declared.get(name)
         if span is None or _joined(stage) or not _computes(net, name):
             continue
-        findings.add(
+        yield Diagnostic(
             "G213",
             f"no skip joins the two sides of `{spelt(name)}`: they have no `residual` ops",
             span,
-            help="write `skips = none` if that is meant, or `skips = level`, which joins any stage"
+            "write `skips = none` if that is meant, or `skips = level`, which joins any stage"
             if are_idle(model)
             else "`skips = level` joins any stage; or put a `residual` into both sides",
         )

@@ -29,7 +29,7 @@ def print_findings(
 
     `texts` are the texts of the files by name; `err` prints to standard error.
     """
-    from growlang.diagnostics.text import as_json, as_text
+    from growlang.diagnostics.text import as_json, as_text, plain
 
     if form is OutputFormat.json:
         print_json(as_json(found))
@@ -43,7 +43,7 @@ def print_findings(
             typer.echo(github(item) if form is OutputFormat.github else concise(item))
         return
     stream = sys.stderr if err else sys.stdout
-    style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else _plain
+    style = _coloured if stream.isatty() and not os.environ.get("NO_COLOR") else plain
     for item in found:
         typer.echo(as_text(item, texts, style) + "\n", file=stream)
 
@@ -74,7 +74,3 @@ def print_failure(error: Exception) -> None:
 
 def _coloured(text: str, role: str) -> str:
     return typer.style(text, fg=COLOURS[role], bold=role in ("error", "warning"))
-
-
-def _plain(text: str, role: str) -> str:
-    return text

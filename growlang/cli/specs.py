@@ -1,7 +1,6 @@
 """From paths and options of the command line to checked specs."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +60,7 @@ def checked_spec(
             print_limit(spec)
         if errors(shown):
             raise typer.Exit(1)
-    if report.checked is None:
-        raise GrowlangError(f"{spec} has no model", help="give a spec that declares a `model`")
-    return report.checked
+    return report.require(spec)
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -72,12 +69,3 @@ def pair(text: str) -> tuple[str, str]:
     if not sign:
         raise GrowlangError(f"`--set {text}` has no `=`", help="write `--set name=value`")
     return name.strip(), value.strip()
-
-
-def require_torch() -> None:
-    """Raise GrowlangError if PyTorch is not installed."""
-    if find_spec("torch") is None:
-        raise GrowlangError(
-            "this command needs PyTorch, which is not installed",
-            help='pip install "growlang[train]"',
-        )

@@ -7,9 +7,11 @@ from growlang.diagnostics.findings import (
     Findings,
     GrowlangError,
     Note,
+    Outcome,
     Severity,
     Span,
     TooMany,
+    stage,
 )
 
 __all__ = [
@@ -19,7 +21,9 @@ __all__ = [
     "Findings",
     "GrowlangError",
     "Note",
+    "Outcome",
     "Severity",
     "Span",
     "TooMany",
+    "stage",
 ]

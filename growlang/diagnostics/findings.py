@@ -1,10 +1,14 @@
 """Places in source files and what is said about them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from functools import wraps
+from typing import Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 Severity = Literal["error", "warning"]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Span(NamedTuple):
@@ -76,14 +80,30 @@ class TooMany(Exception):
     """There are more findings than `LIMIT`: what comes after them is not looked at."""
 
 
+class Outcome(NamedTuple, Generic[T]):
+    """What a stage of the compiler makes of its input, and what it finds on the way."""
+
+    result: T | None
+    """None where what was found leaves nothing to go on with."""
+    findings: tuple[Diagnostic, ...] = ()
+    full: bool = False
+    """Whether the stage ended early, with as many findings as are kept."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
 @dataclass
 class Findings:
-    """The diagnostics of one run, each kept once, up to `LIMIT` of them."""
+    """Collects the diagnostics of one stage, each once, up to `LIMIT` of them."""
 
     items: list[Diagnostic] = field(default_factory=list)
     seen: set[tuple[str, str, Span]] = field(default_factory=set)
     full: bool = False
     """Whether there are more than are kept."""
+    _views: list[Callable[[Diagnostic], Diagnostic]] = field(default_factory=list)
 
     def add(
         self,
@@ -103,24 +123,56 @@ class Findings:
 
         Raises TooMany where there are `LIMIT` already: a pass ends there.
         """
+        if (found.code, found.message, found.span) in self.seen:
+            return
+        for view in reversed(self._views):
+            found = view(found)
         found = _bounded(found)
         said = (found.code, found.message, found.span)
-        if said not in self.seen:
-            if len(self.items) >= LIMIT:
-                self.full = True
-                raise TooMany
-            self.seen.add(said)
-            self.items.append(found)
+        if said in self.seen:
+            return
+        if len(self.items) >= LIMIT:
+            self.full = True
+            raise TooMany
+        self.seen.add(said)
+        self.items.append(found)
 
-    def take(self, first: int) -> list[Diagnostic]:
-        """Take back the findings from number `first` on, so that they can be recorded anew."""
-        taken = self.items[first:]
-        del self.items[first:]
-        self.seen -= {(item.code, item.message, item.span) for item in taken}
-        return taken
+    def extend(self, found: Iterable[Diagnostic]) -> None:
+        """Record each of these. May raise TooMany."""
+        for item in found:
+            self.record(item)
 
-    def __len__(self) -> int:
-        return len(self.items)
+    def of(self, outcome: Outcome[T]) -> T | None:
+        """The result of a stage, its findings recorded. Raises TooMany where it ended early."""
+        self.extend(outcome.findings)
+        if outcome.full:
+            self.full = True
+            raise TooMany
+        return outcome.result
+
+    @contextmanager
+    def seen_from(self, view: Callable[[Diagnostic], Diagnostic]) -> Iterator[None]:
+        """Record what is found inside as `view` makes it, such as at the call of a block."""
+        self._views.append(view)
+        try:
+            yield
+        finally:
+            self._views.pop()
+
+
+def stage(work: Callable[Concatenate[Findings, P], T | None]) -> Callable[P, Outcome[T]]:
+    """A function that records findings, as one that returns them with its result."""
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Outcome[T]:
+        findings = Findings()
+        try:
+            result = work(findings, *args, **kwargs)
+        except TooMany:
+            return Outcome(None, tuple(findings.items), True)
+        return Outcome(result, tuple(findings.items), findings.full)
+
+    return run
 
 
 def _bounded(found: Diagnostic) -> Diagnostic:
@@ -137,9 +189,14 @@ def _shortened(text: str) -> str:
 
 
 class GrowlangError(Exception):
-    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2."""
+    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2.
+
+    `message` says what is wrong and `help` how to mend it; a traceback shows both.
+    """
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        if help:
+            self.add_note(f"help: {help}")

@@ -57,7 +57,7 @@ def sarif(found: Sequence[Diagnostic]) -> dict[str, Any]:
     codes = sorted({item.code for item in found})
     driver = {
         "name": "growlang",
-        "semanticVersion": __version__,
+        "version": __version__,
         "rules": [_rule(code) for code in codes],
     }
     root = next((r for item in found if (r := repository(item.span.filename))), None)

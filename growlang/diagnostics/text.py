@@ -75,6 +75,24 @@ def as_text(item: Diagnostic, texts: Mapping[str, str], style: Style) -> str:
     return "\n".join(lines)
 
 
+def as_texts(found: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
+    """Several findings without colours, a blank line between two."""
+    return "\n\n".join(as_text(item, texts, plain) for item in found)
+
+
+def plain(text: str, role: str) -> str:
+    """The style of a text without colours."""
+    return text
+
+
+def counts(specs: int, errors: int, warnings: int) -> str:
+    """How many were checked and found: `2 specs checked, no errors, 1 warning`."""
+    checked = f"{specs} spec" + "s" * (specs != 1)
+    count = f"{errors} error" + "s" * (errors != 1) if errors else "no errors"
+    count += f", {warnings} warning" + "s" * (warnings != 1) if warnings else ""
+    return f"{checked} checked, {count}"
+
+
 def _excerpt(
     span: Span,
     sign: str,

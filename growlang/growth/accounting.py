@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Table
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions, literal
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
@@ -20,24 +21,25 @@ CONVERSIONS = ("tokens", "grid")
 """Nodes that change the layout of values, not the values."""
 
 
-def account(child: Resolution, parent: Resolution, span: Span, findings: Findings) -> None:
+def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnostic, ...]:
     """Refuse components of the parent that no statement of the child names."""
     silent = child.contract.silent(parent.model.components())
     if not silent or child.contract.doubtful:
-        return
+        return ()
     gone = _unread(child, parent, silent) | child.declared.keys()
     keep = [n for n in silent if n not in gone]
     drop = [n for n in silent if n in gone]
     statements = [
         f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
     ]
-    findings.add(
+    found = Diagnostic(
         "G301",
         f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
         "neither kept, dropped, moved nor grown",
         span,
-        help=f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
+        f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
+    return (found,)
 
 
 def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str]:
@@ -52,11 +54,12 @@ def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str
     return {n for n in silent if n in parent.model.conditions and n not in read}
 
 
+@stage
 def map_tensors(
+    findings: Findings,
     child: Net,
     parent: Net,
     resolution: Resolution,
-    findings: Findings,
     moves: Table[str, MovedTensor],
     stated: Table[str, Initialisation],
 ) -> Mapping | None:
@@ -65,7 +68,6 @@ def map_tensors(
     `moves` are the tensors that `moved` names, `stated` those of which an `init` speaks.
     """
     contract = resolution.contract
-    before = len(findings)
     entries: list[Entry] = []
     for node in child.nodes:
         kept, dropped = (table.get(node.component) for table in (contract.keep, contract.drop))
@@ -78,7 +80,7 @@ def map_tensors(
                 replaces = tensor.name in parent.table
                 entries.append(_new(tensor, replaces, dropped, stated.get(tensor.name)))
     for component, span in contract.keep.items():
-        _refuse_changed(component, span, child, parent, resolution, findings)
+        findings.extend(_changed(component, span, child, parent, resolution))
     used = {e.source for e in entries if e.source} | set(child.table)
     for node in parent.nodes:
         place = contract.drop.get(node.component)
@@ -86,7 +88,7 @@ def map_tensors(
         for tensor in node.tensors:
             if tensor.name not in used:
                 entries.append(Entry(tensor.name, Drop(), said, tensor.shape))
-    return Mapping(tuple(entries)) if len(findings) == before else None
+    return None if findings.items else Mapping(tuple(entries))
 
 
 def all_initialised(net: Net) -> Mapping:
@@ -107,9 +109,9 @@ def _new(
     return Entry(tensor.name, Initialise(tensor.init), said, tensor.shape, replaces)
 
 
-def _refuse_changed(
-    component: str, span: Span, child: Net, parent: Net, resolution: Resolution, findings: Findings
-) -> None:
+def _changed(
+    component: str, span: Span, child: Net, parent: Net, resolution: Resolution
+) -> tuple[Diagnostic, ...]:
     """A kept component must have the parent's tensors and the parent's computation.
 
     Conversions between grid and tokens follow the neighbours and compute nothing.
@@ -137,42 +139,37 @@ def _refuse_changed(
             if tensor
             else f"`{before.path}` would compute something different"
         )
-        notes = [Note("declared here", before.span)] if before.span else []
-        findings.add(
-            "G302",
-            f"`{component}` cannot be kept: {what}",
-            span,
-            help=_mend_kept(component, resolution, rewired=before.path != after.path),
-            notes=notes,
-        )
-        return
+        notes = (Note("declared here", before.span),) if before.span else ()
+        help = _mend_kept(component, resolution, rewired=before.path != after.path)
+        return (Diagnostic("G302", f"`{component}` cannot be kept: {what}", span, help, notes),)
     if any("time" in n.inputs for n in new):
-        _refuse_changed_time(component, span, child, parent, findings)
+        return _changed_time(component, span, child, parent)
+    return ()
 
 
-def _refuse_changed_time(
-    component: str, span: Span, child: Net, parent: Net, findings: Findings
-) -> None:
+def _changed_time(component: str, span: Span, child: Net, parent: Net) -> tuple[Diagnostic, ...]:
     """What a kept component reads of the time must mean what it meant to the parent."""
     (before,), (after,) = parent.of("time"), child.of("time")
     changed = [key for key in after.args if after.args[key] != before.args.get(key)]
-    if changed:
-        was, now = (
-            ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
-            for args in (before.args, after.args)
-        )
-        findings.add(
-            "G302",
-            f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
-            span,
-            help="`keep time` too, or drop this component and redeclare it",
-            notes=[Note("`time` declared here", after.span)] if after.span else [],
-        )
+    if not changed:
+        return ()
+    was, now = (
+        ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
+        for args in (before.args, after.args)
+    )
+    found = Diagnostic(
+        "G302",
+        f"`{component}` cannot be kept: `time` has {was} in `{parent.name}` and {now} here",
+        span,
+        "`keep time` too, or drop this component and redeclare it",
+        (Note("`time` declared here", after.span),) if after.span else (),
+    )
+    return (found,)
 
 
 def warn_changed_conditions(
-    child: Net, parent: Net, resolution: Resolution, findings: Findings
-) -> None:
+    child: Net, parent: Net, resolution: Resolution
+) -> Iterator[Diagnostic]:
     """Warn of kept components that attend to another condition than they were trained with.
 
     Their tensors fit, so this may be meant: a phase that trains them can adapt them to it.
@@ -186,12 +183,12 @@ def warn_changed_conditions(
                 continue
             if not (changed := _changed_condition(name, child, parent)):
                 continue
-            findings.add(
+            yield Diagnostic(
                 "G308",
                 f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
                 span,
-                help=f"`keep {name}` too, or train `{spelt(component)}` in a phase",
-                notes=[Note(f"`{name}` is here", condition.span)] if condition.span else [],
+                f"`keep {name}` too, or train `{spelt(component)}` in a phase",
+                (Note(f"`{name}` is here", condition.span),) if condition.span else (),
             )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions
 from growlang.growth.moves import MovedTensor
 from growlang.growth.transforms import Initialise, Like
@@ -58,11 +58,12 @@ class _Refused(Exception):
         """The place of the mistake, where it is not the whole statement."""
 
 
+@stage
 def initialisations(
+    findings: Findings,
     child: Net,
     parent: Net,
     contract: Contract,
-    findings: Findings,
     moves: Mapping[str, MovedTensor],
 ) -> dict[str, Initialisation]:
     """How tensors are initialised of which an `init` speaks; where several do, the last one holds.
@@ -268,8 +269,7 @@ def refuse_dead(
     moves: Mapping[str, MovedTensor],
     found: Mapping[str, Initialisation],
     scratch: str,
-    findings: Findings,
-) -> None:
+) -> Iterator[Diagnostic]:
     """Refuse that two maps in series begin at zero: neither would ever get a gradient.
 
     `scratch` is a recipe in which nothing begins with the parent's values, if there is one.
@@ -287,14 +287,12 @@ def refuse_dead(
                 continue
             refused.add(made[-1].span)
             help = "leave one of them at its default"
-            findings.add(
+            yield Diagnostic(
                 "G309",
                 f"`{first}` and `{second}` are both zero in series: neither gets a gradient"
                 + (f" in recipe `{recipe}`" if recipe else ""),
                 made[-1].span,
-                help=f"{help}: from scratch nothing starts from the parent's values"
-                if recipe
-                else help,
+                f"{help}: from scratch nothing starts from the parent's values" if recipe else help,
             )
 
 

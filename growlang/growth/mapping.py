@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from math import prod
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from growlang.growth.transforms import (
     Copy,
@@ -22,6 +24,11 @@ from growlang.growth.transforms import (
 )
 from growlang.growth.wording import Reason, rule
 
+if TYPE_CHECKING:
+    import torch
+
+Quantity = Literal["weight", "average", "first moment", "second moment"]
+"""What the tensors are that a mapping is applied to."""
 Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
@@ -74,7 +81,7 @@ class Entry:
         return f"{first}.{second}" if first == "stage" else first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Mapping:
     """Total on both sides: each tensor of the child, then each of the parent that is dropped.
 
@@ -82,6 +89,10 @@ class Mapping:
     """
 
     entries: tuple[Entry, ...] = ()
+
+    def __repr__(self) -> str:
+        counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]
+        return f"Mapping({', '.join(counts) or 'no tensors'})"
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -113,6 +124,28 @@ class Mapping:
         """The parent's tensor whose average and moments each tensor goes on with, if it does."""
         found = {e.name: state_of(e.transform, e.name) for e in self.entries}
         return {name: source for name, source in found.items() if source is not None}
+
+    def apply(
+        self,
+        parent: abc.Mapping[str, torch.Tensor],
+        child: abc.Mapping[str, torch.Tensor] | None = None,
+        *,
+        quantity: Quantity = "weight",
+        seed: int = 0,
+    ) -> dict[str, torch.Tensor]:
+        """The child's tensors by name, of which those that it takes are the parent's.
+
+        `parent` is a state dict of the parent's module. What the mapping makes new begins as in
+        `child`, the state dict of a module that was initialised; without it, weights are drawn from
+        `seed`, in the dtype and on the device of the parent's, and moments are zero. To carry an
+        average or an optimizer's moments over, give them by the names of their tensors and say
+        which `quantity` they are; averages need `child`, the child's weights. All tensors are
+        copies. Raises GrowlangError if a tensor is missing or has another shape or dtype.
+        """
+        # The interpreter of transforms is a layer above, and imports this one.
+        backend = import_module("growlang.torch_backend.transforms")
+        applied: dict[str, torch.Tensor] = backend.applied(self, parent, child, quantity, seed)
+        return applied
 
     def only(self, names: Collection[str]) -> Mapping:
         """The entries of some tensors."""

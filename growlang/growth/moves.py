@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from growlang.diagnostics import Findings, Note
+from growlang.diagnostics import Findings, Note, stage
 from growlang.diagnostics.literals import dimensions
 from growlang.net import Net, Tensor
 from growlang.resolve.contract import Contract
@@ -29,19 +29,20 @@ class MovedTensor(NamedTuple):
     statement: Moved
 
 
+@stage
 def moves(
-    child: Net, parent: Net, contract: Contract, findings: Findings
+    findings: Findings, child: Net, parent: Net, contract: Contract
 ) -> dict[str, MovedTensor]:
     """Every tensor that is moved, by its new name; a finding where a statement cannot hold."""
-    before = len(findings)
-    found = _moves(child, parent, contract, findings)
-    if len(findings) == before:
+    found = findings.of(moved := _moves(child, parent, contract)) or {}
+    if moved.is_sound:
         _refuse_remnants(contract, found, parent, findings)
     return found
 
 
+@stage
 def _moves(
-    child: Net, parent: Net, contract: Contract, findings: Findings
+    findings: Findings, child: Net, parent: Net, contract: Contract
 ) -> dict[str, MovedTensor]:
     found: dict[str, MovedTensor] = {}
     taken: set[str] = set()

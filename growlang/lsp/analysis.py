@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.checking import Checked, check, check_resolved
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, TooMany
+from growlang.diagnostics import Diagnostic, GrowlangError, Note, Outcome, Span
 from growlang.lsp.reading import changed, reread
 from growlang.resolve.files import Files, decoded, in_yaml, real
 from growlang.resolve.names import HOLE, Bound
@@ -56,18 +56,18 @@ class OpenFiles(Files):
         """One name for a file, whoever refers to it."""
         return str(real(path))
 
-    def read(self, text: str, name: str, path: Path) -> d.Document | None:
+    def read(self, text: str, name: str, path: Path) -> Outcome[d.Document]:
         """The document of a text, which may be that of another one with some changes."""
-        before, known = len(self.findings), self.known.get(Path(name))
+        reading, known = Outcome[d.Document](None), self.known.get(Path(name))
         if known and known.text == text:
-            document: d.Document | None = known
-        else:
-            grow = not in_yaml(path)
-            document = reread(known, text, self.findings) if known and grow else None
-            document = document or super().read(text, name, path)
-        if document and len(self.findings) == before:
-            self.good[Path(name)] = document
-        return document
+            reading = Outcome(known)
+        elif known and not in_yaml(path):
+            reading = reread(known, text)
+        if reading.result is None:
+            reading = super().read(text, name, path)
+        if reading.result and reading.is_sound:
+            self.good[Path(name)] = reading.result
+        return reading
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class Analysis:
         if found is None or (known and known.resolved is found):
             return known
         try:
-            return check_resolved(found, Findings(), known) or known
-        except (TooMany, RecursionError):
+            return check_resolved(found, known).result or known
+        except RecursionError:
             return known
 
     @property

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Span
 from growlang.lsp.analysis import Analysis, Point
 from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
@@ -161,7 +161,7 @@ def _places(analysis: Analysis, where: Context) -> Iterator[Completion]:
 
 def _steps(selector: str) -> tuple[Step, ...]:
     """The steps of a selector's text; none where it does not parse."""
-    document = read(f"grow 1 model m {{ keep {selector} }}", "", Findings())
+    document = read(f"grow 1 model m {{ keep {selector} }}", "").result
     statements = document.models[0].statements if document else ()
     verb = statements[0] if statements else None
     return verb.selection.included[0].steps if isinstance(verb, Verb) else ()

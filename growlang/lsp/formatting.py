@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, Edit, GrowlangError, Span
 from growlang.lsp.analysis import Analysis
 from growlang.resolve.files import in_yaml
 from growlang.syntax.fmt import fmt_text
@@ -45,10 +46,10 @@ def _partly(text: str, filename: str) -> str | None:
         hidden: set[int] = set()
         for _ in range(ROUNDS):
             masked = [f"#~ {i} ~" if i in hidden else row for i, row in enumerate(lines, 1)]
-            findings = Findings()
-            if (found := fmt_text("\n".join(masked), filename, findings)) is not None:
-                return _shown(found, lines)
-            rows = _rows(findings.items, whole)
+            found = fmt_text("\n".join(masked), filename)
+            if found.result is not None:
+                return _shown(found.result, lines)
+            rows = _rows(found.findings, whole)
             more = (_statements(lines, rows) if whole else rows) - hidden
             if not more:
                 break
@@ -56,7 +57,7 @@ def _partly(text: str, filename: str) -> str | None:
     return None
 
 
-def _rows(findings: list[Diagnostic], whole: bool) -> set[int]:
+def _rows(findings: Sequence[Diagnostic], whole: bool) -> set[int]:
     """The rows at which something is wrong, and those of the brackets that it says are open."""
     spans = [item.span for item in findings]
     spans += [note.span for item in findings for note in item.notes] if whole else []

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Findings, Span, stage
 from growlang.syntax import document as d
 from growlang.syntax.building import comments
 from growlang.syntax.grow import misleading, parser, read
@@ -56,7 +56,8 @@ class Edit(NamedTuple):
         return (*before, *new, *behind)
 
 
-def reread(before: d.Document, text: str, findings: Findings) -> d.Document | None:
+@stage
+def reread(findings: Findings, before: d.Document, text: str) -> d.Document | None:
     """The document of `text`, as `read_partly` gives it, from one that differs in some statements.
 
     None where only the whole text can tell. `before` is the document of a text that parses.
@@ -98,7 +99,7 @@ def _spliced_partly(
 
     What recovery leaves out is blanked, and the rest of the rows read.
     """
-    if not text.isascii() and misleading(text, before.filename, findings):
+    if misleading(text, before.filename):
         return None
     tokens, kept, cut = recover(text, before.filename, parser(), findings)
     taken = {id(token) for token in kept}
@@ -145,10 +146,10 @@ def _parsed(path: Sequence[Any], edit: Edit, filename: str) -> tuple[d.Document,
     opening = [s.kind + " {" if isinstance(s, d.Section) else heads[type(s)] for s in path[1:]]
     rows = edit.lines[edit.first - 1 : edit.last + edit.more]
     before, after = "\n" * (edit.first - 1), "\n" + "}" * len(opening)
-    findings = Findings()
     text = " ".join(["grow 1", *opening]) + before + "\n".join(rows) + after
-    document = read(text, filename, findings)
-    if document is None or findings.items:
+    reading = read(text, filename)
+    document = reading.result
+    if document is None or not reading.is_sound:
         return None
     body: Any = document
     for _ in opening:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, Edit, GrowlangError, Span
 from growlang.lsp.analysis import Point, analyse
 from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project, Source
-from growlang.resolve.reserved import refuse_reserved
+from growlang.resolve.reserved import reserved
 from growlang.spec.model import BINDINGS
 from growlang.syntax.grow import read
 from growlang.tools.fix import edited
@@ -89,19 +89,16 @@ def rename(project: Project, path: Path, point: Point, new: str) -> list[Edit]:
 
 def _refuse_name(target: Declaration, new: str) -> None:
     """Refuse what is no name, or a name that is reserved."""
-    document = read(f"grow 1 param {new} = 1", "", Findings())
+    document = read(f"grow 1 param {new} = 1", "").result
     if document is None or [binding.name for binding in document.params] != [new]:
         raise GrowlangError(
             f"invalid name `{new}`: names are lower case, `[a-z_][a-z0-9_]*`, and no keyword "
             "of a slot"
         )
-    findings = Findings()
-    if target.kind in ("condition", "block"):
-        refuse_reserved(target.kind, new, target.span, findings)
     if target.kind == "condition" and new in (*BINDINGS, "skips"):
         raise GrowlangError(f"`{new}` is taken: it is a setting of a model")
-    for item in findings.items:
-        raise GrowlangError(item.message)
+    if target.kind in ("condition", "block") and (reason := reserved(new)):
+        raise GrowlangError(reason)
 
 
 def _refuse_taken(project: Project, target: Declaration, new: str) -> None:

@@ -100,7 +100,7 @@ def read(text: str, path: Path) -> Reading | None:
     if in_yaml(path):
         from growlang.yaml.read import read_partly
 
-        found = read_partly(text, name, Findings())
+        found = read_partly(text, name).result
         return Reading(found) if found else None
     if found := _built(partial(parser().parse, text), text, name):
         return Reading(found)

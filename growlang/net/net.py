@@ -88,7 +88,7 @@ class Component:
     span: Span | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Net:
     """A checked model. Nodes are in an order in which each comes after what it reads."""
 
@@ -101,6 +101,9 @@ class Net:
     """The conditions: name -> {"op": "words", ...arguments}; frozen encoders have no node."""
     eps: float = EPS
     """Added to the variance by every normalisation."""
+
+    def __repr__(self) -> str:
+        return f"Net({self.name}: {len(self.table):,} tensors, {self.parameters:,} parameters)"
 
     def tensors(self) -> Iterator[Tensor]:
         """Every parameter, in the order of the graph."""

@@ -108,6 +108,13 @@ class Plan(BaseModel):
             "phases": {phase.name: _phase(phase) for phase in self.phases},
         }
 
+    def __repr__(self) -> str:
+        phases = ", ".join(phase.name for phase in self.phases)
+        start = self.parent.model if self.parent else self.start.origin
+        return f"Plan({self.model}, recipe {self.recipe}: {phases}; start: {start})"
+
+    __str__ = __repr__
+
     @property
     def lineage(self) -> dict[str, Any]:
         """`declared`, and that of the parent, its parent and so on, as their specs said it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
-from growlang.diagnostics import Findings, Span
+from growlang.diagnostics import Diagnostic, Span
 from growlang.net import Net
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
 from growlang.spec.recipe import Phase
@@ -29,27 +30,27 @@ def _places(components: tuple[str, ...], names: tuple[str, ...]) -> Places:
     return Places(components, names)
 
 
-def check_schedule(recipe: RecipeDraft, places: Places, findings: Findings) -> None:
+def check_schedule(recipe: RecipeDraft, places: Places) -> Iterator[Diagnostic]:
     """Refuse selectors that match nothing, and phases that train nothing."""
     for draft in recipe.phases:
         for selection in draft.freeze:
             for selector in (*selection.included, *selection.excluded):
-                _refuse_misses(selector, places, selector.span, findings)
+                yield from _misses(selector, places, selector.span)
             if not places.chosen(selection) and any(map(places.matching, selection.included)):
                 message = f"`{selection}` selects nothing: `except` removes all of it"
-                findings.add("G402", message, selection.span, help="remove this `freeze`")
+                yield Diagnostic("G402", message, selection.span, "remove this `freeze`")
         for selector, _ in draft.lr_scale:
-            _refuse_misses(selector, places, selector.span, findings)
+            yield from _misses(selector, places, selector.span)
         if _frozen(draft, places).issuperset(places.names):
-            findings.add(
+            yield Diagnostic(
                 "G401",
                 f"phase `{draft.phase.name}` freezes every tensor",
                 draft.freeze[-1].span if draft.freeze else draft.span,
-                help="freeze fewer components, such as `freeze core`",
+                "freeze fewer components, such as `freeze core`",
             )
 
 
-def check_components(recipe: d.Recipe, components: list[str], findings: Findings) -> None:
+def check_components(recipe: d.Recipe, components: list[str]) -> Iterator[Diagnostic]:
     """Hold the first step of each selector against the components of a model.
 
     For recipes that have no schedule, since they or their model were refused.
@@ -63,7 +64,7 @@ def check_components(recipe: d.Recipe, components: list[str], findings: Findings
             chosen = (statement.selector,)
         for selector in chosen:
             first = d.Selector(selector.steps[:1], selector.span)
-            _refuse_misses(first, places, selector.span, findings)
+            yield from _misses(first, places, selector.span)
 
 
 def _phase(draft: PhaseDraft, places: Places) -> Phase:
@@ -83,9 +84,9 @@ def _frozen(draft: PhaseDraft, places: Places) -> frozenset[str]:
     return first.union(*more)
 
 
-def _refuse_misses(selector: d.Selector, places: Places, span: Span, findings: Findings) -> None:
+def _misses(selector: d.Selector, places: Places, span: Span) -> Iterator[Diagnostic]:
+    """What is wrong with a selector that matches nothing, or less than it says."""
     if not places.matching(selector):
-        message = f"`{selector}` matches nothing"
-        findings.add("G402", message, span, help=places.available(selector))
+        yield Diagnostic("G402", f"`{selector}` matches nothing", span, places.available(selector))
     elif past := places.past_the_end(selector):
-        findings.add("G402", f"`{selector}` {past.message}", span, help=past.help)
+        yield Diagnostic("G402", f"`{selector}` {past.message}", span, past.help)

@@ -15,10 +15,12 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.fit import MODEL as MODEL_PARTS
 from growlang.plans.fit import TRAINING, require_fit
-from growlang.plans.plan import Plan
+from growlang.plans.plan import SEMANTICS, Plan
 from growlang.plans.tensor_file import Header, read_header
-from growlang.spec.recipe import Settings
+from growlang.spec.recipe import Sample, Settings
 
+HEADER_VERSION = 1
+"""Of the metadata of a file of weights."""
 MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 """A run's finished weights, and the folder of its checkpoints."""
 CHECKPOINT = re.compile(r"step_[0-9]{8,}")
@@ -52,6 +54,30 @@ class Contents(NamedTuple):
     header: Header
     net: Net
     remark: str
+
+
+def header(
+    net: Mapping[str, Any],
+    hashes: Mapping[str, str],
+    settings: Settings | None,
+    sample: Sample,
+    semantics: int = SEMANTICS,
+) -> dict[str, str]:
+    """What a file of weights says about itself: the net, its hashes, and how to sample from it.
+
+    `net` is in JSON; `settings` are those that it was trained with last, and None leaves out how to
+    sample.
+    """
+    said = {
+        "format": "growlang",
+        "format_version": str(HEADER_VERSION),
+        "net": json.dumps(net, separators=(",", ":")),
+        "semantics": str(semantics),
+        **hashes,
+    }
+    if settings is not None:
+        said |= {"settings": settings.model_dump_json(), "sample": sample.model_dump_json()}
+    return said
 
 
 def are_weights(path: Path) -> bool:

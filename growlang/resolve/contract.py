@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,15 +32,15 @@ class Initial(NamedTuple):
         return f"like {self.like}" if self.like else self.value
 
 
-@dataclass
+@dataclass(frozen=True)
 class Contract:
     """The statements of a child about its parent's components, by component."""
 
-    keep: dict[str, Span] = field(default_factory=dict)
-    drop: dict[str, Span] = field(default_factory=dict)
-    moved: list[d.Moved] = field(default_factory=list)
-    inits: list[Initial] = field(default_factory=list)
-    waiting: dict[str, Span] = field(default_factory=dict)
+    keep: Mapping[str, Span] = field(default_factory=dict)
+    drop: Mapping[str, Span] = field(default_factory=dict)
+    moved: Sequence[d.Moved] = ()
+    inits: Sequence[Initial] = ()
+    waiting: Mapping[str, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
 
     doubtful: bool = False
@@ -58,40 +58,151 @@ class Contract:
 
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    found, findings, declared = Contract(), scope.findings, _declared(model)
-    before = len(findings)
+    reading = _Reading(parent.components() if parent else [], scope.findings)
+    declared = _declared(model)
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
         if model.grows is None:
-            findings.add(
+            scope.findings.add(
                 "G307",
                 "growth statement in a model without a parent",
                 statement.span,
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
-            continue
-        if parent is None:
-            if isinstance(statement, d.GrowBy):
-                _grow(statement, [], declared, scope, None)
-            continue
-        known = parent.components()
+        elif parent is not None:
+            reading.take(statement, declared, scope, parent)
+        elif isinstance(statement, d.GrowBy):
+            _grow(statement, [], declared, scope, None)
+    return Contract(
+        reading.keep,
+        reading.drop,
+        tuple(reading.moved),
+        tuple(reading.inits),
+        reading.waiting,
+        reading.doubtful,
+    )
+
+
+@dataclass
+class _Reading:
+    """Takes the statements one by one; `known` are the parent's components."""
+
+    known: list[str]
+    findings: Findings
+    keep: dict[str, Span] = field(default_factory=dict)
+    drop: dict[str, Span] = field(default_factory=dict)
+    moved: list[d.Moved] = field(default_factory=list)
+    inits: list[Initial] = field(default_factory=list)
+    waiting: dict[str, Span] = field(default_factory=dict)
+    doubtful: bool = False
+
+    def take(
+        self, statement: d.ModelStatement, declared: set[str], scope: Names, parent: Model
+    ) -> None:
         match statement:
             case d.Verb(verb, selection):
-                table = found.keep if verb == "keep" else found.drop
-                for name, span in _components(selection, known, verb, findings):
-                    _account(found, name, span, table, findings)
+                table = self.keep if verb == "keep" else self.drop
+                for name, span in self._components(selection, verb):
+                    self._account(name, span, table)
             case d.GrowBy(selection):
-                named = _components(selection, known, "grow", findings)
+                named = self._components(selection, "grow")
                 _grow(statement, [name for name, _ in named], declared, scope, parent)
                 for name, span in named:
-                    _account(found, name, span, found.waiting, findings)
+                    self._account(name, span, self.waiting)
             case d.Moved():
-                _moved(statement, known, found, findings)
+                self._moved(statement)
             case d.Init():
-                _init(statement, found, findings)
-    found.doubtful = any(item.code == "G304" for item in findings.items[before:])
-    return found
+                self._init(statement)
+
+    def _misses(self, message: str, span: Span, help: str) -> None:
+        """A finding about a statement that names nothing of the parent's."""
+        self.findings.add("G304", message, span, help=help)
+        self.doubtful = True
+
+    def _moved(self, statement: d.Moved) -> None:
+        """Take a `moved`, whose places are looked up in both nets."""
+        for selector in (statement.old, statement.new):
+            if is_open(selector):
+                help = "write the range, such as `core.transformer[0..3]`, or the place around it"
+                message = f"`moved` takes a place or a range, not `{selector}`"
+                self._misses(message, selector.span, help)
+                return
+        if component_of(statement.old.steps, self.known):
+            self.moved.append(statement)
+        else:
+            self._unknown(statement.old)
+
+    def _init(self, statement: d.Init) -> None:
+        """Take an `init`, whose places are looked up in the child's net."""
+        if statement.value not in INITS:
+            self.findings.add(
+                "G201",
+                f"`init` takes {' | '.join(INITS)} SELECTOR, not `{statement.value}`",
+                statement.span,
+                help=f"write `init {', '.join(map(str, statement.selectors))} = zero`",
+            )
+            return
+        for selector in statement.selectors:
+            other = next((i for i in self.inits if i.selector.steps == selector.steps), None)
+            if other is None:
+                stated = Initial(selector, statement.value, statement.like, statement.span)
+                self.inits.append(stated)
+                continue
+            self.findings.add(
+                "G306",
+                f"`init {selector}` is repeated",
+                selector.span,
+                help="remove one of them",
+                notes=[Note("the other is here", other.selector.span)],
+            )
+
+    def _account(self, name: str, span: Span, table: dict[str, Span]) -> None:
+        other = self.keep.get(name) or self.drop.get(name) or self.waiting.get(name)
+        if other is None:
+            table[name] = span
+            return
+        self.findings.add(
+            "G306",
+            f"`{name}` has conflicting growth statements",
+            span,
+            help="remove one of the statements",
+            notes=[Note("the other is here", other)],
+        )
+
+    def _components(self, selection: d.Selection, verb: str) -> list[tuple[str, Span]]:
+        """The components that a selection names, each with its place."""
+        excluded = {n for s in selection.excluded for n in self._one(s, verb)}
+        included = [(n, s.span) for s in selection.included for n in self._one(s, verb)]
+        if included and excluded.issuperset(name for name, _ in included):
+            message = f"`{selection}` selects nothing: `except` removes all of it"
+            self._misses(message, selection.span, f"remove this `{verb}`")
+        return [(name, span) for name, span in included if name not in excluded]
+
+    def _one(self, selector: d.Selector, verb: str) -> Iterable[str]:
+        steps = selector.steps
+        if len(steps) == 1 and steps[0] == d.Step("all"):
+            return self.known
+        names = component_of(steps, self.known)
+        if not names:
+            self._unknown(selector)
+        elif past := Places(self.known, []).past_the_end(d.Selector(steps[:1], selector.span)):
+            self._misses(f"`{selector}` {past.message}", selector.span, past.help)
+        elif verb != "grow" and (
+            steps[1:] or (steps[0].name != "stage" and steps[0].at is not None)
+        ):
+            place = f"{steps[0]}"
+            self._misses(
+                f"`{verb}` takes whole components, not `{selector}`",
+                selector.span,
+                f"write `{verb} {place}`; or `drop {place}`, with `moved` for what to keep",
+            )
+            return []
+        return names
+
+    def _unknown(self, selector: d.Selector) -> None:
+        help = available(d.Selector(selector.steps[:1], selector.span), self.known, [])
+        self._misses(f"the parent has no component `{selector}`", selector.span, help)
 
 
 def _declared(model: d.Model) -> set[str]:
@@ -139,97 +250,3 @@ def _grow(
         statement.span,
         help=f"write {' and '.join(ways)} instead{values}" if ways else "",
     )
-
-
-def _moved(statement: d.Moved, known: list[str], found: Contract, findings: Findings) -> None:
-    """Take a `moved`, whose places are looked up in both nets."""
-    for selector in (statement.old, statement.new):
-        if is_open(selector):
-            findings.add(
-                "G304",
-                f"`moved` takes a place or a range, not `{selector}`",
-                selector.span,
-                help="write the range, such as `core.transformer[0..3]`, or the place around it",
-            )
-            return
-    if component_of(statement.old.steps, known):
-        found.moved.append(statement)
-    else:
-        _unknown(statement.old, known, findings)
-
-
-def _init(statement: d.Init, found: Contract, findings: Findings) -> None:
-    """Take an `init`, whose places are looked up in the child's net."""
-    if statement.value not in INITS:
-        findings.add(
-            "G201",
-            f"`init` takes {' | '.join(INITS)} SELECTOR, not `{statement.value}`",
-            statement.span,
-            help=f"write `init {', '.join(map(str, statement.selectors))} = zero`",
-        )
-        return
-    for selector in statement.selectors:
-        other = next((i for i in found.inits if i.selector.steps == selector.steps), None)
-        if other is None:
-            found.inits.append(Initial(selector, statement.value, statement.like, statement.span))
-            continue
-        findings.add(
-            "G306",
-            f"`init {selector}` is repeated",
-            selector.span,
-            help="remove one of them",
-            notes=[Note("the other is here", other.selector.span)],
-        )
-
-
-def _account(
-    found: Contract, name: str, span: Span, table: dict[str, Span], findings: Findings
-) -> None:
-    other = found.place(name)
-    if other is None:
-        table[name] = span
-        return
-    findings.add(
-        "G306",
-        f"`{name}` has conflicting growth statements",
-        span,
-        help="remove one of the statements",
-        notes=[Note("the other is here", other)],
-    )
-
-
-def _components(
-    selection: d.Selection, known: list[str], verb: str, findings: Findings
-) -> list[tuple[str, Span]]:
-    """The components that a selection names, each with its place."""
-    excluded = {n for s in selection.excluded for n in _one(s, known, verb, findings)}
-    included = [(n, s.span) for s in selection.included for n in _one(s, known, verb, findings)]
-    if included and excluded.issuperset(name for name, _ in included):
-        message = f"`{selection}` selects nothing: `except` removes all of it"
-        findings.add("G304", message, selection.span, help=f"remove this `{verb}`")
-    return [(name, span) for name, span in included if name not in excluded]
-
-
-def _one(selector: d.Selector, known: list[str], verb: str, findings: Findings) -> Iterable[str]:
-    steps = selector.steps
-    if len(steps) == 1 and steps[0] == d.Step("all"):
-        return known
-    names = component_of(steps, known)
-    if not names:
-        _unknown(selector, known, findings)
-    elif past := Places(known, []).past_the_end(d.Selector(steps[:1], selector.span)):
-        findings.add("G304", f"`{selector}` {past.message}", selector.span, help=past.help)
-    elif verb != "grow" and (steps[1:] or (steps[0].name != "stage" and steps[0].at is not None)):
-        findings.add(
-            "G304",
-            f"`{verb}` takes whole components, not `{selector}`",
-            selector.span,
-            help=f"write `{verb} {steps[0]}`; or `drop {steps[0]}`, with `moved` for what to keep",
-        )
-        return []
-    return names
-
-
-def _unknown(selector: d.Selector, known: list[str], findings: Findings) -> None:
-    help = available(d.Selector(selector.steps[:1], selector.span), known, [])
-    findings.add("G304", f"the parent has no component `{selector}`", selector.span, help=help)

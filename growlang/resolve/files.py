@@ -7,7 +7,7 @@ from os.path import realpath
 from pathlib import Path
 from stat import S_ISREG
 
-from growlang.diagnostics import Findings, GrowlangError, Span
+from growlang.diagnostics import Diagnostic, GrowlangError, Outcome, Span
 from growlang.diagnostics.spelling import nearest
 from growlang.syntax import document as d
 from growlang.syntax.grow import read_partly
@@ -20,49 +20,47 @@ YAML = (".yaml", ".yml")
 
 @dataclass
 class Files:
-    """The documents of one run by path, and the findings about all of them."""
+    """The documents of one run by path, each read once."""
 
-    findings: Findings = field(default_factory=Findings)
     documents: dict[Path, d.Document | None] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     """The text of each file that was read, by the name that spans give it."""
 
-    def load(self, path: Path, asked: Span | None = None) -> d.Document | None:
-        """The document of a file; None, with a finding, where it cannot be read or parsed.
+    def load(self, path: Path, asked: Span | None = None) -> Outcome[d.Document]:
+        """The document of a file, with its findings where it is read for the first time.
 
         `asked` is the place that refers to the file. Where there is none, a file that does not
         parse gives what does, and GrowlangError is raised if it cannot be opened.
         """
         key = real(path)
         if key in self.documents:
-            return self.documents[key]
+            return Outcome(self.documents[key])
         try:
             text = decoded(self.content(key))
         except (OSError, ValueError) as error:
-            self._unreadable(path, _reason(error), asked)
-            return None
+            reason = _reason(error)
+            if asked is None:
+                raise GrowlangError(f"{path}: {reason}") from None
+            message, help = f"cannot read `{path}`: {reason}", _like(path, asked)
+            return Outcome(None, (Diagnostic("G103", message, asked, help),))
         name = self.name(path)
         self.texts[name] = text
-        found = self.read(text, name, path)
+        reading = self.read(text, name, path)
+        found = reading.result
         self.documents[key] = None if found and found.cut and asked else found
-        return self.documents[key]
+        return reading._replace(result=self.documents[key])
 
     def content(self, path: Path) -> bytes:
         """The bytes of a file. Raises OSError where it cannot be read or is too large."""
         return read_bytes(path)
 
-    def read(self, text: str, name: str, path: Path) -> d.Document | None:
+    def read(self, text: str, name: str, path: Path) -> Outcome[d.Document]:
         """The document of a text in the syntax that the file's name tells."""
-        return parsed(text, name, in_yaml(path), self.findings)
+        return parsed(text, name, in_yaml(path))
 
     def name(self, path: Path) -> str:
         """What spans call a file."""
         return str(path)
-
-    def _unreadable(self, path: Path, reason: str, asked: Span | None) -> None:
-        if asked is None:
-            raise GrowlangError(f"{path}: {reason}") from None
-        self.findings.add("G103", f"cannot read `{path}`: {reason}", asked, help=_like(path, asked))
 
 
 def real(path: Path) -> Path:
@@ -96,13 +94,13 @@ def in_yaml(path: Path) -> bool:
     return path.suffix in YAML
 
 
-def parsed(text: str, name: str, yaml: bool, findings: Findings) -> d.Document | None:
+def parsed(text: str, name: str, yaml: bool) -> Outcome[d.Document]:
     """The document of a text in one of the syntaxes; with findings, what there is of it."""
     if not yaml:
-        return read_partly(text, name, findings)
+        return read_partly(text, name)
     from growlang.yaml.read import read as read_yaml
 
-    return read_yaml(text, name, findings)
+    return read_yaml(text, name)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -57,7 +57,7 @@ SLOTS_OF_TOKENS = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Resolution:
     """A resolved model, the place of each of its values, and its growth contract."""
 
@@ -65,12 +65,12 @@ class Resolution:
     spans: Spans
     notes: Mapping[Path, Sequence[Note]]
     contract: Contract
-    declared: dict[str, Span] = field(default_factory=dict)
+    declared: Mapping[str, Span]
     """The components that the file itself declares."""
-    broken: set[str] = field(default_factory=set)
+    broken: frozenset[str]
     """Components that were refused, so that nothing is said about their users."""
-    stages_known: bool = True
-    calls: Mapping[Path, Called] = field(default_factory=dict)
+    stages_known: bool
+    calls: Mapping[Path, Called]
     """The calls of blocks, by the path of the item that calls."""
 
 
@@ -150,7 +150,7 @@ class _Resolver:
             self.pipes.notes,
             self.contract,
             self.declared,
-            self.broken,
+            frozenset(self.broken),
             self.stages_known,
             self.pipes.calls,
         )

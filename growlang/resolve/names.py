@@ -338,8 +338,8 @@ def bind_names(
             )
 
 
-def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) -> None:
-    """A finding for each name that stands a second time."""
+def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) -> bool:
+    """A finding for each name that stands a second time; whether there is one."""
     first: dict[str, Span] = {}
     for name, span in found:
         if name in first:
@@ -354,3 +354,4 @@ def refuse_double(kind: str, found: list[tuple[str, Span]], findings: Findings) 
                 notes=[Note("the first is here", first[name])],
             )
         first.setdefault(name, span)
+    return len(first) < len(found)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from growlang.diagnostics import Diagnostic, Edit, Note, Span
+from growlang.diagnostics import Diagnostic, Edit, Findings, Note, Span, stage
 from growlang.diagnostics.literals import literal
 from growlang.ops import CHANGES, DOWN, OPS, Op
 from growlang.resolve.arguments import bind
@@ -143,19 +143,17 @@ class Pipes:
                 f"circular blocks: {circle}",
                 call.span,
                 help="break the cycle: a repetition is written `* n`",
-                notes=[Note(f"`{block.name}` is defined here", block.name_span)],
+                notes=[_defined(block)],
             )
             return None
         inner = _given(call, library, scope)
         if inner is None:
             return None
         self.calls[at] = Called(block.name, call.span)
-        before = len(findings)
         outer, self.blocks = self.blocks, library.blocks
-        pipe = self.resolve(block.pipe, inner, at, (*open, block), times)
+        with findings.seen_from(lambda found: at_call(found, call.span, block.name)):
+            pipe = self.resolve(block.pipe, inner, at, (*open, block), times)
         self.blocks = outer
-        for found in findings.take(before):
-            findings.record(at_call(found, call.span, block.name))
         return pipe
 
 
@@ -166,47 +164,61 @@ def _given(call: d.Call, library: Library, scope: Names) -> Names | None:
     parameters before it.
     """
     block, findings = library.block, scope.findings
+    given = _arguments(call, block, scope)
+    values = findings.of(given) or {}
     names = [name for name, _ in block.parameters]
-    inner = Names(findings, outer=library.scope)
-    declared = [Note(f"`{block.name}` is defined here", block.name_span)]
-    takes = f"it takes {', '.join(names)}" if names else "it takes none"
-    before = len(findings)
-    for position, given in enumerate(call.arguments):
-        name = given.name or (names[position] if position < len(names) else "")
-        if name in names and name not in inner.values:
-            notes = tuple(origins(given.value, scope))
-            inner.values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
-            continue
-        what, help = f"has no argument `{name}`", takes
-        if name in inner.values:
-            what, help = f"is given `{name}` twice", "remove one"
-        elif not name:
-            help = f"remove it: {takes}"
-            what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
-            what += f", not {len(call.arguments)}"
-        edits: tuple[Edit, ...] = ()
-        if given.name and name not in inner.values:
-            taken = {a.name for a in call.arguments}
-            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
-        message = f"block `{block.name}` {what}"
-        findings.add("G203", message, given.span, help=help, notes=declared, edits=edits)
-        if not given.name:
-            break
     misspelt = any(a.name and a.name not in names for a in call.arguments)
-    lacking = [n for n, v in block.parameters if v is None and n not in inner.values]
+    lacking = [n for n, v in block.parameters if v is None and n not in values]
     if lacking and not misspelt:
         listed = ", ".join(f"`{n}`" for n in lacking)
         message, help = (
             f"block `{block.name}` is missing its argument{'s' * (len(lacking) > 1)} {listed}",
             f"write `{_form(call, block)}`",
         )
-        findings.add("G202", message, call.span, help=help, notes=declared)
-    if lacking or len(findings) > before:
+        findings.add("G202", message, call.span, help=help, notes=[_defined(block)])
+    if lacking or not given.is_sound:
         return None
+    inner = Names(findings, values=values, outer=library.scope)
     for name, default in block.parameters:
-        if default is not None and name not in inner.values:
-            inner.values[name] = Bound(evaluate(default, inner), default.span)
+        if default is not None and name not in values:
+            values[name] = Bound(evaluate(default, inner), default.span)
     return inner
+
+
+@stage
+def _arguments(findings: Findings, call: d.Call, block: d.Block, scope: Names) -> dict[str, Bound]:
+    """The values that a call gives a block's parameters, with a finding for each mistake."""
+    scope = replace(scope, findings=findings)
+    names = [name for name, _ in block.parameters]
+    takes = f"it takes {', '.join(names)}" if names else "it takes none"
+    values: dict[str, Bound] = {}
+    for position, given in enumerate(call.arguments):
+        name = given.name or (names[position] if position < len(names) else "")
+        if name in names and name not in values:
+            notes = tuple(origins(given.value, scope))
+            values[name] = Bound(evaluate(given.value, scope), given.value.span, notes)
+            continue
+        what, help = f"has no argument `{name}`", takes
+        if name in values:
+            what, help = f"is given `{name}` twice", "remove one"
+        elif not name:
+            help = f"remove it: {takes}"
+            what = f"takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}"
+            what += f", not {len(call.arguments)}"
+        edits: tuple[Edit, ...] = ()
+        if given.name and name not in values:
+            taken = {a.name for a in call.arguments}
+            help, edits = meant(given.span, name, names, takes, "name", taken=taken)
+        message = f"block `{block.name}` {what}"
+        notes = (_defined(block),)
+        findings.add("G203", message, given.span, help=help, notes=notes, edits=edits)
+        if not given.name:
+            break
+    return values
+
+
+def _defined(block: d.Block) -> Note:
+    return Note(f"`{block.name}` is defined here", block.name_span)
 
 
 def _form(call: d.Call, block: d.Block) -> str:

@@ -15,12 +15,11 @@ from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.sources import Sources
+from growlang.resolve.starts import start_of
 from growlang.resolve.transforms import refuse_misfit
-from growlang.rules import TRANSITIONS
-from growlang.rules.bridge import Bridge
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
-from growlang.spec.forms import Choices, choices
+from growlang.spec.forms import choices
 from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
@@ -80,7 +79,7 @@ class Recipes:
             for b in level
             if b.name in Settings.model_fields
         } | {n: b for n, b in own.items() if n in Settings.model_fields}
-        start = self._start(own)
+        start = start_of(own, self.scope, self.parent_recipes if self.has_parent else None)
         values = self._read(effective, Settings)
         settings = self._settings(values, effective, recipe)
         if settings is not None and "objective" in effective:
@@ -214,92 +213,6 @@ class Recipes:
         return found if len(known) == len(values) else None
 
     # --- start -----------------------------------------------------------------------------------
-
-    def _start(self, own: dict[str, d.Binding]) -> Start | None:
-        if "transition" in own:
-            self._transition(own["transition"])
-        start = Start(origin="parent") if self.has_parent else Start()
-        if "start" in own:
-            start_or_none = self._origin(own["start"].value)
-            if start_or_none is None:
-                return None
-            start = start_or_none
-        moments = "reset" if start.ema else "carry"
-        if "moments" in own:
-            value = own["moments"].value
-            if not isinstance(value, d.Name) or value.path not in ("carry", "reset"):
-                self.findings.add("G201", "`moments` must be `carry` or `reset`", value.span)
-                return None
-            moments = value.path
-        return start.model_copy(update={"moments": moments})
-
-    def _origin(self, value: d.Expression) -> Start | None:
-        match value:
-            case d.Name("scratch"):
-                return Start()
-            case d.Constant(str(path)):
-                return Start(origin="path", path=path)
-            case d.Name("parent" | "parent.ema" as path):
-                found = Start(origin="parent", ema=path == "parent.ema")
-            case d.Call("parent", arguments):
-                given = {a.name or "recipe": a.value for a in arguments}
-                recipe, ema = given.pop("recipe", None), given.pop("ema", None)
-                if (
-                    given
-                    or not isinstance(recipe, d.Constant | None)
-                    or (
-                        ema is not None
-                        and not (isinstance(ema, d.Constant) and ema.value in (True, False))
-                    )
-                ):
-                    self.findings.add(
-                        "G405",
-                        "`parent(...)` takes `recipe` and `ema`",
-                        value.span,
-                        help='write `start = parent(recipe = "main", ema = true)`',
-                    )
-                    return None
-                name = str(recipe.value) if recipe else None
-                found = Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
-            case _:
-                self.findings.add(
-                    "G405",
-                    "invalid `start`",
-                    value.span,
-                    help='choose scratch | parent | parent.ema | parent(recipe = "name") | "path"',
-                )
-                return None
-        if not self.has_parent:
-            self.findings.add(
-                "G405",
-                "the recipe starts from a parent, but the model has none",
-                value.span,
-                help="write `start = scratch`, or name a parent with `grows`",
-            )
-            return None
-        if found.recipe is not None and found.recipe not in self.parent_recipes:
-            self.findings.add(
-                "G405",
-                f"the parent has no recipe `{found.recipe}`",
-                value.span,
-                help=f"its recipes: {', '.join(self.parent_recipes) or 'none'}",
-            )
-            return None
-        return found
-
-    def _transition(self, binding: d.Binding) -> None:
-        value = read(binding.value, Choices(("discard",), TRANSITIONS), self.scope)
-        if isinstance(value, Bridge):
-            self.findings.add(
-                "G211",
-                "`transition = bridge` is not supported yet",
-                binding.value.span,
-                help="write `transition = discard`, the default, and freeze what is kept in the "
-                "first phase",
-            )
-        elif value not in ("discard", HOLE):
-            message = "`transition` must be `discard` or `bridge(for = N)`"
-            self.findings.add("G201", message, binding.value.span)
 
     # --- phases ----------------------------------------------------------------------------------
 

@@ -26,16 +26,18 @@ TORCH = frozenset(_TORCH.split())
 """Attributes of PyTorch's modules, which a part of the same name would hide."""
 
 
-def refuse_reserved(kind: str, name: str, span: Span, findings: Findings) -> bool:
-    """Whether no `kind` (`condition` or `block`) can have this name; records a finding if so."""
+def reserved(name: str) -> str:
+    """Why no condition or block can have a name; empty where one can."""
     if name in COMPILER:
-        reason = "used by the compiler"
-    elif name in TORCH:
-        reason = "used by PyTorch's modules"
-    elif iskeyword(name):
-        reason = "a Python keyword"
-    else:
-        return False
-    message = f"`{name}` is reserved: {reason}"
-    findings.add("G102", message, span, help=f"give the {kind} another name, such as `{name}_1`")
-    return True
+        return f"`{name}` is reserved: used by the compiler"
+    if name in TORCH:
+        return f"`{name}` is reserved: used by PyTorch's modules"
+    return f"`{name}` is reserved: a Python keyword" if iskeyword(name) else ""
+
+
+def refuse_reserved(kind: str, name: str, span: Span, findings: Findings) -> None:
+    """A finding where no `kind` (`condition` or `block`) can have this name."""
+    if message := reserved(name):
+        findings.add(
+            "G102", message, span, help=f"give the {kind} another name, such as `{name}_1`"
+        )

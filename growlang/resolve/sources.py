@@ -130,10 +130,8 @@ class Sources(NamedTuple):
 
     def _mix(self, arguments: tuple[d.Argument, ...], call: d.Call) -> list[Source] | None:
         found: list[Source] = []
-        before = len(self.findings)
         places = [(a.name, a.span) for a in arguments if a.name]
-        refuse_double("data", places, self.findings)
-        if len(self.findings) > before:
+        if refuse_double("data", places, self.findings):
             return None
         total = 0.0
         for argument in arguments:

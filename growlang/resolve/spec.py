@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
-from growlang.diagnostics import Findings, GrowlangError, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, stage
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.model import Resolution, resolve_model
@@ -21,7 +21,7 @@ from growlang.spec.recipe import Evaluate, Recipe, Sample, Spec
 from growlang.syntax import document as d
 
 
-@dataclass
+@dataclass(frozen=True)
 class Resolved:
     """One file, resolved. `resolution` is None where the file is a library without a model."""
 
@@ -29,12 +29,12 @@ class Resolved:
     document: d.Document
     scope: Names
     parent: Resolved | None
-    given: Mapping[str, Bound] = field(default_factory=dict)
+    given: Mapping[str, Bound]
     """The values that its child, or the command line, gives its params."""
-    resolution: Resolution | None = None
-    blocks: dict[str, Library] = field(default_factory=dict)
-    data: dict[str, DataBinding] = field(default_factory=dict)
-    recipes: list[RecipeDraft] = field(default_factory=list)
+    resolution: Resolution | None
+    blocks: Mapping[str, Library]
+    data: Mapping[str, DataBinding]
+    recipes: tuple[RecipeDraft, ...] = ()
     sample: Sample = field(default_factory=Sample)
     evaluate: Evaluate | None = None
 
@@ -79,7 +79,9 @@ class Resolved:
         return ([own[0]] if own else [()]) + [level for level in inherited if level]
 
 
+@stage
 def resolve(
+    findings: Findings,
     path: Path,
     files: Files,
     given: Mapping[str, d.Argument] | None = None,
@@ -90,8 +92,8 @@ def resolve(
     `given` are values for its params. `parent` is one that was resolved before without findings,
     whose files are unchanged: it is taken where the spec still grows from it in the same way.
     """
-    values = _values((given or {}).values(), Names(files.findings))
-    return _Resolver(files, parent).file(path, values)
+    values = _values((given or {}).values(), Names(findings))
+    return _Resolver(files, findings, parent).file(path, values)
 
 
 def _values(given: Iterable[d.Argument], scope: Names) -> dict[str, Bound]:
@@ -103,6 +105,7 @@ class _Resolver:
     """Resolves the files of one run; `open` are those being resolved, from child to ancestor."""
 
     files: Files
+    findings: Findings
     known: Resolved | None
     open: list[Path] = field(default_factory=list)
     libraries: dict[Path, Resolved | None] = field(default_factory=dict)
@@ -112,7 +115,7 @@ class _Resolver:
         self, path: Path, given: Mapping[str, Bound], asked: Span | None = None
     ) -> Resolved | None:
         """The file, with the values given for its params."""
-        document = self.files.load(path, asked)
+        document = self.findings.of(self.files.load(path, asked))
         if document is None:
             return None
         self.open.append(real(path))
@@ -124,7 +127,7 @@ class _Resolver:
     def _resolved(
         self, path: Path, document: d.Document, given: Mapping[str, Bound]
     ) -> Resolved | None:
-        findings = self.files.findings
+        findings = self.findings
         model = document.models[0] if document.models else None
         scope = Names(findings, params={b.name: b for b in document.params})
         bind_names(document, scope, findings, given)
@@ -136,37 +139,35 @@ class _Resolver:
             if parent is None:
                 return None
             scope.outer = parent.scope
-        found = Resolved(path, document, scope, parent, given, blocks=blocks)
         for name in scope.params:
             scope.lookup(name)
-        found.data = (parent.data if parent else {}) | {
-            b.name: DataBinding(b, scope) for b in document.data
-        }
+        data = {**(parent.data if parent else {})}
+        data |= {b.name: DataBinding(b, scope) for b in document.data}
         for block in document.blocks:
             refuse_reserved("block", block.name, block.name_span, findings)
         blocks |= {b.name: Library(b, scope, blocks) for b in document.blocks}
+        resolution = None
         if model:
             old = parent.resolution if parent else None
             stated = contract(model, old.model if old else None, scope)
-            found.resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
-        _training(found, findings)
-        return found
+            resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
+        found = Resolved(path, document, scope, parent, given, resolution, blocks, data)
+        return _with_training(found, findings)
 
     def _parent(self, path: Path, grows: d.Grows, scope: Names) -> Resolved | None:
         """The parent; None, with a finding, where it cannot be read or has no model."""
         if circle := self._circle(path):
             message, help = f"circular `grows`: {circle}", "name another parent"
-            self.files.findings.add("G104", message, grows.file_span, help=help)
+            self.findings.add("G104", message, grows.file_span, help=help)
             return None
         given = _values(grows.params, scope)
         if self.known and real(self.known.path) == real(path) and self.known.given == given:
             return self.known
-        before = len(self.files.findings)
-        parent = self.file(path, given, grows.file_span)
-        blame(self.files.findings, before, grows)
+        with self.findings.seen_from(partial(blamed, grows)):
+            parent = self.file(path, given, grows.file_span)
         if parent is not None and parent.resolution is None:
             message = f"`{grows.file}` has no model to grow"
-            self.files.findings.add("G103", message, grows.file_span)
+            self.findings.add("G103", message, grows.file_span)
             return None
         return parent
 
@@ -192,7 +193,7 @@ class _Resolver:
         if circle := self._circle(path):
             message = f"circular import: {circle}"
             help = "move what both need into a file that imports neither"
-            self.files.findings.add("G104", message, statement.span, help=help)
+            self.findings.add("G104", message, statement.span, help=help)
             return None
         key = real(path)
         if key not in self.libraries:
@@ -207,20 +208,22 @@ class _Resolver:
         return " -> ".join([p.name for p in self.open[self.open.index(key) :]] + [key.name])
 
 
-def _training(found: Resolved, findings: Findings) -> None:
+def _with_training(found: Resolved, findings: Findings) -> Resolved:
+    """The file with its recipes, and how it samples and evaluates."""
     sources = Sources(found.data, findings, {})
     for name, data in found.data.items():
         if data.scope is found.scope:
             sources.resolve(d.Name(name, data.binding.name_span), found.scope)
     if found.model is None:
         _refuse_without_model(found.document, findings)
-        return
+        return found
     if found.model.tokens:
         _refuse_training(found.document, findings)
-        return
+        return found
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
-    conditions = [*found.model.conditions, *(found.resolution.broken if found.resolution else ())]
+    broken = found.resolution.broken if found.resolution else ()
+    conditions = [*found.model.conditions, *sorted(broken)]
     recipes = Recipes(
         found.scope,
         sources,
@@ -229,39 +232,37 @@ def _training(found: Resolved, findings: Findings) -> None:
         found.first_recipes(),
         conditions,
     )
+    drafts = []
     for recipe in found.document.recipes:
-        before = len(findings)
-        draft = recipes.resolve(recipe)
-        _inherited(findings, before, recipe)
-        found.recipes += [draft] if draft else []
-    found.sample = recipes.section(found.sections("sample"), Sample) or Sample()
-    if any(found.sections("evaluate")):
-        found.evaluate = recipes.section(found.sections("evaluate"), Evaluate)
+        with findings.seen_from(partial(_inherited, recipe)):
+            drafts.append(recipes.resolve(recipe))
+    evaluated = found.sections("evaluate")
+    return replace(
+        found,
+        recipes=tuple(draft for draft in drafts if draft),
+        sample=recipes.section(found.sections("sample"), Sample) or Sample(),
+        evaluate=recipes.section(evaluated, Evaluate) if any(evaluated) else None,
+    )
 
 
-def blame(findings: Findings, before: int, grows: d.Grows) -> None:
-    """Move what a parent's lines are found guilty of to the value that the child gives, if one is.
-
-    `before` is the number of findings before the parent was looked at with the child's values.
-    """
-    for item in findings.take(before) if grows.params else ():
-        findings.record(at_call(item, grows.span, grows.file))
+def blamed(grows: d.Grows, found: Diagnostic) -> Diagnostic:
+    """A finding about a parent, at the value that the child gives it, if one is guilty."""
+    return at_call(found, grows.span, grows.file) if grows.params else found
 
 
-def _inherited(findings: Findings, before: int, recipe: d.Recipe) -> None:
-    """Move findings about inherited settings to the value or the recipe that makes them wrong."""
+def _inherited(recipe: d.Recipe, found: Diagnostic) -> Diagnostic:
+    """A finding about an inherited setting, at the value or the recipe that makes it wrong."""
     own = recipe.name_span.filename
-    for item in findings.take(before):
-        if item.span.filename != own:
-            cause = next((n for n in item.notes if n.span.filename == own), None)
-            note = Note(f"recipe `{recipe.name}` inherits this", item.span)
-            help = f"give recipe `{recipe.name}` a setting of its own"
-            item = item._replace(
-                span=cause.span if cause else recipe.name_span,
-                notes=(note, *(n for n in item.notes if n != cause)),
-                help="; ".join(filter(None, [item.help, help])),
-            )
-        findings.record(item)
+    if found.span.filename == own:
+        return found
+    cause = next((n for n in found.notes if n.span.filename == own), None)
+    note = Note(f"recipe `{recipe.name}` inherits this", found.span)
+    help = f"give recipe `{recipe.name}` a setting of its own"
+    return found._replace(
+        span=cause.span if cause else recipe.name_span,
+        notes=(note, *(n for n in found.notes if n != cause)),
+        help="; ".join(filter(None, [found.help, help])),
+    )
 
 
 def _refuse_without_model(document: d.Document, findings: Findings) -> None:

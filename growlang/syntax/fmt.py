@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from growlang.diagnostics import Findings
+from growlang.diagnostics import Findings, stage
 from growlang.syntax import document as d
 from growlang.syntax.columns import (
     WIDTH,
@@ -42,11 +42,12 @@ def fmt(document: d.Document) -> str:
     return page.text()
 
 
-def fmt_text(text: str, filename: str, findings: Findings) -> str | None:
+@stage
+def fmt_text(findings: Findings, text: str, filename: str) -> str | None:
     """A text in the canonical layout; None, with findings, where it is not one to format."""
-    before = len(findings)
-    document = read(text, filename, findings)
-    return fmt(document) if document and len(findings) == before else None
+    reading = read(text, filename)
+    document = findings.of(reading)
+    return fmt(document) if document and reading.is_sound else None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from zlib import crc32
 
 from lark import Lark, Token, Tree, UnexpectedInput
 
-from growlang.diagnostics import Findings, Span, TooMany
+from growlang.diagnostics import Diagnostic, Findings, Span, stage
 from growlang.syntax import document as d
 from growlang.syntax.building import Node, build
 
@@ -23,49 +22,52 @@ DEPTH_LIMIT = 100
 """Deepest nesting of the syntax tree."""
 
 
-def read(text: str, filename: str, findings: Findings) -> d.Document | None:
+@stage
+def read(findings: Findings, text: str, filename: str) -> d.Document | None:
     """The document that `text` spells; None, with a finding, where it does not parse."""
-    found = read_partly(text, filename, findings)
+    found = findings.of(read_partly(text, filename))
     return None if found is None or found.cut else found
 
 
-def read_partly(text: str, filename: str, findings: Findings) -> d.Document | None:
+@stage
+def read_partly(findings: Findings, text: str, filename: str) -> d.Document | None:
     """As `read`, but of a text that does not parse, the document of the statements that do."""
-    if not text.isascii() and misleading(text, filename, findings):
+    if marks := misleading(text, filename):
+        findings.extend(marks)
         return None
     try:
         whole = partial(parser().parse, text)
-        return _document(whole, text, filename, findings, nested(text, filename, DEPTH_LIMIT))
+        crowded = nested(text, filename, DEPTH_LIMIT)
+        return findings.of(_document(whole, text, filename, crowded))
     except UnexpectedInput:
         from growlang.syntax.parser import parse_tokens
         from growlang.syntax.recovery import recover
     _, kept, cut = recover(text, filename, parser(), findings)
     try:
-        found = _document(partial(parse_tokens, parser(), kept), text, filename, findings)
+        rest = partial(parse_tokens, parser(), kept)
+        found = findings.of(_document(rest, text, filename))
     except UnexpectedInput:
         return None
     return found._replace(cut=cut) if found else None
 
 
+@stage
 def _document(
+    findings: Findings,
     parse: Callable[[], Tree[Token]],
     text: str,
     filename: str,
-    findings: Findings,
     crowded: Span | None = None,
 ) -> d.Document | None:
     """The document that a parse builds. Raises UnexpectedInput where the text does not parse.
 
     `crowded` is a place with too many brackets around it.
     """
-    own = Findings()
-    found = build(parse, text, filename, own)
+    found = build(parse, text, filename, findings)
     if deep := below(found, DEPTH_LIMIT) or crowded:
         message = f"brackets or operators are nested more than {DEPTH_LIMIT} deep"
-        own.add("G001", message, deep, help="name a part with `param`")
-    for item in own.items:
-        findings.record(item)
-    if own.items:
+        findings.add("G001", message, deep, help="name a part with `param`")
+    if findings.items:
         return None
     if found.edition != EDITION:
         findings.add(
@@ -81,20 +83,18 @@ DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Marks that change the order in which a line is shown (CVE-2021-42574)."""
 
 
-def misleading(text: str, filename: str, findings: Findings) -> bool:
+def misleading(text: str, filename: str) -> list[Diagnostic]:
     """Refuse marks that let a line read otherwise than it is."""
-    before = len(findings)
-    with suppress(TooMany):
-        for row, line in enumerate(text.split("\n"), 1):
-            for match in DIRECTIONS.finditer(line):
-                column = match.start() + 1
-                findings.add(
-                    "G003",
-                    f"U+{ord(match[0]):04X} changes the reading direction of the line",
-                    Span(filename, row, column, row, column + 1),
-                    help="remove this direction mark",
-                )
-    return findings.full or len(findings) > before
+    return [
+        Diagnostic(
+            "G003",
+            f"U+{ord(match[0]):04X} changes the reading direction of the line",
+            Span(filename, row, match.start() + 1, row, match.start() + 2),
+            "remove this direction mark",
+        )
+        for row, line in enumerate([] if text.isascii() else text.split("\n"), 1)
+        for match in DIRECTIONS.finditer(line)
+    ]
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from growlang.diagnostics import Findings
 from growlang.syntax import document as d
 from growlang.syntax.fmt import fmt_text
 
@@ -15,10 +14,9 @@ _NOT, _COMPARISON, _UNARY, _ATOM = 3, 4, 7, 8
 
 def unparse(document: d.Document) -> str:
     """The text of a document, its statements in the order of reading; comments are not in it."""
-    findings = Findings()
-    found = fmt_text("\n".join(_statements(document)), document.filename, findings)
-    assert found is not None, findings.items
-    return found
+    found = fmt_text("\n".join(_statements(document)), document.filename)
+    assert found.result is not None, found.findings
+    return found.result
 
 
 def expression(node: d.Expression, least: int = 0) -> str:

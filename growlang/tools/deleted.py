@@ -58,7 +58,7 @@ def _grown(top: Path, endings: Sequence[str]) -> list[tuple[Path, Path | None, s
     for path in (p for ending in endings for p in sorted(top.rglob(f"*{ending}"))):
         if any(part.startswith(".") for part in path.relative_to(top).parts):
             continue
-        document = Files().load(path)
+        document = Files().load(path).result
         for model in document.models[:1] if document else ():
             parent = real(path.parent / model.grows.file) if model.grows else None
             found.append((path, parent, model.name))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from growlang.atomic import replace
 from growlang.checking import check
-from growlang.diagnostics import Diagnostic, Edit, Findings, GrowlangError
+from growlang.diagnostics import Diagnostic, Edit, GrowlangError
 from growlang.resolve.files import Files, decoded, in_yaml, parsed, read_bytes, real
 
 ROUNDS = 10
@@ -104,7 +104,7 @@ def _edits(path: Path, found: Iterable[Diagnostic]) -> list[Edit]:
 
 
 def _parses(path: Path, text: str) -> bool:
-    found = parsed(decoded(text.encode()), str(path), in_yaml(path), Findings())
+    found = parsed(decoded(text.encode()), str(path), in_yaml(path)).result
     return found is not None and not found.cut
 
 

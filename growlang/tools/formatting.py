@@ -10,7 +10,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from growlang.atomic import replace
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.diagnostics import Diagnostic, GrowlangError, Outcome
 from growlang.resolve.files import Files, decoded, in_yaml, parsed
 from growlang.syntax import document as d
 from growlang.syntax.fmt import fmt
@@ -43,13 +43,12 @@ def formatted(path: Path, content: bytes | None = None) -> Formatted:
     """
     if content is None:
         return converted(path, in_yaml(path))
-    findings, text = Findings(), _decoded(path, content)
+    text = _decoded(path, content)
     yaml = in_yaml(path) or (path.suffix != ".grow" and bool(_YAML.match(text)))
-    document = parsed(text, str(path), yaml, findings)
-    found = tuple(sorted(findings.items, key=lambda item: item.span))
-    laid_out = _written(document, yaml, yaml) if document and not found else None
+    reading = parsed(text, str(path), yaml)
+    laid_out = _written(reading, yaml, yaml)
     laid_out = laid_out and _with_line_ends(laid_out, content)
-    return Formatted(path, content, laid_out, found, {str(path): text})
+    return Formatted(path, content, laid_out, _by_place(reading), {str(path): text})
 
 
 def converted(path: Path, yaml: bool, schema: str = "") -> Formatted:
@@ -59,13 +58,16 @@ def converted(path: Path, yaml: bool, schema: str = "") -> Formatted:
     GrowlangError if the file cannot be read, or that syntax cannot say the same.
     """
     files = Files()
-    document = files.load(path)
-    found = tuple(sorted(files.findings.items, key=lambda item: item.span))
-    text = _written(document, in_yaml(path), yaml, schema) if document and not found else None
+    reading = files.load(path)
+    text = _written(reading, in_yaml(path), yaml, schema)
     before = path.read_bytes()
     if text is not None and in_yaml(path) == yaml:
         text = _with_line_ends(text, before)
-    return Formatted(path, before, text, found, files.texts)
+    return Formatted(path, before, text, _by_place(reading), files.texts)
+
+
+def _by_place(reading: Outcome[d.Document]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(reading.findings, key=lambda item: item.span))
 
 
 def schema_near(folder: Path) -> str:
@@ -95,8 +97,14 @@ def schema_at(given: str, folder: Path) -> str:
     return Path(os.path.relpath(Path(given).resolve(), folder.resolve())).as_posix()
 
 
-def _written(document: d.Document, read: bool, write: bool, schema: str = "") -> str:
-    """A document in the canonical layout; whether it was read from YAML and is written in it."""
+def _written(reading: Outcome[d.Document], read: bool, write: bool, schema: str = "") -> str | None:
+    """What was read in the canonical layout; whether it was in YAML and is written in it.
+
+    None where something is wrong with it.
+    """
+    document = reading.result
+    if document is None or not reading.is_sound:
+        return None
     if not read and not write:
         return fmt(document)
     from growlang.yaml import convert, layout

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from growlang.build.skips import are_idle
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Note, Span
 from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
@@ -33,10 +33,9 @@ def show(resolved: Resolved, origin: bool) -> str:
     the flat spec has all that it keeps.
     """
     lines = list(_Show(resolved, origin).lines())
-    findings = Findings()
-    text = fmt_text("\n".join(lines), str(resolved.path), findings)
-    assert text is not None, (findings.items, lines)
-    return text
+    text = fmt_text("\n".join(lines), str(resolved.path))
+    assert text.result is not None, (text.findings, lines)
+    return text.result
 
 
 class _Show:

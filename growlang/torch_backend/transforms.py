@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,12 +10,20 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import dimensions
 from growlang.growth.axis_map import NEW, AxisMap, Factors
-from growlang.growth.mapping import Entry, Mapping
-from growlang.growth.transforms import Expand, Transform, state_of, values_of
-from growlang.torch_backend.initialisation import require_same_names
-
-Quantity = Literal["weight", "average", "first moment", "second moment"]
-"""What the tensors are that a mapping is applied to."""
+from growlang.growth.mapping import Entry, Mapping, Quantity
+from growlang.growth.transforms import (
+    Copy,
+    Expand,
+    Initialise,
+    Like,
+    Move,
+    Retain,
+    Transform,
+    state_of,
+    values_of,
+)
+from growlang.net import Tensor as Declared
+from growlang.torch_backend.initialisation import draw, require_same_names
 
 
 def apply(
@@ -44,6 +51,41 @@ def apply(
     with torch.no_grad():
         for transform, source, target in pairs:
             _write(transform, source, target, quantity)
+
+
+def applied(
+    mapping: Mapping,
+    parent: Table[str, Tensor],
+    child: Table[str, Tensor] | None,
+    quantity: Quantity,
+    seed: int,
+) -> dict[str, Tensor]:
+    """As `growlang.growth.mapping.Mapping.apply`."""
+    if child is not None:
+        start = {name: tensor.detach().clone() for name, tensor in child.items()}
+    else:
+        start = {e.name: _begun(e, parent, quantity, seed) for e in mapping.of_child}
+    apply(mapping, parent, start, quantity)
+    return start
+
+
+def _begun(entry: Entry, parent: Table[str, Tensor], quantity: Quantity, seed: int) -> Tensor:
+    """A tensor of the child before it takes anything over, where no child is given."""
+    source = values_of(entry.transform, entry.name) or ""
+    like = parent.get(source, next(iter(parent.values()), torch.empty(0)))
+    nothing = torch.zeros(entry.shape, dtype=like.dtype, device=like.device)
+    match quantity, entry.transform:
+        case "first moment" | "second moment", _:
+            return nothing
+        case "weight", Copy() | Move() | Retain() | Like():
+            return nothing
+        case "weight", Initialise(init):
+            return draw(Declared(entry.name, entry.shape, init), seed).to(like)
+        case _:
+            raise GrowlangError(
+                f"what {entry.name} begins with is not known from its parent alone",
+                help="give the child's weights too: `mapping.apply(parent, child)`",
+            )
 
 
 def _pair(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Literal, NamedTuple
 
-from growlang.diagnostics import Findings, GrowlangError
+from growlang.diagnostics import Findings, GrowlangError, Outcome
 from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.syntax.fmt import fmt_text
@@ -54,7 +54,7 @@ def to_yaml(document: d.Document, schema: str = "") -> str:
     named = any(c.text.startswith(MODELINE) for c in document.comments)
     line = f"{MODELINE} $schema={schema}\n" if schema and not named else ""
     text = line + layout(written, comments, spaced)
-    _same(document, read(text, document.filename, findings := Findings()), findings)
+    _same(document, read(text, document.filename))
     return text
 
 
@@ -69,7 +69,7 @@ def to_grow(document: d.Document) -> str:
     root = places(composed.node)
     remarks = [r for r in hang(root, composed.comments, lines) if not names_schema(r.text)]
     text = _commented(unparse(document), remarks, blanks(root, lines))
-    _same(document, grow.read(text, document.filename, findings := Findings()), findings)
+    _same(document, grow.read(text, document.filename))
     return text
 
 
@@ -78,10 +78,11 @@ def names_schema(comment: str) -> bool:
     return _OURS.fullmatch(comment) is not None
 
 
-def _same(document: d.Document, written: d.Document | None, findings: Findings) -> None:
+def _same(document: d.Document, written: Outcome[d.Document]) -> None:
     """Raise GrowlangError unless what was written says the same."""
-    if written is None or flat(nodes(written)) != flat(nodes(document)):
-        reason = f": {findings.items[0].message}" if findings.items else ""
+    found = written.result
+    if found is None or flat(nodes(found)) != flat(nodes(document)):
+        reason = "" if written.is_sound else f": {written.findings[0].message}"
         raise GrowlangError(f"{document.filename} cannot be written in the other syntax{reason}")
 
 
@@ -90,7 +91,7 @@ def _same(document: d.Document, written: d.Document | None, findings: Findings) 
 
 def _commented(text: str, remarks: Sequence[Remark], spaced: Set[Path]) -> str:
     """A text in Grow, in the canonical layout, with comments in it."""
-    document = grow.read(text, "", Findings())
+    document = grow.read(text, "").result
     assert document is not None, "unparse writes what can be read"
     spots = _spots(places(nodes(document)))
     moved = [_moved(remark, spots) for remark in remarks]
@@ -106,9 +107,9 @@ def _commented(text: str, remarks: Sequence[Remark], spaced: Set[Path]) -> str:
         if path in opened and place.start[0] == place.end[0]:
             comments = comments.all_above()
         inserts += page.inserts(place, comments, path in gaps)
-    formatted = fmt_text(_woven(text, inserts), "", findings := Findings())
-    assert formatted is not None, findings.items
-    return formatted
+    formatted = fmt_text(_woven(text, inserts), "")
+    assert formatted.result is not None, formatted.findings
+    return formatted.result
 
 
 def _short(path: Path) -> Path:

@@ -107,10 +107,9 @@ class Embedded:
             help = "put it after the expression, or on a line above"
             self.findings.add("G001", message, node.span, help=help)
             raise Refused
-        own = Findings()
-        document = grow.read(before + text.replace("\n", " ") + after, self.filename, own)
+        reading = grow.read(before + text.replace("\n", " ") + after, self.filename)
         shift = _Shift(node, len(before), len(before) + len(text))
-        for item in own.items:
+        for item in reading.findings:
             notes = [n._replace(span=shift.span(n.span)) for n in item.notes]
             self.findings.add(
                 item.code,
@@ -119,8 +118,9 @@ class Embedded:
                 help=item.help,
                 notes=notes,
             )
-        if document is None or own.items:
+        if reading.result is None or not reading.is_sound:
             raise Refused
+        document = reading.result
         found: d.Document = shift.tree(document)
         others = (document.imports, document.blocks, document.data, document.recipes)
         if any(others) or document.sections or (document.models and document.params):

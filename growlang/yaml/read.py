@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from growlang.diagnostics import Findings, Span, TooMany
+from growlang.diagnostics import Findings, Span, stage
 from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.yaml import fields as f
@@ -20,23 +20,26 @@ GROWTH = ("keep", "drop", "moved", "grow", "init")
 MODEL = ("name", "grows", *GROWTH, "image", "tokens", "conditions", "skips", *SLOTS)
 
 
-def read(text: str, filename: str, findings: Findings) -> d.Document | None:
+@stage
+def read(findings: Findings, text: str, filename: str) -> d.Document | None:
     """The document that `text` spells in YAML; None, with findings, where it does not."""
-    before = len(findings)
-    found = read_partly(text, filename, findings)
-    return found if len(findings) == before else None
+    partly = read_partly(text, filename)
+    whole = findings.of(partly)
+    return whole if partly.is_sound else None
 
 
-def read_partly(text: str, filename: str, findings: Findings) -> d.Document | None:
+@stage
+def read_partly(findings: Findings, text: str, filename: str) -> d.Document | None:
     """As `read`, but without the parts that have mistakes; None where it is no YAML."""
-    if not text.isascii() and grow.misleading(text, filename, findings):
+    if marks := grow.misleading(text, filename):
+        findings.extend(marks)
         return None
     try:
         composed = compose(text, filename, findings)
         if composed is None:
             return None
         found = _Reader(text, filename, findings).document(composed.node)
-    except (Refused, TooMany):
+    except Refused:
         return None
     return found._replace(comments=composed.comments)
 

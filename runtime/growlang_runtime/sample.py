@@ -1,4 +1,4 @@
-"""Images sampled from a run's weights, as one grid: what `growlang sample` does."""
+"""Images sampled from a run's weights, and one grid of them: what `growlang sample` does."""
 
 from __future__ import annotations
 
@@ -30,29 +30,24 @@ def sample(
     run: Path,
     *,
     prompts: Sequence[str],
-    output: Path,
+    output: Path | None = None,
     guidance: float | None = None,
     steps: int | None = None,
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
-) -> Path:
-    """Sample an image for each prompt and write them as one PNG with the prompts below.
+) -> torch.Tensor:
+    """Images (N, C, H, W) in [-1, 1] for N prompts, on the CPU.
 
-    `run` is a run's folder, a checkpoint's folder or a model.safetensors. Guidance and steps are
-    the spec's unless they are given. An image depends on the seed, its prompt and its place
-    among the prompts, not on `batch`. Raises GrowlangError if `output` exists or cannot be written,
-    and for prompts or a guidance that the model cannot use.
+    With `output` they are also written as one PNG with the prompts below. `run` is a run's folder,
+    a checkpoint's folder or a model.safetensors. Guidance and steps are the spec's unless they are
+    given. An image depends on the seed, its prompt and its place among the prompts, not on `batch`.
+    Raises GrowlangError if `output` exists or cannot be written, and for prompts or a guidance that
+    the model cannot use.
     """
-    if output.suffix.lower() != ".png":
-        raise GrowlangError(
-            f"{output} does not end in .png: images are written as PNG",
-            help=f"use --output {output.with_suffix('.png') if output.name else 'grid.png'}",
-        )
-    require_place(output, "--output")
-    if output.exists():
-        raise GrowlangError(f"{output} already exists", help="choose another file with --output")
+    if output is not None:
+        _require_writable(output)
     if not prompts:
         raise GrowlangError("no prompts given")
     if guidance is not None and not math.isfinite(guidance):
@@ -68,11 +63,24 @@ def sample(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
             help="lower --guidance, or train with a lower learning rate: the weights are too large",
         )
-    help = "free disk space, or choose another path with --output"
-    with disk_full(output, help):
-        output.parent.mkdir(parents=True, exist_ok=True)
-    write_grid(images, prompts, output, help)
-    return output
+    if output is not None:
+        help = "free disk space, or choose another path with --output"
+        with disk_full(output, help):
+            output.parent.mkdir(parents=True, exist_ok=True)
+        write_grid(images, prompts, output, help)
+    return images
+
+
+def _require_writable(output: Path) -> None:
+    """Raise GrowlangError unless a new PNG can be written at `output`."""
+    if output.suffix.lower() != ".png":
+        raise GrowlangError(
+            f"{output} does not end in .png: images are written as PNG",
+            help=f"use --output {output.with_suffix('.png') if output.name else 'grid.png'}",
+        )
+    require_place(output, "--output")
+    if output.exists():
+        raise GrowlangError(f"{output} already exists", help="choose another file with --output")
 
 
 def draw(

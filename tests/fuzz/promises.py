@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from growlang.checking import Checked, check, errors
-from growlang.diagnostics import Diagnostic, Findings, GrowlangError
+from growlang.diagnostics import Diagnostic, GrowlangError
 from growlang.diagnostics.formats import concise, github, sarif
 from growlang.diagnostics.text import as_text
 from growlang.net import Net
@@ -99,11 +99,9 @@ def _same_net(net: Net, checked: Checked) -> None:
 
 
 def _read(text: str, name: str) -> d.Document | None:
-    findings = Findings()
-    read = grow.read if name == GROW else twin.read
-    document = read(text, name, findings)
-    assert document is not None or findings.items
-    return None if findings.items else document
+    reading = (grow.read if name == GROW else twin.read)(text, name)
+    assert reading.result is not None or not reading.is_sound
+    return reading.result if reading.is_sound else None
 
 
 def _parsed(text: str, name: str) -> d.Document:

@@ -8,7 +8,7 @@ from pathlib import Path
 from fuzz.promises import GROW, YAML
 from pydantic import BaseModel
 
-from growlang.diagnostics import Findings, GrowlangError
+from growlang.diagnostics import GrowlangError
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.model import Image
@@ -60,7 +60,7 @@ def seeds() -> Iterator[tuple[str, bytes]]:
 
 def _twin(content: bytes) -> str:
     try:
-        document = read(content.decode(), GROW, Findings())
+        document = read(content.decode(), GROW).result
         return to_yaml(document) if document else ""
     except (GrowlangError, UnicodeDecodeError):
         return ""

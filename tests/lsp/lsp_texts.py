@@ -7,7 +7,6 @@ from pathlib import Path
 from fixture_specs import without_evaluate
 
 from growlang.checking import Checked
-from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point, analyse
 from growlang.lsp.project import Project, Source
 from growlang.syntax.fmt import fmt_text
@@ -21,13 +20,13 @@ BLOCKS = (SPECS / "blocks.grow").read_text()
 
 
 def in_yaml(text: str) -> str:
-    document = read(text, "", Findings())
+    document = read(text, "").result
     assert document is not None
     return to_yaml(document)
 
 
 YAML = in_yaml(CORE)
-TIDY = fmt_text(CORE, "", Findings())
+TIDY = fmt_text(CORE, "").result
 
 
 def point(text: str) -> tuple[str, Point]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from lsp_texts import CORE, SPECS, analysed, point, project, source
 
-from growlang.diagnostics import Findings
 from growlang.lsp.analysis import Analysis, Point
 from growlang.lsp.completion import complete
 from growlang.lsp.definition import definition
@@ -125,7 +124,7 @@ def test_hover_answers_on_every_other_line(way: str) -> None:
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "words"])
 def test_formatting_lays_out_all_other_statements(way: str) -> None:
-    tidy = fmt_text(CORE, "", Findings())
+    tidy = fmt_text(CORE, "").result
     assert tidy is not None
     lines = tidy.split("\n")
     for row, broken in variants(tidy, way):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsp_texts import TIDY, analysed
 
-from growlang.diagnostics import Edit, Findings
+from growlang.diagnostics import Edit
 from growlang.lsp.analysis import Point
 from growlang.lsp.context import offset
 from growlang.lsp.formatting import edits, formatting
@@ -35,7 +35,7 @@ def test_formatting_edits_the_rows_that_differ(old: str, new: str, rows: list[in
     assert [edit.span.row for edit in found] == rows
     assert all(edit.safe for edit in found)
     if not analysis.diagnostics:
-        assert applied(text, found) == fmt_text(text, "", Findings())
+        assert applied(text, found) == fmt_text(text, "").result
 
 
 def applied(text: str, found: list[Edit]) -> str:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from growlang.diagnostics import Findings
 from growlang.lsp.reading import reread
 from growlang.syntax import document as d
 from growlang.syntax.grow import read, read_partly
@@ -28,7 +27,7 @@ PIECES = ["", " ", "\n", "{", "}", "#", ",", "3", "a = 1", "} train x {", "\npha
 
 
 def good(text: str) -> d.Document:
-    document = read(text, "f.grow", Findings())
+    document = read(text, "f.grow").result
     assert document is not None
     return document
 
@@ -64,12 +63,10 @@ def test_other_characters(name: str, place: float, length: int, new: str) -> Non
 
 def held(name: str, text: str) -> d.Document | None:
     """The document by the changes, held against that of the whole text."""
-    own, all_of_it = Findings(), Findings()
-    found = reread(GOOD[name], text, own)
-    if found is not None:
-        assert found == read_partly(text, "f.grow", all_of_it)
-        assert own.items == all_of_it.items
-    return found
+    found = reread(GOOD[name], text)
+    if found.result is not None:
+        assert found == read_partly(text, "f.grow")
+    return found.result
 
 
 @pytest.mark.parametrize(

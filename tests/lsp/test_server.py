@@ -17,7 +17,6 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 from growlang import __version__
-from growlang.diagnostics import Findings
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
 from growlang.yaml.convert import to_yaml
@@ -170,7 +169,7 @@ async def lay_out(folder: Path) -> None:
     session = Session(folder)
     await session.start()
     text = (folder / "core.grow").read_text()
-    tidy = fmt_text(text, "", Findings())
+    tidy = fmt_text(text, "").result
     assert tidy is not None
     (folder / "core.grow").write_text(tidy.replace("batch     = 8", "batch=8"))
     await session.open("core.grow")
@@ -217,7 +216,7 @@ async def burst(folder: Path) -> None:
 
 async def in_yaml(folder: Path) -> None:
     """A file in YAML has findings, a layout, definitions and an outline; the rest its schema."""
-    document = read((folder / "core.grow").read_text(), "", Findings())
+    document = read((folder / "core.grow").read_text(), "").result
     assert document is not None
     text = to_yaml(document)
     name = "core.grow.yaml"

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from tiny import net, phase, write_data
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.recipe import Cosine, Diffusion
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.train.batches import noise_times, open_data, step_batches
 
@@ -42,6 +44,17 @@ def test_a_step_is_the_same_wherever_one_starts_and_with_any_workers(tmp_path: P
         assert torch.equal(one.t, other.t)
         assert torch.equal(one.conditions["text.ids"], other.conditions["text.ids"])
     assert not torch.equal(whole[0].eps, whole[1].eps)
+
+
+def test_an_error_ends_the_threads_that_load_images(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    drop = Diffusion(schedule=Cosine(base=8), drop={"colour": 0.5})
+    (data,) = open_data([phase(steps=4, objective=drop)], net(), tmp_path)
+    batches = step_batches(data, Conditioner(net()), 0, workers=2)
+    with pytest.raises(GrowlangError) as caught:
+        next(batches)
+    assert caught.value.__traceback__ is not None, "which holds what the threads are given"
+    assert [t.name for t in threading.enumerate() if t.name.startswith("images")] == []
 
 
 def test_times_of_a_step_cover_all_noise_levels_evenly() -> None:

@@ -10,9 +10,9 @@ from tiny import full_disk
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_file import read_header
+from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Counts, Environment, Record
-from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = {"model.w": torch.arange(1000.0), "ema.w": torch.ones(3)}
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny import write_data
 from torch import Tensor
 
-from growlang_runtime.storage.tensors import contents_hash
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.storage.weights import load
 
 SPEC = """grow 1

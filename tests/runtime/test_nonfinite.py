@@ -15,12 +15,12 @@ from tiny import metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import AdamW, Start
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
-from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.optimizer import Optimizer
 

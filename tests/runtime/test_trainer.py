@@ -12,8 +12,8 @@ from growlang.plans.plan import Plan
 from growlang.spec.data import Source, WebDataset
 from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import Sample, Start
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Optimizer

@@ -6,7 +6,7 @@ from safetensors.torch import save_file
 from tiny import net, plan, train, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.storage.tensors import contents_hash, tensor_hash
+from growlang.torch_backend.tensor_files import contents_hash, tensor_hash
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 
 

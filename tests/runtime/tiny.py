@@ -29,9 +29,9 @@ from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import AdamW, Phase, Sample, Settings, Start
 from growlang.spec.samplers import DDIM
 from growlang.spec.schedules import Cosine
+from growlang.torch_backend.tensor_files import tensor_hash
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.tensors import tensor_hash
 from growlang_runtime.train import training
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.trainer import TrainResult

@@ -64,6 +64,7 @@ def check(
     """Check specs: names, types, shapes, growth and schedules. Exits 1 if there are errors."""
     from growlang.checking import check as check_file
     from growlang.checking import errors
+    from growlang.diagnostics.text import counts
     from growlang.tools.drift import drifted
 
     if runs is not None:
@@ -88,15 +89,8 @@ def check(
         if report.full:
             print_limit(path)
     if output_format in (OutputFormat.text, OutputFormat.concise):
-        _print_counts(len(files), len(wrong), len(found) - len(wrong))
+        typer.echo(counts(len(files), len(wrong), len(found) - len(wrong)), err=True)
     raise typer.Exit(1 if wrong else 0)
-
-
-def _print_counts(specs: int, errors: int, warnings: int) -> None:
-    checked = f"{specs} spec" + "s" * (specs != 1)
-    count = f"{errors} error" + "s" * (errors != 1) if errors else "no errors"
-    count += f", {warnings} warning" + "s" * (warnings != 1) if warnings else ""
-    typer.echo(f"{checked} checked, {count}", err=True)
 
 
 def _orphaned(specs: Sequence["Checked"], ref: str, texts: dict[str, str]) -> list[Diagnostic]:

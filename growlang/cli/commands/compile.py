@@ -1,16 +1,17 @@
 """`compile`: what a net is, and what its training costs."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from growlang.cli.options import JsonOption, RecipeOption, SetOption, Spec
 from growlang.cli.printing import print_json
-from growlang.cli.specs import checked_spec, require_torch
+from growlang.cli.specs import checked_spec
 
 if TYPE_CHECKING:
-    from growlang.checking import Checked
+    from growlang.compiling import Compiled
+    from growlang.torch_backend.lower import LoweredNet
 
 
 class Emit(StrEnum):
@@ -35,40 +36,27 @@ def compile_(
     ] = True,
 ) -> None:
     """Print a model's parameters, FLOPs, memory and phases."""
-    checked = checked_spec(spec, settings, quiet=["G214"])
-    lowered = _lower(checked) if build or emit else None
-    if emit and lowered is not None:
-        typer.echo(lowered.code.strip())
-    elif json:
-        from growlang.compiling import as_json
+    from growlang.compiling import compiled
 
-        print_json(as_json(checked, recipe))
+    found = compiled(checked_spec(spec, settings, quiet=["G214"]), recipe)
+    module = _built(found) if build or emit else None
+    if emit and module is not None:
+        typer.echo(module.code.strip())
+    elif json:
+        print_json(found.as_json())
     else:
-        from growlang.cli.tables import console, print_costs
+        from growlang.cli.console import console
+        from growlang.tables import print_costs
 
         out = console()
-        print_costs(checked, _recipe_name(checked, recipe), out)
-        if lowered is not None:
-            count = sum(1 for _ in lowered.parameters())
+        print_costs(found, out)
+        if module is not None:
+            count = sum(1 for _ in module.parameters())
             out.print(f"\nPyTorch graph built: {count:,} parameter tensors, as in the net")
 
 
-def _recipe_name(checked: "Checked", recipe: str | None) -> str:
-    from growlang.planning import recipe_of
+def _built(found: "Compiled") -> "LoweredNet":
+    from growlang.torch_backend import require_torch
 
-    if recipe is None and not checked.resolved.recipes:
-        return ""
-    return recipe_of(checked, recipe).name
-
-
-def _lower(checked: "Checked") -> Any:
     require_torch()
-    from growlang.torch_backend.lower import lower
-
-    module = lower(checked.net)
-    built = {name: tuple(p.shape) for name, p in module.named_parameters()}
-    declared = {name: t.shape for name, t in checked.net.table.items()}
-    if built != declared:
-        names = sorted(set(built.items()) ^ set(declared.items()))
-        raise RuntimeError(f"the graph's parameters are not the net's: {names[:4]}")
-    return module
+    return found.module("meta")

@@ -24,14 +24,14 @@ def diff(
     ] = False,
 ) -> None:
     """Print what happens to every parameter from one spec to another."""
-    from growlang.comparing import as_json
     from growlang.comparing import diff as difference_of
 
     difference = difference_of(_side(a), _side(b))
     if json:
-        print_json(as_json(difference))
+        print_json(difference.as_json())
     else:
-        from growlang.cli.tables import console, print_difference
+        from growlang.cli.console import console
+        from growlang.tables import print_difference
 
         print_difference(difference, verbose, console())
     raise typer.Exit(1 if exit_code and not difference.equal else 0)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from growlang.cli.options import DeviceOption
-from growlang.cli.specs import require_torch
 from growlang.diagnostics import GrowlangError
 
 
@@ -35,24 +34,26 @@ def sample(
     device: DeviceOption = "cpu",
 ) -> None:
     """Sample images from a trained model into one PNG grid."""
+    from growlang import api
+    from growlang.torch_backend import require_torch
+
     require_torch()
     gc.enable()
-    from growlang_runtime.sample import sample as draw_grid
 
     written = [*(prompt or []), *(_lines(prompts) if prompts else [])]
     if not written:
         raise GrowlangError("no prompts given", help='give --prompt "..." or --prompts FILE')
-    path = draw_grid(
+    api.sample(
         run,
-        prompts=written,
-        output=output,
+        written,
+        output,
         guidance=guidance,
         steps=steps,
         seed=seed,
         ema=ema,
         device=device,
     )
-    typer.echo(path)
+    typer.echo(output)
 
 
 def _lines(path: Path) -> list[str]:

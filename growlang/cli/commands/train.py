@@ -1,19 +1,13 @@
 """`train`: a recipe, or the whole lineage, into run folders."""
 
 import gc
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
-from growlang.cli.specs import checked_spec, pair, require_torch
-
-if TYPE_CHECKING:
-    from growlang.checking import Checked
-    from growlang.plans.plan import Plan
-    from growlang_runtime.train.options import RunOptions
+from growlang.cli.specs import checked_spec
 
 Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE.")]
 DataRoot = Annotated[
@@ -74,13 +68,16 @@ def train(
 ) -> None:
     """Train a recipe, from the parent's weights or from scratch."""
     checked = checked_spec(spec, settings)
+    from growlang import api
+    from growlang.torch_backend import require_torch
+
     require_torch()
     gc.enable()
-    from growlang.planning import plan
-    from growlang_runtime.train.options import RunOptions
-
-    options = RunOptions(
-        data_root=data_root or checked.resolved.path.parent,
+    result = api.train(
+        checked,
+        recipe,
+        with_parents=with_parents,
+        data_root=data_root,
         out=out,
         resume="may" if resume_or_start else "must" if resume else "never",
         parent_run=parent_run,
@@ -94,53 +91,5 @@ def train(
         log_every=log_every,
         max_corrupt=max_corrupt,
     )
-    if with_parents and parent_run is None:
-        _train_parents(checked, recipe, options, data_root)
-    given = dict(pair(s) for s in settings or [])
-    _train(plan(checked, recipe, given), options)
-
-
-def _train_parents(
-    checked: "Checked", recipe: str | None, options: "RunOptions", data_root: Path | None
-) -> None:
-    """Train the ancestors that the run needs: `data_root` is that of all, if it is given."""
-    from growlang.planning import plan, recipe_of
-    from growlang_runtime.storage.run import run_folder
-    from growlang_runtime.train.training import needs_parent
-
-    own = run_folder(options.out, checked.net.name, recipe_of(checked, recipe).name)
-    if not needs_parent(own, options.resume):  # it is told here, not hours of training later
-        return
-    for parent, name in _untrained_parents(checked, recipe, options.out):
-        root = data_root or parent.resolved.path.parent
-        _train(plan(parent, name, {}), replace(options, data_root=root, resume="may"))
-
-
-def _train(plan: "Plan", options: "RunOptions") -> None:
-    """Train a plan. Raises typer.Exit if a signal interrupts it."""
-    from growlang_runtime.train.training import train
-
-    if status := train(plan, options).exit_status:
+    if status := result.exit_status:
         raise typer.Exit(status)
-
-
-def _untrained_parents(
-    checked: "Checked", recipe: str | None, out: Path
-) -> list[tuple["Checked", str]]:
-    """The ancestors, oldest first, whose runs are not finished under `out`."""
-    from growlang.planning import recipe_of
-    from growlang_runtime.storage.run import run_folder
-
-    todo: list[tuple[Checked, str]] = []
-    child, name = checked, recipe
-    while child.parent is not None:
-        start = recipe_of(child, name).start
-        if start.origin != "parent":
-            break
-        parent = child.parent
-        name = start.recipe or recipe_of(parent, None).name
-        if (run_folder(out, parent.net.name, name) / "model.safetensors").exists():
-            break
-        todo.insert(0, (parent, name))
-        child = parent
-    return todo

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from growlang.net import digest
 from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake
+from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.record import FileSum, Record
-from growlang_runtime.storage.tensors import write_tensors
 
 TENSORS = STATE
 

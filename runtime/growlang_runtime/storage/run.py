@@ -65,7 +65,7 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._lock)
+        self.close()
 
     @staticmethod
     def create(path: Path, plan: Plan) -> Run:
@@ -77,15 +77,28 @@ class Run:
                 raise exists(path) from None
             try:
                 run = Run(path, plan)
-                suffix = ".grow.yaml" if plan.spec.endswith((".yaml", ".yml")) else ".grow"
-                write_text(path / f"spec{suffix}", plan.source)
-                write_text(path / PLAN, plan.model_dump_json(indent=1))
-                run.checkpoints.mkdir()
-                run.samples.mkdir()
             except OSError:
                 shutil.rmtree(path)
                 raise
+            try:
+                run._fill()
+            except OSError:
+                run.remove()
+                run.close()
+                raise
         return run
+
+    def _fill(self) -> None:
+        """Write the spec and the plan, and make the folders."""
+        suffix = ".grow.yaml" if self.plan.spec.endswith((".yaml", ".yml")) else ".grow"
+        write_text(self.path / f"spec{suffix}", self.plan.source)
+        write_text(self.path / PLAN, self.plan.model_dump_json(indent=1))
+        self.checkpoints.mkdir()
+        self.samples.mkdir()
+
+    def close(self) -> None:
+        """Give back the lock."""
+        os.close(self._lock)
 
     def record(self, plan: Plan) -> None:
         """Overwrite the plan, atomically."""

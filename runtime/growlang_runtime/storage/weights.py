@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,15 +15,20 @@ from growlang.net import Net
 from growlang.plans.fit import TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.plans.tensor_file import read_header
-from growlang.plans.weights_header import CHECKPOINTS, MODEL, RECORD, STATE, contents, is_state
+from growlang.plans.weights_header import (
+    CHECKPOINTS,
+    MODEL,
+    RECORD,
+    STATE,
+    contents,
+    header,
+    is_state,
+)
+from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.run import OUT, run_folder
-from growlang_runtime.storage.tensors import write_tensors
-
-FORMAT_VERSION = 1
-"""Of the metadata of a file of weights."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +87,13 @@ class Moments:
 
 def model_metadata(plan: Plan) -> dict[str, str]:
     """What a file of weights says about itself: the net, the hashes, and how to sample from it."""
-    return {
-        "format": "growlang",
-        "format_version": str(FORMAT_VERSION),
-        "net": json.dumps(plan.net, separators=(",", ":")),
+    hashes = {
         "net_hash": plan.net_hash,
         "spec_hash": plan.spec_hash,
         "plan_hash": plan.plan_hash,
         "run_hash": plan.run_hash,
-        "semantics": str(plan.semantics),
-        "settings": plan.phases[-1].settings.model_dump_json(),
-        "sample": plan.sample.model_dump_json(),
     }
+    return header(plan.net, hashes, plan.phases[-1].settings, plan.sample, plan.semantics)
 
 
 def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:

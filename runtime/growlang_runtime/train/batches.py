@@ -141,10 +141,12 @@ def step_batches(
 
 
 def _prepared(
-    data: Data, conditioner: Conditioner, steps: range, batches: Iterator[Batch]
+    data: Data, conditioner: Conditioner, steps: range, batches: Generator[Batch]
 ) -> Generator[StepBatch]:
-    for step, batch in zip(steps, batches, strict=True):
-        yield step_batch(data, conditioner, data.draws(step), batch)
+    # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
+    with closing(batches):
+        for step, batch in zip(steps, batches, strict=True):
+            yield step_batch(data, conditioner, data.draws(step), batch)
 
 
 def step_batch(

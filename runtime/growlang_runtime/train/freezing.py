@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.storage.tensors import tensor_hash
+from growlang.torch_backend.tensor_files import tensor_hash
 
 
 def freeze(module: nn.Module, frozen: Collection[str]) -> None:

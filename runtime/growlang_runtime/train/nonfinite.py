@@ -9,9 +9,9 @@ from torch import Tensor
 
 from growlang.plans.fit import Difference
 from growlang.spec.recipe import Settings
+from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import saved
-from growlang_runtime.storage.tensors import write_tensors
 from growlang_runtime.train.batches import StepBatch
 
 LIMIT = 10

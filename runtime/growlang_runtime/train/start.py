@@ -14,9 +14,9 @@ from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.run import run_folder
-from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 from growlang_runtime.train.state import State
 

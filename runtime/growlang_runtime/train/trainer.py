@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.device import peak_memory
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
@@ -20,7 +21,6 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import Run
-from growlang_runtime.storage.tensors import contents_hash
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches

@@ -1,27 +1,23 @@
-"""Plans, costs and differences as tables for people."""
+"""Costs, tensors and differences as tables for people."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from growlang.checking import Checked
-from growlang.comparing import Difference, by_component
 from growlang.diagnostics.literals import dimensions
 from growlang.growth.mapping import CATEGORIES, Category, Entry
 from growlang.growth.wording import Reason
 from growlang.net import Net
-from growlang.plans.cost import (
-    ACTIVATION_BYTES,
-    ComponentCost,
-    PhaseCost,
-    component_costs,
-    phase_cost,
-)
+from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
+
+if TYPE_CHECKING:
+    from growlang.comparing import Difference
+    from growlang.compiling import Compiled, TensorRow
 
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
@@ -39,19 +35,20 @@ LONGEST = 160
 """Most characters of a reason."""
 
 
-class Output(Console):
-    """Standard output. A reader that stops early, such as `head`, is no error."""
-
-    def on_broken_pipe(self) -> None:
-        """End quietly with status 0, where rich would end with 1."""
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-
-
-def console() -> Console:
-    """Standard output; as wide as the terminal, elsewhere wide enough for a line a tensor."""
-    out = Output(highlight=False)
-    return out if out.is_terminal else Output(highlight=False, width=WIDEST)
+def as_text(show: Callable[[Console], None]) -> str:
+    """What a function prints, without colours and as wide as it needs."""
+    written = StringIO()
+    show(
+        Console(
+            file=written,
+            width=WIDEST,
+            highlight=False,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,
+        )
+    )
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
 def short(number: float) -> str:
@@ -83,22 +80,22 @@ def _table(*columns: str) -> Table:
 # --- compile -------------------------------------------------------------------------------------
 
 
-def print_costs(checked: Checked, recipe: str, out: Console) -> None:
+def print_costs(compiled: Compiled, out: Console) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
-    net, phases = checked.net, checked.phases(recipe) if recipe else []
-    lineage = f", grown from {checked.parent.net.name}" if checked.parent else ""
+    net, parent = compiled.net, compiled.spec.parent
+    lineage = f", grown from {parent.name}" if parent else ""
     example = (
         f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
     )
     out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
-    out.print(_component_table(net))
-    if not phases:
+    out.print(_component_table(net, compiled.costs))
+    if not compiled.phases:
         return
-    out.print(f"\nrecipe [bold]{recipe}[/]")
-    out.print(_phase_table([phase_cost(net, p) for p in phases]))
+    out.print(f"\nrecipe [bold]{compiled.recipe}[/]")
+    out.print(_phase_table(compiled.phases))
 
 
-def _component_table(net: Net) -> Table:
+def _component_table(net: Net, costs: Iterable[ComponentCost]) -> Table:
     unit = "sequence" if net.of_tokens else "image"
     table = _table(
         "<component",
@@ -108,7 +105,6 @@ def _component_table(net: Net) -> Table:
         f"FLOPs / {unit}",
         f"fp32 activations / {unit}",
     )
-    costs = component_costs(net)
     for cost in costs:
         table.add_row(*_component_row(cost, net))
     table.add_section()
@@ -141,7 +137,7 @@ def _without_tensors(net: Net, component: str) -> str:
     return "frozen encoder" if frozen else "no parameters"
 
 
-def _phase_table(costs: list[PhaseCost]) -> Table:
+def _phase_table(costs: Iterable[PhaseCost]) -> Table:
     table = _table(
         "<phase",
         "<length",
@@ -169,6 +165,16 @@ def _phase_table(costs: list[PhaseCost]) -> Table:
             size(c.state),
         )
     return table
+
+
+def print_tensors(rows: Iterable[TensorRow], out: Console) -> None:
+    """A line a tensor."""
+    table = _table("<tensor", "<shape", "parameters", "<component", "<init", "<decay")
+    for row in rows:
+        decay = "yes" if row.decay else "no"
+        shape = dimensions(row.shape)
+        table.add_row(row.name, shape, f"{row.parameters:,}", row.component, row.init, decay)
+    out.print(table)
 
 
 # --- diff ----------------------------------------------------------------------------------------
@@ -200,7 +206,7 @@ def print_difference(difference: Difference, verbose: bool, out: Console) -> Non
 def _mapping_table(difference: Difference) -> Table:
     table = _table("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
     present = {c.name for c in difference.b.components}
-    for component, entries in by_component(difference).items():
+    for component, entries in difference.by_component().items():
         if not entries:
             net = difference.b if component in present else difference.a
             reason = f"[dim]{_without_tensors(net, component)}[/]"
@@ -241,7 +247,7 @@ def _clipped(reason: str) -> str:
 
 def _tensor_table(difference: Difference) -> Table:
     table = _table("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
-    for entries in by_component(difference).values():
+    for entries in difference.by_component().values():
         for entry in entries:
             table.add_row(*_tensor_row(entry))
     return table

@@ -1,0 +1,262 @@
+"""The Python API: what the command line does, as functions. `import growlang` gives its names.
+
+A spec is given as a path or as what `load` gave.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from growlang import checking, comparing, compiling, planning
+from growlang.checking import Checked, Report, SpecWarning
+from growlang.diagnostics.literals import literal
+from growlang.diagnostics.text import as_texts
+from growlang.torch_backend import require_torch
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    from growlang.comparing import Difference
+    from growlang.compiling import Compiled
+    from growlang.plans.plan import Plan
+    from growlang.plans.weights_header import Stored
+    from growlang_runtime.train.options import Resume, RunOptions
+    from growlang_runtime.train.trainer import TrainResult
+
+StrPath = str | os.PathLike[str]
+Params = Mapping[str, object]
+NOT_DONE = "G214"
+"""The warning that a section is not carried out yet, which matters to training alone."""
+
+
+def load(path: StrPath, params: Params | None = None) -> Checked:
+    """The checked spec in a file: its net, its parent, and the mapping between them.
+
+    `params` are values for the file's params, such as `{"width": 512}`; a string is read as an
+    expression of the language, as by `--set`. Warnings are given as `SpecWarning`. Raises SpecError
+    if the spec has errors, and GrowlangError if it cannot be read or has no model.
+    """
+    return _load(path, params, quiet=(NOT_DONE,))
+
+
+def check(spec: StrPath | Checked, params: Params | None = None) -> Report:
+    """The findings about a spec and its ancestors: `ok`, `diagnostics`, and a text to print.
+
+    What `load` gave is checked anew, with its params. Raises GrowlangError if the file cannot be
+    read.
+    """
+    if isinstance(spec, Checked):
+        texts = dict(spec.params) if params is None else _texts(params)
+        return checking.check(spec.path, texts)
+    return checking.check(_path(spec), _texts(params))
+
+
+def compile(spec: StrPath | Checked, recipe: str | None = None) -> Compiled:
+    """The spec's tensors and costs, and its PyTorch module.
+
+    `recipe` is the one whose phases have costs, by default the first. Raises SpecError as `load`
+    does, and GrowlangError if there is no such recipe.
+    """
+    return compiling.compiled(_checked(spec), recipe)
+
+
+def diff(a: StrPath | Checked, b: StrPath | Checked) -> Difference:
+    """What becomes of each tensor of `a` in `b`: its `mapping`, and a text to print.
+
+    Each may also be the path of a run, a checkpoint or a file of weights. Raises SpecError as
+    `load` does, and GrowlangError if weights do not fit the net that they name.
+    """
+    return comparing.diff(_side(a), _side(b))
+
+
+def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
+    """All that a run of a recipe needs, decided: net, mapping, schedule, settings and hashes.
+
+    By default of the first recipe. Raises SpecError as `load` does, and GrowlangError if there is
+    no such recipe.
+    """
+    return planning.plan(_checked(spec), recipe)
+
+
+class RunFields(TypedDict, total=False):
+    """The fields of `RunOptions`, of which `train` takes any as keywords."""
+
+    data_root: StrPath | None
+    out: StrPath
+    resume: Resume
+    parent_run: StrPath | None
+    accept_parent: bool
+    device: str
+    micro_batch: int | None
+    workers: int
+    checkpoint_every: int
+    keep_checkpoints: int
+    sample_every: int | None
+    log_every: int
+    max_corrupt: int
+    quiet: bool
+
+
+def train(
+    spec: StrPath | Checked,
+    recipe: str | None = None,
+    options: RunOptions | None = None,
+    *,
+    with_parents: bool = False,
+    **fields: Unpack[RunFields],
+) -> TrainResult:
+    """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`.
+
+    `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
+    `data_root` is by default the folder of the spec. `with_parents` trains ancestors first where
+    their runs are not finished; the result is that of the run that a signal interrupted, or of the
+    last. Raises SpecError as `load` does, and GrowlangError for all that keeps the run from going
+    on, such as a run that exists and is not to be resumed.
+    """
+    checked = spec if isinstance(spec, Checked) else _load(_path(spec), None)
+    require_torch("training")
+    from growlang_runtime.train.training import train as run
+
+    chosen = _options(checked, options, fields)
+    if with_parents and chosen.parent_run is None:
+        given = options is not None or fields.get("data_root") is not None
+        for parent, name in _untrained_parents(checked, recipe, chosen):
+            root = chosen.data_root if given else parent.path.parent
+            once = replace(chosen, data_root=root, resume="may")
+            result = run(planning.plan(parent, name), once)
+            if result.signal is not None:
+                return result
+    return run(planning.plan(checked, recipe), chosen)
+
+
+def sample(
+    run: StrPath,
+    prompts: str | Sequence[str],
+    output: StrPath | None = None,
+    *,
+    guidance: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+    batch: int = 16,
+) -> list[Image.Image]:
+    """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
+
+    With `output`, they are also written as one PNG grid. `guidance` and `steps` are the spec's
+    unless given; `batch` images are computed at once. Raises GrowlangError if there are no weights,
+    or for what the model cannot use.
+    """
+    require_torch("sampling")
+    from growlang_runtime.report.grids import to_pil_image
+    from growlang_runtime.sample import sample as sampled
+
+    images = sampled(
+        _path(run),
+        prompts=[prompts] if isinstance(prompts, str) else prompts,
+        output=None if output is None else _path(output),
+        guidance=guidance,
+        steps=steps,
+        seed=seed,
+        ema=ema,
+        device=device,
+        batch=batch,
+    )
+    return [to_pil_image(image) for image in images]
+
+
+def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
+    """The state dict, float32 on the CPU, of a run, a checkpoint or a file that was saved.
+
+    Of a run, the finished averages if `ema` and it is over, else its newest checkpoint. Raises
+    GrowlangError if there are no weights, or if they do not fit the net that they name.
+    """
+    require_torch("reading weights")
+    from growlang_runtime.storage.weights import load as read
+
+    return read(_path(path), ema=ema).tensors
+
+
+def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
+    report = checking.check(_path(path), _texts(params))
+    checked = report.require(_path(path))
+    told = [found for found in report.diagnostics if found.code not in quiet]
+    if told:
+        warnings.warn(as_texts(told, report.texts), SpecWarning, stacklevel=3)
+    return checked
+
+
+def _checked(spec: StrPath | Checked) -> Checked:
+    return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
+
+
+def _side(spec: StrPath | Checked) -> Checked | Stored:
+    """A side of a difference. Raises GrowlangError for weights that cannot be read."""
+    from growlang.plans.weights_header import are_weights, read
+
+    if isinstance(spec, Checked) or not are_weights(_path(spec)):
+        return _checked(spec)
+    return read(_path(spec))
+
+
+def _path(path: object) -> Path:
+    """A path. Raises TypeError for what is none."""
+    if isinstance(path, str | os.PathLike):
+        return Path(path)
+    raise TypeError(f"expected a path or what growlang.load gave, but got {type(path).__name__}")
+
+
+def _texts(params: Params | None) -> dict[str, str]:
+    """Values of params as the language writes them."""
+    given = params or {}
+    return {n: value if isinstance(value, str) else literal(value) for n, value in given.items()}
+
+
+def _options(checked: Checked, options: RunOptions | None, fields: RunFields) -> RunOptions:
+    """The options of a run, with the fields that are given instead."""
+    from growlang_runtime.train.options import RunOptions
+
+    options = options or RunOptions(data_root=checked.path.parent)
+    given: dict[str, Any] = {**fields}
+    for name in ("data_root", "out", "parent_run"):
+        if given.get(name) is not None:
+            given[name] = _path(given[name])
+    if given.get("data_root") is None:
+        given.pop("data_root", None)
+    return replace(options, **given)
+
+
+def _untrained_parents(
+    checked: Checked, recipe: str | None, options: RunOptions
+) -> list[tuple[Checked, str]]:
+    """The ancestors, oldest first, whose weights the run needs and whose runs are not finished.
+
+    Raises GrowlangError if there is a run, or none, against what the options say: it is told here,
+    not hours of training later.
+    """
+    from growlang.plans.weights_header import MODEL
+    from growlang_runtime.storage.run import run_folder
+    from growlang_runtime.train.training import needs_parent
+
+    own = run_folder(options.out, checked.name, planning.recipe_of(checked, recipe).name)
+    if not needs_parent(own, options.resume):
+        return []
+    found: list[tuple[Checked, str]] = []
+    child, name = checked, recipe
+    while child.parent is not None:
+        start = planning.recipe_of(child, name).start
+        if start.origin != "parent":
+            break
+        parent = child.parent
+        name = start.recipe or planning.recipe_of(parent, None).name
+        if (run_folder(options.out, parent.name, name) / MODEL).exists():
+            break
+        found.insert(0, (parent, name))
+        child = parent
+    return found

@@ -1,0 +1,196 @@
+"""The graph of a net while it is built: values on their way, nodes, and the numbers of names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from growlang.build.refusals import Refusals
+from growlang.diagnostics import GrowlangError, Span
+from growlang.net import Component, Input, Node, Shape, Tensor
+from growlang.ops import BUILT_IN, Op, OpError, Scope
+from growlang.resolve.model import Resolution
+from growlang.resolve.pipes import Path
+from growlang.spec.model import Model
+
+
+class Wire(NamedTuple):
+    """A value on its way through the net; `name` is empty where no node computes it."""
+
+    name: str
+    shape: Shape | None
+    """None where an error left it unknown."""
+    is_sure: bool = True
+    """Whether no error before it is about resolutions, so that its own can be held to account."""
+
+
+UNKNOWN = Wire("", None)
+
+
+class Place(NamedTuple):
+    """Where a pipe stands: prefix of its paths, its component, and how skips are handled."""
+
+    prefix: str
+    component: str
+    pushes: bool = False
+    pops: bool = False
+
+
+class Declared(NamedTuple):
+    """What an op declares for one shape of its input; tensors are named relative to its place."""
+
+    arguments: dict[str, Any]
+    tensors: tuple[Tensor, ...]
+    flops: int
+    saved: int
+    scope: Scope
+
+
+@dataclass
+class Graph:
+    """What has been built so far, in the order of the net."""
+
+    nodes: list[Node] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
+    skips: list[Wire] = field(default_factory=list)
+    """Ends of residual ops that no other has taken yet; the last one is taken first."""
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
+    """What the ops of the spec declare, each computed once for all its repeats."""
+
+    def path(self, prefix: str, name: str) -> str:
+        """A path of its own for one of several equal things in a place."""
+        number = self.counts[(prefix, name)]
+        self.counts[(prefix, name)] += 1
+        return f"{prefix}.{name}.{number}"
+
+    @property
+    def has_position(self) -> bool:
+        """Whether there is a position embedding."""
+        return any(node.op == "position" for node in self.nodes)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a net is built: of which model, in which scope, and who hears what is wrong."""
+
+    resolution: Resolution
+    refusals: Refusals
+    graph: Graph
+    scope: Scope = field(default_factory=Scope)
+    refused: frozenset[str] = frozenset()
+    """The conditions that were refused, so that nothing is said about what reads them."""
+
+    @property
+    def model(self) -> Model:
+        """The model that is built."""
+        return self.resolution.model
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(height, width) of the image in pixels; zeros where there is none or it was refused."""
+        return self.model.image.extent if self.model.image else (0, 0)
+
+    def span(self, *path: str | int) -> Span:
+        """The place of a value, or of the innermost thing around it that has one."""
+        return self.refusals.span(*path)
+
+
+def apply(site: Site, op: Op, wire: Wire, component: str, path: str, at: Path = ()) -> Wire:
+    """Add an op's node; a finding and an unknown shape where it does not fit its input.
+
+    `at` is the op's place in the spec. What the compiler places has none: where it does not fit,
+    something before it was refused.
+    """
+    if wire.shape is None:
+        return wire
+    try:
+        shape = op.output(wire.shape, site.scope)
+        reads = [name for read in op.reads(site.scope) for name in _names(site, read)]
+        add(site, op, (wire.name, *reads), wire.shape, shape, component, path, at)
+    except OpError as error:
+        if at:
+            site.refusals.op(error, at)
+        return UNKNOWN
+    except Exception as error:
+        if op.call in BUILT_IN:
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        message = f"{site.span(*at)}: the installed op `{op.call}` fails: {reason}"
+        raise GrowlangError(message) from error
+    return Wire(path, shape, wire.is_sure)
+
+
+def join(site: Site, op: Op, wire: Wire, other: Wire, component: str, path: str) -> Wire:
+    """Add the node of an op that reads two values, which tell its arguments."""
+    if wire.shape is None or other.shape is None:
+        return UNKNOWN
+    shape = op.output(wire.shape, site.scope)
+    inputs = (wire.name, other.name)
+    site.graph.nodes.append(Node(path, component, op.call, {}, inputs, shape))
+    return Wire(path, shape, wire.is_sure)
+
+
+def add(
+    site: Site,
+    op: Op,
+    inputs: tuple[str, ...],
+    x: Shape,
+    output: Shape,
+    component: str,
+    path: str,
+    at: Path = (),
+) -> None:
+    """Add a node with what its op declares for its input's shape `x`."""
+    declared = _declared(site, op, x, at)
+    tensors = tuple(
+        Tensor(f"{path}.{name}", shape, init, decay)
+        for name, shape, init, decay in declared.tensors
+    )
+    site.graph.nodes.append(
+        Node(
+            path,
+            component,
+            op.call,
+            declared.arguments,
+            inputs,
+            output,
+            tensors,
+            declared.flops,
+            declared.saved,
+            site.refusals.span(*at) if at else None,
+            declared.scope,
+            op,
+        )
+    )
+
+
+def _declared(site: Site, op: Op, x: Shape, at: Path) -> Declared:
+    key, known = (at, op.call, x), site.graph.declared
+    if key not in known:
+        scope = _read(op, site.scope)
+        known[key] = Declared(
+            op.arguments(),
+            op.tensors(x, scope),
+            op.flops(x, scope),
+            op.saved_activations(x, scope),
+            scope,
+        )
+    return known[key]
+
+
+def _read(op: Op, scope: Scope) -> Scope:
+    """The scope with the time and the conditions that an op reads."""
+    reads = op.reads(scope)
+    conditions = {name: scope.conditions[name] for name in reads if name in scope.conditions}
+    return scope._replace(time=scope.time if "time" in reads else None, conditions=conditions)
+
+
+def _names(site: Site, read: str) -> tuple[str, ...]:
+    """The values that stand for what an op reads: of a condition its tokens and its mask."""
+    if read == "time" or read in site.refused:
+        return (read,)
+    embedded = site.model.conditions[read].role == "embedding"
+    return (f"{read}.embedding" if embedded else read, f"{read}.mask")

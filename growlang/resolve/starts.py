@@ -1,0 +1,98 @@
+"""Resolves where a recipe starts from: scratch, the parent's weights, or a path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from growlang.resolve.arguments import read
+from growlang.resolve.names import HOLE, Names
+from growlang.rules import TRANSITIONS
+from growlang.rules.bridge import Bridge
+from growlang.spec.forms import Choices
+from growlang.spec.recipe import Start
+from growlang.syntax import document as d
+
+
+def start_of(
+    settings: Mapping[str, d.Binding], scope: Names, parent_recipes: Sequence[str] | None
+) -> Start | None:
+    """The start of a recipe; None, with findings, where it was refused.
+
+    `parent_recipes` are the names of the parent's recipes; None where the model has no parent.
+    """
+    if "transition" in settings:
+        _refuse_transition(settings["transition"], scope)
+    start: Start | None = Start() if parent_recipes is None else Start(origin="parent")
+    if "start" in settings:
+        start = _origin(settings["start"].value, scope, parent_recipes)
+    if start is None:
+        return None
+    moments = "reset" if start.ema else "carry"
+    if "moments" in settings:
+        value = settings["moments"].value
+        if not isinstance(value, d.Name) or value.path not in ("carry", "reset"):
+            scope.findings.add("G201", "`moments` must be `carry` or `reset`", value.span)
+            return None
+        moments = value.path
+    return start.model_copy(update={"moments": moments})
+
+
+def _origin(
+    value: d.Expression, scope: Names, parent_recipes: Sequence[str] | None
+) -> Start | None:
+    """What `start` says, before `moments`."""
+    message, help = (
+        "invalid `start`",
+        ('choose scratch | parent | parent.ema | parent(recipe = "name") | "path"'),
+    )
+    match value:
+        case d.Name("scratch"):
+            return Start()
+        case d.Constant(str(path)):
+            return Start(origin="path", path=path)
+        case d.Name("parent" | "parent.ema" as path):
+            found: Start | None = Start(origin="parent", ema=path == "parent.ema")
+        case d.Call("parent", arguments):
+            found = _called(arguments)
+            message = "`parent(...)` takes `recipe` and `ema`"
+            help = 'write `start = parent(recipe = "main", ema = true)`'
+        case _:
+            found = None
+    if found is not None and parent_recipes is None:
+        found, message = None, "the recipe starts from a parent, but the model has none"
+        help = "write `start = scratch`, or name a parent with `grows`"
+    elif found is not None and found.recipe not in (None, *(parent_recipes or ())):
+        message = f"the parent has no recipe `{found.recipe}`"
+        help = f"its recipes: {', '.join(parent_recipes or ()) or 'none'}"
+        found = None
+    if found is None:
+        scope.findings.add("G405", message, value.span, help=help)
+    return found
+
+
+def _called(arguments: Sequence[d.Argument]) -> Start | None:
+    """What `parent(...)` says; None where it takes no such arguments."""
+    given = {a.name or "recipe": a.value for a in arguments}
+    recipe, ema = given.pop("recipe", None), given.pop("ema", None)
+    if given or not isinstance(recipe, d.Constant | None):
+        return None
+    if ema is not None and not (isinstance(ema, d.Constant) and ema.value in (True, False)):
+        return None
+    name = str(recipe.value) if recipe else None
+    return Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
+
+
+def _refuse_transition(binding: d.Binding, scope: Names) -> None:
+    """A finding about a transition that there is not, or not yet."""
+    value = read(binding.value, Choices(("discard",), TRANSITIONS), scope)
+    if isinstance(value, Bridge):
+        scope.findings.add(
+            "G211",
+            "`transition = bridge` is not supported yet",
+            binding.value.span,
+            help="write `transition = discard`, the default, and freeze what is kept in the "
+            "first phase",
+        )
+    elif value not in ("discard", HOLE):
+        message = "`transition` must be `discard` or `bridge(for = N)`"
+        scope.findings.add("G201", message, binding.value.span)

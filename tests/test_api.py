@@ -1,0 +1,432 @@
+"""The Python API: each function by path and by what `load` gave, its errors, and its laziness."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import tarfile
+import warnings
+from dataclasses import fields
+from io import BytesIO
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+import torch
+from fixture_specs import SHIPPED, SPECS, edited
+from fixture_specs import growlang as command
+from PIL import Image
+from test_layers import loaded
+from torch.nn import functional as F
+
+import growlang
+from growlang.net import Net
+from growlang_runtime.train.options import RunOptions
+
+CORE, CHILD = SPECS / "core.grow", SPECS / "child.grow"
+FIVE = Path(__file__).parent / "fixtures" / "errors" / "five_mistakes.grow"
+RUNS = Path(__file__).parent / "fixtures" / "runs" / "0.1"
+EMOJI = SHIPPED.parent / "examples" / "emoji"
+FUNCTIONS = ("load", "check", "compile", "diff", "plan", "train", "sample", "load_weights")
+
+
+# --- what is imported ----------------------------------------------------------------------------
+
+
+def test_importing_growlang_loads_nothing() -> None:
+    assert {m for m in loaded("import growlang") if m.startswith("growlang")} == {"growlang"}
+    assert loaded("import growlang") & {"torch", "networkx", "pydantic", "lark", "typer"} == set()
+
+
+def test_loading_and_comparing_specs_load_no_torch() -> None:
+    modules = loaded(
+        "import growlang\n"
+        f"spec = growlang.load({str(CHILD)!r})\n"
+        f"assert growlang.diff({str(CORE)!r}, spec).mapping == spec.mapping\n"
+        "growlang.plan(spec), growlang.compile(spec).costs, growlang.RunOptions"
+    )
+    assert modules & {"torch", "networkx", "rich", "numpy", "typer"} == set()
+
+
+@pytest.mark.parametrize("first", ["growlang.cli", "growlang.api", "growlang.compiling"])
+def test_functions_are_not_hidden_by_modules(first: str) -> None:
+    assert loaded(
+        f"import {first}, growlang, types\n"
+        f"for name in {FUNCTIONS!r}:\n"
+        "    assert isinstance(getattr(growlang, name), types.FunctionType), name"
+    )
+
+
+def test_every_name_is_there_and_documented() -> None:
+    for name in growlang.__all__:
+        found = getattr(growlang, name)
+        assert name == "__version__" or inspect.getdoc(found), name
+    assert set(growlang.__all__) <= set(dir(growlang))
+    with pytest.raises(AttributeError, match="module 'growlang' has no attribute 'grow'"):
+        growlang.grow  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_types_are_known_to_a_script(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import growlang\n"
+        "from growlang import Checked, Compiled\n\n"
+        "spec: Checked = growlang.load('a.grow', params={'width': 8})\n"
+        "made: Compiled = growlang.compile(spec)\n"
+        "reveal_type(made.table['x'].shape)\n"
+        "reveal_type(growlang.diff('a.grow', spec).mapping)\n"
+        "reveal_type(growlang.plan(spec).plan_hash)\n"
+        "growlang.train(spec, device='cpu', out='runs')\n"
+        "growlang.train(spec, devise='cpu')\n"
+        "growlang.check(3)\n"
+        "growlang.nothing\n"
+    )
+    skipped = ",".join(f"{m}.*" for m in ("torch", "numpy", "PIL", "transformers", "diffusers"))
+    config = tmp_path / "mypy.ini"
+    config.write_text(f"[mypy]\nstrict = true\n[mypy-{skipped}]\nfollow_imports = skip\n")
+    options = [
+        "--config-file",
+        str(config),
+        "--cache-dir",
+        str(tmp_path),
+        "--follow-imports=silent",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, str(script)],
+        capture_output=True,
+        text=True,
+        cwd=SHIPPED.parent,
+    )
+    said = [line.partition(".py:")[2] for line in done.stdout.splitlines()[:-1]]
+    assert [line.split(":")[:2] for line in said] == [
+        ["6", " note"],
+        ["7", " note"],
+        ["8", " note"],
+        ["10", " error"],
+        ["10", " note"],
+        ["11", " error"],
+        ["12", " error"],
+    ], done.stdout
+    for line, kind in zip(said, ("tuple[int, ...]", "Mapping", "str"), strict=False):
+        assert kind in line
+
+
+# --- load and check ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [CHILD, str(CHILD)])
+def test_load_gives_a_checked_spec(path: Path | str) -> None:
+    spec = growlang.load(path)
+    assert spec.name == "child"
+    assert spec.path == CHILD
+    assert spec.parent is not None and spec.parent.name == "small"
+    assert spec.recipes == ("grown", "raw", "scratch")
+    assert spec.net_hash == spec.net.net_hash
+    assert spec.spec_hash == growlang.plan(spec).spec_hash
+    assert repr(spec) == f"Checked(child in {CHILD}: {spec.net.parameters:,} parameters, " + (
+        "grows small)"
+    )
+
+
+def test_params_are_values_or_expressions() -> None:
+    wide = growlang.load(CORE, params={"width": 32})
+    assert wide.net_hash == growlang.load(CORE, params={"width": "2 * 16"}).net_hash
+    assert wide.net_hash != growlang.load(CORE).net_hash
+    assert growlang.plan(wide).params == {"width": "32"}
+    with pytest.raises(growlang.GrowlangError, match="has no param `wdth`") as caught:
+        growlang.load(CORE, params={"wdth": 32})
+    assert caught.value.__notes__ == ["help: did you mean `width`?"]
+
+
+def test_errors_are_those_of_the_command_line() -> None:
+    with pytest.raises(growlang.SpecError) as caught:
+        growlang.load(FIVE)
+    assert str(caught.value) == command("check", FIVE).out.strip()
+    assert [item.code for item in caught.value.diagnostics] == [
+        *("G203", "G106", "G207", "G201", "G402")
+    ]
+
+
+def test_warnings_are_given_as_such(tmp_path: Path) -> None:
+    text = (SPECS / "core.grow").read_text().replace("ema       = 0.99", "warmup = 500")
+    (tmp_path / "a.grow").write_text(text)
+    with pytest.warns(growlang.SpecWarning, match=r"warning\[G406\]") as caught:
+        growlang.load(tmp_path / "a.grow")
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        growlang.load(CORE)  # its `evaluate` matters to training alone
+
+
+def test_check_reports() -> None:
+    report = growlang.check(FIVE)
+    assert not report.ok
+    assert str(report) == f"{command('check', FIVE).out.strip()}\n\n1 spec checked, 5 errors"
+    clean = growlang.check(CHILD)
+    assert clean.ok and clean.checked is not None
+    spec = growlang.load(CORE, params={"width": 32})
+    again = growlang.check(spec)
+    assert again.checked is not None and again.checked.net_hash == spec.net_hash
+    assert [item.code for item in again.diagnostics] == ["G214"]
+    assert repr(again) == "Report(ok: G214)"
+
+
+@pytest.mark.parametrize("name", ["load", "check", "compile", "plan", "train"])
+def test_a_missing_file_is_a_growlang_error(name: str, tmp_path: Path) -> None:
+    with pytest.raises(growlang.GrowlangError, match="No such file"):
+        getattr(growlang, name)(tmp_path / "nowhere.grow")
+
+
+@pytest.mark.parametrize("name", ["load", "check", "compile", "plan", "train"])
+def test_what_is_no_path_is_a_type_error(name: str) -> None:
+    with pytest.raises(TypeError, match="but got int"):
+        getattr(growlang, name)(3)
+
+
+def test_a_library_is_no_spec(tmp_path: Path) -> None:
+    (tmp_path / "library.grow").write_text("grow 1\nparam width = 3\n")
+    with pytest.raises(growlang.GrowlangError, match="has no model"):
+        growlang.load(tmp_path / "library.grow")
+
+
+# --- compile -------------------------------------------------------------------------------------
+
+
+def test_compile_says_what_the_command_prints() -> None:
+    made = growlang.compile(CORE)
+    printed = command("compile", CORE, "--no-build").out
+    assert str(made) == "\n".join(map(str.rstrip, printed.splitlines()))
+    assert growlang.compile(growlang.load(CORE), "second").recipe == "second"
+    with pytest.raises(growlang.GrowlangError, match="has no recipe `third`"):
+        growlang.compile(CORE, "third")
+
+
+def test_the_table_is_that_of_the_module() -> None:
+    made = growlang.compile(CORE)
+    state = made.module().state_dict()
+    assert list(made.table) == [t.name for t in made.net.tensors()]
+    assert {n: (row.shape, f"torch.{row.dtype}") for n, row in made.table.items()} == {
+        n: (tuple(t.shape), str(t.dtype)) for n, t in state.items()
+    }
+    row = made.table["stem.patch.0.proj.weight"]
+    assert (row.component, row.decay) == ("stem", True)
+    assert str(made.table).splitlines()[0].split()[:3] == ["tensor", "shape", "parameters"]
+    assert len(str(made.table).splitlines()) == 1 + len(made.table)
+    assert repr(made.table) == f"TensorTable({len(state)} tensors, {made.net.parameters:,} " + (
+        "parameters)"
+    )
+
+
+def test_a_module_is_drawn_from_a_seed_or_has_no_values() -> None:
+    made = growlang.compile(CORE)
+    first, again, other = (made.module(seed=s).state_dict() for s in (0, 0, 1))
+    assert all(torch.equal(first[n], again[n]) for n in first)
+    assert not all(torch.equal(first[n], other[n]) for n in first)
+    assert all(p.is_meta for p in made.module("meta").parameters())
+    assert not any(p.is_meta for p in made.module(seed=None).parameters())
+    assert "def forward" in made.code
+
+
+def test_a_saved_file_is_read_by_diff_and_sample(tmp_path: Path) -> None:
+    made = growlang.compile(CORE)
+    module = made.module()
+    path = made.save(tmp_path / "own.safetensors", module)
+    found = growlang.diff(made.spec, path)
+    assert found.equal
+    run = command("diff", CORE, path, "--exit-code")
+    assert (run.status, run.err) == (0, "")
+    state = growlang.load_weights(path)
+    assert all(torch.equal(state[n], t) for n, t in module.state_dict().items())
+    (image,) = growlang.sample(path, "cat", tmp_path / "cat.png", steps=2)
+    assert image.size == (16, 16)
+    with Image.open(tmp_path / "cat.png") as grid:
+        assert grid.format == "PNG"
+
+
+def test_saving_does_not_overwrite_unasked(tmp_path: Path) -> None:
+    made = growlang.compile(CORE)
+    path = made.save(tmp_path / "a.safetensors", made.module())
+    before = path.read_bytes()
+    with pytest.raises(growlang.GrowlangError, match="already exists"):
+        made.save(path, made.module(seed=1))
+    assert path.read_bytes() == before
+    made.save(path, made.module(seed=1).state_dict(), overwrite=True)
+    assert path.read_bytes() != before
+
+
+def test_saving_refuses_what_could_not_be_read(tmp_path: Path) -> None:
+    made = growlang.compile(CORE)
+    state = made.module().state_dict()
+    name = next(iter(state))
+    cases = {
+        "1 missing": {n: t for n, t in state.items() if n != name},
+        "1 not in the net": state | {"more": torch.zeros(1)},
+        "weights are float32": state | {name: state[name].double()},
+        "holds NaN or infinity": state | {name: torch.full_like(state[name], torch.nan)},
+    }
+    for said, tensors in cases.items():
+        with pytest.raises(growlang.GrowlangError, match=said):
+            made.save(tmp_path / "a.safetensors", tensors)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- diff and mappings ---------------------------------------------------------------------------
+
+
+def test_diff_takes_specs_in_any_form() -> None:
+    found = growlang.diff(CORE, growlang.load(CHILD))
+    assert found.mapping == growlang.load(CHILD).mapping
+    printed = command("diff", CORE, CHILD).out
+    assert str(found) == "\n".join(map(str.rstrip, printed.splitlines()))
+    assert not found.equal
+    assert found.as_json()["related"] is True
+    assert repr(found) == f"Difference(small -> child: {found.mapping!r})"
+    assert repr(found.mapping).startswith("Mapping(")
+
+
+def test_a_run_is_a_side_of_a_difference() -> None:
+    found = growlang.diff(RUNS / "core_8.grow", RUNS / "runs" / "core_8" / "main")
+    assert found.equal
+    with pytest.raises(growlang.GrowlangError, match="there are no weights at"):
+        growlang.diff(RUNS / "core_8.grow", RUNS / "runs" / "core_8" / "other.safetensors")
+
+
+def test_a_mapping_makes_the_child_of_a_state_dict() -> None:
+    spec = growlang.load(CHILD)
+    assert spec.parent is not None and spec.mapping is not None
+    parent = growlang.compile(spec.parent).module(seed=3).state_dict()
+    child = spec.mapping.apply(parent, seed=1)
+    drawn = growlang.compile(spec).module(seed=1)
+    for entry in spec.mapping.of_child:
+        wanted = parent[entry.source] if entry.source else drawn.state_dict()[entry.name]
+        assert torch.equal(child[entry.name], wanted), entry.name
+    drawn.load_state_dict(child)
+    kept = next(e.name for e in spec.mapping if e.category == "copied")
+    assert child[kept].data_ptr() != parent[kept].data_ptr()
+    given = spec.mapping.apply(parent, drawn.state_dict())
+    assert all(torch.equal(given[n], child[n]) for n in child)
+
+
+def test_a_mapping_carries_moments_and_averages() -> None:
+    spec = growlang.load(CHILD)
+    assert spec.parent is not None and spec.mapping is not None
+    parent = {n: torch.ones(t.shape) for n, t in spec.parent.net.table.items()}
+    first = spec.mapping.apply(parent, quantity="first moment")
+    assert {n: bool(t.any()) for n, t in first.items()} == {
+        n: n in spec.mapping.states for n in spec.net.table
+    }
+    with pytest.raises(growlang.GrowlangError, match="not known from its parent alone"):
+        spec.mapping.apply(parent, quantity="average")
+    child = {n: torch.full(t.shape, 2.0) for n, t in spec.net.table.items()}
+    averages = spec.mapping.apply(parent, child, quantity="average")
+    assert {n: t.max().item() for n, t in averages.items()} == {
+        n: 1 if n in spec.mapping.states else 2 for n in child
+    }
+
+
+def test_a_mapping_refuses_another_state_dict() -> None:
+    spec = growlang.load(CHILD)
+    assert spec.mapping is not None
+    with pytest.raises(growlang.GrowlangError, match="which the parent's weights do not hold"):
+        spec.mapping.apply({})
+
+
+# --- plan, train and sample ----------------------------------------------------------------------
+
+
+def test_plan_is_that_of_the_recipe() -> None:
+    made = growlang.plan(CHILD, "raw")
+    assert made == growlang.plan(growlang.load(CHILD), "raw")
+    assert repr(made).startswith("Plan(child, recipe raw: ")
+    assert len(repr(made)) < 200
+
+
+def test_the_fields_of_train_are_those_of_the_options() -> None:
+    assert list(growlang.RunFields.__annotations__) == [f.name for f in fields(RunOptions)]
+    assert growlang.RunOptions is RunOptions
+    assert get_type_hints(RunOptions)["workers"] is int
+
+
+def emoji(folder: Path) -> Path:
+    """The emoji core and its child, made small, with recipes of two steps."""
+    (folder / "data").symlink_to(EMOJI / "data")
+    (folder / "prompts.txt").symlink_to(EMOJI / "prompts.txt")
+    small = [("width = 128", "width = 8"), ("depth = 2", "depth = 1"), ("warmup      = 50", "")]
+    short = [("pretrain for 1000", "pretrain for 2"), ("steps = 40", "steps = 2")]
+    edited(EMOJI / "core_32.grow", folder / "core_32.grow", *small, *short)
+    text = (EMOJI / "emoji_64.grow").read_text().partition("train scratch")[0]
+    text = text.replace("(64)", "(8)").replace("image(8)", "image(64)").replace("(4, 64)", "(4, 8)")
+    text = text.replace("frozen for 300", "frozen for 1").replace("joint  for 1100", "joint for 1")
+    (folder / "emoji_64.grow").write_text(text)
+    return folder
+
+
+def test_train_and_sample(tmp_path: Path) -> None:
+    folder = emoji(tmp_path)
+    with pytest.raises(growlang.GrowlangError, match="the parent core_32 is not trained yet"):
+        growlang.train(folder / "emoji_64.grow", out=folder / "runs", quiet=True)
+    done = growlang.train(
+        folder / "emoji_64.grow", out=str(folder / "runs"), with_parents=True, quiet=True
+    )
+    assert done.finished and done.run == folder / "runs" / "emoji_64" / "grown"
+    spec = growlang.load(folder / "core_32.grow")
+    options = RunOptions(data_root=folder, out=folder / "runs", quiet=True)
+    assert growlang.train(spec, options=options, resume="may").step == 2
+    images = growlang.sample(done.run, ["red apple", "rocket"], seed=1, guidance=1.0)
+    assert [(image.size, image.mode) for image in images] == [((64, 64), "RGB")] * 2
+    net = growlang.load(folder / "emoji_64.grow").net
+    assert growlang.load_weights(done.run).keys() == net.table.keys()
+
+
+def test_sampling_without_weights_is_a_growlang_error(tmp_path: Path) -> None:
+    with pytest.raises(growlang.GrowlangError, match="no weights at"):
+        growlang.sample(tmp_path / "nowhere", "cat")
+
+
+# --- an own training loop ------------------------------------------------------------------------
+
+
+def images(net: Net, count: int) -> torch.Tensor:
+    """Real images (N, C, H, W) in [-1, 1] of the size that a net reads."""
+    channels, height, width = net.image.dims
+    found: list[torch.Tensor] = []
+    with tarfile.open(EMOJI / "data" / "demo-00000.tar") as tar:
+        for member in tar:
+            file = tar.extractfile(member)
+            if file and member.name.endswith(".webp") and len(found) < count:
+                image = Image.open(BytesIO(file.read())).convert("RGB").resize((width, height))
+                pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+                found.append(pixels.view(height, width, channels).permute(2, 0, 1) / 127.5 - 1)
+    return torch.stack(found)
+
+
+def test_an_own_loop_trains_the_child_of_a_state_dict(tmp_path: Path) -> None:
+    spec = growlang.load(CHILD)
+    assert spec.parent is not None and spec.mapping is not None
+    child = growlang.compile(spec)
+    module = child.module(seed=1)
+    parent = growlang.compile(spec.parent).module(seed=0).state_dict()
+    module.load_state_dict(spec.mapping.apply(parent, module.state_dict()))
+    x = images(spec.net, 4)
+    values = [
+        x if i.role == "image" else torch.ones(4, *i.shape.dims, dtype=torch.int64)
+        for i in spec.net.inputs
+        if i.role in ("image", "ids")
+    ]
+    given = dict(zip(("image", "ids"), values, strict=True))
+    given |= {"log_snr": torch.zeros(4), "mask": torch.ones(given["ids"].shape, dtype=torch.bool)}
+    inputs = [given[i.role] for i in spec.net.inputs]
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(5):
+        loss = F.mse_loss(module(*inputs), x)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    path = child.save(tmp_path / "own.safetensors", module)
+    run = command("diff", CHILD, path, "--exit-code")
+    assert (run.status, run.err) == (0, "")
+    assert "are equal" in run.out
