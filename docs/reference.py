@@ -13,22 +13,15 @@ from pydantic.fields import FieldInfo
 from growlang.net import Scope, grid, tokens
 from growlang.net.axes import Axis, Role, Space
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME, Op
+from growlang.rules import RULES
 from growlang.signatures.signature import Conditions, Signature
+from growlang.signatures.tables import CallOf, Table
+from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.model import INPUTS
-from growlang.spec.recipe import (
-    DATA,
-    OBJECTIVES,
-    OPTIMIZERS,
-    SAMPLERS,
-    SCHEDULES,
-    TRANSFORMS,
-    WEIGHTS,
-    Evaluate,
-    Sample,
-    Settings,
-    Source,
-)
-from growlang.spec.rules import RULES
+from growlang.spec.objectives import OBJECTIVES, WEIGHTS
+from growlang.spec.recipe import OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.samplers import SAMPLERS
+from growlang.spec.schedules import SCHEDULES
 
 TYPES = {
     int: "whole number",
@@ -155,7 +148,9 @@ def _table(model: type[BaseModel]) -> list[str]:
 
 
 def _type(info: FieldInfo) -> str:
-    shown, limits = _kind(info.annotation), _limits(info.metadata)
+    calls = next((m.table for m in info.metadata if isinstance(m, CallOf)), None)
+    shown = _called(calls) if calls and calls.group else _kind(info.annotation)
+    limits = _limits(info.metadata)
     if any(isinstance(m, Conditions) for m in info.metadata):
         shown = "list of `self` and names of conditions"
     return f"{shown}{limits}".replace("|", "\\|")
@@ -178,6 +173,10 @@ def _kind(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Signature):
         return f"`{annotation.call}(...)`"
     return TYPES[annotation]
+
+
+def _called(calls: Table[Signature]) -> str:
+    return " or ".join(f"`{name}(...)`" for name in calls)
 
 
 def _limits(metadata: Iterable[Any]) -> str:

@@ -19,8 +19,7 @@ from growlang.growth.wording import reason_unstated
 from growlang.net import Net
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import Stored
-from growlang.spec.objectives import meaning_changes
-from growlang.spec.recipe import Diffusion
+from growlang.spec.objectives import Objective, meaning_changes
 from growlang.tools import compatibility
 
 FORMAT_VERSION = 1
@@ -106,7 +105,7 @@ class Side(NamedTuple):
     path: Path
     net: Net
     spec_hash: str
-    objective: Diffusion | None
+    objective: Objective | None
     """What the first recipe learns, or what the weights were trained on last."""
     parent: Side | None
     mapping: Mapping | None

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from packages import Install
+
+from growlang.signatures import installed
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,3 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep indexes and parser tables out of the user's cache."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Puts a folder of installed packages on the path, for one test."""
+
+    def forget() -> None:
+        installed.entries.cache_clear()
+        installed.load.cache_clear()
+        for name in [m for m in sys.modules if m.endswith("_package")]:
+            del sys.modules[name]
+
+    def put(folder: Path) -> None:
+        monkeypatch.syspath_prepend(str(folder))
+        forget()
+
+    forget()
+    yield put
+    forget()

@@ -15,15 +15,14 @@ from torch import Tensor
 
 from growlang.net import Scope, Shape, grid, tokens
 from growlang.net.axes import POWERS, Axes, Axis, Parameter, Role, Segment, Space, Symmetry, length
-from growlang.ops import CHANGES, CONDITIONS, INTERNAL, OPS, TIME, Op, axes_in, op_of
+from growlang.ops import BUILT_IN, CONDITIONS, axes_in, op_of
 
-ALL: Mapping[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL
 FROZEN = {name for name, c in CONDITIONS.items() if c.role == "embedding"}
 """Encoders that run outside the net: no module computes them."""
-COMPUTED = {name: op for name, op in ALL.items() if name not in FROZEN}
+COMPUTED = {name: op for name, op in BUILT_IN.items() if name not in FROZEN}
 ROLES = {
     name: {s.role for _, axes in each({name: op}, 8) for p in axes.parameters for s in p.axes[0]}
-    for name, op in ALL.items()
+    for name, op in BUILT_IN.items()
 }
 EXACT = 1e-12
 
@@ -33,9 +32,9 @@ def inside(axis: Axis) -> list[Space]:
     return [f for segment in axis for f in segment.factors if isinstance(f, Space)]
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_every_axis_of_an_op_is_covered(name: str) -> None:
-    for call, axes in each({name: ALL[name]}, 12):
+    for call, axes in each({name: BUILT_IN[name]}, 12):
         op, x, scope = call
         maps = {m.weight.name for m in axes.maps}
         for parameter, tensor in zip(axes.parameters, op.tensors(x, scope), strict=True):
@@ -45,15 +44,15 @@ def test_every_axis_of_an_op_is_covered(name: str) -> None:
         assert length(axes.output) == op.output(x, scope).width
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_an_op_tells_whether_it_has_tensors(name: str) -> None:
-    has = any(axes.layers for _, axes in each({name: ALL[name]}, 12))
-    assert ALL[name].has_tensors == has
+    has = any(axes.layers for _, axes in each({name: BUILT_IN[name]}, 12))
+    assert BUILT_IN[name].has_tensors == has
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_spaces_and_roles_fit_each_other(name: str) -> None:
-    for _, axes in each({name: ALL[name]}, 12):
+    for _, axes in each({name: BUILT_IN[name]}, 12):
         parameters = [axis for p in axes.parameters for axis in p.axes]
         spaces = {s for axis in [*parameters, *axes.inputs, axes.output] for s in inside(axis)}
         assert spaces == set(axes.spaces.values()), "two spaces have one name"
@@ -101,7 +100,7 @@ def put(weights: Mapping[str, Tensor], axes: Axes, role: Role, value: float) -> 
 
 @pytest.mark.parametrize("name", with_roles({Role.GATE}))
 def test_nothing_passes_a_gate_of_zero(name: str) -> None:
-    for call, axes in each({name: ALL[name]}, 12):
+    for call, axes in each({name: BUILT_IN[name]}, 12):
         if call.scope.time is not None:
             op = alone(call, axes)
             assert torch.equal(op(put(op.weights, axes, Role.GATE, 0)), op.values[0])
@@ -111,7 +110,7 @@ def test_nothing_passes_a_gate_of_zero(name: str) -> None:
 def test_scales_and_shifts_decide_what_readers_of_normalised_values_read(name: str) -> None:
     silent = {Role.NORM_SCALE: 0, Role.NORM_SHIFT: 0, Role.SCALE: -1, Role.SHIFT: 0}
     heard = False
-    for call, axes in each({name: ALL[name]}, 12):
+    for call, axes in each({name: BUILT_IN[name]}, 12):
         op = alone(call, axes)
         weights = op.weights
         for role, value in silent.items():
@@ -124,7 +123,7 @@ def test_scales_and_shifts_decide_what_readers_of_normalised_values_read(name: s
 
 @pytest.mark.parametrize("name", with_roles({Role.VALUE}))
 def test_attention_averages_values_and_compares_queries_with_keys(name: str) -> None:
-    for call, axes in each({name: ALL[name]}, 12):
+    for call, axes in each({name: BUILT_IN[name]}, 12):
         op = alone(call, axes)
         outs = {a.weight.name for a in axes.layers if "attend" in a.branch and a.place == "last"}
         silent = {n: w * (n not in outs) for n, w in op.weights.items()}

@@ -9,7 +9,8 @@ from pydantic import Field
 from test_hashes import FIXTURES
 
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
-from growlang.signatures.signature import Signature, argument, read_call, table
+from growlang.signatures.signature import Signature, argument
+from growlang.signatures.tables import read_call, table
 from growlang.spec.recipe import Settings
 from growlang_runtime.storage.run import recorded_plan
 

@@ -18,7 +18,7 @@ from growlang.yaml.layout import flat
 from growlang.yaml.write import nodes
 
 CONVERT = FIXTURES / "convert"
-CONVERTED = [path for path in PARSED if path.parent.name in ("specs", "fmt", "emoji", "custom_op")]
+CONVERTED = [path for path in PARSED if path.parent.name in ("specs", "fmt", "emoji", "plugin")]
 
 
 def remarks(comments: Iterable[d.Comment]) -> list[str]:

@@ -110,13 +110,14 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "diagnostics": (set(), set()),
     "net": (set(), {"diagnostics"}),
     "syntax": ({"lark"}, {"diagnostics"}),
-    "signatures": ({"pydantic"}, set()),
+    "signatures": ({"pydantic"}, {"diagnostics"}),
     "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
-    "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures", "syntax"}),
+    "rules": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures"}),
+    "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "rules", "signatures", "syntax"}),
     "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "signatures", "spec", "syntax"}),
     "resolve": (
         {"pydantic"},
-        {"diagnostics", "net", "ops", "signatures", "spec", "syntax", "yaml"},
+        {"diagnostics", "net", "ops", "rules", "signatures", "spec", "syntax", "yaml"},
     ),
     "build": ({"pydantic"}, {"diagnostics", "net", "ops", "resolve", "spec"}),
     "growth": (set(), {"diagnostics", "net", "ops", "resolve", "spec", "syntax"}),
@@ -124,7 +125,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic"},
         {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
     ),
-    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans"}),
+    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans", "signatures"}),
     "checking": (
         set(),
         {"build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
@@ -153,8 +154,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
-            *("checking", "diagnostics", "net", "ops", "resolve", "signatures", "spec"),
-            *("syntax", "tools", "yaml"),
+            *("checking", "diagnostics", "net", "ops", "resolve", "rules", "signatures"),
+            *("spec", "syntax", "tools", "yaml"),
         },
     ),
 }

@@ -8,7 +8,8 @@ from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
-from growlang.spec.recipe import AdamW, Crop, Resize, Settings, Source
+from growlang.spec.data import Crop, Resize, Source
+from growlang.spec.recipe import AdamW, Settings
 
 
 def settings(found: Checked, recipe: str) -> Settings:
@@ -180,7 +181,7 @@ def test_shares_of_a_mix(blocks: Checked) -> None:
         ("wide_two", 0.375),
         ("one", 0.5),
     ]
-    assert {s.webdataset.urls for s in sources} == {"one.tar"}
+    assert {s.data.urls for s in sources} == {"one.tar"}
 
 
 @pytest.mark.parametrize(

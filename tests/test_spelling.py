@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from growlang import ops
 from growlang.diagnostics.spelling import is_slip
-from growlang.ops import pipe_ops
-from growlang.spec.recipe import OPTIMIZERS, SAMPLERS, WEIGHTS
+from growlang.spec.objectives import WEIGHTS
+from growlang.spec.recipe import OPTIMIZERS
+from growlang.spec.samplers import SAMPLERS
 
-OPS = pipe_ops()
+OPS = ops.OPS.names()
 
 
 @pytest.mark.parametrize(

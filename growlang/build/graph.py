@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, Span
 from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
-from growlang.ops import OPS, Op, OpError, Scope, pipe_op
+from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path
 from growlang.spec.model import Model
@@ -117,7 +117,7 @@ def apply(
             site.refusals.op(error, at)
         return UNKNOWN
     except Exception as error:
-        if pipe_op(op.call) in (None, OPS.get(op.call)):
+        if op.call in BUILT_IN:
             raise
         reason = f"{type(error).__name__}: {error}"
         message = f"{site.span(*at)}: the installed op `{op.call}` fails: {reason}"

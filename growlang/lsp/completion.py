@@ -14,6 +14,7 @@ from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
     SETTINGS,
     arguments,
+    find,
     shown,
     signature_of,
     signatures,
@@ -21,13 +22,14 @@ from growlang.lsp.known import (
 )
 from growlang.lsp.names import Use
 from growlang.lsp.project import Project
-from growlang.ops import pipe_ops
+from growlang.ops import OPS
 from growlang.resolve.inputs import NAMES as PARTS
-from growlang.resolve.model import OPTIONS, SKIPS
+from growlang.resolve.model import OPTIONS
 from growlang.resolve.names import ROW_FIELDS
 from growlang.signatures.signature import Signature
+from growlang.signatures.tables import Table
 from growlang.spec.forms import choices
-from growlang.spec.model import BINDINGS
+from growlang.spec.model import BINDINGS, SKIPS
 from growlang.spec.selectors import below
 from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
 from growlang.syntax.document import Step, Verb
@@ -106,7 +108,7 @@ def _choices(known: _Known, model: type[BaseModel], argument: str) -> Iterator[C
     fields = {info.alias or name: name for name, info in model.model_fields.items()}
     allowed = choices(model, fields[argument])
     yield from (Completion(w, "choice") for w in allowed.words)
-    yield from (Completion(c, "op", spelling(s)) for c, s in allowed.calls.items())
+    yield from _calls(allowed.calls)
     if allowed.conditions:
         yield from (
             Completion(n, "name", "a condition") for n in ["self", *known.names("condition")]
@@ -167,7 +169,7 @@ def _steps(selector: str) -> tuple[Step, ...]:
 
 def _in_section(known: _Known, where: Context) -> Iterator[Completion]:
     if where.statement in PIPES or where.section == "block":
-        yield from (_op(name) for name in pipe_ops())
+        yield from _calls(OPS)
         yield from (Completion(name, "op", "a block") for name in known.names("block"))
         yield from _names(known)
     if where.valued:
@@ -191,7 +193,7 @@ def _statements(where: Context) -> Iterator[Completion]:
 
 def _values(known: _Known, where: Context) -> Iterator[Completion]:
     """What a binding may be."""
-    yield from (Completion(n, "op", spelling(s)) for n, s in signatures(where).items())
+    yield from _calls(signatures(where))
     if where.section == "model" and where.statement == "skips":
         yield from (Completion(word, "choice") for word in SKIPS)
     if where.section == "train":
@@ -206,9 +208,10 @@ def _values(known: _Known, where: Context) -> Iterator[Completion]:
     yield from _names(known)
 
 
-def _op(name: str) -> Completion:
-    signature: type[Signature] | None = signature_of(name)
-    return Completion(name, "op", spelling(signature) if signature else "")
+def _calls(calls: Table[Signature]) -> Iterator[Completion]:
+    for name in calls.names():
+        signature = find(calls, name)
+        yield Completion(name, "op", spelling(signature) if signature else "")
 
 
 def _described(section: str, name: str) -> str:

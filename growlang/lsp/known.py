@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 
@@ -12,12 +11,17 @@ from pydantic.fields import FieldInfo
 from growlang.diagnostics import GrowlangError
 from growlang.lsp.context import PIPES, Context
 from growlang.net import Component, Net
-from growlang.ops import CHANGES, OPS, pipe_op
+from growlang.ops import CHANGES, OPS
+from growlang.rules import RULES, TRANSITIONS
 from growlang.signatures.signature import Signature
-from growlang.spec.forms import choices
+from growlang.signatures.tables import Table
+from growlang.spec.data import DATA
+from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
-from growlang.spec.rules import RULES, TRANSITIONS
+from growlang.spec.objectives import OBJECTIVES
+from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.samplers import SAMPLERS
+from growlang.spec.schedules import SCHEDULES
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,
@@ -27,7 +31,14 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
 }
 
 
-def signatures(where: Context) -> Mapping[str, type[Signature]]:
+EXTENSIBLE: tuple[Table[Signature], ...] = (
+    *(OPS, CONDITIONS, DATA),
+    *(OBJECTIVES, SCHEDULES, SAMPLERS),
+)
+"""Tables to which packages add."""
+
+
+def signatures(where: Context) -> Table[Signature]:
     """What may be called at a place that is not inside another call."""
     if where.section == "model" and where.valued:
         return BINDINGS.get(where.statement, CONDITIONS)
@@ -38,7 +49,7 @@ def signatures(where: Context) -> Mapping[str, type[Signature]]:
     model = SETTINGS.get(where.section)
     if model and where.statement in model.model_fields:
         return choices(model, where.statement).calls
-    return {}
+    return NO_CALLS
 
 
 @cache
@@ -67,9 +78,14 @@ def every() -> dict[str, type[Signature]]:
 
 
 def signature_of(name: str) -> type[Signature] | None:
-    """The signature of a name, built in or installed; None of an installed op that fails."""
+    """The signature of a name, built in or installed; None of an installed one that fails."""
+    return every().get(name) or next(filter(None, (find(t, name) for t in EXTENSIBLE)), None)
+
+
+def find(calls: Table[Signature], name: str) -> type[Signature] | None:
+    """The signature of a name in one table; None of an installed one that fails."""
     with suppress(GrowlangError):
-        return every().get(name) or pipe_op(name)
+        return calls.find(name)
     return None
 
 

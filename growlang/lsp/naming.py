@@ -9,15 +9,15 @@ from lark import Token
 from pydantic import BaseModel
 
 from growlang.diagnostics import Span
-from growlang.lsp.known import SETTINGS, signature_of
+from growlang.lsp.known import SETTINGS, find, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
-from growlang.resolve.model import OPTIONS, SKIPS
+from growlang.resolve.model import OPTIONS
+from growlang.rules import RULES
 from growlang.signatures.signature import Signature
+from growlang.spec.data import DATA
 from growlang.spec.forms import Choices, choices, form
-from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
-from growlang.spec.recipe import DATA
-from growlang.spec.rules import RULES
+from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, SKIPS
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -93,7 +93,7 @@ class _Walk:
         match value:
             case d.Name(path, span) if path in allowed.words or path == "self":
                 self.used += [Use("choice", path, place) for _, place in self.words(span)]
-            case d.Name(path, span) if path in allowed.calls:
+            case d.Name(path, span) if find(allowed.calls, path):
                 self.use("op", path, span)
             case d.Name(path, span) if allowed.conditions:
                 self.path("condition", path, span)
@@ -101,7 +101,7 @@ class _Walk:
                 self.path("value", path, span, owner)
             case d.Call(name, arguments, _, span):
                 self.use("op", name, span)
-                self.arguments(arguments, allowed.calls.get(name), name, owner)
+                self.arguments(arguments, find(allowed.calls, name), name, owner)
             case d.ListOf(items):
                 for item in items:
                     if item.name:
@@ -130,7 +130,7 @@ class _Walk:
                 allowed = choices(signature, fields[name][0])
             if argument.name:
                 self.use("argument", argument.name, argument.span, called)
-            if (called, name) == ("diffusion", "drop") and isinstance(argument.value, d.ListOf):
+            if name == "drop" and isinstance(argument.value, d.ListOf):
                 for item in argument.value.items:
                     self.use("condition", item.name, item.span)
                     self.value(item.value)

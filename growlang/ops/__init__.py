@@ -2,78 +2,60 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Node, Scope
 from growlang.net.axes import Axes
-from growlang.ops import installed
-from growlang.ops.attention import Attention, Transformer
-from growlang.ops.base import Op, OpError
-from growlang.ops.conditions import CLIP, T5, Classes, Condition, Encoder, Fourier, Words
-from growlang.ops.convolution import Conv, Residual, ZeroConv
-from growlang.ops.ends import (
-    Add,
-    Concat,
-    Grid,
-    Identity,
-    Linear,
-    Norm,
-    Patch,
-    Position,
-    Subtract,
-    Tokens,
-    Unpatch,
-)
-from growlang.ops.resolution import DWT, IDWT, Down, Up
-from growlang.ops.tokens import Embed, Unembed
+from growlang.ops.base import CalledAs, Op, OpError
+from growlang.ops.conditions import Condition
+from growlang.ops.ends import Concat
+from growlang.signatures.discovery import defined
+from growlang.signatures.tables import Table, missing
+
+OPS_GROUP, CONDITIONS_GROUP = "growlang.ops", "growlang.conditions"
+"""Entry points of the ops and the conditions of installed packages."""
+BUILT_IN: dict[str, type[Op]] = {op.call: op for op in defined(__name__, __path__, Op)}
+"""All ops that the files of this package define, by name."""
+
+Kind = TypeVar("Kind", bound=Op)
 
 
-def _by_call(*ops: type[Op]) -> dict[str, type[Op]]:
-    return {op.call: op for op in ops}
+def _called_as(where: CalledAs, base: type[Kind], group: str = "") -> Table[Kind]:
+    found = [op for op in BUILT_IN.values() if op.called_as == where and issubclass(op, base)]
+    return Table(base, found, group=group, taken=BUILT_IN)
 
 
-OPS = _by_call(
-    Patch,
-    Unpatch,
-    Embed,
-    Unembed,
-    Conv,
-    Residual,
-    Attention,
-    Transformer,
-    Norm,
-    Linear,
-    ZeroConv,
-    Identity,
-)
+OPS = _called_as("pipe", Op, OPS_GROUP)
 """Callable in a pipe."""
-
-DOWN, UP = _by_call(Down, DWT), _by_call(Up, IDWT)
+DOWN, UP = _called_as("down", Op), _called_as("up", Op)
 """What the options `down` and `up` of a stage may be."""
-
-CHANGES = DOWN | UP
+CHANGES: dict[str, type[Op]] = {**DOWN, **UP}
 """Changes of resolution."""
-
-CONDITIONS: dict[str, type[Condition]] = {c.call: c for c in (Words, Classes, T5, CLIP, Encoder)}
+CONDITIONS = _called_as("condition", Condition, CONDITIONS_GROUP)
 """Callable where the model binds a condition."""
-
-TIME = _by_call(Fourier)
+TIME = _called_as("time", Op)
 """Callable where the model binds `time`."""
-
-INTERNAL = _by_call(Tokens, Grid, Concat, Subtract, Add, Position)
+INTERNAL = _called_as("internal", Op)
 """Placed by the compiler; the language cannot call them."""
-
-_ALL: dict[str, type[Op]] = OPS | CHANGES | CONDITIONS | TIME | INTERNAL
 
 
 def op_of(name: str) -> type[Op]:
     """The op that a node's `op` names, built in or installed.
 
-    Raises GrowlangError if there is none, such as for a checkpoint made with another package.
+    Raises GrowlangError if there is none, such as for a checkpoint made with another package, and
+    if an op and a condition of packages have the name.
     """
-    op = _ALL.get(name) or installed.find(name)
-    if op is None:
-        raise GrowlangError(f"unknown op `{name}`", help="install the package that it comes from")
-    return op
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    op, condition = OPS.find(name), CONDITIONS.find(name)
+    if op and condition:
+        places = f"`{OPS_GROUP}` and in `{CONDITIONS_GROUP}`"
+        raise GrowlangError(f"packages declare `{name}` twice, in {places}")
+    found = op or condition
+    if found is None:
+        raise missing("op", name)
+    return found
 
 
 def op_in(node: Node) -> Op:
@@ -97,19 +79,8 @@ def axes_in(net: Net, node: Node) -> Axes | None:
     return op.axes(x, node.scope)
 
 
-def pipe_op(name: str) -> type[Op] | None:
-    """The op that a pipe may call by this name, built in or installed."""
-    if name in OPS:
-        return OPS[name]
-    return None if name in _ALL or "." in name else installed.find(name)
-
-
-def pipe_ops() -> list[str]:
-    """The names that a pipe may call, of built-in and installed ops."""
-    return [*OPS, *(n for n in installed.names() if n not in _ALL)]
-
-
 __all__ = [
+    "BUILT_IN",
     "CHANGES",
     "CONDITIONS",
     "DOWN",
@@ -124,6 +95,4 @@ __all__ = [
     "axes_in",
     "op_in",
     "op_of",
-    "pipe_op",
-    "pipe_ops",
 ]

@@ -21,6 +21,7 @@ class Attention(Op):
     """
 
     call = "attention"
+    listed = 4
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     input_kind = "tokens"
     is_residual = True
@@ -62,6 +63,7 @@ class Transformer(Op):
     """
 
     call = "transformer"
+    listed = 4
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     input_kind = "tokens"
     is_residual = True

@@ -23,12 +23,19 @@ class OpError(Exception):
         self.code = code
 
 
+CalledAs = Literal["pipe", "down", "up", "condition", "time", "internal"]
+"""Where the language calls an op: in a pipe, as the `down` or `up` of a stage, as a condition, as
+`time`; or nowhere, and only the compiler places it."""
+
+
 class Op(Signature):
     """Base of the ops. Subclasses give the rules below; `x` is the shape of the op's input.
 
     Rules see valid shapes only: the compiler calls `output` first, and the others when it passed.
     """
 
+    called_as: ClassVar[CalledAs] = "pipe"
+    """Where the language calls it."""
     source: ClassVar[str]
     """Where the computation is published."""
     input_kind: ClassVar[Literal["grid", "tokens", "ids", "any"]]

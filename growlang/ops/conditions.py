@@ -48,6 +48,7 @@ class Fourier(Op):
     """
 
     call = "fourier"
+    called_as = "time"
     source = "arXiv 2006.10739, arXiv 2107.00630"
     input_kind = "any"
     width: int = argument("channels of the embedding; even", ge=2)
@@ -89,22 +90,35 @@ class Fourier(Op):
 class Condition(Op):
     """Base of the conditions: tokens that a transformer may attend to.
 
-    `role` is that of the net's input that it reads: `ids`, `label`, or `embedding` where a frozen
-    encoder outside the net makes the tokens.
+    A package declares one as an entry point of the group `growlang.conditions`, and the module that
+    embeds its ids or labels as one of `growlang.modules`.
     """
 
     role: ClassVar[Literal["ids", "label", "embedding"]]
+    """What the net reads of it: ids, each a token, a label, which is one token, or an embedding
+    where a frozen encoder outside the net makes the tokens."""
+    field: ClassVar[Literal["caption", "label"]] = "caption"
+    """What it reads of a sample."""
+    runtime: ClassVar[str]
+    """`module:function` of what makes the net's input, which a run imports: (condition,
+    `growlang_runtime.conditioning.readers.Setting`) -> `Reader`."""
+    called_as = "condition"
     input_kind = "any"
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """The channels of a frozen encoder, which are as they are."""
         return Axes((), writes(Space("out", self.output(x, scope).width, Symmetry.FIXED)))
 
+    def labels(self) -> int | None:
+        """The number that labels must be below; None where it reads none."""
+        return None
+
 
 class Words(Condition):
     """Trainable embedding of hashed words (arXiv 0902.2206); row `vocabulary` is the null."""
 
     call = "words"
+    runtime = "growlang_runtime.conditioning.readers:words"
     source = "arXiv 0902.2206"
     role = "ids"
     width: int = argument("channels of a token", ge=1)
@@ -129,8 +143,10 @@ class Classes(Condition):
     """Trainable embedding of a class label as one token; row `n` is the null."""
 
     call = "classes"
+    runtime = "growlang_runtime.conditioning.readers:classes"
     source = "arXiv 2207.12598"
     role = "label"
+    field = "label"
     n: int = argument("number of classes", ge=1)
     width: int = argument("channels of the token", ge=1)
     from_: str = argument("field of the sample that is read", "label", alias="from")
@@ -143,6 +159,10 @@ class Classes(Condition):
         """`embedding.weight`, with a row for each class, then one for the null."""
         return _embedding(Space("classes", self.n + 1), self.width)
 
+    def labels(self) -> int | None:
+        """`n`."""
+        return self.n
+
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The label."""
         return 1
@@ -154,6 +174,7 @@ class T5(Condition):
     call = "t5"
     source = "arXiv 1910.10683"
     role = "embedding"
+    runtime = "growlang_runtime.conditioning.readers:encoder"
     has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
@@ -171,6 +192,7 @@ class CLIP(Condition):
     call = "clip"
     source = "arXiv 2103.00020"
     role = "embedding"
+    runtime = "growlang_runtime.conditioning.readers:encoder"
     has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
@@ -188,6 +210,7 @@ class Encoder(Condition):
     call = "encoder"
     source = "arXiv 1910.03771"
     role = "embedding"
+    runtime = "growlang_runtime.conditioning.readers:encoder"
     has_tensors = False
     id: str = argument("id on the Hugging Face hub, or a folder")
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)

@@ -30,6 +30,7 @@ class Conv(Op):
     """Convolution with stride 1 that keeps the grid: `width` filters of `kernel` x `kernel`."""
 
     call = "conv"
+    listed = 3
     source = "LeCun et al. 1989"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
@@ -57,6 +58,7 @@ class ZeroConv(Op):
     """1 x 1 convolution that starts at zero (ControlNet, arXiv 2302.05543)."""
 
     call = "zero_conv"
+    listed = 7
     source = "arXiv 2302.05543"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
@@ -87,6 +89,7 @@ class Residual(Op):
     """
 
     call = "residual"
+    listed = 3
     source = "arXiv 2105.05233"
     input_kind = "grid"
     is_residual = True

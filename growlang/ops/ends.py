@@ -14,6 +14,7 @@ class Patch(Op):
     """Patches of `factor` x `factor` pixels, each mapped linearly (ViT, arXiv 2010.11929)."""
 
     call = "patch"
+    listed = 1
     source = "arXiv 2010.11929"
     input_kind = "grid"
     factor: int = argument("side of a patch, in pixels", ge=1)
@@ -44,6 +45,7 @@ class Unpatch(Op):
     """
 
     call = "unpatch"
+    listed = 1
     source = "arXiv 1609.05158"
     input_kind = "grid"
     factor: int = argument("side of a patch, in pixels", ge=1)
@@ -78,6 +80,7 @@ class Linear(Op):
     """Linear map of the channels, the same at every pixel or token."""
 
     call = "linear"
+    listed = 6
     source = "textbook"
     input_kind = "any"
     width: int = argument("channels of the output", ge=1)
@@ -103,6 +106,7 @@ class Norm(Op):
     """GroupNorm of a grid (arXiv 1803.08494), LayerNorm of tokens (arXiv 1607.06450)."""
 
     call = "norm"
+    listed = 5
     source = "arXiv 1803.08494, arXiv 1607.06450"
     input_kind = "any"
 
@@ -131,6 +135,7 @@ class Identity(Op):
     """The input as it is."""
 
     call = "identity"
+    listed = 8
     source = "textbook"
     input_kind = "any"
     has_tensors = False
@@ -151,6 +156,7 @@ class Tokens(Op):
     """A grid as tokens, row by row."""
 
     call = "tokens"
+    called_as = "internal"
     source = "arXiv 2010.11929"
     input_kind = "grid"
     has_tensors = False
@@ -168,6 +174,7 @@ class Grid(Op):
     """Tokens as a grid, row by row."""
 
     call = "grid"
+    called_as = "internal"
     source = "arXiv 2010.11929"
     input_kind = "tokens"
     has_tensors = False
@@ -189,6 +196,7 @@ class Concat(Op):
     """A grid with the channels of a skip appended (U-Net, arXiv 1505.04597)."""
 
     call = "concat"
+    called_as = "internal"
     source = "arXiv 1505.04597"
     input_kind = "grid"
     has_tensors = False
@@ -209,6 +217,7 @@ class Subtract(Op):
     """What a coarser place changed: its output less its input (arXiv 2410.19324)."""
 
     call = "subtract"
+    called_as = "internal"
     source = "arXiv 2410.19324"
     input_kind = "grid"
     has_tensors = False
@@ -227,6 +236,7 @@ class Add(Op):
     """The skip of a level, added to what comes back up (arXiv 2410.19324)."""
 
     call = "add"
+    called_as = "internal"
     source = "arXiv 2410.19324"
     input_kind = "grid"
     has_tensors = False
@@ -249,6 +259,7 @@ class Position(Op):
     """
 
     call = "position"
+    called_as = "internal"
     source = "arXiv 2010.11929, arXiv 2111.06377, arXiv 1706.03762"
     input_kind = "tokens"
     is_join = True

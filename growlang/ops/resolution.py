@@ -12,6 +12,7 @@ class Down(Op):
     """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
 
     call = "down"
+    called_as = "down"
     source = "arXiv 2301.11093"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
@@ -38,6 +39,7 @@ class Up(Op):
     """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
 
     call = "up"
+    called_as = "up"
     source = "arXiv 2301.11093"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
@@ -71,6 +73,7 @@ class DWT(Op):
     """
 
     call = "dwt"
+    called_as = "down"
     source = "Haar 1910, arXiv 2301.11093"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
@@ -100,6 +103,7 @@ class IDWT(Op):
     """To a finer grid: a 1 x 1 convolution to `width` * factor^2, then the inverse of `dwt`."""
 
     call = "idwt"
+    called_as = "up"
     source = "Haar 1910, arXiv 2301.11093"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)

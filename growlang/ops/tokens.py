@@ -11,6 +11,7 @@ class Embed(Op):
     """Trainable embedding of the ids of tokens, one row of a table for each token."""
 
     call = "embed"
+    listed = 2
     source = "arXiv 1706.03762"
     input_kind = "ids"
     width: int = argument("channels of a token", ge=1)
@@ -38,6 +39,7 @@ class Unembed(Op):
     """
 
     call = "unembed"
+    listed = 2
     source = "Radford et al. 2019, arXiv 1706.03762"
     input_kind = "tokens"
 

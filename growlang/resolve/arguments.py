@@ -84,7 +84,7 @@ def _meant(call: d.Call, order: list[str]) -> set[str]:
 def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
     """The value of an argument: a choice, a nested call, a list of such, or an expression."""
     match expression:
-        case d.Name(path) if path in allowed.words or path in allowed.calls:
+        case d.Name(path) if path in allowed.words or allowed.calls.find(path):
             bound = scope.lookup(path)
             if bound is not None:
                 scope.findings.add(
@@ -104,13 +104,16 @@ def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
             _refuse_condition(expression, scope)
             return HOLE
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
-            known = [*allowed.words, *allowed.calls]
+            known = [*allowed.words, *allowed.calls.names()]
             choose = f"choose {' | '.join(known)}"
-            help, edits = meant(expression.span, path, known, choose, "word", rivals=scope.names())
+            beyond, rivals = allowed.calls.elsewhere(path), scope.names()
+            help, edits = meant(
+                expression.span, path, known, choose, "word", rivals=rivals, beyond=beyond
+            )
             message = f"invalid choice `{path}`"
             scope.findings.add("G101", message, expression.span, help=help, edits=edits)
             return HOLE
-        case d.Call(name) if name in allowed.calls:
+        case d.Call(name) if allowed.calls.find(name):
             return _instance(expression, allowed, scope)
         case d.Call(name) if name in allowed.words:
             called = [h.example for h in homes()[name] if h.form == "call"]
@@ -120,8 +123,10 @@ def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
             scope.findings.add("G203", message, expression.span, help=help)
             return HOLE
         case d.Call(name) if allowed.calls and name not in ("min", "max"):
-            place, choose = expression.name_span, f"choose {' | '.join(allowed.calls)}"
-            help, edits = meant(place, name, allowed.calls, choose, "call")
+            place, known = expression.name_span, allowed.calls.names()
+            choose = f"choose {' | '.join(known)}"
+            beyond = allowed.calls.elsewhere(name)
+            help, edits = meant(place, name, known, choose, "call", beyond=beyond)
             message = f"`{name}` cannot be called here"
             scope.findings.add("G106", message, place, help=help, edits=edits)
             return HOLE
@@ -221,7 +226,7 @@ TYPES = {
 
 def _instance(call: d.Expression, allowed: Choices, scope: Names) -> Any:
     assert isinstance(call, d.Call)
-    return bind(call, allowed.calls[call.name], scope).value or HOLE
+    return bind(call, allowed.calls.require(call.name), scope).value or HOLE
 
 
 def _bare(name: d.Name) -> d.Call:

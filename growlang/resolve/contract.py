@@ -11,8 +11,8 @@ from growlang.net import ComponentName
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Names
 from growlang.resolve.redeclare import moved_over
+from growlang.rules import RULES
 from growlang.spec.model import Model
-from growlang.spec.rules import RULES
 from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
 from growlang.syntax import document as d

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.resolve.recipes import RecipeDraft
@@ -43,7 +43,7 @@ def _warn_warmup(
 def _warn_guidance(
     draft: RecipeDraft, recipe: d.Recipe, resolved: Resolved, findings: Findings
 ) -> None:
-    guidance, drop = resolved.sample.guidance, draft.settings.objective.drop
+    guidance, drop = resolved.sample.guidance, draft.settings.objective.dropped()
     conditions = list(resolved.model.conditions) if resolved.model else []
     kept = never_dropped(drop, conditions)
     if guidance == 1 or not kept:
@@ -53,7 +53,7 @@ def _warn_guidance(
     places = [b.value.span for b in _named("guidance", resolved.sections("sample"))]
     notes += [Note("guidance set here", place) for place in places[:1]]
     mended = "0.1"
-    if isinstance(drop, dict):
+    if isinstance(drop, Mapping):
         mended = "[" + ", ".join(f"{n} = {drop.get(n) or 0.1:g}" for n in conditions) + "]"
     findings.add(
         "G407",

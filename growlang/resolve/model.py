@@ -18,10 +18,13 @@ from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.pipes import Called, Path, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.signatures.signature import Signature
+from growlang.signatures.tables import Table
 from growlang.spec.forms import Choices
 from growlang.spec.model import (
     BINDINGS,
     INPUTS,
+    POSITIONS,
+    SKIPS,
     Grows,
     Image,
     Model,
@@ -34,8 +37,6 @@ from growlang.spec.model import (
 from growlang.spec.words import belongs, meant
 from growlang.syntax import document as d
 
-SKIPS = ("block", "none", "level")
-POSITIONS = ("learned", "sincos", "none")
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "stage": {"down": tuple(DOWN), "up": tuple(UP)},
     "core": {"position": POSITIONS},
@@ -175,9 +176,10 @@ class _Resolver:
             case _:
                 self.broken.add(ComponentName(name))
 
-    def _call(self, binding: d.Binding, table: dict[str, type[Signature]]) -> Any:
+    def _call(self, binding: d.Binding, table: Table[Signature]) -> Any:
         value = binding.value
-        if not isinstance(value, d.Call) or value.name not in table:
+        signature = table.find(value.name) if isinstance(value, d.Call) else None
+        if not isinstance(value, d.Call) or signature is None:
             written = value.name if isinstance(value, d.Call) else ""
             span = value.name_span if isinstance(value, d.Call) else value.span
             wrong = f"unknown condition `{written}`"
@@ -185,15 +187,17 @@ class _Resolver:
                 wrong = f"`{binding.name}` cannot be `{written}`"
             if not written:
                 wrong = f"`{binding.name}` must be a call"
-            forms = " | ".join(f"{name}(...)" for name in table)
+            known = table.names() if written else [*table]
+            forms = " | ".join(f"{name}(...)" for name in known)
             write = f"write `{binding.name} = {forms}`"
             if written:
-                help, edits = meant(span, written, table, write, "call")
+                beyond = table.elsewhere(written)
+                help, edits = meant(span, written, known, write, "call", beyond=beyond)
             else:
                 help, edits = belongs(binding.name, "name", "model") or write, ()
             self.findings.add("G106" if written else "G201", wrong, span, help=help, edits=edits)
             return None
-        bound = bind(value, table[value.name], self.scope)
+        bound = bind(value, signature, self.scope)
         self.pipes.spans[(binding.name,)] = value.span
         for name, span in bound.spans.items():
             self.pipes.spans[(binding.name, name)] = span

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, Note, Span, stage
 from growlang.diagnostics.literals import literal
-from growlang.ops import CHANGES, DOWN, Op, pipe_op, pipe_ops
+from growlang.ops import CHANGES, DOWN, OPS, Op
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Bound, Names, evaluate, leads_to, names_in, origins
 from growlang.spec.model import Group, Item, Pipe
@@ -83,7 +83,7 @@ class Pipes:
                 if repeat and body
                 else None
             )
-        op = pipe_op(call.name)
+        op = OPS.find(call.name)
         if op is None:
             self._unknown(call, scope, [b.name for b in open])
             return None
@@ -105,9 +105,12 @@ class Pipes:
         def leads_back(name: str) -> bool:
             return leads_to(name, open, self._used)
 
-        known = [*pipe_ops(), *self.blocks]
+        known = [*OPS.names(), *self.blocks]
         known = [name for name in known if not leads_back(name)]
-        help, edits = meant(call.name_span, call.name, known, "", "call", body="pipe")
+        beyond, listed = OPS.elsewhere(call.name), f"ops: {', '.join(known)}"
+        help, edits = meant(
+            call.name_span, call.name, known, "", "call", body="pipe", beyond=beyond
+        )
         if call.name in CHANGES:
             side = "down" if call.name in DOWN else "up"
             help = f"it belongs in a stage's options: `stage @ 64 ({side} = {call.name})`"
@@ -119,7 +122,7 @@ class Pipes:
             "G106",
             f"unknown op or block `{call.name}`",
             call.name_span,
-            help=help or f"ops: {', '.join(known)}",
+            help=help or (f"{listed}, or {beyond}" if beyond else listed),
             edits=() if call.name in CHANGES else edits,
         )
 

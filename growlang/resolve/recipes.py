@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,8 +18,9 @@ from growlang.resolve.sources import Sources
 from growlang.resolve.starts import start_of
 from growlang.resolve.transforms import refuse_misfit
 from growlang.signatures.canonical import former_names
+from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
-from growlang.spec.recipe import Crop, Evaluate, Phase, Resize, Sample, Settings, Start
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
 
@@ -180,8 +181,8 @@ class Recipes:
 
     def _drop(self, settings: Settings, objective: d.Binding) -> None:
         """Refuse a probability for a condition that the model does not have."""
-        drop = settings.objective.drop
-        unknown = [n for n in drop if n not in self.conditions] if isinstance(drop, dict) else []
+        drop = settings.objective.dropped()
+        unknown = [n for n in drop if n not in self.conditions] if isinstance(drop, Mapping) else []
         for name in unknown:
             known = ", ".join(self.conditions) or "none"
             self.findings.add(

@@ -17,7 +17,7 @@ from growlang.resolve.names import (
     names_in,
     refuse_double,
 )
-from growlang.spec.recipe import DATA, Source, WebDataset
+from growlang.spec.data import DATA, Data, Source
 from growlang.spec.words import meant
 from growlang.syntax import document as d
 
@@ -47,16 +47,15 @@ class Sources(NamedTuple):
                 return self._mix(arguments, value)
             case d.Call(called) if called.endswith(".where"):
                 return self._where(called.removesuffix(".where"), value, scope)
-            case d.Call(called) if called in DATA:
-                found = bind(value, DATA[called], scope).value
-                return (
-                    [Source(name=name, webdataset=found)] if isinstance(found, WebDataset) else None
-                )
+            case d.Call(called) if signature := DATA.find(called):
+                found = bind(value, signature, scope).value
+                return [Source(name=name, data=found)] if isinstance(found, Data) else None
             case d.Call(called):
-                known = [*DATA, "mix", *(f"{n}.where" for n in self.bindings)]
+                known = [*DATA.names(), "mix", *(f"{n}.where" for n in self.bindings)]
                 known = [name for name in known if not self._leads_back(name)]
                 place, choose = value.name_span, f"choose {' | '.join(known)}"
-                help, edits = meant(place, called, known, choose, "call")
+                beyond = DATA.elsewhere(called)
+                help, edits = meant(place, called, known, choose, "call", beyond=beyond)
                 message = f"unknown data source `{called}`"
                 self.findings.add("G106", message, place, help=help, edits=edits)
             case _:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from growlang.resolve.arguments import read
 from growlang.resolve.names import HOLE, Names
+from growlang.rules import TRANSITIONS
+from growlang.rules.bridge import Bridge
 from growlang.spec.forms import Choices
 from growlang.spec.recipe import Start
-from growlang.spec.rules import TRANSITIONS, Bridge
 from growlang.syntax import document as d
 
 

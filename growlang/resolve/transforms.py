@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Note, Span
 from growlang.resolve.names import HOLE, Names
-from growlang.spec.recipe import Crop, Resize, Transform
+from growlang.spec.data import Crop, Resize, Transform
 from growlang.syntax import document as d
 
 

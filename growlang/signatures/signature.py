@@ -7,7 +7,6 @@ defaults and one-line descriptions. Checks, help and reference pages come from t
 from typing import Any, ClassVar
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     SerializationInfo,
@@ -25,6 +24,8 @@ class Signature(Part):
 
     call: ClassVar[str]
     """The name by which the language calls it."""
+    listed: ClassVar[int] = 100
+    """Where lists have it: by this number, then by its file and its place there."""
 
     @model_serializer(mode="wrap")
     def as_json(
@@ -49,34 +50,9 @@ def argument(description: str, default: Any = ..., **limits: Any) -> Any:
     return Field(default, description=description, **limits)
 
 
-def table(*signatures: type[Signature]) -> dict[str, type[Signature]]:
-    """Signatures by the name of their call."""
-    return {s.call: s for s in signatures}
-
-
-class CallOf:
-    """Marks a field whose value is a call of one of `table`'s signatures."""
-
-    def __init__(self, table: dict[str, type[Signature]]) -> None:
-        self.table = table
-
-
 class Nothing:
     """Marks a field of which `none`, in YAML null, says that there is nothing."""
 
 
 class Conditions:
     """Marks a field of names of conditions, such as `attend`."""
-
-
-def read_call(table: dict[str, type[Signature]]) -> BeforeValidator:
-    """Validator that reads `{name: {argument: value}}` or a bare name as a signature."""
-
-    def read(value: Any) -> Any:
-        if isinstance(value, str) and value in table:
-            return table[value]()
-        if isinstance(value, dict) and len(value) == 1 and (name := next(iter(value))) in table:
-            return table[name].model_validate(value[name])
-        return value
-
-    return BeforeValidator(read)

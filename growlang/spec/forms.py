@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from growlang.signatures.signature import CallOf, Conditions, Nothing, Signature
+from growlang.signatures.signature import Conditions, Nothing, Signature
+from growlang.signatures.tables import CallOf, Table, table
+
+NO_CALLS = table()
 
 
 class Choices(NamedTuple):
     """What a bare word or a call may stand for in one argument."""
 
     words: tuple[str, ...] = ()
-    calls: Mapping[str, type[Signature]] = MappingProxyType({})
+    calls: Table[Signature] = NO_CALLS
     conditions: bool = False
     nothing: bool = False
 
@@ -35,13 +37,13 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     """The choices of a field of a pydantic model."""
     info = model.model_fields[name]
     words: list[str] = []
-    calls: dict[str, type[Signature]] = {}
+    calls = NO_CALLS
     conditions = nothing = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
         if isinstance(part, CallOf):
-            calls.update(part.table)
+            calls = part.table
         elif isinstance(part, Conditions):
             conditions = True
         elif isinstance(part, Nothing):

@@ -1,6 +1,6 @@
 """The model part of a spec as pydantic models: inputs, conditions, slots, growth contract."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     Field,
@@ -14,9 +14,11 @@ from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.signatures.canonical import Part
-from growlang.signatures.signature import CallOf, Signature, argument, table
+from growlang.signatures.signature import Signature, argument
+from growlang.signatures.tables import CallOf, Table, table
 
 Skips = Literal["block", "none", "level"]
+SKIPS: tuple[str, ...] = get_args(Skips)
 
 
 class Image(Signature):
@@ -72,6 +74,7 @@ class Group(Part):
 Pipe = list[Group | Item | None]
 """None stands for an element that was refused; a resolved spec without findings has none."""
 Position = Literal["learned", "sincos", "none"]
+POSITIONS: tuple[str, ...] = get_args(Position)
 
 
 class Slot(Part):
@@ -133,13 +136,15 @@ class Model(Part):
         return list(map(ComponentName, (*self.conditions, *time, "stem", *stages, "core", "head")))
 
 
-BINDINGS: dict[str, dict[str, Any]] = {**INPUTS, "time": TIME}
+BINDINGS: dict[str, Table[Signature]] = {**INPUTS, "time": TIME}
 """What the named bindings of a model may be; any other name is a condition."""
 
 __all__ = [
     "BINDINGS",
     "CONDITIONS",
     "INPUTS",
+    "POSITIONS",
+    "SKIPS",
     "Group",
     "Grows",
     "Image",

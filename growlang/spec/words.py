@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from typing import Literal, NamedTuple, get_args, get_origin
+from typing import Literal, NamedTuple, get_origin
 
 from pydantic import BaseModel
 
 from growlang.diagnostics import Edit, Span
 from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
+from growlang.rules import RULES, TRANSITIONS
+from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
-from growlang.spec.model import BINDINGS, Position, Skips
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
-from growlang.spec.rules import RULES, TRANSITIONS
+from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
+from growlang.spec.recipe import Evaluate, Sample, Settings
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
@@ -72,11 +73,13 @@ def meant(
     body: str = "",
     taken: Collection[str] = (),
     rivals: Iterable[str] = (),
+    beyond: str = "",
 ) -> Meant:
     """What an unknown word was meant to be, or where it belongs; `otherwise` if neither is clear.
 
     `span` begins with the word; `known` may stand in its place; those that are `taken` stand there
-    already, and `rivals` are other names in reach that it may be a slip for.
+    already, and `rivals` are other names in reach that it may be a slip for. `beyond` is said where
+    the word is neither a slip nor belongs elsewhere.
     """
     names = [*known]
     near = nearest(word, names, n=2)
@@ -84,8 +87,11 @@ def meant(
     slip = bool(near) and is_slip(word, near[0])
     if not near or (place and not slip):
         short = 0 < len(otherwise) < SHORT
-        return Meant(f"{place}; {otherwise}" if place and short else place or otherwise)
+        said = f"{otherwise}, or {beyond}" if otherwise and beyond else otherwise
+        return Meant(f"{place}; {otherwise}" if place and short else place or said)
     help = f"did you mean `{near[0]}`?" + (f" {place}" if place else "")
+    if beyond and not place and not slip:
+        help += f" Or {beyond}"
     sure = word not in homes() and is_slip(
         word, near[0], [*names, *rivals], inside=written != "name"
     )
@@ -177,18 +183,18 @@ def _model() -> Iterator[Home]:
         yield Home(call, "call", "model", f"`{name} = {call}(...)`")
         yield from _fields(signature, f"{call}(%s)")
     yield Home("skips", "name", "model", "`model NAME { skips = block }`")
-    yield from (Home(word, "word", "model", f"`skips = {word}`") for word in get_args(Skips))
+    yield from (Home(word, "word", "model", f"`skips = {word}`") for word in SKIPS)
     for call, condition in CONDITIONS.items():
         yield Home(call, "call", "model", f"`NAME = {call}(...)` in a model")
         yield from _fields(condition, f"{call}(%s)")
     for call, op in OPS.items():
         yield Home(call, "call", "pipe", f"a pipe, such as `stem {call}`")
         yield from _fields(op, f"{call}(%s)")
-    for side, table in (("down", DOWN), ("up", UP)):
+    for side, changes in (("down", DOWN), ("up", UP)):
         yield Home(side, "name", "stage", f"`stage @ 32 ({side} = {side})`")
-        yield from (Home(c, "word", "stage", f"`stage @ 32 ({side} = {c})`") for c in table)
+        yield from (Home(c, "word", "stage", f"`stage @ 32 ({side} = {c})`") for c in changes)
     yield Home("position", "name", "core", "`core @ 16 (position = sincos)`")
-    for word in get_args(Position):
+    for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")
 
 

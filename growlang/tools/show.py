@@ -13,8 +13,9 @@ from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signatures.signature import Signature
+from growlang.spec.data import Source
 from growlang.spec.model import Group, Item, Model, Pipe, Stage
-from growlang.spec.recipe import Phase, Settings, Source, Start
+from growlang.spec.recipe import Phase, Settings, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
 from growlang.syntax.fmt import fmt_text
@@ -89,7 +90,7 @@ class _Show:
             only = len(variants) == 1 and first.where is not None
             base = _unused(f"{name}_all", names) if only else name
             data = self.resolved.data.get(name)
-            written = expression(first.webdataset, f.SOURCE)
+            written = expression(first.data, f.SOURCE)
             yield self.line(f"data {base} = {written}", data.binding.span if data else None)
             for text, source in variants.items():
                 filtered = name if only else _unused(f"{name}_filtered", names)

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from growlang.net import Shape
 from growlang.ops import Scope, attention
 from growlang.ops.attention import PLAIN_TOKENS, Attending
-from growlang.torch_backend.convolution import Device
-from growlang.torch_backend.layers import LayerNorm, Linear, RMSNorm
+from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
+from growlang.torch_backend.registration import builds
 
 
 def attend(
@@ -147,6 +147,7 @@ class MLP(Branch):
         return out
 
 
+@builds("attention")
 class Attention(nn.Module):
     """The sublayers of `attend`, in order: (B, length, width) -> the same."""
 
@@ -172,6 +173,7 @@ class Attention(nn.Module):
         return x
 
 
+@builds("transformer")
 class Transformer(Attention):
     """The sublayers of `attend`, then the MLP."""
 

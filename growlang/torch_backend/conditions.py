@@ -10,13 +10,14 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, conditions
-from growlang.torch_backend.convolution import Device
-from growlang.torch_backend.layers import Embedding, Linear
+from growlang.torch_backend.layers import Device, Embedding, Linear
+from growlang.torch_backend.registration import builds
 
 LOWEST, HIGHEST = 2 * pi / 64, 2 * pi
 """Range of the noise level's frequencies, in radians per nat of log-SNR."""
 
 
+@builds("fourier")
 class Fourier(nn.Module):
     """(B,) log-SNR in nats -> (B, width)."""
 
@@ -38,6 +39,7 @@ class Fourier(nn.Module):
         return out
 
 
+@builds("words")
 class Words(nn.Module):
     """(B, length) ids -> (B, length, width)."""
 
@@ -51,6 +53,7 @@ class Words(nn.Module):
         return out
 
 
+@builds("classes")
 class Classes(nn.Module):
     """(B,) labels -> (B, 1, width)."""
 

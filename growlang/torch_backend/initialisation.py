@@ -10,7 +10,7 @@ from torch import nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Tensor
-from growlang.torch_backend.convolution import Device
+from growlang.torch_backend.layers import Device
 from growlang.torch_backend.modules import INITIALISERS
 
 

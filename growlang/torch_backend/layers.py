@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from growlang.net import Scope
+
+Device = torch.device | str
 
 
 class Linear(nn.Linear):
@@ -50,3 +55,8 @@ class Embedding(nn.Embedding):
 
     def reset_parameters(self) -> None:
         """Leave the parameters to `initialise`."""
+
+
+def group_norm(groups: int, channels: int, scope: Scope, device: Device) -> GroupNorm:
+    """GroupNorm in a net's scope."""
+    return GroupNorm(groups, channels, eps=scope.eps, device=device)

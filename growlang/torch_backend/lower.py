@@ -14,7 +14,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Node, Tensor
 from growlang.ops import INTERNAL, op_in
 from growlang.torch_backend.conditions import sincos
-from growlang.torch_backend.convolution import Device
+from growlang.torch_backend.layers import Device
 from growlang.torch_backend.modules import build
 
 JOINED = {"subtract": operator.sub, "add": operator.add}

@@ -10,33 +10,9 @@ from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
-from growlang.ops import Op, Scope
-from growlang.ops.installed import find_module
-from growlang.torch_backend import attention, conditions, convolution, resolution, tokens
-from growlang.torch_backend.convolution import Device
-
-MODULES: Mapping[str, Callable[..., nn.Module]] = {
-    "patch": convolution.Patch,
-    "unpatch": convolution.Unpatch,
-    "embed": tokens.Embed,
-    "unembed": tokens.Unembed,
-    "conv": convolution.Conv,
-    "zero_conv": convolution.Conv,
-    "residual": convolution.Residual,
-    "down": resolution.Down,
-    "up": resolution.Up,
-    "dwt": resolution.DWT,
-    "idwt": resolution.IDWT,
-    "linear": convolution.linear,
-    "norm": convolution.norm,
-    "identity": convolution.identity,
-    "attention": attention.Attention,
-    "transformer": attention.Transformer,
-    "fourier": conditions.Fourier,
-    "words": conditions.Words,
-    "classes": conditions.Classes,
-}
-"""Builders of the ops' modules: (op, shape of its input, scope, device)."""
+from growlang.ops import BUILT_IN, Op, Scope
+from growlang.torch_backend.layers import Device
+from growlang.torch_backend.registration import builder_of
 
 
 def build(op: Op, x: Shape, scope: Scope, device: Device = "meta") -> nn.Module:
@@ -44,9 +20,9 @@ def build(op: Op, x: Shape, scope: Scope, device: Device = "meta") -> nn.Module:
 
     Raises GrowlangError if an installed op's module has not the parameters that the op declares.
     """
-    if op.call in MODULES:
-        return MODULES[op.call](op, x, scope, device)
-    module: nn.Module = find_module(op.call)(op, x, scope, device)
+    module = builder_of(type(op))(op, x, scope, device)
+    if op.call in BUILT_IN:
+        return module
     state = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     declared = {t.name: t.shape for t in op.tensors(x, scope)}
     if state != declared:

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, resolution
-from growlang.torch_backend.convolution import Device
-from growlang.torch_backend.layers import Conv2d
+from growlang.torch_backend.layers import Conv2d, Device
+from growlang.torch_backend.registration import builds
 
 
+@builds("down")
 class Down(nn.Module):
     """(B, C, H, W) -> (B, width, H / factor, W / factor)."""
 
@@ -26,6 +27,7 @@ class Down(nn.Module):
         return out
 
 
+@builds("up")
 class Up(nn.Module):
     """(B, C, H, W) -> (B, width, H * factor, W * factor)."""
 
@@ -39,6 +41,7 @@ class Up(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=float(self.factor), mode="nearest")
 
 
+@builds("dwt")
 class DWT(nn.Module):
     """(B, C, H, W) -> (B, width, H / factor, W / factor)."""
 
@@ -55,6 +58,7 @@ class DWT(nn.Module):
         return out
 
 
+@builds("idwt")
 class IDWT(nn.Module):
     """(B, C, H, W) -> (B, width, H * factor, W * factor)."""
 

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from growlang.net import Shape
 from growlang.ops import Scope, tokens
-from growlang.torch_backend.convolution import Device
-from growlang.torch_backend.layers import Embedding, LayerNorm, Linear
+from growlang.torch_backend.layers import Device, Embedding, LayerNorm, Linear
+from growlang.torch_backend.registration import builds
 
 
+@builds("embed")
 class Embed(nn.Module):
     """(B, length) ids -> (B, length, width)."""
 
@@ -23,6 +24,7 @@ class Embed(nn.Module):
         return out
 
 
+@builds("unembed")
 class Unembed(nn.Module):
     """(B, length, width) -> (B, length, vocabulary)."""
 

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from growlang.ops import DOWN, OPS, UP
 from growlang.signatures.signature import Signature
-from growlang.spec.forms import choices
+from growlang.signatures.tables import Table
+from growlang.spec.data import DATA
+from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
-from growlang.spec.recipe import DATA, Evaluate, Sample, Settings
-
-NOTHING: Mapping[str, type[Signature]] = {}
+from growlang.spec.recipe import Evaluate, Sample, Settings
 
 
 class Field(NamedTuple):
     """What may stand in a field: calls by name, and whether a string is a name there."""
 
-    calls: Mapping[str, type[Signature]] = NOTHING
+    calls: Table[Signature] = NO_CALLS
     names: bool = False
     nothing: bool = False
     """Whether null stands for nothing there."""
+    own: Collection[str] = ()
+    """Names that may be called there and are no signature's, such as blocks."""
 
     def argument(self, call: str, name: str) -> Field:
         """The field of an argument of a call that stands here."""
-        signature = self.calls.get(call)
+        signature = self._signature(call)
         if signature is not None:
             for field, info in signature.model_fields.items():
                 if (info.alias or field) == name:
@@ -35,10 +37,13 @@ class Field(NamedTuple):
 
     def order(self, call: str) -> list[str] | None:
         """The names of a call's arguments by position; None where the call is not known."""
-        signature = self.calls.get(call)
+        signature = self._signature(call)
         if signature is None:
             return None
         return [info.alias or name for name, info in signature.model_fields.items()]
+
+    def _signature(self, call: str) -> type[Signature] | None:
+        return None if call in self.own else self.calls.find(call)
 
 
 def _field(model: type[BaseModel], name: str) -> Field:
@@ -50,7 +55,7 @@ def _field(model: type[BaseModel], name: str) -> Field:
 SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}
 PIPE = Field(OPS, names=True)
 WORD = Field(names=True)
-SOURCE = Field(DATA, names=True)
+SOURCE = Field(DATA, names=True, own=("mix",))
 OPTIONS = {"down": Field(DOWN, names=True), "up": Field(UP, names=True), "position": WORD}
 
 

@@ -47,6 +47,9 @@ def read_partly(findings: Findings, text: str, filename: str) -> d.Document | No
 class _Reader(Values):
     """Builds the tree. A mistake is recorded, and the part that has it left out."""
 
+    in_pipes = f.PIPE
+    """What may be called in a pipe: the file's blocks are no ops."""
+
     # --- the file --------------------------------------------------------------------------------
 
     def document(self, node: Node) -> d.Document:
@@ -55,6 +58,8 @@ class _Reader(Values):
             raise self.refuse(node.span, "this is Grow, in a file that is named as YAML", help)
         top = self.mapping(node, "a spec", TOP)
         items, keys = top.items, top.keys
+        blocks = items.get("blocks")
+        self.in_pipes = f.PIPE._replace(own=blocks.items if isinstance(blocks, Map) else ())
 
         def each(key: str, make: Callable[[Node], Any]) -> tuple[Any, ...]:
             """What is made of each item of the list under a key."""
@@ -292,7 +297,7 @@ class _Reader(Values):
         if key == "call":
             call = self.embedded.call(self.string(inner, "`call`"), inner)
         else:
-            call = self.call(key, table.keys[key], inner, f.PIPE)
+            call = self.call(key, table.keys[key], inner, self.in_pipes)
         return d.Item(call, times, node.span)
 
     def bare(self, name: str, node: Scalar) -> d.Call:

@@ -114,7 +114,7 @@ def draw(
     scale = declared.guidance if guidance is None else guidance
     starts = range(0, len(prompts), batch)
     read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
-    _warn(read, scale, settings.objective.drop, list(conditioner.conditions))
+    _warn(read, scale, settings.objective.dropped(), list(conditioner.conditions))
     drawn = []
     for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]

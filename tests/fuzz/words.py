@@ -10,19 +10,12 @@ from pydantic import BaseModel
 
 from growlang.diagnostics import GrowlangError
 from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
+from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.model import Image
-from growlang.spec.recipe import (
-    DATA,
-    OBJECTIVES,
-    OPTIMIZERS,
-    SAMPLERS,
-    SCHEDULES,
-    TRANSFORMS,
-    WEIGHTS,
-    Evaluate,
-    Sample,
-    Settings,
-)
+from growlang.spec.objectives import OBJECTIVES, WEIGHTS
+from growlang.spec.recipe import OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.samplers import SAMPLERS
+from growlang.spec.schedules import SCHEDULES
 from growlang.syntax.grow import parser, read
 from growlang.yaml.convert import to_yaml
 from growlang.yaml.read import GROWTH, MODEL, TOP

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape, grid, tokens
-from growlang_runtime.conditioning.conditioner import Conditioner, dropped, word_ids
+from growlang_runtime.conditioning.conditioner import Conditioner, dropped
 from growlang_runtime.conditioning.readings import Reading
+from growlang_runtime.conditioning.words import word_ids
 
 
 def net(**encoders: Mapping[str, Any]) -> Net:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from growlang.spec.recipe import Resize
+from growlang.spec.data import Resize
 from growlang_runtime.data.decoding import decode, quiet, size, why
 
 RED_ABOVE_BLUE = [(255, 0, 0), (0, 0, 255)]

@@ -12,7 +12,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import grid
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.recipe import Crop, Flip, Resize, Source, Transform, WebDataset
+from growlang.spec.data import Crop, Flip, Resize, Source, Transform, WebDataset
 from growlang_runtime.data.corrupt import PATIENCE, Budget, Corrupt
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 
@@ -24,7 +24,7 @@ TRANSFORM: list[Transform] = [Resize(size=12), Crop(size=8, at="random"), Flip(p
 
 
 def source(name: str, **changes: Any) -> Source:
-    return Source(name=name, webdataset=WebDataset(urls=f"{name}.tar", image="png"), **changes)
+    return Source(name=name, data=WebDataset(urls=f"{name}.tar", image="png"), **changes)
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_a_caption_that_utf8_cannot_hold_is_left_out(
         members |= {f"{i}.png": png(9, 9), f"{i}.json": text}
     path = write_tar("j.tar", members)
     data = WebDataset(urls="j.tar", image="png", caption="json:caption")
-    batch = open_images(Source(name="j", webdataset=data)).batch(range(2))
+    batch = open_images(Source(name="j", data=data)).batch(range(2))
     assert batch.captions == ("\U0001f600",) * 2
     assert batch.corrupt == (Corrupt(path, "0", "its caption `a \\ud83d` has half a character"),)
 
@@ -283,7 +283,7 @@ def test_a_transform_that_does_not_fit_names_the_image(open_images: Open) -> Non
 
 def labelled(label: str, name: str = "e") -> Source:
     data = WebDataset(urls=f"{name}.tar", image="png", caption=None, label=label)
-    return Source(name=name, webdataset=data)
+    return Source(name=name, data=data)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_captions_and_labels_are_fields_of_json(
     data = WebDataset(
         urls="j.tar", image="png", caption=["json:meta.caption", "json:alt"], label="json:class"
     )
-    images = open_images(Source(name="j", webdataset=data), reads=("caption", "label"))
+    images = open_images(Source(name="j", data=data), reads=("caption", "label"))
     drawn = [images.draw(p) for p in range(6)]
     assert {(d.key, d.caption, d.label) for d in drawn} == {
         ("0", "nested", 3),

@@ -11,7 +11,7 @@ import webdataset.tariterators as reference  # type: ignore[import-untyped]
 from webdataset import ShardWriter
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.recipe import WebDataset
+from growlang.spec.data import WebDataset
 from growlang_runtime.data import shards
 from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import Layout

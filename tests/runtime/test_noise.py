@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growlang.spec.recipe import Cosine, Interpolated
+from growlang.spec.schedules import Cosine, Interpolated
 from growlang_runtime.diffusion.noise import (
     alpha,
     noise_schedule,

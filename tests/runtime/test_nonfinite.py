@@ -16,7 +16,7 @@ from tiny import metrics, phase, plan, train
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import AdamW, Start
 from growlang.torch_backend.tensor_files import contents_hash
-from growlang_runtime.diffusion.objective import Objective
+from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
@@ -32,16 +32,16 @@ Break = Callable[[Collection[int]], None]
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Break:
     """Makes the loss of some steps NaN, counted from 1 over the runs that follow."""
-    losses = Objective.losses
+    losses = Denoising.losses
 
     def at(steps: Collection[int]) -> None:
         done = iter(range(1, 1000))
 
-        def sometimes(self: Objective, *arguments: Any) -> torch.Tensor:
+        def sometimes(self: Denoising, *arguments: Any) -> torch.Tensor:
             found = losses(self, *arguments)
             return found * float("nan") if next(done) in steps else found
 
-        monkeypatch.setattr(Objective, "losses", sometimes)
+        monkeypatch.setattr(Denoising, "losses", sometimes)
 
     return at
 

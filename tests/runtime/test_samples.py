@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.recipe import WebDataset
+from growlang.spec.data import WebDataset
 from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import Layout
 from growlang_runtime.data.tars import EDGE, scan

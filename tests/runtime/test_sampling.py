@@ -4,15 +4,19 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from PIL import Image
 from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.recipe import DDIM, DDPM, Cosine, Diffusion, DPMSolver
+from growlang.spec.objectives import Diffusion
+from growlang.spec.samplers import DDIM, DDPM, DPMSolver
+from growlang.spec.schedules import Cosine
 from growlang_runtime.diffusion.noise import noise_schedule, target
-from growlang_runtime.diffusion.objective import Objective, objective_of
-from growlang_runtime.diffusion.sampling import Request, generate, scheduler_of
+from growlang_runtime.diffusion.objective import Denoising, denoising
+from growlang_runtime.diffusion.sampling import Request, generate
+from growlang_runtime.diffusion.schedulers import over_levels
 from growlang_runtime.report.grids import grid
 from growlang_runtime.sample import draw, sample
 from growlang_runtime.storage.weights import load
@@ -22,8 +26,8 @@ SAMPLERS = [DDIM(steps=20), DDIM(steps=20, eta=1.0), DDPM(steps=20), DPMSolver(s
 IDS = {"text.ids": torch.zeros(2, 4, dtype=torch.int64), "text.mask": torch.ones(2, 4).bool()}
 
 
-def objective(predict: Any = "v") -> Objective:
-    return objective_of(Diffusion(predict=predict, schedule=Cosine(base=8)), net())
+def objective(predict: Any = "v") -> Denoising:
+    return denoising(Diffusion(predict=predict, schedule=Cosine(base=8)), net())
 
 
 class Perfect:
@@ -54,14 +58,10 @@ def test_a_perfect_net_gives_its_image(sampler: Any, predict: Any) -> None:
     assert len(perfect.seen) == 20
 
 
-@pytest.mark.parametrize("sampler", [DDIM(), DDPM(), DPMSolver(steps=256)])
+@pytest.mark.parametrize("kind", [DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler])
 @pytest.mark.parametrize("size", [64, 512])
-def test_sampling_starts_at_the_noisiest_level_and_visits_each_once(
-    sampler: Any, size: int
-) -> None:
-    declared = Diffusion(schedule=Cosine(base=64))
-    objective = Objective(declared, noise_schedule(declared.schedule, size), reference=True)
-    scheduler = scheduler_of(sampler, objective)
+def test_sampling_starts_at_the_noisiest_level_and_visits_each_once(kind: Any, size: int) -> None:
+    scheduler = over_levels(kind, 256, noise_schedule(Cosine(base=64), size).log_snr)
     first = scheduler.alphas_cumprod[scheduler.timesteps[0]]
     assert torch.logit(first).item() == pytest.approx(-15 + 2 * math.log(64 / size), abs=1e-6)
     assert scheduler.timesteps.tolist() == list(range(255, -1, -1))

@@ -9,7 +9,9 @@ from tiny import CORE, interrupt_at, metrics, net, phase, plan, train
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Shape
 from growlang.plans.plan import Plan
-from growlang.spec.recipe import Diffusion, Sample, Source, Start, WebDataset
+from growlang.spec.data import Source, WebDataset
+from growlang.spec.objectives import Diffusion
+from growlang.spec.recipe import Sample, Start
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.weights import load
@@ -206,7 +208,7 @@ def test_what_fails_before_the_first_step_leaves_no_folder(data: Path) -> None:
 
     refused("cannot read the prompts file .*none.txt", plan(sample=Sample(prompts="none.txt")))
     refused("`drop` names `colour`", plan([phase(objective=Diffusion(drop={"colour": 0.1}))]))
-    bare = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png", caption=None))
+    bare = Source(name="data", data=WebDataset(urls="data.tar", image="png", caption=None))
     refused("reads the caption, but the data source has none", plan([phase(data=[bare])]))
     model = net()
     encoder = {"op": "t5", "id": str(data / "no_encoder"), "width": 8}

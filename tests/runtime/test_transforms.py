@@ -12,7 +12,7 @@ from PIL import Image
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid
 from growlang.resolve.transforms import misfit
-from growlang.spec.recipe import Crop, Flip, Resize, Transform
+from growlang.spec.data import Crop, Flip, Resize, Transform
 from growlang_runtime.data.decoding import decode
 from growlang_runtime.data.transforms import resized, to_tensor, transformed
 

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from tiny import interrupt_at, metrics, net, phase, plan, train, write_data
 
-from growlang.spec.recipe import DDIM, Cosine, Diffusion, Sample
+from growlang.spec.objectives import Diffusion
+from growlang.spec.recipe import Sample
+from growlang.spec.samplers import DDIM
+from growlang.spec.schedules import Cosine
 from growlang_runtime.train.trainer import TrainResult
 
 LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]

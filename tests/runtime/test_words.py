@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growlang_runtime.conditioning.conditioner import word_ids
-from growlang_runtime.conditioning.words import words
+from growlang_runtime.conditioning.words import word_ids, words
 
 CASES = json.loads((Path(__file__).parent.parent / "fixtures/runtime/words.json").read_text())
 

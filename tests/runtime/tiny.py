@@ -24,19 +24,11 @@ from growlang.ops.conditions import Fourier, Words
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
 from growlang.plans.plan import ParentPlan, Plan
-from growlang.spec.recipe import (
-    DDIM,
-    AdamW,
-    Cosine,
-    Diffusion,
-    Phase,
-    Resize,
-    Sample,
-    Settings,
-    Source,
-    Start,
-    WebDataset,
-)
+from growlang.spec.data import Resize, Source, WebDataset
+from growlang.spec.objectives import Diffusion
+from growlang.spec.recipe import AdamW, Phase, Sample, Settings, Start
+from growlang.spec.samplers import DDIM
+from growlang.spec.schedules import Cosine
 from growlang.torch_backend.tensor_files import tensor_hash
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
@@ -104,7 +96,7 @@ CORE = [name for name in net().table if name.startswith(("core", "text", "time")
 
 def settings(**changes: Any) -> Settings:
     """Settings that train 4 images a step on `data.tar`, fast enough to see an effect."""
-    source = Source(name="data", webdataset=WebDataset(urls="data.tar", image="png"))
+    source = Source(name="data", data=WebDataset(urls="data.tar", image="png"))
     values: dict[str, Any] = {
         "data": [source],
         "transform": [Resize(size=SIZE, side="both")],

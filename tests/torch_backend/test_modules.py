@@ -2,97 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from symmetries import Call, calls
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.net import Shape, grid, tokens, vector
-from growlang.ops import Op, Scope, op_of
+from growlang.ops import BUILT_IN, Condition, Op, Scope, op_of
 from growlang.torch_backend.attention import attend
-from growlang.torch_backend.modules import INITIALISERS, MODULES, build
+from growlang.torch_backend.modules import INITIALISERS, build
+from growlang.torch_backend.registration import builder_of
 
-Case = tuple[Op, Shape, Scope]
-
-ON_GRIDS = ("patch", "unpatch", "conv", "zero_conv", "residual", "down", "up", "dwt", "idwt")
+MODULES = tuple(
+    name
+    for name, op in BUILT_IN.items()
+    if op.called_as != "internal" and (op.has_tensors or not issubclass(op, Condition))
+)
+"""The ops that a module computes: the compiler's own are calls, and frozen encoders no nodes."""
+WITH_TENSORS = tuple(name for name in MODULES if BUILT_IN[name].has_tensors)
 ON_TOKENS = ("attention", "transformer")
-CONDITIONS = ("words", "classes")
+COUNT = 30
 VOCABULARY = 11
-SIDES = st.sampled_from([4, 8, 12])
-WIDTHS = st.sampled_from([1, 3, 6, 8, 32, 48])
-DROPOUT = st.sampled_from([0.0, 0.5])
 
 
-def arguments(name: str, x: Shape, scope: Scope) -> st.SearchStrategy[dict[str, Any]]:
-    """Valid arguments of an op that is given `x`."""
-    if name in ON_TOKENS:
-        names = ["self", *scope.conditions]
-        attending: dict[str, st.SearchStrategy[Any]] = {
-            "width": st.just(x.width),
-            "heads": st.sampled_from([h for h in (1, 2, 3, 4) if x.width % h == 0]),
-            "attend": st.lists(st.sampled_from(names), min_size=1, unique=True),
-            "norm": st.sampled_from(["layer", "rms"]),
-            "qk_norm": st.booleans(),
-            "dropout": DROPOUT,
-        }
-        if name == "transformer":
-            attending["mlp"] = st.sampled_from([0.5, 4.0])
-        return st.fixed_dictionaries(attending)
-    factor, kernel = st.sampled_from([1, 2, 4]), st.sampled_from([1, 3, 5])
-    choices: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-        "patch": {"factor": factor, "width": WIDTHS},
-        "unpatch": {"factor": factor},
-        "conv": {"width": WIDTHS, "kernel": kernel},
-        "zero_conv": {"width": WIDTHS},
-        "residual": {"width": WIDTHS, "kernel": kernel, "dropout": DROPOUT},
-        "down": {"width": WIDTHS, "factor": factor},
-        "up": {"width": WIDTHS, "factor": factor},
-        "dwt": {"width": WIDTHS, "factor": factor},
-        "idwt": {"width": WIDTHS, "factor": factor},
-        "embed": {"width": WIDTHS},
-        "linear": {"width": WIDTHS},
-        "fourier": {"width": st.sampled_from([2, 6, 32])},
-        "words": {"width": WIDTHS, "tokens": st.integers(1, 5), "vocabulary": st.just(7)},
-        "classes": {"width": WIDTHS, "n": st.integers(1, 5)},
-    }
-    return st.fixed_dictionaries(choices.get(name, {}))
+def test_every_op_that_needs_a_module_has_one() -> None:
+    assert all(builder_of(BUILT_IN[name]) for name in MODULES)
 
 
-@st.composite
-def cases(draw: st.DrawFn, names: tuple[str, ...] = tuple(MODULES)) -> Case:
-    """An op of the catalogue with arguments, an input that fits and a scope."""
-    name = draw(st.sampled_from(names))
-    length = st.integers(1, 5)
-    text = tokens(draw(length), draw(WIDTHS))
-    scope = Scope(
-        time=draw(st.sampled_from([None, 6, 32])),
-        conditions=draw(st.sampled_from([{}, {"text": text}, {"text": text, "tag": tokens(1, 4)}])),
-        channels=draw(st.sampled_from([1, 3])),
-        vocabulary=VOCABULARY,
-    )
-    image = grid(draw(WIDTHS), draw(SIDES), draw(SIDES))
-    sequence = tokens(draw(st.integers(2, 20)), draw(WIDTHS))
-    if name in ON_GRIDS:
-        x = image
-    elif name in (*ON_TOKENS, "unembed"):
-        x = sequence
-    elif name == "embed":
-        x = Shape("ids", sequence.dims[:1])
-    elif name == "fourier":
-        x = Shape("vector", ())
-    else:
-        x = draw(st.sampled_from([image, sequence]))
-    args = draw(arguments(name, x, scope))
-    if name == "transformer" and "self" in args["attend"]:
-        args["causal"] = draw(st.booleans())
-    op = op_of(name).model_validate(args)
-    if name in CONDITIONS:
-        x = Shape("ids", (args["tokens"],) if name == "words" else ())
-    return op, x, scope
+@cache
+def some_calls(name: str) -> list[Call]:
+    """Calls of an op, with arguments, inputs and scopes."""
+    return calls(BUILT_IN[name], COUNT)
 
 
 def value(shape: Shape, batch: int, device: str) -> Tensor:
@@ -129,26 +72,24 @@ def drawn(op: Op, x: Shape, scope: Scope, *, fresh: bool = True) -> nn.Module:
     return module.eval()
 
 
-@settings(max_examples=400)
-@given(cases())
-def test_module_has_the_parameters_and_the_output_of_the_catalogue(case: Case) -> None:
-    op, x, scope = case
-    out = op.output(x, scope)
-    module = build(op, x, scope)
-    have = {name: tuple(p.shape) for name, p in module.state_dict().items()}
-    assert have == {t.name: t.shape for t in op.tensors(x, scope)}
-    assert all(p.is_meta for p in module.parameters())
-    assert not list(module.buffers())
-    assert tuple(module(*inputs(op, x, scope, batch=2)).shape) == (2, *out.dims)
+@pytest.mark.parametrize("name", MODULES)
+def test_module_has_the_parameters_and_the_output_of_the_catalogue(name: str) -> None:
+    for op, x, scope in some_calls(name):
+        out = op.output(x, scope)
+        module = build(op, x, scope)
+        have = {name: tuple(p.shape) for name, p in module.state_dict().items()}
+        assert have == {t.name: t.shape for t in op.tensors(x, scope)}
+        assert all(p.is_meta for p in module.parameters())
+        assert not list(module.buffers())
+        assert tuple(module(*inputs(op, x, scope, batch=2)).shape) == (2, *out.dims)
 
 
-@settings(max_examples=200)
-@given(cases())
-def test_flops_are_those_that_torch_counts(case: Case) -> None:
-    op, x, scope = case
-    with FlopCounterMode(display=False) as counter:
-        build(op, x, scope)(*inputs(op, x, scope))
-    assert op.flops(x, scope) == counter.get_total_flops()
+@pytest.mark.parametrize("name", MODULES)
+def test_flops_are_those_that_torch_counts(name: str) -> None:
+    for op, x, scope in some_calls(name):
+        with FlopCounterMode(display=False) as counter:
+            build(op, x, scope)(*inputs(op, x, scope))
+        assert op.flops(x, scope) == counter.get_total_flops()
 
 
 def kept(module: nn.Module, values: list[Tensor]) -> int:
@@ -168,32 +109,28 @@ def kept(module: nn.Module, values: list[Tensor]) -> int:
     return sum(s.nbytes() for s in storages.values())
 
 
-@settings(max_examples=200)
-@given(cases(tuple(n for n in MODULES if n != "identity")))
-def test_saved_is_what_autograd_keeps(case: Case) -> None:
+@pytest.mark.parametrize("name", WITH_TENSORS)
+def test_saved_is_what_autograd_keeps(name: str) -> None:
     """Within 3 %; with one head 20 %, as keys and values are then views that keep the queries."""
-    op, x, scope = case
-    module = drawn(op, x, scope, fresh=False).train()
-    scalars = kept(module, inputs(op, x, scope, batch=3, device="cpu")) / 4 / 3
-    tolerance = 0.2 if getattr(op, "heads", 0) == 1 else 0.03
-    assert op.saved_activations(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
+    for op, x, scope in some_calls(name):
+        module = drawn(op, x, scope, fresh=False).train()
+        scalars = kept(module, inputs(op, x, scope, batch=3, device="cpu")) / 4 / 3
+        tolerance = 0.2 if getattr(op, "heads", 0) == 1 else 0.03
+        assert op.saved_activations(x, scope) == pytest.approx(scalars, rel=tolerance, abs=40)
 
 
-@settings(max_examples=50)
-@given(cases(("attention", "transformer")))
-def test_a_fresh_block_is_the_identity(case: Case) -> None:
-    op, x, scope = case
-    values = inputs(op, x, scope, batch=2, device="cpu")
-    assert torch.equal(drawn(op, x, scope)(*values), values[0])
+@pytest.mark.parametrize("name", ON_TOKENS)
+def test_a_fresh_block_is_the_identity(name: str) -> None:
+    for op, x, scope in some_calls(name):
+        values = inputs(op, x, scope, batch=2, device="cpu")
+        assert torch.equal(drawn(op, x, scope)(*values), values[0])
 
 
-@settings(max_examples=50)
-@given(cases(("residual",)))
-def test_a_fresh_residual_is_its_skip(case: Case) -> None:
-    op, x, scope = case
-    module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
-    skip = dict(module.named_children()).get("skip", nn.Identity())
-    assert torch.equal(module(*values), skip(values[0]))
+def test_a_fresh_residual_is_its_skip() -> None:
+    for op, x, scope in some_calls("residual"):
+        module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
+        skip = dict(module.named_children()).get("skip", nn.Identity())
+        assert torch.equal(module(*values), skip(values[0]))
 
 
 @pytest.mark.parametrize("time", [None, 16])
@@ -347,17 +284,16 @@ def test_unpatch_puts_pixels_where_patch_took_them(factor: int) -> None:
     torch.testing.assert_close(last(first(pixels)), nn.functional.silu(pixels))
 
 
-@settings(max_examples=60)
-@given(cases(tuple(n for n in MODULES if n != "identity")))
-def test_bf16_autocast_stays_finite_and_close(case: Case) -> None:
-    op, x, scope = case
-    module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
-    expected = module(*values)
-    with torch.autocast("cpu", torch.bfloat16):
-        out = module(*values)
-    out.float().square().mean().backward()
-    assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
-    torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
+@pytest.mark.parametrize("name", WITH_TENSORS)
+def test_bf16_autocast_stays_finite_and_close(name: str) -> None:
+    for op, x, scope in some_calls(name):
+        module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
+        expected = module(*values)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = module(*values)
+        out.float().square().mean().backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+        torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (4, 4, 1, 1), (3, 3, 5, 5)])

@@ -9,16 +9,12 @@ from pydantic import BaseModel
 
 from growlang.ops import OPS
 from growlang.signatures.signature import Nothing, Signature
+from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
-from growlang.spec.recipe import (
-    DATA,
-    OBJECTIVES,
-    OPTIMIZERS,
-    SAMPLERS,
-    SCHEDULES,
-    TRANSFORMS,
-    WEIGHTS,
-)
+from growlang.spec.objectives import OBJECTIVES, WEIGHTS
+from growlang.spec.recipe import OPTIMIZERS
+from growlang.spec.samplers import SAMPLERS
+from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
 
 CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
@@ -110,13 +106,22 @@ def fields(model: type[BaseModel]) -> tuple[Json, list[str]]:
 
 
 @cache
-def _places() -> Mapping[str, tuple[str, str]]:
-    """Kind and name of each call by pydantic's reference to its class."""
-    return {
-        f"#/$defs/{signature.__name__}": (kind, name)
-        for kind, table in CALLS.items()
-        for name, signature in table.items()
-    }
+def _places() -> Mapping[str, list[tuple[str, str]]]:
+    """Kind and name of each call by pydantic's reference to its class, or to that of its kind."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for kind, table in CALLS.items():
+        for name, signature in table.items():
+            found[f"#/$defs/{signature.__name__}"] = [(kind, name)]
+            if base := getattr(table, "base", None):
+                found.setdefault(f"#/$defs/{base.__name__}", []).append((kind, name))
+    return found
+
+
+def _call(kind: str, name: str) -> list[Json]:
+    """A call of one name, and the bare name."""
+    properties = {name: reference(key(kind, name))}
+    call = {"type": "object", "properties": properties, "required": [name]}
+    return [{**call, "additionalProperties": False}, {"const": name}]
 
 
 def _options(info: Json) -> list[Json]:
@@ -124,12 +129,8 @@ def _options(info: Json) -> list[Json]:
     if "anyOf" in info:
         return [option for inner in info["anyOf"] for option in _options(inner)]
     if "$ref" in info:
-        if info["$ref"] not in _places():
-            return []
-        kind, name = _places()[info["$ref"]]
-        properties = {name: reference(key(kind, name))}
-        call = {"type": "object", "properties": properties, "required": [name]}
-        return [{**call, "additionalProperties": False}, {"const": name}]
+        places = _places().get(info["$ref"], [])
+        return [option for place in places for option in _call(*place)]
     kept = {
         key: value
         for key, value in info.items()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from typing import Any
 
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Net, Shape
+from growlang.net import Net
+from growlang.ops import CONDITIONS, Condition
 from growlang.plans.plan import SEMANTICS
-from growlang_runtime.conditioning.encoders import TextEncoder
+from growlang.signatures.installed import attribute
+from growlang_runtime.conditioning.readers import Reader, Setting
 from growlang_runtime.conditioning.readings import Reading
-from growlang_runtime.conditioning.words import words
 from growlang_runtime.data.draws import batch_uniforms, uniforms
 
 CACHE_BYTES = 1 << 30
@@ -45,14 +46,15 @@ class Conditioner:
         device: torch.device | str = "cpu",
     ) -> None:
         self.semantics = semantics
-        self.conditions = {name: dict(call) for name, call in net.encoders.items()}
-        self._shapes = {i.name: i.shape for i in net.inputs if i.condition}
-        for name, call in self.conditions.items():
-            _require_field(name, call)
-        self._encoders = {
-            name: _encoder(call, self._shapes[f"{name}.embedding"], cache_bytes, device)
-            for name, call in self.conditions.items()
-            if call["op"] not in ("words", "classes")
+        self.conditions = _declared(net.encoders)
+        for name, condition in self.conditions.items():
+            _require_field(name, condition)
+        shapes = {i.name: i.shape for i in net.inputs if i.condition}
+        self._readers: dict[str, Reader] = {
+            name: attribute(c.runtime, c.call)(
+                c, Setting(name, shapes[f"{name}.{c.role}"], semantics, cache_bytes, device)
+            )
+            for name, c in self.conditions.items()
         }
 
     def encode(
@@ -77,102 +79,23 @@ class Conditioner:
         """
         inputs: dict[str, torch.Tensor] = {}
         readings: dict[str, Reading] = {}
-        for name, call in self.conditions.items():
+        for name, condition in self.conditions.items():
             null = [False] * len(captions)
             if dropped is not None and name in dropped:
                 null = dropped[name].tolist()
-            field = _field(call)
-            _require(name, field, labels if field == "label" else captions, null)
-            if call["op"] == "classes":
-                inputs |= self._classes(name, call["n"], labels, null)
-                continue
-            kept = [
-                None if drop else str(caption) for caption, drop in zip(captions, null, strict=True)
-            ]
-            read = self._words if call["op"] == "words" else self._texts
-            found, readings[name] = read(name, kept)
-            inputs |= found
+            values = labels if condition.field == "label" else captions
+            _require(name, condition.field, values, null)
+            kept = [None if drop else value for value, drop in zip(values, null, strict=True)]
+            found = self._readers[name](kept)
+            inputs |= {f"{name}.{condition.role}": found.values, f"{name}.mask": found.mask}
+            if found.reading is not None:
+                readings[name] = found.reading
         return Encoded(inputs, readings)
 
     def null(self, batch: int) -> dict[str, torch.Tensor]:
         """The net's inputs for `batch` images of which every condition is dropped."""
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
         return self.encode([None] * batch, [None] * batch, everything)
-
-    def _classes(
-        self, name: str, n: int, labels: Sequence[int | None], null: Sequence[bool]
-    ) -> dict[str, torch.Tensor]:
-        """Label ids (B,), n for null, and a mask (B, 1) that is all true."""
-        for label, drop in zip(labels, null, strict=True):
-            if label is not None and not drop and not 0 <= label < n:
-                raise GrowlangError(
-                    f"label {label} is out of range for condition `{name}`, which has {n} classes",
-                    help=f"labels start at 0; `classes({label + 1}, ...)` includes this one",
-                )
-        ids = [
-            n if label is None or drop else label for label, drop in zip(labels, null, strict=True)
-        ]
-        return {
-            f"{name}.label": torch.tensor(ids),
-            f"{name}.mask": torch.ones(len(ids), 1, dtype=torch.bool),
-        }
-
-    def _words(
-        self, name: str, captions: Sequence[str | None]
-    ) -> tuple[dict[str, torch.Tensor], Reading]:
-        """Ids (B, T), padded with the null id, and the mask (B, T) of those that are words."""
-        (length,) = self._shapes[f"{name}.ids"].dims
-        vocabulary: int = self.conditions[name]["vocabulary"]
-        ids = torch.full((len(captions), length), vocabulary)
-        mask = torch.zeros(len(captions), length, dtype=torch.bool)
-        mask[:, 0] = True
-        counts = []
-        for row, caption in enumerate(captions):
-            found = word_ids(caption or "", vocabulary, self.semantics)
-            counts.append(len(found))
-            read = found[:length]
-            ids[row, : len(read)] = torch.tensor(read, dtype=torch.int64)
-            mask[row, : len(read)] = True
-        lost = [(count > length, count == 0) for count in counts]
-        inputs = {f"{name}.ids": ids, f"{name}.mask": mask}
-        return inputs, _reading(length, "words", captions, lost)
-
-    def _texts(
-        self, name: str, captions: Sequence[str | None]
-    ) -> tuple[dict[str, torch.Tensor], Reading]:
-        """Embeddings (B, T, width) by a frozen encoder, and their mask (B, T)."""
-        encoder = self._encoders[name]
-        found = encoder.encodings([caption or "" for caption in captions])
-        embeddings, mask = encoder.embedded(found)
-        inputs = {f"{name}.embedding": embeddings, f"{name}.mask": mask}
-        lost = [(encoding.cut, encoding.wordless) for encoding in found]
-        return inputs, _reading(encoder.tokens, "tokens", captions, lost)
-
-
-def _reading(
-    limit: int, unit: str, captions: Sequence[str | None], lost: Sequence[tuple[bool, bool]]
-) -> Reading:
-    """A reading from whether each caption, None where it is dropped, was cut or had no word."""
-    read = [
-        (caption, *what)
-        for caption, what in zip(captions, lost, strict=True)
-        if caption is not None
-    ]
-    cut = tuple(caption for caption, is_cut, _ in read if is_cut)
-    wordless = tuple(caption for caption, _, is_wordless in read if is_wordless)
-    return Reading(limit, unit, len(read), cut, wordless)
-
-
-def word_ids(caption: str, vocabulary: int, semantics: int = SEMANTICS) -> list[int]:
-    """The words of a caption as ids in [0, vocabulary).
-
-    The id is BLAKE2b-64 of the word's UTF-8, read as a little-endian number, modulo the
-    vocabulary. `semantics` says what a word is (growlang_runtime.conditioning.words).
-    """
-    return [
-        int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little") % vocabulary
-        for word in words(caption, semantics)
-    ]
 
 
 def dropped(
@@ -195,33 +118,24 @@ def dropped(
     return {name: values[:, i] < drop.get(name, 0.0) for i, name in enumerate(names)}
 
 
-def fields_read(conditions: Mapping[str, Mapping[str, object]]) -> frozenset[str]:
+def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """Which of caption and label some condition reads."""
-    return frozenset(_field(call) for call in conditions.values())
+    return frozenset(c.field for c in _declared(conditions).values())
 
 
-def classes_of(conditions: Mapping[str, Mapping[str, object]]) -> int | None:
+def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> int | None:
     """The number that all labels must be below; None where no condition reads labels."""
-    counts = [int(str(c["n"])) for c in conditions.values() if c["op"] == "classes"]
-    return min(counts, default=None)
+    counts = [c.labels() for c in _declared(conditions).values()]
+    return min((n for n in counts if n is not None), default=None)
 
 
-def _encoder(
-    call: Mapping[str, object], shape: Shape, cache_bytes: int, device: torch.device | str
-) -> TextEncoder:
-    tokens, width = shape.dims
-    return TextEncoder(
-        str(call["id"]),
-        str(call["op"]),
-        tokens=tokens,
-        width=width,
-        cache_bytes=cache_bytes,
-        device=device,
-    )
-
-
-def _field(call: Mapping[str, object]) -> str:
-    return "label" if call["op"] == "classes" else "caption"
+def _declared(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+    """The typed conditions of a net. Raises GrowlangError for one that is not installed."""
+    found = {}
+    for name, call in conditions.items():
+        arguments = {argument: value for argument, value in call.items() if argument != "op"}
+        found[name] = CONDITIONS.require(call["op"]).model_validate(arguments)
+    return found
 
 
 def _example(field: str) -> str:
@@ -229,11 +143,11 @@ def _example(field: str) -> str:
     return f'webdataset(..., {field} = "{extension}")'
 
 
-def _require_field(name: str, call: Mapping[str, object]) -> None:
-    field = _field(call)
-    if call.get("from", field) != field:
+def _require_field(name: str, condition: Condition) -> None:
+    field, stated = condition.field, getattr(condition, "from_", condition.field)
+    if stated != field:
         raise GrowlangError(
-            f"condition `{name}` reads the field `{call['from']}`, but {call['op']} can only read "
+            f"condition `{name}` reads the field `{stated}`, but {condition.call} can only read "
             f"the {field} of a sample",
             help=f"remove `from`, and name the files in the source: {_example(field)}",
         )

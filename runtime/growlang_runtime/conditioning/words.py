@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from hashlib import blake2b
 
 from growlang.plans.plan import SEMANTICS
 
@@ -41,6 +42,18 @@ def words(caption: str, semantics: int = SEMANTICS) -> list[str]:
             found.append(character)
             open_ = True
     return found
+
+
+def word_ids(caption: str, vocabulary: int, semantics: int = SEMANTICS) -> list[int]:
+    """The words of a caption as ids in [0, vocabulary).
+
+    The id is BLAKE2b-64 of the word's UTF-8, read as a little-endian number, modulo the
+    vocabulary. `semantics` is as in `words`.
+    """
+    return [
+        int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little") % vocabulary
+        for word in words(caption, semantics)
+    ]
 
 
 def normalised(caption: str) -> str:

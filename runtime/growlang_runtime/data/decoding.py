@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.recipe import Resize, Transform
+from growlang.spec.data import Resize, Transform
 from growlang_runtime.data.transforms import mode_of, resized
 
 TURNS = {

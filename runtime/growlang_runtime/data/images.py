@@ -17,12 +17,12 @@ from PIL.Image import Image
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.recipe import Source, Transform
+from growlang.spec.data import Source, Transform
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
-from growlang_runtime.data.index import Index, open_index
-from growlang_runtime.data.layout import TEXTS, Layout, layout_of
+from growlang_runtime.data.layout import TEXTS
+from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
 from growlang_runtime.data.transforms import to_tensor, transformed
 from growlang_runtime.data.where import select
@@ -65,7 +65,7 @@ class _Opened:
     """A source, its index and the rows of it that `where` keeps."""
 
     source: Source
-    index: Index
+    index: Samples
     rows: NDArray[np.intp]
 
 
@@ -85,15 +85,15 @@ class Indexes:
     ) -> None:
         self.data_root, self.reads, self.semantics = data_root, reads, semantics
         self._cache = cache
-        self._opened: dict[tuple[Layout, str], Index] = {}
+        self._opened: dict[tuple[str, Wanted], Samples] = {}
 
-    def of(self, source: Source) -> Index:
+    def of(self, source: Source) -> Samples:
         """The index of a source."""
-        layout, urls = layout_of(source, self.reads, self.semantics), source.webdataset.urls
-        if (layout, urls) not in self._opened:
-            found = open_index(layout, urls, self.data_root, self._cache)
-            self._opened[layout, urls] = found
-        return self._opened[layout, urls]
+        declared, wanted = source.data, wanted_of(source, self.reads, self.semantics)
+        key = declared.model_dump_json(), wanted
+        if key not in self._opened:
+            self._opened[key] = open_samples(declared, wanted, self.data_root, self._cache)
+        return self._opened[key]
 
 
 class Images:
@@ -195,7 +195,7 @@ class Images:
         except GrowlangError as error:
             raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
 
-    def _open(self, source: Source, index: Index) -> _Opened:
+    def _open(self, source: Source, index: Samples) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
         faults = index.faults.items()
         self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from growlang.atomic import whole
+from growlang.spec.data import WebDataset
 from growlang_runtime.data.indexing import build
-from growlang_runtime.data.layout import MEMBERS, Layout
+from growlang_runtime.data.layout import MEMBERS, SIDECAR, Layout
 from growlang_runtime.data.shards import expand, forget, pread
+from growlang_runtime.data.source import Samples, Wanted
 from growlang_runtime.data.tars import scan
 
 FORMAT_VERSION = 2
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(Samples):
     """The samples of a list of shards, in their order. `rows` has the columns of `FIELDS`."""
 
     shards: tuple[Path, ...]
@@ -51,6 +53,14 @@ class Index:
             return None
         return pread(self.shards[found["shard"]], at, int(found[f"{member}_bytes"]))
 
+    def pixels(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Widths and heights by the images' headers; zeros where there is none."""
+        return self.rows["width"][rows], self.rows["height"][rows]
+
+    def has(self, member: str) -> bool:
+        """Whether the source says which files hold the member."""
+        return bool(self.layout.endings(member))
+
     def fields(self, row: int, member: str) -> list[str]:
         """The fields of JSON that hold a caption or label; none where the member itself does."""
         endings = self.layout.endings(member)
@@ -63,10 +73,6 @@ class Index:
     def shard(self, row: int) -> Path:
         """The shard that holds the sample."""
         return self.shards[int(self.rows[row]["shard"])]
-
-    def place(self, row: int) -> str:
-        """The sample and its shard, for messages."""
-        return f"`{self.key(row)}` in {self.shard(row)}"
 
     @cached_property
     def identity(self) -> str:
@@ -83,6 +89,15 @@ class Index:
         for name in names:
             digest.update(np.ascontiguousarray(self.rows[name]).tobytes())
         return digest.hexdigest()
+
+
+def open_webdataset(
+    declared: WebDataset, wanted: Wanted, data_root: Path, cache: Path | None
+) -> Index:
+    """The samples of a source of tar shards: see `open_index`."""
+    sidecar = SIDECAR in wanted.members
+    layout = Layout.of(declared, wanted.members, sidecar, wanted.semantics)
+    return open_index(layout, declared.urls, data_root, cache)
 
 
 def open_index(layout: Layout, urls: str, data_root: Path, cache: Path | None = None) -> Index:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.recipe import Source, WebDataset
+from growlang.spec.data import WebDataset
 
 TEXTS = ("caption", "label")
 """Members that hold a value for a condition."""
@@ -76,14 +76,6 @@ def read_fields(where: Any) -> set[str]:
     if where and where[0] == "row":
         return {str(where[1])}
     return set().union(*(read_fields(part) for part in where))
-
-
-def layout_of(source: Source, reads: Collection[str], semantics: int) -> Layout:
-    """The layout of a source: what conditions read, and what its `where` does."""
-    fields = read_fields(source.where)
-    wanted = {*reads, *fields & {"caption"}}
-    sidecar = any(field.startswith(f"{SIDECAR}.") for field in fields)
-    return Layout.of(source.webdataset, wanted, sidecar, semantics)
 
 
 def value_at(data: bytes, fields: Sequence[str]) -> Any:

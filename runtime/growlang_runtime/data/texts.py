@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from growlang_runtime.data.index import Index
 from growlang_runtime.data.layout import SIDECAR, value_at
+from growlang_runtime.data.source import Samples
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 MOST = 40
@@ -17,7 +17,7 @@ class Unusable(Exception):
     """Why a sample cannot be used, in words for the user."""
 
 
-def caption(index: Index, row: int) -> str | None:
+def caption(index: Samples, row: int) -> str | None:
     """The caption; None where none is read. Raises Unusable for one that is not a string."""
     value = _value(index, row, "caption")
     if value is None:
@@ -29,7 +29,7 @@ def caption(index: Index, row: int) -> str | None:
     return value
 
 
-def label(index: Index, row: int, classes: int | None = None) -> int | None:
+def label(index: Samples, row: int, classes: int | None = None) -> int | None:
     """The label; None where none is read. Raises Unusable for one that is not a class.
 
     With `classes`, labels are 0 to `classes` - 1; without, any integer is taken.
@@ -58,19 +58,19 @@ def shown(value: Any) -> str:
     return f"`{text[:MOST]}...`" if len(text) > MOST else f"`{text}`"
 
 
-def sidecar(index: Index, row: int, field: str) -> Any:
+def sidecar(index: Samples, row: int, field: str) -> Any:
     """A field of the sample's JSON file, or None. Raises Unusable for invalid JSON."""
     data = index.read(row, SIDECAR)
     return None if data is None else _parsed(data, [field], SIDECAR)
 
 
-def sidecar_fields(index: Index, row: int) -> list[str]:
+def sidecar_fields(index: Samples, row: int) -> list[str]:
     """The names at the top of the sample's JSON file; none where it has none."""
     tree = sidecar(index, row, "")
     return [*tree] if isinstance(tree, dict) else []
 
 
-def _value(index: Index, row: int, member: str) -> Any:
+def _value(index: Samples, row: int, member: str) -> Any:
     data = index.read(row, member)
     if data is None:
         return None

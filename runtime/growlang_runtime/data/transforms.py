@@ -10,7 +10,7 @@ from PIL import Image
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
-from growlang.spec.recipe import Crop, Resize, Transform
+from growlang.spec.data import Crop, Resize, Transform
 from growlang_runtime.data.draws import uniforms
 
 MODES = {1: "L", 3: "RGB"}

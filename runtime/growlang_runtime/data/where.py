@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
-from growlang.spec.recipe import Source
+from growlang.spec.data import Source
 from growlang_runtime.data.corrupt import Corrupt
-from growlang_runtime.data.index import Index
 from growlang_runtime.data.layout import SIDECAR, read_fields
 from growlang_runtime.data.predicates import kept, written
+from growlang_runtime.data.source import Samples
 from growlang_runtime.data.texts import Unusable, caption, shown, sidecar, sidecar_fields
 
 Rows = NDArray[np.intp]
@@ -30,7 +30,7 @@ class Columns:
     that lack a field that was asked for.
     """
 
-    def __init__(self, source: Source, index: Index, rows: Rows) -> None:
+    def __init__(self, source: Source, index: Samples, rows: Rows) -> None:
         self.source, self.index, self.rows = source, index, rows
         self.corrupt: dict[int, Corrupt] = {}
         self.complete = np.ones(len(rows), np.bool_)
@@ -38,8 +38,8 @@ class Columns:
     def __call__(self, name: str) -> NDArray[Any]:
         """The column. Raises GrowlangError for a field that rows do not have."""
         if name in ("width", "height"):
-            return np.asarray(self.index.rows[name][self.rows], np.int64)
-        if name == "caption" and self.source.webdataset.caption:
+            return np.asarray(self.index.pixels(self.rows)[name == "height"], np.int64)
+        if name == "caption" and self.index.has("caption"):
             texts = [self._read(place, caption) for place in range(len(self.rows))]
             return np.array([text or "" for text in texts], dtype=np.str_)
         if name.startswith(JSON):
@@ -97,7 +97,7 @@ def _kind(value: Any) -> str | None:
     return "number" if isinstance(value, int | float) else None
 
 
-def select(source: Source, index: Index, rows: Rows) -> tuple[Rows, list[Corrupt], str]:
+def select(source: Source, index: Samples, rows: Rows) -> tuple[Rows, list[Corrupt], str]:
     """The rows that `where` keeps, those that it cannot read, and a warning or an empty text.
 
     A row that lacks a field of the condition is not kept. Raises GrowlangError for a condition
@@ -117,10 +117,10 @@ def select(source: Source, index: Index, rows: Rows) -> tuple[Rows, list[Corrupt
     return found, [*columns.corrupt.values()], warning if lacking else ""
 
 
-def _sizes(source: Source, index: Index, rows: Rows) -> str:
+def _sizes(source: Source, index: Samples, rows: Rows) -> str:
     if not read_fields(source.where) & {"width", "height"}:
         return "relax the condition"
-    width, height = index.rows["width"][rows], index.rows["height"][rows]
+    width, height = index.pixels(rows)
     return (
         f"they are {width.min()} to {width.max()} pixels wide and {height.min()} to "
         f"{height.max()} high: relax the condition"

@@ -8,6 +8,7 @@ the ends (|log-SNR| near 20) keep their digits. v = alpha eps - sigma x (arXiv 2
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,14 +16,34 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from growlang.spec.recipe import Cosine, Interpolated
+from growlang.signatures.installed import attribute
+from growlang.spec.schedules import Cosine, Interpolated, Schedule
 
 Prediction = Literal["x", "v", "eps"]
 
 
+class NoiseSchedule(ABC):
+    """Log-SNR over time t in [0, 1], in nats, in float64."""
+
+    @abstractmethod
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+
+    def reference(self, t: Tensor) -> Tensor:
+        """Log-SNR that a net reads with `embed = reference`, float64."""
+        return self.log_snr(t)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        with torch.enable_grad():
+            at = t.double().detach().requires_grad_()
+            (slope,) = torch.autograd.grad(self.log_snr(at).sum(), at)
+        return -slope
+
+
 @dataclass(frozen=True)
-class NoiseSchedule:
-    """Log-SNR over time t in [0, 1]: an unshifted cosine plus a shift linear in t.
+class ShiftedCosine(NoiseSchedule):
+    """An unshifted cosine plus a shift linear in t.
 
     The cosine is eq. 2 of simple diffusion (arXiv 2301.11093) with its ends cut at `low` and
     `high`. A constant shift is its eq. 5; two shifts, interpolated over t, its eq. 7.
@@ -61,16 +82,24 @@ class NoiseSchedule:
         return math.atan(math.exp(-self.high / 2)) + t.double() * self._span
 
 
-def noise_schedule(declared: Cosine | Interpolated, size: int) -> NoiseSchedule:
+def noise_schedule(declared: Schedule, size: int) -> NoiseSchedule:
     """The schedule that a spec declares, for images whose shorter side has `size` pixels."""
-    if isinstance(declared, Interpolated):
-        shifts = (2 * math.log(declared.low / size), 2 * math.log(declared.high / size))
-    elif declared.shift is not None:
-        shifts = (declared.shift, declared.shift)
-    else:
+    schedule: NoiseSchedule = attribute(declared.runtime, declared.call)(declared, size)
+    return schedule
+
+
+def cosine(declared: Cosine, size: int) -> ShiftedCosine:
+    """The cosine, by its shift or the size at which there is none."""
+    shift = declared.shift
+    if shift is None:
         shift = 2 * math.log(declared.base / size) if declared.base else 0.0
-        shifts = (shift, shift)
-    return NoiseSchedule(declared.min, declared.max, *shifts)
+    return ShiftedCosine(declared.min, declared.max, shift, shift)
+
+
+def interpolated(declared: Interpolated, size: int) -> ShiftedCosine:
+    """The cosine between two shifts."""
+    shifts = (2 * math.log(base / size) for base in (declared.low, declared.high))
+    return ShiftedCosine(declared.min, declared.max, *shifts)
 
 
 def alpha(log_snr: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,27 +12,58 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from growlang.net import Net
-from growlang.spec.recipe import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang.signatures.installed import attribute
+from growlang.spec import objectives as declarations
+from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang_runtime.diffusion.noise import (
     NoiseSchedule,
     log_x_error,
     noise_schedule,
     noisy,
     target,
+    to_x,
 )
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 """Maps x_t (B, C, H, W) and what the net reads of the log-SNR (B,) to a prediction."""
 
 
+class Objective(ABC):
+    """An objective for a net; times t are (B,) float64 in [0, 1], on the CPU."""
+
+    @abstractmethod
+    def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Loss of each image, (B,) float32; `x` and `eps` are (B, C, H, W), `x` in [-1, 1]."""
+
+    @abstractmethod
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR of what the net is given at t, float64."""
+
+    @abstractmethod
+    def embedded(self, t: Tensor) -> Tensor:
+        """What the net reads of the noise level at t, float64."""
+
+    @abstractmethod
+    def to_x(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The denoised image that a prediction means, (B, C, H, W)."""
+
+
 @dataclass(frozen=True)
-class Objective:
-    """A denoising objective for images of one size."""
+class Denoising(Objective):
+    """The squared error of a prediction, for images of one size."""
 
     declared: Diffusion
     schedule: NoiseSchedule
     reference: bool
     """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """That of the schedule."""
+        return self.schedule.log_snr(t)
+
+    def to_x(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The image, by what is predicted."""
+        return to_x(prediction, x_t, self.schedule.log_snr(t), self.declared.predict)
 
     def embedded(self, t: Tensor) -> Tensor:
         """The log-SNR that the net reads at t: the reference one or the raw one, float64."""
@@ -60,10 +92,7 @@ class Objective:
         return torch.exp(log_weight + log_x_error(log_snr, predict))
 
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """Weighted mean squared error of each image, (B,) float32.
-
-        `x` and `eps` are (B, C, H, W), images in [-1, 1]; `t` is (B,), float64, on the CPU.
-        """
+        """Weighted mean squared error of each image, (B,) float32."""
         log_snr = self.schedule.log_snr(t)
         prediction = denoise(
             noisy(x, eps, log_snr), self.embedded(t).to(device=x.device, dtype=torch.float32)
@@ -83,12 +112,19 @@ def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, T
     return denoise
 
 
-def objective_of(declared: Diffusion, net: Net) -> Objective:
-    """The objective of a recipe for a net: shift from its image size, embedding from `time`."""
-    time = next((node for node in net.nodes if node.path == "time"), None)
+def objective_of(declared: declarations.Objective, net: Net) -> Objective:
+    """The objective of a recipe for a net."""
+    objective: Objective = attribute(declared.runtime, declared.call)(declared, net)
+    return objective
+
+
+def denoising(declared: Diffusion, net: Net) -> Denoising:
+    """Shift from the net's image size, embedding from its `time`."""
     size = min(net.image.dims[1:])
-    return Objective(
-        declared,
-        noise_schedule(declared.schedule, size),
-        reference=time is not None and time.args.get("embed", "reference") == "reference",
-    )
+    return Denoising(declared, noise_schedule(declared.schedule, size), reads_reference(net))
+
+
+def reads_reference(net: Net) -> bool:
+    """Whether the net reads the log-SNR of the base resolution (`embed = reference`)."""
+    time = next((node for node in net.nodes if node.path == "time"), None)
+    return time is not None and time.args.get("embed", "reference") == "reference"

@@ -1,4 +1,4 @@
-"""Images from a trained net: the samplers of diffusers over the run's own noise schedule.
+"""Images from a trained net, over the run's own noise schedule.
 
 The net is given the log-SNR, never a step number, and the sampler the denoised image, clipped to
 [-1, 1], so that all of them work with every prediction.
@@ -6,18 +6,17 @@ The net is given the log-SNR, never a step number, and the sampler the denoised 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.spec.recipe import DDIM, DPMSolver, Sampler
-from growlang_runtime.diffusion.noise import to_x
+from growlang.signatures.installed import attribute
+from growlang.spec.samplers import Sampler
 from growlang_runtime.diffusion.objective import Objective, denoiser
 
 
@@ -36,41 +35,16 @@ class Request:
     guidance: float = 1.0
 
 
-def times(steps: int) -> Tensor:
-    """The times at which the net is evaluated, rising: 1 / steps, ..., 1; float64."""
-    return torch.arange(1, steps + 1, dtype=torch.float64) / steps
+class Levels(NamedTuple):
+    """What a sampler draws with: a denoiser at every noise level."""
 
-
-def scheduler_of(sampler: Sampler, objective: Objective) -> Any:
-    """The scheduler of diffusers for a sampler, over this objective's noise levels.
-
-    Its table has exactly one entry for each step, so `trailing` starts at the noisiest one
-    (arXiv 2305.08891) and no spacing skips or repeats a level. The table is float64: at high
-    log-SNR, 1 - alpha^2 has no digits left in float32.
-    """
-    from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
-
-    common: dict[str, Any] = {
-        "num_train_timesteps": sampler.steps,
-        "timestep_spacing": "trailing",
-        "prediction_type": "sample",
-    }
-    kinds: dict[str, Any] = {
-        "ddim": DDIMScheduler,
-        "ddpm": DDPMScheduler,
-        "dpm_solver": DPMSolverMultistepScheduler,
-    }
-    if isinstance(sampler, DPMSolver):
-        common["solver_order"] = sampler.order
-    else:
-        common["clip_sample"] = False
-    scheduler = kinds[sampler.call](**common)
-    scheduler.alphas_cumprod = torch.sigmoid(objective.schedule.log_snr(times(sampler.steps)))
-    with warnings.catch_warnings():
-        # diffusers 0.42 turns a tensor into an array in a way that numpy 2 deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        scheduler.set_timesteps(sampler.steps)
-    return scheduler
+    denoised: Callable[[Tensor, Tensor], Tensor]
+    """x_t (N, C, H, W) and a time, a float64 scalar in (0, 1] -> the denoised images, clipped to
+    [-1, 1]."""
+    log_snr: Callable[[Tensor], Tensor]
+    """Times in [0, 1] -> log-SNR, float64."""
+    generators: list[torch.Generator]
+    """The random numbers of each image, on the CPU."""
 
 
 @torch.no_grad()
@@ -83,22 +57,19 @@ def generate(
     device: torch.device,
 ) -> Tensor:
     """Images (N, C, H, W) float32 in [-1, 1], on the device."""
-    scheduler = scheduler_of(sampler, objective)
     count = len(request.indices)
     generators = [generator(request.seed, index) for index in request.indices]
     x_t = torch.stack([torch.randn(net.image.dims, generator=g) for g in generators]).to(device)
     predict = guided(module, net, request, device)
-    options: dict[str, Any] = {"generator": generators}
-    if isinstance(sampler, DDIM):
-        options["eta"] = sampler.eta
-    levels = times(sampler.steps)
-    for step in scheduler.timesteps.tolist():
-        t = levels[step].expand(count)
+
+    def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+        t = time.expand(count)
         prediction = predict(x_t, objective.embedded(t).float().to(device))
-        log_snr = objective.schedule.log_snr(t)
-        x = to_x(prediction.float(), x_t, log_snr, objective.declared.predict).clamp(-1, 1)
-        x_t = scheduler.step(x, step, x_t, **options).prev_sample
-    return x_t.clamp(-1, 1)
+        return objective.to_x(prediction.float(), x_t, t).clamp(-1, 1)
+
+    levels = Levels(denoised, objective.log_snr, generators)
+    drawn: Tensor = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
+    return drawn.clamp(-1, 1)
 
 
 def guided(

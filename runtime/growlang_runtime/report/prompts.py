@@ -29,7 +29,7 @@ class Prompts:
     @staticmethod
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
         """Prompts from lines of text; where the net reads labels, numbers are labels."""
-        classes = any(call["op"] == "classes" for call in conditioner.conditions.values())
+        classes = any(c.field == "label" for c in conditioner.conditions.values())
         return Prompts(list(lines), [_label(line) if classes else None for line in lines])
 
     def texts(self) -> list[str]:
@@ -47,12 +47,9 @@ class Prompts:
         """The net's inputs; the condition of an image that has no value for it is null."""
         missing = {
             name: torch.tensor(
-                [
-                    value is None
-                    for value in (self.labels if call["op"] == "classes" else self.captions)
-                ]
+                [value is None for value in (self.labels if c.field == "label" else self.captions)]
             )
-            for name, call in conditioner.conditions.items()
+            for name, c in conditioner.conditions.items()
         }
         return conditioner.read(self.captions, self.labels, missing)
 
@@ -67,15 +64,15 @@ def _label(line: str) -> int | None:
 
 def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     """Raise GrowlangError for a prompt that no condition reads; an empty one is the null."""
-    calls = conditioner.conditions.values()
-    if any(call["op"] != "classes" for call in calls):
+    conditions = conditioner.conditions.values()
+    if any(c.field != "label" for c in conditions):
         return
     labels = Prompts.of(prompts, conditioner).labels
     for prompt, label in zip(prompts, labels, strict=True):
         if prompt.strip() and label is None:
-            what = "takes labels, not text" if calls else "has no conditions"
-            most = max((int(call["n"]) for call in calls), default=0) - 1
-            help = f"give a label from 0 to {most}, or" if calls else "give"
+            what = "takes labels, not text" if conditions else "has no conditions"
+            most = max((c.labels() or 0 for c in conditions), default=0) - 1
+            help = f"give a label from 0 to {most}, or" if conditions else "give"
             raise GrowlangError(
                 f"cannot use the prompt {quoted(prompt)}: the model {what}",
                 help=f'{help} --prompt "" for each unconditional image',

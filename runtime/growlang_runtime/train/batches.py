@@ -154,7 +154,7 @@ def step_batch(
 ) -> StepBatch:
     """The inputs of a step from its images, with what is random about the rest."""
     settings = data.phase.settings
-    null = dropped(settings.seed, draws, settings.objective.drop, list(conditioner.conditions))
+    null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,

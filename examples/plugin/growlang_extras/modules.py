@@ -1,4 +1,4 @@
-"""What `convnext` computes. Its parameters have the names and shapes that the op declares."""
+"""What `convnext` and `bytes` compute. Parameters have the names and shapes that are declared."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope
-from growlang_convnext import op as declaration
+from growlang_extras import condition, convnext
 
 
 class ConvNeXt(nn.Module):
@@ -16,7 +16,7 @@ class ConvNeXt(nn.Module):
     """
 
     def __init__(
-        self, op: declaration.ConvNeXt, x: Shape, scope: Scope, device: torch.device | str
+        self, op: convnext.ConvNeXt, x: Shape, scope: Scope, device: torch.device | str
     ) -> None:
         super().__init__()
         width, hidden = x.width, op.expand * x.width
@@ -36,3 +36,18 @@ class ConvNeXt(nn.Module):
             h = h * (1 + scale) + shift
         branch: Tensor = self.project(F.gelu(self.expand(h)))
         return x + branch
+
+
+class Bytes(nn.Module):
+    """(B, tokens) ids -> (B, tokens, width)."""
+
+    def __init__(
+        self, op: condition.Bytes, x: Shape, scope: Scope, device: torch.device | str
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(condition.NULL + 1, op.width, device=device)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """One row of the table per byte."""
+        out: Tensor = self.embedding(ids)
+        return out

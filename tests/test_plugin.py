@@ -1,29 +1,36 @@
-"""Ops of other packages: the worked example, installed, from its spec to trained steps."""
+"""Packages with ops: the worked example, installed, from its spec to samples; and broken ones."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from fixture_specs import SPECS, checked, edited, findings
-from symmetries import Call, axes_of, error
+from packages import Install, declare
+from symmetries import Call, axes_of, calls, error
 from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import grid
-from growlang.ops import Scope, installed, op_of, pipe_ops
+from growlang.ops import CONDITIONS, OPS, Scope, op_of
+from growlang.planning import plan
+from growlang.plans.plan import Plan
+from growlang.signatures import installed
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build
+from growlang_runtime.sample import sample
+from growlang_runtime.storage.weights import load
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.training import train
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = ROOT / "examples" / "custom_op"
+EXAMPLE = ROOT / "examples" / "plugin"
 SHADES = EXAMPLE / "shades.grow"
 
 
@@ -38,37 +45,6 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-Install = Callable[[Path], None]
-
-
-@pytest.fixture
-def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Puts a folder of installed packages on the path, for one test."""
-    caches = (installed._entries, installed.find, installed.find_module)
-
-    def forget() -> None:
-        for cache in caches:
-            cache.cache_clear()
-
-    def put(folder: Path) -> None:
-        monkeypatch.syspath_prepend(str(folder))
-        forget()
-
-    forget()
-    yield put
-    forget()
-
-
-def declare(folder: Path, entries: str, code: str = "", name: str = "other") -> Path:
-    """An installed package that declares entry points, and its module `NAME_ops`."""
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(entries)
-    (folder / f"{name}_ops.py").write_text(code)
-    return folder
-
-
 def using(tmp_path: Path, call: str) -> Path:
     return edited(
         SPECS / "core.grow", tmp_path / "using.grow", ("| residual(width)\n", f"| {call}\n")
@@ -78,8 +54,12 @@ def using(tmp_path: Path, call: str) -> Path:
 # --- the worked example --------------------------------------------------------------------------
 
 
-def test_without_the_package_the_op_is_unknown(install: Install) -> None:
-    assert {d.code for d in findings(SHADES)} == {"G106"}
+def test_without_the_package_its_names_are_unknown(install: Install) -> None:
+    found = findings(SHADES)
+    assert {d.code for d in found} == {"G106"}
+    for name in ("convnext", "bytes", "pseudo_huber"):
+        (said,) = {d.help for d in found if f"`{name}`" in d.message}
+        assert f"r install the package that has `{name}`" in said
 
 
 def test_the_example_is_checked_and_built(install: Install, package: Path) -> None:
@@ -91,7 +71,7 @@ def test_the_example_is_checked_and_built(install: Install, package: Path) -> No
     ]
     built = {name: tuple(p.shape) for name, p in lower(net).named_parameters()}
     assert built == {t.name: t.shape for t in net.tensors()}
-    assert "convnext" in pipe_ops()
+    assert "convnext" in OPS.names()
 
 
 def test_an_argument_of_the_op_is_checked_like_any(
@@ -130,24 +110,51 @@ def test_the_axes_of_the_example_hold(install: Install, package: Path, time: int
     assert error(call, axes_of(call)) < 1e-12
 
 
-def test_the_example_trains(package: Path, tmp_path: Path) -> None:
-    sys.path.insert(0, str(ROOT / "tests" / "runtime"))
+def test_the_condition_is_embedded_as_it_declares(install: Install, package: Path) -> None:
+    install(package)
+    kind = CONDITIONS.require("bytes")
+    for call in calls(kind, 5):
+        module = build(*call, "cpu")
+        assert {n: tuple(p.shape) for n, p in module.named_parameters()} == {
+            t.name: t.shape for t in call.op.tensors(call.x, call.scope)
+        }
+        assert error(call, axes_of(call)) < 1e-12
+
+
+def test_the_example_trains_samples_and_resumes(
+    install: Install, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(package)
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "runtime"))
     from tiny import write_data
 
-    sys.path.pop(0)
-    write_data(tmp_path)
-    path = os.pathsep.join([str(package), str(ROOT), str(ROOT / "runtime")])
-    command = [sys.executable, "-m", "growlang", "train", str(SHADES), "--out", "runs"]
-    done = subprocess.run(
-        [*command, "--data-root", "."],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
+    options = RunOptions(
+        data_root=write_data(tmp_path), out=tmp_path / "runs", checkpoint_every=1, quiet=True
     )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "shades" / "main" / "model.safetensors").is_file()
+    planned = plan(checked(SHADES))
+    assert Plan.model_validate_json(planned.model_dump_json()) == planned
+    run = train(planned, options).run
+    whole = load(run).tensors
+    sample(run, prompts=["shade 1"], output=tmp_path / "a.png", steps=2)
+    assert (tmp_path / "a.png").is_file()
+    (run / "model.safetensors").unlink()
+    shutil.rmtree(sorted((run / "checkpoints").iterdir())[-1])
+    train(planned, replace(options, resume="must"))
+    resumed = load(run).tensors
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_weights_whose_package_is_gone_are_refused(
+    install: Install, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(package)
+    text = plan(checked(SHADES)).model_dump_json()
+    monkeypatch.undo()
+    installed.entries.cache_clear()
+    with pytest.raises(GrowlangError, match="unknown objective `pseudo_huber`") as error:
+        Plan.model_validate_json(text)
+    assert error.value.help == "install the package that it comes from"
 
 
 # --- packages that are not what they say ---------------------------------------------------------
@@ -179,14 +186,14 @@ class Twice(Op):
     ("entry", "code", "said"),
     [
         ("twice = nowhere:Twice", "", "cannot use `twice` of other (nowhere:Twice)"),
-        ("twice = other_ops:Twice", "1 / 0", "ZeroDivisionError"),
+        ("twice = other_package:Twice", "1 / 0", "ZeroDivisionError"),
         (
-            "twice = other_ops:Twice",
+            "twice = other_package:Twice",
             "Twice = 3",
-            'a subclass of growlang.ops.Op with call = "twice"',
+            'a subclass of growlang.ops.base.Op with call = "twice"',
         ),
         (
-            "twice = other_ops:Twice",
+            "twice = other_package:Twice",
             OP.format(output="x.nothing"),
             "the installed op `twice` fails",
         ),
@@ -196,7 +203,6 @@ def test_a_broken_package_is_named(
     install: Install, tmp_path: Path, entry: str, code: str, said: str
 ) -> None:
     install(declare(tmp_path / "site", f"[growlang.ops]\n{entry}\n", code))
-    sys.modules.pop("other_ops", None)
     with pytest.raises(GrowlangError) as error:
         findings(using(tmp_path, "twice"))
     assert said in error.value.message
@@ -221,8 +227,7 @@ def test_an_op_may_declare_its_tensors_without_axes(
     install: Install, tmp_path: Path, statement: str, refused: bool
 ) -> None:
     code = f"from growlang.net import Tensor\n{OP.format(output='x')}{WITHOUT_AXES}"
-    install(declare(tmp_path / "site", "[growlang.ops]\ntwice = other_ops:Twice\n", code))
-    sys.modules.pop("other_ops", None)
+    install(declare(tmp_path / "site", "[growlang.ops]\ntwice = other_package:Twice\n", code))
     model = "grow 1\nmodel {} {{\n {}\n image = image(8)\n stem {}\n {}\n head conv(3)\n}}\n"
     (tmp_path / "a.grow").write_text(model.format("a", "", "conv(8)", "core conv(8)"))
     child = tmp_path / "b.grow"
@@ -235,7 +240,7 @@ def test_an_op_may_declare_its_tensors_without_axes(
 
 def test_two_packages_cannot_declare_one_op(install: Install, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        entry = f"[growlang.ops]\ntwice = {name}_ops:Twice\n"
+        entry = f"[growlang.ops]\ntwice = {name}_package:Twice\n"
         declare(tmp_path / "site", entry, OP.format(output="x"), name)
     install(tmp_path / "site")
     with pytest.raises(GrowlangError, match="two packages declare `twice`"):
@@ -246,8 +251,9 @@ def test_a_built_in_op_cannot_be_replaced(install: Install, tmp_path: Path) -> N
     entries = "[growlang.ops]\nresidual = nowhere:Op\nconcat = nowhere:Op\n"
     install(declare(tmp_path / "site", entries))
     checked(SPECS / "core.grow")
-    assert [d.code for d in findings(using(tmp_path, "concat"))] == ["G106"]
-    assert pipe_ops().count("residual") == 1
+    with pytest.raises(GrowlangError, match="growlang itself has something of that name"):
+        findings(using(tmp_path, "concat"))
+    assert OPS.names().count("residual") == 1
 
 
 @pytest.mark.parametrize(
@@ -255,7 +261,7 @@ def test_a_built_in_op_cannot_be_replaced(install: Install, tmp_path: Path) -> N
     [
         ("", "no installed package has a module for the op `twice`"),
         (
-            "[growlang.modules]\ntwice = other_ops:module\n",
+            "[growlang.modules]\ntwice = other_package:module\n",
             r"`weight` is \(4, 4\) in the module and absent in the table",
         ),
     ],
@@ -265,9 +271,8 @@ def test_a_module_must_be_what_the_op_declares(
 ) -> None:
     code = OP.format(output="x") + "\nimport torch\ndef module(op, x, scope, device):\n"
     code += "    return torch.nn.Linear(4, 4, bias=False, device=device)\n"
-    entries = f"[growlang.ops]\ntwice = other_ops:Twice\n{modules}"
+    entries = f"[growlang.ops]\ntwice = other_package:Twice\n{modules}"
     install(declare(tmp_path / "site", entries, code))
-    sys.modules.pop("other_ops", None)
     net = checked(using(tmp_path, "twice")).net
     with pytest.raises(GrowlangError, match=said):
         lower(net)

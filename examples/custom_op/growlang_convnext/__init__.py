@@ -1,1 +1,0 @@
-"""The ConvNeXt block as an op of the Grow language."""

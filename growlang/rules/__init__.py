@@ -1,0 +1,16 @@
+"""The rules by which `grow SELECTOR by RULE` makes tensors of a parent's, one file each."""
+
+from __future__ import annotations
+
+from growlang.rules.base import Rule
+from growlang.signatures.discovery import defined
+from growlang.signatures.tables import Table
+
+_DEFINED = defined(__name__, __path__, Rule)
+
+RULES = Table(Rule, [rule for rule in _DEFINED if rule.called_as == "by"])
+"""Callable behind `by`."""
+TRANSITIONS = Table(Rule, [rule for rule in _DEFINED if rule.called_as == "transition"])
+"""Callable as a recipe's `transition`, whose default is `discard`."""
+
+__all__ = ["RULES", "TRANSITIONS", "Rule"]

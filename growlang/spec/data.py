@@ -1,0 +1,86 @@
+"""Sources of training data, and what is done to each image."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, SerializeAsAny
+
+from growlang.signatures.canonical import Formerly, Part
+from growlang.signatures.signature import Nothing, Signature, argument
+from growlang.signatures.tables import CallOf, Table, read_call, table
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Endings = str | Annotated[list[str], Field(min_length=1)]
+"""The ending of the files that hold something, or several in the order of preference."""
+
+
+class Data(Signature):
+    """Base of the sources of training data.
+
+    A package declares one as an entry point of the group `growlang.data`.
+    """
+
+    runtime: ClassVar[str]
+    """`module:function` that opens it, which a run imports: (source,
+    `growlang_runtime.data.source.Wanted`, data root, cache folder or None) ->
+    `growlang_runtime.data.source.Samples`."""
+
+
+class WebDataset(Data):
+    """Tar shards in the WebDataset layout: images, with the captions and labels that are read."""
+
+    call = "webdataset"
+    runtime = "growlang_runtime.data.index:open_webdataset"
+    urls: str = argument(
+        "shards: a path, or a pattern with {00..99}, * or ~, relative to the data root"
+    )
+    image: Endings = argument("ending of the images, or a list of endings", "jpg")
+    caption: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the captions, "json:FIELD" for a field of a JSON file, or none', "txt"
+    )
+    label: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the class labels, or "json:FIELD"', None
+    )
+
+
+DATA = Table(Data, [WebDataset], group="growlang.data")
+
+
+class Source(Part):
+    """One source of training data, with its share of the draws and the rows that it keeps."""
+
+    name: str
+    share: float = 1.0
+    data: Annotated[SerializeAsAny[Data], Formerly("webdataset"), CallOf(DATA), read_call(DATA)]
+    where: list[Any] | None = None
+    """A predicate over a row: nested lists such as [">=", ["row", "width"], 512]."""
+
+
+# --- transforms ----------------------------------------------------------------------------------
+
+
+class Resize(Signature):
+    """Antialiased resize."""
+
+    call: ClassVar[str] = "resize"
+    size: Positive = argument("target, in pixels")
+    side: Literal["short", "long", "both"] = argument("which side is resized to `size`", "short")
+
+
+class Crop(Signature):
+    """Square crop."""
+
+    call: ClassVar[str] = "crop"
+    size: Positive = argument("side of the crop, in pixels")
+    at: Literal["centre", "random"] = argument("where to crop", "centre")
+
+
+class Flip(Signature):
+    """Random horizontal flip."""
+
+    call: ClassVar[str] = "flip"
+    probability: Fraction = argument("probability of a flip", 0.5)
+
+
+TRANSFORMS = table(Resize, Crop, Flip)
+Transform = Annotated[Resize | Crop | Flip, CallOf(TRANSFORMS), read_call(TRANSFORMS)]

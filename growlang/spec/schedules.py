@@ -1,0 +1,69 @@
+"""Schedules of noise: what log-SNR an image is trained at over time."""
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from growlang.signatures.signature import Signature, argument
+from growlang.signatures.tables import CallOf, Table, read_call
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Schedule(Signature):
+    """Base of the schedules of noise.
+
+    A package declares one as an entry point of the group `growlang.schedules`.
+    """
+
+    runtime: ClassVar[str]
+    """`module:function` of its computation, which a run imports: (schedule, shorter side of the
+    images in pixels) -> `growlang_runtime.diffusion.noise.NoiseSchedule`."""
+
+
+class Cosine(Schedule):
+    """Shifted cosine schedule of simple diffusion (arXiv 2301.11093, eq. 5 and section 3.1).
+
+    log-SNR(t) = -2 ln tan(t_min + t (t_max - t_min)) + shift, with shift = 2 ln(base / image.size).
+    """
+
+    call = "cosine"
+    runtime = "growlang_runtime.diffusion.noise:cosine"
+    base: Positive | None = argument("image size, in pixels, at which the shift is zero", None)
+    shift: float | None = argument("shift of the log-SNR, in nats; instead of base", None)
+    min: float = argument("log-SNR at t = 1, before the shift", -15.0)
+    max: float = argument("log-SNR at t = 0, before the shift", 15.0)
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        if self.base is not None and self.shift is not None:
+            raise ValueError("`base` and `shift` are mutually exclusive")
+        _require_rising(self)
+        return self
+
+
+class Interpolated(Schedule):
+    """Interpolation of two shifted cosines, t * high + (1 - t) * low (arXiv 2301.11093, 3.1)."""
+
+    call = "interpolated"
+    runtime = "growlang_runtime.diffusion.noise:interpolated"
+    low: Positive = argument("base, in pixels, of the shift that holds at low noise (t = 0)", 32)
+    high: Positive = argument("base, in pixels, of the shift that holds at high noise (t = 1)", 64)
+    min: float = argument("log-SNR at t = 1, before the shift", -15.0)
+    max: float = argument("log-SNR at t = 0, before the shift", 15.0)
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        _require_rising(self)
+        return self
+
+
+def _require_rising(schedule: Cosine | Interpolated) -> None:
+    if schedule.min >= schedule.max:
+        raise ValueError("`min` must be less than `max`")
+
+
+SCHEDULES = Table(Schedule, [Cosine, Interpolated], group="growlang.schedules")
+CalledSchedule = Annotated[SerializeAsAny[Schedule], CallOf(SCHEDULES), read_call(SCHEDULES)]
