@@ -18,11 +18,12 @@ if TYPE_CHECKING:
         sample,
         train,
     )
+    from growlang.applying import Mapping
     from growlang.checking import Checked, Report, SpecError, SpecWarning
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
-    from growlang.growth.mapping import Entry, Mapping
+    from growlang.growth.mapping import Entry
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
     from growlang_runtime.train.options import RunOptions
@@ -70,7 +71,8 @@ if not TYPE_CHECKING:
         "growlang.comparing": "Difference",
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
-        "growlang.growth.mapping": "Entry Mapping",
+        "growlang.applying": "Mapping",
+        "growlang.growth.mapping": "Entry",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
         "growlang_runtime.train.options": "RunOptions",

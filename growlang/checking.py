@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from growlang.applying import Mapping
 from growlang.build.net import build
 from growlang.build.skips import refuse_idle, warn_unjoined
 from growlang.diagnostics import (
@@ -26,7 +27,6 @@ from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
-from growlang.growth.mapping import Mapping
 from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
@@ -287,7 +287,8 @@ def _grown(
     if found and moving.is_sound and stated.is_sound:
         findings.extend(refuse_dead(net, contract, moved, found, scratch))
     net = initialised(net, found)
-    return net, findings.of(map_tensors(net, parent, resolution, moved, found))
+    mapping = findings.of(map_tensors(net, parent, resolution, moved, found))
+    return net, Mapping.of(mapping) if mapping is not None else None
 
 
 def _argument(name: str, text: str, files: Files) -> d.Argument:

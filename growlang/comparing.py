@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from growlang.applying import Mapping
 from growlang.checking import Checked
+from growlang.growth import mapping as growth
 from growlang.growth.composition import dropped, over_generations, unchanged
-from growlang.growth.mapping import CATEGORIES, Entry, Mapping
+from growlang.growth.mapping import CATEGORIES, Entry
 from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import reason_unstated
 from growlang.net import Net
@@ -21,6 +21,9 @@ from growlang.planning import recipe_of
 from growlang.plans.weights_header import Stored
 from growlang.spec.objectives import Objective, meaning_changes
 from growlang.tools import compatibility
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FORMAT_VERSION = 1
 SHORT = 80
@@ -57,18 +60,25 @@ class Difference:
         return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
 
     def __str__(self) -> str:
-        from growlang.tables import as_text, print_difference
+        from growlang.tables import as_text
 
-        return as_text(partial(print_difference, self, False))
+        return as_text(self.print)
 
-    def by_component(self) -> dict[str, list[Entry]]:
-        """The entries of each component: those of b in its order, then those that only a has."""
-        order = [c.name for c in self.b.components]
-        order += [c.name for c in self.a.components if c.name not in order]
-        grouped: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self.mapping:
-            grouped[entry.component].append(entry)
-        return {name: grouped[name] for name in order}
+    def print(self, out: Console, verbose: bool = False) -> None:
+        """Print the mapping, a line a component or, if `verbose`, a line a tensor."""
+        from growlang.tables import print_difference
+
+        print_difference(
+            self.a,
+            self.b,
+            self.mapping,
+            out,
+            related=self.related,
+            remark=self.remark,
+            changes=self.changes,
+            proposals=self.proposals,
+            verbose=verbose,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """With a `format_version`: `summary`, `tensors`, `changes`, `proposals` and more."""
@@ -108,7 +118,7 @@ class Side(NamedTuple):
     objective: Objective | None
     """What the first recipe learns, or what the weights were trained on last."""
     parent: Side | None
-    mapping: Mapping | None
+    mapping: growth.Mapping | None
     """From the parent."""
     stored: bool = False
     remark: str = ""
@@ -147,7 +157,7 @@ def _diff(a: Side, b: Side) -> Difference:
     if _given_otherwise(a, b) and b.parent and b.mapping is not None:
         remark = f"{a.net.name} is taken with the params that {b.net.name} gives it"
         changes = _objective_changes(b.parent, b)
-        return Difference(b.parent.net, b.net, True, b.mapping, changes, (), remark)
+        return Difference(b.parent.net, b.net, True, Mapping.of(b.mapping), changes, (), remark)
     told = [(f"{s.path} holds {s.net.name}", s.remark) for s in (a, b) if s.stored]
     remark = "\n".join(line for lines in told for line in lines if line)
     stored = a.stored or b.stored
@@ -155,13 +165,14 @@ def _diff(a: Side, b: Side) -> Difference:
         mapping = _lineage(a, b, same)
         if mapping is not None:
             changes = _objective_changes(a, b)
-            return Difference(a.net, b.net, True, mapping, changes, (), remark)
+            return Difference(a.net, b.net, True, Mapping.of(mapping), changes, (), remark)
         if stored and same(a, b):
             break
+    undeclared = Mapping.of(_undeclared(a.net, b.net))
     if a.net.net_hash == b.net.net_hash or stored:
         changes = tuple(_recomputed(a.net, b.net)) if stored else ()
-        return Difference(a.net, b.net, False, _undeclared(a.net, b.net), changes, (), remark)
-    return Difference(a.net, b.net, False, _undeclared(a.net, b.net), (), _proposals(a, b))
+        return Difference(a.net, b.net, False, undeclared, changes, (), remark)
+    return Difference(a.net, b.net, False, undeclared, (), _proposals(a, b))
 
 
 def _given_otherwise(a: Side, b: Side) -> bool:
@@ -179,7 +190,7 @@ def _same_net(a: Side, b: Side) -> bool:
     return a.net.net_hash == b.net.net_hash
 
 
-def _lineage(a: Side, b: Side, same: Callable[[Side, Side], bool]) -> Mapping | None:
+def _lineage(a: Side, b: Side, same: Callable[[Side, Side], bool]) -> growth.Mapping | None:
     """The mapping from an ancestor, composed over the generations between; None if a is none."""
     if b.parent is None or b.mapping is None:
         return None
@@ -199,7 +210,7 @@ def _recomputed(a: Net, b: Net) -> Iterator[str]:
         yield f"{len(found) - SHOWN:,} more do not fit"
 
 
-def _undeclared(a: Net, b: Net) -> Mapping:
+def _undeclared(a: Net, b: Net) -> growth.Mapping:
     """The mapping where no statement speaks: everything of b is new, everything of a is lost."""
     if a.net_hash == b.net_hash:
         return unchanged(b)
@@ -208,7 +219,7 @@ def _undeclared(a: Net, b: Net) -> Mapping:
         transform = Initialise(tensor.init)
         reason, replaces = reason_unstated(transform), tensor.name in a.table
         entries.append(Entry(tensor.name, transform, reason, tensor.shape, replaces))
-    return Mapping((*entries, *dropped(entries, a, reason_unstated(Drop()))))
+    return growth.Mapping((*entries, *dropped(entries, a, reason_unstated(Drop()))))
 
 
 def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from growlang.atomic import whole
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
-from growlang.net import Net
+from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
 from growlang.plans.fit import differences
@@ -20,6 +20,7 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     import torch
+    from rich.console import Console
     from torch import nn
 
     from growlang.torch_backend.lower import LoweredNet
@@ -77,7 +78,8 @@ class TensorTable(Mapping[str, TensorRow]):
     def __str__(self) -> str:
         from growlang.tables import as_text, print_tensors
 
-        return as_text(partial(print_tensors, self.values()))
+        rows = [(Tensor(r.name, r.shape, r.init, r.decay), r.component) for r in self.values()]
+        return as_text(partial(print_tensors, rows))
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,9 +95,18 @@ class Compiled:
         return f"Compiled({net.name}: {len(net.table):,} tensors, {net.parameters:,} parameters)"
 
     def __str__(self) -> str:
-        from growlang.tables import as_text, print_costs
+        from growlang.tables import as_text
 
-        return as_text(partial(print_costs, self))
+        return as_text(self.print)
+
+    def print(self, out: Console) -> None:
+        """Print the components of the net and the phases of the recipe, with their costs."""
+        from growlang.tables import print_costs
+
+        parent = self.spec.parent.name if self.spec.parent else None
+        print_costs(
+            self.net, self.costs, out, parent=parent, recipe=self.recipe, phases=self.phases
+        )
 
     @property
     def net(self) -> Net:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.mapping import CATEGORIES, Category, Entry
+from growlang.growth.mapping import CATEGORIES, Category, Entry, Mapping
 from growlang.growth.wording import Reason
-from growlang.net import Net
+from growlang.net import ComponentName, Net, Tensor
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
-
-if TYPE_CHECKING:
-    from growlang.comparing import Difference
-    from growlang.compiling import Compiled, TensorRow
 
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
@@ -29,6 +24,8 @@ SIGNS: dict[Category, tuple[str, str]] = {
 }
 
 
+Grouped = dict[ComponentName, list[Entry]]
+"""The entries of each component."""
 WIDEST = 500
 """Most characters of a line where there is no terminal."""
 LONGEST = 160
@@ -80,22 +77,28 @@ def _table(*columns: str) -> Table:
 # --- compile -------------------------------------------------------------------------------------
 
 
-def print_costs(compiled: Compiled, out: Console) -> None:
+def print_costs(
+    net: Net,
+    costs: Iterable[ComponentCost],
+    out: Console,
+    *,
+    parent: str | None,
+    recipe: str | None,
+    phases: Sequence[PhaseCost],
+) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
-    net, parent = compiled.net, compiled.spec.parent
-    lineage = f", grown from {parent.name}" if parent else ""
+    lineage = f", grown from {parent}" if parent else ""
     example = (
         f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
     )
     out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
-    out.print(_component_table(net, compiled.costs))
-    if not compiled.phases:
-        return
-    out.print(f"\nrecipe [bold]{compiled.recipe}[/]")
-    out.print(_phase_table(compiled.phases))
+    out.print(_component_table(net, tuple(costs)))
+    if phases:
+        out.print(f"\nrecipe [bold]{recipe}[/]")
+        out.print(_phase_table(phases))
 
 
-def _component_table(net: Net, costs: Iterable[ComponentCost]) -> Table:
+def _component_table(net: Net, costs: Sequence[ComponentCost]) -> Table:
     unit = "sequence" if net.of_tokens else "image"
     table = _table(
         "<component",
@@ -167,64 +170,75 @@ def _phase_table(costs: Iterable[PhaseCost]) -> Table:
     return table
 
 
-def print_tensors(rows: Iterable[TensorRow], out: Console) -> None:
-    """A line a tensor."""
+def print_tensors(tensors: Iterable[tuple[Tensor, str]], out: Console) -> None:
+    """A line for each tensor and its component."""
     table = _table("<tensor", "<shape", "parameters", "<component", "<init", "<decay")
-    for row in rows:
-        decay = "yes" if row.decay else "no"
-        shape = dimensions(row.shape)
-        table.add_row(row.name, shape, f"{row.parameters:,}", row.component, row.init, decay)
+    for tensor, component in tensors:
+        shape, decay = dimensions(tensor.shape), "yes" if tensor.decay else "no"
+        table.add_row(tensor.name, shape, f"{tensor.parameters:,}", component, tensor.init, decay)
     out.print(table)
 
 
 # --- diff ----------------------------------------------------------------------------------------
 
 
-def print_difference(difference: Difference, verbose: bool, out: Console) -> None:
+def print_difference(
+    a: Net,
+    b: Net,
+    mapping: Mapping,
+    out: Console,
+    *,
+    related: bool,
+    remark: str,
+    changes: Iterable[str],
+    proposals: Sequence[str],
+    verbose: bool,
+) -> None:
     """The mapping, a line a component or, if `verbose`, a line a tensor."""
-    a, b = difference.a, difference.b
-    how = "grows from" if difference.related else "is not declared to grow from"
+    how = "grows from" if related else "is not declared to grow from"
     out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
-    if difference.remark:
-        out.print(f"{difference.remark}\n", markup=False)
-    out.print(_tensor_table(difference) if verbose else _mapping_table(difference))
-    totals = difference.mapping.summary
+    if remark:
+        out.print(f"{remark}\n", markup=False)
+    grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
+    out.print(_tensor_table(grouped) if verbose else _mapping_table(grouped, a, b))
+    totals = mapping.summary
     parts = [
         f"[{SIGNS[c][1]}]{totals[c][0]:,} {c}[/] ({short(totals[c][1])})"
         for c in CATEGORIES
         if totals[c][0]
     ]
     out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
-    for change in difference.changes:
+    for change in changes:
         out.print(f"[yellow]warning[/]: {change}")
-    if difference.proposals:
+    if proposals:
         out.print(f"\nTo make {b.name} a child of {a.name}, write:")
-        for line in difference.proposals:
+        for line in proposals:
             out.print(f"  {line}", markup=False)
 
 
-def _mapping_table(difference: Difference) -> Table:
+def _mapping_table(grouped: Grouped, a: Net, b: Net) -> Table:
     table = _table("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
-    present = {c.name for c in difference.b.components}
-    for component, entries in difference.by_component().items():
+    present = {c.name for c in b.components}
+    for component, entries in grouped.items():
         if not entries:
-            net = difference.b if component in present else difference.a
+            net = b if component in present else a
             reason = f"[dim]{_without_tensors(net, component)}[/]"
             table.add_row(" ", component, "no tensors", "0", "0", reason)
             continue
+        label = str(component)
         for category in CATEGORIES:
             group = [e for e in entries if e.category == category]
             if group:
                 sign, colour = SIGNS[category]
                 table.add_row(
                     f"[{colour}]{sign}[/]",
-                    component,
+                    label,
                     f"[{colour}]{category}[/]",
                     f"{len(group):,}",
                     f"{sum(e.parameters for e in group):,}",
                     f"[dim]{_reasons(group)}[/]",
                 )
-                component = ""
+                label = ""
     return table
 
 
@@ -245,9 +259,9 @@ def _clipped(reason: str) -> str:
     return reason if len(reason) <= LONGEST else f"{reason[:half]}...{reason[-half:]}"
 
 
-def _tensor_table(difference: Difference) -> Table:
+def _tensor_table(grouped: Grouped) -> Table:
     table = _table("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
-    for entries in difference.by_component().values():
+    for entries in grouped.values():
         for entry in entries:
             table.add_row(*_tensor_row(entry))
     return table

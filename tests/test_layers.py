@@ -126,9 +126,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
     ),
     "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans", "signatures"}),
+    "applying": (set(), {"growth", "torch_backend"}),
     "checking": (
         set(),
-        {"build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
+        {"applying", "build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
     ),
     "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
     "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans"}),
@@ -148,7 +149,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "comparing": (
         set(),
-        {"checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
+        {"applying", "checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
     ),
     "atomic": (set(), {"diagnostics"}),
     "lsp": (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import abc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from growlang.growth.transforms import (
     Copy,
@@ -24,9 +22,6 @@ from growlang.growth.transforms import (
 )
 from growlang.growth.wording import Reason, rule
 from growlang.net import ComponentName
-
-if TYPE_CHECKING:
-    import torch
 
 Quantity = Literal["weight", "average", "first moment", "second moment"]
 """What the tensors are that a mapping is applied to."""
@@ -125,27 +120,12 @@ class Mapping:
         found = {e.name: state_of(e.transform, e.name) for e in self.entries}
         return {name: source for name, source in found.items() if source is not None}
 
-    def apply(
-        self,
-        parent: abc.Mapping[str, torch.Tensor],
-        child: abc.Mapping[str, torch.Tensor] | None = None,
-        *,
-        quantity: Quantity = "weight",
-        seed: int = 0,
-    ) -> dict[str, torch.Tensor]:
-        """The child's tensors by name, of which those that it takes are the parent's.
-
-        `parent` is a state dict of the parent's module. What the mapping makes new begins as in
-        `child`, the state dict of a module that was initialised; without it, weights are drawn from
-        `seed`, in the dtype and on the device of the parent's, and moments are zero. To carry an
-        average or an optimizer's moments over, give them by the names of their tensors and say
-        which `quantity` they are; averages need `child`, the child's weights. All tensors are
-        copies. Raises GrowlangError if a tensor is missing or has another shape or dtype.
-        """
-        # The interpreter of transforms is a layer above, and imports this one.
-        backend = import_module("growlang.torch_backend.transforms")
-        applied: dict[str, torch.Tensor] = backend.applied(self, parent, child, quantity, seed)
-        return applied
+    def by_component(self, components: Iterable[ComponentName]) -> dict[ComponentName, list[Entry]]:
+        """The entries of each component, in the order in which components are first named."""
+        grouped: dict[ComponentName, list[Entry]] = {name: [] for name in components}
+        for entry in self.entries:
+            grouped[entry.component].append(entry)
+        return grouped
 
     def only(self, names: Collection[str]) -> Mapping:
         """The entries of some tensors."""

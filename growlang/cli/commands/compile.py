@@ -46,10 +46,9 @@ def compile_(
         print_json(found.as_json())
     else:
         from growlang.cli.console import console
-        from growlang.tables import print_costs
 
         out = console()
-        print_costs(found, out)
+        found.print(out)
         if module is not None:
             count = sum(1 for _ in module.parameters())
             out.print(f"\nPyTorch graph built: {count:,} parameter tensors, as in the net")

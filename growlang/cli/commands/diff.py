@@ -31,9 +31,8 @@ def diff(
         print_json(difference.as_json())
     else:
         from growlang.cli.console import console
-        from growlang.tables import print_difference
 
-        print_difference(difference, verbose, console())
+        difference.print(console(), verbose)
     raise typer.Exit(1 if exit_code and not difference.equal else 0)
 
 
