@@ -6,6 +6,8 @@ Everything below is loaded when it is first used: `import growlang` loads nothin
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from growlang.version import __version__
+
 if TYPE_CHECKING:
     from growlang.api import (
         RunFields,
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
-__version__ = "0.2.0.dev0"
 __all__ = [
     "Checked",
     "Compiled",

@@ -35,7 +35,10 @@ FUNCTIONS = ("load", "check", "compile", "diff", "plan", "train", "sample", "loa
 
 
 def test_importing_growlang_loads_nothing() -> None:
-    assert {m for m in loaded("import growlang") if m.startswith("growlang")} == {"growlang"}
+    assert {m for m in loaded("import growlang") if m.startswith("growlang")} == {
+        "growlang",
+        "growlang.version",
+    }
     assert loaded("import growlang") & {"torch", "networkx", "pydantic", "lark", "typer"} == set()
 
 

@@ -107,7 +107,8 @@ def under(*prefixes: str) -> list[str]:
 
 
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
-    "diagnostics": (set(), set()),
+    "version": (set(), set()),
+    "diagnostics": (set(), {"version"}),
     "net": (set(), {"diagnostics"}),
     "syntax": ({"lark"}, {"diagnostics"}),
     "signatures": ({"pydantic"}, {"diagnostics"}),
@@ -156,7 +157,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
             *("checking", "diagnostics", "net", "ops", "resolve", "rules", "signatures"),
-            *("spec", "syntax", "tools", "yaml"),
+            *("spec", "syntax", "tools", "version", "yaml"),
         },
     ),
 }

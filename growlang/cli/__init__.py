@@ -49,7 +49,7 @@ def version(
 ) -> None:
     """A language, compiler and training runtime for neural networks that grow."""
     if show:
-        from growlang import __version__
+        from growlang.version import __version__
 
         typer.echo(f"growlang {__version__}")
         raise typer.Exit

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from growlang import __version__
 from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.explanations import explanation
+from growlang.version import __version__
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

@@ -13,7 +13,6 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
-from growlang import __version__
 from growlang.diagnostics import Diagnostic, Span
 from growlang.diagnostics.codes import CODES
 from growlang.lsp.analysis import Analysis, Point, analyse
@@ -21,6 +20,7 @@ from growlang.lsp.project import Project, Source
 from growlang.resolve.files import in_yaml, real
 from growlang.syntax import document as d
 from growlang.tools.fix import LINE_END
+from growlang.version import __version__
 
 PAUSE = 0.002
 """Seconds in which changes that come together are awaited."""
