@@ -227,7 +227,7 @@ def _proposals(a: Side, b: Side) -> tuple[str, ...]:
     for component in a.net.components:
         name = component.name
         same = name in present and _equal(a.net, b.net, name)
-        written = name.replace("stage.", "stage[") + "]" if name.startswith("stage.") else name
+        written = name.selector
         (keep if same else drop).append(written)
     parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
     keeps = [f"{line}    # in place of the declarations" for line in _statements("keep", keep)]

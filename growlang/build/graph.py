@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, Span
-from growlang.net import Component, Input, Node, Shape, Tensor
+from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path
@@ -32,7 +32,7 @@ class Place(NamedTuple):
     """Where a pipe stands: prefix of its paths, its component, and how skips are handled."""
 
     prefix: str
-    component: str
+    component: ComponentName
     pushes: bool = False
     pops: bool = False
 
@@ -98,7 +98,9 @@ class Site:
         return self.refusals.span(*path)
 
 
-def apply(site: Site, op: Op, wire: Wire, component: str, path: str, at: Path = ()) -> Wire:
+def apply(
+    site: Site, op: Op, wire: Wire, component: ComponentName, path: str, at: Path = ()
+) -> Wire:
     """Add an op's node; a finding and an unknown shape where it does not fit its input.
 
     `at` is the op's place in the spec. What the compiler places has none: where it does not fit,
@@ -123,7 +125,7 @@ def apply(site: Site, op: Op, wire: Wire, component: str, path: str, at: Path = 
     return Wire(path, shape, wire.is_sure)
 
 
-def join(site: Site, op: Op, wire: Wire, other: Wire, component: str, path: str) -> Wire:
+def join(site: Site, op: Op, wire: Wire, other: Wire, component: ComponentName, path: str) -> Wire:
     """Add the node of an op that reads two values, which tell its arguments."""
     if wire.shape is None or other.shape is None:
         return UNKNOWN
@@ -139,7 +141,7 @@ def add(
     inputs: tuple[str, ...],
     x: Shape,
     output: Shape,
-    component: str,
+    component: ComponentName,
     path: str,
     at: Path = (),
 ) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, join
 from growlang.build.pipes import convert
 from growlang.diagnostics import Note
-from growlang.net import grid, tokens
+from growlang.net import CORE, HEAD, ComponentName, grid, tokens
 from growlang.ops.ends import Subtract
 from growlang.spec.model import Group, Pipe, Slot, Stage
 
@@ -15,12 +15,12 @@ from growlang.spec.model import Group, Pipe, Slot, Stage
 def is_chain(site: Site) -> bool:
     """Whether the places have no resolutions, which tokens lack; a finding at the first."""
     stages, core = site.model.stages, site.model.core
-    name = f"stage.{stages[0].at}" if stages else "core"
+    name = stages[0].name if stages else CORE
     if not stages and core.at is None:
         return True
     site.refusals.mismatch(
         "G204",
-        f"`{shown(name)}` has a resolution, and a model of tokens has none",
+        f"`{name.slot}` has a resolution, and a model of tokens has none",
         name,
         notes=[Note("tokens declared here", site.span("tokens"))],
         help="write its ops into the core" if stages else "write `core ...` without `@`",
@@ -40,7 +40,7 @@ def ended(site: Site, wire: Wire) -> Wire:
             "G205",
             f"the head ends with width {wire.shape.width}, but the vocabulary has "
             f"{text.vocabulary} tokens",
-            "head",
+            HEAD,
             notes=[Note("vocabulary set here", site.span("tokens"))],
             help="end it with `unembed`",
         )
@@ -48,34 +48,38 @@ def ended(site: Site, wire: Wire) -> Wire:
         site.refusals.mismatch(
             "G204",
             f"the head ends at {wire.shape}, but the image is {expected}",
-            "head",
+            HEAD,
             notes=[Note("image set here", site.span("image"))],
             help="fix the factor of `unpatch`, or the stem's `patch`",
         )
     return UNKNOWN
 
 
+Level = tuple[ComponentName, int | None]
+"""A component and its resolution, which a core may leave open."""
+
+
 def falls(site: Site) -> bool:
     """Whether the places fall to the core by whole factors; a finding where one does not."""
-    places: list[tuple[str, int | None]] = [(f"stage.{s.at}", s.at) for s in site.model.stages]
-    places.append(("core", site.model.core.at))
+    places: list[Level] = [(s.name, s.at) for s in site.model.stages]
+    places.append((CORE, site.model.core.at))
     return all([_falls(site, finer, coarser) for finer, coarser in pairwise(places)])
 
 
-def _falls(site: Site, finer: tuple[str, int | None], coarser: tuple[str, int | None]) -> bool:
+def _falls(site: Site, finer: Level, coarser: Level) -> bool:
     (name, at), (below, resolution) = finer, coarser
     if at is None or resolution is None:
         if resolution is not None or site.model.core.pipe == [None]:
             return True
         message, help = "a core after stages needs a resolution", "write `core @ 16 ...`"
-        site.refusals.mismatch("G209", message, "core", help=help)
+        site.refusals.mismatch("G209", message, CORE, help=help)
         return False
     at_fault = below if below in site.resolution.declared else name
-    notes = [Note(f"`{shown(name)}` is here", site.span(name))]
+    notes = [Note(f"`{name.slot}` is here", site.span(name))]
     if resolution >= at:
         site.refusals.mismatch(
             "G209",
-            f"`{shown(below)}` must be at a lower resolution than `{shown(name)}`",
+            f"`{below.slot}` must be at a lower resolution than `{name.slot}`",
             at_fault,
             notes=notes,
             help="resolutions decrease strictly from the stem to the core",
@@ -85,7 +89,7 @@ def _falls(site: Site, finer: tuple[str, int | None], coarser: tuple[str, int | 
         site.refusals.mismatch(
             "G204",
             f"{at} is not a multiple of {resolution}: no integer factor leads from "
-            f"`{shown(name)}` to `{shown(below)}`",
+            f"`{name.slot}` to `{below.slot}`",
             at_fault,
             notes=notes,
         )
@@ -98,10 +102,10 @@ def subtract(site: Site, low: Wire, down: Wire, coarser: Stage | Slot, place: Pl
     if low.shape is None or down.shape is None:
         return UNKNOWN
     if low.shape.width != down.shape.width:
-        name = "core" if isinstance(coarser, Slot) else f"stage.{coarser.at}"
+        name = CORE if isinstance(coarser, Slot) else coarser.name
         site.refusals.mismatch(
             "G205",
-            f"`{shown(name)}` begins with width {down.shape.width} and ends with "
+            f"`{name.slot}` begins with width {down.shape.width} and ends with "
             f"{low.shape.width}, but `skips = level` takes the difference",
             name,
             notes=[Note("skips set here", site.span("skips"))],
@@ -111,7 +115,7 @@ def subtract(site: Site, low: Wire, down: Wire, coarser: Stage | Slot, place: Pl
     return join(site, Subtract(), low, down, place.component, f"{place.prefix}.subtract")
 
 
-def width_of_level(site: Site, high: Wire, width: int | None, name: str) -> int | None:
+def width_of_level(site: Site, high: Wire, width: int | None, name: ComponentName) -> int | None:
     """The width at which `skips = level` joins both sides of a stage: the encode side's."""
     if high.shape is None:
         return width
@@ -119,7 +123,7 @@ def width_of_level(site: Site, high: Wire, width: int | None, name: str) -> int 
     if width is not None and width != ends:
         site.refusals.mismatch(
             "G205",
-            f"the encode side of `{shown(name)}` ends with width {ends} and its decode side "
+            f"the encode side of `{name.slot}` ends with width {ends} and its decode side "
             f"begins with {width}, but `skips = level` adds them",
             name,
             notes=[Note("skips set here", site.span("skips"))],
@@ -128,7 +132,7 @@ def width_of_level(site: Site, high: Wire, width: int | None, name: str) -> int 
     return ends
 
 
-def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: str) -> Wire:
+def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> Wire:
     """Hold what comes against a place's resolution and width; go on with the place's own."""
     height, width = site.extent
     own = declared_width(pipe)
@@ -144,10 +148,10 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: str) -> Wire:
     came_from = "stem" if [c.name for c in site.graph.components[-1:]] in ([], ["stem"]) else ""
     notes = [Note(f"the {came_from} is here", site.span(came_from))] if came_from else []
     if shape.dims[1] != at:
-        slot = f"`{shown(name).split(' @')[0]} @ {shape.dims[1]}`"
+        slot = f"`{name.slot.split(' @')[0]} @ {shape.dims[1]}`"
         site.refusals.mismatch(
             "G204",
-            f"`{shown(name)}` is at {at}, but its input is at {shape.dims[1]}",
+            f"`{name.slot}` is at {at}, but its input is at {shape.dims[1]}",
             name,
             notes=notes,
             help=f"write {slot}, or fix the factors before it",
@@ -157,7 +161,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: str) -> Wire:
     if own is not None and own != shape.width:
         site.refusals.mismatch(
             "G205",
-            f"`{shown(name)}` has width {own}, but its input has {shape.width}",
+            f"`{name.slot}` has width {own}, but its input has {shape.width}",
             name,
             notes=notes,
             help=f"give the {came_from or 'place before it'} width {own}",
@@ -166,14 +170,14 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: str) -> Wire:
     return wire
 
 
-def stay(site: Site, wire: Wire, at: int, name: str) -> Wire:
+def stay(site: Site, wire: Wire, at: int, name: ComponentName) -> Wire:
     """Refuse a pipe that left its place's resolution."""
     shape = wire.shape
     if shape is None or shape.kind != "grid" or shape.dims[1] == at:
         return wire
     site.refusals.mismatch(
         "G204",
-        f"the ops of `{shown(name)}` end at resolution {shape.dims[1]}, not {at}",
+        f"the ops of `{name.slot}` end at resolution {shape.dims[1]}, not {at}",
         name,
         help="resolutions change between places, not inside them",
     )
@@ -187,8 +191,3 @@ def declared_width(pipe: Pipe) -> int | None:
         return declared_width(first.group)
     width = getattr(first.op, "width", None) if first else None
     return width if isinstance(width, int) else None
-
-
-def shown(name: str) -> str:
-    """A component as the language writes it."""
-    return name.replace("stage.", "stage @ ")

@@ -10,7 +10,7 @@ from growlang.build.graph import Graph, Site, Wire, add, apply
 from growlang.build.refusals import Refusals
 from growlang.build.unet import walk
 from growlang.diagnostics import Diagnostic, Findings, stage
-from growlang.net import Component, Input, Net, Shape, grid, tokens, vector
+from growlang.net import TIME, Component, ComponentName, Input, Net, Shape, grid, tokens, vector
 from growlang.ops import OpError, Scope
 from growlang.ops.conditions import Condition
 from growlang.resolve.model import Resolution
@@ -78,13 +78,14 @@ def _condition(site: Site, name: str, condition: Condition) -> Shape | None:
     except OpError as error:
         site.refusals.op(error, (name,))
         return None
+    component = ComponentName(name)
     role, length = condition.role, Shape("ids", shape.dims[:1])
     read = {"ids": length, "label": Shape("ids", ()), "embedding": shape}[role]
     site.graph.inputs.append(Input(f"{name}.{role}", role, read, name))
     site.graph.inputs.append(Input(f"{name}.mask", "mask", length, name))
     if role != "embedding":
-        add(site, condition, (f"{name}.{role}",), read, shape, name, name, (name,))
-    site.graph.components.append(Component(name, shape, site.span(name)))
+        add(site, condition, (f"{name}.{role}",), read, shape, component, name, (name,))
+    site.graph.components.append(Component(component, shape, site.span(name)))
     return shape
 
 
@@ -93,8 +94,8 @@ def _time(site: Site) -> None:
     if site.model.time is None:
         return
     start = Wire("log_snr", vector(1))
-    wire = apply(site, site.model.time, start, "time", "time", ("time",))
-    site.graph.components.append(Component("time", wire.shape or vector(1), site.span("time")))
+    wire = apply(site, site.model.time, start, TIME, TIME, ("time",))
+    site.graph.components.append(Component(TIME, wire.shape or vector(1), site.span("time")))
 
 
 def _is_attended(site: Site) -> bool:
@@ -105,5 +106,5 @@ def _is_attended(site: Site) -> bool:
         help = unattended(name, site.resolution.declared, site.model) or (
             f"write `attend = [self, {name}]` in an op, or remove `{name}`"
         )
-        site.refusals.mismatch("G208", f"no op attends to `{name}`", name, help=help)
+        site.refusals.mismatch("G208", f"no op attends to `{name}`", ComponentName(name), help=help)
     return not idle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isqrt
 
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
-from growlang.net import Kind, Shape
+from growlang.net import CORE, Kind, Shape
 from growlang.ops import Op, OpError, op_of
 from growlang.ops.ends import Concat, Grid, Tokens
 from growlang.resolve.pipes import Path
@@ -91,7 +91,7 @@ def _with_position(site: Site, wire: Wire) -> Wire:
     if kind == "sincos" and site.model.image:
         extent = _grid_of(site, shape)
     op = op_of("position").model_validate({"kind": kind, **extent})
-    return apply(site, op, wire, "core", "core", ("core",))
+    return apply(site, op, wire, CORE, CORE, ("core",))
 
 
 def convert(site: Site, wire: Wire, kind: str, place: Place) -> Wire:

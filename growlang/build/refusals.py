@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span
+from growlang.net import ComponentName
 from growlang.ops import OpError
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import Path, at_call
@@ -42,7 +43,7 @@ class Refusals:
         if around and found.notes == notes:
             note = Note(f"`{around[0].block}` is called here", around[0].span)
             found = found._replace(notes=(*notes, note))
-        self._record(found, str(at[0]))
+        self._record(found, ComponentName(at[0]))
 
     def _given_width(self, at: Path) -> tuple[Note, ...]:
         """Where another file gives the width that the heads do not divide."""
@@ -54,7 +55,7 @@ class Refusals:
         self,
         code: str,
         message: str,
-        component: str,
+        component: ComponentName,
         *,
         span: Span | None = None,
         notes: Iterable[Note] = (),
@@ -69,7 +70,7 @@ class Refusals:
         found = Diagnostic(code, message, span or self.span(component), help, tuple(notes))
         self._record(found, component, declaration)
 
-    def _record(self, found: Diagnostic, component: str, declaration: str = "") -> None:
+    def _record(self, found: Diagnostic, component: ComponentName, declaration: str = "") -> None:
         """Record a finding; about a kept component at its `keep`, unless the parent has it too."""
         kept = self.resolution.contract.keep.get(component)
         if kept and component not in self.resolution.declared:
@@ -81,7 +82,7 @@ class Refusals:
             found = found._replace(span=kept, notes=(note, *found.notes), help=help)
         self.findings.record(found)
 
-    def _way_out(self, found: Diagnostic, component: str, declaration: str) -> str:
+    def _way_out(self, found: Diagnostic, component: ComponentName, declaration: str) -> str:
         """What mends a finding about a kept component, which cannot be changed as it is."""
         model, declared = self.resolution.model, self.resolution.declared
         if found.code == "G208":

@@ -8,7 +8,6 @@ from growlang.diagnostics import Diagnostic
 from growlang.net import Net
 from growlang.resolve.model import Resolution
 from growlang.spec.model import Model, Stage, ops_of
-from growlang.spec.selectors import spelt
 
 
 def are_idle(model: Model) -> bool:
@@ -34,13 +33,13 @@ def warn_unjoined(net: Net, resolution: Resolution) -> Iterator[Diagnostic]:
     """Warn of the model's own stages that no skip joins, though it does not say `skips = none`."""
     model = resolution.model
     for stage in model.stages if model.skips == "block" else ():
-        name = f"stage.{stage.at}"
+        name = stage.name
         span = resolution.declared.get(name)
         if span is None or _joined(stage) or not _computes(net, name):
             continue
         yield Diagnostic(
             "G213",
-            f"no skip joins the two sides of `{spelt(name)}`: they have no `residual` ops",
+            f"no skip joins the two sides of `{name.selector}`: they have no `residual` ops",
             span,
             "write `skips = none` if that is meant, or `skips = level`, which joins any stage"
             if are_idle(model)

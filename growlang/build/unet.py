@@ -9,13 +9,12 @@ from growlang.build.joints import (
     ended,
     falls,
     is_chain,
-    shown,
     stay,
     subtract,
     width_of_level,
 )
 from growlang.build.pipes import chain, convert
-from growlang.net import Component
+from growlang.net import CORE, HEAD, STEM, Component, ComponentName
 from growlang.ops import CHANGES, Op
 from growlang.ops.ends import Add
 from growlang.spec.model import Group, Item, Pipe, Slot, Stage
@@ -26,8 +25,8 @@ def walk(site: Site) -> Wire:
     model, first = site.model, site.graph.inputs[0]
     known = model.tokens is not None or site.extent != (0, 0)
     start = Wire(first.name, first.shape if known else None)
-    wire = chain(site, model.stem.pipe, start, Place("stem", "stem"), ("stem",))
-    _close(site, "stem", wire)
+    wire = chain(site, model.stem.pipe, start, Place(STEM, STEM), ("stem",))
+    _close(site, STEM, wire)
     if model.tokens and not is_chain(site):
         return UNKNOWN
     if not falls(site):
@@ -43,16 +42,16 @@ def walk(site: Site) -> Wire:
     wire = _core(site, wire)
     for stage, coarser in reversed(levels):
         wire = _decode(site, stage, coarser, wire, *sides.pop())
-    wire = chain(site, model.head.pipe, wire, Place("head", "head"), ("head",))
+    wire = chain(site, model.head.pipe, wire, Place(HEAD, HEAD), ("head",))
     if model.image:
-        wire = convert(site, wire, "grid", Place("head", "head"))
-    _close(site, "head", wire)
+        wire = convert(site, wire, "grid", Place(HEAD, HEAD))
+    _close(site, HEAD, wire)
     return ended(site, wire) if known else wire
 
 
 def _encode(site: Site, stage: Stage, coarser: Stage | Slot, wire: Wire) -> tuple[Wire, Wire]:
     """The end of a stage's encode side, and what `down` makes of it."""
-    name = f"stage.{stage.at}"
+    name = stage.name
     place = Place(f"{name}.encode", name, pushes=site.model.skips == "block")
     wire = arrive(site, wire, stage.at, stage.encode, name)
     start = len(site.graph.skips)
@@ -64,7 +63,7 @@ def _encode(site: Site, stage: Stage, coarser: Stage | Slot, wire: Wire) -> tupl
         if wire.shape and pushed != popped:
             site.refusals.mismatch(
                 "G206",
-                f"the encode side of `{shown(name)}` has {pushed} residual ops, the "
+                f"the encode side of `{name.slot}` has {pushed} residual ops, the "
                 f"decode side {popped}",
                 name,
                 help="each decode residual takes the skip of one encode residual",
@@ -77,7 +76,7 @@ def _decode(
     site: Site, stage: Stage, coarser: Stage | Slot, wire: Wire, high: Wire, down: Wire
 ) -> Wire:
     """The end of a stage's decode side; `high` and `down` are what its encode side gave."""
-    name = f"stage.{stage.at}"
+    name = stage.name
     place = Place(f"{name}.decode", name, pops=site.model.skips == "block")
     width = declared_width(stage.decode)
     if site.model.skips == "level":
@@ -98,7 +97,7 @@ def _change(
     """The stage's `down` or `up`, which leads to its coarser neighbour or back."""
     if wire.shape is None or below is None or stage.at % below:
         return UNKNOWN
-    name, call = f"stage.{stage.at}", stage.down if side == "down" else stage.up
+    name, call = stage.name, stage.down if side == "down" else stage.up
     path = f"{name}.{'encode' if side == 'down' else 'decode'}.{side}"
     op: Op = CHANGES[call].model_validate(
         dict(width=width or wire.shape.width, factor=stage.at // below)
@@ -107,28 +106,28 @@ def _change(
 
 
 def _core(site: Site, wire: Wire) -> Wire:
-    core, place = site.model.core, Place("core", "core")
+    core, place = site.model.core, Place(CORE, CORE)
     if core.at is not None:
-        wire = arrive(site, wire, core.at, core.pipe, "core")
+        wire = arrive(site, wire, core.at, core.pipe, CORE)
     wire = chain(site, core.pipe, wire, place, ("core",))
     asked = core.position in ("learned", "sincos")
     if wire.shape and asked and not site.graph.has_position:
         site.refusals.mismatch(
             "G201",
             f"`position = {core.position}` has no effect: the core has no op on tokens",
-            "core",
+            CORE,
             span=site.span("core", "position"),
             help="remove it",
         )
     if core.at is not None:
-        wire = stay(site, wire, core.at, "core")
+        wire = stay(site, wire, core.at, CORE)
     if site.model.stages:
         wire = convert(site, wire, "grid", place)
-    _close(site, "core", wire)
+    _close(site, CORE, wire)
     return wire
 
 
-def _close(site: Site, name: str, wire: Wire) -> None:
+def _close(site: Site, name: ComponentName, wire: Wire) -> None:
     """Close a component, which puts out what the wire carries."""
     if wire.shape is not None:
         site.graph.components.append(Component(name, wire.shape, site.span(name)))

@@ -12,10 +12,9 @@ from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
 from growlang.growth.transforms import Copy, Drop, Initialise, Move
 from growlang.growth.wording import UNUSED, reason, reason_of_new
-from growlang.net import Net, Tensor
+from growlang.net import ComponentName, Net, Tensor
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
-from growlang.spec.selectors import spelt
 
 CONVERSIONS = ("tokens", "grid")
 """Nodes that change the layout of values, not the values."""
@@ -42,13 +41,13 @@ def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnost
     return (found,)
 
 
-def _unread(child: Resolution, parent: Resolution, silent: list[str]) -> set[str]:
+def _unread(child: Resolution, parent: Resolution, silent: list[ComponentName]) -> set[str]:
     """The silent conditions that no op would attend to, were what is silent kept."""
     read: set[str] = set()
     for resolution, chosen in ((parent, set(silent)), (child, set(child.model.components()))):
         model = resolution.model
         pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
-        pipes |= {f"stage.{s.at}": [*s.encode, *s.decode] for s in model.stages}
+        pipes |= {s.name: [*s.encode, *s.decode] for s in model.stages}
         ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
         read.update(name for op in ops for name in getattr(op, "attend", ()))
     return {n for n in silent if n in parent.model.conditions and n not in read}
@@ -110,7 +109,7 @@ def _new(
 
 
 def _changed(
-    component: str, span: Span, child: Net, parent: Net, resolution: Resolution
+    component: ComponentName, span: Span, child: Net, parent: Net, resolution: Resolution
 ) -> tuple[Diagnostic, ...]:
     """A kept component must have the parent's tensors and the parent's computation.
 
@@ -147,7 +146,9 @@ def _changed(
     return ()
 
 
-def _changed_time(component: str, span: Span, child: Net, parent: Net) -> tuple[Diagnostic, ...]:
+def _changed_time(
+    component: ComponentName, span: Span, child: Net, parent: Net
+) -> tuple[Diagnostic, ...]:
     """What a kept component reads of the time must mean what it meant to the parent."""
     (before,), (after,) = parent.of("time"), child.of("time")
     changed = [key for key in after.args if after.args[key] != before.args.get(key)]
@@ -187,7 +188,7 @@ def warn_changed_conditions(
                 "G308",
                 f"`{component}` is kept, but `{name}`, which it was trained with, {changed}",
                 span,
-                f"`keep {name}` too, or train `{spelt(component)}` in a phase",
+                f"`keep {name}` too, or train `{component.selector}` in a phase",
                 (Note(f"`{name}` is here", condition.span),) if condition.span else (),
             )
 
@@ -202,17 +203,17 @@ def _changed_condition(name: str, child: Net, parent: Net) -> str:
     return "is reinitialised" if child.of(name) else ""
 
 
-def _mend_kept(component: str, resolution: Resolution, rewired: bool) -> str:
+def _mend_kept(component: ComponentName, resolution: Resolution, rewired: bool) -> str:
     if rewired and "skips" in resolution.declared:
         return "its sides are now joined differently: remove `skips`, which is inherited"
-    if component.startswith("stage."):
+    if component.is_stage:
         return "its `down` and `up` now lead to another neighbour: drop it and redeclare it"
     return "its inputs have changed: keep those too, or drop this component and redeclare it"
 
 
-def _list(names: list[str]) -> str:
-    return ", ".join(map(spelt, names))
+def _list(names: list[ComponentName]) -> str:
+    return ", ".join(n.selector for n in names)
 
 
-def _quoted(components: list[str]) -> str:
-    return ", ".join(f"`{spelt(c)}`" for c in components)
+def _quoted(components: list[ComponentName]) -> str:
+    return ", ".join(f"`{c.selector}`" for c in components)

@@ -25,7 +25,6 @@ from growlang.spec.selectors import (
     is_open,
     pairs,
     prefix,
-    spelt,
 )
 
 
@@ -122,7 +121,7 @@ def _named(
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
         if span := contract.keep.get(node.component):
-            where = f"`{spelt(node.component)}`, which is kept"
+            where = f"`{node.component.selector}`, which is kept"
         elif moved := next((t.name for t in tensors if t.name in moves), None):
             where, span = f"`{moved}`, which is moved", moves[moved].statement.span
         if span:

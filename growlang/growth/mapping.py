@@ -23,6 +23,7 @@ from growlang.growth.transforms import (
     state_of,
 )
 from growlang.growth.wording import Reason, rule
+from growlang.net import ComponentName
 
 if TYPE_CHECKING:
     import torch
@@ -75,10 +76,9 @@ class Entry:
         return prod(self.shape)
 
     @property
-    def component(self) -> str:
+    def component(self) -> ComponentName:
         """The component that the tensor's name begins with."""
-        first, second, *_ = self.name.split(".")
-        return f"{first}.{second}" if first == "stage" else first
+        return ComponentName.of_tensor(self.name)
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,7 +17,6 @@ from growlang.spec.selectors import (
     is_many,
     pairs,
     prefix,
-    spelt,
 )
 from growlang.syntax.document import Moved
 
@@ -128,9 +127,9 @@ def _refuse_remnants(
         if names and contract.place(component) is None:
             findings.add(
                 "G301",
-                f"`{spelt(component)}` is only partly moved: `{names[0]}` "
+                f"`{component.selector}` is only partly moved: `{names[0]}` "
                 + (f"and {len(names) - 1} more are" if names[1:] else "is")
                 + " neither kept, dropped nor moved",
                 statement.span,
-                help=f"add `drop {spelt(component)}`, which drops what does not move",
+                help=f"add `drop {component.selector}`, which drops what does not move",
             )

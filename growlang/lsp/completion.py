@@ -30,7 +30,7 @@ from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.forms import choices
 from growlang.spec.model import BINDINGS, SKIPS
-from growlang.spec.selectors import below, spelt
+from growlang.spec.selectors import below
 from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
@@ -146,7 +146,7 @@ def _places(analysis: Analysis, where: Context) -> Iterator[Completion]:
     if checked is None:
         model = analysis.resolved.model if analysis.resolved and not parents else None
         yield from (
-            Completion(spelt(name), "place") for name in (model.components() if model else ())
+            Completion(name.selector, "place") for name in (model.components() if model else ())
         )
         return
     net = checked.net
@@ -155,7 +155,7 @@ def _places(analysis: Analysis, where: Context) -> Iterator[Completion]:
         for name in below(_steps(prefix), list(net.table)):
             yield Completion(f"{prefix}.{name.split('[')[0]}", "place", name)
         return
-    yield from (Completion(spelt(c.name), "place", f"{c.output}") for c in net.components)
+    yield from (Completion(c.name.selector, "place", f"{c.output}") for c in net.components)
     yield from (Completion(word, "keyword") for word in ("all", "except"))
 
 

@@ -26,7 +26,7 @@ def hints(analysis: Analysis) -> list[Hint]:
     found = []
     for component in checked.net.components:
         name, span = component.name, component.span
-        slot = name in SLOTS or name.startswith("stage.")
+        slot = name in SLOTS or name.is_stage
         if slot and span and span.filename == str(analysis.path):
             point = Point(span.end_row, span.end_column)
             tooltip = described(checked.net, component)

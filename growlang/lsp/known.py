@@ -22,7 +22,6 @@ from growlang.spec.objectives import OBJECTIVES
 from growlang.spec.recipe import Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
-from growlang.spec.selectors import spelt
 
 SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
     "train": Settings,
@@ -113,7 +112,7 @@ def described(net: Net, component: Component) -> str:
     """What a component puts out, and its parameters, in Markdown."""
     total = sum(node.parameters for node in net.of(component.name))
     shape = f"{component.output} {component.output.kind}"
-    return f"`{spelt(component.name)}`: **{shape}**, {total:,} parameters"
+    return f"`{component.name.selector}`: **{shape}**, {total:,} parameters"
 
 
 def _argument(item: tuple[str, FieldInfo]) -> str:

@@ -1,12 +1,18 @@
 """The checked model: shapes, tensors, nodes and the net that they make. Standard library only."""
 
+from growlang.net.component_name import CORE, HEAD, STEM, TIME, ComponentName
 from growlang.net.net import Component, Input, Net, Node, Tensor, digest
 from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Kind, Shape, grid, tokens, vector
 
 __all__ = [
+    "CORE",
     "EPS",
+    "HEAD",
+    "STEM",
+    "TIME",
     "Component",
+    "ComponentName",
     "Input",
     "Kind",
     "Net",

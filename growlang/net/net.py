@@ -13,6 +13,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from growlang.diagnostics import Span
+from growlang.net.component_name import ComponentName
 from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Shape
 
@@ -46,7 +47,7 @@ class Node:
     """
 
     path: str
-    component: str
+    component: ComponentName
     op: str
     args: Mapping[str, Any]
     inputs: tuple[str, ...]
@@ -83,7 +84,7 @@ class Input(NamedTuple):
 class Component:
     """A place of the net: a condition, `time`, `stem`, a `stage.R`, `core` or `head`."""
 
-    name: str
+    name: ComponentName
     output: Shape
     span: Span | None = field(default=None, compare=False)
 
@@ -195,7 +196,7 @@ class Net:
             inputs=inputs,
             nodes=_nodes_from_json(data, inputs),
             components=tuple(
-                Component(c["name"], Shape(c["kind"], tuple(c["shape"])))
+                Component(ComponentName(c["name"]), Shape(c["kind"], tuple(c["shape"])))
                 for c in data["components"]
             ),
             output=data["output"],
@@ -261,7 +262,7 @@ def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tupl
 def _node_from_json(data: Mapping[str, Any], scope: Scope) -> Node:
     return Node(
         path=data["path"],
-        component=data["component"],
+        component=ComponentName(data["component"]),
         op=data["op"],
         args=data["args"],
         inputs=tuple(data["inputs"]),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from growlang.diagnostics import Diagnostic, Span
-from growlang.net import Net
+from growlang.net import ComponentName, Net
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
 from growlang.spec.recipe import Phase
 from growlang.spec.selectors import Places
@@ -25,7 +25,7 @@ def places_of(net: Net) -> Places:
 
 
 @lru_cache(maxsize=4)
-def _places(components: tuple[str, ...], names: tuple[str, ...]) -> Places:
+def _places(components: tuple[ComponentName, ...], names: tuple[str, ...]) -> Places:
     """Nets of the same names share what was looked up, such as those of one spec under edit."""
     return Places(components, names)
 
@@ -50,7 +50,7 @@ def check_schedule(recipe: RecipeDraft, places: Places) -> Iterator[Diagnostic]:
             )
 
 
-def check_components(recipe: d.Recipe, components: list[str]) -> Iterator[Diagnostic]:
+def check_components(recipe: d.Recipe, components: list[ComponentName]) -> Iterator[Diagnostic]:
     """Hold the first step of each selector against the components of a model.
 
     For recipes that have no schedule, since they or their model were refused.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from growlang.diagnostics import Edit, Note, Span
 from growlang.diagnostics.literals import literal
 from growlang.diagnostics.spelling import nearest
-from growlang.resolve.names import HOLE, Names, evaluate, origins
+from growlang.resolve.names import HOLE, Hole, Names, evaluate, origins
 from growlang.signatures.signature import Signature
 from growlang.spec.forms import Choices, choices, form
 from growlang.spec.words import homes, meant
@@ -85,17 +85,7 @@ def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
     """The value of an argument: a choice, a nested call, a list of such, or an expression."""
     match expression:
         case d.Name(path) if path in allowed.words or allowed.calls.find(path):
-            bound = scope.lookup(path)
-            if bound is not None:
-                scope.findings.add(
-                    "G105",
-                    f"`{path}` is a choice of this argument and also a name in scope",
-                    expression.span,
-                    help="rename the param",
-                    notes=[Note(f"`{path}` is defined here", bound.span)],
-                )
-                return HOLE
-            return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+            return _chosen(expression, allowed, scope)
         case d.Name("none") if allowed.nothing and scope.lookup("none") is None:
             return None
         case d.Name(path) if allowed.conditions:
@@ -104,46 +94,77 @@ def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
             _refuse_condition(expression, scope)
             return HOLE
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
-            known = [*allowed.words, *allowed.calls.names()]
-            choose = f"choose {' | '.join(known)}"
-            beyond, rivals = allowed.calls.elsewhere(path), scope.names()
-            help, edits = meant(
-                expression.span, path, known, choose, "word", rivals=rivals, beyond=beyond
-            )
-            message = f"invalid choice `{path}`"
-            scope.findings.add("G101", message, expression.span, help=help, edits=edits)
-            return HOLE
+            return _refuse_choice(expression, allowed, scope)
         case d.Call(name) if allowed.calls.find(name):
             return _instance(expression, allowed, scope)
         case d.Call(name) if name in allowed.words:
-            called = [h.example for h in homes()[name] if h.form == "call"]
-            help = f"write `{name}`"
-            help += f"; with arguments it belongs in {' or '.join(called)}" if called else ""
-            message = f"`{name}` takes no arguments here"
-            scope.findings.add("G203", message, expression.span, help=help)
-            return HOLE
+            return _refuse_arguments(expression, scope)
         case d.Call(name) if allowed.calls and name not in ("min", "max"):
-            place, known = expression.name_span, allowed.calls.names()
-            choose = f"choose {' | '.join(known)}"
-            beyond = allowed.calls.elsewhere(name)
-            help, edits = meant(place, name, known, choose, "call", beyond=beyond)
-            message = f"`{name}` cannot be called here"
-            scope.findings.add("G106", message, place, help=help, edits=edits)
-            return HOLE
+            return _refuse_call(expression, allowed, scope)
         case d.ListOf(items) if items and all(item.name for item in items):
-            named: dict[str, Any] = {}
-            for item in items:
-                if item.name in named:
-                    message = f"`{item.name}` is repeated in the list"
-                    scope.findings.add("G203", message, item.span, help="remove one")
-                    return HOLE
-                named[item.name] = read(item.value, allowed, scope)
-            return HOLE if any(v is HOLE for v in named.values()) else named
+            return _named(items, allowed, scope)
         case d.ListOf(items):
             listed = [read(item.value, allowed, scope) for item in items]
             return HOLE if any(v is HOLE for v in listed) else listed
         case _:
             return evaluate(expression, scope)
+
+
+def _chosen(expression: d.Name, allowed: Choices, scope: Names) -> Any:
+    """The word, or the call without arguments, that a name stands for."""
+    path, bound = expression.path, scope.lookup(expression.path)
+    if bound is None:
+        return path if path in allowed.words else _instance(_bare(expression), allowed, scope)
+    scope.findings.add(
+        "G105",
+        f"`{path}` is a choice of this argument and also a name in scope",
+        expression.span,
+        help="rename the param",
+        notes=[Note(f"`{path}` is defined here", bound.span)],
+    )
+    return HOLE
+
+
+def _named(items: Iterable[d.Argument], allowed: Choices, scope: Names) -> Any:
+    """A value by name, as `drop = [text = 0.1]` gives them."""
+    named: dict[str, Any] = {}
+    for item in items:
+        if item.name in named:
+            message = f"`{item.name}` is repeated in the list"
+            scope.findings.add("G203", message, item.span, help="remove one")
+            return HOLE
+        named[item.name] = read(item.value, allowed, scope)
+    return HOLE if any(v is HOLE for v in named.values()) else named
+
+
+def _refuse_choice(given: d.Name, allowed: Choices, scope: Names) -> Hole:
+    """A finding about a name that is none of the choices."""
+    path, place = given.path, given.span
+    known = [*allowed.words, *allowed.calls.names()]
+    choose = f"choose {' | '.join(known)}"
+    beyond, rivals = allowed.calls.elsewhere(path), scope.names()
+    help, edits = meant(place, path, known, choose, "word", rivals=rivals, beyond=beyond)
+    scope.findings.add("G101", f"invalid choice `{path}`", place, help=help, edits=edits)
+    return HOLE
+
+
+def _refuse_arguments(given: d.Call, scope: Names) -> Hole:
+    """A finding about a word that is called here, and may be called elsewhere."""
+    called = [h.example for h in homes()[given.name] if h.form == "call"]
+    help = f"write `{given.name}`"
+    help += f"; with arguments it belongs in {' or '.join(called)}" if called else ""
+    scope.findings.add("G203", f"`{given.name}` takes no arguments here", given.span, help=help)
+    return HOLE
+
+
+def _refuse_call(given: d.Call, allowed: Choices, scope: Names) -> Hole:
+    """A finding about a call of what is none of the choices."""
+    name, known = given.name, allowed.calls.names()
+    choose, beyond = f"choose {' | '.join(known)}", allowed.calls.elsewhere(given.name)
+    help, edits = meant(given.name_span, name, known, choose, "call", beyond=beyond)
+    message = f"`{name}` cannot be called here"
+    scope.findings.add("G106", message, given.name_span, help=help, edits=edits)
+    return HOLE
 
 
 def _refuse_condition(given: d.Expression, scope: Names) -> None:
@@ -224,8 +245,7 @@ TYPES = {
 }
 
 
-def _instance(call: d.Expression, allowed: Choices, scope: Names) -> Any:
-    assert isinstance(call, d.Call)
+def _instance(call: d.Call, allowed: Choices, scope: Names) -> Any:
     return bind(call, allowed.calls.require(call.name), scope).value or HOLE
 
 

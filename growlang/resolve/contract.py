@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, Span
+from growlang.net import ComponentName
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Names
 from growlang.resolve.redeclare import moved_over
 from growlang.rules import RULES
 from growlang.spec.model import Model
-from growlang.spec.selectors import Places, available, component_of, is_open, spelt
+from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
 from growlang.syntax import document as d
 
@@ -36,22 +37,22 @@ class Initial(NamedTuple):
 class Contract:
     """The statements of a child about its parent's components, by component."""
 
-    keep: Mapping[str, Span] = field(default_factory=dict)
-    drop: Mapping[str, Span] = field(default_factory=dict)
+    keep: Mapping[ComponentName, Span] = field(default_factory=dict)
+    drop: Mapping[ComponentName, Span] = field(default_factory=dict)
     moved: Sequence[d.Moved] = ()
     inits: Sequence[Initial] = ()
-    waiting: Mapping[str, Span] = field(default_factory=dict)
+    waiting: Mapping[ComponentName, Span] = field(default_factory=dict)
     """Components of `grow ... by`, whose rules are not available yet."""
 
     doubtful: bool = False
     """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
 
-    def silent(self, components: list[str]) -> list[str]:
+    def silent(self, components: Iterable[ComponentName]) -> list[ComponentName]:
         """The parent's components of which no statement speaks."""
         moved = {name for m in self.moved for name in component_of(m.old.steps, components)}
         return [n for n in components if self.place(n) is None and n not in moved]
 
-    def place(self, component: str) -> Span | None:
+    def place(self, component: ComponentName) -> Span | None:
         """Where a component is kept, dropped or grown."""
         return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
 
@@ -88,13 +89,13 @@ def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
 class _Reading:
     """Takes the statements one by one; `known` are the parent's components."""
 
-    known: list[str]
+    known: Sequence[ComponentName]
     findings: Findings
-    keep: dict[str, Span] = field(default_factory=dict)
-    drop: dict[str, Span] = field(default_factory=dict)
+    keep: dict[ComponentName, Span] = field(default_factory=dict)
+    drop: dict[ComponentName, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
     inits: list[Initial] = field(default_factory=list)
-    waiting: dict[str, Span] = field(default_factory=dict)
+    waiting: dict[ComponentName, Span] = field(default_factory=dict)
     doubtful: bool = False
 
     def take(
@@ -157,7 +158,7 @@ class _Reading:
                 notes=[Note("the other is here", other.selector.span)],
             )
 
-    def _account(self, name: str, span: Span, table: dict[str, Span]) -> None:
+    def _account(self, name: ComponentName, span: Span, table: dict[ComponentName, Span]) -> None:
         other = self.keep.get(name) or self.drop.get(name) or self.waiting.get(name)
         if other is None:
             table[name] = span
@@ -170,7 +171,7 @@ class _Reading:
             notes=[Note("the other is here", other)],
         )
 
-    def _components(self, selection: d.Selection, verb: str) -> list[tuple[str, Span]]:
+    def _components(self, selection: d.Selection, verb: str) -> list[tuple[ComponentName, Span]]:
         """The components that a selection names, each with its place."""
         excluded = {n for s in selection.excluded for n in self._one(s, verb)}
         included = [(n, s.span) for s in selection.included for n in self._one(s, verb)]
@@ -179,7 +180,7 @@ class _Reading:
             self._misses(message, selection.span, f"remove this `{verb}`")
         return [(name, span) for name, span in included if name not in excluded]
 
-    def _one(self, selector: d.Selector, verb: str) -> Iterable[str]:
+    def _one(self, selector: d.Selector, verb: str) -> Iterable[ComponentName]:
         steps = selector.steps
         if len(steps) == 1 and steps[0] == d.Step("all"):
             return self.known
@@ -212,8 +213,8 @@ def _declared(model: d.Model) -> set[str]:
         match statement:
             case d.Binding(name):
                 found.add(name)
-            case d.Slot("stage", d.Constant(at)):
-                found.add(f"stage.{at}")
+            case d.Slot("stage", d.Constant(int(at))):
+                found.add(ComponentName.of_stage(at))
             case d.Slot(kind):
                 found.add(kind)
     return found
@@ -221,7 +222,7 @@ def _declared(model: d.Model) -> set[str]:
 
 def _grow(
     statement: d.GrowBy,
-    names: list[str],
+    names: Sequence[ComponentName],
     declared: set[str],
     scope: Names,
     parent: Model | None,
@@ -235,9 +236,9 @@ def _grow(
         help, edits = meant(place, rule.name, RULES, rules, "call")
         message = f"unknown rule `{rule.name}`"
         scope.findings.add("G106", message, place, help=help, edits=edits)
-    keep = ", ".join(spelt(n) for n in names if n not in declared)
+    keep = ", ".join(n.selector for n in names if n not in declared)
     dropped = [n for n in names if n in declared]
-    drop = ", ".join(map(spelt, dropped))
+    drop = ", ".join(n.selector for n in dropped)
     ways = [f"`{verb} {what}`" for verb, what in (("keep", keep), ("drop", drop)) if what]
     values = ""
     if parent and dropped and {rule.name for rule in statement.rules} <= SAME_SHAPES:

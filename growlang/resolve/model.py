@@ -8,6 +8,7 @@ from typing import Any
 
 from growlang.diagnostics import Findings, Note, Span
 from growlang.diagnostics.literals import literal
+from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, UP
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import bind, read
@@ -33,7 +34,6 @@ from growlang.spec.model import (
     Stage,
     Tokens,
 )
-from growlang.spec.selectors import spelt
 from growlang.spec.words import belongs, meant
 from growlang.syntax import document as d
 
@@ -67,7 +67,7 @@ class Resolution:
     contract: Contract
     declared: Mapping[str, Span]
     """The components that the file itself declares."""
-    broken: frozenset[str]
+    broken: frozenset[ComponentName]
     """Components that were refused, so that nothing is said about their users."""
     stages_known: bool
     calls: Mapping[Path, Called]
@@ -93,7 +93,7 @@ class _Resolver:
     contract: Contract
     parent: Resolution | None
     declared: dict[str, Span] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    broken: set[ComponentName] = field(default_factory=set)
     conditions: dict[str, Condition] = field(default_factory=dict)
     time: Fourier | None = None
     image: Image | None = None
@@ -174,7 +174,7 @@ class _Resolver:
             case Condition():
                 self.conditions[name] = value
             case _:
-                self.broken.add(name)
+                self.broken.add(ComponentName(name))
 
     def _call(self, binding: d.Binding, table: Table[Signature]) -> Any:
         value = binding.value
@@ -250,7 +250,7 @@ class _Resolver:
 
     def _slot(self, slot: d.Slot) -> None:
         at = self._resolution(slot)
-        name = f"stage.{at}" if slot.kind == "stage" else slot.kind
+        name = ComponentName.of_stage(at) if slot.kind == "stage" else slot.kind
         if slot.kind == "stage" and not at:
             self.stages_known = False
             return
@@ -324,9 +324,10 @@ class _Resolver:
             if name in self.declared:
                 self.findings.add(
                     "G303",
-                    f"`{spelt(name)}` is both kept and redeclared",
+                    f"`{name.selector}` is both kept and redeclared",
                     self.declared[name],
-                    help=f"remove this declaration, or `drop {spelt(name)}` instead of keeping it",
+                    help="remove this declaration, or "
+                    f"`drop {name.selector}` instead of keeping it",
                     notes=[Note("kept here", span)],
                 )
                 self._unknown(name)
@@ -341,15 +342,15 @@ class _Resolver:
             if name not in self.declared:
                 self._unknown(name)
 
-    def _unknown(self, name: str) -> None:
+    def _unknown(self, name: ComponentName) -> None:
         """A component of which the statements do not agree, or say nothing."""
         self.broken.add(name)
         if name in SLOTS:
             self.slots[name] = HOLLOW
-        elif name.startswith("stage."):
+        elif name.is_stage:
             self.stages_known = False
 
-    def _take(self, name: str, parent: Resolution) -> None:
+    def _take(self, name: ComponentName, parent: Resolution) -> None:
         old = parent.model
         self.pipes.spans.update({p: s for p, s in parent.spans.items() if p[0] == name})
         self.pipes.notes.update({p: list(n) for p, n in parent.notes.items() if p[0] == name})
@@ -360,8 +361,8 @@ class _Resolver:
             self.time = old.time
         elif name in old.conditions:
             self.conditions[name] = old.conditions[name]
-        elif name.startswith("stage."):
-            stage = next(s for s in old.stages if f"stage.{s.at}" == name)
+        elif name.is_stage:
+            stage = next(s for s in old.stages if s.name == name)
             finer = [i for i, s in enumerate(self.stages) if s.at > stage.at]
             self.stages.insert(finer[-1] + 1 if finer else 0, stage)
         else:

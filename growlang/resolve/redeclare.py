@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from growlang.net import ComponentName
 from growlang.ops import Op
 from growlang.spec.model import Group, Model, Pipe
-from growlang.spec.selectors import spelt
 
 SHOWN = 2
 """Most `moved` statements that are written out."""
 
 
-def redeclared(component: str, model: Model, declaration: str = "") -> str:
+def redeclared(component: ComponentName, model: Model, declaration: str = "") -> str:
     """`drop` the component and declare it in the child; its tensors move where they fit."""
-    place = f"`drop {spelt(component)}` instead of keeping it"
+    place = f"`drop {component.selector}` instead of keeping it"
     there = f"and declare it here{f' {declaration}' if declaration else ''}"
     return f"{place} {there}" + moved_over(component, model)
 
 
-def moved_over(component: str, model: Model) -> str:
+def moved_over(component: ComponentName, model: Model) -> str:
     """The `moved` statements that take over the weights of a component declared again."""
     paths = (path for path, op in _ops(component, model) if op.has_tensors)
     return _moves(list(dict.fromkeys(paths)))
 
 
-def attending(component: str, model: Model) -> str:
+def attending(component: ComponentName, model: Model) -> str:
     """The ways out where a kept component attends to what is no condition here."""
     known = ["self", *model.conditions]
     ops = [(path, op) for path, op in _ops(component, model) if hasattr(op, "attend")]
@@ -36,8 +36,8 @@ def attending(component: str, model: Model) -> str:
     missing = [name for name in read if name not in known]
     parts = [f"attend.{name}" for name in read if name in known]
     parts += ["mlp"] if any(hasattr(op, "mlp") for _, op in ops) else []
-    path = f"{ops[0][0]}[0]" if ops else spelt(component)
-    again = f"`drop {spelt(component)}` and declare it here with `attend = [{', '.join(known)}]`"
+    path = f"{ops[0][0]}[0]" if ops else component.selector
+    again = f"`drop {component.selector}` and declare it here with `attend = [{', '.join(known)}]`"
     everywhere = (op for c in model.components() for _, op in _ops(c, model))
     attended = {name for op in everywhere for name in getattr(op, "attend", ())}
     if attended >= model.conditions.keys():  # else one of them would be the next finding
@@ -64,10 +64,10 @@ def _moves(paths: list[str]) -> str:
     return f"; {written}{more} {verb} over its weights"
 
 
-def _ops(component: str, model: Model) -> Iterator[tuple[str, Op]]:
+def _ops(component: ComponentName, model: Model) -> Iterator[tuple[str, Op]]:
     """The ops of a component by the selector of the first of each kind: `core.transformer`."""
-    place = spelt(component)
-    stage = next((s for s in model.stages if f"stage.{s.at}" == component), None)
+    place = component.selector
+    stage = next((s for s in model.stages if s.name == component), None)
     if stage is not None:
         yield from _of_pipe(stage.encode, f"{place}.encode")
         yield from _of_pipe(stage.decode, f"{place}.decode")

@@ -10,6 +10,7 @@ from pydantic import (
     model_serializer,
 )
 
+from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.signatures.canonical import Part
@@ -93,6 +94,11 @@ class Stage(Part):
     encode: Pipe = Field(description="ops on the way down")
     decode: Pipe = Field(description="ops on the way up")
 
+    @property
+    def name(self) -> ComponentName:
+        """Its name as a component."""
+        return ComponentName.of_stage(self.at)
+
 
 class Grows(Part):
     """The parent and what becomes of its components."""
@@ -123,11 +129,11 @@ class Model(Part):
     core: Slot
     head: Slot
 
-    def components(self) -> list[str]:
+    def components(self) -> list[ComponentName]:
         """Names of the components in the order of the data."""
-        stages = [f"stage.{s.at}" for s in self.stages]
+        stages = [s.name for s in self.stages]
         time = ["time"] if self.time else []
-        return [*self.conditions, *time, "stem", *stages, "core", "head"]
+        return list(map(ComponentName, (*self.conditions, *time, "stem", *stages, "core", "head")))
 
 
 BINDINGS: dict[str, Table[Signature]] = {**INPUTS, "time": TIME}

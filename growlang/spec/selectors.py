@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from growlang.diagnostics.spelling import nearest
+from growlang.net import ComponentName
 from growlang.syntax.document import Selection, Selector, Step
 
 Steps = tuple[Step, ...]
 AS_MANY = ", and a range of equal length on the other side"
+N = TypeVar("N", bound=str)
 EQUAL_LENGTHS = "ranges pair up, so they must be of equal length"
 
 
-def component_of(steps: Sequence[Step], components: Iterable[str]) -> list[str]:
+def component_of(steps: Sequence[Step], components: Iterable[N]) -> list[N]:
     """The components whose place the first step names: `core`, `stage[256]`, `stage[*]`."""
     return list(filter(_matcher(steps[:1]), components))
 
@@ -35,7 +37,7 @@ class Places:
     matched by its own name.
     """
 
-    components: Sequence[str]
+    components: Sequence[ComponentName]
     names: Sequence[str]
     _found: dict[Steps, frozenset[str]] = field(default_factory=dict)
     _chosen: dict[tuple[tuple[Steps, ...], ...], frozenset[str]] = field(default_factory=dict)
@@ -156,12 +158,7 @@ def _spans(step: Step) -> bool:
     return step.at is not None and (isinstance(step.at, str) or step.at[0] != step.at[1])
 
 
-def spelt(component: str) -> str:
-    """A component as a selector: `stage.256` is `stage[256]`."""
-    return f"stage[{component.removeprefix('stage.')}]" if "." in component else component
-
-
-def available(selector: Selector, components: Sequence[str], names: Sequence[str]) -> str:
+def available(selector: Selector, components: Sequence[ComponentName], names: Sequence[str]) -> str:
     """What there is where a selector that matches nothing goes wrong, as help for its message."""
     backwards = tuple(_rising(step) for step in selector.steps)
     if backwards != selector.steps:
@@ -172,7 +169,7 @@ def available(selector: Selector, components: Sequence[str], names: Sequence[str
             break
         reached = (*reached, step)
     if not reached:
-        listed = [spelt(c) for c in components]
+        listed = [c.selector for c in components]
         return _suggested(str(selector.steps[0]), listed) or f"components: {', '.join(listed)}"
     found = below(reached, names)
     place = ".".join(map(str, reached))

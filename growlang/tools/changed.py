@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import Note, Span
+from growlang.net import ComponentName
 from growlang.resolve.model import Resolution
 from growlang.resolve.names import Names, origins
 from growlang.resolve.spec import Resolved
-from growlang.spec.selectors import spelt
 from growlang.syntax import document as d
 
 Texts = Mapping[str, str]
@@ -51,7 +51,7 @@ class Side(NamedTuple):
         return "\n".join([rows[0][span.column - 1 :], *rows[1:]])
 
 
-def changed_place(component: str, past: Side, now: Side) -> Place | None:
+def changed_place(component: ComponentName, past: Side, now: Side) -> Place | None:
     """The place that made a component another one: its own text, a value that it reads, a block.
 
     Where nothing of its own has changed, what else the model declares is looked at, such as the
@@ -77,13 +77,13 @@ def changed_setting(before: Setting | None, after: Setting, past: Side, now: Sid
     return Place(cause.span, (*cause.notes, Note("the objective reads it", span)))
 
 
-def _of_component(name: str, component: str, past: Side, now: Side) -> Place | None:
+def _of_component(name: str, component: ComponentName, past: Side, now: Side) -> Place | None:
     before, after = past.resolution.declared.get(name), now.resolution.declared[name]
     span = now.resolution.spans.get((name,), after)
     was = past.resolution.spans.get((name,), before)
     if before is None or was is None or past.written(was) != now.written(span):
         return Place(after)
-    reader = Note(f"`{spelt(component)}` reads it", after)
+    reader = Note(f"`{component.selector}` reads it", after)
     if cause := _cause(list(_values(name, past)), list(_values(name, now)), past, now):
         return Place(cause.span, (*cause.notes, reader))
     texts = {past.written(span) for span in _spans(name, past)}

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from growlang.checking import Checked, check
 from growlang.diagnostics import Diagnostic, Note
 from growlang.diagnostics.literals import dimensions, literal
-from growlang.net import Net, Node
-from growlang.spec.selectors import spelt
+from growlang.net import HEAD, STEM, ComponentName, Net, Node
 from growlang.tools.changed import Place, Side, changed_place
 from growlang.tools.compatibility_recipes import changed_objectives
 from growlang.tools.git import PastFiles, revision
@@ -38,7 +37,7 @@ class Change(NamedTuple):
     kind: str
     name: str
     detail: str
-    component: str
+    component: ComponentName
 
 
 def compare(now: Checked, ref: str, texts: Mapping[str, str]) -> Comparison:
@@ -134,12 +133,12 @@ def _computations(old: Net, new: Net) -> Iterator[Change]:
     for name in sorted({*old.encoders, *new.encoders}):
         a, b = (dict(net.encoders.get(name, {})) for net in (old, new))
         if detail := _difference(a, b):
-            yield Change("recomputed", name, detail, name)
+            yield Change("recomputed", name, detail, ComponentName(name))
     inputs = [{i.name: dimensions(i.shape.dims) for i in net.inputs} for net in (old, new)]
     if detail := _difference(*inputs):
-        yield Change("recomputed", "inputs", detail, "stem")
+        yield Change("recomputed", "inputs", detail, STEM)
     if old.output != new.output:
-        yield Change("recomputed", "output", f"{old.output} -> {new.output}", "head")
+        yield Change("recomputed", "output", f"{old.output} -> {new.output}", HEAD)
 
 
 def _described(node: Node) -> dict[str, Any]:
@@ -199,7 +198,7 @@ def _notes(found: list[Change], past: Checked) -> tuple[Note, ...]:
     spans = {c.name: c.span for c in past.net.components}
     names = dict.fromkeys(c.component for c in found)
     places = [(name, spans.get(name)) for name in names]
-    notes = [Note(f"`{spelt(name)}` before the change", span) for name, span in places if span]
+    notes = [Note(f"`{name.selector}` before the change", span) for name, span in places if span]
     return tuple(notes[:SHOWN])
 
 
@@ -211,7 +210,7 @@ def _help(found: list[Change], past: Checked, now: Checked) -> str:
         changed |= {n.component for n in past.net.nodes if "time" in n.inputs}
     statements = [f"moved {_selector(a)} -> {_selector(b)}" for a, b in _moves(past, now)]
     for verb, chosen in (("keep", False), ("drop", True)):
-        if names := [spelt(c) for c in components if (c in changed) is chosen]:
+        if names := [c.selector for c in components if (c in changed) is chosen]:
             statements.append(f"{verb} {', '.join(names)}")
     child = f'model {now.net.name}_2 grows "{now.resolved.path.name}"'
     return (

@@ -113,7 +113,7 @@ class _Show:
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:
-            yield self.part(_stage(stage), f"stage.{stage.at}")
+            yield self.part(_stage(stage), stage.name)
         core = model.core
         at = f" @ {core.at}" if core.at else ""
         position = f" (position = {core.position})" if core.position else ""
