@@ -9,7 +9,7 @@ from fixture_specs import SPECS, checked, edited, findings
 from packages import Install, declare
 
 from growlang.diagnostics import GrowlangError
-from growlang.lsp.known import EXTENSIBLE
+from growlang.lsp.known import EXTENSIBLE, signature_of
 from growlang.ops import CONDITIONS, OPS, op_of
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
@@ -50,6 +50,7 @@ def test_an_installed_name_is_found(
     assert found is not None
     assert issubclass(found, table.base)
     assert table.names() == [*table, "mine"]
+    assert signature_of("mine") is found
     assert table.find("other") is None
 
 
