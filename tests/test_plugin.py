@@ -22,8 +22,10 @@ from growlang.ops import CONDITIONS, OPS, Scope, op_of
 from growlang.planning import plan
 from growlang.plans.plan import Plan
 from growlang.signatures import installed
+from growlang.syntax.grow import read
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build
+from growlang.yaml.convert import to_yaml
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.options import RunOptions
@@ -161,14 +163,20 @@ def test_weights_whose_package_is_gone_are_refused(
 
 
 def test_nothing_is_looked_for_while_every_name_is_known(
-    install: Install, monkeypatch: pytest.MonkeyPatch
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    twin = tmp_path / "blocks.grow.yaml"
+    document = read((SPECS / "blocks.grow").read_text(), "blocks.grow").result
+    assert document is not None
+    twin.write_text(to_yaml(document).replace("lib/blocks", f"{SPECS}/lib/blocks"))
+
     def refuse(**_: object) -> None:
         raise AssertionError("entry points were looked for")
 
     monkeypatch.setattr(importlib.metadata, "entry_points", refuse)
     checked(SPECS / "child.grow")
     checked(SPECS / "blocks.grow")
+    checked(twin)
 
 
 OP = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -56,7 +57,7 @@ EXAMPLES: Json = {
     "weight": "v",
     "width": 1024,
 }
-"""Examples of what has no default."""
+"""Better examples than the default, or the least that an argument may be."""
 
 
 def definitions() -> Json:
@@ -100,7 +101,7 @@ def fields(model: type[BaseModel]) -> tuple[Json, list[str]]:
     for name, info in whole.get("properties", {}).items():
         options = [*_options(info), EXPRESSION]
         options += [{"type": "null"}] * (name in without)
-        example = EXAMPLES.get(name, info.get("default"))
+        example = EXAMPLES[name] if name in EXAMPLES else _example(info)
         properties[name] = about(info["description"], example, {"anyOf": options})
     return properties, whole.get("required", [])
 
@@ -122,6 +123,15 @@ def _call(kind: str, name: str) -> list[Json]:
     properties = {name: reference(key(kind, name))}
     call = {"type": "object", "properties": properties, "required": [name]}
     return [{**call, "additionalProperties": False}, {"const": name}]
+
+
+def _example(info: Json) -> Any:
+    """The default of a field, or a value that its type and limits admit."""
+    if "default" in info:
+        return info["default"]
+    least = info.get("minimum", info.get("exclusiveMinimum", 0) + 1)
+    of_type = {"integer": least, "number": least, "boolean": True, "array": []}
+    return of_type.get(info.get("type", ""), "name")
 
 
 def _options(info: Json) -> list[Json]:
