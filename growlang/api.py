@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
-    from growlang.plans.weights_header import Stored
+    from growlang.plans.weights_header import WeightsHeader
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -196,7 +196,7 @@ def _checked(spec: StrPath | Checked) -> Checked:
     return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
 
 
-def _side(spec: StrPath | Checked) -> Checked | Stored:
+def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 

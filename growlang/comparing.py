@@ -18,7 +18,7 @@ from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import reason_unstated
 from growlang.net import Net
 from growlang.planning import recipe_of
-from growlang.plans.weights_header import Stored
+from growlang.plans.weights_header import WeightsHeader
 from growlang.spec.objectives import Objective, meaning_changes
 from growlang.tools import compatibility
 
@@ -125,7 +125,7 @@ class Side(NamedTuple):
     """What is to be told of the weights."""
 
     @staticmethod
-    def of(found: Checked | Stored) -> Side:
+    def of(found: Checked | WeightsHeader) -> Side:
         """The side that a spec or weights are."""
         if isinstance(found, Checked):
             recipes = found.resolved.recipes
@@ -148,7 +148,7 @@ class Side(NamedTuple):
         return side._replace(stored=True, remark=found.remark)
 
 
-def diff(a: Checked | Stored, b: Checked | Stored) -> Difference:
+def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     """The difference between two checked specs, related or not, or trained weights."""
     return _diff(Side.of(a), Side.of(b))
 

@@ -34,7 +34,7 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True)
-class Stored:
+class WeightsHeader:
     """The net of a file of weights, and what the file and its run say about it."""
 
     path: Path
@@ -85,7 +85,7 @@ def are_weights(path: Path) -> bool:
     return path.is_dir() or path.suffix in ENDINGS
 
 
-def read(path: Path) -> Stored:
+def read(path: Path) -> WeightsHeader:
     """What `path`, a run's folder, a checkpoint's folder or a file of weights, was trained as.
 
     Of a run, its finished weights, else its newest checkpoint. Raises GrowlangError if there are
@@ -101,7 +101,7 @@ def read(path: Path) -> Stored:
     found = contents(file)
     metadata = found.header.metadata
     settings = metadata.get("settings")
-    return Stored(
+    return WeightsHeader(
         file,
         found.net,
         metadata.get("spec_hash", ""),

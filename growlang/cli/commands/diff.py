@@ -11,7 +11,7 @@ from growlang.cli.specs import checked_spec
 
 if TYPE_CHECKING:
     from growlang.checking import Checked
-    from growlang.plans.weights_header import Stored
+    from growlang.plans.weights_header import WeightsHeader
 
 
 def diff(
@@ -36,7 +36,7 @@ def diff(
     raise typer.Exit(1 if exit_code and not difference.equal else 0)
 
 
-def _side(path: Path) -> "Checked | Stored":
+def _side(path: Path) -> "Checked | WeightsHeader":
     from growlang.plans.weights_header import are_weights, read
 
     return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])
