@@ -6,7 +6,8 @@ import torch
 from tiny import net, phase, write_data
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.recipe import Cosine, Diffusion
+from growlang.spec.objectives import Diffusion
+from growlang.spec.schedules import Cosine
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.train.batches import noise_times, open_data, step_batches
 
