@@ -11,7 +11,7 @@ from growlang.diagnostics import GrowlangError, Span
 from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import Path
+from growlang.resolve.pipes import ValuePath
 from growlang.spec.model import Model
 
 
@@ -57,7 +57,7 @@ class Graph:
     skips: list[Wire] = field(default_factory=list)
     """Ends of residual ops that no other has taken yet; the last one is taken first."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    declared: dict[tuple[Path, str, Shape], Declared] = field(default_factory=dict)
+    declared: dict[tuple[ValuePath, str, Shape], Declared] = field(default_factory=dict)
     """What the ops of the spec declare, each computed once for all its repeats."""
 
     def path(self, prefix: str, name: str) -> str:
@@ -99,7 +99,7 @@ class Site:
 
 
 def apply(
-    site: Site, op: Op, wire: Wire, component: ComponentName, path: str, at: Path = ()
+    site: Site, op: Op, wire: Wire, component: ComponentName, path: str, at: ValuePath = ()
 ) -> Wire:
     """Add an op's node; a finding and an unknown shape where it does not fit its input.
 
@@ -143,7 +143,7 @@ def add(
     output: Shape,
     component: ComponentName,
     path: str,
-    at: Path = (),
+    at: ValuePath = (),
 ) -> None:
     """Add a node with what its op declares for its input's shape `x`."""
     declared = _declared(site, op, x, at)
@@ -169,7 +169,7 @@ def add(
     )
 
 
-def _declared(site: Site, op: Op, x: Shape, at: Path) -> Declared:
+def _declared(site: Site, op: Op, x: Shape, at: ValuePath) -> Declared:
     key, known = (at, op.call, x), site.graph.declared
     if key not in known:
         scope = _read(op, site.scope)

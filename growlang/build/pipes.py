@@ -8,7 +8,7 @@ from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
 from growlang.net import CORE, Kind, Shape
 from growlang.ops import Op, OpError, op_of
 from growlang.ops.ends import Concat, Grid, Tokens
-from growlang.resolve.pipes import Path
+from growlang.resolve.pipes import ValuePath
 from growlang.spec.model import Group, Item, Pipe, ops_of
 
 KINDS = {
@@ -20,7 +20,7 @@ KINDS = {
 """The kinds of values in the words of messages."""
 
 
-def chain(site: Site, pipe: Pipe, wire: Wire, place: Place, at: Path) -> Wire:
+def chain(site: Site, pipe: Pipe, wire: Wire, place: Place, at: ValuePath) -> Wire:
     """Build the ops of a pipe, one after the other, and return what comes out."""
     for index, item in enumerate(pipe):
         path = (*at, index)
@@ -39,7 +39,7 @@ def chain(site: Site, pipe: Pipe, wire: Wire, place: Place, at: Path) -> Wire:
     return wire
 
 
-def _op(site: Site, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
+def _op(site: Site, op: Op, wire: Wire, place: Place, at: ValuePath) -> Wire:
     path, skips = site.graph.path(place.prefix, op.call), site.graph.skips
     if wire.shape is not None:
         wire = _taken(site, op, wire, wire.shape.kind, place, at)
@@ -53,7 +53,7 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: Path) -> Wire:
     return wire
 
 
-def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: Path) -> Wire:
+def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: ValuePath) -> Wire:
     """The value as the kind that an op takes; a finding where it cannot become that."""
     if op.input_kind == kind or (op.input_kind == "any" and kind != "ids"):
         return wire

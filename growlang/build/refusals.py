@@ -9,7 +9,7 @@ from growlang.diagnostics import Diagnostic, Findings, Note, Span
 from growlang.net import ComponentName
 from growlang.ops import OpError
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import Path, at_call
+from growlang.resolve.pipes import ValuePath, at_call
 from growlang.resolve.redeclare import attending, redeclared
 
 
@@ -29,7 +29,7 @@ class Refusals:
             path = path[:-1]
         return spans.get(path) or next(iter(spans.values()))
 
-    def op(self, error: OpError, at: Path) -> None:
+    def op(self, error: OpError, at: ValuePath) -> None:
         """Record what an op said about its arguments, at their place in the spec."""
         path = (*at, error.argument) if error.argument else at
         notes = tuple(self.resolution.notes.get(path, ()))
@@ -45,7 +45,7 @@ class Refusals:
             found = found._replace(notes=(*notes, note))
         self._record(found, ComponentName(at[0]))
 
-    def _given_width(self, at: Path) -> tuple[Note, ...]:
+    def _given_width(self, at: ValuePath) -> tuple[Note, ...]:
         """Where another file gives the width that the heads do not divide."""
         here = self.span(*at).filename
         notes = self.resolution.notes.get((*at, "width"), ())

@@ -18,10 +18,10 @@ OPS_GROUP, CONDITIONS_GROUP = "growlang.ops", "growlang.conditions"
 BUILT_IN: dict[str, type[Op]] = {op.call: op for op in defined(__name__, __path__, Op)}
 """All ops that the files of this package define, by name."""
 
-Kind = TypeVar("Kind", bound=Op)
+OpT = TypeVar("OpT", bound=Op)
 
 
-def _called_as(where: CalledAs, base: type[Kind], group: str = "") -> Table[Kind]:
+def _called_as(where: CalledAs, base: type[OpT], group: str = "") -> Table[OpT]:
     found = [op for op in BUILT_IN.values() if op.called_as == where and issubclass(op, base)]
     return Table(base, found, group=group, taken=BUILT_IN)
 

@@ -15,7 +15,7 @@ from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
-from growlang.resolve.pipes import Called, Path, Pipes, Spans
+from growlang.resolve.pipes import Called, Pipes, Spans, ValuePath
 from growlang.resolve.reserved import refuse_reserved
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
@@ -63,14 +63,14 @@ class Resolution:
 
     model: Model
     spans: Spans
-    notes: Mapping[Path, Sequence[Note]]
+    notes: Mapping[ValuePath, Sequence[Note]]
     contract: Contract
     declared: Mapping[str, Span]
     """The components that the file itself declares."""
     broken: frozenset[ComponentName]
     """Components that were refused, so that nothing is said about their users."""
     stages_known: bool
-    calls: Mapping[Path, Called]
+    calls: Mapping[ValuePath, Called]
     """The calls of blocks, by the path of the item that calls."""
 
 

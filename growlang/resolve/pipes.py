@@ -18,8 +18,8 @@ from growlang.syntax import document as d
 OPS_LIMIT = 10_000
 """Largest number of ops in one model, repeats counted."""
 
-Path = tuple[str | int, ...]
-Spans = dict[Path, Span]
+ValuePath = tuple[str | int, ...]
+Spans = dict[ValuePath, Span]
 """The side table of places: the path of a value in the model, and where the spec says it."""
 
 
@@ -44,21 +44,26 @@ class Pipes:
 
     blocks: Mapping[str, Library]
     spans: Spans
-    notes: dict[Path, list[Note]] = field(default_factory=dict)
+    notes: dict[ValuePath, list[Note]] = field(default_factory=dict)
     """Where the names in an argument got their values, by the argument's path."""
-    calls: dict[Path, Called] = field(default_factory=dict)
+    calls: dict[ValuePath, Called] = field(default_factory=dict)
     """The calls of blocks, by the path of the item that calls."""
     ops: int = 0
     """Items so far, repeats counted."""
 
     def resolve(
-        self, pipe: d.Pipe, scope: Names, at: Path, open: tuple[d.Block, ...] = (), times: int = 1
+        self,
+        pipe: d.Pipe,
+        scope: Names,
+        at: ValuePath,
+        open: tuple[d.Block, ...] = (),
+        times: int = 1,
     ) -> Pipe:
         """The pipe's items; None for one that was refused. The pipe is repeated `times` times."""
         return [self._item(item, scope, (*at, i), open, times) for i, item in enumerate(pipe)]
 
     def _item(
-        self, item: d.Item, scope: Names, at: Path, open: tuple[d.Block, ...], times: int
+        self, item: d.Item, scope: Names, at: ValuePath, open: tuple[d.Block, ...], times: int
     ) -> Group | Item | None:
         if self.ops > OPS_LIMIT:
             return None
@@ -131,7 +136,7 @@ class Pipes:
         return names_in(self.blocks[name].block.pipe) if name in self.blocks else ()
 
     def _block(
-        self, call: d.Call, scope: Names, at: Path, open: tuple[d.Block, ...], times: int
+        self, call: d.Call, scope: Names, at: ValuePath, open: tuple[d.Block, ...], times: int
     ) -> Pipe | None:
         library = self.blocks[call.name]
         block, findings = library.block, scope.findings

@@ -15,7 +15,7 @@ from growlang.diagnostics import Span
 from growlang.syntax.document import Comment
 from growlang.yaml.nodes import NOWHERE, List, Map, Node, Scalar
 
-Path = tuple[str | int, ...]
+NodePath = tuple[str | int, ...]
 Role = Literal["above", "behind", "last"]
 """Above an entry, behind its first line, or below the last entry in it."""
 
@@ -23,7 +23,7 @@ Role = Literal["above", "behind", "last"]
 class Remark(NamedTuple):
     """A comment that hangs somewhere; `blank` where an empty line comes before it."""
 
-    path: Path
+    path: NodePath
     role: Role
     text: str
     blank: bool
@@ -32,7 +32,7 @@ class Remark(NamedTuple):
 class Place(NamedTuple):
     """An entry that has a place in a text, and those in it in the order of the text."""
 
-    path: Path
+    path: NodePath
     span: Span
     inner: tuple[Place, ...]
     left: int = 0
@@ -75,9 +75,9 @@ class Held:
         return Held([*self.above, *([self.behind] if self.behind else [])], None, self.last)
 
 
-def held(remarks: Iterable[Remark]) -> dict[Path, Held]:
+def held(remarks: Iterable[Remark]) -> dict[NodePath, Held]:
     """Comments by what they hang at."""
-    found: dict[Path, Held] = {}
+    found: dict[NodePath, Held] = {}
     for remark in remarks:
         found.setdefault(remark.path, Held()).add(remark)
     return found
@@ -86,7 +86,7 @@ def held(remarks: Iterable[Remark]) -> dict[Path, Held]:
 # --- places --------------------------------------------------------------------------------------
 
 
-def entries(node: Node, path: Path = ()) -> Iterator[tuple[Path, Span, Node]]:
+def entries(node: Node, path: NodePath = ()) -> Iterator[tuple[NodePath, Span, Node]]:
     """The entries of a node: their paths, spans and values."""
     match node:
         case Map(items, keys):
@@ -102,7 +102,7 @@ def places(node: Node) -> Place:
     return Place((), NOWHERE, _inner(node, ()))
 
 
-def _inner(node: Node, path: Path) -> tuple[Place, ...]:
+def _inner(node: Node, path: NodePath) -> tuple[Place, ...]:
     found: list[Place] = []
     for inner, span, value in entries(node, path):
         below = _inner(value, inner)
@@ -121,7 +121,7 @@ def _hull(a: Span, b: Span) -> Span:
     return a._replace(end_row=max(a[3:], b[3:])[0], end_column=max(a[3:], b[3:])[1])
 
 
-def blanks(root: Place, lines: Sequence[str]) -> set[Path]:
+def blanks(root: Place, lines: Sequence[str]) -> set[NodePath]:
     """The entries that have an empty line above them."""
     found, todo = set(), [*root.inner]
     while todo:
@@ -157,7 +157,9 @@ def hang(root: Place, comments: Iterable[Comment], lines: Sequence[str]) -> list
     return found
 
 
-def _hook(root: Place, at: tuple[int, int], depth: int, last: tuple[int, int]) -> tuple[Path, Role]:
+def _hook(
+    root: Place, at: tuple[int, int], depth: int, last: tuple[int, int]
+) -> tuple[NodePath, Role]:
     """The entry that a comment hangs at.
 
     `depth` is its column, or that of one right above it which stands further left; 0 where it is
@@ -187,7 +189,7 @@ def _in_block(place: Place, after: Place | None, column: int) -> bool:
     return deeper and 0 < place.column <= column
 
 
-def _behind(place: Place, row: int, last: tuple[int, int]) -> tuple[Path, Role]:
+def _behind(place: Place, row: int, last: tuple[int, int]) -> tuple[NodePath, Role]:
     """What a comment behind a place hangs at: the largest part that has the line for itself."""
     while place.start[0] < row:
         inner = place.inner[-1] if place.inner else None

@@ -16,7 +16,7 @@ from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.unparse import unparse
-from growlang.yaml.comments import Held, Path, Place, Remark, blanks, hang, held, places
+from growlang.yaml.comments import Held, NodePath, Place, Remark, blanks, hang, held, places
 from growlang.yaml.layout import flat, layout
 from growlang.yaml.nodes import compose
 from growlang.yaml.read import read
@@ -89,7 +89,7 @@ def _same(document: d.Document, written: Outcome[d.Document]) -> None:
 # --- comments into Grow --------------------------------------------------------------------------
 
 
-def _commented(text: str, remarks: Sequence[Remark], spaced: Set[Path]) -> str:
+def _commented(text: str, remarks: Sequence[Remark], spaced: Set[NodePath]) -> str:
     """A text in Grow, in the canonical layout, with comments in it."""
     document = grow.read(text, "").result
     assert document is not None, "unparse writes what can be read"
@@ -112,15 +112,15 @@ def _commented(text: str, remarks: Sequence[Remark], spaced: Set[Path]) -> str:
     return formatted.result
 
 
-def _short(path: Path) -> Path:
+def _short(path: NodePath) -> NodePath:
     """A path without `pipe`, which a slot without options may leave out."""
     return tuple(key for key in path if key != "pipe")
 
 
-def _spots(root: Place) -> dict[Path, Place]:
+def _spots(root: Place) -> dict[NodePath, Place]:
     """The places of a text in Grow by their paths, and those of what several statements make."""
-    found: dict[Path, Place] = {}
-    groups: dict[Path, list[Place]] = {}
+    found: dict[NodePath, Place] = {}
+    groups: dict[NodePath, list[Place]] = {}
     todo = [root]
     while todo:
         place = todo.pop()
@@ -136,7 +136,7 @@ def _spots(root: Place) -> dict[Path, Place]:
     return found
 
 
-def _moved(remark: Remark, spots: Mapping[Path, Place]) -> Remark:
+def _moved(remark: Remark, spots: Mapping[NodePath, Place]) -> Remark:
     """The comment where Grow has a place for it, or at the statement above."""
     path, role = _short(remark.path), remark.role
     exact = path in spots

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from growlang.diagnostics import Findings
-from growlang.yaml.comments import Held, Path, blanks, entries, hang, held, places
+from growlang.yaml.comments import Held, NodePath, blanks, entries, hang, held, places
 from growlang.yaml.nodes import List, Map, Node, Scalar, compose
 
 WIDTH = 100
@@ -42,7 +42,9 @@ def fmt(text: str, filename: str) -> str:
     return layout(composed.node, held(remarks), blanks(root, lines))
 
 
-def layout(node: Node, comments: Mapping[Path, Held], spaced: Set[Path] = frozenset()) -> str:
+def layout(
+    node: Node, comments: Mapping[NodePath, Held], spaced: Set[NodePath] = frozenset()
+) -> str:
     """A spec as text, its comments with it, and empty lines above the entries in `spaced`."""
     page = _Page(comments, spaced)
     lines = page.body(node, (), 0)
@@ -63,12 +65,12 @@ class _Line:
 
 
 class _Page:
-    def __init__(self, comments: Mapping[Path, Held], spaced: Set[Path]) -> None:
+    def __init__(self, comments: Mapping[NodePath, Held], spaced: Set[NodePath]) -> None:
         self.comments, self.spaced = comments, spaced
         self.opened = {path[:end] for path in comments for end in range(len(path))}
         self.opened |= {path for path, found in comments.items() if found.last}
 
-    def body(self, node: Node, path: Path, indent: int) -> list[_Line]:
+    def body(self, node: Node, path: NodePath, indent: int) -> list[_Line]:
         """The lines of a mapping or a list, an entry after the other."""
         lines: list[_Line] = []
         for inner, _, value in entries(node, path):
@@ -79,7 +81,7 @@ class _Page:
         last = self.comments[path].last if path in self.comments else []
         return lines + [_Line(indent, "", r.text, r.blank) for r in last]
 
-    def entry(self, head: str, node: Node, path: Path, indent: int) -> list[_Line]:
+    def entry(self, head: str, node: Node, path: NodePath, indent: int) -> list[_Line]:
         """The lines of an entry, the comments above it first."""
         kept = self.comments.get(path, Held())
         above = [_Line(indent, "", r.text, r.blank) for r in kept.above]
@@ -94,7 +96,7 @@ class _Page:
             lines[0].comment = kept.behind.text
         return above + lines
 
-    def value(self, head: str, node: Node, path: Path, indent: int) -> list[_Line]:
+    def value(self, head: str, node: Node, path: NodePath, indent: int) -> list[_Line]:
         """A key or a dash, and what belongs to it behind it or below."""
         if not self.tall(node, path):
             code = f"{head} {flat(node)}"
@@ -109,7 +111,7 @@ class _Page:
         first.indent, first.code = indent, f"- {first.code}"
         return lines
 
-    def tall(self, node: Node, path: Path) -> bool:
+    def tall(self, node: Node, path: NodePath) -> bool:
         """Whether a node stands on lines of its own even where it would fit on one."""
         if isinstance(node, Scalar) or not node.items:
             return False
