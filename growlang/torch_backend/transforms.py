@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import abc
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -61,6 +62,9 @@ def applied(
     seed: int,
 ) -> dict[str, Tensor]:
     """As `growlang.applying.Mapping.apply`."""
+    if quantity not in get_args(Quantity):
+        known = ", ".join(f'"{value}"' for value in get_args(Quantity))
+        raise GrowlangError(f"no quantity is {quantity!r}", help=f"it may be {known}")
     if child is not None:
         start = {name: tensor.detach().clone() for name, tensor in child.items()}
     else:
