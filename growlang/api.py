@@ -6,6 +6,7 @@ A spec is given as a path or as what `load` gave.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -188,8 +189,16 @@ def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Ch
     checked = report.require(_path(path))
     told = [found for found in report.diagnostics if found.code not in quiet]
     if told:
-        warnings.warn(as_texts(told, report.texts), SpecWarning, stacklevel=3)
+        warnings.warn(as_texts(told, report.texts), SpecWarning, stacklevel=_level())
     return checked
+
+
+def _level() -> int:
+    """How far above `_load` the first frame of another file is: a warning stands at its line."""
+    level, frame = 0, sys._getframe(1)
+    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+        level, frame = level + 1, frame.f_back
+    return level + 1
 
 
 def _checked(spec: StrPath | Checked) -> Checked:

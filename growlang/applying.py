@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Mapping(mapping.Mapping):
     """What becomes of each tensor of a parent in its child; `apply` does it."""
 

@@ -175,6 +175,8 @@ class Compiled:
             raise GrowlangError(
                 f"{path} already exists", help="choose another path, or give `overwrite=True`"
             )
+        if not path.parent.is_dir():
+            raise GrowlangError(f"cannot write {path}: there is no folder {path.parent}")
         tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
         _require_usable(tensors, self.net)
         hashes = {"net_hash": self.spec.net_hash, "spec_hash": self.spec.spec_hash}
@@ -245,6 +247,8 @@ def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
             f"the weights do not fit the net {net.name}:" + "".join(f"\n  {d}" for d in found)
         )
     for name, tensor in tensors.items():
+        if tensor.is_meta:
+            raise GrowlangError(f"`{name}` has no values: it is on the device `meta`")
         if str(tensor.dtype).removeprefix("torch.") not in DTYPES:
             raise GrowlangError(
                 f"`{name}` is {tensor.dtype}; weights are {', '.join(DTYPES)}",

@@ -5,10 +5,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-import tarfile
 import warnings
 from dataclasses import fields
-from io import BytesIO
 from pathlib import Path
 from typing import get_type_hints
 
@@ -18,10 +16,8 @@ from fixture_specs import SHIPPED, SPECS, edited
 from fixture_specs import growlang as command
 from PIL import Image
 from test_layers import loaded
-from torch.nn import functional as F
 
 import growlang
-from growlang.net import Net
 from growlang_runtime.train.options import RunOptions
 
 CORE, CHILD = SPECS / "core.grow", SPECS / "child.grow"
@@ -156,7 +152,9 @@ def test_warnings_are_given_as_such(tmp_path: Path) -> None:
     (tmp_path / "a.grow").write_text(text)
     with pytest.warns(growlang.SpecWarning, match=r"warning\[G406\]") as caught:
         growlang.load(tmp_path / "a.grow")
-    assert caught[0].filename == __file__
+        growlang.compile(tmp_path / "a.grow")
+        growlang.diff(tmp_path / "a.grow", tmp_path / "a.grow")
+    assert [found.filename for found in caught] == [__file__] * 4
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         growlang.load(CORE)  # its `evaluate` matters to training alone
@@ -271,6 +269,10 @@ def test_saving_refuses_what_could_not_be_read(tmp_path: Path) -> None:
     for said, tensors in cases.items():
         with pytest.raises(growlang.GrowlangError, match=said):
             made.save(tmp_path / "a.safetensors", tensors)
+    with pytest.raises(growlang.GrowlangError, match="it is on the device `meta`"):
+        made.save(tmp_path / "a.safetensors", made.module(device="meta"))
+    with pytest.raises(growlang.GrowlangError, match="there is no folder"):
+        made.save(tmp_path / "nowhere" / "a.safetensors", state)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -333,6 +335,9 @@ def test_a_mapping_refuses_another_state_dict() -> None:
     assert spec.mapping is not None
     with pytest.raises(growlang.GrowlangError, match="which the parent's weights do not hold"):
         spec.mapping.apply({})
+    weights = growlang.compile(CORE).module().state_dict()
+    with pytest.raises(growlang.GrowlangError, match="no quantity is 'ema'"):
+        spec.mapping.apply(weights, quantity="ema")  # type: ignore[arg-type]
 
 
 # --- plan, train and sample ----------------------------------------------------------------------
@@ -349,6 +354,24 @@ def test_the_fields_of_train_are_those_of_the_options() -> None:
     assert list(growlang.RunFields.__annotations__) == [f.name for f in fields(RunOptions)]
     assert growlang.RunOptions is RunOptions
     assert get_type_hints(RunOptions)["workers"] is int
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("resume", "yes", "`resume` is 'yes'"),
+        ("workers", -1, "at least 0, but is -1"),
+        ("log_every", 0, "at least 1, but is 0"),
+        ("checkpoint_every", 2.5, "at least 1, but is 2.5"),
+        ("micro_batch", "4", "at least 1, but is '4'"),
+    ],
+)
+def test_options_with_which_no_run_goes_on_are_refused(
+    field: str, value: object, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(growlang.GrowlangError, match=said):
+        growlang.train(growlang.load(CORE), out=tmp_path / "runs", **{field: value})  # type: ignore[misc]
+    assert list(tmp_path.iterdir()) == []
 
 
 def emoji(folder: Path) -> Path:
@@ -387,49 +410,7 @@ def test_sampling_without_weights_is_a_growlang_error(tmp_path: Path) -> None:
         growlang.sample(tmp_path / "nowhere", "cat")
 
 
-# --- an own training loop ------------------------------------------------------------------------
-
-
-def images(net: Net, count: int) -> torch.Tensor:
-    """Real images (N, C, H, W) in [-1, 1] of the size that a net reads."""
-    channels, height, width = net.image.dims
-    found: list[torch.Tensor] = []
-    with tarfile.open(EMOJI / "data" / "demo-00000.tar") as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file and member.name.endswith(".webp") and len(found) < count:
-                image = Image.open(BytesIO(file.read())).convert("RGB").resize((width, height))
-                pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-                found.append(pixels.view(height, width, channels).permute(2, 0, 1) / 127.5 - 1)
-    return torch.stack(found)
-
-
-def test_an_own_loop_trains_the_child_of_a_state_dict(tmp_path: Path) -> None:
-    spec = growlang.load(CHILD)
-    assert spec.parent is not None and spec.mapping is not None
-    child = growlang.compile(spec)
-    module = child.module(seed=1)
-    parent = growlang.compile(spec.parent).module(seed=0).state_dict()
-    module.load_state_dict(spec.mapping.apply(parent, module.state_dict()))
-    x = images(spec.net, 4)
-    values = [
-        x if i.role == "image" else torch.ones(4, *i.shape.dims, dtype=torch.int64)
-        for i in spec.net.inputs
-        if i.role in ("image", "ids")
-    ]
-    given = dict(zip(("image", "ids"), values, strict=True))
-    given |= {"log_snr": torch.zeros(4), "mask": torch.ones(given["ids"].shape, dtype=torch.bool)}
-    inputs = [given[i.role] for i in spec.net.inputs]
-    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(5):
-        loss = F.mse_loss(module(*inputs), x)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
-    path = child.save(tmp_path / "own.safetensors", module)
-    run = command("diff", CHILD, path, "--exit-code")
-    assert (run.status, run.err) == (0, "")
-    assert "are equal" in run.out
+@pytest.mark.parametrize("field", ["steps", "batch"])
+def test_sampling_needs_steps_and_images(field: str) -> None:
+    with pytest.raises(growlang.GrowlangError, match=f"`{field}` must be at least 1, but is 0"):
+        growlang.sample(RUNS / "runs/core_8/main", "", **{field: 0})  # type: ignore[arg-type]

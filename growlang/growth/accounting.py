@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterator
-from collections.abc import Mapping as Table
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions, literal
@@ -59,8 +59,8 @@ def map_tensors(
     child: Net,
     parent: Net,
     resolution: Resolution,
-    moves: Table[str, MovedTensor],
-    stated: Table[str, Initialisation],
+    moves: abc.Mapping[str, MovedTensor],
+    stated: abc.Mapping[str, Initialisation],
 ) -> Mapping | None:
     """The entry of every tensor; None, with findings, where a `keep` cannot hold.
 

@@ -76,7 +76,7 @@ class Entry:
         return ComponentName.of_tensor(self.name)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Mapping:
     """Total on both sides: each tensor of the child, then each of the parent that is dropped.
 
@@ -88,6 +88,12 @@ class Mapping:
     def __repr__(self) -> str:
         counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]
         return f"Mapping({', '.join(counts) or 'no tensors'})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self.entries == other.entries
+
+    def __hash__(self) -> int:
+        return hash(self.entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)

@@ -25,7 +25,7 @@ A run keeps the number of its plan, and so do its weights.
 
 
 def _mapping(value: object) -> Mapping:
-    return Mapping(value.entries) if isinstance(value, Mapping) else from_json(value)
+    return value if isinstance(value, Mapping) else from_json(value)
 
 
 class ParentRun(BaseModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Table
+from collections import abc
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -28,8 +29,8 @@ from growlang.torch_backend.initialisation import draw, require_same_names
 
 def apply(
     mapping: Mapping,
-    parent: Table[str, Tensor],
-    child: Table[str, Tensor],
+    parent: abc.Mapping[str, Tensor],
+    child: abc.Mapping[str, Tensor],
     quantity: Quantity = "weight",
 ) -> None:
     """Write the parent's values into the child's tensors where the mapping says so.
@@ -55,12 +56,15 @@ def apply(
 
 def applied(
     mapping: Mapping,
-    parent: Table[str, Tensor],
-    child: Table[str, Tensor] | None,
+    parent: abc.Mapping[str, Tensor],
+    child: abc.Mapping[str, Tensor] | None,
     quantity: Quantity,
     seed: int,
 ) -> dict[str, Tensor]:
-    """As `growlang.growth.mapping.Mapping.apply`."""
+    """As `growlang.applying.Mapping.apply`."""
+    if quantity not in get_args(Quantity):
+        known = ", ".join(f'"{value}"' for value in get_args(Quantity))
+        raise GrowlangError(f"no quantity is {quantity!r}", help=f"it may be {known}")
     if child is not None:
         start = {name: tensor.detach().clone() for name, tensor in child.items()}
     else:
@@ -69,7 +73,7 @@ def applied(
     return start
 
 
-def _begun(entry: Entry, parent: Table[str, Tensor], quantity: Quantity, seed: int) -> Tensor:
+def _begun(entry: Entry, parent: abc.Mapping[str, Tensor], quantity: Quantity, seed: int) -> Tensor:
     """A tensor of the child before it takes anything over, where no child is given."""
     source = values_of(entry.transform, entry.name) or ""
     like = parent.get(source, next(iter(parent.values()), torch.empty(0)))
@@ -89,7 +93,7 @@ def _begun(entry: Entry, parent: Table[str, Tensor], quantity: Quantity, seed: i
 
 
 def _pair(
-    entry: Entry, name: str, parent: Table[str, Tensor], child: Table[str, Tensor]
+    entry: Entry, name: str, parent: abc.Mapping[str, Tensor], child: abc.Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """The parent's tensor `name` and the child's that it fits."""
     if name not in parent:

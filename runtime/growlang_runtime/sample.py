@@ -54,6 +54,9 @@ def sample(
         raise GrowlangError(
             f"guidance must be finite, but is {guidance}", help="use a number such as 4"
         )
+    for name, count in (("steps", steps), ("batch", batch)):
+        if count is not None and count < 1:
+            raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
     weights = load(run, ema=ema)
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from growlang.diagnostics import GrowlangError
 from growlang_runtime.storage.run import OUT
 
 Resume = Literal["never", "must", "may"]
 """Whether the run that is to be trained is there already."""
+LEAST = {
+    "micro_batch": 1,
+    "workers": 0,
+    "checkpoint_every": 1,
+    "keep_checkpoints": 1,
+    "sample_every": 1,
+    "log_every": 1,
+    "max_corrupt": 0,
+}
+"""The counts among the options, each with the least that it may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +55,14 @@ class RunOptions:
     """Unusable samples that the run may skip."""
     quiet: bool = False
     """Whether to print nothing on stderr."""
+
+    def __post_init__(self) -> None:
+        """Raise GrowlangError for a value with which no run can go on."""
+        if self.resume not in get_args(Resume):
+            known = ", ".join(f'"{value}"' for value in get_args(Resume))
+            raise GrowlangError(f"`resume` is {self.resume!r}", help=f"it may be {known}")
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < least):
+                what = f"`{name}` must be an integer of at least {least}, but is {value!r}"
+                raise GrowlangError(what)
