@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -82,6 +83,7 @@ def commands_page() -> str:
         "with 2 when it could not do its job (a file that is missing, a wrong option), and says "
         "why in one message. `growlang COMMAND --help` prints what stands here.\n",
     ]
+    _require_described()
     with checkout() as folder:
         for name, command in COMMANDS.items():
             lines += _section(name, command)
@@ -90,6 +92,14 @@ def commands_page() -> str:
                 example = f"$ {EXAMPLES[name]}\n{printed(EXAMPLES[name], folder)}"
             lines.append(f"````console\n{example.strip()}\n````\n")
     return "\n".join(lines)
+
+
+def _require_described() -> None:
+    """Exit with a message where a command has no exit codes or no example here."""
+    missing = [f"`{n}` in EXITS" for n in COMMANDS if n not in EXITS]
+    missing += [f"`{n}` in EXAMPLES or RECORDED" for n in COMMANDS if n not in EXAMPLES | RECORDED]
+    if missing:
+        sys.exit(f"docs/commands.py: add {' and '.join(missing)}")
 
 
 def _section(name: str, command: Callable[..., None]) -> Iterator[str]:

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from fixture_specs import SHIPPED, SPECS, assert_golden, checked, growlang, without_evaluate
+from packages import Install, declare
 
 from growlang.cli import COMMANDS
 
@@ -255,6 +257,22 @@ def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
         f"  help: please report this with the command and the spec; the traceback is in {log}",
     ]
     assert "Traceback" in log.read_text() and "test_cli.py" in log.read_text()
+
+
+def test_a_failure_of_an_installed_package_names_the_package(
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    entries = "[growlang.samplers]\nmine = other_package:Mine\n"
+    install(declare(tmp_path / "site", entries, "def work(*_):\n    return 1 / 0\n"))
+    monkeypatch.setattr("growlang.checking.resolve", import_module("other_package").work)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = growlang("check", SPECS / "core.grow")
+    assert (done.status, done.out) == (2, "")
+    (log,) = tmp_path.glob("*.log")
+    assert done.err.splitlines() == [
+        "error: the installed package other has failed: ZeroDivisionError: division by zero",
+        f"  help: please report this to its authors; the traceback is in {log}",
+    ]
 
 
 @pytest.mark.parametrize("command", [("schema",), ("show", SPECS / "core.grow"), ("--help",)])

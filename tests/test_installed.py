@@ -15,10 +15,12 @@ from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 
 GROUPS = {table.group: table for table in EXTENSIBLE}
+RUNTIME = 'runtime = "other_package:run"'
 CLASS = """
 from {module} import {base}
 class Mine({base}):
     call = "{call}"
+    {runtime}
 """
 
 
@@ -28,9 +30,10 @@ def table(request: pytest.FixtureRequest) -> Table[Signature]:
     return GROUPS[request.param]
 
 
-def code(table: Table[Signature], call: str = "mine") -> str:
+def code(table: Table[Signature], call: str = "mine", runtime: str = RUNTIME) -> str:
     base = table.base
-    return CLASS.format(module=base.__module__, base=base.__name__, call=call)
+    runtime = runtime if "runtime" in base.__class_vars__ else ""
+    return CLASS.format(module=base.__module__, base=base.__name__, call=call, runtime=runtime)
 
 
 def entry(table: Table[Signature], name: str = "mine", value: str = "other_package:Mine") -> str:
@@ -72,6 +75,18 @@ def test_what_is_not_what_it_says_is_refused(
         table.find("mine")
     assert said in error.value.message
     assert error.value.help == "fix or uninstall other"
+
+
+@pytest.mark.parametrize("runtime", ["", 'runtime = "other_package"'])
+def test_what_a_run_computes_has_to_be_named(
+    install: Install, tmp_path: Path, table: Table[Signature], runtime: str
+) -> None:
+    install(declare(tmp_path, entry(table), code(table, runtime=runtime)))
+    if table is OPS:
+        assert table.find("mine") is not None
+        return
+    with pytest.raises(GrowlangError, match=r"must have runtime = .package\.module:attribute"):
+        table.find("mine")
 
 
 def test_two_packages_cannot_have_one_name(

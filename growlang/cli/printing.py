@@ -54,12 +54,25 @@ def print_limit(name: object) -> None:
 
 
 def print_failure(error: Exception) -> None:
-    """Say that growlang itself has failed, and where the traceback is kept."""
+    """Say that growlang or an installed package has failed, and where the traceback is kept.
+
+    It is the package's failure where the traceback runs through it.
+    """
     import tempfile
     import traceback
 
-    kind = type(error).__name__
-    typer.echo(f"error[G901]: growlang itself has failed: {kind}: {error}", err=True)
+    from growlang.signatures.installed import declaring
+
+    reason = f"{type(error).__name__}: {error}"
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    package = declaring(frame.f_globals.get("__name__", "") for frame in frames)
+    if package:
+        said = f"error: the installed package {package} has failed: {reason}"
+        asked = "please report this to its authors"
+    else:
+        said = f"error[G901]: growlang itself has failed: {reason}"
+        asked = "please report this with the command and the spec"
+    typer.echo(said, err=True)
     text = "".join(traceback.format_exception(error))
     try:
         with tempfile.NamedTemporaryFile(
@@ -69,7 +82,7 @@ def print_failure(error: Exception) -> None:
         where = f"the traceback is in {file.name}"
     except OSError:
         where = text
-    typer.echo(f"  help: please report this with the command and the spec; {where}", err=True)
+    typer.echo(f"  help: {asked}; {where}", err=True)
 
 
 def _coloured(text: str, role: str) -> str:

@@ -6,6 +6,7 @@ checking a small spec.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -71,6 +72,17 @@ def attribute(path: str, user: str) -> Any:
             f"cannot use `{user}`: {path} cannot be imported ({type(error).__name__}: {error})",
             help=f"fix or reinstall the package {module.partition('.')[0]}",
         ) from error
+
+
+def declaring(modules: Iterable[str]) -> str | None:
+    """The package of the first of these modules whose package declares anything to growlang."""
+    from importlib.metadata import entry_points
+
+    groups = [group for group in entry_points().groups if group.startswith("growlang.")]
+    found = [entry for group in groups for entry in entries(group)]
+    packages = {entry.module.partition(".")[0]: _package(entry) for entry in found}
+    tops = (module.partition(".")[0] for module in modules)
+    return next((packages[top] for top in tops if top in packages), None)
 
 
 def _package(entry: EntryPoint) -> str:

@@ -45,7 +45,8 @@ class Table(Mapping[str, type[S]], Generic[S]):
         """The signature of that name, built in or installed; None where there is none.
 
         Raises GrowlangError if two packages declare the name, or one whose class cannot be
-        imported, is no `base`, or has the name of something else that is built in.
+        imported, is no `base`, has no `runtime` where its kind has one, or has the name of
+        something else that is built in.
         """
         if name in self or not (self.group and name.isidentifier()):
             return self.get(name)
@@ -58,6 +59,8 @@ class Table(Mapping[str, type[S]], Generic[S]):
         if not (isinstance(found, type) and issubclass(found, base) and _call(found) == name):
             wanted = f"{base.__module__}.{base.__name__}"
             installed.refuse(entry, f'it must be a subclass of {wanted} with call = "{name}"')
+        if "runtime" in base.__class_vars__ and ":" not in getattr(found, "runtime", ""):
+            installed.refuse(entry, 'it must have runtime = "package.module:attribute"')
         return found
 
     def names(self) -> list[str]:

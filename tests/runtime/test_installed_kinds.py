@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from growlang.signatures.installed import attribute
 from growlang.signatures.tables import Table
 from growlang.spec.data import DATA, Source
 from growlang.spec.objectives import Diffusion, MinSNR
-from growlang.spec.samplers import SAMPLERS
+from growlang.spec.samplers import SAMPLERS, Sampler
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.diffusion.objective import denoising
 from growlang_runtime.diffusion.sampling import Request, generate
@@ -46,6 +47,17 @@ def package(install: Install, tmp_path: Path) -> None:
     install(folder)
 
 
+def _drawn(sampler: Sampler) -> Tensor:
+    """Two images from a net that predicts grey ones."""
+
+    def module(x_t: Tensor, *_: Tensor) -> Tensor:
+        return torch.full_like(x_t, 0.25)
+
+    objective = denoising(Diffusion(predict="x", weight=MinSNR()), net())
+    request = Request(IDS, IDS, range(2))
+    return generate(module, net(), objective, sampler, request, torch.device("cpu"))
+
+
 def test_a_schedule_says_only_its_log_snr() -> None:
     said: Any = {"schedule": {"straight": {"high": 6.0}}, "weight": {"sigmoid": {}}}
     declared = Diffusion.model_validate(said)
@@ -60,15 +72,35 @@ def test_a_schedule_says_only_its_log_snr() -> None:
 
 
 def test_a_sampler_is_given_a_denoiser() -> None:
-    sampler = SAMPLERS.require("euler").model_validate({"steps": 4})
-
-    def module(x_t: Tensor, *_: Tensor) -> Tensor:
-        return torch.full_like(x_t, 0.25)
-
-    objective = denoising(Diffusion(predict="x", weight=MinSNR()), net())
-    request = Request(IDS, IDS, range(2))
-    images = generate(module, net(), objective, sampler, request, torch.device("cpu"))
+    images = _drawn(SAMPLERS.require("euler").model_validate({"steps": 4}))
     torch.testing.assert_close(images, torch.full((2, *net().image.dims), 0.25), atol=1e-2, rtol=0)
+
+
+def test_the_sampler_of_the_page_draws(install: Install, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "examples" / "plugin" / "README.md").read_text("utf-8")
+    declared, steps = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    entries = "[growlang.samplers]\neuler = my_samplers.euler:Euler\n"
+    folder = declare(tmp_path / "page", entries, name="page")
+    (folder / "my_samplers").mkdir()
+    (folder / "my_samplers" / "euler.py").write_text(declared)
+    (folder / "my_samplers" / "steps.py").write_text(steps)
+    install(folder)
+    sampler = attribute("my_samplers.euler:Euler", "euler").model_validate({"steps": 4})
+    assert _drawn(sampler).shape == (2, *net().image.dims)
+
+
+@pytest.mark.parametrize(
+    ("code", "gave"),
+    [("None", "NoneType"), ("noise[:1]", r"\(1, "), ("noise.tolist()", "list")],
+)
+def test_a_sampler_that_gives_no_images_is_told(
+    monkeypatch: pytest.MonkeyPatch, code: str, gave: str
+) -> None:
+    sampler = SAMPLERS.require("euler").model_validate({"steps": 4})
+    run = eval(f"lambda declared, noise, levels: {code}")
+    monkeypatch.setattr("runtime_package.euler", run)
+    with pytest.raises(GrowlangError, match=rf"`euler` \(runtime_package:euler\) gave {gave}"):
+        _drawn(sampler)
 
 
 def test_a_source_of_data_is_drawn_filtered_and_known_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.signatures.installed import attribute
 from growlang.spec.samplers import Sampler
@@ -56,7 +57,10 @@ def generate(
     request: Request,
     device: torch.device,
 ) -> Tensor:
-    """Images (N, C, H, W) float32 in [-1, 1], on the device."""
+    """Images (N, C, H, W) float32 in [-1, 1], on the device.
+
+    Raises GrowlangError where the sampler gives something else.
+    """
     count = len(request.indices)
     generators = [generator(request.seed, index) for index in request.indices]
     x_t = torch.stack([torch.randn(net.image.dims, generator=g) for g in generators]).to(device)
@@ -68,7 +72,13 @@ def generate(
         return objective.to_x(prediction.float(), x_t, t).clamp(-1, 1)
 
     levels = Levels(denoised, objective.log_snr, generators)
-    drawn: Tensor = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
+    drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
+    if not (isinstance(drawn, Tensor) and drawn.shape == x_t.shape):
+        gave = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__
+        raise GrowlangError(
+            f"the sampler `{sampler.call}` ({sampler.runtime}) gave {gave}, "
+            f"not images {tuple(x_t.shape)}"
+        )
     return drawn.clamp(-1, 1)
 
 
