@@ -29,7 +29,7 @@ ENTRIES = """
 [growlang.schedules]
 straight = kinds_package:Straight
 [growlang.samplers]
-euler = kinds_package:Euler
+packaged_euler = kinds_package:Euler
 [growlang.data]
 greys = kinds_package:Greys
 """
@@ -60,7 +60,7 @@ def test_a_schedule_says_only_its_log_snr() -> None:
 
 
 def test_a_sampler_is_given_a_denoiser() -> None:
-    sampler = SAMPLERS.require("euler").model_validate({"steps": 4})
+    sampler = SAMPLERS.require("packaged_euler").model_validate({"steps": 4})
 
     def module(x_t: Tensor, *_: Tensor) -> Tensor:
         return torch.full_like(x_t, 0.25)
