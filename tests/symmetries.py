@@ -162,10 +162,12 @@ class Change(NamedTuple):
 Changes = Mapping[str, Change]
 
 
-def changes(axes: Axes, seed: int) -> dict[str, Change]:
-    """A change of every space, drawn from those that its symmetry allows."""
+def changes(axes: Axes, seed: int, only: str = "") -> dict[str, Change]:
+    """A change of every space, or of one, drawn from those that its symmetry allows."""
     generator = torch.Generator().manual_seed(seed)
-    return {name: _change(space, generator) for name, space in axes.spaces.items()}
+    spaces = axes.spaces.values()
+    fixed = [s._replace(symmetry=Symmetry.FIXED) if only not in ("", s.name) else s for s in spaces]
+    return {space.name: _change(space, generator) for space in fixed}
 
 
 def _change(space: Space, generator: torch.Generator) -> Change:
@@ -214,9 +216,9 @@ def _changed_value(value: Tensor, kind: str, axis: Axis, by: Changes) -> Tensor:
     return changed(value, 1 if kind == "grid" else value.dim() - 1, axis, by, power=1)
 
 
-def error(call: Call, axes: Axes, seed: int = 0) -> float:
-    """How far the result is from the one promised once all spaces change, relative to it."""
-    op, by = alone(call, axes), changes(axes, seed)
+def error(call: Call, axes: Axes, seed: int = 0, only: str = "") -> float:
+    """How far the result is from the one promised once all spaces or one change, relative to it."""
+    op, by = alone(call, axes), changes(axes, seed, only)
     weights = dict(op.weights)
     for parameter in axes.parameters:
         for dim, axis in enumerate(parameter.axes):

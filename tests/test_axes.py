@@ -76,7 +76,16 @@ def test_inputs_are_those_of_the_module(name: str) -> None:
 @pytest.mark.parametrize("name", COMPUTED)
 def test_symmetries_leave_the_function_as_it_is(name: str) -> None:
     for seed, (call, axes) in enumerate(each({name: COMPUTED[name]}, 16)):
-        assert error(call, axes, seed) < EXACT, call
+        assert error(call, axes, seed) < EXACT, refusal(call, axes, seed)
+
+
+def refusal(call: Call, axes: Axes, seed: int) -> str:
+    """Which spaces of a call do not have the symmetry that they declare."""
+    spaces = axes.spaces.values()
+    wrong = [
+        f"`{s.name}` ({s.symmetry})" for s in spaces if error(call, axes, seed, s.name) >= EXACT
+    ]
+    return f"{call.op!r} is another function once these spaces change: {', '.join(wrong) or 'all'}"
 
 
 # --- roles and places, which permutations do not tell apart ---------------------------------------
@@ -149,7 +158,10 @@ def test_without_its_last_layers_an_op_is_its_skip(name: str) -> None:
             rest = op(_without(axes, op.weights, "last", "skip"))
         elif call.op.is_residual or call.op.is_join:
             rest = rest - op.values[0]
-        assert not rest.any()
+        assert not rest.any(), (
+            f"{call.op!r} does not give its skip once the layers of `place` last are zero: "
+            "`is_residual`, or the `place` of a layer, is wrong"
+        )
 
 
 def _without(axes: Axes, weights: Mapping[str, Tensor], *places: str) -> dict[str, Tensor]:
@@ -230,6 +242,12 @@ def test_a_wrong_declaration_is_found(
     axes = axes_of(call)
     assert error(call, axes) < EXACT
     assert error(call, rewritten(axes, wrong)) > 1e-3
+
+
+def test_a_refusal_names_the_space() -> None:
+    call = Call(op_of("transformer").model_validate(HEADS), TOKENS, TIMED)
+    wrong = rewritten(axes_of(call), space("mlp.hidden", symmetry=SCALED))
+    assert refusal(call, wrong, 0).endswith("once these spaces change: `mlp.hidden` (scaled)")
 
 
 # --- the shipped nets -----------------------------------------------------------------------------

@@ -45,7 +45,10 @@ class Op(Signature):
     """
 
     is_residual: ClassVar[bool] = False
-    """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised."""
+    """Whether it adds to its input, or to a map of it, and adds nothing as it is initialised.
+
+    Its last layers, or the gates of its branches, begin with `init="zeros"`.
+    """
 
     is_join: ClassVar[bool] = False
     """Whether it joins its input with another value: its result is not zero where its input is."""

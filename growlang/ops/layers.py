@@ -20,7 +20,7 @@ Place = Literal["inside", "last", "skip"]
 
 
 def plain(name: str, channels: int) -> Space:
-    """Channels that linear maps alone read and write."""
+    """Channels that linear maps alone read and write; `Space(name, size)` behind an activation."""
     return Space(name, channels, Symmetry.SCALED)
 
 
@@ -46,7 +46,9 @@ def linear(
 ) -> Layer:
     """A linear map, or a convolution with sides of `kernel` pixels, and its bias, which is zero.
 
-    `rows` are its outputs. Without a name its tensors are the op's own, `weight` and `bias`.
+    `rows` are its outputs: `writes(hidden) + writes(hidden)` where it computes two values of one
+    space. `init` is a name in `growlang.torch_backend.modules.INITIALISERS`. Without a name its
+    tensors are the op's own, `weight` and `bias`.
     """
     prefix = f"{name}." if name else ""
     axes = (rows, columns, *[axis(Role.KERNEL, side) for side in kernel])

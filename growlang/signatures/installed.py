@@ -65,13 +65,20 @@ def attribute(path: str, user: str) -> Any:
     Raises GrowlangError if it cannot be imported.
     """
     module, _, name = path.partition(":")
+    package = module.partition(".")[0]
     try:
-        return getattr(import_module(module), name)
+        found = import_module(module)
     except Exception as error:
         raise GrowlangError(
             f"cannot use `{user}`: {path} cannot be imported ({type(error).__name__}: {error})",
-            help=f"fix or reinstall the package {module.partition('.')[0]}",
+            help=f"fix or reinstall the package {package}",
         ) from error
+    if not hasattr(found, name):
+        raise GrowlangError(
+            f"cannot use `{user}`: {module} defines no `{name}`, which its `runtime` names",
+            help=f"define it there, or fix or reinstall the package {package}",
+        )
+    return getattr(found, name)
 
 
 def declaring(modules: Iterable[str]) -> str | None:

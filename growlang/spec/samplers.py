@@ -19,7 +19,8 @@ class Sampler(Signature):
 
     runtime: ClassVar[str]
     """`module:function` of its computation, which a run imports: (sampler, noise (N, C, H, W),
-    `growlang_runtime.diffusion.sampling.Levels`) -> images (N, C, H, W)."""
+    `growlang_runtime.diffusion.sampling.Levels`) -> images (N, C, H, W). It calls
+    `levels.denoised` once a step, at t = 1 first and at falling times."""
     steps: Positive = argument("number of network evaluations", 50)
 
 

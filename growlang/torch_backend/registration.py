@@ -40,7 +40,12 @@ def builder_of(op: type[Op]) -> Builder:
     if op.call not in BUILT_IN:
         return _installed(op.call)
     family = op.__module__.rpartition(".")[2]
-    import_module(f"growlang.torch_backend.{family}")
+    module = f"growlang.torch_backend.{family}"
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
     if op.call not in _BUILDERS:
         raise GrowlangError(
             f"the op `{op.call}` has no module",

@@ -30,7 +30,7 @@ ENTRIES = """
 [growlang.schedules]
 straight = kinds_package:Straight
 [growlang.samplers]
-euler = kinds_package:Euler
+packaged_euler = kinds_package:Euler
 [growlang.data]
 greys = kinds_package:Greys
 """
@@ -72,7 +72,7 @@ def test_a_schedule_says_only_its_log_snr() -> None:
 
 
 def test_a_sampler_is_given_a_denoiser() -> None:
-    images = _drawn(SAMPLERS.require("euler").model_validate({"steps": 4}))
+    images = _drawn(SAMPLERS.require("packaged_euler").model_validate({"steps": 4}))
     torch.testing.assert_close(images, torch.full((2, *net().image.dims), 0.25), atol=1e-2, rtol=0)
 
 
@@ -96,10 +96,12 @@ def test_the_sampler_of_the_page_draws(install: Install, tmp_path: Path) -> None
 def test_a_sampler_that_gives_no_images_is_told(
     monkeypatch: pytest.MonkeyPatch, code: str, gave: str
 ) -> None:
-    sampler = SAMPLERS.require("euler").model_validate({"steps": 4})
+    sampler = SAMPLERS.require("packaged_euler").model_validate({"steps": 4})
     run = eval(f"lambda declared, noise, levels: {code}")
     monkeypatch.setattr("runtime_package.euler", run)
-    with pytest.raises(GrowlangError, match=rf"`euler` \(runtime_package:euler\) gave {gave}"):
+    with pytest.raises(
+        GrowlangError, match=rf"`packaged_euler` \(runtime_package:euler\) gave {gave}"
+    ):
         _drawn(sampler)
 
 

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from growlang.spec.schedules import Cosine, Interpolated
+from growlang.spec.objectives import written
+from growlang.spec.schedules import SCHEDULES, Cosine, Interpolated, Schedule
 from growlang_runtime.diffusion.noise import (
     alpha,
     noise_schedule,
@@ -57,8 +58,30 @@ def test_interpolated_goes_from_one_shift_to_the_other() -> None:
     assert schedule.shift(t).tolist() == pytest.approx([math.log(4), -math.log(2), -math.log(16)])
 
 
-@given(st.floats(0.01, 0.99), st.sampled_from([Cosine(base=32), Interpolated(low=256, high=32)]))
-def test_slope_is_the_derivative(t: float, declared: Cosine | Interpolated) -> None:
+DECLARED = [
+    Cosine(base=32),
+    Interpolated(low=256, high=32),
+    *(k() for k in SCHEDULES.values() if not any(f.is_required() for f in k.model_fields.values())),
+]
+"""With arguments, and each at its defaults; one that has no defaults is added by hand."""
+
+
+def test_every_schedule_is_tried() -> None:
+    assert {declared.call for declared in DECLARED} == set(SCHEDULES), "add a call to DECLARED"
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=written)
+def test_log_snr_falls_in_double_precision(declared: Schedule) -> None:
+    schedule = noise_schedule(declared, 64)
+    for dtype in (torch.float32, torch.float64):
+        levels = schedule.log_snr(torch.linspace(0, 1, 101, dtype=dtype))
+        assert levels.dtype == torch.float64
+        assert levels.isfinite().all()
+        assert (levels.diff() < 0).all()
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from(DECLARED))
+def test_slope_is_the_derivative(t: float, declared: Schedule) -> None:
     schedule = noise_schedule(declared, 64)
     at = torch.tensor([t], dtype=torch.float64, requires_grad=True)
     (found,) = torch.autograd.grad(schedule.log_snr(at).sum(), at)

@@ -10,8 +10,8 @@ from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.objectives import Diffusion
-from growlang.spec.samplers import DDIM, DDPM, DPMSolver
+from growlang.spec.objectives import Diffusion, written
+from growlang.spec.samplers import DDIM, SAMPLERS, DPMSolver
 from growlang.spec.schedules import Cosine
 from growlang_runtime.diffusion.noise import noise_schedule, target
 from growlang_runtime.diffusion.objective import Denoising, denoising
@@ -22,7 +22,16 @@ from growlang_runtime.sample import draw, sample
 from growlang_runtime.storage.weights import load
 
 CPU = torch.device("cpu")
-SAMPLERS = [DDIM(steps=20), DDIM(steps=20, eta=1.0), DDPM(steps=20), DPMSolver(steps=20, order=3)]
+CALLED = [
+    DDIM(steps=20, eta=1.0),
+    DPMSolver(steps=20, order=3),
+    *(
+        kind(steps=20)
+        for kind in SAMPLERS.values()
+        if not any(info.is_required() for info in kind.model_fields.values())
+    ),
+]
+"""With arguments, and each at its defaults; one that has no defaults is added by hand."""
 IDS = {"text.ids": torch.zeros(2, 4, dtype=torch.int64), "text.mask": torch.ones(2, 4).bool()}
 
 
@@ -46,8 +55,12 @@ class Perfect:
         return target(x, eps, level, self.predict)
 
 
+def test_every_sampler_is_tried() -> None:
+    assert {sampler.call for sampler in CALLED} == set(SAMPLERS), "add a call to CALLED"
+
+
 @pytest.mark.parametrize("predict", ["x", "v", "eps"])
-@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: f"{s.call}-{getattr(s, 'eta', '')}")
+@pytest.mark.parametrize("sampler", CALLED, ids=written)
 def test_a_perfect_net_gives_its_image(sampler: Any, predict: Any) -> None:
     image = torch.linspace(-0.9, 0.9, 64).view(1, 1, 8, 8)
     perfect = Perfect(image, predict)
