@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from growlang.growth.transforms import (
     Copy,
@@ -107,9 +107,10 @@ class Mapping:
         return {entry.name: entry for entry in self.entries}
 
     @cached_property
-    def of_child(self) -> Mapping:
+    def of_child(self) -> Self:
         """The entries of the child's tensors alone."""
-        return Mapping(tuple(e for e in self.entries if not isinstance(e.transform, Drop)))
+        kept = (e for e in self.entries if not isinstance(e.transform, Drop))
+        return replace(self, entries=tuple(kept))
 
     @property
     def summary(self) -> dict[Category, tuple[int, int]]:
@@ -133,6 +134,6 @@ class Mapping:
             grouped[entry.component].append(entry)
         return grouped
 
-    def only(self, names: Collection[str]) -> Mapping:
+    def only(self, names: Collection[str]) -> Self:
         """The entries of some tensors."""
-        return Mapping(tuple(e for e in self.entries if e.name in names))
+        return replace(self, entries=tuple(e for e in self.entries if e.name in names))
