@@ -219,8 +219,10 @@ def _path(path: object) -> Path:
 
 
 def _texts(params: Params | None) -> dict[str, str]:
-    """Values of params as the language writes them."""
-    given = params or {}
+    """Values of params as the language writes them. Raises TypeError for what is no mapping."""
+    given = {} if params is None else params
+    if not isinstance(given, Mapping):
+        raise TypeError(f"expected params by name, got {type(given).__name__}; give a dict")
     return {n: value if isinstance(value, str) else literal(value) for n, value in given.items()}
 
 

@@ -9,8 +9,8 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
+from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
-from growlang_runtime.device import open_device
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
