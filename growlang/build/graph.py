@@ -10,6 +10,7 @@ from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, Span
 from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
+from growlang.ops.ends import Position
 from growlang.resolve.model import Resolution
 from growlang.resolve.pipes import KeyPath
 from growlang.spec.model import Model
@@ -69,7 +70,7 @@ class Graph:
     @property
     def has_position(self) -> bool:
         """Whether there is a position embedding."""
-        return any(node.op == "position" for node in self.nodes)
+        return any(isinstance(node.declaration, Position) for node in self.nodes)
 
 
 @dataclass(frozen=True)
