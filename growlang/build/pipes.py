@@ -83,13 +83,16 @@ def _with_position(site: Site, wire: Wire) -> Wire:
     shape, core = wire.shape, site.model.core
     if shape is None:
         return wire
+    if site.graph.has_position:
+        return wire
     positioned = any(op.has_positions for op in ops_of(core.pipe))
     kind = core.position or ("none" if positioned else "learned")
-    if kind == "none" or site.graph.has_position:
+    if kind == "none":
         return wire
     extent = {}
     if kind == "sincos" and site.model.image:
         extent = _grid_of(site, shape)
+    site.graph.has_position = True
     op = op_of("position").model_validate({"kind": kind, **extent})
     return apply(site, op, wire, CORE, CORE, ("core",))
 
