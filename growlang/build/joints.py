@@ -148,7 +148,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
     came_from = "stem" if [c.name for c in site.graph.components[-1:]] in ([], ["stem"]) else ""
     notes = [Note(f"the {came_from} is here", site.span(came_from))] if came_from else []
     if shape.dims[1] != at:
-        slot = f"`{name.slot.split(' @')[0]} @ {shape.dims[1]}`"
+        slot = f"`{name.slot_at(shape.dims[1])}`"
         site.refusals.mismatch(
             "G204",
             f"`{name.slot}` is at {at}, but its input is at {shape.dims[1]}",
@@ -189,5 +189,4 @@ def declared_width(pipe: Pipe) -> int | None:
     first = pipe[0] if pipe else None
     if isinstance(first, Group):
         return declared_width(first.group)
-    width = getattr(first.op, "width", None) if first else None
-    return width if isinstance(width, int) else None
+    return first.op.result_width if first else None

@@ -45,10 +45,10 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         wire = _taken(site, op, wire, wire.shape.kind, place, at)
     if place.component == "core" and op.input_kind == "tokens":
         wire = _with_position(site, wire)
-    if place.pops and op.call == "residual" and skips:
+    if place.pops and op.takes_skips and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
     wire = apply(site, op, wire, place.component, path, at)
-    if place.pushes and op.call == "residual":
+    if place.pushes and op.takes_skips:
         skips.append(wire)
     return wire
 
@@ -83,13 +83,16 @@ def _with_position(site: Site, wire: Wire) -> Wire:
     shape, core = wire.shape, site.model.core
     if shape is None:
         return wire
-    rope = any(getattr(op, "rope", False) for op in ops_of(core.pipe))
-    kind = core.position or ("none" if rope else "learned")
-    if kind == "none" or site.graph.has_position:
+    if site.graph.has_position:
+        return wire
+    positioned = any(op.has_positions for op in ops_of(core.pipe))
+    kind = core.position or ("none" if positioned else "learned")
+    if kind == "none":
         return wire
     extent = {}
     if kind == "sincos" and site.model.image:
         extent = _grid_of(site, shape)
+    site.graph.has_position = True
     op = op_of("position").model_validate({"kind": kind, **extent})
     return apply(site, op, wire, CORE, CORE, ("core",))
 

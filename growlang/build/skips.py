@@ -50,7 +50,7 @@ def warn_unjoined(net: Net, resolution: Resolution) -> Iterator[Diagnostic]:
 def _joined(stage: Stage) -> bool:
     """Whether both sides of a stage have a residual op, which `skips = block` joins."""
     sides = (stage.encode, stage.decode)
-    return all(any(op.call == "residual" for op in ops_of(side)) for side in sides)
+    return all(any(op.takes_skips for op in ops_of(side)) for side in sides)
 
 
 def _computes(net: Net, stage: str) -> bool:

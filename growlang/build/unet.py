@@ -146,5 +146,5 @@ def _residuals(pipe: Pipe) -> int | None:
                     return None
                 total += repeat * inner
             case Item(op=op, repeat=repeat):
-                total += repeat * (op.call == "residual")
+                total += repeat * op.takes_skips
     return total

@@ -12,7 +12,7 @@ from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
 from growlang.growth.transforms import Copy, Drop, Initialise, Move
 from growlang.growth.wording import UNUSED, reason, reason_of_new
-from growlang.net import ComponentName, Net, Tensor
+from growlang.net import TIME, ComponentName, Net, Tensor
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
 
@@ -49,7 +49,7 @@ def _unread(child: Resolution, parent: Resolution, silent: list[ComponentName]) 
         pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
         pipes |= {s.name: [*s.encode, *s.decode] for s in model.stages}
         ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
-        read.update(name for op in ops for name in getattr(op, "attend", ()))
+        read.update(name for op in ops for name in op.attended or ())
     return {n for n in silent if n in parent.model.conditions and n not in read}
 
 
@@ -177,10 +177,12 @@ def warn_changed_conditions(
     """
     kept = resolution.contract.keep
     for component, span in kept.items():
-        read = {name.partition(".")[0] for n in child.of(component) for name in n.inputs}
+        scopes = [node.scope for node in child.of(component)]
+        read = {name for scope in scopes for name in scope.conditions}
+        read |= {TIME} if any(scope.time is not None for scope in scopes) else set()
         for condition in child.components:
             name = condition.name
-            if name in kept or name not in read or not (name in child.encoders or name == "time"):
+            if name in kept or name not in read or not (name in child.encoders or name == TIME):
                 continue
             if not (changed := _changed_condition(name, child, parent)):
                 continue

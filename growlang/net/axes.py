@@ -146,11 +146,7 @@ def length(axis: Axis) -> int:
     for factors, _ in axis:
         places = 1
         for factor in factors:
-            match factor:
-                case int():
-                    places *= factor
-                case _:
-                    places *= factor.size
+            places *= factor.size if isinstance(factor, Space) else factor
         total += places
     return total
 

@@ -36,6 +36,10 @@ class ComponentName(str):
         """As a model declares it: `stage @ 16`."""
         return f"stage @ {self.removeprefix(PREFIX)}" if self.is_stage else str(self)
 
+    def slot_at(self, at: int) -> str:
+        """As a model would declare it at another resolution: `stage @ 8`, `core @ 8`."""
+        return f"{'stage' if self.is_stage else self} @ {at}"
+
 
 STEM, CORE, HEAD, TIME = map(ComponentName, ("stem", "core", "head", "time"))
 """The components that each model of images has."""

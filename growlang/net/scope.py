@@ -26,6 +26,10 @@ class Scope(NamedTuple):
     numbers: Mapping[str, int] = MappingProxyType({})
     """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
 
+    def __hash__(self) -> int:
+        tables = tuple(self.conditions.items()), tuple(self.numbers.items())
+        return hash((self.time, self.channels, self.vocabulary, self.eps, *tables))
+
     def number(self, name: str, decided: int) -> int:
         """The number that is kept under a name, or else the one that the op's width decides."""
         return self.numbers.get(name, decided)

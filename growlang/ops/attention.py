@@ -34,6 +34,11 @@ class Attention(Op):
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
 
+    @property
+    def branches(self) -> dict[str, str | None]:
+        """`attend.NAME` for each name."""
+        return {f"attend.{name}": name for name in self.attend}
+
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         return _checked(self, x, scope)
@@ -78,6 +83,16 @@ class Transformer(Op):
     causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
+
+    @property
+    def branches(self) -> dict[str, str | None]:
+        """`attend.NAME` for each name, and `mlp`."""
+        return {**{f"attend.{name}": name for name in self.attend}, "mlp": None}
+
+    @property
+    def has_positions(self) -> bool:
+        """Rotary embeddings are of positions."""
+        return self.rope
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from growlang.net import Scope, Shape, Tensor
 from growlang.net.axes import Axes
-from growlang.signatures.signature import Signature
+from growlang.signatures.signature import Conditions, Signature
 
 
 class OpError(Exception):
@@ -50,11 +50,39 @@ class Op(Signature):
     Its last layers, or the gates of its branches, begin with `init="zeros"`.
     """
 
+    takes_skips: ClassVar[bool] = False
+    """Whether `skips = block` joins it: its result is a skip where a stage goes down, and it takes
+    one where it comes up."""
+
     is_join: ClassVar[bool] = False
     """Whether it joins its input with another value: its result is not zero where its input is."""
 
     has_tensors: ClassVar[bool] = True
     """Whether it has parameters."""
+
+    @property
+    def attended(self) -> tuple[str, ...] | None:
+        """What its `Conditions` argument names, `self` or conditions; None where it has none."""
+        for name, info in type(self).model_fields.items():
+            if any(isinstance(m, Conditions) for m in info.metadata):
+                return tuple(getattr(self, name))
+        return None
+
+    @property
+    def branches(self) -> dict[str, str | None]:
+        """The prefix of the tensors of each branch, and what the branch attends to, if it does."""
+        return {}
+
+    @property
+    def has_positions(self) -> bool:
+        """Whether it tells tokens their positions itself, so that the core adds none."""
+        return False
+
+    @property
+    def result_width(self) -> int | None:
+        """Channels of its result, where its arguments alone tell them: those of its `width`."""
+        width = getattr(self, "width", None)
+        return width if isinstance(width, int) else None
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """Shape of the result. Raises OpError if the op does not fit its input."""

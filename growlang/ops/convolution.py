@@ -93,6 +93,7 @@ class Residual(Op):
     source = "arXiv 2105.05233"
     input_kind = "grid"
     is_residual = True
+    takes_skips = True
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)

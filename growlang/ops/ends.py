@@ -213,42 +213,34 @@ class Concat(Op):
         return Axes((reads(stream), reads(skip)), writes(stream) + writes(skip))
 
 
-class Subtract(Op):
+class Sum(Op):
+    """Base of the sums of two grids with equal channels."""
+
+    called_as = "internal"
+    source = "arXiv 2410.19324"
+    input_kind = "grid"
+    has_tensors = False
+    is_join = True
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both inputs."""
+        return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels in both inputs and the result."""
+        return _kept(x, 2)
+
+
+class Subtract(Sum):
     """What a coarser place changed: its output less its input (arXiv 2410.19324)."""
 
     call = "subtract"
-    called_as = "internal"
-    source = "arXiv 2410.19324"
-    input_kind = "grid"
-    has_tensors = False
-    is_join = True
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """As both inputs."""
-        return x
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """The same channels in both inputs and the result."""
-        return _kept(x, 2)
 
 
-class Add(Op):
+class Add(Sum):
     """The skip of a level, added to what comes back up (arXiv 2410.19324)."""
 
     call = "add"
-    called_as = "internal"
-    source = "arXiv 2410.19324"
-    input_kind = "grid"
-    has_tensors = False
-    is_join = True
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """As both inputs."""
-        return x
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """The same channels in both inputs and the result."""
-        return _kept(x, 2)
 
 
 class Position(Op):

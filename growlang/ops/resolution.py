@@ -8,12 +8,10 @@ from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument
 
 
-class Down(Op):
-    """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
+class ToCoarser(Op):
+    """Base of the changes to a coarser grid."""
 
-    call = "down"
     called_as = "down"
-    source = "arXiv 2301.11093"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
@@ -21,6 +19,31 @@ class Down(Op):
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height / factor, width / factor)."""
         return divided(x, self.factor).with_width(self.width)
+
+
+class ToFiner(Op):
+    """Base of the changes to a finer grid, of which a 1 x 1 convolution is the first step."""
+
+    called_as = "up"
+    input_kind = "grid"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
+
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+
+class Down(ToCoarser):
+    """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
+
+    call = "down"
+    source = "arXiv 2301.11093"
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
@@ -35,20 +58,11 @@ class Down(Op):
         return x.size + x.size // self.factor**2
 
 
-class Up(Op):
+class Up(ToFiner):
     """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
 
     call = "up"
-    called_as = "up"
     source = "arXiv 2301.11093"
-    input_kind = "grid"
-    width: int = argument("channels of the output", ge=1)
-    factor: int = argument("ratio of the two resolutions", 2, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height * factor, width * factor)."""
-        _, height, width = x.dims
-        return grid(self.width, height * self.factor, width * self.factor)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, input channels, 1, 1) and `conv.bias`."""
@@ -58,12 +72,8 @@ class Up(Op):
         """One product with the weight per coarse pixel."""
         return 2 * x.size * self.width
 
-    def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """The input of the convolution."""
-        return x.size
 
-
-class DWT(Op):
+class DWT(ToCoarser):
     """To a coarser grid: Haar wavelet transform, then a 1 x 1 convolution to `width`.
 
     Each level halves both sides and turns c channels into 4 c: the sum of every 2 x 2 pixels and
@@ -73,16 +83,13 @@ class DWT(Op):
     """
 
     call = "dwt"
-    called_as = "down"
     source = "Haar 1910, arXiv 2301.11093"
-    input_kind = "grid"
-    width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height / factor, width / factor)."""
         _require_power_of_two(self)
-        return divided(x, self.factor).with_width(self.width)
+        return super().output(x, scope)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, factor^2 bands * input channels, 1, 1) and `conv.bias`."""
@@ -99,21 +106,17 @@ class DWT(Op):
         return x.size
 
 
-class IDWT(Op):
+class IDWT(ToFiner):
     """To a finer grid: a 1 x 1 convolution to `width` * factor^2, then the inverse of `dwt`."""
 
     call = "idwt"
-    called_as = "up"
     source = "Haar 1910, arXiv 2301.11093"
-    input_kind = "grid"
-    width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions; a power of two", 2, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height * factor, width * factor)."""
         _require_power_of_two(self)
-        _, height, width = x.dims
-        return grid(self.width, height * self.factor, width * self.factor)
+        return super().output(x, scope)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (factor^2 bands * width, input channels, 1, 1) and `conv.bias`."""
@@ -124,10 +127,6 @@ class IDWT(Op):
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel; the transform only adds."""
         return 2 * x.size * self.width * self.factor**2
-
-    def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """The input of the convolution."""
-        return x.size
 
 
 def _require_power_of_two(op: DWT | IDWT) -> None:

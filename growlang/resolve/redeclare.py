@@ -31,15 +31,15 @@ def moved_over(component: ComponentName, model: Model) -> str:
 def attending(component: ComponentName, model: Model) -> str:
     """The ways out where a kept component attends to what is no condition here."""
     known = ["self", *model.conditions]
-    ops = [(path, op) for path, op in _ops(component, model) if hasattr(op, "attend")]
-    read = dict.fromkeys(name for _, op in ops for name in getattr(op, "attend", ()))
+    ops = [(path, op) for path, op in _ops(component, model) if op.attended is not None]
+    read = dict.fromkeys(name for _, op in ops for name in op.attended or ())
     missing = [name for name in read if name not in known]
-    parts = [f"attend.{name}" for name in read if name in known]
-    parts += ["mlp"] if any(hasattr(op, "mlp") for _, op in ops) else []
+    branches = {branch: name for _, op in ops for branch, name in op.branches.items()}
+    parts = [branch for branch, name in branches.items() if name is None or name in known]
     path = f"{ops[0][0]}[0]" if ops else component.selector
     again = f"`drop {component.selector}` and declare it here with `attend = [{', '.join(known)}]`"
     everywhere = (op for c in model.components() for _, op in _ops(c, model))
-    attended = {name for op in everywhere for name in getattr(op, "attend", ())}
+    attended = {name for op in everywhere for name in op.attended or ()}
     if attended >= model.conditions.keys():  # else one of them would be the next finding
         again = f"`keep {', '.join(missing)}`, or {again}"
     return again + _moves([f"{path}.{p}" for p in parts])
@@ -47,11 +47,12 @@ def attending(component: ComponentName, model: Model) -> str:
 
 def unattended(name: str, declared: Collection[str], model: Model) -> str:
     """The way out where only kept components could attend to a condition; empty elsewhere."""
-    places = [c for c in model.components() for _, op in _ops(c, model) if hasattr(op, "attend")]
+    attended = [(c, op.attended) for c in model.components() for _, op in _ops(c, model)]
+    places = [c for c, names in attended if names is not None]
     if not places or any(place in declared for place in places):
         return ""
-    attend = next(op.attend for _, op in _ops(places[0], model) if hasattr(op, "attend"))
-    written = f"with `attend = [{', '.join([*attend, name])}]`"
+    first = next(names for _, names in attended if names is not None)
+    written = f"with `attend = [{', '.join([*first, name])}]`"
     return f"{redeclared(places[0], model, written)}; or remove `{name}`"
 
 

@@ -27,6 +27,9 @@ class Signature(Part):
     listed: ClassVar[int] = 100
     """Where lists have it: by this number, then by its file and its place there."""
 
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.__dict__)))  # lists have no hash of their own
+
     @model_serializer(mode="wrap")
     def as_json(
         self, fields: SerializerFunctionWrapHandler, info: SerializationInfo

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from growlang.net import Net
+from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
 from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
@@ -126,5 +126,5 @@ def denoising(declared: Diffusion, net: Net) -> Denoising:
 
 def reads_reference(net: Net) -> bool:
     """Whether the net reads the log-SNR of the base resolution (`embed = reference`)."""
-    time = next((node for node in net.nodes if node.path == "time"), None)
+    time = next(iter(net.of(TIME)), None)
     return time is not None and time.args.get("embed", "reference") == "reference"

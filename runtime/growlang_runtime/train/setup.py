@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from growlang.net import Net
+from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
 from growlang.spec.feasibility import long_warmups
 from growlang.torch_backend.lower import LoweredNet
@@ -87,14 +87,15 @@ def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> li
     """A line for each condition that keeps a word embedding trained on other words."""
     if weights is None or weights.semantics == plan.semantics:
         return []
-    taken = {e.name for e in plan.mapping if e.source}
+    names = {e.name for e in plan.mapping if e.source}
     if weights.net.net_hash == plan.net_hash:
-        taken = set(net.table)
+        names = set(net.table)
+    taken = set(map(ComponentName.of_tensor, names))
     return [
         f"condition `{name}` keeps a word embedding that was trained by an earlier version, which "
         "split captions that are not plain ASCII into different words: those start untrained"
         for name, call in net.encoders.items()
-        if call["op"] == "words" and any(t.startswith(f"{name}.") for t in taken)
+        if call["op"] == "words" and name in taken
     ]
 
 
