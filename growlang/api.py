@@ -115,7 +115,7 @@ def train(
     """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`.
 
     `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
-    `data_root` is by default the folder of the spec. `with_parents` trains ancestors first where
+    `with_parents` trains ancestors first where
     their runs are not finished; the result is that of the run that a signal interrupted, or of the
     last. Raises SpecError as `load` does, and GrowlangError for all that keeps the run from going
     on, such as a run that exists and is not to be resumed.
@@ -124,13 +124,10 @@ def train(
     require_torch("training")
     from growlang_runtime.train.training import train as run
 
-    chosen = _options(checked, options, fields)
+    chosen = _options(options, fields)
     if with_parents and chosen.parent_run is None:
-        given = options is not None or fields.get("data_root") is not None
         for parent, name in _untrained_parents(checked, recipe, chosen):
-            root = chosen.data_root if given else parent.path.parent
-            once = replace(chosen, data_root=root, resume="may")
-            result = run(planning.plan(parent, name), once)
+            result = run(planning.plan(parent, name), replace(chosen, resume="may"))
             if result.signal is not None:
                 return result
     return run(planning.plan(checked, recipe), chosen)
@@ -222,23 +219,22 @@ def _path(path: object) -> Path:
 
 
 def _texts(params: Params | None) -> dict[str, str]:
-    """Values of params as the language writes them."""
-    given = params or {}
+    """Values of params as the language writes them. Raises TypeError for what is no mapping."""
+    given = {} if params is None else params
+    if not isinstance(given, Mapping):
+        raise TypeError(f"expected params by name, got {type(given).__name__}; give a dict")
     return {n: value if isinstance(value, str) else literal(value) for n, value in given.items()}
 
 
-def _options(checked: Checked, options: RunOptions | None, fields: RunFields) -> RunOptions:
+def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     """The options of a run, with the fields that are given instead."""
     from growlang_runtime.train.options import RunOptions
 
-    options = options or RunOptions(data_root=checked.path.parent)
     given: dict[str, Any] = {**fields}
     for name in ("data_root", "out", "parent_run"):
         if given.get(name) is not None:
             given[name] = _path(given[name])
-    if given.get("data_root") is None:
-        given.pop("data_root", None)
-    return replace(options, **given)
+    return replace(options or RunOptions(), **given)
 
 
 def _untrained_parents(

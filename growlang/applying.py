@@ -6,6 +6,7 @@ from collections import abc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from growlang.diagnostics import GrowlangError
 from growlang.growth import mapping
 from growlang.growth.mapping import Quantity
 
@@ -22,6 +23,18 @@ class Mapping(mapping.Mapping):
         """The same mapping, which can be applied."""
         return Mapping(found.entries)
 
+    def only(self, names: abc.Collection[str]) -> Mapping:
+        """The entries of some tensors.
+
+        Raises GrowlangError for a name that no tensor has, and TypeError for a string.
+        """
+        if isinstance(names, str):
+            raise TypeError(f"expected names of tensors, got a str; give [{names!r}]")
+        for name in names:
+            if name not in self.by_name:
+                raise GrowlangError(f"the mapping has no tensor `{name}`")
+        return super().only(names)
+
     def apply(
         self,
         parent: abc.Mapping[str, torch.Tensor],
@@ -37,7 +50,8 @@ class Mapping(mapping.Mapping):
         `seed`, in the dtype and on the device of the parent's, and moments are zero. To carry an
         average or an optimizer's moments over, give them by the names of their tensors and say
         which `quantity` they are; averages need `child`, the child's weights. All tensors are
-        copies. Raises GrowlangError if a tensor is missing or has another shape or dtype.
+        copies. Raises GrowlangError if a tensor is missing or has another shape or dtype, and
+        TypeError for what is no state dict.
         """
         from growlang.torch_backend.transforms import applied
 

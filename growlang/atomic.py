@@ -37,9 +37,9 @@ def temporary_path(final: Path, mark: str = "") -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file whole, with the line ends that the text has."""
     with whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def replace(path: Path, text: str) -> None:

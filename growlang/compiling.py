@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from growlang.torch_backend.lower import LoweredNet
 
 FORMAT_VERSION = 1
-DTYPES = ("float32", "float16", "bfloat16")
-"""Of weights in a file."""
+WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
+"""The dtypes of weights in a file."""
 
 
 class TensorRow(NamedTuple):
@@ -140,13 +140,15 @@ class Compiled:
 
         Its tensors are drawn from `seed`, as training draws them; with None, or on the device
         `meta`, they have no values yet. Its state dict has the names of `table`, and no buffers.
-        Raises GrowlangError if PyTorch is not installed.
+        Raises GrowlangError if PyTorch is not installed, or if this machine has no such device.
         """
         require_torch("a module")
+        from growlang.torch_backend.device import open_device
         from growlang.torch_backend.initialisation import initialise
         from growlang.torch_backend.lower import lower
 
-        drawn = seed is not None and str(device) != "meta"
+        device = "meta" if str(device) == "meta" else open_device(str(device))
+        drawn = seed is not None and device != "meta"
         module = lower(self.net, "meta" if drawn else device)
         _require_declared(module, self.net)
         if drawn and seed is not None:
@@ -249,9 +251,9 @@ def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
     for name, tensor in tensors.items():
         if tensor.is_meta:
             raise GrowlangError(f"`{name}` has no values: it is on the device `meta`")
-        if str(tensor.dtype).removeprefix("torch.") not in DTYPES:
+        if str(tensor.dtype).removeprefix("torch.") not in WEIGHT_DTYPES:
             raise GrowlangError(
-                f"`{name}` is {tensor.dtype}; weights are {', '.join(DTYPES)}",
+                f"`{name}` is {tensor.dtype}; weights are {', '.join(WEIGHT_DTYPES)}",
                 help="convert it first: `tensor.float()`",
             )
         if not tensor.isfinite().all():

@@ -47,6 +47,8 @@ def test_params_are_values_or_expressions() -> None:
     with pytest.raises(growlang.GrowlangError, match="has no param `wdth`") as caught:
         growlang.load(CORE, params={"wdth": 32})
     assert caught.value.__notes__ == ["help: did you mean `width`?"]
+    with pytest.raises(TypeError, match="expected params by name, got list; give a dict"):
+        growlang.load(CORE, params=["width=32"])  # type: ignore[arg-type]
 
 
 def test_errors_are_those_of_the_command_line() -> None:
@@ -251,6 +253,32 @@ def test_a_mapping_refuses_another_state_dict() -> None:
     weights = growlang.compile(CORE).module().state_dict()
     with pytest.raises(growlang.GrowlangError, match="no quantity is 'ema'"):
         spec.mapping.apply(weights, quantity="ema")  # type: ignore[arg-type]
+    with pytest.raises(growlang.GrowlangError, match=r"is torch.int64 in the parent's weights"):
+        spec.mapping.apply({name: tensor.long() for name, tensor in weights.items()})
+
+
+@pytest.mark.parametrize("given", [torch.nn.Linear(1, 1), None, ["a"]])
+def test_a_mapping_is_applied_to_state_dicts(given: object) -> None:
+    mapping = growlang.load(CHILD).mapping
+    assert mapping is not None
+    said = f"expected a state dict, got {type(given).__name__}; give module.state_dict()"
+    with pytest.raises(TypeError, match=said):
+        mapping.apply(given)  # type: ignore[arg-type]
+
+
+def test_a_part_of_a_mapping_is_of_tensors_that_it_has() -> None:
+    mapping = growlang.load(CHILD).mapping
+    assert mapping is not None
+    with pytest.raises(TypeError, match=r"expected names of tensors, got a str; give \['core'\]"):
+        mapping.only("core")
+    with pytest.raises(growlang.GrowlangError, match="the mapping has no tensor `core`"):
+        mapping.only(["core"])
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:9"])
+def test_a_module_on_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(growlang.GrowlangError, match=f"no device `{device}` on this machine"):
+        growlang.compile(CORE).module(device=device)
 
 
 # --- plan, train and sample ----------------------------------------------------------------------

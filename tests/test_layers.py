@@ -127,7 +127,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
     ),
     "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans", "signatures"}),
-    "applying": (set(), {"growth", "torch_backend"}),
+    "applying": (set(), {"diagnostics", "growth", "torch_backend"}),
     "checking": (
         set(),
         {"applying", "build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
@@ -239,7 +239,6 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 
 RUNTIME_ROOMS = (
-    ("device",),
     ("storage", "data", "diffusion"),
     ("conditioning",),
     ("report",),

@@ -70,60 +70,59 @@ def test_there_and_back_is_the_same(path: Path, tmp_path: Path) -> None:
     same(checked(path), checked(tmp_path / path.name))
 
 
+STAGES = (
+    "",
+    "stage @ 16 residual(8) * 2 | norm",
+    "stage @ 16 { encode residual(8) decode (residual(8) | identity) * 1 }",
+    "stage @ 16 twice(8) | twice(width = 8)",
+)
+PHASES = (
+    "",
+    "{ freeze core, time }",
+    "{ freeze core freeze time lr = 1e-5 }",
+    "{ freeze all except head lr_scale head = 0.5 data = mix(one = 0.5, two = 0.5) }",
+)
+PROMPTS = ('"a.txt"', '["= a", "no", "1e-4", "a \\"b\\"\\n", "café: #1"]')
+
+
 @st.composite
-def specs(draw: st.DrawFn) -> str:
-    """A spec without mistakes."""
+def models(draw: st.DrawFn) -> str:
+    """A model without mistakes, after its params and its block."""
     width = 8 * draw(st.integers(1, 8))
     heads = draw(st.sampled_from([1, 2, 4]))
     factor = draw(st.sampled_from([2, 4]))
     value = draw(st.sampled_from(["width", str(width), f"({width} / 2 + width / 2)"]))
     attend = draw(st.sampled_from(["[self, text]", "[text, self]", "[text]"]))
     repeat = draw(st.sampled_from(["", " * 2", " * n", " * (n + 1)"]))
-    stage = draw(
-        st.sampled_from(
-            [
-                "",
-                "stage @ 16 residual(8) * 2 | norm",
-                "stage @ 16 { encode residual(8) decode (residual(8) | identity) * 1 }",
-                "stage @ 16 twice(8) | twice(width = 8)",
-            ]
-        )
-    )
+    stage = draw(st.sampled_from(STAGES))
     size = 16 * factor if stage else 8 * factor
-    drop = draw(st.sampled_from(["0.1", "[text = 0.25]", "5%"]))
-    shift = draw(st.floats(-3, 3).map(lambda x: f"{x:.3f}"))
-    duration = draw(st.sampled_from(["2M", "images(100)", "epochs(1.5)", "2 * n"]))
-    phase = draw(
-        st.sampled_from(
-            [
-                "",
-                "{ freeze core, time }",
-                "{ freeze core freeze time lr = 1e-5 }",
-                "{ freeze all except head lr_scale head = 0.5 data = mix(one = 0.5, two = 0.5) }",
-            ]
-        )
-    )
-    prompts = draw(
-        st.sampled_from(['"a.txt"', '["= a", "no", "1e-4", "a \\"b\\"\\n", "café: #1"]'])
-    )
-    return f"""grow 1
-        param width = {width} param n = 1
+    return f"""param width = {width} param n = 1
         block twice(width) {{ residual(width) * 2 }}
         model generated {{
           image = image({size}) text = words(16, tokens = 4, vocabulary = 50) time = fourier(16)
           stem patch({factor}, {"8" if stage else value}) {stage}
           core @ 8 transformer({value}, {heads}, attend = {attend}){repeat}
           head unpatch({factor})
-        }}
+        }}"""
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> str:
+    """A spec without mistakes."""
+    drop = draw(st.sampled_from(["0.1", "[text = 0.25]", "5%"]))
+    shift = draw(st.floats(-3, 3).map(lambda x: f"{x:.3f}"))
+    duration = draw(st.sampled_from(["2M", "images(100)", "epochs(1.5)", "2 * n"]))
+    return f"""grow 1
+        {draw(models())}
         data one = webdataset("*.tar", ["png", "jpg"], caption = none, label = "json:class")
         data two = one.where(row.width >= 64 and not row.json.text == "" and row.json("B") > 1)
         train {{
           data = two batch = 4 transform = [resize(image.size, both), flip, flip(0.5)]
           objective = diffusion(v, cosine(shift = {shift}), min_snr, drop = {drop})
           start = scratch moments = reset
-          phase a for {duration} {phase}
+          phase a for {duration} {draw(st.sampled_from(PHASES))}
         }}
-        sample {{ sampler = ddim(10) prompts = {prompts} }}"""
+        sample {{ sampler = ddim(10) prompts = {draw(st.sampled_from(PROMPTS))} }}"""
 
 
 CHAIN = """grow 1 model parent {{

@@ -8,11 +8,10 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from growlang.build.refusals import Refusals
-from growlang.diagnostics import GrowlangError, Span
+from growlang.diagnostics import GrowlangError, KeyPath, Span
 from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import KeyPath
 from growlang.spec.model import Model
 
 

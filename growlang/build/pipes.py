@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import isqrt
 
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
+from growlang.diagnostics import KeyPath
 from growlang.net import CORE, Kind, Shape
 from growlang.ops import Op, OpError, op_of
 from growlang.ops.ends import Concat, Grid, Tokens
-from growlang.resolve.pipes import KeyPath
 from growlang.spec.model import Group, Item, Pipe, ops_of
 
 KINDS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from growlang.diagnostics import Diagnostic, Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, KeyPath, Note, Span
 from growlang.net import ComponentName
 from growlang.ops import OpError
 from growlang.resolve.model import Resolution
-from growlang.resolve.pipes import KeyPath, at_call
+from growlang.resolve.pipes import at_call
 from growlang.resolve.redeclare import attending, redeclared
 
 

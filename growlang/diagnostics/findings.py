@@ -7,6 +7,8 @@ from functools import wraps
 from typing import Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 Severity = Literal["error", "warning"]
+KeyPath = tuple[str | int, ...]
+"""Where a value is in a tree: the keys and indices that lead to it."""
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -2,12 +2,11 @@
 
 from growlang.net.component_name import CORE, HEAD, STEM, TIME, ComponentName
 from growlang.net.net import Component, Input, Net, Node, Tensor, digest
-from growlang.net.scope import EPS, Scope
+from growlang.net.scope import Scope
 from growlang.net.shape import Kind, Shape, grid, tokens, vector
 
 __all__ = [
     "CORE",
-    "EPS",
     "HEAD",
     "STEM",
     "TIME",

@@ -37,6 +37,7 @@ class Shape(NamedTuple):
         return Shape(self.kind, (width, *rest) if self.kind == "grid" else (*rest, width))
 
     def __str__(self) -> str:
+        """`3 x 32 x 32`, as the tables of `compile` have it; tensors' shapes are `dimensions`."""
         return " x ".join(map(str, self.dims)) or "scalar"
 
 

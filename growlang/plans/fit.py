@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import dimensions
 from growlang.net import Net
-from growlang.plans.tensor_file import Header, Layout, nonfinite, shown
+from growlang.plans.tensor_file import Header, Layout, nonfinite
 
 EXACT, WIDENED = "F32", ("F16", "BF16")
 """The dtype of a net's tensors, and those of which every value is one of F32 too."""
@@ -86,7 +87,7 @@ def require_fit(
     given = {name: layout.shape for name, layout in header.tensors.items()}
     found = [*differences(given, wanted), *_dtypes(header.tensors)]
     if found:
-        cause, help = _cause(path, header, net, wanted, [d.kind for d in found])
+        cause, help = _cause(path, header, wanted, [d.kind for d in found])
         raise GrowlangError(
             f"the tensors of {path} do not fit {whose or f'the net {net.name} that it names'}:"
             + "".join(f"\n  {difference}" for difference in found)
@@ -108,10 +109,10 @@ def require_fit(
 
 def differences(given: Shapes, wanted: Shapes) -> list[Difference]:
     """What of the names and shapes differs, by kind."""
-    missing = [f"{_quoted(n)} {shown(s)}" for n, s in wanted.items() if n not in given]
-    extra = [f"{_quoted(n)} {shown(s)}" for n, s in given.items() if n not in wanted]
+    missing = [f"{_quoted(n)} {dimensions(s)}" for n, s in wanted.items() if n not in given]
+    extra = [f"{_quoted(n)} {dimensions(s)}" for n, s in given.items() if n not in wanted]
     shapes = [
-        f"{_quoted(n)} is {shown(given[n])} and not {shown(s)}{_relation(given[n], s)}"
+        f"{_quoted(n)} is {dimensions(given[n])} and not {dimensions(s)}{_relation(given[n], s)}"
         for n, s in wanted.items()
         if n in given and given[n] != s
     ]
@@ -141,12 +142,12 @@ def _wanted(net: Net, parts: Iterable[Part], names: Collection[str]) -> Shapes:
     """The shapes by name that a file must hold; a tensor has both moments or none."""
     shapes = {tensor.name: tensor.shape for tensor in net.tensors()}
     partial = [part.prefix for part in parts if not part.whole]
-    begun = {name for name in shapes if any(prefix + name in names for prefix in partial)}
+    optimized = {name for name in shapes if any(prefix + name in names for prefix in partial)}
     return {
         part.prefix + name: shape
         for part in parts
         for name, shape in shapes.items()
-        if part.whole or name in begun
+        if part.whole or name in optimized
     }
 
 
@@ -159,9 +160,7 @@ def _dtypes(tensors: Mapping[str, Layout]) -> list[Difference]:
     return [Difference("not F32, F16 or BF16", others)] if others else []
 
 
-def _cause(
-    path: Path, header: Header, net: Net, wanted: Shapes, kinds: list[str]
-) -> tuple[str, str]:
+def _cause(path: Path, header: Header, wanted: Shapes, kinds: list[str]) -> tuple[str, str]:
     """The likely cause of what does not fit, and what to do about it."""
     extra = [name for name in header.tensors if name not in wanted]
     for prefix in _prefixes(extra, wanted):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import dimensions
 
 METADATA = "__metadata__"
 HEADER_LIMIT = 100_000_000
@@ -33,7 +34,7 @@ BITS = {
 }
 """The dtypes of the format, and the bits of a number."""
 # fmt: on
-BEGINNINGS = {
+MAGIC = {
     b"PK\x03\x04": "it is a zip archive, as `torch.save` writes them",
     b"\x80": "it is a pickle, as `torch.save` writes them",
     b"version https://git-lfs": "it is a pointer of Git LFS; `git lfs pull` fetches the file",
@@ -42,7 +43,7 @@ BEGINNINGS = {
     b"\x89HDF": "it is an HDF5 file",
     b"<": "it is a page of HTML or XML",
 }
-"""How files of other formats begin, and what is said of them."""
+"""The magic bytes of other formats, and what is said of their files."""
 
 
 class Layout(NamedTuple):
@@ -88,8 +89,8 @@ def _header(file: BinaryIO, size: int) -> Header:
     length = int.from_bytes(start[:8], "little")
     if size == 0:
         raise ValueError("it is empty")
-    for beginning, what in BEGINNINGS.items():
-        if start.startswith(beginning) and start[8:9] != b"{":
+    for magic, what in MAGIC.items():
+        if start.startswith(magic) and start[8:9] != b"{":
             raise ValueError(what)
     if size < 8 or length > HEADER_LIMIT:
         raise ValueError("it does not begin with the length of a header")
@@ -141,7 +142,7 @@ def _layout(name: str, entry: Any) -> Layout:
     if layout.end - layout.begin != wanted:
         raise ValueError(
             f"`{name}` takes {layout.end - layout.begin:,} bytes, and {layout.dtype} of shape "
-            f"{shown(layout.shape)} needs {wanted:,}"
+            f"{dimensions(layout.shape)} needs {wanted:,}"
         )
     return layout
 
@@ -225,8 +226,3 @@ def _any_nonfinite(file: BinaryIO, size: int, exponent: _Exponent) -> bool:
         if int.from_bytes(high) & int.from_bytes(low):
             return True
     return False
-
-
-def shown(shape: tuple[int, ...]) -> str:
-    """A shape in a message, as PyTorch writes it: `[16, 8]`."""
-    return str(list(shape))

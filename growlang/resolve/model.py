@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Findings, KeyPath, Note, Span
 from growlang.diagnostics.literals import literal
 from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, UP
@@ -15,7 +15,7 @@ from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
-from growlang.resolve.pipes import Called, KeyPath, Pipes, Spans
+from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table

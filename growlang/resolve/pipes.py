@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from growlang.diagnostics import Diagnostic, Edit, Findings, Note, Span, stage
+from growlang.diagnostics import Diagnostic, Edit, Findings, KeyPath, Note, Span, stage
 from growlang.diagnostics.literals import literal
 from growlang.ops import CHANGES, DOWN, OPS, Op
 from growlang.resolve.arguments import bind
@@ -18,7 +18,6 @@ from growlang.syntax import document as d
 OPS_LIMIT = 10_000
 """Largest number of ops in one model, repeats counted."""
 
-KeyPath = tuple[str | int, ...]
 Spans = dict[KeyPath, Span]
 """The side table of places: the path of a value in the model, and where the spec says it."""
 

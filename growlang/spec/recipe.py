@@ -140,7 +140,7 @@ class Recipe(Part):
 
 
 class Spec(Part):
-    """One spec, resolved: literals only. The twin syntaxes give the same instance."""
+    """One spec, resolved: literals only. Both syntaxes give the same instance."""
 
     grow: int = 1
     model: Model

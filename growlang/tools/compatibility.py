@@ -49,7 +49,7 @@ def compare(now: Checked, ref: str, texts: Mapping[str, str]) -> Comparison:
     path = now.resolved.path
     past = revision(path, ref)
     inside = past.path(path) or ""
-    former = inside if past.has(inside) else past.former(inside) or past.twin(inside)
+    former = inside if past.has(inside) else past.former(inside) or past.in_other_syntax(inside)
     if former is None:
         return Comparison(skipped=f"{path} does not exist at {ref}")
     report = check(past.top / former, files=PastFiles(revision=past))

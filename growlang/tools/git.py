@@ -37,8 +37,8 @@ class Revision(NamedTuple):
             raise OSError(errno.ENOENT, f"no such file at {self.name}")
         return _git(self.top, "show", f"{self.commit}:{path}")
 
-    def twin(self, path: str) -> str | None:
-        """The path at the commit of a spec's other syntax; None where it has none."""
+    def in_other_syntax(self, path: str) -> str | None:
+        """The path at the commit of a spec in the other syntax; None where there is none."""
         yaml = path.endswith(YAML)
         others = [path.rpartition(".")[0]] if yaml else [path + ending for ending in YAML]
         return next(filter(self.has, others), None)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from growlang.plans.tensor_file import header_bytes
 
-DTYPES = {
+SAFETENSORS_NAMES = {
     torch.float64: "F64",
     torch.float32: "F32",
     torch.float16: "F16",
@@ -29,7 +29,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
     The format's own writer orders metadata as its hash map does, each time another way.
     """
-    layouts = {name: (DTYPES[t.dtype], tuple(t.shape)) for name, t in tensors.items()}
+    layouts = {name: (SAFETENSORS_NAMES[t.dtype], tuple(t.shape)) for name, t in tensors.items()}
     start, order = header_bytes(layouts, metadata)
     with path.open("wb") as file:
         file.write(start)

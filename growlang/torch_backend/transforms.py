@@ -65,12 +65,27 @@ def applied(
     if quantity not in get_args(Quantity):
         known = ", ".join(f'"{value}"' for value in get_args(Quantity))
         raise GrowlangError(f"no quantity is {quantity!r}", help=f"it may be {known}")
+    _require_weights(parent, "parent")
     if child is not None:
+        _require_weights(child, "child")
         start = {name: tensor.detach().clone() for name, tensor in child.items()}
     else:
         start = {e.name: _begun(e, parent, quantity, seed) for e in mapping.of_child}
     apply(mapping, parent, start, quantity)
     return start
+
+
+def _require_weights(given: object, whose: str) -> None:
+    """Raise unless a state dict is given: TypeError, or GrowlangError where it is of integers."""
+    if not isinstance(given, abc.Mapping):
+        what = type(given).__name__
+        raise TypeError(f"expected a state dict, got {what}; give module.state_dict()")
+    for name, tensor in given.items():
+        if not tensor.is_floating_point():
+            raise GrowlangError(
+                f"{name} is {tensor.dtype} in the {whose}'s weights, which are floating-point",
+                help="convert it first: `tensor.float()`",
+            )
 
 
 def _begun(entry: Entry, parent: abc.Mapping[str, Tensor], quantity: Quantity, seed: int) -> Tensor:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from growlang.diagnostics import Span
+from growlang.diagnostics import KeyPath, Span
 from growlang.syntax.document import Comment
 from growlang.yaml.nodes import NOWHERE, List, Map, Node, Scalar
 
-KeyPath = tuple[str | int, ...]
 Role = Literal["above", "behind", "last"]
 """Above an entry, behind its first line, or below the last entry in it."""
 

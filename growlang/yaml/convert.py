@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Literal, NamedTuple
 
-from growlang.diagnostics import Findings, GrowlangError, Outcome
+from growlang.diagnostics import Findings, GrowlangError, KeyPath, Outcome
 from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.syntax.fmt import fmt_text
 from growlang.syntax.unparse import unparse
-from growlang.yaml.comments import Held, KeyPath, Place, Remark, blanks, hang, held, places
+from growlang.yaml.comments import Held, Place, Remark, blanks, hang, held, places
 from growlang.yaml.layout import flat, layout
 from growlang.yaml.nodes import compose
 from growlang.yaml.read import read

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from growlang.diagnostics import Findings
-from growlang.yaml.comments import Held, KeyPath, blanks, entries, hang, held, places
+from growlang.diagnostics import Findings, KeyPath
+from growlang.yaml.comments import Held, blanks, entries, hang, held, places
 from growlang.yaml.nodes import List, Map, Node, Scalar, compose
 
 WIDTH = 100

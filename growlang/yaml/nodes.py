@@ -24,7 +24,7 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _ODD = re.compile(r"[-+]?(0[0-9_]+|0[xob][0-9a-fA-F_]+|\.inf|\.nan)", re.IGNORECASE)
 _UNSAYABLE = re.compile("[\0\r\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
-"""What no text in Grow can hold, so that every spec has a twin."""
+"""What no text in Grow can hold, so that every spec can be converted."""
 _LINE_ENDS = re.compile("[\x85\u2028\u2029]")
 _COMMENT = re.compile("#[^\n]*")
 _LONGEST_KEY = 1000

@@ -13,10 +13,10 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import parsed
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
+from growlang.torch_backend.device import open_device
 from growlang.torch_backend.lower import lower
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts
-from growlang_runtime.device import open_device
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.report.display import Display

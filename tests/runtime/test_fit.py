@@ -121,18 +121,18 @@ CASES = {
     ),
     "a prefix and a loss": Case(
         lambda t: renamed("net.{}".format)(without(POSITION)(t)),
-        ("the names begin with `net.`; without it, 1 missing: `core.position` [16, 8]",),
+        ("the names begin with `net.`; without it, 1 missing: `core.position` 16x8",),
     ),
     "compiled within": Case(
         renamed(lambda n: n.replace("core.", "core._orig_mod.")),
         ("`_orig_mod.` is in the names; torch.compile", "take it out"),
     ),
     "one missing": Case(
-        without(POSITION), ("1 missing: `core.position` [16, 8]\n", "name weights that")
+        without(POSITION), ("1 missing: `core.position` 16x8\n", "name weights that")
     ),
     "one more": Case(
         lambda t: {**t, "extra.weight": torch.zeros(2)},
-        ("1 not in the net: `extra.weight` [2]\n", "leave them out"),
+        ("1 not in the net: `extra.weight` 2\n", "leave them out"),
     ),
     "a name that is no text": Case(
         lambda t: {**t, "\x1b[31m" + "x" * 999: torch.zeros(2)},
@@ -148,10 +148,10 @@ CASES = {
     ),
     "broadcast": Case(
         replaced(POSITION, lambda t: t[0]),
-        ("1 of another shape: `core.position` is [8] and not [16, 8] (it would be broadcast)",),
+        ("1 of another shape: `core.position` is 8 and not 16x8 (it would be broadcast)",),
     ),
-    "transposed": Case(replaced(UP, lambda t: t.T), ("is [8, 32] and not [32, 8] (transposed)",)),
-    "flat": Case(replaced(UP, torch.flatten), ("is [256] and not [32, 8] (reshaped)",)),
+    "transposed": Case(replaced(UP, lambda t: t.T), ("is 8x32 and not 32x8 (transposed)",)),
+    "flat": Case(replaced(UP, torch.flatten), ("is 256 and not 32x8 (reshaped)",)),
     "integers": Case(
         replaced(POSITION, lambda t: t.round().long()),
         ("1 not F32, F16 or BF16: `core.position` is I64", "(quantised, or indices)"),
@@ -243,9 +243,9 @@ def test_half_precision_is_widened_and_said(folder: Path, dtype: torch.dtype) ->
 def test_weights_of_another_size_are_refused_with_what_differs(folder: Path) -> None:
     shutil.copy(folder / "small/runs/base/main/model.safetensors", folder / "given.safetensors")
     run = train(folder, "base.grow", "again", "new")
-    refused(run, Case(dict, ("3 of another shape", f"`{UP}` is [16, 8] and not [32, 8]")))
+    refused(run, Case(dict, ("3 of another shape", f"`{UP}` is 16x8 and not 32x8")))
     shutil.copytree(folder / "small/runs", folder / "runs", dirs_exist_ok=True)
-    refused(train(folder, "child.grow", "main", "runs"), Case(dict, (f"`{UP}` is [16, 8]",)))
+    refused(train(folder, "child.grow", "main", "runs"), Case(dict, (f"`{UP}` is 16x8",)))
 
 
 def test_a_checkpoint_of_another_net_is_not_resumed(folder: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_checkpoint_of_another_net_is_not_resumed(folder: Path) -> None:
     shutil.rmtree(folder / "runs/base/main" / name)
     shutil.copytree(folder / "small/runs/base/main" / name, folder / "runs/base/main" / name)
     run = train(folder, "base.grow", "main", "runs", "--resume")
-    words = ("do not fit the net base", f"`model.{UP}` is [16, 8] and not [32, 8]")
+    words = ("do not fit the net base", f"`model.{UP}` is 16x8 and not 32x8")
     refused(run, Case(dict, words))
     checkpoint = folder / "runs/base/main" / name
     assert f"help: move {checkpoint} away" in run.err

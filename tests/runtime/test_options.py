@@ -1,12 +1,12 @@
 import inspect
-from dataclasses import MISSING, fields
+from dataclasses import fields
 
 from growlang.cli.commands.train import train
 from growlang_runtime.train.options import RunOptions
 
 
 def test_the_command_line_has_the_defaults_of_the_options() -> None:
-    declared = {f.name: f.default for f in fields(RunOptions) if f.default is not MISSING}
+    declared = {f.name: f.default for f in fields(RunOptions)}
     said = {name: p.default for name, p in inspect.signature(train).parameters.items()}
     shared = (declared.keys() & said.keys()) - {"resume"}  # which is a choice of two flags
     assert declared.keys() - shared == {"resume", "quiet"}

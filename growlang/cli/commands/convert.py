@@ -55,10 +55,11 @@ def convert(
 
 def _write_new(path: Path, text: str) -> None:
     """Write a file that must not exist yet."""
+    from growlang.atomic import write_text
+
+    if path.is_symlink() or path.exists():
+        raise GrowlangError(f"{path} already exists", help="choose another file")
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except FileExistsError:
-        raise GrowlangError(f"{path} already exists", help="choose another file") from None
+        write_text(path, text)
     except OSError as error:
         raise GrowlangError(f"cannot write {path}: {error.strerror}") from None

@@ -72,11 +72,10 @@ def train(
     from growlang.torch_backend import require_torch
 
     require_torch()
+    from growlang_runtime.train.options import RunOptions
+
     gc.enable()
-    result = api.train(
-        checked,
-        recipe,
-        with_parents=with_parents,
+    options = RunOptions(
         data_root=data_root,
         out=out,
         resume="may" if resume_or_start else "must" if resume else "never",
@@ -91,5 +90,6 @@ def train(
         log_every=log_every,
         max_corrupt=max_corrupt,
     )
+    result = api.train(checked, recipe, options, with_parents=with_parents)
     if status := result.exit_status:
         raise typer.Exit(status)

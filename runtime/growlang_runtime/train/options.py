@@ -27,8 +27,8 @@ LEAST = {
 class RunOptions:
     """What belongs to the machine and to one call, and not to the spec. None of it is in a hash."""
 
-    data_root: Path
-    """The folder that data and prompts are relative to."""
+    data_root: Path | None = None
+    """The folder that data and prompts are relative to; None: that of the plan's spec."""
     out: Path = OUT
     """The output root: the run is kept in `OUT/MODEL/RECIPE`, and so is its parent's."""
     resume: Resume = "never"

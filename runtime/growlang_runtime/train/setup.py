@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -38,7 +39,11 @@ class Setup:
 
 
 def set_up(
-    plan: Plan, options: RunOptions, device: torch.device, from_checkpoint: bool = False
+    plan: Plan,
+    options: RunOptions,
+    data_root: Path,
+    device: torch.device,
+    from_checkpoint: bool = False,
 ) -> Setup:
     """Open the data, read the start weights unless a checkpoint replaces them, build the net.
 
@@ -46,17 +51,17 @@ def set_up(
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
-    budget = Budget(options.max_corrupt, options.data_root)
-    data = open_data(plan.phases, net, options.data_root, budget, plan.semantics)
+    budget = Budget(options.max_corrupt, data_root)
+    data = open_data(plan.phases, net, data_root, budget, plan.semantics)
     known = {"phases": [d.phase for d in data], "data": identities(data)}
     declared, plan = plan, plan.model_copy(update=known)
     weights = None
     if not from_checkpoint:
-        weights = start_weights(plan, options.out, options.data_root, options.parent_run)
+        weights = start_weights(plan, options.out, data_root, options.parent_run)
         plan = with_parent_run(plan, weights, options.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
-    previews = Previews(plan, net, conditioner, data[0].images, options.data_root)
+    previews = Previews(plan, net, conditioner, data[0].images, data_root)
     module = build(plan, net, device)
     state = start_state(plan, net, module, weights)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]

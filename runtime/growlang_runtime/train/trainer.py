@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
-from growlang_runtime.device import peak_memory
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.metrics import Board, Metrics

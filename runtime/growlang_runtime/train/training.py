@@ -9,8 +9,8 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
+from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
-from growlang_runtime.device import open_device
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
@@ -37,8 +37,9 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     """
     device = open_device(options.device)
     path = run_folder(options.out, plan.model, plan.recipe)
+    data_root = options.data_root or Path(plan.spec).parent
     with decoding.quiet():
-        return _train(plan, path, options, device)
+        return _train(plan, path, options, data_root, device)
 
 
 def needs_parent(path: Path, resume: Resume) -> bool:
@@ -60,19 +61,23 @@ def _require_asked(path: Path, resume: Resume) -> bool:
     return there
 
 
-def _train(plan: Plan, path: Path, options: RunOptions, device: torch.device) -> TrainResult:
+def _train(
+    plan: Plan, path: Path, options: RunOptions, data_root: Path, device: torch.device
+) -> TrainResult:
     if not _require_asked(path, options.resume):
         require_place(path, "--out")
-        return _start(plan, path, options, device)
+        return _start(plan, path, options, data_root, device)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
     with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
-        return _resume(run, recorded, options, device)
+        return _resume(run, recorded, options, data_root, device)
 
 
-def _start(plan: Plan, path: Path, options: RunOptions, device: torch.device) -> TrainResult:
+def _start(
+    plan: Plan, path: Path, options: RunOptions, data_root: Path, device: torch.device
+) -> TrainResult:
     """Train a plan into a new run, which is removed if its first step fails."""
-    setup = set_up(plan, options, device)
+    setup = set_up(plan, options, data_root, device)
     with Run.create(path, setup.plan) as run:
         trainer = Trainer(run, setup, options)
         trainer.restore(None)
@@ -85,7 +90,9 @@ def _start(plan: Plan, path: Path, options: RunOptions, device: torch.device) ->
             raise
 
 
-def _resume(run: Run, recorded: Plan, options: RunOptions, device: torch.device) -> TrainResult:
+def _resume(
+    run: Run, recorded: Plan, options: RunOptions, data_root: Path, device: torch.device
+) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
     `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
@@ -99,7 +106,7 @@ def _resume(run: Run, recorded: Plan, options: RunOptions, device: torch.device)
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
-    setup = set_up(run.plan, options, device, found is not None)
+    setup = set_up(run.plan, options, data_root, device, found is not None)
     require_same_data(run.path, run.plan, setup.plan)
     trainer = Trainer(run, setup, options)
     trainer.restore(found)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.device import available, open_device, peak_memory
+from growlang.torch_backend.device import available, open_device, peak_memory
 
 ODD = ("", " ", "meta", "cuda:99", "cuda:-1", "cuda:x", "cpu:3", "-1", "gpu", "CPU", "cpu ", "hpu")
 BACKENDS = ("privateuseone", "xla", "vulkan", "lazy", "opengl", "mtia", "cuda:999999999999")

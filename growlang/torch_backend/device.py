@@ -1,4 +1,4 @@
-"""The device that a run computes on."""
+"""The devices of this machine that PyTorch computes on."""
 
 from __future__ import annotations
 
