@@ -72,14 +72,13 @@ class Graph:
         return f"{prefix}.{name}.{number}"
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """Where a net is built: of which model, in which scope, and who hears what is wrong."""
 
     resolution: Resolution
     refusals: Refusals
     graph: Graph
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope = Scope()
     refused: frozenset[str] = frozenset()
     """The conditions that were refused, so that nothing is said about what reads them."""
 

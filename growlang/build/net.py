@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from growlang.build.graph import Graph, Site, Wire, add, apply
@@ -68,7 +67,7 @@ def _with_inputs(site: Site) -> Site:
         vocabulary=model.tokens.vocabulary if model.tokens else None,
     )
     _time(site)
-    return replace(site, scope=scope, refused=frozenset(refused))
+    return site._replace(scope=scope, refused=frozenset(refused))
 
 
 def _condition(site: Site, name: str, condition: Condition) -> Shape | None:

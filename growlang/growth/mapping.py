@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Literal, Self, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 from growlang.growth.transforms import (
     Copy,
@@ -29,8 +29,7 @@ Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised"
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """What becomes of one tensor: of the child, or a dropped one of the parent."""
 
     name: str

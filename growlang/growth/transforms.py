@@ -5,32 +5,32 @@ Stdlib only. `growlang.torch_backend.transforms` applies them to weights, averag
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from growlang.growth.axis_map import AxisMap, Factors, compose_axes, compose_factors
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(NamedTuple):
     """The parent's tensor of the same name."""
 
+    kind: Literal["copy"] = "copy"
 
-@dataclass(frozen=True)
-class Move:
+
+class Move(NamedTuple):
     """The parent's tensor of another place."""
 
     source: str
+    kind: Literal["move"] = "move"
 
 
-@dataclass(frozen=True)
-class Retain:
+class Retain(NamedTuple):
     """The parent's tensor, which stays in use as a part of what the parent computed."""
 
     source: str
+    kind: Literal["retain"] = "retain"
 
 
-@dataclass(frozen=True)
-class Expand:
+class Expand(NamedTuple):
     """The parent's tensor with larger axes; entries that it does not give are initialised."""
 
     source: str
@@ -43,26 +43,28 @@ class Expand:
 
     None: moments and averages begin anew.
     """
+    kind: Literal["expand"] = "expand"
 
 
-@dataclass(frozen=True)
-class Initialise:
+class Initialise(NamedTuple):
     """A new tensor."""
 
     init: str
     """A row of the initialisers."""
+    kind: Literal["initialise"] = "initialise"
 
 
-@dataclass(frozen=True)
-class Like:
+class Like(NamedTuple):
     """A new tensor whose first values are those of one of the parent's."""
 
     source: str
+    kind: Literal["like"] = "like"
 
 
-@dataclass(frozen=True)
-class Drop:
+class Drop(NamedTuple):
     """A tensor of the parent that the child does not use."""
+
+    kind: Literal["drop"] = "drop"
 
 
 Transform = Copy | Move | Retain | Expand | Initialise | Like | Drop
@@ -129,7 +131,7 @@ def _expanded(source: str, first: Transform, second: Transform) -> Expand:
             return Expand(source, dims, weight, moment)
         case (Expand() as grown, other) | (other, Expand() as grown):
             anew = isinstance(other, Like)
-            return replace(grown, source=source, moment=None if anew else grown.moment)
+            return grown._replace(source=source, moment=None if anew else grown.moment)
     raise AssertionError
 
 
