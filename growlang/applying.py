@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import abc
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from growlang.diagnostics import GrowlangError
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, repr=False, eq=False)
 class Mapping(mapping.Mapping):
     """What becomes of each tensor of a parent in its child; `apply` does it."""
 

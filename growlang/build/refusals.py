@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Findings, KeyPath, Note, Span
 from growlang.net import ComponentName
@@ -13,8 +13,7 @@ from growlang.resolve.pipes import at_call
 from growlang.resolve.redeclare import attending, redeclared
 
 
-@dataclass(frozen=True)
-class Refusals:
+class Refusals(NamedTuple):
     """Records findings about a model; those about what it keeps stand at its `keep`."""
 
     resolution: Resolution

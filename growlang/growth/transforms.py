@@ -5,9 +5,10 @@ Stdlib only. `growlang.torch_backend.transforms` applies them to weights, averag
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from growlang.growth.axis_map import AxisMap, Factors, compose_axes, compose_factors
+if TYPE_CHECKING:
+    from growlang.growth.axis_map import AxisMap, Factors
 
 
 class Copy(NamedTuple):
@@ -123,6 +124,8 @@ def _expanded(source: str, first: Transform, second: Transform) -> Expand:
     """The expansion that two transforms are together, of which one at least is an expansion."""
     match first, second:
         case Expand(), Expand():
+            from growlang.growth.axis_map import compose_axes
+
             dims = tuple(map(compose_axes, first.dims, second.dims))
             weight = _factors(first.weight, second.weight, second.dims, dims)
             if first.moment is None or second.moment is None:
@@ -144,6 +147,8 @@ def _factors(
     """The factors of each axis of two expansions together; none where neither has any."""
     if not first and not second:
         return ()
+    from growlang.growth.axis_map import compose_factors
+
     none: tuple[Factors, ...] = ((),) * len(composed)
     rows = zip(first or none, second or none, after, composed, strict=True)
     return tuple(compose_factors(*row) for row in rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
+from pydantic import BaseModel, ConfigDict, GetPydanticSchema
+from pydantic_core import core_schema
 
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.mapping_json import from_json, to_json, transform_to_json
@@ -26,6 +27,12 @@ A run keeps the number of its plan, and so do its weights.
 
 def _mapping(value: object) -> Mapping:
     return value if isinstance(value, Mapping) else from_json(value)
+
+
+_MAPPING = core_schema.no_info_plain_validator_function(
+    _mapping, serialization=core_schema.plain_serializer_function_ser_schema(to_json)
+)
+"""Pydantic would look into the types of the transforms, which are read and written without it."""
 
 
 class ParentRun(BaseModel):
@@ -83,7 +90,7 @@ class Plan(BaseModel):
     start: Start
     weights_hash: str | None = None
     """As the parent's, of a model without a parent that starts from a path."""
-    mapping: Annotated[Mapping, PlainValidator(_mapping), PlainSerializer(to_json)] = Mapping()
+    mapping: Annotated[Mapping, GetPydanticSchema(lambda *_: _MAPPING)] = Mapping()
     phases: list[Phase]
     sample: Sample
     evaluate: Evaluate | None = None

@@ -11,7 +11,6 @@ from growlang.net import ComponentName
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Names
 from growlang.resolve.redeclare import moved_over
-from growlang.rules import RULES
 from growlang.spec.model import Model
 from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
@@ -228,6 +227,8 @@ def _grow(
     parent: Model | None,
 ) -> None:
     """Check the rules of a `grow` of components, which this version cannot apply."""
+    from growlang.rules import RULES
+
     for rule in statement.rules:
         if rule.name in RULES:
             bind(rule, RULES[rule.name], scope)

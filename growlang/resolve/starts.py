@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from growlang.resolve.arguments import read
 from growlang.resolve.names import HOLE, Names
-from growlang.rules import TRANSITIONS
-from growlang.rules.bridge import Bridge
 from growlang.spec.forms import Choices
 from growlang.spec.recipe import Start
 from growlang.syntax import document as d
@@ -84,6 +82,9 @@ def _called(arguments: Sequence[d.Argument]) -> Start | None:
 
 def _refuse_transition(binding: d.Binding, scope: Names) -> None:
     """A finding about a transition that there is not, or not yet."""
+    from growlang.rules import TRANSITIONS
+    from growlang.rules.bridge import Bridge
+
     value = read(binding.value, Choices(("discard",), TRANSITIONS), scope)
     if isinstance(value, Bridge):
         scope.findings.add(

@@ -14,7 +14,6 @@ from pydantic import BaseModel
 from growlang.diagnostics import Edit, Span
 from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
-from growlang.rules import RULES, TRANSITIONS
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
@@ -142,6 +141,8 @@ def _statements() -> Iterator[Home]:
 
 def _settings() -> Iterator[Home]:
     """Settings of recipes, phases and sections, and what they may be."""
+    from growlang.rules import TRANSITIONS
+
     for model, body in ((Settings, "train"), (Sample, "sample"), (Evaluate, "evaluate")):
         for home in _fields(model, "%s", body):
             outer = home.example.replace("`", "")
@@ -207,6 +208,8 @@ def _data() -> Iterator[Home]:
 
 
 def _growth() -> Iterator[Home]:
+    from growlang.rules import RULES
+
     for call, signature in RULES.items():
         yield Home(call, "call", "grow", f"`grow core by {call}(...)`")
         yield from _fields(signature, f"grow core by {call}(%s)")

@@ -4,7 +4,6 @@ import io
 import json
 import shutil
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def test_params_that_were_set_then_are_in_the_help() -> None:
 def test_a_mapping_that_changed_is_told_by_tensor() -> None:
     first, *_ = grown().mapping
     again = grown(phases=[phase(seed=5)])
-    anew = replace(first, transform=Initialise("ones"), replaces=True)
+    anew = first._replace(transform=Initialise("ones"), replaces=True)
     changed = Mapping((anew, *again.mapping.entries[1:-1]))
     shown = refusal(grown(), again.model_copy(update={"mapping": changed})).message.splitlines()
     assert "  phases.main.settings.seed: 0 -> 5" in shown
@@ -83,7 +82,7 @@ def test_what_does_not_change_the_run_may_change() -> None:
         sample=Sample(guidance=3),
         spec_hash="1" * 64,
         spec="elsewhere.grow",
-        mapping=Mapping(tuple(replace(e, reason=Reason("other words")) for e in plan().mapping)),
+        mapping=Mapping(tuple(e._replace(reason=Reason("other words")) for e in plan().mapping)),
     )
     require_same(PATH, plan(), now)
 
