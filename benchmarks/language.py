@@ -56,7 +56,7 @@ def _recipes(count: int) -> Iterator[str]:
         yield "  data      = d.where(min(row.width, row.height) >= 512)"
         yield "  batch     = 8"
         yield "  optimizer = adamw(lr = 1e-4, betas = [0.9, 0.99])"
-        yield "  phase frozen for 100k { freeze core.residual[0..9], stem  lr = 1e-4 }"
+        yield "  phase frozen for 100k { freeze core.residual[0], stem  lr = 1e-4 }"
         yield f"  phase joint  for {i + 1} {{ lr_scale core = 0.5 }}"
         yield "}"
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.language import spec
 from growlang.checking import check, errors
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.text import as_json, as_text
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 BROKEN = sorted(p for p in ERRORS.glob("*.grow") if not p.name.startswith("_"))
+MEASURED = sorted((Path(__file__).parent.parent / "benchmarks").glob("*.grow"))
 SPECS = sorted((Path(__file__).parent.parent / "specs").glob("*.grow"))
 
 
@@ -51,6 +53,17 @@ def test_good_specs_are_clean(path: Path) -> None:
     measured = any(line.startswith("evaluate {") for line in path.read_text().split("\n"))
     assert [d.code for d in report.diagnostics] == ["G214"] * measured
     assert report.checked is not None
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda p: p.stem)
+def test_specs_of_the_benchmarks_have_no_errors(path: Path) -> None:
+    assert errors(check(path).diagnostics) == []
+
+
+def test_what_the_benchmarks_write_is_clean(tmp_path: Path) -> None:
+    written = tmp_path / "long.grow"
+    written.write_text(spec(360))
+    assert check(written).diagnostics == ()
 
 
 def test_json_names_code_place_and_edit() -> None:
