@@ -115,10 +115,10 @@ def train(
     """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`.
 
     `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
-    `with_parents` trains ancestors first where
-    their runs are not finished; the result is that of the run that a signal interrupted, or of the
-    last. Raises SpecError as `load` does, and GrowlangError for all that keeps the run from going
-    on, such as a run that exists and is not to be resumed.
+    `with_parents` trains ancestors first where their runs are not finished; the result is that of
+    the run that a signal interrupted, or of the last. Raises SpecError as `load` does, and
+    GrowlangError for all that keeps the run from going on, such as a run that exists and is not to
+    be resumed.
     """
     checked = spec if isinstance(spec, Checked) else _load(_path(spec), None)
     require_torch("training")

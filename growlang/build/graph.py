@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from growlang.build.refusals import Refusals
@@ -26,7 +26,6 @@ class Wire(NamedTuple):
 
 
 UNKNOWN = Wire("", None)
-_TENSOR = partial(tuple.__new__, Tensor)
 
 
 class Place(NamedTuple):
@@ -42,9 +41,7 @@ class Declared(NamedTuple):
     """What an op declares for one shape of its input; tensors are named relative to its place."""
 
     arguments: dict[str, Any]
-    names: tuple[str, ...]
-    columns: tuple[tuple[Any, ...], ...]
-    """The shapes, initialisers and decays of its tensors."""
+    tensors: tuple[Tensor, ...]
     flops: int
     saved: int
     scope: Scope
@@ -146,9 +143,12 @@ def add(
 ) -> None:
     """Add a node with what its op declares for its input's shape `x`."""
     declared = _declared(site, op, x, at)
-    # As `Tensor(...)` for each, at a quarter of its time: most of building a net is this line.
-    names = [f"{path}.{name}" for name in declared.names]
-    tensors = tuple(map(_TENSOR, zip(names, *declared.columns, strict=True)))
+    tensors = tuple(
+        [
+            Tensor(f"{path}.{name}", shape, init, decay)
+            for name, shape, init, decay in declared.tensors
+        ]
+    )
     site.graph.nodes.append(
         Node(
             path,
@@ -177,10 +177,8 @@ def _declared(site: Site, op: Op, x: Shape, at: KeyPath) -> Declared:
 @lru_cache(maxsize=1024)
 def _declare(op: Op, x: Shape, scope: Scope) -> Declared:
     """What an op declares; equal ones do it once, such as those of a parent that a child keeps."""
-    tensors = op.tensors(x, scope)
-    names, *columns = zip(*tensors, strict=True) if tensors else ((), (), (), ())
     flops, saved = op.flops(x, scope), op.saved_activations(x, scope)
-    return Declared(op.arguments(), names, tuple(columns), flops, saved, scope)
+    return Declared(op.arguments(), op.tensors(x, scope), flops, saved, scope)
 
 
 def _read(op: Op, scope: Scope) -> Scope:

@@ -27,7 +27,7 @@ class Scope(NamedTuple):
     """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
 
     def __hash__(self) -> int:
-        tables = tuple(self.conditions.items()), tuple(self.numbers.items())
+        tables = frozenset(self.conditions.items()), frozenset(self.numbers.items())
         return hash((self.time, self.channels, self.vocabulary, self.eps, *tables))
 
     def number(self, name: str, decided: int) -> int:
