@@ -8,14 +8,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from growlang.atomic import whole
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
-from growlang.plans.fit import differences
-from growlang.plans.weights_header import header
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -170,6 +167,8 @@ class Compiled:
         tensors are not the net's, or not finite.
         """
         require_torch("a file of weights")
+        from growlang.atomic import whole
+        from growlang.plans.weights_header import header
         from growlang.torch_backend.tensor_files import write_tensors
 
         path = Path(path)
@@ -242,6 +241,8 @@ def _require_declared(module: nn.Module, net: Net) -> None:
 
 def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
     """Raise GrowlangError unless the tensors are a net's, in a dtype that is read, and finite."""
+    from growlang.plans.fit import differences
+
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = differences(given, {name: t.shape for name, t in net.table.items()})
     if found:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.growth.accounting import all_initialised
-from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.resolve.recipes import RecipeDraft
+
+if TYPE_CHECKING:
+    from growlang.plans.plan import Plan
 
 
 def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
@@ -36,6 +40,8 @@ def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
 
     Raises GrowlangError where the spec has no such recipe.
     """
+    from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
+
     resolved, recipe = checked.resolved, recipe_of(checked, recipe_name)
     start = recipe.start
     parent = checked.parent if start.origin != "scratch" else None
