@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from packages import Install, declare
 
 from growlang.diagnostics import GrowlangError
 from growlang.lsp.known import EXTENSIBLE, signature_of
-from growlang.ops import CONDITIONS, OPS, op_of
+from growlang.net import Net
+from growlang.ops import CONDITIONS, OPS, op_in, op_of
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 
+PACKAGE = Path(__file__).parent / "fixtures" / "package"
 GROUPS = {table.group: table for table in EXTENSIBLE}
 RUNTIME = 'runtime = "other_package:run"'
 CLASS = """
@@ -147,3 +150,41 @@ def test_names_are_offered_by_a_spec_that_misspells_them(install: Install, tmp_p
     right = edited(path, tmp_path / "b.grow", ("zigzga", "zigzag"))
     settings = checked(right).resolved.recipes[1].settings
     assert settings.objective.model_dump()["diffusion"]["schedule"] == {"zigzag": {}}
+
+
+# --- what the compiler does around an op ---------------------------------------------------------
+
+DECLARED = """
+[growlang.ops]
+joined = joined_package:Joined
+apart = joined_package:Apart
+looking = joined_package:Looking
+"""
+
+
+@pytest.fixture
+def net(install: Install, tmp_path: Path) -> Callable[[str], Net]:
+    """The net of a spec beside the package's code, with the package installed."""
+    code = (PACKAGE / "joined_package.py").read_text()
+    install(declare(tmp_path / "site", DECLARED, code, "joined"))
+    return lambda name: checked(PACKAGE / f"{name}.grow").net
+
+
+def test_an_op_that_takes_skips_is_joined_whatever_its_name_is(net: Callable[[str], Net]) -> None:
+    joined, apart = (
+        [n.inputs for n in net(name).nodes if n.op == "concat"] for name in ("joined", "apart")
+    )
+    assert joined == [("stage.32.decode.up", "stage.32.encode.joined.0")]
+    assert apart == []
+
+
+def test_an_op_with_positions_of_its_own_is_given_none(net: Callable[[str], Net]) -> None:
+    assert [n.path for n in net("joined").nodes if n.op == "position"] == []
+
+
+def test_what_an_op_attends_to_is_what_its_argument_of_conditions_names(
+    net: Callable[[str], Net],
+) -> None:
+    ops = {node.op: op_in(node) for node in net("joined").nodes if node.declaration}
+    assert ops["looking"].attended == ("self",)
+    assert ops["joined"].attended is None
