@@ -93,6 +93,18 @@ def state_of(transform: Transform, name: str) -> str | None:
     return None if anew else source_of(transform, name)
 
 
+def is_new(transform: Transform) -> bool:
+    """Whether a tensor begins anew, or some of its entries do."""
+    match transform:
+        case Initialise() | Like():
+            return True
+        case Expand(_, dims):
+            from growlang.growth.axis_map import NEW
+
+            return any(NEW in axis.indices for axis in dims)
+    return False
+
+
 def compose(first: Transform, second: Transform, name: str) -> Transform:
     """One transform that does what `second` does to what `first` made, for the tensor `name`.
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from growlang.net import digest
-from growlang.signatures.canonical import Formerly, Part, canonical
+from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, read_call, table
 from growlang.spec.data import Source, Transform
@@ -36,8 +36,35 @@ class AdamW(Signature):
     weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
 
+class WSD(Signature):
+    """Warm-up, stable, decay: constant, then linear to zero at the end (arXiv 2404.06395)."""
+
+    call: ClassVar[str] = "wsd"
+    decay: float = argument("fraction of the steps over which it falls", 0.2, gt=0, le=1)
+
+
 OPTIMIZERS = table(AdamW)
 Optimizer = Annotated[AdamW, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
+LR_SCHEDULES = table(WSD)
+LrSchedule = Annotated[
+    Literal["constant", "cosine", "inverse_sqrt"] | WSD,
+    CallOf(LR_SCHEDULES),
+    read_call(LR_SCHEDULES),
+]
+
+
+class Carry(Signature):
+    """The moments of what a net grows from go on in what it grows into."""
+
+    call: ClassVar[str] = "carry"
+    new: Literal["mean", "reset"] = argument(
+        "new entries of a tensor that grows begin with the mean of the old second moments, or "
+        "with no moments at all",
+        "mean",
+    )
+
+
+MOMENTS = table(Carry)
 
 
 class Settings(Part):
@@ -64,7 +91,7 @@ class Settings(Part):
         default=1.0, description="maximum norm of the gradient"
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
-    lr_schedule: Literal["constant", "cosine", "inverse_sqrt"] = Field(
+    lr_schedule: LrSchedule = Field(
         default="constant", description="learning rate over the steps, after the warm-up"
     )
     warmup: Annotated[int, Field(ge=0)] = Field(
@@ -80,6 +107,8 @@ class Start(Part):
     ema: bool = True
     path: str | None = None
     moments: Literal["carry", "reset"] = "reset"
+    new_moments: Annotated[Literal["mean", "reset"], Later] = "mean"
+    """What `carry` gives to the new entries of a tensor that grows: `Carry.new`."""
 
 
 class Phase(Part):
@@ -95,6 +124,8 @@ class Phase(Part):
     epochs: float | None = None
     settings: Settings
     own_schedule: bool = False
+    rewarm: Annotated[int, Field(ge=0), Later] = 0
+    """Steps over which the learning rate of what is new rises at the phase's start."""
     frozen: list[str] = []
     """What this phase does not train: selectors in a spec, names of tensors in a plan."""
     lr_scale: dict[str, float] = {}
