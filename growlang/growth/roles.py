@@ -28,7 +28,7 @@ from math import prod, sqrt
 from typing import NamedTuple
 
 from growlang.growth.axis_map import NEW
-from growlang.growth.space_growth import Along, Growth
+from growlang.growth.space_growth import Along, Growth, How
 from growlang.net.axes import Role
 
 
@@ -152,7 +152,7 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
         index.append(old)
         weight.append(weight_of(place) if old != NEW else 0.0)
         moment.append(moment_of(place) if old != NEW else 0.0)
-        fill.append(_fill(of, old, place.scale))
+        fill.append(_fill(of, old, place.scale, parts[-1].how))
         drawn.append(old == NEW and _is_drawn(of, entries))
     reads = of.role in (Role.READS, Role.NORMALISED) and not of.kept
     copies = reads and any(p.how == "repeat" for a in factors for p in a.parts)
@@ -190,10 +190,12 @@ def _places(along: Along) -> list[tuple[int, float, Growth]]:
     return found
 
 
-def _fill(of: Of, old: int, scale: float) -> float:
-    """What is added to an entry of a bias or of a norm."""
-    if of.role in (Role.NORM_SCALE, Role.QUERY_NORM, Role.KEY_NORM, Role.GATE):
+def _fill(of: Of, old: int, scale: float, how: How) -> float:
+    """What is added to an entry of a bias or of a norm; a gate that is appended stays closed."""
+    if of.role in (Role.NORM_SCALE, Role.QUERY_NORM, Role.KEY_NORM):
         return 1.0 if old == NEW else 0.0
+    if of.role is Role.GATE:
+        return 1.0 if old == NEW and how != "append" else 0.0
     if of.role is Role.SCALE and not of.grouped and old != NEW:
         return 1 / scale - 1
     return 0.0

@@ -122,6 +122,29 @@ def wrap(n: int, m: int) -> Growth:
 
 
 @lru_cache(maxsize=4096)
+def rows(n: int, m: int, null: bool) -> Growth:
+    """New rows behind the old ones, or before the last of them, which is the null."""
+    if not null:
+        return append(n, m)
+    first = [Take(0, n - 1)] if n > 1 else []
+    return Growth(n, m, "append", AxisMap((*first, New(m - n), Take(n - 1, 1))))
+
+
+@lru_cache(maxsize=4096)
+def hashed(n: int, m: int) -> Growth:
+    """Row i of hashed words is row i modulo the old vocabulary; the last one is the null."""
+    times = (m - 1) // (n - 1)
+    parts = (Repeat(0, n - 1, times, n - 1), Take(n - 1, 1))
+    return Growth(n, m, "repeat", AxisMap(parts), (*[1 / times] * (m - 1), 1.0))
+
+
+@lru_cache(maxsize=4096)
+def closed(n: int, m: int) -> Growth:
+    """New places alone: of gates that begin at zero."""
+    return Growth(n, m, "append", AxisMap((New(m),)))
+
+
+@lru_cache(maxsize=4096)
 def added(m: int) -> Growth:
     """A part of a concatenation that the parent does not have: at first not read."""
     return Growth(0, m, "append", AxisMap((New(m),)))

@@ -149,6 +149,8 @@ class _Joined:
             self.normalised.add(node.path)
 
     def _read(self, place: Place, value: Value) -> None:
+        if not value:  # ids, labels and the noise level have no channels
+            return
         if place not in self.local:
             self.local[place] = value
         elif not self.join(self.local[place], value):
