@@ -109,7 +109,6 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
     fixed = next((k for k in asked.members if k.space.symmetry is Symmetry.FIXED), None)
     if fixed:
         obstacles.append(_fixed(fixed, n, m))
-        return sg.append(n, m)
     if asked.heads == "heads":
         copied = manner.heads == "copy" and m % n == 0
         return sg.repeat(n, m // n, 1, _uneven(manner)) if copied else sg.append(n, m)

@@ -17,7 +17,7 @@ from growlang.growth.resizing import Resizing
 from growlang.growth.scales import scaled
 from growlang.growth.space_growth import Growth
 from growlang.growth.spaces import spaces
-from growlang.growth.transforms import Transform
+from growlang.growth.transforms import Initialise, Transform
 from growlang.growth.verdict import Obstacle
 from growlang.net import ComponentName, Net, Node
 from growlang.net.axes import Symmetry
@@ -83,6 +83,7 @@ def grow(
             now = pair._replace(child=nodes[path])
             for grown in tensors_of(found, now, growths, how.manner, how.resizing):
                 transforms[grown.name] = grown.transform
+    child = _with_inits(child, transforms)
     return Engine(child, transforms, tuple(dict.fromkeys(blamed)), growths, found)
 
 
@@ -131,6 +132,19 @@ def _with_groups(
             known = {n: g for n, g in (numbers or {}).items() if _is_number(child, node, n)}
             changed[path] = rebuilt(node, child.shapes[node.inputs[0]], known, own)
     return _replaced(child, changed)
+
+
+def _with_inits(net: Net, transforms: Mapping[str, Transform]) -> Net:
+    """The net whose tensors are initialised as their transforms say."""
+    inits = {n: t.init for n, t in transforms.items() if isinstance(t, Initialise)}
+    changed = {
+        node.path: replace(
+            node, tensors=tuple(t._replace(init=inits.get(t.name, t.init)) for t in node.tensors)
+        )
+        for node in net.nodes
+        if any(inits.get(t.name, t.init) != t.init for t in node.tensors)
+    }
+    return _replaced(net, changed)
 
 
 def _replaced(net: Net, changed: Mapping[str, Node]) -> Net:

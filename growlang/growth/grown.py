@@ -15,7 +15,7 @@ from growlang.growth.roles import Of
 from growlang.growth.space_growth import Along, Growth
 from growlang.growth.spaces import Place
 from growlang.growth.transforms import Compute, Copy, Initialise, Move, Transform
-from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space
+from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
 
 
 class Grown(NamedTuple):
@@ -89,6 +89,8 @@ def _expanded(
         dim(_segments(sides, layer, new, before, resizing, bool(resample)))
         for new, before in zip(parameter.axes, old.axes, strict=True)
     )
+    if sides.pair.is_copy and [d.old for d in dims] != [length(axis) for axis in old.axes]:
+        return Initialise(init)  # what it would copy reads something else
     name = f"{sides.pair.child.path}.{parameter.name}"
     if all(along.is_same for along in dims) and not resample and not sides.pair.is_copy:
         return Copy() if source == name else Move(source)
