@@ -9,6 +9,7 @@ from math import prod
 from typing import Literal, NamedTuple, Self, get_args
 
 from growlang.growth.transforms import (
+    Compute,
     Copy,
     Drop,
     Expand,
@@ -16,6 +17,7 @@ from growlang.growth.transforms import (
     Like,
     Move,
     Retain,
+    Stages,
     Transform,
     is_new,
     source_of,
@@ -48,9 +50,9 @@ class Entry(NamedTuple):
                 return "copied"
             case Move() | Retain():
                 return "moved"
-            case Expand():
+            case Expand() | Stages():
                 return "expanded"
-            case Initialise() | Like():
+            case Initialise() | Like() | Compute():
                 return "reinitialised" if self.replaces else "initialised"
             case Drop():
                 return "dropped"
