@@ -125,12 +125,13 @@ def state_of(transform: Transform, name: str) -> str | None:
 def is_new(transform: Transform) -> bool:
     """Whether a tensor begins anew, or some of its entries do."""
     match transform:
-        case Initialise() | Like():
+        case Initialise() | Like() | Compute():
             return True
-        case Expand(_, dims):
+        case Expand() | Stages():
             from growlang.growth.axis_map import NEW
 
-            return any(NEW in axis.indices for axis in dims)
+            steps = transform.steps if isinstance(transform, Stages) else (transform,)
+            return any(NEW in axis.indices for step in steps for axis in step.dims)
     return False
 
 

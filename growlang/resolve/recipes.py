@@ -20,7 +20,7 @@ from growlang.resolve.transforms import refuse_misfit
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
-from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, with_rate
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
 
@@ -285,7 +285,7 @@ class Recipes:
                 notes=origins(binding.value, self.scope),
             )
             return None
-        optimizer = settings.optimizer.model_copy(update={"lr": float(value)})
+        optimizer = with_rate(settings.optimizer, float(value))
         return settings.model_copy(update={"optimizer": optimizer})
 
     def _rewarm(self, binding: d.Binding | None) -> int | None:

@@ -36,6 +36,30 @@ class AdamW(Signature):
     weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
 
+ADAMW = table(AdamW)
+
+
+class Muon(Signature):
+    """Momentum, orthogonalised, for the matrices of linear maps; AdamW for all other tensors.
+
+    Of each part of a fused matrix (q, k, v; shift, scale, gate) the momentum is made nearly
+    orthogonal by five Newton-Schulz iterations (K. Jordan, 2024, kellerjordan.github.io/posts/muon)
+    and multiplied by sqrt(fan_out / fan_in) (arXiv 2310.17813), with which a net that grew by
+    copies goes on as the net that it grew from. Filters of a convolution are a matrix of out x
+    (in * k * k). Biases, norms, tables, depthwise filters and the ops that read the inputs or give
+    the net's result are not orthogonalised.
+    """
+
+    call: ClassVar[str] = "muon"
+    lr: float = argument("learning rate of the matrices", 0.02, gt=0)
+    momentum: float = argument("decay rate of the momentum", 0.95, ge=0, lt=1)
+    nesterov: bool = argument("look ahead by one step of the momentum", True)
+    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
+    rest: Annotated[AdamW, CallOf(ADAMW), read_call(ADAMW)] = argument(
+        "how all other tensors are trained; a phase's `lr` changes its rate in proportion", AdamW
+    )
+
+
 class WSD(Signature):
     """Warm-up, stable, decay: constant, then linear to zero at the end (arXiv 2404.06395)."""
 
@@ -43,8 +67,18 @@ class WSD(Signature):
     decay: float = argument("fraction of the steps over which it falls", 0.2, gt=0, le=1)
 
 
-OPTIMIZERS = table(AdamW)
-Optimizer = Annotated[AdamW, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
+OPTIMIZERS = table(AdamW, Muon)
+Optimizer = Annotated[AdamW | Muon, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
+
+
+def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
+    """The optimizer at another learning rate; that of Muon's rest changes in proportion."""
+    if isinstance(optimizer, AdamW):
+        return optimizer.model_copy(update={"lr": lr})
+    rest = with_rate(optimizer.rest, optimizer.rest.lr * lr / optimizer.lr)
+    return optimizer.model_copy(update={"lr": lr, "rest": rest})
+
+
 LR_SCHEDULES = table(WSD)
 LrSchedule = Annotated[
     Literal["constant", "cosine", "inverse_sqrt"] | WSD,
