@@ -115,7 +115,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
     "rules": ({"pydantic"}, {"diagnostics", "net", "ops", "signatures"}),
     "spec": ({"pydantic"}, {"diagnostics", "net", "ops", "rules", "signatures", "syntax"}),
-    "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "signatures", "spec", "syntax"}),
+    "yaml": ({"pydantic", "yaml"}, {"diagnostics", "ops", "rules", "signatures", "spec", "syntax"}),
     "resolve": (
         {"pydantic"},
         {"diagnostics", "net", "ops", "rules", "signatures", "spec", "syntax", "yaml"},
