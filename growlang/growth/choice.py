@@ -15,6 +15,7 @@ from growlang.growth.space_growth import Along, Break, Growth
 from growlang.growth.spaces import Member, Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Role, Space, Symmetry
+from growlang.ops import CONDITIONS
 
 Widening = Literal["exact", "pad", "copy", "random"]
 IDS = ("vocabulary", "classes")
@@ -29,7 +30,11 @@ class Manner(NamedTuple):
     widen: Widening | None = None
     parts: Break = "shares"
     """What makes copies part."""
+    noise: float = 0.0
+    """Std of the noise that makes them part, in terms of what is copied."""
     heads: Literal["zero", "copy"] = "zero"
+    widens_heads: bool = False
+    """Whether a rule speaks of heads."""
     extend: Literal["exact", "random", "mean"] | None = None
 
 
@@ -104,6 +109,8 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
     if m < n:
         obstacles.append(_smaller(asked))
         return sg.wrap(n, m)
+    if (missing := _unruled(asked)) is not None:
+        obstacles.append(missing)
     if any(member.space.name in IDS for member in asked.members):
         return _ids(asked, obstacles)
     fixed = next((k for k in asked.members if k.space.symmetry is Symmetry.FIXED), None)
@@ -161,9 +168,24 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
                     f"a word is the row of its hash modulo the vocabulary: most move from {n - 1} "
                     f"to {m - 1}",
                     f"write `vocabulary = {multiple}`, or `extend(random)`",
+                    "extend",
                 )
             )
     return sg.rows(n, m, null=op in ("words", "classes"))
+
+
+def _unruled(asked: _Asked) -> Obstacle | None:
+    """What is wrong where no rule says how a space grows."""
+    manner = asked.manner
+    why = f"it grows from {asked.old} to {asked.new}, and no rule says how"
+    if any(member.space.name in IDS for member in asked.members):
+        mend = "" if manner.extend else "add `extend(exact)`"
+    else:
+        of_condition = any(m.node.op in CONDITIONS for m in asked.members)
+        heads = asked.heads == "heads" and manner.widens_heads
+        ruled = manner.widen or heads or (manner.extend and of_condition)
+        mend = "" if ruled else "add `widen(exact)`"
+    return Obstacle("impossible", asked.place, why, mend) if mend else None
 
 
 def _smaller(asked: _Asked) -> Obstacle:

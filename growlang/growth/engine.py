@@ -5,10 +5,11 @@ Stdlib only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from growlang.growth.arguments import argument_obstacles, lost
 from growlang.growth.choice import Choice, Manner, choose
 from growlang.growth.grown import tensors_of
 from growlang.growth.matching import Match, Pair, match
@@ -21,7 +22,7 @@ from growlang.growth.transforms import Initialise, Transform
 from growlang.growth.verdict import Obstacle
 from growlang.net import ComponentName, Net, Node
 from growlang.net.axes import Symmetry
-from growlang.ops import axes_in, rebuilt
+from growlang.ops import CONDITIONS, axes_in, op_in, rebuilt
 
 
 class Asked(NamedTuple):
@@ -45,11 +46,15 @@ class Engine:
 
 
 def grow(
-    child: Net, parent: Net, pairs: Mapping[str, Pair], asked: Mapping[ComponentName, Asked]
+    child: Net,
+    parent: Net,
+    pairs: Mapping[str, Pair],
+    asked: Mapping[ComponentName, Asked],
+    kept: Collection[str] = (),
 ) -> Engine:
     """Grow the nodes of `pairs`, by the child's path; `asked` are their components.
 
-    Raises GrowlangError if there is no such op.
+    `kept` are the components that stay as they are. Raises GrowlangError if there is no such op.
     """
     child = _with_numbers(child, parent, pairs)
     nodes = {node.path: node for node in child.nodes}
@@ -62,9 +67,14 @@ def grow(
             blamed.append((_component(obstacle.place, child), obstacle))
 
     blame(found.obstacles)
+    for pair in pairs.values():
+        if not pair.is_copy:
+            sizes = asked.get(pair.child.component, Asked()).resizing
+            blame((*argument_obstacles(pair, sizes), *lost(pair, found.child, found.parent)))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)
+    blame(tuple(_shared(found, asked, kept)))
     chosen = choose(found, manners)
     blame(chosen.obstacles)
     with_scales = scaled(found, chosen.growths)
@@ -81,7 +91,8 @@ def grow(
         for path, pair in pairs.items():
             how = asked.get(pair.child.component, Asked())
             now = pair._replace(child=nodes[path])
-            for grown in tensors_of(found, now, growths, how.manner, how.resizing):
+            resizing = how.resizing._replace(grids=_grids(now, child, parent))
+            for grown in tensors_of(found, now, growths, how.manner, resizing):
                 transforms[grown.name] = grown.transform
     child = _with_inits(child, transforms)
     return Engine(child, transforms, tuple(dict.fromkeys(blamed)), growths, found)
@@ -116,8 +127,6 @@ def _with_numbers(child: Net, parent: Net, pairs: Mapping[str, Pair]) -> Net:
 
 
 def _is_number(net: Net, node: Node, name: str) -> bool:
-    from growlang.ops import op_in
-
     return name in op_in(node).numbers(net.shapes[node.inputs[0]], node.scope)
 
 
@@ -151,6 +160,45 @@ def _replaced(net: Net, changed: Mapping[str, Node]) -> Net:
     if not changed:
         return net
     return replace(net, nodes=tuple(changed.get(node.path, node) for node in net.nodes))
+
+
+def _shared(
+    found: Match, asked: Mapping[ComponentName, Asked], kept: Collection[str]
+) -> Iterator[Obstacle]:
+    """The spaces of which one component is to grow and another to stay, or to grow otherwise."""
+    for number, parent in found.of.items():
+        if found.child.sizes[number] == found.parent.sizes[parent]:
+            continue
+        members = found.child.members.get(number, [])
+        grows = [m for m in members if m.node.component in asked]
+        stays = next((m for m in members if m.node.component in kept), None)
+        if stays and grows:
+            kept_one = stays.node.component.selector
+            why = f"it is one space with {stays.place}, and `{kept_one}` is kept"
+            mend = f"grow `{kept_one}` too, with a declaration of its own"
+            yield Obstacle("impossible", str(grows[0].place), why, mend)
+        hows = {asked[m.node.component].manner.widen: m for m in grows}
+        if len(hows) > 1 and not any(m.node.op in CONDITIONS for m in members):
+            (one, first), (other, second), *_ = hows.items()
+            says = [f"by `widen({how})`" if how else "without `widen`" for how in (one, other)]
+            why = f"it is one space with {first.place}, which grows {says[0]}, and it {says[1]}"
+            mend = "give both components the same `widen`"
+            yield Obstacle("impossible", str(second.place), why, mend)
+
+
+def _grids(pair: Pair, child: Net, parent: Net) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Rows and columns of the positions of both, where the tokens come of a grid; else one row."""
+    if pair.child.op != "position":
+        return None
+    return _grid(pair.parent, parent), _grid(pair.child, child)
+
+
+def _grid(node: Node, net: Net) -> tuple[int, int]:
+    before = next((n for n in net.nodes if n.path == node.inputs[0]), None)
+    if before is not None and before.op == "tokens":
+        _, height, width = net.shapes[before.inputs[0]].dims
+        return height, width
+    return 1, node.output.positions
 
 
 def _manners(found: Match, asked: Mapping[ComponentName, Asked]) -> dict[int, Manner]:

@@ -94,13 +94,12 @@ def _expanded(
     name = f"{sides.pair.child.path}.{parameter.name}"
     if all(along.is_same for along in dims) and not resample and not sides.pair.is_copy:
         return Copy() if source == name else Move(source)
-    noise = 0.1 if manner.parts == "noise" else 0.0
     return expand(
         source,
         dims,
         init,
         moments=not sides.pair.is_copy,
-        noise=noise if layer.kind == "map" else 0.0,
+        noise=manner.noise if layer.kind == "map" else 0.0,
         resample=resample,
         reset=manner.parts == "moments",
     )

@@ -23,6 +23,7 @@ from growlang.growth.transforms import (
     source_of,
     state_of,
 )
+from growlang.growth.verdict import Verdict
 from growlang.growth.wording import Reason, rule
 from growlang.net import ComponentName
 
@@ -86,13 +87,18 @@ class Mapping:
     """
 
     entries: tuple[Entry, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """What is proved of each component that grows."""
 
     def __repr__(self) -> str:
         counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]
         return f"Mapping({', '.join(counts) or 'no tensors'})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self.entries == other.entries
+        return isinstance(other, Mapping) and (self.entries, self.verdicts) == (
+            other.entries,
+            other.verdicts,
+        )
 
     def __hash__(self) -> int:
         return hash(self.entries)

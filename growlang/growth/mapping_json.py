@@ -24,12 +24,16 @@ from growlang.growth.transforms import (
     Stages,
     Transform,
 )
+from growlang.growth.verdict import Verdict
 from growlang.growth.wording import Reason
+from growlang.net import ComponentName
 
 
-def to_json(mapping: Mapping) -> list[dict[str, Any]]:
-    """The entries in order; what stands at its default is left out."""
-    return [_entry_json(entry) for entry in mapping]
+def to_json(mapping: Mapping) -> list[dict[str, Any]] | dict[str, Any]:
+    """The entries in order, with the verdicts if there are any; defaults are left out."""
+    entries = [_entry_json(entry) for entry in mapping]
+    verdicts = [list(verdict) for verdict in mapping.verdicts]
+    return {"entries": entries, "verdicts": verdicts} if verdicts else entries
 
 
 def from_json(data: object) -> Mapping:
@@ -37,6 +41,8 @@ def from_json(data: object) -> Mapping:
     match data:
         case list() | tuple():
             return Mapping(tuple(map(_entry, data)))
+        case {"entries": [*entries], "verdicts": [*verdicts]}:
+            return Mapping(tuple(map(_entry, entries)), tuple(map(_verdict, verdicts)))
     raise ValueError("a mapping is a list of entries")
 
 
@@ -68,6 +74,13 @@ def _entry(data: object) -> Entry:
         case dict() if "rule" in data:
             return _row(data)
     raise ValueError(f"not an entry of a mapping: {data!r}")
+
+
+def _verdict(data: object) -> Verdict:
+    match data:
+        case [str(place), ("exact" | "exact to eps" | "inexact") as level, str(reason)]:
+            return Verdict(ComponentName(place), level, reason)
+    raise ValueError(f"not a verdict of a mapping: {data!r}")
 
 
 # --- transforms ----------------------------------------------------------------------------------

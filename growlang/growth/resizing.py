@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import isqrt
 from typing import Literal, NamedTuple
 
 from growlang.growth import space_growth as sg
@@ -29,18 +28,18 @@ class Resizing(NamedTuple):
             return ()
         if op == "position":
             assert self.grids is not None
-            return (Resample("bilinear", 0, *self.grids, fused=True),)
+            how: Filter = "nearest" if self.how == "nearest" else "bilinear"
+            return (Resample(how, 0, *self.grids, fused=True),)
         if self.how in (None, "nearest") and all(
             a % b == 0 for a, b in zip(ours, theirs, strict=True)
         ):
             return ()
-        how: Literal["bilinear", "flexi"] = "flexi" if self.how == "flexi" else "bilinear"
         sides = (theirs[-2], theirs[-1]), (ours[-2], ours[-1])
         if op == "patch":
-            return (Resample(how, 2, *sides),)
+            return (Resample(self.how or "bilinear", 2, *sides),)
         channels = new.axes[0][0].factors[0]
         outer = channels if isinstance(channels, int) else channels.size
-        return (Resample(how, 0, *sides, fused=True, outer=outer),)
+        return (Resample(self.how or "bilinear", 0, *sides, fused=True, outer=outer),)
 
 
 def _ints(parameter: Parameter) -> tuple[int, ...]:
@@ -76,9 +75,3 @@ def _bordered(n: int, m: int) -> Growth:
     """A filter with a border of zeros."""
     border = (m - n) // 2
     return Growth(n, m, "append", AxisMap((New(border), Take(0, n), New(m - n - border))))
-
-
-def square(positions: int) -> tuple[int, int]:
-    """Rows and columns of a square grid."""
-    side = isqrt(positions)
-    return side, side

@@ -23,6 +23,8 @@ class Obstacle(NamedTuple):
     why: str
     mend: str = ""
     """The edit that makes it possible, or the nearest rule that holds."""
+    rule: str = "widen"
+    """The rule whose promise it breaks."""
 
     def __str__(self) -> str:
         return f"{self.place}: {self.why}"
@@ -42,14 +44,9 @@ class Verdict(NamedTuple):
 
 def verdict(place: ComponentName, obstacles: list[Obstacle]) -> Verdict:
     """The verdict on a component with what keeps it from being exact."""
-    for level, kinds in (
-        ("inexact", ("impossible", "incomparable", "inexact", "dead")),
-        ("exact to eps", ("eps",)),
-    ):
-        found = [o for kind in kinds for o in obstacles if o.kind == kind]
-        if found:
-            more = f" (and {len(found) - 1} more)" if found[1:] else ""
-            return Verdict(
-                place, "inexact" if level == "inexact" else "exact to eps", f"{found[0]}{more}"
-            )
-    return Verdict(place, "exact")
+    worst = [o for o in obstacles if o.kind != "eps"]
+    found = worst or obstacles
+    if not found:
+        return Verdict(place, "exact")
+    more = f" (and {len(found) - 1} more)" if found[1:] else ""
+    return Verdict(place, "inexact" if worst else "exact to eps", f"{found[0]}{more}")
