@@ -2,11 +2,14 @@
 
 Of an entry that a map makes with T and S, the first moment goes by S, the second by S^2, Adam's eps
 by |S| and the step by |T|: where copies have equal shares the grown net then follows the old one.
+Copies with unequal shares share one step, the mean of theirs: with each its own they would stay
+proportional for ever, since Adam is blind to the scale of a gradient.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from math import fsum
 from typing import NamedTuple
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors, compose_axes, compose_factors
@@ -19,9 +22,9 @@ class Learning(NamedTuple):
 
     dims: tuple[AxisMap, ...]
     step: tuple[Factors, ...]
-    """|T|, of the learning rate."""
+    """|T|, of the learning rate, its mean over copies."""
     eps: tuple[Factors, ...]
-    """|S|, of Adam's eps."""
+    """|S|, of Adam's eps, its mean over copies."""
     is_exact: bool
     """Whether gradients go by S too: copies have equal shares, and nothing breaks them."""
 
@@ -61,25 +64,31 @@ def _of(step: Expand) -> Learning:
     exact = step.second is None and not any(isinstance(c, Mean | Noise) for c in step.constants)
     return Learning(
         step.dims,
-        tuple(map(_sizes, step.dims, step.weight or none)),
-        tuple(map(_sizes, step.dims, moment)),
+        tuple(map(_means, step.dims, step.weight or none)),
+        tuple(map(_means, step.dims, moment)),
         exact and all(map(_is_even, step.dims, moment)),
     )
 
 
-def _sizes(axis: AxisMap, factors: Factors) -> Factors:
-    """Absolute factors, 1 for new entries."""
-    if not factors or set(map(abs, factors)) == {1.0}:
+def _means(axis: AxisMap, factors: Factors) -> Factors:
+    """Of each entry the mean absolute factor of its copies, 1 for new ones."""
+    found = {old: [abs(f) for f in given] for old, given in _copies(axis, factors).items()}
+    means = {old: fsum(given) / len(given) for old, given in found.items()}
+    if set(means.values()) <= {1.0}:
         return ()
-    given = factors * len(axis.indices) if len(factors) == 1 else factors
-    return tuple(1.0 if i == NEW else abs(f) for i, f in zip(axis.indices, given, strict=True))
+    return tuple(means.get(old, 1.0) for old in axis.indices)
 
 
 def _is_even(axis: AxisMap, factors: Factors) -> bool:
     """Whether all copies of an entry have one factor."""
-    found: defaultdict[int, set[float]] = defaultdict(set)
+    return all(len(set(given)) == 1 for given in _copies(axis, factors).values())
+
+
+def _copies(axis: AxisMap, factors: Factors) -> dict[int, list[float]]:
+    """The factors of the copies of each old entry."""
+    found: defaultdict[int, list[float]] = defaultdict(list)
     given = factors * len(axis.indices) if len(factors) == 1 else factors
-    for old, factor in zip(axis.indices, given or [1.0] * len(axis.indices), strict=True):
+    for old, factor in zip(axis.indices, given or (1.0,) * len(axis.indices), strict=True):
         if old != NEW:
-            found[old].add(factor)
-    return all(len(values) == 1 for values in found.values())
+            found[old].append(factor)
+    return found

@@ -16,7 +16,7 @@ def matrices(net: Net) -> Mapping[str, tuple[int, ...]]:
     result: their sides are pixels, noise levels or ids, and not what a map before them computes.
     Ops that do not declare their axes have none. Raises GrowlangError if there is no such op.
     """
-    inputs = {given.name for given in net.inputs}
+    inputs = {given.name for given in net.inputs if given.role != "mask"}
     found = {}
     for node in net.nodes:
         if node.path == net.output or inputs & set(node.inputs):

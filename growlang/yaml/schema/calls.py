@@ -49,6 +49,7 @@ EXAMPLES: Json = {
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
     "prompts": "prompts.txt",
+    "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,

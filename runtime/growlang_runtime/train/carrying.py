@@ -45,7 +45,8 @@ def carry(
     for name, source in mapping.states.items():
         updates, grown = parent.updates[source], _learning(mapping, name)
         state.ema.updates[name] = updates
-        like, before = state.weights[name], parent.along(source)
+        like = state.weights[name]
+        before = parent.along(source) if has_moments(mapping.by_name[name].transform) else {}
         if born := _born(before.get("ema"), grown, updates, like):
             state.ema.count_from(name, born)
         if found.get(name):

@@ -51,11 +51,11 @@ class State:
             for part, tensors in parts.items()
             for name, tensor in tensors.items()
         }
-        for part, vectors in self._grown().items():
+        for part, vectors in self.grown().items():
             found |= named(vectors, f"grown.{part}")
         return found
 
-    def _grown(self) -> dict[str, dict[str, PerAxis]]:
+    def grown(self) -> dict[str, dict[str, PerAxis]]:
         """What growth left along the axes of tensors, by part."""
         found: dict[str, dict[str, PerAxis]] = {"ema": self.ema.born}
         for name, factors in self.optimizer.factors.items():
