@@ -9,11 +9,13 @@ proportional for ever, since Adam is blind to the scale of a gradient.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from math import fsum
 from typing import NamedTuple
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors, compose_axes, compose_factors
 from growlang.growth.constants import Mean, Noise
+from growlang.growth.mapping import Entry
 from growlang.growth.transforms import Expand, Stages, Transform
 
 
@@ -43,6 +45,22 @@ def learning(transform: Expand | Stages) -> Learning:
             found.is_exact and other.is_exact,
         )
     return found
+
+
+def remarks(entries: Iterable[Entry]) -> list[str]:
+    """What is to be known of carried moments where tensors grow."""
+    grown = [e.transform for e in entries if isinstance(e.transform, Expand | Stages)]
+    carried = [transform for transform in grown if has_moments(transform)]
+    if not carried:
+        return []
+    nearly = sum(map(is_approximate, carried))
+    exact = f"of {nearly:,} of {len(carried):,} grown tensors only nearly those of the grown net"
+    return [
+        f"moments are carried, {exact}: copies have unequal shares"
+        if nearly
+        else f"moments are carried: all {len(carried):,} grown tensors go on as before",
+        "the norm of the gradient changes as the net grows: `grad_clip` means something else",
+    ]
 
 
 def is_approximate(transform: Transform) -> bool:
