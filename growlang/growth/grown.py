@@ -142,6 +142,8 @@ def _segments(
                 along = sides.local[one.name]
                 if sides.pair.is_silent and after.role is Role.GATE:
                     along = Along((sg.closed(along.old, along.new),))
+                elif sides.pair.is_silent and layer.place == "last" and after.role is Role.WRITES:
+                    along = Along(tuple(map(sg.written, along.parts)))
                 factors.append(along)
             else:
                 assert isinstance(other, int)
