@@ -19,6 +19,7 @@ from growlang.growth.transforms import (
     Retain,
     Stages,
     Transform,
+    is_new,
     source_of,
     state_of,
 )
@@ -133,6 +134,11 @@ class Mapping:
         """The parent's tensor whose average and moments each tensor goes on with, if it does."""
         found = {e.name: state_of(e.transform, e.name) for e in self.entries}
         return {name: source for name, source in found.items() if source is not None}
+
+    @property
+    def new(self) -> frozenset[str]:
+        """The tensors that begin anew, and those with entries that do."""
+        return frozenset(entry.name for entry in self.entries if is_new(entry.transform))
 
     def by_component(self, components: Iterable[ComponentName]) -> dict[ComponentName, list[Entry]]:
         """The entries of each component, in the order in which components are first named."""

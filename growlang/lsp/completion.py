@@ -31,7 +31,7 @@ from growlang.signatures.tables import Table
 from growlang.spec.forms import choices
 from growlang.spec.model import BINDINGS, SKIPS
 from growlang.spec.selectors import below
-from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
+from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS, SAID
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
 
@@ -219,4 +219,4 @@ def _calls(calls: Table[Signature]) -> Iterator[Completion]:
 
 def _described(section: str, name: str) -> str:
     fields = SETTINGS[section].model_fields
-    return (fields[name].description or "") if name in fields else ""
+    return (fields[name].description or "") if name in fields else SAID.get(name, "")

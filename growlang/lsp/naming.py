@@ -18,6 +18,7 @@ from growlang.signatures.signature import Signature
 from growlang.spec.data import DATA
 from growlang.spec.forms import Choices, choices, form
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, SKIPS
+from growlang.spec.recipe import MOMENTS
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -384,7 +385,7 @@ class _Walk:
 
 
 RUN: Mapping[str, Choices] = {
-    "moments": Choices(("carry", "reset")),
+    "moments": Choices(("carry", "reset"), MOMENTS),
     "transition": Choices(("discard",)),
 }
 DECLARING = {
