@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from growlang.growth.arguments import argument_obstacles, lost
 from growlang.growth.choice import Choice, Manner, choose
+from growlang.growth.dead import dead
 from growlang.growth.grown import tensors_of
 from growlang.growth.matching import Match, Pair, match
 from growlang.growth.norms import obstacle_of
@@ -80,6 +81,7 @@ def grow(
     with_scales = scaled(found, chosen.growths)
     blame(with_scales.obstacles)
     growths = with_scales.growths
+    blame(tuple(dead(found, growths)))
     child = _with_groups(child, parent, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
