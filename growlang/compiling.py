@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
@@ -102,8 +103,19 @@ class Compiled:
 
         parent = self.spec.parent.name if self.spec.parent else None
         print_costs(
-            self.net, self.costs, out, parent=parent, recipe=self.recipe, phases=self.phases
+            self.net,
+            self.costs,
+            out,
+            parent=parent,
+            recipe=self.recipe,
+            phases=self.phases,
+            verdicts=self.verdicts,
         )
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What is proved of each component that grows."""
+        return self.spec.mapping.verdicts if self.spec.mapping else ()
 
     @property
     def net(self) -> Net:
@@ -214,6 +226,7 @@ class Compiled:
                 }
                 for c in self.costs
             ],
+            "verdicts": [verdict.as_json() for verdict in self.verdicts],
             "recipe": self.recipe,
             "phases": [asdict(phase) for phase in self.phases],
             "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],

@@ -139,7 +139,8 @@ CODES = {
     "G207": Code(
         "heads",
         "The number of heads does not divide the width.",
-        "Attention splits the channels evenly over its heads.",
+        "Attention splits the channels evenly over its heads, unless `head_width` says how many "
+        "each has.",
     ),
     "G208": Code(
         "attend",

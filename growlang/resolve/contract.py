@@ -22,6 +22,8 @@ class Growing(NamedTuple):
 
     span: Span
     rules: tuple[Rule, ...]
+    is_sound: bool = True
+    """Whether no rule was refused, so that they say all that was meant."""
 
 
 class Initial(NamedTuple):
@@ -112,7 +114,8 @@ class _Reading:
                 for name, span in self._components(selection, "grow"):
                     if not self._is_free(name, span):
                         continue
-                    self.grow[name] = Growing(span, rules)
+                    is_sound = len(rules) == len(statement.rules)
+                    self.grow[name] = Growing(span, rules, is_sound)
                     if name not in declared:
                         self._undeclared(name, span)
             case d.Moved():

@@ -38,6 +38,7 @@ EXAMPLES: Json = {
     "batch": 256,
     "factor": 4,
     "from": "caption",
+    "head_width": 64,
     "heads": 16,
     "height": 64,
     "id": "google/t5-v1_1-xxl",
