@@ -39,6 +39,7 @@ class Case:
     above: float = 1e-3
     """What the error is above where it is not exact."""
     below: float = 10.0
+    """What it is below then."""
 
     @property
     def title(self) -> str:
@@ -57,7 +58,7 @@ def write(case: Case, folder: Path) -> Path:
     parent = FAMILIES / f"{case.family}.grow"
     text = (FAMILIES / f"{case.into or case.family}.grow").read_text()
     head, _, body = text.partition("\nmodel ")
-    name, _, declared = body.partition(" {\n")
+    _, _, declared = body.partition(" {\n")
     given = _given({**case.both, **case.parent})
     own = {c.partition(":")[0]: c.partition(":")[2].strip() for c in case.only}
     statements = [f"  grow {name} by {rules}" for name, rules in own.items()]
@@ -92,7 +93,8 @@ def _alone(family: str, params: tuple[tuple[str, str], ...]) -> Checked:
 
 def report(case: Case, folder: Path) -> Report:
     """What `growlang check` says of the child."""
-    return check(write(case, folder), _texts({**case.both, **case.child}))
+    params = _texts({**case.both, **case.child})
+    return check(write(case, folder), params, parent=net(case, "parent"))
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zlib import crc32
 
 import torch
@@ -19,16 +19,18 @@ from growlang.growth.engine import Engine, grow
 from growlang.growth.growing import asked, deepening
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.matching import Pair
-from growlang.growth.transforms import Initialise
-from growlang.growth.verdict import Kind
+from growlang.growth.transforms import Expand, Initialise, Stages
+from growlang.growth.verdict import Kind, Obstacle
 from growlang.growth.wording import reason_of_new
 from growlang.net import Input, Net
 from growlang.net import Tensor as Declared
+from growlang.torch_backend.expansions import adjoint
 from growlang.torch_backend.initialisation import draw
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.transforms import apply
 
 BATCH = 3
+WORST: tuple[Kind, ...] = ("impossible", "dead", "incomparable", "inexact", "eps")
 STILL = ("zeros", "identity")
 """Initialisers that promise something of the function."""
 
@@ -36,51 +38,47 @@ STILL = ("zeros", "identity")
 class Measured(NamedTuple):
     """A case as it is checked, as the engine judges it, and as it is measured."""
 
-    case: Case
     report: Report
-    engine: Engine
+    obstacles: tuple[Obstacle, ...]
     error: float | None
     """None where nothing can be measured."""
+    gradient: float | None = None
+    """How far g_old is from T^T g_new."""
 
     @property
-    def kinds(self) -> set[Kind]:
-        """What keeps it from being exact."""
-        return {obstacle.kind for _, obstacle in self.engine.obstacles}
-
-    @property
-    def verdict(self) -> str:
-        """The worst of it."""
-        order: tuple[Kind, ...] = ("impossible", "dead", "incomparable", "inexact", "eps")
-        return next((kind for kind in order if kind in self.kinds), "exact")
+    def verdict(self) -> Kind | Literal["exact"]:
+        """The worst of what keeps it from being exact."""
+        kinds = {obstacle.kind for obstacle in self.obstacles}
+        return next((kind for kind in WORST if kind in kinds), "exact")
 
 
 def measured(case: Case, folder: Path, seed: int = 0) -> Measured:
     """Check a case, and measure it, whether it is refused or not."""
     found = report(case, folder)
+    parent, child = net(case, "parent").net, net(case, "child").net
+    mapping = found.checked.mapping if found.checked else None
+    if found.checked and mapping and all(v.level == "exact" for v in mapping.verdicts):
+        return Measured(found, (), *compared(parent, found.checked.net, mapping, seed))
+    engine, obstacles = judged(found, parent, child)
+    if not engine.transforms or any(o.kind == "impossible" for o in obstacles):
+        return Measured(found, obstacles, None)
+    if found.checked and mapping:
+        return Measured(found, obstacles, *compared(parent, found.checked.net, mapping, seed))
+    return Measured(found, obstacles, *compared(parent, engine.net, forced(engine), seed))
+
+
+def judged(found: Report, parent: Net, child: Net) -> tuple[Engine, tuple[Obstacle, ...]]:
+    """What the engine makes of the statements of a spec, though they promise more than holds."""
     assert found.resolved and found.resolved.resolution, str(found)
     rules = found.resolved.resolution.contract.grow
-    parent, child = net(case, "parent").net, net(case, "child").net
     pairs: dict[str, Pair] = {}
-    blamed = []
+    obstacles: list[Obstacle] = []
     for name, growing in rules.items():
         blocks = paired(child, parent, name, deepening(growing.rules))
         pairs |= blocks.pairs
-        blamed += [(name, obstacle) for obstacle in blocks.obstacles]
+        obstacles += blocks.obstacles
     engine = grow(child, parent, pairs, {n: asked(g.rules) for n, g in rules.items()})
-    engine = Engine(
-        engine.net,
-        engine.transforms,
-        (*blamed, *engine.obstacles),
-        engine.growths,
-        engine.match,
-    )
-    if not engine.transforms or any(o.kind == "impossible" for _, o in engine.obstacles):
-        return Measured(case, found, engine, None)
-    if found.checked and found.checked.mapping:
-        return Measured(
-            case, found, engine, error(parent, found.checked.net, found.checked.mapping, seed)
-        )
-    return Measured(case, found, engine, error(parent, engine.net, forced(engine), seed))
+    return engine, (*obstacles, *(o for _, o in engine.obstacles))
 
 
 def forced(engine: Engine) -> Mapping:
@@ -92,23 +90,47 @@ def forced(engine: Engine) -> Mapping:
     return Mapping(tuple(entries))
 
 
-def error(parent: Net, child: Net, mapping: Mapping, seed: int = 0) -> float:
-    """How far the child is from its parent, whose weights are all random."""
+def compared(parent: Net, child: Net, mapping: Mapping, seed: int = 0) -> tuple[float, float]:
+    """How far child and gradients are from the parent's, whose weights are all random."""
     weights = random_weights(parent, seed)
     before, after = module(parent, weights), module(child, grown(mapping, weights, child, seed))
     given, also = inputs(parent, child, seed)
-    with torch.no_grad():
-        expected, found = before(*given), after(*also)
+    expected, found = before(*given), after(*also)
     assert expected.std() > 1e-3
-    return difference(expected, found)
+    cotangent = torch.randn(expected.shape, generator=generator("cotangent", seed)).double()
+    (expected * cotangent).sum().backward()
+    (alike(expected, found) * cotangent).sum().backward()
+    return difference(expected.detach(), found.detach()), adjointness(before, after, mapping)
+
+
+def adjointness(before: LoweredNet, after: LoweredNet, mapping: Mapping) -> float:
+    """max |g_old - T^T g_new| / max |g_old|, over all tensors of the parent."""
+    theirs = {name: p.grad for name, p in before.named_parameters() if p.grad is not None}
+    ours = {name: p.grad for name, p in after.named_parameters() if p.grad is not None}
+    found = {name: torch.zeros_like(gradient) for name, gradient in theirs.items()}
+    for entry in mapping.of_child:
+        source, gradient = entry.source, ours.get(entry.name)
+        if source not in found or gradient is None:
+            continue
+        if isinstance(entry.transform, Expand | Stages):
+            gradient = adjoint(entry.transform, gradient, found[source])
+        found[source] += gradient
+    most = max(gradient.abs().max().item() for gradient in theirs.values())
+    return max((found[n] - g).abs().max().item() for n, g in theirs.items()) / most
+
+
+def alike(expected: Tensor, found: Tensor) -> Tensor:
+    """What the child computes, shaped as the parent's: old logits, and means of finer pixels."""
+    if expected.dim() == 4 and found.shape[2:] != expected.shape[2:]:
+        return F.adaptive_avg_pool2d(found, expected.shape[2:])
+    return found[..., : expected.shape[-1]]
 
 
 def difference(expected: Tensor, found: Tensor) -> float:
     """Of logits, the old ones; of a finer image, from the old one with each pixel repeated."""
     if expected.dim() == 4 and found.shape[2:] != expected.shape[2:]:
         expected = F.interpolate(expected, size=found.shape[2:], mode="nearest")
-    elif found.dim() == 3:
-        found = found[..., : expected.shape[-1]]
+    found = found[..., : expected.shape[-1]]
     return ((found - expected).abs().max() / expected.abs().max()).item()
 
 
@@ -129,9 +151,13 @@ def random_weights(of: Net, seed: int) -> dict[str, Tensor]:
     return {name: _drawn(tensor, seed) for name, tensor in of.table.items()}
 
 
+def generator(name: str, seed: int) -> torch.Generator:
+    """Random numbers that depend on a name and a seed alone."""
+    return torch.Generator().manual_seed(crc32(f"{name}:{seed}".encode()))
+
+
 def _drawn(tensor: Declared, seed: int) -> Tensor:
-    given = torch.Generator().manual_seed(crc32(f"{tensor.name}:{seed}".encode()))
-    value = torch.randn(tensor.shape, generator=given, dtype=torch.float64)
+    value = torch.randn(tensor.shape, generator=generator(tensor.name, seed), dtype=torch.float64)
     if tensor.init == "ones":
         return 1 + 0.3 * value
     if len(tensor.shape) == 1:
@@ -159,9 +185,9 @@ def inputs(parent: Net, child: Net, seed: int) -> tuple[list[Tensor], list[Tenso
 
 
 def _input(given: Input, old: Input, parent: Net, seed: int) -> Tensor:
-    """One input; ids of words are hashes, and the null where they are past what the parent reads."""
+    """One input; ids of words are hashes; masked where the parent reads none."""
     shape = (BATCH, *given.shape.dims)
-    drawn = torch.Generator().manual_seed(crc32(f"{given.name}:{seed}".encode()))
+    drawn = generator(given.name, seed)
     if given.role == "mask":
         read = old.shape.dims[0]
         mask = torch.zeros(shape, dtype=torch.bool)
