@@ -84,12 +84,13 @@ def grow(
     blame(tuple(dead(found, growths)))
     child = _with_groups(child, parent, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
+    possible = not any(o.kind == "impossible" for _, o in blamed)
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
-        if all(part in growths for part in norm.parts):
+        if possible and all(part in growths for part in norm.parts):
             obstacle = obstacle_of(norm, growths, groups)
             blame((obstacle,) if obstacle else ())
     transforms: dict[str, Transform] = {}
-    if not any(o.kind == "impossible" for _, o in blamed):
+    if possible:
         for path, pair in pairs.items():
             how = asked.get(pair.child.component, Asked())
             now = pair._replace(child=nodes[path])
