@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import abc
 from collections.abc import Iterator
+from typing import Any
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions, literal
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
+from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move
-from growlang.growth.wording import UNUSED, reason, reason_of_new
-from growlang.net import TIME, ComponentName, Net, Tensor
+from growlang.growth.wording import BESIDE, UNUSED, Reason, reason, reason_of_new
+from growlang.net import TIME, ComponentName, Net, Node, Tensor
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
 
@@ -34,7 +36,7 @@ def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnost
     found = Diagnostic(
         "G301",
         f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
-        "neither kept, dropped, moved nor grown",
+        "neither kept, dropped, retained, moved nor grown",
         span,
         f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
@@ -73,8 +75,12 @@ def map_tensors(
         for tensor in node.tensors:
             if move := moves.get(tensor.name):
                 entries.append(_taken(tensor, Move(move.source), move.statement.span))
+            elif entry := retained(tensor, node.component, parent, contract):
+                entries.append(entry)
             elif kept is not None:
                 entries.append(_taken(tensor, Copy(), kept))
+            elif node.component in contract.retain:
+                entries.append(_new(tensor, False, None, stated.get(tensor.name), BESIDE))
             else:
                 replaces = tensor.name in parent.table
                 entries.append(_new(tensor, replaces, dropped, stated.get(tensor.name)))
@@ -100,11 +106,15 @@ def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
 
 
 def _new(
-    tensor: Tensor, replaces: bool, dropped: Span | None, stated: Initialisation | None = None
+    tensor: Tensor,
+    replaces: bool,
+    dropped: Span | None,
+    stated: Initialisation | None = None,
+    said: Reason | None = None,
 ) -> Entry:
     if stated:
         return Entry(tensor.name, stated.transform, stated.reason, tensor.shape, replaces)
-    said = reason_of_new(replaces, dropped)
+    said = said or reason_of_new(replaces, dropped)
     return Entry(tensor.name, Initialise(tensor.init), said, tensor.shape, replaces)
 
 
@@ -122,7 +132,7 @@ def _changed(
         same = [(t.name, t.shape) for t in before.tensors] == [
             (t.name, t.shape) for t in after.tensors
         ]
-        if same and before.path == after.path and before.args == after.args:
+        if same and before.path == after.path and _computed(before) == _computed(after):
             continue
         tensor = next(
             (
@@ -144,6 +154,11 @@ def _changed(
     if any("time" in n.inputs for n in new):
         return _changed_time(component, span, child, parent)
     return ()
+
+
+def _computed(node: Node) -> dict[str, Any]:
+    """The arguments of a node, but how many times larger images now become."""
+    return {name: value for name, value in node.args.items() if name != "above"}
 
 
 def _changed_time(

@@ -25,7 +25,9 @@ from growlang.net import ComponentName
 
 Quantity = Literal["weight", "average", "first moment", "second moment"]
 """What the tensors are that a mapping is applied to."""
-Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
+Category = Literal[
+    "copied", "moved", "retained", "expanded", "initialised", "reinitialised", "dropped"
+]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -45,8 +47,10 @@ class Entry(NamedTuple):
         match self.transform:
             case Copy():
                 return "copied"
-            case Move() | Retain():
+            case Move():
                 return "moved"
+            case Retain():
+                return "retained"
             case Expand():
                 return "expanded"
             case Initialise() | Like():

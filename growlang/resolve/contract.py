@@ -16,6 +16,8 @@ from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
 from growlang.syntax import document as d
 
+INDEXED = ("stage", "retained")
+"""The components that are told by a number."""
 SAME_SHAPES = {"deepen", "resize"}
 """Rules under which the tensors of ops keep their shapes."""
 
@@ -38,6 +40,7 @@ class Contract:
 
     keep: Mapping[ComponentName, Span] = field(default_factory=dict)
     drop: Mapping[ComponentName, Span] = field(default_factory=dict)
+    retain: Mapping[ComponentName, Span] = field(default_factory=dict)
     moved: Sequence[d.Moved] = ()
     inits: Sequence[Initial] = ()
     waiting: Mapping[ComponentName, Span] = field(default_factory=dict)
@@ -51,9 +54,15 @@ class Contract:
         moved = {name for m in self.moved for name in component_of(m.old.steps, components)}
         return [n for n in components if self.place(n) is None and n not in moved]
 
+    def taken(self, component: ComponentName) -> Span | None:
+        """Where it is said that a component's tensors are the parent's, whole and unchanged."""
+        first = next(iter(self.retain.values()), None) if component.is_retained else None
+        return self.keep.get(component, first)
+
     def place(self, component: ComponentName) -> Span | None:
-        """Where a component is kept, dropped or grown."""
-        return self.keep.get(component) or self.drop.get(component) or self.waiting.get(component)
+        """Where a component is kept, dropped, retained or grown."""
+        tables = (self.keep, self.drop, self.retain, self.waiting)
+        return next((table[component] for table in tables if component in table), None)
 
 
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
@@ -77,6 +86,7 @@ def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     return Contract(
         reading.keep,
         reading.drop,
+        reading.retain,
         tuple(reading.moved),
         tuple(reading.inits),
         reading.waiting,
@@ -92,6 +102,7 @@ class _Reading:
     findings: Findings
     keep: dict[ComponentName, Span] = field(default_factory=dict)
     drop: dict[ComponentName, Span] = field(default_factory=dict)
+    retain: dict[ComponentName, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
     inits: list[Initial] = field(default_factory=list)
     waiting: dict[ComponentName, Span] = field(default_factory=dict)
@@ -102,7 +113,7 @@ class _Reading:
     ) -> None:
         match statement:
             case d.Verb(verb, selection):
-                table = self.keep if verb == "keep" else self.drop
+                table = {"keep": self.keep, "drop": self.drop, "retain": self.retain}[verb]
                 for name, span in self._components(selection, verb):
                     self._account(name, span, table)
             case d.GrowBy(selection):
@@ -158,7 +169,8 @@ class _Reading:
             )
 
     def _account(self, name: ComponentName, span: Span, table: dict[ComponentName, Span]) -> None:
-        other = self.keep.get(name) or self.drop.get(name) or self.waiting.get(name)
+        tables = (self.keep, self.drop, self.retain, self.waiting)
+        other = next((t[name] for t in tables if name in t), None)
         if other is None:
             table[name] = span
             return
@@ -189,7 +201,7 @@ class _Reading:
         elif past := Places(self.known, []).past_the_end(d.Selector(steps[:1], selector.span)):
             self._misses(f"`{selector}` {past.message}", selector.span, past.help)
         elif verb != "grow" and (
-            steps[1:] or (steps[0].name != "stage" and steps[0].at is not None)
+            steps[1:] or (steps[0].name not in INDEXED and steps[0].at is not None)
         ):
             place = f"{steps[0]}"
             self._misses(

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from growlang.net import digest
-from growlang.signatures.canonical import Formerly, Part, canonical
+from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, read_call, table
 from growlang.spec.data import Source, Transform
@@ -97,6 +97,8 @@ class Phase(Part):
     own_schedule: bool = False
     frozen: list[str] = []
     """What this phase does not train: selectors in a spec, names of tensors in a plan."""
+    released: Annotated[list[str], Later()] = []
+    """What it trains although retained ends hold it: selectors in a spec, nothing in a plan."""
     lr_scale: dict[str, float] = {}
     """Factors on the learning rate, by selector in a spec and by name of the tensor in a plan."""
 

@@ -16,8 +16,9 @@ from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
-from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
+from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
 from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
@@ -32,6 +33,13 @@ RUN_CHOICES = {
 """What the settings of a run may be."""
 INITS = ("zero", "identity", "default", "like")
 """What a place may begin as."""
+
+
+def is_word(binding: Binding) -> bool:
+    """Whether a model's binding is one of `WORDS`: `detail = words(...)` is a condition."""
+    called = isinstance(binding.value, Call) and binding.name in RETAINING
+    return binding.name in WORDS and not called
+
 
 Form = Literal["name", "call", "word"]
 """How a word is written: bound or given as `word = ...`, called, or alone as a value."""
@@ -183,8 +191,9 @@ def _model() -> Iterator[Home]:
         yield Home(name, "name", "model", f"`model NAME {{ {name} = {call}(...) }}`")
         yield Home(call, "call", "model", f"`{name} = {call}(...)`")
         yield from _fields(signature, f"{call}(%s)")
-    yield Home("skips", "name", "model", "`model NAME { skips = block }`")
-    yield from (Home(word, "word", "model", f"`skips = {word}`") for word in SKIPS)
+    for name, words in WORDS.items():
+        yield Home(name, "name", "model", f"`model NAME {{ {name} = {words[0]} }}`")
+        yield from (Home(word, "word", "model", f"`{name} = {word}`") for word in words)
     for call, condition in CONDITIONS.items():
         yield Home(call, "call", "model", f"`NAME = {call}(...)` in a model")
         yield from _fields(condition, f"{call}(%s)")
