@@ -33,29 +33,34 @@ def refuse_disagreement(
         found = _difference(resolution, parent, recipe, before)
         if found is None:
             continue
-        message, help = found
-        place = _objective(own[recipe.name]) or recipe.span
+        argument, message, help = found
+        place = _place(own[recipe.name], argument) or recipe.span
         notes = (Note(f"recipe `{before.name}` of the parent is here", before.span),)
         yield Diagnostic("G322", f"recipe `{recipe.name}`: {message}", place, help, notes)
 
 
-def _objective(recipe: d.Recipe) -> Span | None:
-    return next((s.value.span for s in recipe.settings if s.name == "objective"), None)
+def _place(recipe: d.Recipe, argument: str) -> Span | None:
+    """Where a recipe states an argument of its objective, or else the objective."""
+    value = next((s.value for s in recipe.settings if s.name == "objective"), None)
+    given = value.arguments if isinstance(value, d.Call) else ()
+    found = next((a.value for a in given if a.name == argument), value)
+    return found.span if found else None
 
 
 def _difference(
     resolution: Resolution, parent: Resolution, recipe: RecipeDraft, before: RecipeDraft
-) -> tuple[str, str] | None:
-    """What of a recipe's objective is not as before, and the edit that mends it."""
+) -> tuple[str, str, str] | None:
+    """Which argument of an objective is not as before, what is wrong with it, and its mend."""
     new, old = recipe.settings.objective, before.settings.objective
     predict = resolution.generations[-1].predict
     if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
         call = new.call if not isinstance(new, Diffusion) else old.call
-        return f"retained ends need the objective `diffusion`, not `{call}`", "write `diffusion`"
+        message = f"retained ends need the objective `diffusion`, not `{call}`"
+        return "", message, "write `diffusion`"
     for whose, objective in (("", new), ("the parent's ", old)):
         if objective.predict != predict:
             message = f"{whose}`predict` is `{objective.predict}`, and the retained ends predict "
-            return f"{message}`{predict}`", f"write `predict = {predict}`"
+            return "predict", f"{message}`{predict}`", f"write `{predict}`"
     time = resolution.model.time
     if time is None or time.embed == "raw":
         return None
@@ -63,7 +68,8 @@ def _difference(
     if image is None or smaller is None or not min(image.extent):
         return None
     sizes = min(smaller.extent), min(image.extent)
-    return _levels(old.schedule, new.schedule, *sizes)
+    found = _levels(old.schedule, new.schedule, *sizes)
+    return found and ("schedule", *found)
 
 
 def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[str, str] | None:
@@ -79,11 +85,11 @@ def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[st
         f"trained with under {written(old)}"
     )
     if before is None or now is None:
-        return message, f"write `schedule = {written(old)}`"
+        return message, f"write `{written(old)}`"
     if ends[0] == ends[1] and all(
         isclose(a, b + gain, abs_tol=CLOSE) for a, b in zip(before, now, strict=True)
     ):
         return None
     if isinstance(old, Cosine) and old.base is None:
         old = old.model_copy(update={"shift": round(before[0] - gain, 9)})
-    return message, f"write `schedule = {written(old)}`"
+    return message, f"write `{written(old)}`"

@@ -115,12 +115,12 @@ def _not_whole(contract: Contract, parent: Resolution) -> Iterator[Diagnostic]:
         place = contract.place(name)
         if stays or place is None:
             continue
-        may = " or `keep` it" if name.is_stage else ""
+        may = ", or keep it" if name.is_stage else ""
         yield Diagnostic(
             "G320",
             f"the retained ends need `{name.selector}`, which is not retained",
             place,
-            f"`retain {name.selector}`{may}",
+            f"write `retain {name.selector}`{may}",
             (Note("retained here", contract.retain[retained[0]]),),
         )
 
@@ -136,7 +136,7 @@ def _without_the_first(contract: Contract, parent: Resolution) -> Iterator[Diagn
         if above:
             place = contract.drop[name]
             message = f"`{above[0].selector}` adds detail to `{name.selector}`, which is dropped"
-            yield Diagnostic("G320", message, place, f"`keep {name.selector}`")
+            yield Diagnostic("G320", message, place, f"write `keep {name.selector}`")
 
 
 def _size(name: ComponentName) -> int:
@@ -147,7 +147,8 @@ def _not_kept(resolution: Resolution, parent: Resolution) -> Iterator[Diagnostic
     """What the old path computes with, and the child does not keep."""
     contract, last = resolution.contract, resolution.generations[-1]
     for name in read_by_old_path(resolution):
-        if name in contract.keep or name not in parent.model.components():
+        known = name in contract.keep or name in contract.retain  # of which more is said
+        if known or name not in parent.model.components():
             continue
         place = contract.place(name) or resolution.declared.get(name)
         if place is None:
@@ -156,7 +157,7 @@ def _not_kept(resolution: Resolution, parent: Resolution) -> Iterator[Diagnostic
             "G320",
             f"the retained ends need `{name}` as the parent has it",
             place,
-            f"`keep {name}`",
+            f"write `keep {name}`" + ", and declare none here" * (name in resolution.declared),
             (Note("retained here", last.span),),
         )
 

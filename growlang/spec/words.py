@@ -127,10 +127,17 @@ def belongs(word: str, written: Form, body: str = "") -> str:
 
 def _slip_elsewhere(word: str, written: Form, body: str) -> str:
     """Where a word belongs that is spelt nearly so, and is no word of the language as it is."""
-    others = [w for w in homes() if any(h.form == written for h in homes()[w])]
-    near = nearest(word, others, cutoff=0.8) if word not in homes() and len(word) > 3 else []
+    if word in homes() or len(word) <= 3:
+        return ""
+    near = nearest(word, _written_as(written), cutoff=0.8)
     place = belongs(near[0], written, body) if near else ""
     return f"did you mean `{near[0]}`? {place}" if place else ""
+
+
+@cache
+def _written_as(form: Form) -> tuple[str, ...]:
+    """The words that are written in a form somewhere."""
+    return tuple(word for word, found in homes().items() if any(h.form == form for h in found))
 
 
 @cache
