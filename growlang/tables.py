@@ -18,6 +18,7 @@ from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
     "moved": (">", "cyan"),
+    "retained": ("<", "cyan"),
     "expanded": ("~", "yellow"),
     "initialised": ("+", "blue"),
     "reinitialised": ("±", "magenta"),

@@ -29,7 +29,9 @@ from growlang.net import ComponentName
 
 Quantity = Literal["weight", "average", "first moment", "second moment"]
 """What the tensors are that a mapping is applied to."""
-Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
+Category = Literal[
+    "copied", "moved", "retained", "expanded", "initialised", "reinitialised", "dropped"
+]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -49,8 +51,10 @@ class Entry(NamedTuple):
         match self.transform:
             case Copy():
                 return "copied"
-            case Move() | Retain():
+            case Move():
                 return "moved"
+            case Retain():
+                return "retained"
             case Expand() | Stages():
                 return "expanded"
             case Initialise() | Like() | Compute():

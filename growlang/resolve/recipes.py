@@ -35,6 +35,7 @@ class PhaseDraft(NamedTuple):
     """Its `frozen` and `lr_scale` hold the selectors as text."""
     span: Span
     freeze: tuple[d.Selection, ...]
+    release: tuple[d.Selection, ...]
     lr_scale: tuple[tuple[d.Selector, float], ...]
 
 
@@ -249,6 +250,7 @@ class Recipes:
         ):
             return None
         freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
+        release = tuple(s.selection for s in phase.statements if isinstance(s, d.Release))
         known = tuple((s, f) for s, f in scales if f is not None)
         resolved = Phase.model_construct(
             name=phase.name,
@@ -258,9 +260,10 @@ class Recipes:
             own_schedule=bool({"lr_schedule", "warmup"} & own.keys()),
             rewarm=warmed,
             frozen=[text for selection in freeze for text in _texts(selection)],
+            released=[text for selection in release for text in _texts(selection)],
             lr_scale={str(selector): factor for selector, factor in known},
         )
-        return PhaseDraft(resolved, phase.name_span, freeze, known)
+        return PhaseDraft(resolved, phase.name_span, freeze, release, known)
 
     def _refuse_repeated(self, phase: d.Phase) -> None:
         """Two factors for the very same selector: only the second would hold."""

@@ -162,6 +162,8 @@ class Phase(Part):
     """Steps over which the learning rate of what is new rises at the phase's start."""
     frozen: list[str] = []
     """What this phase does not train: selectors in a spec, names of tensors in a plan."""
+    released: Annotated[list[str], Later()] = []
+    """What it trains although retained ends hold it: selectors in a spec, nothing in a plan."""
     lr_scale: dict[str, float] = {}
     """Factors on the learning rate, by selector in a spec and by name of the tensor in a plan."""
 

@@ -16,8 +16,9 @@ from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
-from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
+from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
 from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
+from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
@@ -42,6 +43,13 @@ RUN_CHOICES = {
 """What the settings of a run may be."""
 INITS = ("zero", "identity", "default", "like")
 """What a place may begin as."""
+
+
+def is_word(binding: Binding) -> bool:
+    """Whether a model's binding is one of `WORDS`: `detail = words(...)` is a condition."""
+    called = isinstance(binding.value, Call) and binding.name in RETAINING
+    return binding.name in WORDS and not called
+
 
 Form = Literal["name", "call", "word"]
 """How a word is written: bound or given as `word = ...`, called, or alone as a value."""
@@ -129,10 +137,17 @@ def belongs(word: str, written: Form, body: str = "") -> str:
 
 def _slip_elsewhere(word: str, written: Form, body: str) -> str:
     """Where a word belongs that is spelt nearly so, and is no word of the language as it is."""
-    others = [w for w in homes() if any(h.form == written for h in homes()[w])]
-    near = nearest(word, others, cutoff=0.8) if word not in homes() and len(word) > 3 else []
+    if word in homes() or len(word) <= 3:
+        return ""
+    near = nearest(word, _written_as(written), cutoff=0.8)
     place = belongs(near[0], written, body) if near else ""
     return f"did you mean `{near[0]}`? {place}" if place else ""
+
+
+@cache
+def _written_as(form: Form) -> tuple[str, ...]:
+    """The words that are written in a form somewhere."""
+    return tuple(word for word, found in homes().items() if any(h.form == form for h in found))
 
 
 @cache
@@ -197,8 +212,9 @@ def _model() -> Iterator[Home]:
         yield Home(name, "name", "model", f"`model NAME {{ {name} = {call}(...) }}`")
         yield Home(call, "call", "model", f"`{name} = {call}(...)`")
         yield from _fields(signature, f"{call}(%s)")
-    yield Home("skips", "name", "model", "`model NAME { skips = block }`")
-    yield from (Home(word, "word", "model", f"`skips = {word}`") for word in SKIPS)
+    for name, words in WORDS.items():
+        yield Home(name, "name", "model", f"`model NAME {{ {name} = {words[0]} }}`")
+        yield from (Home(word, "word", "model", f"`{name} = {word}`") for word in words)
     for call, condition in CONDITIONS.items():
         yield Home(call, "call", "model", f"`NAME = {call}(...)` in a model")
         yield from _fields(condition, f"{call}(%s)")

@@ -174,6 +174,8 @@ class _Show:
             match statement:
                 case d.Freeze(selection, span):
                     yield self.line(f"freeze {selection}", span)
+                case d.Release(selection, span):
+                    yield self.line(f"train {selection}", span)
                 case d.LrScale(selector, factor, span):
                     scale = number(phase.lr_scale[str(selector)])
                     yield self.line(f"lr_scale {selector} = {scale}", span, origins(factor, scope))

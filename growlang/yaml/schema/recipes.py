@@ -49,6 +49,7 @@ def _phase(settings: Json) -> Json:
         "name": about("name of the phase", "frozen", a_string(pattern=NAME)),
         "for": about("how long: steps, images or epochs", 500000, length),
         "freeze": about("what is not trained", ["core", "text"], reference("selectors")),
+        "train": about("what is retained and trained", ["core"], reference("selectors")),
         "lr_scale": about("factors on the learning rate", {"core": 0.1}, factors),
         "lr": about(SAID["lr"], 0.0001, reference("positive")),
         "rewarm": about(SAID["rewarm"], 1000, steps),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import abc
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth.composition import unchanged
+from growlang.growth.mapping import Mapping
 from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.torch_backend.initialisation import initialise
@@ -81,8 +84,28 @@ def with_weights_hash(plan: Plan, weights: Weights | None) -> Plan:
     return plan if weights is None else plan.starting_from(contents_hash(weights.tensors))
 
 
-def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None) -> State:
+def mapping_of(plan: Plan, net: Net, weights: Weights | None) -> Mapping:
+    """What becomes of the weights that a run starts from: of its own net's, nothing."""
+    same = weights and plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
+    return unchanged(net) if same else plan.mapping
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, measured: abc.Mapping[str, Tensor]) -> None:
+    for name, value in measured.items():
+        module.get_parameter(name).copy_(value)
+
+
+def start_state(
+    plan: Plan,
+    net: Net,
+    module: nn.Module,
+    weights: Weights | None,
+    measured: abc.Mapping[str, Tensor] = MappingProxyType({}),
+) -> State:
     """The state of `module` after it took over the weights, and the moments if they are carried.
+
+    `measured` are the tensors that the data gives.
 
     Averages begin at the start weights with no updates counted, and no tensor has moments, so that
     Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
@@ -90,10 +113,11 @@ def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None
     """
     optimizer = plan.phases[0].settings.optimizer
     if weights is None:
+        _fill(module, measured)
         return State.of(module, net, optimizer)
-    same = plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
-    mapping = unchanged(net) if same else plan.mapping
+    mapping = mapping_of(plan, net, weights)
     apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
+    _fill(module, measured)
     state = State.of(module, net, optimizer)
     if plan.start.moments == "carry":
         moments = load_moments(weights.path, weights.net)
