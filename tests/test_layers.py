@@ -137,7 +137,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "compiling": (
         set(),
         {
-            *("atomic", "checking", "diagnostics", "net", "planning", "plans", "tables"),
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "tables"),
             "torch_backend",
         },
     ),
