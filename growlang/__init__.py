@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from growlang_runtime.train.trainer import TrainResult
 
 __all__ = [
+    "ApproximateGrowth",
     "Checked",
     "Compiled",
     "Diagnostic",
@@ -73,6 +75,7 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
