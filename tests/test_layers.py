@@ -137,8 +137,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "compiling": (
         set(),
         {
-            *("atomic", "checking", "diagnostics", "net", "planning", "plans", "tables"),
-            "torch_backend",
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans"),
+            *("tables", "torch_backend"),
         },
     ),
     "tools": (
@@ -151,6 +151,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "comparing": (
         set(),
         {"applying", "checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
+    ),
+    "verifying": (
+        set(),
+        {
+            *("applying", "checking", "diagnostics", "growth", "net", "plans", "resolve", "rules"),
+            *("tables", "torch_backend"),
+        },
     ),
     "atomic": (set(), {"diagnostics"}),
     "lsp": (
