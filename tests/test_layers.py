@@ -137,8 +137,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "compiling": (
         set(),
         {
-            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans"),
-            *("tables", "torch_backend"),
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "tables"),
+            "torch_backend",
         },
     ),
     "tools": (

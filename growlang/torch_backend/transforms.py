@@ -26,7 +26,7 @@ from growlang.growth.transforms import (
     values_of,
 )
 from growlang.net import Tensor as Declared
-from growlang.torch_backend.expansions import computed, expanded
+from growlang.torch_backend.expansions import computed, expand
 from growlang.torch_backend.initialisation import draw, require_same_names
 
 
@@ -169,8 +169,7 @@ def _write(entry: Entry, source: Tensor | None, target: Tensor, quantity: Quanti
     match entry.transform:
         case Expand() | Stages() as transform:
             assert source is not None
-            made = expanded(transform, source.to(target.device), target, quantity, entry.name)
-            target.copy_(made)
+            expand(transform, source.to(target.device), target, quantity, entry.name)
         case Compute() as transform:
             target.copy_(computed(transform, target))
         case _:

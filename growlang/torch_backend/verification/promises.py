@@ -8,7 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from growlang.growth.mapping import Entry
 from growlang.growth.promise import Promise
 from growlang.growth.transforms import (
     Copy,
@@ -20,7 +19,7 @@ from growlang.growth.transforms import (
     values_of,
 )
 from growlang.net import ComponentName, Net
-from growlang.torch_backend.expansions import expanded
+from growlang.torch_backend import expansions
 from growlang.torch_backend.lower import LoweredNet
 from growlang.torch_backend.verification import draws, gradients, parts
 from growlang.torch_backend.verification.case import (
@@ -108,8 +107,10 @@ def adjoint(case: Case) -> Iterator[Promise]:
     for entry in case.mapping.of_child:
         source = values_of(entry.transform, entry.name)
         if source is not None:
-            begun = case.double.child[entry.name]
-            total[source] += _adjoint(entry, new[entry.name], case.double.parent[source], begun)
+            g, how = new[entry.name], entry.transform
+            if isinstance(how, Expand | Stages):
+                g = expansions.adjoint(how, g, old[source])
+            total[source] += g
     top = max(float(g.abs().max()) for g in old.values())
     apart = {
         n: float((total[n] - g).abs().max() / max(float(g.abs().max()), FLOOR * top))
@@ -199,16 +200,6 @@ def _gradients(case: Case, given: Inputs) -> tuple[dict[str, Tensor], dict[str, 
         (result - noise).square().mean().backward()  # type: ignore[no-untyped-call]
     old, new = (gradients.taken(lowered) for _, lowered in both)
     return old, new
-
-
-def _adjoint(entry: Entry, gradient: Tensor, source: Tensor, begun: Tensor) -> Tensor:
-    """T^T g of a tensor: what its gradient is to the parent's tensor that it is made from."""
-    if not isinstance(entry.transform, Expand | Stages):
-        return gradient
-    leaf = source.clone().requires_grad_(True)
-    made = expanded(entry.transform, leaf, begun, "weight", entry.name)
-    (found,) = torch.autograd.grad(made, leaf, gradient)
-    return found
 
 
 PROMISES: tuple[Callable[[Case], Iterator[Promise]], ...] = (
