@@ -55,16 +55,20 @@ def norms(match: Match) -> list[Norm]:
     """The norms of all grown nodes, over spaces that a value has."""
     found: list[Norm] = []
     gated = gated_spaces(match.child)
+    layers: dict[tuple[int, str], str] = {}
     for path, pair in match.pairs.items():
         axes, old = match.child.axes.get(path), match.parent.axes.get(pair.parent.path)
         if axes is None or old is None or pair.is_drawn:
             continue
-        for name, space in axes.spaces.items():
-            before = old.spaces.get(name)
+        theirs = match.parent.named[pair.parent.path]
+        for name, space in match.child.named[path].items():
+            before = theirs.get(name)
             if space.norm is None or before is None or before.norm is None:
                 continue
             place = Place(path, name)
-            layer = _layer(axes, space)
+            if (id(axes), name) not in layers:
+                layers[id(axes), name] = _layer(axes, space)
+            layer = layers[id(axes), name]
             found.append(
                 Norm(
                     pair.child,
