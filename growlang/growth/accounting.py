@@ -111,9 +111,16 @@ def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
 def _grown(tensor: Tensor, transform: Transform, growing: Growing, parent: Net) -> Entry:
     """The entry of a tensor of a component that grows: what becomes of it, and by which rules."""
     rules = ", ".join(rule.call for rule in growing.rules)
-    said = Reason("grown", f"by {rules}", str(growing.span))
+    said = Reason(_begins(transform), f"by {rules}", str(growing.span))
     new = source_of(transform, tensor.name) is None
     return Entry(tensor.name, transform, said, tensor.shape, new and tensor.name in parent.table)
+
+
+def _begins(transform: Transform) -> str:
+    """What a rule makes of a tensor, in a word or two."""
+    if not isinstance(transform, Initialise):
+        return "grown"
+    return f"initialised {'as zero' if transform.init == 'zeros' else 'as its op declares'}"
 
 
 def _new(
