@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.growth.learning import remarks
 from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
@@ -110,12 +111,21 @@ class Compiled:
             recipe=self.recipe,
             phases=self.phases,
             verdicts=self.verdicts,
+            remarks=self.remarks,
         )
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What is proved of each component that grows."""
         return self.spec.mapping.verdicts if self.spec.mapping else ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known of the optimizer's state, where the recipe carries it."""
+        start = recipe_of(self.spec, self.recipe).start if self.recipe else None
+        if start is None or start.origin == "scratch" or start.moments == "reset":
+            return []
+        return remarks(self.spec.mapping or ())
 
     @property
     def net(self) -> Net:

@@ -18,6 +18,7 @@ from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
     "moved": (">", "cyan"),
+    "retained": ("<", "cyan"),
     "expanded": ("~", "yellow"),
     "initialised": ("+", "blue"),
     "reinitialised": ("±", "magenta"),
@@ -87,6 +88,7 @@ def print_costs(
     recipe: str | None,
     phases: Sequence[PhaseCost],
     verdicts: Sequence[Verdict] = (),
+    remarks: Sequence[str] = (),
 ) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
     lineage = f", grown from {parent}" if parent else ""
@@ -99,6 +101,8 @@ def print_costs(
     if phases:
         out.print(f"\nrecipe [bold]{recipe}[/]")
         out.print(_phase_table(phases))
+    if remarks:
+        out.print("\n" + "\n".join(remarks))
 
 
 def _component_table(net: Net, costs: Sequence[ComponentCost]) -> Table:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, join
 from growlang.build.pipes import convert
 from growlang.diagnostics import Note
-from growlang.net import CORE, HEAD, ComponentName, grid, tokens
+from growlang.net import CORE, HEAD, ComponentName, Shape, grid, tokens
 from growlang.ops.ends import Subtract
 from growlang.spec.model import Group, Pipe, Slot, Stage
 
@@ -28,9 +28,9 @@ def is_chain(site: Site) -> bool:
     return False
 
 
-def ended(site: Site, wire: Wire) -> Wire:
-    """Hold the head's end against the image, or against the vocabulary."""
-    expected, text = site.graph.inputs[0].shape, site.model.tokens
+def ended(site: Site, wire: Wire, expected: Shape | None = None) -> Wire:
+    """Hold the head's end against the image, or `expected`, or against the vocabulary."""
+    expected, text = expected or site.graph.inputs[0].shape, site.model.tokens
     if text:
         expected = tokens(text.length, text.vocabulary)
     if wire.shape is None or wire.shape == expected or not wire.is_sure:
@@ -141,7 +141,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             return UNKNOWN
         return Wire("", grid(own, at, at * width // height), is_sure=False)
     if wire.shape.kind != "grid":
-        wire = convert(site, wire, "grid", Place(name, name))
+        wire = convert(site, wire, "grid", site.place(name))
     shape = wire.shape
     if shape is None:
         return wire

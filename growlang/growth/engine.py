@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from growlang.growth.arguments import argument_obstacles, lost
 from growlang.growth.choice import Choice, Manner, choose
+from growlang.growth.dead import dead
 from growlang.growth.grown import Templates, tensors_of
 from growlang.growth.matching import Match, Pair, match
 from growlang.growth.norms import obstacle_of
@@ -80,15 +81,17 @@ def grow(
     with_scales = scaled(found, chosen.growths)
     blame(with_scales.obstacles)
     growths = with_scales.growths
+    blame(tuple(dead(found, growths)))
     child = _with_groups(child, parent, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
+    possible = not any(o.kind == "impossible" for _, o in blamed)
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
-        if all(part in growths for part in norm.parts):
+        if possible and all(part in growths for part in norm.parts):
             obstacle = obstacle_of(norm, growths, groups)
             blame((obstacle,) if obstacle else ())
     transforms: dict[str, Transform] = {}
     known: Templates = {}
-    if not any(o.kind == "impossible" for _, o in blamed):
+    if possible:
         for path, pair in pairs.items():
             how = asked.get(pair.child.component, Asked())
             now = pair._replace(child=nodes[path])

@@ -123,7 +123,7 @@ def _expanded(
         old.name,
         dims,
         parameter.init,
-        moments=not sides.pair.is_copy,
+        moments=not (sides.pair.is_copy or resample),
         noise=manner.noise if layer.kind == "map" else 0.0,
         resample=resample,
         reset=manner.parts == "moments",
@@ -142,11 +142,12 @@ def _segments(
                 along = sides.local[one.name]
                 if sides.pair.is_silent and after.role is Role.GATE:
                     along = Along((sg.closed(along.old, along.new),))
+                elif sides.pair.is_silent and layer.place == "last" and after.role is Role.WRITES:
+                    along = Along(tuple(map(sg.written, along.parts)))
                 factors.append(along)
             else:
                 assert isinstance(other, int)
-                given = one if resampled else other
-                factors.append(int_factor(sides.pair.child.op, after.role, given, one, resizing))
+                factors.append(int_factor(sides.pair.child.op, other, one, resizing, resampled))
         found.append((_of(sides, layer, after.role, spaces), tuple(factors)))
     return tuple(found)
 

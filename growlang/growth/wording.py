@@ -17,7 +17,6 @@ from growlang.growth.transforms import (
     Transform,
 )
 
-
 COMPUTED = {"eye": "the identity", "sincos": "sines and cosines"}
 """What a value that is computed is."""
 
@@ -99,6 +98,8 @@ def reason_of_new(replaces: bool, dropped: object | None = None) -> Reason:
 
 
 UNUSED = Reason("dropped", place="unused by the child")
+MEASURED_BEFORE = Reason("the variance of detail, measured before step 0")
+BESIDE = Reason("declared beside the parent's, which is retained")
 BETWEEN = Reason("dropped in between")
 
 
