@@ -1,4 +1,4 @@
-"""What a kept or moved node keeps of the parent's node beside its tensors. Stdlib only.
+"""What a kept, retained or moved node keeps of the parent's node beside its tensors. Stdlib only.
 
 A net that has grown keeps numbers that its widths would not give it: the groups of a norm, its eps,
 frequencies. They are part of what a node computes, so they go with its tensors.
@@ -15,9 +15,16 @@ from growlang.ops import rebuilt
 
 
 def with_kept_numbers(child: Net, parent: Net, kept: Collection[ComponentName]) -> Net:
-    """The child whose kept components have the numbers that the parent's have."""
-    paths = {node.path for name in kept for node in parent.of(name)}
-    return _carried(child, parent, {path: path for path in paths})
+    """The child whose kept and retained nodes have the numbers that the parent's have."""
+    known = {node.path for node in parent.nodes}
+    sources: dict[str, str] = {}
+    for node in child.nodes:
+        path = node.path
+        if node.component.is_retained and path not in known:
+            path = path.removeprefix(f"{node.component}.")
+        if node.component in kept or node.component.is_retained:
+            sources[node.path] = path
+    return _carried(child, parent, sources)
 
 
 def with_moved_numbers(child: Net, parent: Net, moves: Mapping[str, MovedTensor]) -> Net:
