@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 FUZZ_MINUTES ?= 10
+SEEDS ?= 0 1 2
+ARMS ?=
+STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo bench vscode clean
+.PHONY: test test-slow fuzz lint types docs demo two-resolutions bench vscode clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -39,6 +42,10 @@ docs: $(STAMP)
 
 demo: $(STAMP)
 	OMP_NUM_THREADS=2 GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
+
+two-resolutions: $(STAMP)
+	$(BIN)/python examples/two_resolutions/measure.py --steps $(STEPS) \
+		$(addprefix --seed ,$(SEEDS)) $(addprefix --arm ,$(ARMS))
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

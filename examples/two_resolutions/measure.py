@@ -1,0 +1,154 @@
+"""Train a core on two resolutions, grow it in several ways, and compare what they draw at 64 px.
+
+Run `make two-resolutions` in the project's root, or `python examples/two_resolutions/measure.py
+--help`. An arm whose run and samples exist is not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import torch
+import typer
+from metrics import scores
+from prepare import LARGE, OBJECTS, REFERENCE, TRAINING, prepare, read_shard
+from results import Row, as_json, as_markdown, as_table
+from safetensors import safe_open
+from torch import Tensor
+from typer import Option
+
+import growlang
+from growlang.atomic import whole, write_text
+from growlang.cli.console import console
+from growlang.net import digest
+from growlang.net.shape import grid
+from growlang.torch_backend.tensor_files import contents_hash, write_tensors
+from growlang_runtime.data.transforms import to_tensor
+from growlang_runtime.report.grids import write_grid
+from growlang_runtime.sample import sample
+from growlang_runtime.storage.weights import load
+
+HERE = Path(__file__).resolve().parent
+
+
+class Arm(StrEnum):
+    """A way to a model of 64 px, or the core alone."""
+
+    core = "core"
+    scratch = "scratch"
+    joint = "joint"
+    frozen = "frozen"
+    greedy = "greedy"
+
+
+class Recipe(NamedTuple):
+    """Where an arm is written down, and what the table calls it."""
+
+    spec: str
+    name: str
+    label: str
+
+
+RECIPES = {
+    Arm.core: Recipe("core_32.grow", "main", "baseline: the core's samples, upsampled"),
+    Arm.scratch: Recipe("discard_64.grow", "scratch", "from scratch"),
+    Arm.joint: Recipe("discard_64.grow", "joint", "discard, joint from the start"),
+    Arm.frozen: Recipe("discard_64.grow", "frozen", "discard, core frozen"),
+    Arm.greedy: Recipe("discard_64.grow", "greedy", "discard, core frozen, then joint"),
+}
+
+
+def main(
+    out: Annotated[Path, Option(help="Folder for data, runs, samples and tables.")] = Path(
+        "runs/two_resolutions"
+    ),
+    seed: Annotated[list[int] | None, Option(help="Seeds; by default 0, 1, 2.")] = None,
+    arm: Annotated[list[Arm] | None, Option(help="Arms; by default all.")] = None,
+    steps: Annotated[int, Option(help="Training steps of each arm.", min=2)] = 1400,
+    sampler_steps: Annotated[
+        int | None, Option(help="Steps of the sampler; by default the spec's.", min=1)
+    ] = None,
+    run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
+) -> None:
+    """Train and sample the arms, seed by seed, and print the table of all samples that exist.
+
+    It is also written to results.md and, seed by seed, to results.json. The core is always run,
+    since the others grow from it.
+    """
+    data = out / "data"
+    if not all((data / name).exists() for name in (TRAINING, REFERENCE)):
+        prepare(data)
+    if run:
+        for one in seed or (0, 1, 2):
+            for name in dict.fromkeys((Arm.core, *(arm or Arm))):
+                draw(name, one, out, steps, sampler_steps)
+    rows = list(measured(out))
+    labels = {str(name): recipe.label for name, recipe in RECIPES.items()}
+    write_text(out / "results.json", as_json(rows))
+    write_text(out / "results.md", as_markdown(rows, labels))
+    console().print(as_table(rows, labels))
+
+
+def draw(arm: Arm, seed: int, out: Path, steps: int, sampler_steps: int | None) -> None:
+    """Train an arm unless it is trained, and sample each object unless that is done too."""
+    folder, recipe = out / f"seed-{seed}", RECIPES[arm]
+    trained = growlang.train(
+        growlang.load(HERE / recipe.spec, {"seed": seed, "steps": steps}),
+        recipe.name,
+        out=folder,
+        data_root=out / "data",
+        resume="may",
+        with_parents=True,
+        log_every=50,
+    )
+    if trained.signal is not None:
+        raise typer.Exit(trained.exit_status)
+    weights = load(trained.run)
+    inputs = [contents_hash(weights.tensors), weights.metadata["sample"], sampler_steps, seed]
+    metadata = {"steps": str(trained.steps), "inputs": digest([*inputs, OBJECTS])}
+    path = samples_of(arm, seed, out)
+    if path.exists() and read_samples(path)[1] == metadata:
+        return
+    images = sample(trained.run, prompts=OBJECTS, steps=sampler_steps, seed=seed)
+    path.parent.mkdir(exist_ok=True)
+    write_grid(images, OBJECTS, path.with_suffix(".png"))
+    with whole(path) as temporary:
+        write_tensors(temporary, {"images": images}, metadata)
+
+
+def measured(out: Path) -> Iterator[Row]:
+    """The scores of all samples below a folder, seed by seed."""
+    real = images_of(out / "data" / REFERENCE)
+    sides = [image.width for _, image in read_shard(out / "data" / TRAINING)]
+    unseen = [place for place, side in enumerate(sides) if side < LARGE]
+    seen = [place for place, side in enumerate(sides) if side >= LARGE]
+    for seed in sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*")):
+        for arm in Arm:
+            if (path := samples_of(arm, seed, out)).exists():
+                drawn, metadata = read_samples(path)
+                halves = (scores(drawn[half], real, half) for half in (unseen, seen))
+                yield Row(arm, seed, int(metadata["steps"]), *halves)
+
+
+def samples_of(arm: Arm, seed: int, out: Path) -> Path:
+    """Where the samples of an arm are kept."""
+    return out / f"seed-{seed}" / "samples" / f"{arm}.safetensors"
+
+
+def read_samples(path: Path) -> tuple[Tensor, dict[str, str]]:
+    """Images (N, C, H, W) in [-1, 1], one of each object, and what they were drawn from."""
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor("images"), file.metadata()
+
+
+def images_of(shard: Path) -> Tensor:
+    """The images (N, C, H, W) in [-1, 1] of a shard of 64 px."""
+    shape = grid(3, LARGE, LARGE)
+    return torch.stack([to_tensor(image, shape) for _, image in read_shard(shard)])
+
+
+if __name__ == "__main__":
+    typer.run(main)
