@@ -7,6 +7,7 @@ export OMP_NUM_THREADS ?= 1
 FUZZ_MINUTES ?= 10
 SEEDS ?= 0 1 2
 ARMS ?=
+CORE_STEPS ?= 2000
 STEPS ?= 1400
 
 .PHONY: test test-slow fuzz lint types docs demo two-resolutions bench vscode clean
@@ -44,7 +45,7 @@ demo: $(STAMP)
 	OMP_NUM_THREADS=2 GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
 
 two-resolutions: $(STAMP)
-	$(BIN)/python examples/two_resolutions/measure.py --steps $(STEPS) \
+	$(BIN)/python examples/two_resolutions/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \
 		$(addprefix --seed ,$(SEEDS)) $(addprefix --arm ,$(ARMS))
 
 bench: $(STAMP)

@@ -52,6 +52,14 @@ class Recipe(NamedTuple):
     label: str
 
 
+class Steps(NamedTuple):
+    """How long to train and to sample."""
+
+    core: int
+    grown: int
+    sampler: int | None
+
+
 RECIPES = {
     Arm.core: Recipe("core_32.grow", "main", "baseline: the core's samples, upsampled"),
     Arm.scratch: Recipe("discard_64.grow", "scratch", "from scratch"),
@@ -67,7 +75,8 @@ def main(
     ),
     seed: Annotated[list[int] | None, Option(help="Seeds; by default 0, 1, 2.")] = None,
     arm: Annotated[list[Arm] | None, Option(help="Arms; by default all.")] = None,
-    steps: Annotated[int, Option(help="Training steps of each arm.", min=2)] = 1400,
+    core_steps: Annotated[int, Option(help="Training steps of the core.", min=1)] = 2000,
+    steps: Annotated[int, Option(help="Training steps of each other arm.", min=2)] = 1400,
     sampler_steps: Annotated[
         int | None, Option(help="Steps of the sampler; by default the spec's.", min=1)
     ] = None,
@@ -84,7 +93,7 @@ def main(
     if run:
         for one in seed or (0, 1, 2):
             for name in dict.fromkeys((Arm.core, *(arm or Arm))):
-                draw(name, one, out, steps, sampler_steps)
+                draw(name, one, out, Steps(core_steps, steps, sampler_steps))
     rows = list(measured(out))
     labels = {str(name): recipe.label for name, recipe in RECIPES.items()}
     write_text(out / "results.json", as_json(rows))
@@ -92,11 +101,11 @@ def main(
     console().print(as_table(rows, labels))
 
 
-def draw(arm: Arm, seed: int, out: Path, steps: int, sampler_steps: int | None) -> None:
+def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
     """Train an arm unless it is trained, and sample each object unless that is done too."""
     folder, recipe = out / f"seed-{seed}", RECIPES[arm]
     trained = growlang.train(
-        growlang.load(HERE / recipe.spec, {"seed": seed, "steps": steps}),
+        growlang.load(HERE / recipe.spec, params(arm, seed, steps)),
         recipe.name,
         out=folder,
         data_root=out / "data",
@@ -107,16 +116,22 @@ def draw(arm: Arm, seed: int, out: Path, steps: int, sampler_steps: int | None) 
     if trained.signal is not None:
         raise typer.Exit(trained.exit_status)
     weights = load(trained.run)
-    inputs = [contents_hash(weights.tensors), weights.metadata["sample"], sampler_steps, seed]
+    inputs = [contents_hash(weights.tensors), weights.metadata["sample"], steps.sampler, seed]
     metadata = {"steps": str(trained.steps), "inputs": digest([*inputs, OBJECTS])}
     path = samples_of(arm, seed, out)
     if path.exists() and read_samples(path)[1] == metadata:
         return
-    images = sample(trained.run, prompts=OBJECTS, steps=sampler_steps, seed=seed)
+    images = sample(trained.run, prompts=OBJECTS, steps=steps.sampler, seed=seed)
     path.parent.mkdir(exist_ok=True)
     write_grid(images, OBJECTS, path.with_suffix(".png"))
     with whole(path) as temporary:
         write_tensors(temporary, {"images": images}, metadata)
+
+
+def params(arm: Arm, seed: int, steps: Steps) -> dict[str, int]:
+    """What an arm's spec is told."""
+    core = {"seed": seed, "core_steps": steps.core}
+    return core if arm is Arm.core else core | {"steps": steps.grown}
 
 
 def measured(out: Path) -> Iterator[Row]:

@@ -35,6 +35,14 @@ def as_json(rows: Sequence[Row]) -> str:
     return json.dumps({"format_version": FORMAT_VERSION, "rows": found}, indent=2) + "\n"
 
 
+def from_json(text: str) -> list[Row]:
+    """The rows that `as_json` wrote."""
+    return [
+        Row(**row | {half: Scores(**row[half]) for half in ("unseen", "seen")})
+        for row in json.loads(text)["rows"]
+    ]
+
+
 def as_markdown(rows: Sequence[Row], labels: Mapping[str, str]) -> str:
     """A table with a line for each arm, averaged over its seeds."""
     first, second = ([f"{half}: {COLUMNS[0]}", *COLUMNS[1:]] for half in HALVES)
