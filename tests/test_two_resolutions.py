@@ -134,3 +134,8 @@ def test_a_table_averages_over_seeds() -> None:
         "",
     ]
     assert as_table(rows, {"core": "the core"}).row_count == 1
+
+
+def test_the_table_of_the_docs_is_that_of_its_numbers() -> None:
+    rows = from_json((EXAMPLE / "results.json").read_text())
+    assert (EXAMPLE / "results.md").read_text() == as_markdown(rows, measure.LABELS)

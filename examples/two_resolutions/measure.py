@@ -67,6 +67,7 @@ RECIPES = {
     Arm.frozen: Recipe("discard_64.grow", "frozen", "discard, core frozen"),
     Arm.greedy: Recipe("discard_64.grow", "greedy", "discard, core frozen, then joint"),
 }
+LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()}
 
 
 def main(
@@ -95,10 +96,9 @@ def main(
             for name in dict.fromkeys((Arm.core, *(arm or Arm))):
                 draw(name, one, out, Steps(core_steps, steps, sampler_steps))
     rows = list(measured(out))
-    labels = {str(name): recipe.label for name, recipe in RECIPES.items()}
     write_text(out / "results.json", as_json(rows))
-    write_text(out / "results.md", as_markdown(rows, labels))
-    console().print(as_table(rows, labels))
+    write_text(out / "results.md", as_markdown(rows, LABELS))
+    console().print(as_table(rows, LABELS))
 
 
 def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
