@@ -270,6 +270,21 @@ CODES = {
         "Other specs grow from it, or, with `--runs`, runs were trained from it, which can be "
         "neither resumed nor grown from without it.",
     ),
+    "G320": Code(
+        "not-exact",
+        "A component that is to grow exactly would not compute what it did, or never train.",
+        "`widen(exact)`, `extend(exact)` and `heads` promise the same function. The finding names "
+        "the norm or the space at fault with its sizes, why it cannot hold, and what is nearest: "
+        "another norm, another width, or a rule without the promise.",
+    ),
+    "G321": Code(
+        "cannot-grow",
+        "A component cannot grow into what is declared.",
+        "The new declaration gives the numbers and the rules say how they are reached: a width by "
+        "`widen`, repeats by `deepen`, words and classes by `extend`, kernels and positions by "
+        "`resize`. Nothing is guessed where no rule speaks, nothing is made smaller, and two "
+        "components that share a space grow together.",
+    ),
     "G401": Code(
         "all-frozen",
         "A phase freezes every tensor.",

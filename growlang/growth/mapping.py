@@ -9,6 +9,7 @@ from math import prod
 from typing import Literal, NamedTuple, Self, get_args
 
 from growlang.growth.transforms import (
+    Compute,
     Copy,
     Drop,
     Expand,
@@ -16,10 +17,12 @@ from growlang.growth.transforms import (
     Like,
     Move,
     Retain,
+    Stages,
     Transform,
     source_of,
     state_of,
 )
+from growlang.growth.verdict import Verdict
 from growlang.growth.wording import Reason, rule
 from growlang.net import ComponentName
 
@@ -47,9 +50,9 @@ class Entry(NamedTuple):
                 return "copied"
             case Move() | Retain():
                 return "moved"
-            case Expand():
+            case Expand() | Stages():
                 return "expanded"
-            case Initialise() | Like():
+            case Initialise() | Like() | Compute():
                 return "reinitialised" if self.replaces else "initialised"
             case Drop():
                 return "dropped"
@@ -83,13 +86,18 @@ class Mapping:
     """
 
     entries: tuple[Entry, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """What is proved of each component that grows."""
 
     def __repr__(self) -> str:
         counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]
         return f"Mapping({', '.join(counts) or 'no tensors'})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self.entries == other.entries
+        return isinstance(other, Mapping) and (self.entries, self.verdicts) == (
+            other.entries,
+            other.verdicts,
+        )
 
     def __hash__(self) -> int:
         return hash(self.entries)

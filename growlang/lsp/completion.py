@@ -14,9 +14,9 @@ from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
     SETTINGS,
     arguments,
+    called_in,
     find,
     shown,
-    signature_of,
     signatures,
     spelling,
 )
@@ -59,6 +59,9 @@ def complete(project: Project, analysis: Analysis, point: Point) -> list[Complet
     elif where.statement in SELECTING and not where.valued:
         found = list(_places(analysis, where))
         found += _statements(where) if where.begins else []
+    elif where.statement == "by":
+        found = list(_calls(signatures(where)))
+        found += _statements(where) if where.begins else []
     else:
         found = list(_in_section(known, where))
     fits = [c for c in found if c.label.startswith(where.word) and c.label != where.word]
@@ -86,7 +89,7 @@ def _in_call(known: _Known, where: Context) -> Iterator[Completion]:
             yield from (Completion(f"{n} = ", "argument") for n in options if n not in where.given)
         return
     own = _own_arguments(known, where.call)
-    signature = signature_of(where.call)
+    signature = called_in(where, where.call)
     if own:
         names = [n for n in own if n not in where.given]
         yield from (Completion(f"{n} = ", "argument") for n in names if not where.argument)

@@ -278,7 +278,8 @@ class _Walk:
             case d.GrowBy(selection, rules):
                 self.selection(selection)
                 for rule in rules:
-                    self.value(rule, Choices(calls=RULES))
+                    self.use("op", rule.name, rule.span, "by")
+                    self.arguments(rule.arguments, find(RULES, rule.name), f"by {rule.name}")
             case d.Init(selectors, _, like):
                 for selector in selectors:
                     self.selector(selector)

@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.mapping_json import from_json, to_json, transform_to_json
-from growlang.growth.transforms import Expand
+from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.net import Net, digest
 from growlang.signatures.canonical import canonical
 from growlang.spec.recipe import Evaluate, Phase, Sample, Start
@@ -182,7 +182,7 @@ class Plan(BaseModel):
 def _hashed(entry: Entry) -> list[Any]:
     """What of an entry is in the hashes: the row of 0.1, and what that cannot say."""
     row: list[Any] = [entry.name, entry.category, entry.source, entry.rule]
-    expands = isinstance(entry.transform, Expand)
+    expands = isinstance(entry.transform, Expand | Stages | Compute)
     return [*row, transform_to_json(entry.transform)] if expands else row
 
 

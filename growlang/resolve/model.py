@@ -130,6 +130,7 @@ class _Resolver:
                 drop=sorted(self.contract.drop),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
                 init=[(str(i.selector), str(i)) for i in self.contract.inits],
+                grow=[(name, [*g.rules]) for name, g in sorted(self.contract.grow.items())],
             )
         model = Model.model_construct(
             name=self.source.name,
@@ -371,7 +372,7 @@ class _Resolver:
     def _missing(self) -> None:
         examples = SLOTS if self.tokens is None else SLOTS_OF_TOKENS
         for name, example in examples.items():
-            accounted = name in self.contract.keep or name in self.contract.waiting
+            accounted = name in self.contract.keep or name in self.contract.grow
             if name not in self.slots and not accounted:
                 self.findings.add(
                     "G210",
