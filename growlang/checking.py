@@ -29,6 +29,7 @@ from growlang.growth.accounting import account, map_tensors, warn_changed_condit
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.moves import moves
 from growlang.net import Net
+from growlang.net.generations import held_by
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
 from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
@@ -257,9 +258,9 @@ def check_resolved(
         scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
         grown = findings.of(_grown(net, parent.net, resolution, scratch))
         net, mapping = grown or (net, None)
-    places = places_of(net)
+    places, held = places_of(net), held_by(net)
     for draft in resolved.recipes:
-        findings.extend(check_schedule(draft, places))
+        findings.extend(check_schedule(draft, places, held))
     return Checked(resolved, net, parent, mapping)
 
 

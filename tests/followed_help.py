@@ -10,7 +10,7 @@ from growlang.diagnostics import Diagnostic, Edit, Span
 from growlang.tools.fix import edited
 
 QUOTED = re.compile(r"`([^`]+)`")
-VERBS = ("keep", "drop", "moved")
+VERBS = ("keep", "drop", "retain", "moved")
 SLOT = re.compile(r"^ *(stem|core|head|stage @ \d+) .*$", re.M)
 
 
@@ -125,7 +125,7 @@ def _removed(text: str, span: Span, help: str) -> Iterator[str]:
         before.rstrip().removesuffix("(") + behind.removeprefix(")"),
         re.sub(r"\w+ *= *$", "", before).rstrip().removesuffix(",") + behind,
         re.sub(r"\( *\w+ *= *$", "", before) + behind.removeprefix(")"),
-        re.sub(r"\b(freeze|keep|drop) *$", "", before) + behind,
+        re.sub(r"\b(freeze|train|keep|drop) *$", "", before) + behind,
     ):
         yield "\n".join([*rows[: span.row - 1], cut, *rows[span.row :]])
 
@@ -151,10 +151,10 @@ def _released(text: str, names: str) -> str:
     for name in names.split(", "):
         one = re.escape(name)
         text = re.sub(rf"^ *grow {one} by .*\n", "", text, flags=re.M)
-        text = re.sub(r"\b(keep|drop) all\b", rf"\1 all except {name}", text)
-        text = re.sub(rf"(?<=\b(?:keep|drop)\b)(.*), {one}\b(?!\[)", r"\1", text)
-        text = re.sub(rf"(\b(?:keep|drop)) {one}, ", r"\1 ", text)
-        text = re.sub(rf"^ *(keep|drop) {one}\n", "", text, flags=re.M)
+        text = re.sub(r"\b(keep|drop|retain) all\b", rf"\1 all except {name}", text)
+        text = re.sub(rf"(\b(?:keep|drop|retain)\b.*), {one}\b(?!\[)", r"\1", text)
+        text = re.sub(rf"(\b(?:keep|drop|retain)) {one}, ", r"\1 ", text)
+        text = re.sub(rf"^ *(keep|drop|retain) {one}\n", "", text, flags=re.M)
     return text
 
 

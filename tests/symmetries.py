@@ -127,7 +127,7 @@ def alone(call: Call, axes: Axes) -> Alone:
         else:
             condition = scope.conditions[name]
             shapes += [condition, Shape("ids", condition.dims[:1])]
-    shapes += [x.with_width(length(axis)) for axis in axes.inputs[len(shapes) :]]
+    shapes += op.others(x, scope)
     inputs = tuple(Input(f"input_{i}", "", shape) for i, shape in enumerate(shapes))
     rows = op.tensors(x, scope)
     named = tuple(Declared(f"op.{t.name}", *t[1:]) for t in rows)

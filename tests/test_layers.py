@@ -124,7 +124,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "growth": (set(), {"diagnostics", "net", "ops", "resolve", "rules", "spec", "syntax"}),
     "plans": (
         {"pydantic", "pydantic_core"},
-        {"diagnostics", "growth", "net", "resolve", "signatures", "spec", "syntax"},
+        {"diagnostics", "growth", "net", "ops", "resolve", "signatures", "spec", "syntax"},
     ),
     "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans", "signatures"}),
     "applying": (set(), {"diagnostics", "growth", "torch_backend"}),

@@ -47,7 +47,7 @@ EXPAND = Expand(
 SAID: list[tuple[Transform, bool, Category, str | None, str]] = [
     (Copy(), False, "copied", "c.x", "keep"),
     (Move("c.old"), False, "moved", "c.old", "moved"),
-    (Retain("c.old"), False, "moved", "c.old", "retain"),
+    (Retain("c.old"), False, "retained", "c.old", "retain"),
     (EXPAND, False, "expanded", "c.old", "grow"),
     (Initialise("linear"), False, "initialised", None, "init linear"),
     (Initialise("zeros"), True, "reinitialised", None, "init zeros"),

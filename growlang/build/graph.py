@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, KeyPath, Span
-from growlang.net import Component, ComponentName, Input, Node, Shape, Tensor
+from growlang.net import CORE, Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
 from growlang.spec.model import Model
@@ -23,6 +23,8 @@ class Wire(NamedTuple):
     """None where an error left it unknown."""
     is_sure: bool = True
     """Whether no error before it is about resolutions, so that its own can be held to account."""
+    is_joined: bool = False
+    """Whether it is the core's result with an encoder's added, of which a level takes all."""
 
 
 UNKNOWN = Wire("", None)
@@ -78,6 +80,10 @@ class Site(NamedTuple):
     scope: Scope = Scope()
     refused: frozenset[str] = frozenset()
     """The conditions that were refused, so that nothing is said about what reads them."""
+    retained: ComponentName | None = None
+    """The retained ends that are built, if they are not the model's own."""
+    kept: frozenset[ComponentName] = frozenset()
+    """Places of retained ends that keep their names."""
 
     @property
     def model(self) -> Model:
@@ -92,6 +98,13 @@ class Site(NamedTuple):
     def span(self, *path: str | int) -> Span:
         """The place of a value, or of the innermost thing around it that has one."""
         return self.refusals.span(*path)
+
+    def place(self, name: ComponentName, side: str = "") -> Place:
+        """Where the ops of a component stand, or of one side of a stage."""
+        own = self.retained is None or name == CORE or name in self.kept
+        path = name if own else f"{self.retained}.{name}"
+        component = name if own or self.retained is None else self.retained
+        return Place(f"{path}.{side}" if side else path, component)
 
 
 def apply(
@@ -142,7 +155,7 @@ def add(
     at: KeyPath = (),
 ) -> None:
     """Add a node with what its op declares for its input's shape `x`."""
-    declared = _declared(site, op, x, at)
+    declared = _declared(site, op, x, (*([site.retained] if site.retained else []), *at))
     tensors = tuple(
         [
             Tensor(f"{path}.{name}", shape, init, decay)

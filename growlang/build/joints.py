@@ -7,7 +7,7 @@ from itertools import pairwise
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, join
 from growlang.build.pipes import convert
 from growlang.diagnostics import Note
-from growlang.net import CORE, HEAD, ComponentName, grid, tokens
+from growlang.net import CORE, HEAD, ComponentName, Shape, grid, tokens
 from growlang.ops.ends import Subtract
 from growlang.spec.model import Group, Pipe, Slot, Stage
 
@@ -28,9 +28,9 @@ def is_chain(site: Site) -> bool:
     return False
 
 
-def ended(site: Site, wire: Wire) -> Wire:
-    """Hold the head's end against the image, or against the vocabulary."""
-    expected, text = site.graph.inputs[0].shape, site.model.tokens
+def ended(site: Site, wire: Wire, expected: Shape | None = None) -> Wire:
+    """Hold the head's end against the image, or `expected`, or against the vocabulary."""
+    expected, text = expected or site.graph.inputs[0].shape, site.model.tokens
     if text:
         expected = tokens(text.length, text.vocabulary)
     if wire.shape is None or wire.shape == expected or not wire.is_sure:
@@ -141,7 +141,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             return UNKNOWN
         return Wire("", grid(own, at, at * width // height), is_sure=False)
     if wire.shape.kind != "grid":
-        wire = convert(site, wire, "grid", Place(name, name))
+        wire = convert(site, wire, "grid", site.place(name))
     shape = wire.shape
     if shape is None:
         return wire
@@ -164,10 +164,23 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             f"`{name.slot}` has width {own}, but its input has {shape.width}",
             name,
             notes=notes,
-            help=f"give the {came_from or 'place before it'} width {own}",
+            help=_widened(site, came_from, own),
         )
         return wire._replace(name="", shape=shape.with_width(own))
     return wire
+
+
+def _widened(site: Site, came_from: str, own: int) -> str:
+    """The edit where what comes in has another width: what is kept has to grow with what reads it.
+
+    The two share a space.
+    """
+    if came_from in site.resolution.contract.keep and site.resolution.contract.grow:
+        return (
+            f"the {came_from} writes what grows here, so it grows too: declare it with width "
+            f"{own}, and write `grow {came_from} by widen(exact)` instead of keeping it"
+        )
+    return f"give the {came_from or 'place before it'} width {own}"
 
 
 def stay(site: Site, wire: Wire, at: int, name: ComponentName) -> Wire:

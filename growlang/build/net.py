@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from growlang.build.generations import grown
 from growlang.build.graph import Graph, Site, Wire, add, apply
 from growlang.build.refusals import Refusals
 from growlang.build.unet import walk
@@ -12,6 +13,7 @@ from growlang.diagnostics import Diagnostic, Findings, stage
 from growlang.net import TIME, Component, ComponentName, Input, Net, Shape, grid, tokens, vector
 from growlang.ops import OpError, Scope
 from growlang.ops.conditions import Condition
+from growlang.ops.generations import LEVEL
 from growlang.resolve.model import Resolution
 from growlang.resolve.redeclare import unattended
 from growlang.spec.model import Model
@@ -29,7 +31,7 @@ def build(
     known = frozenset((item.code, item.message) for item in said)
     site = Site(resolution, Refusals(resolution, findings, known), Graph())
     site = _with_inputs(site)
-    end = walk(site)
+    end = grown(site) if resolution.generations else walk(site)
     complete = end.shape is not None and not site.refused and resolution.stages_known
     if findings.items or not complete or not _is_attended(site):
         return None
@@ -58,6 +60,8 @@ def _with_inputs(site: Site) -> Site:
         inputs.append(Input("tokens", "tokens", Shape("ids", (model.tokens.length,))))
     if model.time:
         inputs.append(Input("log_snr", "log_snr", Shape("vector", ())))
+    if site.resolution.generations:
+        inputs.append(Input("level", "level", LEVEL))
     shapes = {n: _condition(site, n, c) for n, c in model.conditions.items()}
     refused = [*sorted(site.resolution.broken), *(n for n, s in shapes.items() if s is None)]
     scope = Scope(

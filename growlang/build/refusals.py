@@ -20,6 +20,8 @@ class Refusals(NamedTuple):
     findings: Findings
     said: frozenset[tuple[str, str]] = frozenset()
     """Codes and messages of what is known already, such as about the parent."""
+    retained: Span | None = None
+    """The statement that retains the ends that are built, where they are not the model's own."""
 
     def span(self, *path: str | int) -> Span:
         """The place of a value, or of the innermost thing around it that has one."""
@@ -72,6 +74,12 @@ class Refusals(NamedTuple):
     def _record(self, found: Diagnostic, component: ComponentName, declaration: str = "") -> None:
         """Record a finding; about a kept component at its `keep`, unless the parent has it too."""
         kept = self.resolution.contract.keep.get(component)
+        if self.retained:
+            if (found.code, found.message) not in self.said:
+                note = Note("declared here", found.span)
+                help = f"`drop {component.selector}` instead of retaining it"
+                self.findings.record(found._replace(span=self.retained, notes=(note,), help=help))
+            return
         if kept and component not in self.resolution.declared:
             own = {(item.code, item.message) for item in self.findings.items}
             if (found.code, found.message) in self.said | own:  # wherever it is blamed

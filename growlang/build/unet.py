@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
 from growlang.build.joints import (
     arrive,
@@ -17,42 +19,77 @@ from growlang.build.pipes import chain, convert
 from growlang.net import CORE, HEAD, STEM, Component, ComponentName
 from growlang.ops import CHANGES, Op
 from growlang.ops.ends import Add
-from growlang.spec.model import Group, Item, Pipe, Slot, Stage
+from growlang.spec.model import Group, Item, Model, Pipe, Slot, Stage
+
+
+class Descent(NamedTuple):
+    """What comes to the core, and of each stage from the finest on the end of its encode side."""
+
+    wire: Wire
+    sides: tuple[tuple[Wire, Wire], ...]
+    """Each with what `down` makes of it."""
 
 
 def walk(site: Site) -> Wire:
     """Build stem, stages, core and head, and return what the head puts out."""
-    model, first = site.model, site.graph.inputs[0]
-    known = model.tokens is not None or site.extent != (0, 0)
-    start = Wire(first.name, first.shape if known else None)
-    wire = chain(site, model.stem.pipe, start, Place(STEM, STEM), ("stem",))
+    first = site.graph.inputs[0]
+    known = site.model.tokens is not None or site.extent != (0, 0)
+    down = descend(site, Wire(first.name, first.shape if known else None))
+    if down is None:
+        return UNKNOWN
+    wire = core(site, down.wire, as_grid=bool(site.model.stages))
+    wire = ascend(site, wire, down.sides)
+    return ended(site, wire) if known else wire
+
+
+def descend(site: Site, wire: Wire, to: int | None = None) -> Descent | None:
+    """Build the stem and the encode sides; the last leads to `to` channels, or to the core's.
+
+    None, with a finding, where the model is of tokens and has resolutions.
+    """
+    model = site.model
+    wire = chain(site, model.stem.pipe, wire, site.place(STEM), ("stem",))
     _close(site, STEM, wire)
     if model.tokens and not is_chain(site):
-        return UNKNOWN
+        return None
     if not falls(site):
         wire = wire._replace(is_sure=False)
     if not site.resolution.stages_known:
         wire = UNKNOWN
-    coarser_places: list[Stage | Slot] = [*model.stages[1:], model.core]
-    levels = list(zip(model.stages, coarser_places, strict=False))
     sides: list[tuple[Wire, Wire]] = []
-    for stage, coarser in levels:
-        sides.append(_encode(site, stage, coarser, wire))
+    for stage, coarser in _levels(model):
+        width = declared_width(coarser.pipe if isinstance(coarser, Slot) else coarser.encode)
+        if to is not None and isinstance(coarser, Slot):
+            width = to
+        sides.append(_encode(site, stage, coarser, width, wire))
         _, wire = sides[-1]
-    wire = _core(site, wire)
-    for stage, coarser in reversed(levels):
-        wire = _decode(site, stage, coarser, wire, *sides.pop())
-    wire = chain(site, model.head.pipe, wire, Place(HEAD, HEAD), ("head",))
+    return Descent(wire, tuple(sides))
+
+
+def ascend(site: Site, wire: Wire, sides: tuple[tuple[Wire, Wire], ...]) -> Wire:
+    """Build the decode sides and the head; `sides` are what the encode sides gave."""
+    model = site.model
+    for (stage, coarser), ends in zip(reversed(_levels(model)), reversed(sides), strict=False):
+        wire = _decode(site, stage, coarser, wire, *ends)
+    wire = chain(site, model.head.pipe, wire, site.place(HEAD), ("head",))
     if model.image:
-        wire = convert(site, wire, "grid", Place(HEAD, HEAD))
+        wire = convert(site, wire, "grid", site.place(HEAD))
     _close(site, HEAD, wire)
-    return ended(site, wire) if known else wire
+    return wire
 
 
-def _encode(site: Site, stage: Stage, coarser: Stage | Slot, wire: Wire) -> tuple[Wire, Wire]:
-    """The end of a stage's encode side, and what `down` makes of it."""
+def _levels(model: Model) -> list[tuple[Stage, Stage | Slot]]:
+    """The stages from the finest on, each with the coarser place that follows it."""
+    coarser: list[Stage | Slot] = [*model.stages[1:], model.core]
+    return list(zip(model.stages, coarser, strict=False))
+
+
+def _encode(
+    site: Site, stage: Stage, coarser: Stage | Slot, width: int | None, wire: Wire
+) -> tuple[Wire, Wire]:
+    """The end of a stage's encode side, and what `down` makes of it, of `width` channels."""
     name = stage.name
-    place = Place(f"{name}.encode", name, pushes=site.model.skips == "block")
+    place = site.place(name, "encode")._replace(pushes=site.model.skips == "block")
     wire = arrive(site, wire, stage.at, stage.encode, name)
     start = len(site.graph.skips)
     wire = chain(site, stage.encode, wire, place, (name, "encode"))
@@ -68,7 +105,6 @@ def _encode(site: Site, stage: Stage, coarser: Stage | Slot, wire: Wire) -> tupl
                 name,
                 help="each decode residual takes the skip of one encode residual",
             )
-    width = declared_width(coarser.pipe if isinstance(coarser, Slot) else coarser.encode)
     return wire, _change(site, "down", stage, coarser.at, width, wire)
 
 
@@ -77,14 +113,14 @@ def _decode(
 ) -> Wire:
     """The end of a stage's decode side; `high` and `down` are what its encode side gave."""
     name = stage.name
-    place = Place(f"{name}.decode", name, pops=site.model.skips == "block")
+    place = site.place(name, "decode")._replace(pops=site.model.skips == "block")
     width = declared_width(stage.decode)
-    if site.model.skips == "level":
+    if site.model.skips == "level" and not wire.is_joined:
         wire = subtract(site, wire, down, coarser, place)
         width = width_of_level(site, high, width, name)
     wire = _change(site, "up", stage, coarser.at, width, wire)
     if site.model.skips == "level" and wire.shape and high.shape:
-        wire = join(site, Add(), wire, high, name, f"{name}.decode.add")
+        wire = join(site, Add(), wire, high, place.component, f"{place.prefix}.add")
     wire = chain(site, stage.decode, wire, place, (name, "decode"))
     wire = convert(site, stay(site, wire, stage.at, name), "grid", place)
     _close(site, name, wire)
@@ -98,30 +134,31 @@ def _change(
     if wire.shape is None or below is None or stage.at % below:
         return UNKNOWN
     name, call = stage.name, stage.down if side == "down" else stage.up
-    path = f"{name}.{'encode' if side == 'down' else 'decode'}.{side}"
+    place = site.place(name, "encode" if side == "down" else "decode")
     op: Op = CHANGES[call].model_validate(
         dict(width=width or wire.shape.width, factor=stage.at // below)
     )
-    return apply(site, op, wire, name, path, (name, side))
+    return apply(site, op, wire, place.component, f"{place.prefix}.{side}", (name, side))
 
 
-def _core(site: Site, wire: Wire) -> Wire:
-    core, place = site.model.core, Place(CORE, CORE)
-    if core.at is not None:
-        wire = arrive(site, wire, core.at, core.pipe, CORE)
-    wire = chain(site, core.pipe, wire, place, ("core",))
-    asked = core.position in ("learned", "sincos")
+def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
+    """Build the core, whose result stages take as a grid."""
+    slot, place = site.model.core, Place(CORE, CORE)
+    if slot.at is not None:
+        wire = arrive(site, wire, slot.at, slot.pipe, CORE)
+    wire = chain(site, slot.pipe, wire, place, ("core",))
+    asked = slot.position in ("learned", "sincos")
     if wire.shape and asked and not site.graph.has_position:
         site.refusals.mismatch(
             "G201",
-            f"`position = {core.position}` has no effect: the core has no op on tokens",
+            f"`position = {slot.position}` has no effect: the core has no op on tokens",
             CORE,
             span=site.span("core", "position"),
             help="remove it",
         )
-    if core.at is not None:
-        wire = stay(site, wire, core.at, CORE)
-    if site.model.stages:
+    if slot.at is not None:
+        wire = stay(site, wire, slot.at, CORE)
+    if as_grid:
         wire = convert(site, wire, "grid", place)
     _close(site, CORE, wire)
     return wire
@@ -129,7 +166,7 @@ def _core(site: Site, wire: Wire) -> Wire:
 
 def _close(site: Site, name: ComponentName, wire: Wire) -> None:
     """Close a component, which puts out what the wire carries."""
-    if wire.shape is not None:
+    if wire.shape is not None and site.place(name).component == name:
         site.graph.components.append(Component(name, wire.shape, site.span(name)))
 
 

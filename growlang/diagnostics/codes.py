@@ -139,7 +139,8 @@ CODES = {
     "G207": Code(
         "heads",
         "The number of heads does not divide the width.",
-        "Attention splits the channels evenly over its heads.",
+        "Attention splits the channels evenly over its heads, unless `head_width` says how many "
+        "each has.",
     ),
     "G208": Code(
         "attend",
@@ -212,8 +213,8 @@ CODES = {
     "G304": Code(
         "no-such-component",
         "A growth statement names what the parent does not have.",
-        "`keep`, `drop`, `moved` and `like` name places of the parent: it has nothing of that "
-        "name, or a range runs past its end.",
+        "`keep`, `drop`, `retain`, `moved` and `like` name places of the parent: it has nothing of "
+        "that name, or a range runs past its end.",
     ),
     "G305": Code(
         "moved-differs",
@@ -230,8 +231,8 @@ CODES = {
     "G307": Code(
         "no-parent",
         "A growth statement is in a model without a parent.",
-        "`keep`, `drop`, `moved`, `grow` and `init` refer to a parent's tensors, and the model "
-        "names no parent with `grows`.",
+        "`keep`, `drop`, `retain`, `moved`, `grow` and `init` refer to a parent's tensors, and the "
+        "model names no parent with `grows`.",
     ),
     "G308": Code(
         "changed-condition",
@@ -284,6 +285,28 @@ CODES = {
         "`widen`, repeats by `deepen`, words and classes by `extend`, kernels and positions by "
         "`resize`. Nothing is guessed where no rule speaks, nothing is made smaller, and two "
         "components that share a space grow together.",
+    ),
+    "G330": Code(
+        "retained-in-part",
+        "Retained ends would not compute what they did.",
+        "`retain` leaves the parent's ends as the path to smaller images, and what they compute "
+        "must stay: the stem, the head and every stage are retained (a stage may be kept), the "
+        "core, `time` and the conditions that they read are kept, and ends that were retained "
+        "before are kept with those that add detail to them.",
+    ),
+    "G331": Code(
+        "not-a-multiple",
+        "The image is no whole multiple of that of the retained ends.",
+        "D, the mean over k x k pixels, makes the image of the retained ends out of the new one: k "
+        "is a whole number from 2 on, the same on both sides, and the channels are the same.",
+    ),
+    "G332": Code(
+        "other-levels",
+        "A recipe does not train as the retained ends were trained.",
+        "The retained ends see D of the noisy image, whose log-SNR is larger by 2 ln k, and are "
+        "told the reference log-SNR of that time: both must go together as they did, for all "
+        "times. One `base`, `min` and `max` do that, or a `shift` that is smaller by 2 ln k. The "
+        "prediction must be the same too.",
     ),
     "G401": Code(
         "all-frozen",

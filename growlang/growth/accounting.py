@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import abc
 from collections.abc import Iterator
+from typing import Any
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions, literal
@@ -11,9 +12,10 @@ from growlang.growth.grown_net import Grown
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
+from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
-from growlang.growth.wording import UNUSED, Reason, reason, reason_of_new
-from growlang.net import TIME, ComponentName, Net, Tensor
+from growlang.growth.wording import BESIDE, UNUSED, Reason, reason, reason_of_new
+from growlang.net import TIME, ComponentName, Net, Node, Tensor
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
@@ -36,7 +38,7 @@ def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnost
     found = Diagnostic(
         "G301",
         f"{_quoted(silent)} of parent `{parent.model.name}` {'are' if silent[1:] else 'is'} "
-        "neither kept, dropped, moved nor grown",
+        "neither kept, dropped, retained, moved nor grown",
         span,
         f"add {' and '.join(statements)}" + (", or `drop` them" if keep else ""),
     )
@@ -78,11 +80,15 @@ def map_tensors(
         for tensor in node.tensors:
             if move := moves.get(tensor.name):
                 entries.append(_taken(tensor, Move(move.source), move.statement.span))
+            elif entry := retained(tensor, node.component, parent, contract):
+                entries.append(entry)
             elif kept is not None:
                 entries.append(_taken(tensor, Copy(), kept))
             elif tensor.name in transforms and tensor.name not in stated:
                 growing = contract.grow[node.component]
                 entries.append(_grown(tensor, transforms[tensor.name], growing, parent))
+            elif node.component in contract.retain:
+                entries.append(_new(tensor, False, None, stated.get(tensor.name), BESIDE))
             else:
                 replaces = tensor.name in parent.table
                 entries.append(_new(tensor, replaces, dropped, stated.get(tensor.name)))
@@ -117,11 +123,15 @@ def _grown(tensor: Tensor, transform: Transform, growing: Growing, parent: Net) 
 
 
 def _new(
-    tensor: Tensor, replaces: bool, dropped: Span | None, stated: Initialisation | None = None
+    tensor: Tensor,
+    replaces: bool,
+    dropped: Span | None,
+    stated: Initialisation | None = None,
+    said: Reason | None = None,
 ) -> Entry:
     if stated:
         return Entry(tensor.name, stated.transform, stated.reason, tensor.shape, replaces)
-    said = reason_of_new(replaces, dropped)
+    said = said or reason_of_new(replaces, dropped)
     return Entry(tensor.name, Initialise(tensor.init), said, tensor.shape, replaces)
 
 
@@ -139,7 +149,7 @@ def _changed(
         same = [(t.name, t.shape) for t in before.tensors] == [
             (t.name, t.shape) for t in after.tensors
         ]
-        if same and before.path == after.path and before.args == after.args:
+        if same and before.path == after.path and _computed(before) == _computed(after):
             continue
         tensor = next(
             (
@@ -161,6 +171,11 @@ def _changed(
     if any("time" in n.inputs for n in new):
         return _changed_time(component, span, child, parent)
     return ()
+
+
+def _computed(node: Node) -> dict[str, Any]:
+    """The arguments of a node, but how many times larger images now become."""
+    return {name: value for name, value in node.args.items() if name != "above"}
 
 
 def _changed_time(

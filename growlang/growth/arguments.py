@@ -33,6 +33,8 @@ RESIZED = ("patch", "unpatch", "conv", "residual")
 def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
     """What a node is declared with that growth does not lead to."""
     new, old, path = pair.child.args, pair.parent.args, pair.child.path
+    if pair.child.op == "position":
+        yield from _positions(pair, resizing)
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
         if now == was or name in SIZES or name == "from":
@@ -51,6 +53,19 @@ def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         elif not (name == "kind" and (was, now) == ("sincos", "learned")):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
+
+
+def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
+    """What is to be said of other positions than the parent's."""
+    now, was = pair.child.output.positions, pair.parent.output.positions
+    if now == was:
+        return
+    if resizing.how is None and pair.child.tensors:
+        why = f"it has {now} positions here, and {was} in the parent"
+        yield Obstacle("impossible", pair.child.path, why, "add `resize(bilinear)`")
+        return
+    why = f"its {was} positions become {now}: the parent computes nothing of as many to compare to"
+    yield Obstacle("incomparable", pair.child.path, why)
 
 
 def lost(pair: Pair, child: Spaces, parent: Spaces) -> Iterator[Obstacle]:

@@ -144,7 +144,8 @@ class _Pairing(NamedTuple):
             return [Source(i) for i in range(n)]
         written = f"{place}.{kind}"
         if m < n:
-            self._impossible(written, f"there are {n} in the parent, and {m} here", "drop none")
+            why = f"there are {n} in the parent, and {m} here"
+            self._impossible(written, why, f"declare at least {n}")
             return []
         if self.deepening is None:
             why = f"there are {n} in the parent, and {m} here, and no rule says where they go"

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from growlang.growth import space_growth as sg
 from growlang.growth.matching import Match
 from growlang.growth.norms import Norm, gated_spaces, group_counts, group_obstacle, norms
-from growlang.growth.space_growth import Along, Break, Growth
+from growlang.growth.space_growth import Along, Break, Growth, How
 from growlang.growth.spaces import Member, Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Role, Space, Symmetry
@@ -171,7 +171,8 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
                     "extend",
                 )
             )
-    return sg.rows(n, m, null=op in ("words", "classes"))
+    how: How = "mean" if asked.manner.extend == "mean" else "append"
+    return sg.rows(n, m, op in ("words", "classes"), how)
 
 
 def _unruled(asked: _Asked) -> Obstacle | None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from growlang.growth.arguments import argument_obstacles, lost
 from growlang.growth.choice import Choice, Manner, choose
-from growlang.growth.grown import tensors_of
+from growlang.growth.dead import dead
+from growlang.growth.grown import Templates, tensors_of
 from growlang.growth.matching import Match, Pair, match
 from growlang.growth.norms import obstacle_of
 from growlang.growth.resizing import Resizing
@@ -80,19 +81,22 @@ def grow(
     with_scales = scaled(found, chosen.growths)
     blame(with_scales.obstacles)
     growths = with_scales.growths
+    blame(tuple(dead(found, growths)))
     child = _with_groups(child, parent, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
+    possible = not any(o.kind == "impossible" for _, o in blamed)
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
-        if all(part in growths for part in norm.parts):
+        if possible and all(part in growths for part in norm.parts):
             obstacle = obstacle_of(norm, growths, groups)
             blame((obstacle,) if obstacle else ())
     transforms: dict[str, Transform] = {}
-    if not any(o.kind == "impossible" for _, o in blamed):
+    known: Templates = {}
+    if possible:
         for path, pair in pairs.items():
             how = asked.get(pair.child.component, Asked())
             now = pair._replace(child=nodes[path])
             resizing = how.resizing._replace(grids=_grids(now, child, parent))
-            for grown in tensors_of(found, now, growths, how.manner, resizing):
+            for grown in tensors_of(found, now, growths, how.manner, resizing, known):
                 transforms[grown.name] = grown.transform
     child = _with_inits(child, transforms)
     return Engine(child, transforms, tuple(dict.fromkeys(blamed)), growths, found)
@@ -107,23 +111,34 @@ def _component(place: str, net: Net) -> ComponentName:
 def _with_numbers(child: Net, parent: Net, pairs: Mapping[str, Pair]) -> Net:
     """The child with the frequencies that its parent has: growth keeps what has a meaning."""
     changed: dict[str, Node] = {}
+    known: dict[tuple[int, int], dict[str, int]] = {}
     for path, pair in pairs.items():
-        node = pair.child
-        old, new = axes_in(parent, pair.parent), axes_in(child, node)
-        if pair.is_drawn or old is None or new is None:
+        node, old = pair.child, pair.parent
+        if pair.is_drawn:
             continue
-        kept = {
-            name: old.spaces[name].size
-            for name, space in new.spaces.items()
-            if space.symmetry is Symmetry.FIXED
-            and name in old.spaces
-            and _is_number(child, node, name)
-            if old.spaces[name].size != space.size
-        }
-        eps = pair.parent.scope.eps
+        key = id(node.declaration or node), id(old.declaration or old)
+        if key not in known:
+            known[key] = _kept_numbers(child, parent, pair)
+        kept, eps = known[key], old.scope.eps
         if kept or eps != node.scope.eps:
             changed[path] = rebuilt(node, child.shapes[node.inputs[0]], kept, eps)
     return _replaced(child, changed)
+
+
+def _kept_numbers(child: Net, parent: Net, pair: Pair) -> dict[str, int]:
+    """The numbers of a node that are its parent's: of spaces whose places have a meaning each."""
+    old, new = axes_in(parent, pair.parent), axes_in(child, pair.child)
+    if old is None or new is None:
+        return {}
+    before = old.spaces
+    return {
+        name: before[name].size
+        for name, space in new.spaces.items()
+        if space.symmetry is Symmetry.FIXED
+        and name in before
+        and before[name].size != space.size
+        and _is_number(child, pair.child, name)
+    }
 
 
 def _is_number(net: Net, node: Node, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from growlang.diagnostics import Findings, Note, stage
 from growlang.growth.blocks import Deepening, paired
@@ -31,6 +31,8 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
         for name, growing in resolution.contract.grow.items()
         if child.of(name) and parent.of(name)
     }
+    if not all(growing.is_sound for growing in resolution.contract.grow.values()):
+        return None
     pairs: dict[str, Pair] = {}
     blamed: list[tuple[ComponentName, Obstacle]] = []
     for name, growing in statements.items():
@@ -41,8 +43,8 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
     kept = {**resolution.contract.keep}
     made = grow(child, parent, pairs, meant, kept)
     blamed += made.obstacles
-    for name, obstacle in dict.fromkeys(blamed):
-        _refuse(findings, name, obstacle, statements, resolution)
+    for (name, *_), places in _alike(blamed).items():
+        _refuse(findings, name, places, statements, resolution)
     if findings.items:
         return None
     verdicts = (verdict(name, [o for place, o in blamed if place == name]) for name in statements)
@@ -73,26 +75,37 @@ def deepening(rules: tuple[Rule, ...]) -> Deepening | None:
     return Deepening(found.how, found.every, found.init) if found else None
 
 
+def _alike(
+    blamed: Iterable[tuple[ComponentName, Obstacle]],
+) -> dict[tuple[ComponentName, str, str], list[Obstacle]]:
+    """The obstacles of each component that have one reason: repeats have the same."""
+    found: dict[tuple[ComponentName, str, str], list[Obstacle]] = {}
+    for name, obstacle in dict.fromkeys(blamed):
+        found.setdefault((name, obstacle.kind, obstacle.why), []).append(obstacle)
+    return found
+
+
 def _refuse(
     findings: Findings,
     name: ComponentName,
-    obstacle: Obstacle,
+    places: list[Obstacle],
     statements: Mapping[ComponentName, Growing],
     resolution: Resolution,
 ) -> None:
     """A finding where a rule cannot be applied, or does not keep its promise to be exact."""
-    growing = statements.get(name)
+    growing, obstacle = statements.get(name), places[0]
     if growing is None:
         return
     span, declared = growing.span, resolution.declared.get(name)
     notes = [Note("declared here", declared)] if declared else []
+    why = f"{obstacle}" + (f" (and in {len(places) - 1} more places)" if places[1:] else "")
     if obstacle.kind == "impossible":
-        message = f"`{name.selector}` cannot grow: {obstacle}"
+        message = f"`{name.selector}` cannot grow: {why}"
         findings.add("G321", message, span, help=obstacle.mend, notes=notes)
     elif obstacle.kind in ("inexact", "dead") and obstacle.rule in promises(growing.rules):
         what = "could never train" if obstacle.kind == "dead" else "would not compute what it did"
         nearest = obstacle.mend or "write `widen(copy)`, without a promise"
-        message = f"`{name.selector}` {what}: {obstacle}"
+        message = f"`{name.selector}` {what}: {why}"
         findings.add("G320", message, span, help=nearest, notes=notes)
 
 

@@ -14,7 +14,7 @@ from growlang.growth.resizing import Resizing, int_factor
 from growlang.growth.roles import Of
 from growlang.growth.space_growth import Along, Growth
 from growlang.growth.spaces import Place
-from growlang.growth.transforms import Compute, Copy, Initialise, Move, Transform
+from growlang.growth.transforms import Compute, Copy, Expand, Initialise, Move, Transform
 from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
 
 
@@ -37,39 +37,67 @@ class Sides(NamedTuple):
     """Whether what it reads is a norm's."""
 
 
+Templates = dict[tuple[object, ...], tuple[Grown, ...]]
+"""What becomes of the tensors of nodes that are declared and grow alike, by their own names."""
+
+
 def tensors_of(
-    match: Match, pair: Pair, growths: Mapping[int, Growth], manner: Manner, resizing: Resizing
+    match: Match,
+    pair: Pair,
+    growths: Mapping[int, Growth],
+    manner: Manner,
+    resizing: Resizing,
+    known: Templates,
 ) -> Iterator[Grown]:
-    """The transforms of the tensors of a node that grows from one of the parent's."""
-    path = pair.child.path
-    inits = {t.name: t.init for t in pair.child.tensors}
+    """The transforms of the tensors of a node that grows from one of the parent's.
+
+    `known` holds those of nodes that are alike, such as the repeats of a block.
+    """
+    path, old = pair.child.path, pair.parent.path
     if pair.is_drawn:
-        yield from (Grown(name, Initialise(init)) for name, init in inits.items())
+        yield from (Grown(t.name, Initialise(t.init)) for t in pair.child.tensors)
         return
     sides = _sides(match, pair, growths)
+    is_position = pair.child.op == "position"
+    key = (
+        (id(sides.new), id(sides.old), *sides.local.items(), sides.normalised, pair[2:])
+        + (manner, resizing, pair.child.op)
+        + ((path,) if is_position else ())
+    )
+    if key not in known:
+        known[key] = tuple(_templates(sides, manner, resizing))
+    for name, transform in known[key]:
+        placed = transform
+        if isinstance(transform, Expand):
+            placed = transform._replace(source=f"{old}.{transform.source}")
+        elif isinstance(transform, Copy) and path != old:
+            placed = Move(f"{old}.{name}")
+        yield Grown(f"{path}.{name}", placed)
+
+
+def _templates(sides: Sides, manner: Manner, resizing: Resizing) -> Iterator[Grown]:
+    """The transforms of a node's tensors, whose names are its own."""
     before = {p.name: p for layer in sides.old.layers for p in layer.parameters}
     for layer in sides.new.layers:
         for parameter in layer.parameters:
-            name = f"{path}.{parameter.name}"
-            if pair.is_silent and (silent := _silent(sides, layer, parameter, inits[name])):
+            name = parameter.name
+            if sides.pair.is_silent and (silent := _silent(sides, layer, parameter)):
                 yield Grown(name, silent)
-            elif parameter.name in before:
-                old = before[parameter.name]
-                yield Grown(
-                    name, _expanded(sides, layer, parameter, old, inits[name], manner, resizing)
-                )
+            elif name in before:
+                old = before[name]
+                yield Grown(name, _expanded(sides, layer, parameter, old, manner, resizing))
             else:
-                yield Grown(name, _new(sides, layer, parameter, inits[name]))
+                yield Grown(name, _new(sides, layer, parameter))
 
 
 def _sides(match: Match, pair: Pair, growths: Mapping[int, Growth]) -> Sides:
     path = pair.child.path
     new, old = match.child.axes[path], match.parent.axes[pair.parent.path]
     local = {}
-    for name in new.spaces:
+    for name in match.child.named[path]:
         parts = match.child.local[Place(path, name)]
         if all(part in growths for part in parts):
-            local[name] = Along(tuple(growths[part] for part in parts))
+            local[name] = Along(tuple([growths[part] for part in parts]))
     return Sides(pair, new, old, local, pair.child.inputs[0] in match.child.normalised)
 
 
@@ -78,27 +106,24 @@ def _expanded(
     layer: Layer,
     parameter: Parameter,
     old: Parameter,
-    init: str,
     manner: Manner,
     resizing: Resizing,
 ) -> Transform:
-    """The parent's tensor with the axes that grow."""
-    source = f"{sides.pair.parent.path}.{old.name}"
+    """The parent's tensor with the axes that grow; its own name stands for the source's."""
     resample = resizing.resample(sides.pair.child.op, parameter, old)
     dims = tuple(
         dim(_segments(sides, layer, new, before, resizing, bool(resample)))
         for new, before in zip(parameter.axes, old.axes, strict=True)
     )
     if sides.pair.is_copy and [d.old for d in dims] != [length(axis) for axis in old.axes]:
-        return Initialise(init)  # what it would copy reads something else
-    name = f"{sides.pair.child.path}.{parameter.name}"
+        return Initialise(parameter.init)  # what it would copy reads something else
     if all(along.is_same for along in dims) and not resample and not sides.pair.is_copy:
-        return Copy() if source == name else Move(source)
+        return Copy()
     return expand(
-        source,
+        old.name,
         dims,
-        init,
-        moments=not sides.pair.is_copy,
+        parameter.init,
+        moments=not (sides.pair.is_copy or resample),
         noise=manner.noise if layer.kind == "map" else 0.0,
         resample=resample,
         reset=manner.parts == "moments",
@@ -117,11 +142,12 @@ def _segments(
                 along = sides.local[one.name]
                 if sides.pair.is_silent and after.role is Role.GATE:
                     along = Along((sg.closed(along.old, along.new),))
+                elif sides.pair.is_silent and layer.place == "last" and after.role is Role.WRITES:
+                    along = Along(tuple(map(sg.written, along.parts)))
                 factors.append(along)
             else:
                 assert isinstance(other, int)
-                given = one if resampled else other
-                factors.append(int_factor(sides.pair.child.op, after.role, given, one, resizing))
+                factors.append(int_factor(sides.pair.child.op, other, one, resizing, resampled))
         found.append((_of(sides, layer, after.role, spaces), tuple(factors)))
     return tuple(found)
 
@@ -138,7 +164,7 @@ def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
     return Of(role, grouped=grouped, kept=kept)
 
 
-def _silent(sides: Sides, layer: Layer, parameter: Parameter, init: str) -> Transform | None:
+def _silent(sides: Sides, layer: Layer, parameter: Parameter) -> Transform | None:
     """How a tensor of a new block begins that must add nothing; None where it copies another's."""
     if layer.place == "skip":
         return _passing(sides, parameter)
@@ -181,7 +207,7 @@ def _name(factors: tuple[Space | int, ...]) -> str:
     return space.name
 
 
-def _new(sides: Sides, layer: Layer, parameter: Parameter, init: str) -> Transform:
+def _new(sides: Sides, layer: Layer, parameter: Parameter) -> Transform:
     """A tensor that the parent's node does not have: of a skip, a position or a new sublayer."""
     if layer.place == "skip" and len(parameter.axes) > 1:
         out, read = (sides.local[_name(axis[0].factors)] for axis in parameter.axes[:2])
@@ -196,4 +222,4 @@ def _new(sides: Sides, layer: Layer, parameter: Parameter, init: str) -> Transfo
         value = SinCos(length, stream.old, node.args.get("height"), node.args.get("width"))
         weight = (rows.weight, columns.weight)
         return Compute(value, (rows.entries, columns.entries), weight if any(weight) else ())
-    return Initialise(init)
+    return Initialise(parameter.init)

@@ -120,7 +120,7 @@ def _named(
     if not nodes:
         raise _Refused("names no tensors", "remove it: there is nothing to initialise")
     for node, tensors in nodes:
-        if span := contract.keep.get(node.component):
+        if span := contract.taken(node.component):
             where = f"`{node.component.selector}`, which is kept"
         elif moved := next((t.name for t in tensors if t.name in moves), None):
             where, span = f"`{moved}`, which is moved", moves[moved].statement.span
@@ -257,7 +257,7 @@ def _trained(
     found: Mapping[str, Initialisation],
 ) -> frozenset[str]:
     """The tensors that begin with values of the parent's, which training has moved from zero."""
-    kept = {t.name for n in child.nodes if n.component in contract.keep for t in n.tensors}
+    kept = {t.name for n in child.nodes if contract.taken(n.component) for t in n.tensors}
     alike = {name for name, stated in found.items() if isinstance(stated.transform, Like)}
     return frozenset().union(kept, moves, alike)
 

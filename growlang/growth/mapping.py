@@ -19,6 +19,7 @@ from growlang.growth.transforms import (
     Retain,
     Stages,
     Transform,
+    is_new,
     source_of,
     state_of,
 )
@@ -28,7 +29,9 @@ from growlang.net import ComponentName
 
 Quantity = Literal["weight", "average", "first moment", "second moment"]
 """What the tensors are that a mapping is applied to."""
-Category = Literal["copied", "moved", "expanded", "initialised", "reinitialised", "dropped"]
+Category = Literal[
+    "copied", "moved", "retained", "expanded", "initialised", "reinitialised", "dropped"
+]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
@@ -48,8 +51,10 @@ class Entry(NamedTuple):
         match self.transform:
             case Copy():
                 return "copied"
-            case Move() | Retain():
+            case Move():
                 return "moved"
+            case Retain():
+                return "retained"
             case Expand() | Stages():
                 return "expanded"
             case Initialise() | Like() | Compute():
@@ -133,6 +138,11 @@ class Mapping:
         """The parent's tensor whose average and moments each tensor goes on with, if it does."""
         found = {e.name: state_of(e.transform, e.name) for e in self.entries}
         return {name: source for name, source in found.items() if source is not None}
+
+    @property
+    def new(self) -> frozenset[str]:
+        """The tensors that begin anew, and those with entries that do."""
+        return frozenset(entry.name for entry in self.entries if is_new(entry.transform))
 
     def by_component(self, components: Iterable[ComponentName]) -> dict[ComponentName, list[Entry]]:
         """The entries of each component, in the order in which components are first named."""

@@ -77,8 +77,13 @@ class _Found:
                 )
             )
             return
-        outside = {name for axis in (*new.inputs[:1], new.output) for name in _spaces(axis)}
-        names = [n for n in new.spaces if n in old.spaces and not (pair.is_copy and n in outside)]
+        outside = set[str]()
+        if pair.is_copy:
+            outside = {name for axis in (*new.inputs[:1], new.output) for name in _spaces(axis)}
+        ours, theirs = (
+            s.named[p.path] for s, p in ((self.child, pair.child), (self.parent, pair.parent))
+        )
+        names = [n for n in ours if n in theirs and not (pair.is_copy and n in outside)]
         for name in names:
             self._same(
                 self.child.local[Place(pair.child.path, name)],

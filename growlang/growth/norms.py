@@ -34,6 +34,7 @@ class Norm(NamedTuple):
     place: Place
     parts: tuple[int, ...]
     kind: str
+    """`layer`, `rms` or `group`; `qk` of the RMSNorm of queries and keys."""
     groups: int
     """Groups of the parent's."""
     number: str
@@ -55,23 +56,27 @@ def norms(match: Match) -> list[Norm]:
     """The norms of all grown nodes, over spaces that a value has."""
     found: list[Norm] = []
     gated = gated_spaces(match.child)
+    layers: dict[tuple[int, str], str] = {}
     for path, pair in match.pairs.items():
         axes, old = match.child.axes.get(path), match.parent.axes.get(pair.parent.path)
         if axes is None or old is None or pair.is_drawn:
             continue
-        for name, space in axes.spaces.items():
-            before = old.spaces.get(name)
+        theirs = match.parent.named[pair.parent.path]
+        for name, space in match.child.named[path].items():
+            before = theirs.get(name)
             if space.norm is None or before is None or before.norm is None:
                 continue
             place = Place(path, name)
-            layer = _layer(axes, space)
+            if (id(axes), name) not in layers:
+                layers[id(axes), name] = _layer(axes, space)
+            layer = layers[id(axes), name]
             found.append(
                 Norm(
                     pair.child,
                     layer,
                     place,
                     match.child.local[place],
-                    space.norm.kind,
+                    "qk" if _is_of_heads(axes, space) else space.norm.kind,
                     before.norm.groups,
                     f"{layer}.groups".lstrip("."),
                     not gated.isdisjoint(match.child.local[place]),
@@ -135,6 +140,8 @@ def token_obstacle(kind: str, along: Along, is_gated: bool) -> str:
         return f"{along.old} channels would not be copied equally often in {along.new}"
     if not new:
         return "" if len(along.scales) == 1 else "its parts would have other scales"
+    if kind == "qk":
+        return ""  # new channels of a head are zero, and its queries and keys scaled themselves
     how = {part.how for part in along.parts if NEW in part.index.indices}
     if how == {"tile"} and is_gated:
         return (
@@ -170,6 +177,12 @@ def obstacle_of(norm: Norm, growths: Mapping[int, Growth], after: int) -> Obstac
         if norm.kind == "layer":
             mend = "train the parent with `norm = rms`, or choose a whole multiple of the width"
     return Obstacle("inexact", f"{norm.title} ({where})", why, mend) if why else None
+
+
+def _is_of_heads(axes: Axes, space: Space) -> bool:
+    """Whether a space is that of a head's channels, of which queries and keys are normalised."""
+    roles = {s.role for one in axes.parameters for s in one.axes[0] if space in s.factors}
+    return Role.QUERY_NORM in roles
 
 
 def _layer(axes: Axes, space: Space) -> str:

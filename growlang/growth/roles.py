@@ -156,7 +156,8 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
         drawn.append(old == NEW and _is_drawn(of, entries))
     reads = of.role in (Role.READS, Role.NORMALISED) and not of.kept
     copies = reads and any(p.how == "repeat" for a in factors for p in a.parts)
-    means = _means(factors[0]) if of.role is Role.WRITES and not factors[1:] else ()
+    written = of.role is Role.WRITES or of.kept
+    means = _means(factors[0]) if written and not factors[1:] else ()
     return Side(
         tuple(index),
         tuple(weight),
@@ -170,12 +171,14 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
 
 
 def _means(along: Along) -> tuple[tuple[int, int, int, int, float], ...]:
-    """The new entries of parts that are tiled: a LayerNorm makes them zero."""
+    """The new entries of parts that are means: of a stream, or of rows, whose null is left out."""
     found, new, old = [], 0, 0
     for part in along.parts:
-        if part.how == "tile":
-            kept = sum(1 for i in part.index.indices if i != NEW)
-            found.append((new + kept, part.new - kept, old, part.old, part.scale))
+        indices = part.index.indices
+        if part.how in ("tile", "mean") and NEW in indices:
+            start, count = indices.index(NEW), indices.count(NEW)
+            rows = part.old - (indices[-1] != NEW)
+            found.append((new + start, count, old, max(rows, 1), part.scale))
         new, old = new + part.new, old + part.old
     return tuple(found)
 
@@ -207,7 +210,7 @@ def _is_drawn(of: Of, entries: tuple[tuple[int, float, Growth], ...]) -> bool:
     how = {p.how for i, _, p in entries if i == NEW}
     match of.role:
         case Role.READS if of.kept:
-            return True
+            return "mean" not in how
         case Role.WRITES | Role.VALUE | Role.DEPTHWISE:
             return bool(how & {"append", "draw"})
         case Role.READS:

@@ -68,10 +68,9 @@ def scaled(match: Match, growths: Mapping[int, Growth]) -> Scaled:
 
 def _grouped(match: Match, path: str) -> list[int]:
     """The spaces that the GroupNorms of a node read."""
-    axes = match.child.axes[path]
     return [
         number
-        for space in axes.spaces.values()
+        for space in match.child.named[path].values()
         if space.norm and space.norm.kind == "group"
         for number in match.child.local[Place(path, space.name)]
     ]

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors, New, Repeat, Take, identity
 
-How = Literal["same", "repeat", "append", "pad", "tile", "draw"]
+How = Literal["same", "repeat", "append", "pad", "tile", "mean", "draw"]
 """What becomes of the new places of a space.
 
 `same`      there are none
@@ -20,6 +20,7 @@ How = Literal["same", "repeat", "append", "pad", "tile", "draw"]
 `append`    they are drawn where they are written, and what reads them begins at zero
 `pad`       they are exactly zero, and what reads them is drawn
 `tile`      they are the mean of the old ones, which a LayerNorm makes zero
+`mean`      they are the mean of the old ones: of rows that ids pick
 `draw`      they are drawn where they are written and where they are read
 """
 Break = Literal["none", "shares", "noise", "moments"]
@@ -122,12 +123,12 @@ def wrap(n: int, m: int) -> Growth:
 
 
 @lru_cache(maxsize=4096)
-def rows(n: int, m: int, null: bool) -> Growth:
+def rows(n: int, m: int, null: bool, how: How = "append") -> Growth:
     """New rows behind the old ones, or before the last of them, which is the null."""
     if not null:
-        return append(n, m)
+        return Growth(n, m, how, _longer(n, m))
     first = [Take(0, n - 1)] if n > 1 else []
-    return Growth(n, m, "append", AxisMap((*first, New(m - n), Take(n - 1, 1))))
+    return Growth(n, m, how, AxisMap((*first, New(m - n), Take(n - 1, 1))))
 
 
 @lru_cache(maxsize=4096)
@@ -142,6 +143,12 @@ def hashed(n: int, m: int) -> Growth:
 def closed(n: int, m: int) -> Growth:
     """New places alone: of gates that begin at zero."""
     return Growth(n, m, "append", AxisMap((New(m),)))
+
+
+@lru_cache(maxsize=4096)
+def written(growth: Growth) -> Growth:
+    """The same where a closed gate follows: what is written to new places may then be drawn."""
+    return replace(growth, how="append") if growth.how == "pad" else growth
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ inputs, a concatenation has those of its parts one after the other. No model is 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -52,6 +53,8 @@ class Spaces:
     """The spaces that each place consists of."""
     axes: dict[str, Axes]
     """What each op declares, by its path; ops that declare nothing are left out."""
+    named: dict[str, Mapping[str, Space]]
+    """The spaces that each op names, by its path and their names."""
     normalised: frozenset[str]
     """The values that are those of a norm."""
 
@@ -60,9 +63,9 @@ class Spaces:
         """The uses of each space, in the order of the net."""
         found: dict[int, list[Member]] = defaultdict(list)
         for node in self.net.nodes:
-            if (axes := self.axes.get(node.path)) is None:
+            if node.path not in self.named:
                 continue
-            for name, space in axes.spaces.items():
+            for name, space in self.named[node.path].items():
                 place = Place(node.path, name)
                 for number in dict.fromkeys(self.local[place]):
                     found[number].append(Member(node, space, place))
@@ -81,6 +84,8 @@ def spaces(net: Net) -> Spaces:
         else:
             joined.values[given.name] = ()
     axes: dict[str, Axes] = {}
+    named: dict[str, Mapping[str, Space]] = {}
+    names: dict[int, Mapping[str, Space]] = {}
     declared: dict[tuple[int, Shape, Scope], Axes | None] = {}
     for node in net.nodes:
         key = (id(op_in(node)) if node.declaration else id(node), net.shapes[node.inputs[0]])
@@ -91,9 +96,11 @@ def spaces(net: Net) -> Spaces:
         if found is None:
             joined.values[node.path] = (joined.new(node.output.width),)
             continue
-        axes[node.path] = found
-        joined.take(node, found)
-    return joined.done(net, axes)
+        if id(found) not in names:
+            names[id(found)] = found.spaces
+        axes[node.path], named[node.path] = found, names[id(found)]
+        joined.take(node, found, named[node.path])
+    return joined.done(net, axes, named)
 
 
 @dataclass
@@ -126,13 +133,13 @@ class _Joined:
             self.parents[second] = first
         return True
 
-    def take(self, node: Node, axes: Axes) -> None:
+    def take(self, node: Node, axes: Axes, named: Mapping[str, Space]) -> None:
         """Bind the spaces of an op: to the values that it reads, or to new ones."""
         for name, axis in zip(node.inputs, axes.inputs, strict=False):
             for segment in axis:
                 for space in (f for f in segment.factors if isinstance(f, Space)):
                     self._read(Place(node.path, space.name), self.values[name])
-        for name, space in axes.spaces.items():
+        for name, space in named.items():
             place = Place(node.path, name)
             if place not in self.local:
                 self.local[place] = (self.new(space.size),)
@@ -156,7 +163,9 @@ class _Joined:
         elif not self.join(self.local[place], value):
             raise ValueError(f"{place} has parts of other sizes in its inputs")
 
-    def done(self, net: Net, axes: dict[str, Axes]) -> Spaces:
+    def done(
+        self, net: Net, axes: dict[str, Axes], named: dict[str, Mapping[str, Space]]
+    ) -> Spaces:
         def roots(value: Value) -> Value:
             return tuple([self.root(s) for s in value])
 
@@ -166,6 +175,7 @@ class _Joined:
             {name: roots(value) for name, value in self.values.items()},
             {place: roots(value) for place, value in self.local.items()},
             axes,
+            named,
             frozenset(self.normalised),
         )
 

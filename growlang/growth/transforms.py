@@ -122,6 +122,19 @@ def state_of(transform: Transform, name: str) -> str | None:
     return None if anew else source_of(transform, name)
 
 
+def is_new(transform: Transform) -> bool:
+    """Whether a tensor begins anew, or some of its entries do."""
+    match transform:
+        case Initialise() | Like() | Compute():
+            return True
+        case Expand() | Stages():
+            from growlang.growth.axis_map import NEW
+
+            steps = transform.steps if isinstance(transform, Stages) else (transform,)
+            return any(NEW in axis.indices for step in steps for axis in step.dims)
+    return False
+
+
 def compose(first: Transform, second: Transform, name: str) -> Transform:
     """One transform that does what `second` does to what `first` made, for the tensor `name`.
 

@@ -82,6 +82,8 @@ def reason_of_new(replaces: bool, dropped: object | None = None) -> Reason:
 
 
 UNUSED = Reason("dropped", place="unused by the child")
+MEASURED_BEFORE = Reason("the variance of detail, measured before step 0")
+BESIDE = Reason("declared beside the parent's, which is retained")
 BETWEEN = Reason("dropped in between")
 
 

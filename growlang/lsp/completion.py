@@ -24,14 +24,14 @@ from growlang.lsp.names import Use
 from growlang.lsp.project import Project
 from growlang.ops import OPS
 from growlang.resolve.inputs import NAMES as PARTS
-from growlang.resolve.model import OPTIONS
 from growlang.resolve.names import ROW_FIELDS
+from growlang.resolve.slots import OPTIONS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.forms import choices
-from growlang.spec.model import BINDINGS, SKIPS
+from growlang.spec.model import BINDINGS, WORDS
 from growlang.spec.selectors import below
-from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
+from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS, SAID
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
 
@@ -184,7 +184,7 @@ def _statements(where: Context) -> Iterator[Completion]:
     """The keywords and settings that begin a statement."""
     yield from (Completion(k, "keyword") for k in STATEMENTS.get(where.section, ()))
     if where.section == "model":
-        yield from (Completion(f"{n} = ", "keyword") for n in [*BINDINGS, "skips"])
+        yield from (Completion(f"{n} = ", "keyword") for n in [*BINDINGS, *WORDS])
     model = SETTINGS.get(where.section)
     settings: Iterable[str] = model.model_fields if model else ()
     if where.section == "phase":
@@ -197,8 +197,8 @@ def _statements(where: Context) -> Iterator[Completion]:
 def _values(known: _Known, where: Context) -> Iterator[Completion]:
     """What a binding may be."""
     yield from _calls(signatures(where))
-    if where.section == "model" and where.statement == "skips":
-        yield from (Completion(word, "choice") for word in SKIPS)
+    if where.section == "model":
+        yield from (Completion(word, "choice") for word in WORDS.get(where.statement, ()))
     if where.section == "train":
         yield from (Completion(word, "choice") for word in RUN_CHOICES.get(where.statement, ()))
     if where.statement == "data":
@@ -219,4 +219,4 @@ def _calls(calls: Table[Signature]) -> Iterator[Completion]:
 
 def _described(section: str, name: str) -> str:
     fields = SETTINGS[section].model_fields
-    return (fields[name].description or "") if name in fields else ""
+    return (fields[name].description or "") if name in fields else SAID.get(name, "")

@@ -15,13 +15,13 @@ TOKEN = re.compile(
 WORD = re.compile(r"[a-z_][a-z0-9_.]*")
 STATEMENTS = {
     "": ("param", "import", "block", "model", "data", "train", "sample", "evaluate"),
-    "model": ("keep", "drop", "moved", "grow", "init", "stem", "stage", "core", "head"),
+    "model": ("keep", "drop", "retain", "moved", "grow", "init", "stem", "stage", "core", "head"),
     "train": ("phase",),
-    "phase": ("freeze", "lr_scale"),
+    "phase": ("freeze", "train", "lr_scale"),
     "sides": ("encode", "decode"),
 }
 """The keywords that begin a statement, by what is around it."""
-SELECTING = ("keep", "drop", "moved", "grow", "init", "freeze", "lr_scale")
+SELECTING = ("keep", "drop", "retain", "moved", "grow", "init", "freeze", "lr_scale")
 """The keywords that selectors follow."""
 CHOOSING = (*SELECTING, "=", ",", ">", "->", "except", "like")
 """After these a slot's keyword is a selector."""

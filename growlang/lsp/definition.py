@@ -97,7 +97,7 @@ def selectors(document: d.Document) -> Iterator[d.Selector]:
     phases = [s for r in document.recipes for p in r.phases for s in p.statements]
     for statement in [*statements, *phases]:
         match statement:
-            case d.Verb() | d.Freeze() | d.GrowBy():
+            case d.Verb() | d.Freeze() | d.Release() | d.GrowBy():
                 yield from (*statement.selection.included, *statement.selection.excluded)
             case d.LrScale():
                 yield statement.selector

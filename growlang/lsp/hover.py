@@ -19,6 +19,7 @@ from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project
 from growlang.net import Net, Node
 from growlang.resolve.files import in_yaml
+from growlang.spec.words import SAID
 
 TURNS = 200
 """Most characters of a declaration that are shown."""
@@ -74,7 +75,8 @@ def _argument(use: Use) -> str:
 def _setting(use: Use) -> str:
     model = SETTINGS.get(use.owner)
     info = model.model_fields.get(use.name) if model else None
-    return f"`{use.name}`: {info.description}" if info else ""
+    said = info.description if info else SAID.get(use.name)
+    return f"`{use.name}`: {said}" if said else ""
 
 
 def _unparsed(analysis: Analysis, point: Point) -> str:

@@ -19,7 +19,7 @@ from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.objectives import OBJECTIVES
-from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 
@@ -48,6 +48,8 @@ def signatures(where: Context) -> Table[Signature]:
         return OPS
     if where.statement == "data":
         return DATA
+    if where.section == "train" and where.statement == "moments":
+        return MOMENTS
     model = SETTINGS.get(where.section)
     if model and where.statement in model.model_fields:
         return choices(model, where.statement).calls
@@ -63,6 +65,7 @@ def every() -> dict[str, type[Signature]]:
         **CONDITIONS,
         **DATA,
         **TRANSITIONS,
+        **MOMENTS,
         **{f"by {name}": rule for name, rule in RULES.items()},
     }
     for table in BINDINGS.values():

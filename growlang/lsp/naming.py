@@ -12,12 +12,14 @@ from growlang.diagnostics import Span
 from growlang.lsp.known import SETTINGS, find, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
-from growlang.resolve.model import OPTIONS
+from growlang.resolve.slots import OPTIONS
 from growlang.rules import RULES
 from growlang.signatures.signature import Signature
 from growlang.spec.data import DATA
 from growlang.spec.forms import Choices, choices, form
-from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, SKIPS
+from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, WORDS
+from growlang.spec.recipe import MOMENTS
+from growlang.spec.words import is_word
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -247,11 +249,11 @@ class _Walk:
                     self.growth(statement)
 
     def binding(self, binding: d.Binding) -> None:
-        """An input, a condition, `time` or `skips`."""
+        """An input, a condition, `time`, or a word such as `skips`."""
         name = binding.name
-        if name == "skips":
+        if is_word(binding):
             self.use("setting", name, binding.name_span)
-            self.value(binding.value, Choices(SKIPS))
+            self.value(binding.value, Choices(WORDS[name]))
             return
         self.declare("input" if name in INPUTS else "condition", name, binding.name_span)
         self.value(binding.value, Choices(calls=BINDINGS.get(name, CONDITIONS)))
@@ -311,7 +313,7 @@ class _Walk:
                 match statement:
                     case d.Binding():
                         self.setting(statement, "train")
-                    case d.Freeze(selection):
+                    case d.Freeze(selection) | d.Release(selection):
                         self.selection(selection)
                     case d.LrScale(selector, factor):
                         self.selector(selector)
@@ -384,7 +386,7 @@ class _Walk:
 
 
 RUN: Mapping[str, Choices] = {
-    "moments": Choices(("carry", "reset")),
+    "moments": Choices(("carry", "reset"), MOMENTS),
     "transition": Choices(("discard",)),
 }
 DECLARING = {

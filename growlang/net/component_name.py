@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PREFIX = "stage."
+RETAINED = "retained."
 
 
 class ComponentName(str):
@@ -16,10 +17,15 @@ class ComponentName(str):
         return ComponentName(f"{PREFIX}{at}")
 
     @staticmethod
+    def of_retained(size: int) -> ComponentName:
+        """The ends that made images of a size, in pixels, before the model grew."""
+        return ComponentName(f"{RETAINED}{size}")
+
+    @staticmethod
     def of_tensor(name: str) -> ComponentName:
         """The component that the name of a tensor begins with."""
         first, second, *_ = name.split(".")
-        return ComponentName(f"{PREFIX}{second}" if f"{first}." == PREFIX else first)
+        return ComponentName(f"{first}.{second}" if f"{first}." in (PREFIX, RETAINED) else first)
 
     @property
     def is_stage(self) -> bool:
@@ -27,9 +33,15 @@ class ComponentName(str):
         return self.startswith(PREFIX)
 
     @property
+    def is_retained(self) -> bool:
+        """Whether it is the ends of a former generation."""
+        return self.startswith(RETAINED)
+
+    @property
     def selector(self) -> str:
-        """As a selector names it: `stage[16]`."""
-        return f"stage[{self.removeprefix(PREFIX)}]" if self.is_stage else str(self)
+        """As a selector names it: `stage[16]`, `retained[32]`."""
+        kind, _, at = self.partition(".")
+        return f"{kind}[{at}]" if at else str(self)
 
     @property
     def slot(self) -> str:

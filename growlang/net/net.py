@@ -69,9 +69,9 @@ class Node:
 class Input(NamedTuple):
     """An input of the net: the noisy image or the tokens, the log-SNR, what each condition reads.
 
-    `role` is `image`, `tokens`, `log_snr`, `embedding` (of a frozen encoder), `ids`, `label` or
-    `mask`;
-    `condition` names the condition that it belongs to.
+    `role` is `image`, `tokens`, `log_snr` (what `time` embeds), `level` (the true log-SNR of the
+    image, in float64, which retained ends need), `embedding` (of a frozen encoder), `ids`, `label`
+    or `mask`; `condition` names the condition that it belongs to.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Input(NamedTuple):
 
 @dataclass(frozen=True)
 class Component:
-    """A place of the net: a condition, `time`, `stem`, a `stage.R`, `core` or `head`."""
+    """A place of the net: a condition, `time`, `stem`, `stage.R`, `core`, `head`, `retained.N`."""
 
     name: ComponentName
     output: Shape

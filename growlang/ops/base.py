@@ -116,6 +116,10 @@ class Op(Signature):
         """
         return {}
 
+    def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
+        """Shapes of the values that its node has beside `x` and what it `reads`: of joins alone."""
+        return ()
+
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """What the op's module takes after `x`: `time`, and names of conditions.
 

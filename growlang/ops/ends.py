@@ -212,6 +212,10 @@ class Concat(Op):
         stream, skip = plain("x", x.width), plain("skip", self.skip)
         return Axes((reads(stream), reads(skip)), writes(stream) + writes(skip))
 
+    def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
+        """The skip."""
+        return (x.with_width(self.skip),)
+
 
 class Sum(Op):
     """Base of the sums of two grids with equal channels."""
@@ -229,6 +233,10 @@ class Sum(Op):
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """The same channels in both inputs and the result."""
         return _kept(x, 2)
+
+    def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
+        """The second."""
+        return (x,)
 
 
 class Subtract(Sum):

@@ -107,11 +107,11 @@ class Plan(BaseModel):
         on `evaluate`.
         """
         mapping = [_hashed(entry) for entry in self.mapping]
-        start = self.start
+        start = canonical(self.start)
         return {
             "net_hash": self.net_hash,
             "mapping_hash": digest(sorted(mapping, key=str)),
-            "start": {"origin": start.origin, "ema": start.ema, "moments": start.moments},
+            "start": {name: start[name] for name in start if name not in ("recipe", "path")},
             "phases": {phase.name: _phase(phase) for phase in self.phases},
         }
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from growlang.diagnostics import Diagnostic, Span
 from growlang.net import ComponentName, Net
+from growlang.net.generations import Held, held_by
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
 from growlang.spec.recipe import Phase
 from growlang.spec.selectors import Places
@@ -15,8 +16,8 @@ from growlang.syntax import document as d
 
 def schedule(recipe: RecipeDraft, net: Net) -> list[Phase]:
     """The phases of a recipe, with names of tensors for selectors."""
-    places = places_of(net)
-    return [_phase(draft, places) for draft in recipe.phases]
+    places, held = places_of(net), held_by(net)
+    return [_phase(draft, places, held) for draft in recipe.phases]
 
 
 def places_of(net: Net) -> Places:
@@ -30,24 +31,54 @@ def _places(components: tuple[ComponentName, ...], names: tuple[str, ...]) -> Pl
     return Places(components, names)
 
 
-def check_schedule(recipe: RecipeDraft, places: Places) -> Iterator[Diagnostic]:
+def check_schedule(recipe: RecipeDraft, places: Places, held: Held) -> Iterator[Diagnostic]:
     """Refuse selectors that match nothing, and phases that train nothing."""
     for draft in recipe.phases:
         for selection in draft.freeze:
-            for selector in (*selection.included, *selection.excluded):
-                yield from _misses(selector, places, selector.span)
-            if not places.chosen(selection) and any(map(places.matching, selection.included)):
-                message = f"`{selection}` selects nothing: `except` removes all of it"
-                yield Diagnostic("G402", message, selection.span, "remove this `freeze`")
+            yield from _misses_of(selection, places, "freeze")
+        for selection in draft.release:
+            yield from _misses_of(selection, places, "train")
+            yield from _released_in_vain(selection, places, held)
         for selector, _ in draft.lr_scale:
             yield from _misses(selector, places, selector.span)
-        if _frozen(draft, places).issuperset(places.names):
+        if _frozen(draft, places, held).issuperset(places.names):
             yield Diagnostic(
                 "G401",
                 f"phase `{draft.phase.name}` freezes every tensor",
                 draft.freeze[-1].span if draft.freeze else draft.span,
                 "freeze fewer components, such as `freeze core`",
             )
+    yield from _random_for_ever(recipe, places, held)
+
+
+def _misses_of(selection: d.Selection, places: Places, verb: str) -> Iterator[Diagnostic]:
+    """What is wrong with a selection that matches nothing, or less than it says."""
+    for selector in (*selection.included, *selection.excluded):
+        yield from _misses(selector, places, selector.span)
+    if not places.chosen(selection) and any(map(places.matching, selection.included)):
+        message = f"`{selection}` selects nothing: `except` removes all of it"
+        yield Diagnostic("G402", message, selection.span, f"remove this `{verb}`")
+
+
+def _released_in_vain(selection: d.Selection, places: Places, held: Held) -> Iterator[Diagnostic]:
+    """Refuse to release what nothing holds: what is not frozen trains anyway."""
+    chosen = places.chosen(selection)
+    if chosen and not chosen & held.old:
+        why = "retained ends hold none of it" if held.old else "the model retains no ends"
+        message = f"`train {selection}` releases nothing: {why}"
+        yield Diagnostic("G402", message, selection.span, "remove it: what no phase freezes trains")
+
+
+def _random_for_ever(recipe: RecipeDraft, places: Places, held: Held) -> Iterator[Diagnostic]:
+    """Refuse that what retained ends hold begins at random, and no phase ever trains it."""
+    released = [places.chosen(s) for draft in recipe.phases for s in draft.release]
+    if recipe.start.origin == "scratch" and held.old.difference(*released):
+        yield Diagnostic(
+            "G405",
+            f"recipe `{recipe.name}` starts from scratch, and the retained ends would stay random",
+            recipe.span,
+            "start from the parent, or write `train all` in a phase",
+        )
 
 
 def check_components(recipe: d.Recipe, components: list[ComponentName]) -> Iterator[Diagnostic]:
@@ -58,7 +89,7 @@ def check_components(recipe: d.Recipe, components: list[ComponentName]) -> Itera
     places = Places(components, [])
     for statement in (s for phase in recipe.phases for s in phase.statements):
         chosen: tuple[d.Selector, ...] = ()
-        if isinstance(statement, d.Freeze):
+        if isinstance(statement, d.Freeze | d.Release):
             chosen = (*statement.selection.included, *statement.selection.excluded)
         elif isinstance(statement, d.LrScale):
             chosen = (statement.selector,)
@@ -67,21 +98,22 @@ def check_components(recipe: d.Recipe, components: list[ComponentName]) -> Itera
             yield from _misses(first, places, selector.span)
 
 
-def _phase(draft: PhaseDraft, places: Places) -> Phase:
-    frozen = _frozen(draft, places)
+def _phase(draft: PhaseDraft, places: Places, held: Held) -> Phase:
+    frozen = _frozen(draft, places, held)
     scales = {n: factor for s, factor in draft.lr_scale for n in places.matching(s)}
     return draft.phase.model_copy(
         update={
             "frozen": [n for n in places.names if n in frozen],
+            "released": [],
             "lr_scale": {n: scales[n] for n in places.names if n in scales and n not in frozen},
         }
     )
 
 
-def _frozen(draft: PhaseDraft, places: Places) -> frozenset[str]:
+def _frozen(draft: PhaseDraft, places: Places, held: Held) -> frozenset[str]:
     """The tensors and components that a phase does not train."""
-    first, *more = [places.chosen(selection) for selection in draft.freeze] or [frozenset()]
-    return first.union(*more)
+    kept = held.old.difference(*map(places.chosen, draft.release))
+    return held.measured.union(kept, *map(places.chosen, draft.freeze))
 
 
 def _misses(selector: d.Selector, places: Places, span: Span) -> Iterator[Diagnostic]:

@@ -16,12 +16,17 @@ from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
 from growlang.syntax import document as d
 
+INDEXED = ("stage", "retained")
+"""The components that are told by a number."""
+
 
 class Growing(NamedTuple):
     """A component that grows, and the rules by which."""
 
     span: Span
     rules: tuple[Rule, ...]
+    is_sound: bool = True
+    """Whether no rule was refused, so that they say all that was meant."""
 
 
 class Initial(NamedTuple):
@@ -42,6 +47,7 @@ class Contract:
 
     keep: Mapping[ComponentName, Span] = field(default_factory=dict)
     drop: Mapping[ComponentName, Span] = field(default_factory=dict)
+    retain: Mapping[ComponentName, Span] = field(default_factory=dict)
     moved: Sequence[d.Moved] = ()
     inits: Sequence[Initial] = ()
     grow: Mapping[ComponentName, Growing] = field(default_factory=dict)
@@ -53,10 +59,17 @@ class Contract:
         moved = {name for m in self.moved for name in component_of(m.old.steps, components)}
         return [n for n in components if self.place(n) is None and n not in moved]
 
+    def taken(self, component: ComponentName) -> Span | None:
+        """Where it is said that a component's tensors are the parent's, whole and unchanged."""
+        first = next(iter(self.retain.values()), None) if component.is_retained else None
+        return self.keep.get(component, first)
+
     def place(self, component: ComponentName) -> Span | None:
-        """Where a component is kept, dropped or grown."""
+        """Where a component is kept, dropped, retained or grown."""
+        tables = (self.keep, self.drop, self.retain)
         grown = self.grow.get(component)
-        return self.keep.get(component) or self.drop.get(component) or (grown and grown.span)
+        said = next((table[component] for table in tables if component in table), None)
+        return said or (grown and grown.span)
 
 
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
@@ -80,6 +93,7 @@ def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     return Contract(
         reading.keep,
         reading.drop,
+        reading.retain,
         tuple(reading.moved),
         tuple(reading.inits),
         reading.grow,
@@ -95,6 +109,7 @@ class _Reading:
     findings: Findings
     keep: dict[ComponentName, Span] = field(default_factory=dict)
     drop: dict[ComponentName, Span] = field(default_factory=dict)
+    retain: dict[ComponentName, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
     inits: list[Initial] = field(default_factory=list)
     grow: dict[ComponentName, Growing] = field(default_factory=dict)
@@ -103,7 +118,7 @@ class _Reading:
     def take(self, statement: d.ModelStatement, declared: set[str], scope: Names) -> None:
         match statement:
             case d.Verb(verb, selection):
-                table = self.keep if verb == "keep" else self.drop
+                table = {"keep": self.keep, "drop": self.drop, "retain": self.retain}[verb]
                 for name, span in self._components(selection, verb):
                     if self._is_free(name, span):
                         table[name] = span
@@ -112,7 +127,8 @@ class _Reading:
                 for name, span in self._components(selection, "grow"):
                     if not self._is_free(name, span):
                         continue
-                    self.grow[name] = Growing(span, rules)
+                    is_sound = len(rules) == len(statement.rules)
+                    self.grow[name] = Growing(span, rules, is_sound)
                     if name not in declared:
                         self._undeclared(name, span)
             case d.Moved():
@@ -173,8 +189,9 @@ class _Reading:
 
     def _is_free(self, name: ComponentName, span: Span) -> bool:
         """Whether no other statement speaks of a component; else a finding says which does."""
-        grown = self.grow.get(name)
-        other = self.keep.get(name) or self.drop.get(name) or (grown and grown.span)
+        grown, tables = self.grow.get(name), (self.keep, self.drop, self.retain)
+        said = next((table[name] for table in tables if name in table), None)
+        other = said or (grown and grown.span)
         if other is None:
             return True
         self.findings.add(
@@ -204,7 +221,7 @@ class _Reading:
             self._unknown(selector)
         elif past := Places(self.known, []).past_the_end(d.Selector(steps[:1], selector.span)):
             self._misses(f"`{selector}` {past.message}", selector.span, past.help)
-        elif steps[1:] or (steps[0].name != "stage" and steps[0].at is not None):
+        elif steps[1:] or (steps[0].name not in INDEXED and steps[0].at is not None):
             place = f"{steps[0]}"
             other = f"; or `drop {place}`, with `moved` for what to keep" * (verb != "grow")
             self._misses(

@@ -9,52 +9,33 @@ from typing import Any
 from growlang.diagnostics import Findings, KeyPath, Note, Span
 from growlang.diagnostics.literals import literal
 from growlang.net import ComponentName
-from growlang.ops import CONDITIONS, DOWN, UP
+from growlang.ops import CONDITIONS
 from growlang.ops.conditions import Condition, Fourier
 from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
+from growlang.resolve.generations import Generation, refuse_idle_words
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
+from growlang.resolve.slots import HOLLOW, OPTIONS, SLOTS, SLOTS_OF_TOKENS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.forms import Choices
 from growlang.spec.model import (
     BINDINGS,
     INPUTS,
-    POSITIONS,
-    SKIPS,
+    WORDS,
     Grows,
     Image,
     Model,
     Position,
-    Skips,
     Slot,
     Stage,
     Tokens,
 )
-from growlang.spec.words import belongs, meant
+from growlang.spec.words import belongs, is_word, meant
 from growlang.syntax import document as d
-
-OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "stage": {"down": tuple(DOWN), "up": tuple(UP)},
-    "core": {"position": POSITIONS},
-}
-"""Options of the slots, and what each may be."""
-HOLLOW = Slot.model_construct(at=None, position=None, pipe=[None])
-"""Stands for a slot that is missing or was refused."""
-SLOTS = {
-    "stem": "stem patch(4, width)",
-    "core": "core @ 16 transformer(width, heads = 16) * 12",
-    "head": "head unpatch(4)",
-}
-"""An example of each slot that a model must have."""
-SLOTS_OF_TOKENS = {
-    "stem": "stem embed(width)",
-    "core": "core transformer(width, heads = 12, causal = true) * 12",
-    "head": "head unembed",
-}
 
 
 @dataclass(frozen=True)
@@ -72,6 +53,8 @@ class Resolution:
     stages_known: bool
     calls: Mapping[KeyPath, Called]
     """The calls of blocks, by the path of the item that calls."""
+    generations: tuple[Generation, ...] = ()
+    """The former generations whose ends stay, from the first on."""
 
 
 def resolve_model(
@@ -80,9 +63,10 @@ def resolve_model(
     pipes: Pipes,
     contract: Contract,
     parent: Resolution | None,
+    generations: tuple[Generation, ...] = (),
 ) -> Resolution:
     """The model with literals only. Findings are recorded; refused parts leave holes."""
-    return _Resolver(model, scope, pipes, contract, parent).run()
+    return _Resolver(model, scope, pipes, contract, parent, generations).run()
 
 
 @dataclass
@@ -92,13 +76,15 @@ class _Resolver:
     pipes: Pipes
     contract: Contract
     parent: Resolution | None
+    generations: tuple[Generation, ...]
     declared: dict[str, Span] = field(default_factory=dict)
     broken: set[ComponentName] = field(default_factory=set)
     conditions: dict[str, Condition] = field(default_factory=dict)
     time: Fourier | None = None
     image: Image | None = None
     tokens: Tokens | None = None
-    skips: Skips = "block"
+    words: dict[str, Any] = field(default_factory=dict)
+    """The values of bindings that are a word, such as `skips`."""
     slots: dict[str, Slot] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     stages_known: bool = True
@@ -113,9 +99,7 @@ class _Resolver:
         for binding in bindings:
             if binding.name not in INPUTS:
                 self._binding(binding)
-        if "skips" not in self.declared and self.parent is not None:
-            self.skips = self.parent.model.skips
-            self.pipes.spans.update({p: s for p, s in self.parent.spans.items() if p == ("skips",)})
+        self._inherit_words()
         for statement in self.source.statements:
             if isinstance(statement, d.Slot):
                 self._slot(statement)
@@ -128,6 +112,7 @@ class _Resolver:
                 parent="",
                 keep=sorted(self.contract.keep),
                 drop=sorted(self.contract.drop),
+                retain=sorted(self.contract.retain),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
                 init=[(str(i.selector), str(i)) for i in self.contract.inits],
                 grow=[(name, [*g.rules]) for name, g in sorted(self.contract.grow.items())],
@@ -139,7 +124,8 @@ class _Resolver:
             tokens=self.tokens,
             conditions=self.conditions,
             time=self.time,
-            skips=self.skips,
+            retained=[name for g in self.generations for name in (g.name, *sorted(g.kept))],
+            **self.words,
             stages=self.stages,
             stem=self.slots.get("stem", HOLLOW),
             core=self.slots.get("core", HOLLOW),
@@ -154,6 +140,7 @@ class _Resolver:
             frozenset(self.broken),
             self.stages_known,
             self.pipes.calls,
+            self.generations,
         )
 
     # --- bindings --------------------------------------------------------------------------------
@@ -162,9 +149,8 @@ class _Resolver:
         name = binding.name
         if self._twice(name, binding.name_span):
             return
-        if name == "skips":
-            value = read(binding.value, Choices(SKIPS), self.scope)
-            self._set_skips(value, binding)
+        if is_word(binding):
+            self._set_word(read(binding.value, Choices(WORDS[name]), self.scope), binding)
             return
         if name not in BINDINGS:
             refuse_reserved("condition", name, binding.name_span, self.findings)
@@ -205,16 +191,27 @@ class _Resolver:
             self.pipes.notes[(binding.name, name)] = bound.notes[name]
         return bound.value
 
-    def _set_skips(self, value: Any, binding: d.Binding) -> None:
-        if value in SKIPS:
-            self.skips = value
-            self.pipes.spans[("skips",)] = binding.value.span
+    def _set_word(self, value: Any, binding: d.Binding) -> None:
+        name, words = binding.name, WORDS[binding.name]
+        if value in words:
+            self.words[name] = value
+            self.pipes.spans[(name,)] = binding.value.span
         elif value is not HOLE:
             self.findings.add(
                 "G201",
-                f"`skips` must be one of {', '.join(SKIPS)}, not `{literal(value)}`",
+                f"`{name}` must be one of {', '.join(words)}, not `{literal(value)}`",
                 binding.value.span,
             )
+
+    def _inherit_words(self) -> None:
+        """Take the words that are left out from the parent; refuse those that say nothing here."""
+        refuse_idle_words(self.declared, self.words, self.generations, self.findings)
+        if self.parent is None:
+            return
+        for name in WORDS.keys() - self.words.keys() - self.declared.keys():
+            self.words[name] = getattr(self.parent.model, name)
+            if span := self.parent.spans.get((name,)):
+                self.pipes.spans[(name,)] = span
 
     def _inputs(self, bindings: list[d.Binding]) -> None:
         """The model's input: its own, or its parent's."""
@@ -321,6 +318,9 @@ class _Resolver:
 
     def _keep(self) -> None:
         """Take the kept components over from the parent, with their places."""
+        for generation in self.generations:
+            self.pipes.spans[(generation.name,)] = generation.span
+        stay = {name for g in self.generations for name in (g.name, *g.kept)}
         for name, span in self.contract.keep.items():
             if name in self.declared:
                 self.findings.add(
@@ -334,7 +334,8 @@ class _Resolver:
                 self._unknown(name)
                 continue
             assert self.parent is not None
-            self._take(name, self.parent)
+            if name not in stay:
+                self._take(name, self.parent)
 
     def _leave_open(self) -> None:
         """What no statement speaks of may be kept or dropped: nothing is said about its users."""
@@ -372,7 +373,8 @@ class _Resolver:
     def _missing(self) -> None:
         examples = SLOTS if self.tokens is None else SLOTS_OF_TOKENS
         for name, example in examples.items():
-            accounted = name in self.contract.keep or name in self.contract.grow
+            said = [*self.contract.keep, *self.contract.grow]
+            accounted = name in [*said, *(self.contract.retain if name == "core" else ())]
             if name not in self.slots and not accounted:
                 self.findings.add(
                     "G210",

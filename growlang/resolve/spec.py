@@ -8,8 +8,11 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from growlang.diagnostics import Diagnostic, Findings, GrowlangError, Note, Span, stage
+from growlang.ops.generations import Predict
+from growlang.resolve.agreement import refuse_disagreement
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
+from growlang.resolve.generations import generations, refuse_broken
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Names, bind_names, evaluate
 from growlang.resolve.pipes import Library, Pipes, at_call
@@ -17,6 +20,7 @@ from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.sources import DataBinding, Sources
 from growlang.spec.model import Model
+from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import Evaluate, Recipe, Sample, Spec
 from growlang.syntax import document as d
 
@@ -150,7 +154,9 @@ class _Resolver:
         if model:
             old = parent.resolution if parent else None
             stated = contract(model, old.model if old else None, scope)
-            resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old)
+            former = generations(stated, old, _predict(parent))
+            resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old, former)
+            findings.extend(refuse_broken(resolution, old))
         found = Resolved(path, document, scope, parent, given, resolution, blocks, data)
         return _with_training(found, findings)
 
@@ -208,6 +214,13 @@ class _Resolver:
         return " -> ".join([p.name for p in self.open[self.open.index(key) :]] + [key.name])
 
 
+def _predict(parent: Resolved | None) -> Predict:
+    """What a parent predicts: what its first recipe says, and where it has none the default."""
+    objectives = [r.settings.objective for r in parent.recipes] if parent else []
+    said = next((o for o in objectives if isinstance(o, Diffusion)), Diffusion())
+    return said.predict
+
+
 def _with_training(found: Resolved, findings: Findings) -> Resolved:
     """The file with its recipes, and how it samples and evaluates."""
     sources = Sources(found.data, findings, {})
@@ -236,10 +249,16 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
     for recipe in found.document.recipes:
         with findings.seen_from(partial(_inherited, recipe)):
             drafts.append(recipes.resolve(recipe))
+    known = tuple(draft for draft in drafts if draft)
+    if parent and parent.resolution and found.resolution:
+        before, declared = parent.recipes, found.document.recipes
+        findings.extend(
+            refuse_disagreement(found.resolution, parent.resolution, known, before, declared)
+        )
     evaluated = found.sections("evaluate")
     return replace(
         found,
-        recipes=tuple(draft for draft in drafts if draft),
+        recipes=known,
         sample=recipes.section(found.sections("sample"), Sample) or Sample(),
         evaluate=recipes.section(evaluated, Evaluate) if any(evaluated) else None,
     )

@@ -17,8 +17,6 @@ class Rule(Signature):
     3. `heads`: more heads, each as wide as before;
     4. `widen`: all that is left of the widths, of which heads are a part;
     5. `deepen`: last, so that what a new block copies is as large as it is.
-
-    This version checks how rules are written and cannot apply them yet.
     """
 
     called_as: ClassVar[Literal["by", "transition"]] = "by"

@@ -13,6 +13,7 @@ from pydantic import (
 from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
+from growlang.ops.generations import DETAILS, UPSAMPLES, Detail, Upsample
 from growlang.rules.base import Rule
 from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
@@ -20,6 +21,10 @@ from growlang.signatures.tables import CallOf, Table, table
 
 Skips = Literal["block", "none", "level"]
 SKIPS: tuple[str, ...] = get_args(Skips)
+WORDS: dict[str, tuple[str, ...]] = {"skips": SKIPS, "detail": DETAILS, "upsample": UPSAMPLES}
+"""The bindings of a model that are a word, and the words that each may be."""
+RETAINING = ("detail", "upsample")
+"""Those of them that a model with retained ends has; elsewhere they may name a condition."""
 
 
 class Image(Signature):
@@ -107,6 +112,7 @@ class Grows(Part):
     parent: str = Field("", description="hash of the parent's spec; filled in where it is hashed")
     keep: list[str] = []
     drop: list[str] = []
+    retain: Annotated[list[str], Later()] = []
     moved: list[tuple[str, str]] = []
     init: list[tuple[str, str]] = []
     """Places and what they begin as, in order: where two overlap, the last one holds."""
@@ -127,6 +133,10 @@ class Model(Part):
     conditions: dict[str, SerializeAsAny[Condition]] = {}
     time: Fourier | None = None
     skips: Skips = "block"
+    retained: Annotated[list[str], Later()] = []
+    """The components of the path to smaller images, which former generations left."""
+    detail: Annotated[Detail, Later()] = "high"
+    upsample: Annotated[Upsample, Later()] = "bicubic"
     stem: Slot
     stages: list[Stage] = []
     core: Slot
@@ -135,8 +145,8 @@ class Model(Part):
     def components(self) -> list[ComponentName]:
         """Names of the components in the order of the data."""
         stages = [s.name for s in self.stages]
-        time = ["time"] if self.time else []
-        return list(map(ComponentName, (*self.conditions, *time, "stem", *stages, "core", "head")))
+        first = [*self.conditions, *(["time"] if self.time else []), *self.retained]
+        return list(map(ComponentName, (*first, "stem", *stages, "core", "head")))
 
 
 BINDINGS: dict[str, Table[Signature]] = {**INPUTS, "time": TIME}
@@ -147,7 +157,9 @@ __all__ = [
     "CONDITIONS",
     "INPUTS",
     "POSITIONS",
+    "RETAINING",
     "SKIPS",
+    "WORDS",
     "Group",
     "Grows",
     "Image",

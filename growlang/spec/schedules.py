@@ -1,5 +1,6 @@
 """Schedules of noise: what log-SNR an image is trained at over time."""
 
+from math import log
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -20,6 +21,13 @@ class Schedule(Signature):
     """`module:function` of its computation, which a run imports: (schedule, shorter side of the
     images in pixels) -> `growlang_runtime.diffusion.noise.NoiseSchedule`."""
 
+    def shifts(self, size: int) -> tuple[float, float] | None:
+        """What images of a size add to the reference log-SNR, in nats, at t = 0 and at t = 1.
+
+        Linear in t between them. None where nothing is known of it.
+        """
+        return None
+
 
 class Cosine(Schedule):
     """Shifted cosine schedule of simple diffusion (arXiv 2301.11093, eq. 5 and section 3.1).
@@ -33,6 +41,13 @@ class Cosine(Schedule):
     shift: float | None = argument("shift of the log-SNR, in nats; instead of base", None)
     min: float = argument("log-SNR at t = 1, before the shift", -15.0)
     max: float = argument("log-SNR at t = 0, before the shift", 15.0)
+
+    def shifts(self, size: int) -> tuple[float, float]:
+        """The shift, or 2 ln(base / size), at both ends."""
+        shift = self.shift
+        if shift is None:
+            shift = 2 * log(self.base / size) if self.base else 0.0
+        return shift, shift
 
     @model_validator(mode="after")
     def fits(self) -> Self:
@@ -52,6 +67,10 @@ class Interpolated(Schedule):
     high: Positive = argument("base, in pixels, of the shift that holds at high noise (t = 1)", 64)
     min: float = argument("log-SNR at t = 1, before the shift", -15.0)
     max: float = argument("log-SNR at t = 0, before the shift", 15.0)
+
+    def shifts(self, size: int) -> tuple[float, float]:
+        """Those of the two bases."""
+        return 2 * log(self.low / size), 2 * log(self.high / size)
 
     @model_validator(mode="after")
     def fits(self) -> Self:

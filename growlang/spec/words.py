@@ -16,14 +16,25 @@ from growlang.diagnostics.spelling import is_slip, nearest
 from growlang.ops import CONDITIONS, DOWN, OPS, UP
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
-from growlang.spec.model import BINDINGS, POSITIONS, SKIPS
-from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
+from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
 """Settings of a recipe that are never inherited."""
-PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
-"""Settings that a phase may change."""
+PHASE_SETTINGS = (
+    *("data", "batch", "lr", "lr_schedule", "warmup", "rewarm", "ema", "transform", "grad_clip"),
+)
+"""Settings that a phase may change, or has alone."""
+SAID = {
+    "start": "where the weights come from: `scratch`, `parent`, `parent.ema` or a path",
+    "moments": "whether the optimizer's state is carried from the parent",
+    "transition": "how the parent's ends are replaced",
+    "lr": "learning rate, instead of the optimizer's",
+    "rewarm": "steps over which the learning rate of what is new rises at the phase's start",
+}
+"""What the settings that are not in `Settings` mean."""
 RUN_CHOICES = {
     "start": ("scratch", "parent", "parent.ema"),
     "moments": ("carry", "reset"),
@@ -33,6 +44,13 @@ RUN_CHOICES = {
 INITS = ("zero", "identity", "default", "like")
 """What a place may begin as."""
 
+
+def is_word(binding: Binding) -> bool:
+    """Whether a model's binding is one of `WORDS`: `detail = words(...)` is a condition."""
+    called = isinstance(binding.value, Call) and binding.name in RETAINING
+    return binding.name in WORDS and not called
+
+
 Form = Literal["name", "call", "word"]
 """How a word is written: bound or given as `word = ...`, called, or alone as a value."""
 FORMS: dict[Form, tuple[Form, ...]] = {
@@ -41,7 +59,7 @@ FORMS: dict[Form, tuple[Form, ...]] = {
     "word": ("word", "call"),
 }
 """In which form a word may stand elsewhere that is written in one, the likeliest first."""
-SHORT = 80
+SHORT = 84
 """Characters of a list of what may stand in a place that is shown beside where a word belongs."""
 
 
@@ -119,10 +137,17 @@ def belongs(word: str, written: Form, body: str = "") -> str:
 
 def _slip_elsewhere(word: str, written: Form, body: str) -> str:
     """Where a word belongs that is spelt nearly so, and is no word of the language as it is."""
-    others = [w for w in homes() if any(h.form == written for h in homes()[w])]
-    near = nearest(word, others, cutoff=0.8) if word not in homes() and len(word) > 3 else []
+    if word in homes() or len(word) <= 3:
+        return ""
+    near = nearest(word, _written_as(written), cutoff=0.8)
     place = belongs(near[0], written, body) if near else ""
     return f"did you mean `{near[0]}`? {place}" if place else ""
+
+
+@cache
+def _written_as(form: Form) -> tuple[str, ...]:
+    """The words that are written in a form somewhere."""
+    return tuple(word for word, found in homes().items() if any(h.form == form for h in found))
 
 
 @cache
@@ -153,10 +178,14 @@ def _settings() -> Iterator[Home]:
         yield from (Home(word, "word", "train", f"`{name} = {word}`") for word in words)
     for call in TRANSITIONS:
         yield Home(call, "call", "train", f"`transition = {call}(...)`")
+    for call, signature in MOMENTS.items():
+        yield Home(call, "call", "train", f"`moments = {call}(...)`")
+        yield from _fields(signature, f"moments = {call}(%s)", "train")
     for unit in ("epochs", "images"):
         yield Home(unit, "call", "for", f"`phase NAME for {unit}(N)`")
         yield Home(unit, "name", "for", f"`phase NAME for {unit}(N)`")
-    yield Home("lr", "name", "phase", "`phase NAME for 10k { lr = ... }`")
+    for alone in ("lr", "rewarm"):
+        yield Home(alone, "name", "phase", f"`phase NAME for 10k {{ {alone} = ... }}`")
     yield Home("steps", "name", "for", "`phase NAME for 10k`")
     yield Home("steps", "call", "for", "`phase NAME for 10k`")
 
@@ -183,8 +212,9 @@ def _model() -> Iterator[Home]:
         yield Home(name, "name", "model", f"`model NAME {{ {name} = {call}(...) }}`")
         yield Home(call, "call", "model", f"`{name} = {call}(...)`")
         yield from _fields(signature, f"{call}(%s)")
-    yield Home("skips", "name", "model", "`model NAME { skips = block }`")
-    yield from (Home(word, "word", "model", f"`skips = {word}`") for word in SKIPS)
+    for name, words in WORDS.items():
+        yield Home(name, "name", "model", f"`model NAME {{ {name} = {words[0]} }}`")
+        yield from (Home(word, "word", "model", f"`{name} = {word}`") for word in words)
     for call, condition in CONDITIONS.items():
         yield Home(call, "call", "model", f"`NAME = {call}(...)` in a model")
         yield from _fields(condition, f"{call}(%s)")

@@ -197,6 +197,9 @@ class _Builder:
     def drop(self, meta: Meta, c: list[Any]) -> d.Verb:
         return d.Verb("drop", c[0], self._span(meta))
 
+    def retain(self, meta: Meta, c: list[Any]) -> d.Verb:
+        return d.Verb("retain", c[0], self._span(meta))
+
     def moved(self, meta: Meta, c: list[Any]) -> d.Moved:
         return d.Moved(c[0], c[1], self._span(meta))
 
@@ -304,6 +307,9 @@ class _Builder:
 
     def freeze(self, meta: Meta, c: list[Any]) -> d.Freeze:
         return d.Freeze(c[0], self._span(meta))
+
+    def release(self, meta: Meta, c: list[Any]) -> d.Release:
+        return d.Release(c[0], self._span(meta))
 
     def lr_scale(self, meta: Meta, c: list[Any]) -> d.LrScale:
         return d.LrScale(c[0], c[1], self._span(meta))

@@ -134,7 +134,7 @@ class Slot(NamedTuple):
 
 
 class Verb(NamedTuple):
-    """`keep` or `drop`."""
+    """`keep`, `drop` or `retain`."""
 
     verb: str
     selection: Selection
@@ -216,6 +216,13 @@ class Freeze(NamedTuple):
     span: Span
 
 
+class Release(NamedTuple):
+    """`train SELECTORS` in a phase."""
+
+    selection: Selection
+    span: Span
+
+
 class LrScale(NamedTuple):
     """`lr_scale SELECTOR = factor`."""
 
@@ -229,7 +236,7 @@ class Phase(NamedTuple):
 
     name: str
     duration: Expression
-    statements: tuple[Binding | Freeze | LrScale, ...]
+    statements: tuple[Binding | Freeze | Release | LrScale, ...]
     span: Span
     name_span: Span
 

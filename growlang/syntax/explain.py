@@ -41,7 +41,6 @@ HABITS = {
     "delete": "drop",
     "remove": "drop",
     "reuse": "keep",
-    "retain": "keep",
     "fit": "train",
     "recipe": "train",
     "dataset": "data",
@@ -58,8 +57,8 @@ ABSENT = {
 """What to do without a word of other languages."""
 KEYWORDS = (
     *("import", "param", "block", "model", "data", "train", "sample", "evaluate", "phase"),
-    *("freeze", "lr_scale", "keep", "drop", "moved", "init", "stem", "core", "head", "stage"),
-    *("encode", "decode"),
+    *("freeze", "lr_scale", "keep", "drop", "retain", "moved", "init", "stem", "core", "head"),
+    *("stage", "encode", "decode"),
 )
 ARGUMENTS = {"head": "heads"}
 """The argument that is meant by a word that is never a name."""

@@ -24,7 +24,7 @@ from pygments.token import (
 SLOTS = ("stem", "core", "head", "stage")
 SIDES = ("encode", "decode")
 DECLARATIONS = ("import", "as", "param", "data", "model", "block", "train", "phase")
-SELECTIONS = ("keep", "drop", "moved", "grow", "freeze", "lr_scale", "except", "like")
+SELECTIONS = ("keep", "drop", "retain", "moved", "grow", "freeze", "lr_scale", "except", "like")
 KEYWORDS = (*DECLARATIONS, *SELECTIONS, "grows", "by", "for", "init", "sample", "evaluate")
 CONSTANTS = ("true", "false")
 OPERATORS = ("and", "or", "not")

@@ -32,6 +32,7 @@ STATEMENTS = {
     "head": Statement("model", "model NAME { head unpatch(4) ... }"),
     "keep": Statement("model", 'model NAME grows "parent.grow" { keep core ... }'),
     "drop": Statement("model", 'model NAME grows "parent.grow" { drop head ... }'),
+    "retain": Statement("model", 'model NAME grows "parent.grow" { retain stem, head ... }'),
     "moved": Statement("model", 'model NAME grows "parent.grow" { moved stem -> stem ... }'),
     "init": Statement("model", 'model NAME grows "parent.grow" { init head = zero ... }'),
     "phase": Statement("train", "train { phase NAME for 10k }"),

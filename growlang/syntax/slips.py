@@ -36,7 +36,7 @@ PAIRS_OF_SIGNS = {
 VALUES = ("NAME", "NUMBER", "STRING", "TRUE", "FALSE")
 UNITS = ("images", "epochs")
 """What a phase may be counted in but steps."""
-SELECTING = ("freeze", "keep", "drop")
+SELECTING = ("freeze", "keep", "drop", "retain")
 
 
 def character(sign: str, before: Token | None) -> str:

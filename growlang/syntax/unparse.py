@@ -172,6 +172,8 @@ def _phase(phase: d.Phase) -> str:
                 inside.append(_binding(statement))
             case d.Freeze(selection):
                 inside.append(f"freeze {selection}")
+            case d.Release(selection):
+                inside.append(f"train {selection}")
             case d.LrScale(selector, factor):
                 inside.append(f"lr_scale {selector} = {expression(factor)}")
     body = f" {{ {'  '.join(inside)} }}" if inside else ""

@@ -44,17 +44,30 @@ def computed(transform: Compute, begun: Tensor) -> Tensor:
 
 
 def adjoint(transform: Expand | Stages, gradient: Tensor, like: Tensor) -> Tensor:
-    """T^T g of the child's gradient g, shaped like the parent's tensor: g_old = T^T g_new."""
+    """T^T g of the child's gradient g, shaped like the parent's tensor: g_old = T^T g_new.
+
+    Raises ValueError where T interpolates.
+    """
     steps = transform.steps if isinstance(transform, Stages) else (transform,)
     for number, step in reversed([*enumerate(steps)]):
-        if step.resample or any(isinstance(c, Mean) for c in step.constants):
-            raise ValueError("means and interpolation have no adjoint here")
+        if step.resample:
+            raise ValueError("interpolation has no adjoint here")
         earlier = steps[number - 1].dims if number else None
         sides = [len(a.indices) for a in earlier] if earlier else [*like.shape]
         weight = step.weight or ((),) * len(step.dims)
         for axis, (index, factors) in enumerate(zip(step.dims, weight, strict=True)):
+            means = [c for c in step.constants if isinstance(c, Mean) and c.axis == axis]
+            shares = [_share(gradient, mean) for mean in means]
             gradient = _returned(gradient, axis, index, factors, sides[axis])
+            for mean, share in zip(means, shares, strict=True):
+                gradient.narrow(axis, mean.old_start, mean.old_n).add_(share)
     return gradient
+
+
+def _share(gradient: Tensor, mean: Mean) -> Tensor:
+    """What each old entry has in the gradient of the new ones that are their mean."""
+    filled = gradient.narrow(mean.axis, mean.start, mean.n).sum(mean.axis, True)
+    return filled * (mean.factor / mean.old_n)
 
 
 def _step(step: Expand, source: Tensor, begun: Tensor, quantity: Quantity, name: str) -> Tensor:

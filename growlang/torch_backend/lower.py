@@ -12,13 +12,15 @@ from torch import fx, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Node, Tensor
-from growlang.ops import INTERNAL, op_in
+from growlang.ops import op_in
 from growlang.torch_backend.conditions import sincos
 from growlang.torch_backend.layers import Device
 from growlang.torch_backend.modules import build
 
 JOINED = {"subtract": operator.sub, "add": operator.add}
 """What the ops compute that join two values of one shape."""
+PLAIN = {"tokens", "grid", "concat", "position", *JOINED}
+"""Ops that are a call or two of PyTorch's, without a module."""
 
 
 class LoweredNet(fx.GraphModule):
@@ -66,7 +68,7 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
     for node in net.nodes:
         _refuse_reserved(node)
         inputs = [values[name] for name in node.inputs]
-        if node.op in INTERNAL:
+        if node.op in PLAIN:
             steps = _internal(graph, node, inputs)
             owned |= {t.name: _parameter(t, device) for t in node.tensors}
         else:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
+from growlang.net.generations import MEASURED
 from growlang.ops import BUILT_IN, Op, Scope
 from growlang.torch_backend.layers import Device
 from growlang.torch_backend.registration import builder_of
@@ -70,8 +71,9 @@ INITIALISERS: Mapping[str, Callable[[Tensor, torch.Generator], None]] = {
     "zeros": _zeros,
     "ones": _ones,
     "identity": _identity,
+    MEASURED: _ones,
 }
 """How a tensor is drawn: `linear` is uniform within +-1/sqrt(fan-in), as in `nn.Linear`; a table
 of embeddings is normal, as in `nn.Embedding`; one of positions, and what maps tokens to and from
 their channels, is normal with std 0.02, as in GPT-2. `identity` is a square linear map, or the
-centre of a convolution's filters."""
+centre of a convolution's filters. What is measured on data stands at one until it is."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from growlang.diagnostics import Findings, Span, stage
+from growlang.spec.model import WORDS
 from growlang.syntax import document as d
 from growlang.syntax import grow
 from growlang.yaml import fields as f
@@ -16,8 +17,8 @@ from growlang.yaml.values import Values
 
 TOP = ("grow", "imports", "params", "blocks", "model", "data", "train", "sample", "evaluate")
 SLOTS = ("stem", "stages", "core", "head")
-GROWTH = ("keep", "drop", "moved", "grow", "init")
-MODEL = ("name", "grows", *GROWTH, "image", "tokens", "conditions", "skips", *SLOTS)
+GROWTH = ("keep", "drop", "retain", "moved", "grow", "init")
+MODEL = ("name", "grows", *GROWTH, "image", "tokens", "conditions", *WORDS, *SLOTS)
 
 
 @stage
@@ -169,15 +170,15 @@ class _Reader(Values):
     def model_statements(self, key: str, node: Node, table: Map) -> Iterable[Any]:
         """The statements that one key of a model stands for."""
         match key:
-            case "keep" | "drop":
+            case "keep" | "drop" | "retain":
                 return [d.Verb(key, s, s.span) for s in self.selections(node, key)]
             case "moved" | "grow" | "init":
                 make = {"moved": self.moved, "grow": self.grow, "init": self.init}[key]
                 return self.each(self.sequence(node, f"`{key}`"), make)
             case "image" | "tokens":
                 return self.some_bindings(table, [key], f.binding)
-            case "skips":
-                return self.some_bindings(table, ["skips"], lambda _: f.WORD)
+            case "skips" | "detail" | "upsample":
+                return self.some_bindings(table, [key], lambda _: f.WORD)
             case "conditions":
                 return self.bindings(node, "`conditions`", f.binding)
             case "stages":
@@ -306,8 +307,9 @@ class _Reader(Values):
 
     # --- training --------------------------------------------------------------------------------
 
-    def selected(self, node: Node) -> list[d.Freeze]:
-        return [d.Freeze(s, s.span) for s in self.selections(node, "freeze")]
+    def selected(self, key: str, node: Node) -> list[d.Freeze | d.Release]:
+        kind = d.Freeze if key == "freeze" else d.Release
+        return [kind(s, s.span) for s in self.selections(node, key)]
 
     def recipe(self, node: Node) -> d.Recipe:
         table = self.mapping(node, "a recipe")
@@ -334,8 +336,8 @@ class _Reader(Values):
         items = self.mapping(node, "a phase", need="for").items
         statements: list[Any] = []
         for key, item in items.items():
-            if key == "freeze":
-                statements += self.selected(item)
+            if key in ("freeze", "train"):
+                statements += self.selected(key, item)
             elif key == "lr_scale":
                 statements += self.scales(item)
             elif key not in ("name", "for"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from growlang.diagnostics import GrowlangError, Span
 from growlang.spec.model import INPUTS
+from growlang.spec.words import is_word
 from growlang.syntax import document as d
 from growlang.syntax import unparse
 from growlang.yaml import fields as f
@@ -119,17 +120,15 @@ def _model(model: d.Model) -> Map:
         if entry := _growth(statement):
             growth.setdefault(entry[0], []).append(entry)
     bindings = [s for s in model.statements if isinstance(s, d.Binding)]
-    words = {**{name: f.binding(name) for name in INPUTS}, "skips": f.WORD}
-    fixed = ((b.name, b.span, value(b.value, words[b.name])) for b in bindings if b.name in words)
-    conditions = (
-        (b.name, b.span, value(b.value, f.binding(b.name))) for b in bindings if b.name not in words
-    )
+    fixed = [b for b in bindings if b.name in INPUTS or is_word(b)]
+    own = ((b.name, b.span, value(b.value, _field(b))) for b in fixed)
+    conditions = ((b.name, b.span, value(b.value, _field(b))) for b in bindings if b not in fixed)
     slots = [s for s in model.statements if isinstance(s, d.Slot)]
     return _map(
         [
             *found,
             *(_joined(entries) for entries in growth.values()),
-            *fixed,
+            *own,
             *_group("conditions", _map(conditions)),
             *((s.kind, s.span, _slot(s)) for s in slots if s.kind == "stem"),
             *_group("stages", _list(_slot(s) for s in slots if s.kind == "stage")),
@@ -142,6 +141,10 @@ def _model(model: d.Model) -> Map:
         ],
         model.span,
     )
+
+
+def _field(binding: d.Binding) -> Field:
+    return f.WORD if is_word(binding) else f.binding(binding.name)
 
 
 def _growth(statement: d.ModelStatement) -> Entry | None:
@@ -229,14 +232,19 @@ def _recipe(recipe: d.Recipe) -> Map:
 
 def _phase(phase: d.Phase) -> Map:
     found = [_word("name", phase.name), ("for", NOWHERE, _placeless(_duration(phase.duration)))]
-    frozen = [s for s in phase.statements if isinstance(s, d.Freeze)]
+    chosen: dict[str, list[d.Freeze | d.Release]] = {}
+    for statement in phase.statements:
+        if isinstance(statement, d.Freeze | d.Release):
+            key = "freeze" if isinstance(statement, d.Freeze) else "train"
+            chosen.setdefault(key, []).append(statement)
     scales = [s for s in phase.statements if isinstance(s, d.LrScale)]
     for statement in phase.statements:
         if isinstance(statement, d.Binding):
             name = statement.name
             found.append((name, statement.span, value(statement.value, f.setting("train", name))))
-        elif frozen and statement is frozen[0]:
-            found.append(_joined([("freeze", s.span, _selection(s.selection)) for s in frozen]))
+        for key, several in chosen.items():
+            if statement is several[0]:
+                found.append(_joined([(key, s.span, _selection(s.selection)) for s in several]))
     factors = _map((str(s.selector), s.span, value(s.factor)) for s in scales)
     return _map([*found, *_group("lr_scale", factors)], phase.span)
 

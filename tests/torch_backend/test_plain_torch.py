@@ -146,17 +146,21 @@ def attention(
 @pytest.mark.parametrize("kind", ["layer", "rms"])
 @pytest.mark.parametrize("timed", [True, False])
 @pytest.mark.parametrize("qk_norm", [True, False])
-def test_a_transformer_has_its_hidden_channels_and_eps(
-    kind: str, timed: bool, qk_norm: bool
+@pytest.mark.parametrize(("heads", "head_width"), [(3, None), (3, 4), (5, 4), (2, 3)])
+def test_a_transformer_has_its_heads_its_hidden_channels_and_eps(
+    kind: str, timed: bool, qk_norm: bool, heads: int, head_width: int | None
 ) -> None:
-    args = {"width": 12, "heads": 3, "attend": ["self", "text"], "norm": kind, "qk_norm": qk_norm}
+    args = {"width": 12, "heads": heads, "attend": ["self", "text"], "norm": kind}
+    args |= {"qk_norm": qk_norm, "head_width": head_width}
     scope = Scope(time=TIME if timed else None, conditions={"text": TEXT})
-    numbers = {"mlp.hidden": 5}
+    numbers, inner = {"mlp.hidden": 5}, heads * (head_width or 4)
     result, w, values = computed("transformer", args, TOKENS, scope, numbers, EPS)
     x, (text, mask), time = values[0], values[-2:], values[1] if timed else None
     for name, read in (("self", (None, None)), ("text", (text, mask))):
         h, gate = sublayer(x, time, w, f"attend.{name}", kind)
-        x = x + gate * attention(h, w, f"attend.{name}", 3, *read)
+        x = x + gate * attention(h, w, f"attend.{name}", heads, *read)
+    assert w["attend.self.out.weight"].shape == (12, inner)
+    assert w["attend.text.kv.weight"].shape == (2 * inner, 10)
     h, gate = sublayer(x, time, w, "mlp", kind)
     h = F.gelu(F.linear(h, w["mlp.up.weight"], w["mlp.up.bias"]))
     assert h.shape[-1] == 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import cleandoc
 
 from growlang.ops import DOWN, OPS, UP
+from growlang.ops.generations import Detail, Upsample
 from growlang.rules import RULES, Rule
 from growlang.spec.model import Position, Skips
 from growlang.yaml.schema.calls import call_of, key
@@ -130,6 +131,8 @@ def _model() -> Json:
             "what an image is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
         ),
         "skips": about("how encode and decode sides are joined", "block", one_of(Skips)),
+        "detail": about("what the ends add to those that are retained", "high", one_of(Detail)),
+        "upsample": about("how the smaller image is enlarged", "bicubic", one_of(Upsample)),
         "stem": about("from the image to the next place", ["identity"], reference("slot")),
         "stages": about(
             "sides at falling resolutions",
@@ -194,6 +197,9 @@ def _growth() -> Json:
         "grows": about("the parent", {"file": "core_64.grow"}, reference("grows")),
         "keep": about("kept from the parent unchanged", ["core", "text"], reference("selectors")),
         "drop": about("dropped on purpose", ["stem", "head"], reference("selectors")),
+        "retain": about(
+            "the path to smaller images, which stays", ["stem", "head"], reference("selectors")
+        ),
         "moved": about("renamed", [{"from": "stage[32]", "to": "stage[64]"}], a_list(pair)),
         "grow": about("transformed", [{"select": "core", "by": ["resize"]}], a_list(rule)),
         "init": about("initialised", [{"select": "head", "value": "zero"}], a_list(init)),

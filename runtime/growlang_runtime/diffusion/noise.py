@@ -90,16 +90,12 @@ def noise_schedule(declared: Schedule, size: int) -> NoiseSchedule:
 
 def cosine(declared: Cosine, size: int) -> ShiftedCosine:
     """The cosine, by its shift or the size at which there is none."""
-    shift = declared.shift
-    if shift is None:
-        shift = 2 * math.log(declared.base / size) if declared.base else 0.0
-    return ShiftedCosine(declared.min, declared.max, shift, shift)
+    return ShiftedCosine(declared.min, declared.max, *declared.shifts(size))
 
 
 def interpolated(declared: Interpolated, size: int) -> ShiftedCosine:
     """The cosine between two shifts."""
-    shifts = (2 * math.log(base / size) for base in (declared.low, declared.high))
-    return ShiftedCosine(declared.min, declared.max, *shifts)
+    return ShiftedCosine(declared.min, declared.max, *declared.shifts(size))
 
 
 def alpha(log_snr: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
 from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang_runtime.diffusion.generations import gain
 from growlang_runtime.diffusion.noise import (
     NoiseSchedule,
     log_x_error,
@@ -24,8 +25,11 @@ from growlang_runtime.diffusion.noise import (
     to_x,
 )
 
-Denoiser = Callable[[Tensor, Tensor], Tensor]
-"""Maps x_t (B, C, H, W) and what the net reads of the log-SNR (B,) to a prediction."""
+Denoiser = Callable[..., Tensor]
+"""Maps x_t (B, C, H, W) and what the net reads of the log-SNR (B,) to a prediction.
+
+A net with retained ends is given the log-SNR of x_t itself as a third value, (B,) float64.
+"""
 
 
 class Objective(ABC):
@@ -56,6 +60,8 @@ class Denoising(Objective):
     schedule: NoiseSchedule
     reference: bool
     """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
+    gain: float = 0.0
+    """What the image of the first retained ends has more in log-SNR; 0 where none are."""
 
     def log_snr(self, t: Tensor) -> Tensor:
         """That of the schedule."""
@@ -67,7 +73,9 @@ class Denoising(Objective):
 
     def embedded(self, t: Tensor) -> Tensor:
         """The log-SNR that the net reads at t: the reference one or the raw one, float64."""
-        return self.schedule.reference(t) if self.reference else self.schedule.log_snr(t)
+        if self.reference:
+            return self.schedule.reference(t)
+        return self.schedule.log_snr(t) + self.gain
 
     def weight(self, t: Tensor) -> Tensor:
         """Weight (B,) of the squared error in the predicted space at t, float64.
@@ -94,9 +102,9 @@ class Denoising(Objective):
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Weighted mean squared error of each image, (B,) float32."""
         log_snr = self.schedule.log_snr(t)
-        prediction = denoise(
-            noisy(x, eps, log_snr), self.embedded(t).to(device=x.device, dtype=torch.float32)
-        )
+        read = self.embedded(t).to(device=x.device, dtype=torch.float32)
+        level = [log_snr.to(x.device)] if self.gain else []
+        prediction = denoise(noisy(x, eps, log_snr), read, *level)
         wanted = target(x, eps, log_snr, self.declared.predict)
         errors = (prediction.float() - wanted.float()).square().flatten(1).mean(1)
         return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
@@ -105,8 +113,8 @@ class Denoising(Objective):
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
     """The lowered `module` of `net` under conditions: values of the net's other inputs by name."""
 
-    def denoise(x_t: Tensor, log_snr: Tensor) -> Tensor:
-        given = {"image": x_t, "log_snr": log_snr, **conditions}
+    def denoise(x_t: Tensor, log_snr: Tensor, level: Tensor | None = None) -> Tensor:
+        given = {"image": x_t, "log_snr": log_snr, "level": level, **conditions}
         return module(*(given[i.name] for i in net.inputs))
 
     return denoise
@@ -121,7 +129,8 @@ def objective_of(declared: declarations.Objective, net: Net) -> Objective:
 def denoising(declared: Diffusion, net: Net) -> Denoising:
     """Shift from the net's image size, embedding from its `time`."""
     size = min(net.image.dims[1:])
-    return Denoising(declared, noise_schedule(declared.schedule, size), reads_reference(net))
+    schedule = noise_schedule(declared.schedule, size)
+    return Denoising(declared, schedule, reads_reference(net), gain(net))
 
 
 def reads_reference(net: Net) -> bool:

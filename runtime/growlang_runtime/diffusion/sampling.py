@@ -1,7 +1,8 @@
 """Images from a trained net, over the run's own noise schedule.
 
 The net is given the log-SNR, never a step number, and the sampler the denoised image, clipped to
-[-1, 1], so that all of them work with every prediction.
+[-1, 1], so that all of them work with every prediction. Of a net with retained ends the part that
+the first of them makes is clipped, and the detail that is added to it is not.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.signatures.installed import attribute
 from growlang.spec.samplers import Sampler
-from growlang_runtime.diffusion.objective import Objective, denoiser
+from growlang_runtime.diffusion.generations import clipped
+from growlang_runtime.diffusion.objective import Denoiser, Objective, denoiser
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,7 @@ class Levels(NamedTuple):
     """What a sampler draws with: a denoiser at every noise level."""
 
     denoised: Callable[[Tensor, Tensor], Tensor]
-    """x_t (N, C, H, W) and a time, a float64 scalar in (0, 1] -> the denoised images, clipped to
-    [-1, 1]."""
+    """x_t (N, C, H, W) and a time, a float64 scalar in (0, 1] -> the denoised images, clipped."""
     log_snr: Callable[[Tensor], Tensor]
     """Times in [0, 1] -> log-SNR, float64."""
     generators: list[torch.Generator]
@@ -57,7 +58,7 @@ def generate(
     request: Request,
     device: torch.device,
 ) -> Tensor:
-    """Images (N, C, H, W) float32 in [-1, 1], on the device.
+    """Images (N, C, H, W) float32 on the device, clipped.
 
     Raises GrowlangError where the sampler gives something else.
     """
@@ -68,8 +69,9 @@ def generate(
 
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
         t = time.expand(count)
-        prediction = predict(x_t, objective.embedded(t).float().to(device))
-        return objective.to_x(prediction.float(), x_t, t).clamp(-1, 1)
+        level = objective.log_snr(t).to(device)
+        prediction = predict(x_t, objective.embedded(t).float().to(device), level)
+        return clipped(objective.to_x(prediction.float(), x_t, t), net)
 
     levels = Levels(denoised, objective.log_snr, generators)
     drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
@@ -79,12 +81,12 @@ def generate(
             f"the sampler `{sampler.call}` ({sampler.runtime}) gave {gave}, "
             f"not images {tuple(x_t.shape)}"
         )
-    return drawn.clamp(-1, 1)
+    return clipped(drawn, net)
 
 
 def guided(
     module: Callable[..., Tensor], net: Net, request: Request, device: torch.device
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Denoiser:
     """The prediction under classifier-free guidance (arXiv 2207.12598): null + s (given - null)."""
     given = {name: value.to(device) for name, value in request.conditions.items()}
     if request.guidance == 1.0 or not given:
@@ -93,8 +95,9 @@ def guided(
     both = {name: torch.cat([value, null[name]]) for name, value in given.items()}
     denoise = denoiser(module, net, both)
 
-    def predict(x_t: Tensor, log_snr: Tensor) -> Tensor:
-        with_, without = denoise(x_t.repeat(2, 1, 1, 1), log_snr.repeat(2)).chunk(2)
+    def predict(x_t: Tensor, log_snr: Tensor, level: Tensor) -> Tensor:
+        twice = x_t.repeat(2, 1, 1, 1), log_snr.repeat(2), level.repeat(2)
+        with_, without = denoise(*twice).chunk(2)
         return without + request.guidance * (with_ - without)
 
     return predict

@@ -16,9 +16,16 @@ from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.batches import Data, identities, open_data
+from growlang_runtime.train.detail import detail_variances, unmeasured
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.parents import with_parent_run
-from growlang_runtime.train.start import build, start_state, start_weights, with_weights_hash
+from growlang_runtime.train.start import (
+    build,
+    mapping_of,
+    start_state,
+    start_weights,
+    with_weights_hash,
+)
 from growlang_runtime.train.state import State
 
 
@@ -63,7 +70,11 @@ def set_up(
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     module = build(plan, net, device)
-    state = start_state(plan, net, module, weights)
+    measured = {}
+    if not from_checkpoint:
+        unknown = unmeasured(net, mapping_of(plan, net, weights))
+        measured = detail_variances(unknown, data[0].images, options.workers)
+    state = start_state(plan, net, module, weights, measured)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
     return Setup(plan, net, device, module, state, data, budget, previews, tuple(remarks))
@@ -77,8 +88,8 @@ def late_warmups(declared: Plan, known: Plan) -> list[str]:
         if long not in reported:
             whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
             lines.append(
-                f"`warmup` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: the "
-                "learning rate never reaches `lr`"
+                f"`{long.setting}` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: "
+                "the learning rate never reaches `lr`"
             )
     return lines
 

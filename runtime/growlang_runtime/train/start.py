@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import abc
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth.composition import unchanged
@@ -18,6 +20,7 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
+from growlang_runtime.train.carrying import carry
 from growlang_runtime.train.state import State
 
 
@@ -81,32 +84,42 @@ def with_weights_hash(plan: Plan, weights: Weights | None) -> Plan:
     return plan if weights is None else plan.starting_from(contents_hash(weights.tensors))
 
 
-def start_state(plan: Plan, net: Net, module: nn.Module, weights: Weights | None) -> State:
+def mapping_of(plan: Plan, net: Net, weights: Weights | None) -> Mapping:
+    """What becomes of the weights that a run starts from: of its own net's, nothing."""
+    same = weights and plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
+    return unchanged(net) if same else plan.mapping
+
+
+@torch.no_grad()
+def _fill(module: nn.Module, measured: abc.Mapping[str, Tensor]) -> None:
+    for name, value in measured.items():
+        module.get_parameter(name).copy_(value)
+
+
+def start_state(
+    plan: Plan,
+    net: Net,
+    module: nn.Module,
+    weights: Weights | None,
+    measured: abc.Mapping[str, Tensor] = MappingProxyType({}),
+) -> State:
     """The state of `module` after it took over the weights, and the moments if they are carried.
+
+    `measured` are the tensors that the data gives.
 
     Averages begin at the start weights with no updates counted, and no tensor has moments, so that
     Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
-    parent's moments, averages and counts; only tensors that are new or changed begin like that.
+    parent's moments, averages and counts; only what is new begins like that.
     """
+    optimizer = plan.phases[0].settings.optimizer
     if weights is None:
-        return State.of(module, net)
-    same = plan.start.origin == "path" and weights.net.net_hash == plan.net_hash
-    mapping = unchanged(net) if same else plan.mapping
+        _fill(module, measured)
+        return State.of(module, net, optimizer)
+    mapping = mapping_of(plan, net, weights)
     apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
-    state = State.of(module, net)
+    _fill(module, measured)
+    state = State.of(module, net, optimizer)
     if plan.start.moments == "carry":
-        _carry(state, weights, mapping)
+        moments = load_moments(weights.path, weights.net)
+        carry(state, moments, mapping, plan.start.new_moments)
     return state
-
-
-def _carry(state: State, weights: Weights, mapping: Mapping) -> None:
-    """Go on with the averages, the moments and the counts of the tensors that are the parent's."""
-    parent = load_moments(weights.path, weights.net)
-    apply(mapping, parent.averages, state.ema.averages, "average")
-    for name, source in mapping.states.items():
-        state.ema.updates[name] = parent.updates[source]
-        if steps := parent.steps[source]:
-            state.optimizer.begin(name, steps)
-    updated = mapping.only(state.optimizer.first)
-    apply(updated, parent.first, state.optimizer.first, "first moment")
-    apply(updated, parent.second, state.optimizer.second, "second moment")

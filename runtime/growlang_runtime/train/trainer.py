@@ -14,6 +14,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
+from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.metrics import Board, Metrics
@@ -26,7 +27,7 @@ from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
-from growlang_runtime.train.learning_rate import learning_rate
+from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
@@ -64,10 +65,12 @@ class Trainer:
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks = setup.remarks
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
+        self.new = self.plan.mapping.new
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
+        self.errors = Errors(setup.net)
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
@@ -227,7 +230,8 @@ class Trainer:
         finite = bool(torch.isfinite(norm + loss))
         if finite:
             clip_gradients(self.state.weights, norm, settings.grad_clip)
-            self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
+            scale = scales(data.phase, data.span, self.step, self.new)
+            self.state.optimizer.step(settings.optimizer, lr, scale)
             self.state.ema.update(self.state.weights, settings.ema)
         else:
             self._require_finite(self.state.weights)
@@ -240,8 +244,11 @@ class Trainer:
             self.warn(text)
         self.rate.count(settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self.step % self.options.log_every == 0 or self.step == self.steps:
+        if self._logs(self.step):
             self._log(data, float(loss), lr, float(norm))
+
+    def _logs(self, step: int) -> bool:
+        return step % self.options.log_every == 0 or step == self.steps
 
     def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
         """Add up the gradients of the mean loss over the batch; returns that loss."""
@@ -251,12 +258,14 @@ class Trainer:
         # Dropout draws from the global generator: it must depend on the step alone.
         torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
         total = torch.zeros((), device=device)
+        self.errors = Errors(self.net)
         for part in batch.parts(self.options.micro_batch or settings.batch):
             part = part.to(device)
             with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                losses = objective.losses(
-                    denoiser(self.module, self.net, part.conditions), part.x, part.eps, part.t
-                )
+                denoise = denoiser(self.module, self.net, part.conditions)
+                if self._logs(self.step + 1):
+                    denoise = self.errors.watching(denoise, part.x, part.eps)
+                losses = objective.losses(denoise, part.x, part.eps, part.t)
             loss = losses.sum() / settings.batch
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
@@ -292,7 +301,7 @@ class Trainer:
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
-        rate, memory = self.rate.read(), peak_memory(self.device)
+        rate, memory, errors = self.rate.read(), peak_memory(self.device), self.errors.means()
         skipped = {"skipped": self.streak.length} if self.streak.length else {}
         self.metrics.write(
             step=self.step,
@@ -302,9 +311,10 @@ class Trainer:
             grad_norm=norm,
             images_per_s=round(rate, 2),
             memory=memory,
+            **errors,
             **skipped,
         )
-        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate)
+        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate, **errors)
         self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
 
     def _preview(self, objective: Objective) -> None:

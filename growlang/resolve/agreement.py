@@ -1,0 +1,95 @@
+"""Whether a child that retains ends trains at the noise levels and for the prediction of these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isclose, log
+
+from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.resolve.model import Resolution
+from growlang.resolve.recipes import RecipeDraft
+from growlang.spec.objectives import Diffusion, written
+from growlang.spec.schedules import Cosine, Schedule
+from growlang.syntax import document as d
+
+CLOSE = 1e-6
+"""Nats between two shifts that are the same but for how they are written."""
+
+
+def refuse_disagreement(
+    resolution: Resolution,
+    parent: Resolution,
+    recipes: Sequence[RecipeDraft],
+    parents: Sequence[RecipeDraft],
+    declared: Sequence[d.Recipe],
+) -> Iterator[Diagnostic]:
+    """Refuse recipes whose objective is not that with which the retained ends were trained.
+
+    `parents` are the recipes of the parent, `declared` those of the child as they are written.
+    """
+    own = {recipe.name: recipe for recipe in declared}
+    for recipe in recipes if resolution.generations and parents else ():
+        before = next((p for p in parents if p.name == recipe.start.recipe), parents[0])
+        found = _difference(resolution, parent, recipe, before)
+        if found is None:
+            continue
+        argument, message, help = found
+        place = _place(own[recipe.name], argument) or recipe.span
+        notes = (Note(f"recipe `{before.name}` of the parent is here", before.span),)
+        yield Diagnostic("G332", f"recipe `{recipe.name}`: {message}", place, help, notes)
+
+
+def _place(recipe: d.Recipe, argument: str) -> Span | None:
+    """Where a recipe states an argument of its objective, or else the objective."""
+    value = next((s.value for s in recipe.settings if s.name == "objective"), None)
+    given = value.arguments if isinstance(value, d.Call) else ()
+    found = next((a.value for a in given if a.name == argument), value)
+    return found.span if found else None
+
+
+def _difference(
+    resolution: Resolution, parent: Resolution, recipe: RecipeDraft, before: RecipeDraft
+) -> tuple[str, str, str] | None:
+    """Which argument of an objective is not as before, what is wrong with it, and its mend."""
+    new, old = recipe.settings.objective, before.settings.objective
+    predict = resolution.generations[-1].predict
+    if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
+        call = new.call if not isinstance(new, Diffusion) else old.call
+        message = f"retained ends need the objective `diffusion`, not `{call}`"
+        return "", message, "write `diffusion`"
+    for whose, objective in (("", new), ("the parent's ", old)):
+        if objective.predict != predict:
+            message = f"{whose}`predict` is `{objective.predict}`, and the retained ends predict "
+            return "predict", f"{message}`{predict}`", f"write `{predict}`"
+    time = resolution.model.time
+    if time is None or time.embed == "raw":
+        return None
+    image, smaller = resolution.model.image, parent.model.image
+    if image is None or smaller is None or not min(image.extent):
+        return None
+    sizes = min(smaller.extent), min(image.extent)
+    found = _levels(old.schedule, new.schedule, *sizes)
+    return found and ("schedule", *found)
+
+
+def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[str, str] | None:
+    """Whether at every time the reduced image has the noise level that the retained ends expect.
+
+    D of an image k times as large has log-SNR + 2 ln k, with the same reference.
+    """
+    gain = 2 * log(larger / smaller)
+    before, now = old.shifts(smaller), new.shifts(larger)
+    ends = [(getattr(s, "min", None), getattr(s, "max", None)) for s in (old, new)]
+    message = (
+        f"the schedule {written(new)} gives the retained ends other noise levels than they were "
+        f"trained with under {written(old)}"
+    )
+    if before is None or now is None:
+        return message, f"write `{written(old)}`"
+    if ends[0] == ends[1] and all(
+        isclose(a, b + gain, abs_tol=CLOSE) for a, b in zip(before, now, strict=True)
+    ):
+        return None
+    if isinstance(old, Cosine) and old.base is None:
+        old = old.model_copy(update={"shift": round(before[0] - gain, 9)})
+    return message, f"write `{written(old)}`"

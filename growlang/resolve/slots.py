@@ -1,0 +1,26 @@
+"""The slots of a model: their options, and an example of each that a model must have."""
+
+from __future__ import annotations
+
+from growlang.ops import DOWN, UP
+from growlang.spec.model import POSITIONS, Slot
+
+OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "stage": {"down": tuple(DOWN), "up": tuple(UP)},
+    "core": {"position": POSITIONS},
+}
+"""Options of the slots, and what each may be."""
+HOLLOW = Slot.model_construct(at=None, position=None, pipe=[None])
+"""Stands for a slot that is missing or was refused."""
+SLOTS = {
+    "stem": "stem patch(4, width)",
+    "core": "core @ 16 transformer(width, heads = 16) * 12",
+    "head": "head unpatch(4)",
+}
+"""An example of each slot that a model must have."""
+SLOTS_OF_TOKENS = {
+    "stem": "stem embed(width)",
+    "core": "core transformer(width, heads = 12, causal = true) * 12",
+    "head": "head unembed",
+}
+"""Those of a model of tokens."""
