@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 import torch
 import typer
-from metrics import scores
+from metrics import downsampled, scores
 from prepare import LARGE, OBJECTS, REFERENCE, TRAINING, prepare, read_shard
 from results import Row, as_json, as_markdown, as_table
 from safetensors import safe_open
@@ -69,7 +69,11 @@ RECIPES = {
     Arm.greedy: Recipe("discard_64.grow", "greedy", "discard, core frozen, then joint"),
     Arm.retain: Recipe("retain_64.grow", "main", "retain"),
 }
-LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()}
+PATH = "retain, low path"
+"""What the retained path alone draws of the same noise: samples of `retain` without their detail."""
+LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()} | {
+    PATH: "the same samples without their detail, upsampled"
+}
 
 
 def main(
@@ -144,10 +148,13 @@ def measured(out: Path) -> Iterator[Row]:
     seen = [place for place, side in enumerate(sides) if side >= LARGE]
     for seed in sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*")):
         for arm in Arm:
-            if (path := samples_of(arm, seed, out)).exists():
-                drawn, metadata = read_samples(path)
-                halves = (scores(drawn[half], real, half) for half in (unseen, seen))
-                yield Row(arm, seed, int(metadata["steps"]), *halves)
+            if not (path := samples_of(arm, seed, out)).exists():
+                continue
+            drawn, metadata = read_samples(path)
+            rows = {str(arm): drawn} | ({PATH: downsampled(drawn)} if arm is Arm.retain else {})
+            for name, x in rows.items():
+                halves = (scores(x[half], real, half) for half in (unseen, seen))
+                yield Row(name, seed, int(metadata["steps"]), *halves)
 
 
 def samples_of(arm: Arm, seed: int, out: Path) -> Path:
