@@ -70,7 +70,7 @@ RECIPES = {
     Arm.retain: Recipe("retain_64.grow", "main", "retain"),
 }
 PATH = "retain, low path"
-"""What the retained path alone draws of the same noise: samples of `retain` without their detail."""
+"""What the retained path draws of the same noise: samples of `retain` without their detail."""
 LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()} | {
     PATH: "the same samples without their detail, upsampled"
 }
