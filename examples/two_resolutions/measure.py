@@ -72,7 +72,7 @@ RECIPES = {
 PATH = "retain, low path"
 """What the retained path draws of the same noise: samples of `retain` without their detail."""
 LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()} | {
-    PATH: "the same samples without their detail, upsampled"
+    PATH: "retain, the same samples without their detail"
 }
 
 
