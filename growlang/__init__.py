@@ -14,11 +14,13 @@ if TYPE_CHECKING:
         check,
         compile,
         diff,
+        grow,
         load,
         load_weights,
         plan,
         sample,
         train,
+        verify,
     )
     from growlang.applying import Mapping
     from growlang.checking import Checked, Report, SpecError, SpecWarning
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
+    from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
+    from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -40,10 +44,12 @@ __all__ = [
     "Difference",
     "Entry",
     "GrowlangError",
+    "GrownMapping",
     "Mapping",
     "Net",
     "Node",
     "Plan",
+    "Promise",
     "Report",
     "RunFields",
     "RunOptions",
@@ -51,23 +57,27 @@ __all__ = [
     "Span",
     "SpecError",
     "SpecWarning",
+    "Standing",
     "Tensor",
     "TensorRow",
     "TensorTable",
     "TrainResult",
+    "Verification",
     "__version__",
     "check",
     "compile",
     "diff",
+    "grow",
     "load",
     "load_weights",
     "plan",
     "sample",
     "train",
+    "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff load load_weights plan sample train"
+    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -77,8 +87,10 @@ if not TYPE_CHECKING:
         "growlang.applying": "Mapping",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
+        "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
+        "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

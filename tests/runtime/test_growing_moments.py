@@ -138,7 +138,7 @@ def test_gradients_are_returned_by_the_transposed_map(tmp_path: Path) -> None:
     assert grown > 10
 
 
-@pytest.mark.parametrize("name", ["wide", "wide_u"])
+@pytest.mark.parametrize("name", ["wide", "copied_u"])
 @pytest.mark.parametrize("how", [ADAM, MUON], ids=["adamw", "muon"])
 def test_with_equal_shares_the_grown_net_follows_the_old_one(how: AdamW | Muon, name: str) -> None:
     pair = Pair(checked(GROWTH / f"{name}.grow"), how)
