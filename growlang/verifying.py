@@ -96,7 +96,7 @@ class GrownMapping(Mapping):
     def to(child: Checked) -> GrownMapping:
         """The mapping to a child. Raises GrowlangError if it has no parent."""
         _, mapping = _grown(child)
-        return GrownMapping(mapping.entries, mapping.verdicts, child)
+        return GrownMapping(mapping.entries, mapping.verdicts, mapping.spaces, child)
 
     def verify(
         self,
