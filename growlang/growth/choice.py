@@ -125,7 +125,8 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
         return sg.append(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
     match manner.widen:
         case "copy":
-            return sg.wrap(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
+            uneven = _uneven(manner)
+            return sg.wrap(n, m, uneven) if m % n else sg.repeat(n, m // n, 1, uneven)
         case "random":
             return sg.draw(n, m)
         case "pad":
