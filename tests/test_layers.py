@@ -137,7 +137,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "compiling": (
         set(),
         {
-            *("atomic", "checking", "diagnostics", "net", "planning", "plans", "tables"),
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "tables"),
             "torch_backend",
         },
     ),
@@ -151,6 +151,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "comparing": (
         set(),
         {"applying", "checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
+    ),
+    "verifying": (
+        set(),
+        {
+            *("applying", "checking", "diagnostics", "growth", "net", "plans", "resolve", "rules"),
+            *("tables", "torch_backend"),
+        },
     ),
     "atomic": (set(), {"diagnostics"}),
     "lsp": (

@@ -5,32 +5,34 @@ A constant (`growlang.growth.constants`) says what is added, and how new entries
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from growlang.growth.axis_map import NEW, AxisMap, Factors
-from growlang.growth.constants import Draw, Eye, Fill, Mean, Noise, Resample, Source
+from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, Take
+from growlang.growth.constants import Constant, Draw, Eye, Fill, Mean, Noise, Resample, Source
 from growlang.growth.mapping import Quantity
 from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.torch_backend.conditions import sincos
 
 
-def expanded(
-    transform: Expand | Stages, source: Tensor, begun: Tensor, quantity: Quantity, name: str
-) -> Tensor:
-    """The tensor `name` of the child as a transform makes it from the parent's tensor `source`.
+def expand(
+    transform: Expand | Stages, source: Tensor, target: Tensor, quantity: Quantity, name: str
+) -> None:
+    """Write the tensor `name` of the child as a transform makes it of the parent's `source`.
 
-    `begun` is the child's tensor as it is initialised, from which drawn entries are taken.
+    In place; drawn entries stay as they are.
     """
     *before, last = transform.steps if isinstance(transform, Stages) else (transform,)
     for step in before:
-        sides = [len(axis.indices) for axis in step.dims]
-        source = _step(step, source, source.new_zeros(sides), quantity, name)
-    return _step(last, source, begun, quantity, name)
+        made = source.new_zeros([axis.size for axis in step.dims])
+        _step(step, source, made, quantity, name)
+        source = made
+    _step(last, source, target, quantity, name)
 
 
 def computed(transform: Compute, begun: Tensor) -> Tensor:
@@ -53,7 +55,7 @@ def adjoint(transform: Expand | Stages, gradient: Tensor, like: Tensor) -> Tenso
         if step.resample:
             raise ValueError("interpolation has no adjoint here")
         earlier = steps[number - 1].dims if number else None
-        sides = [len(a.indices) for a in earlier] if earlier else [*like.shape]
+        sides = [a.size for a in earlier] if earlier else [*like.shape]
         weight = step.weight or ((),) * len(step.dims)
         for axis, (index, factors) in enumerate(zip(step.dims, weight, strict=True)):
             means = [c for c in step.constants if isinstance(c, Mean) and c.axis == axis]
@@ -70,46 +72,176 @@ def _share(gradient: Tensor, mean: Mean) -> Tensor:
     return filled * (mean.factor / mean.old_n)
 
 
-def _step(step: Expand, source: Tensor, begun: Tensor, quantity: Quantity, name: str) -> Tensor:
+def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name: str) -> None:
+    constants: Sequence[Constant] = step.constants
+    factors = _factors(step, quantity)
     if quantity in ("first moment", "second moment"):
-        return _moments(step, source, quantity)
-    for resample in step.resample:
-        source = _resampled(resample, source)
-    weight = step.weight or ((),) * len(step.dims)
-    for axis, (index, factors) in enumerate(zip(step.dims, weight, strict=True)):
-        means = [c for c in step.constants if isinstance(c, Mean) and c.axis == axis]
-        filled = [source.narrow(axis, m.old_start, m.old_n).mean(axis, True) for m in means]
-        source = _taken(source, axis, index, factors)
-        for mean, value in zip(means, filled, strict=True):
-            source.narrow(axis, mean.start, mean.n).copy_(
-                (value * mean.factor).expand_as(source.narrow(axis, mean.start, mean.n))
-            )
-    for constant in step.constants:
+        constants = ()
+    else:
+        for resample in step.resample:
+            source = _resampled(resample, source)
+    drawn = [c for c in constants if isinstance(c, Draw)]
+    means = [c for c in constants if isinstance(c, Mean)]
+    dims, written = step.dims, target
+    for axis, index in enumerate(dims):
+        if cut := _drawn_from(index, axis, drawn):
+            written = written.narrow(axis, 0, cut)
+            dims = (*dims[:axis], AxisMap.of(index.indices[:cut]), *dims[axis + 1 :])
+            factors = (*factors[:axis], factors[axis][:cut], *factors[axis + 1 :])
+            drawn = [c for c in drawn if c.axis != axis]
+    rows = {c.start: c.n for c in drawn if c.axis == 0}
+    left = frozenset(rows) if dims and rows.items() <= dims[0].news.items() else frozenset()
+    begun = [(c, _along(target, c).clone()) for c in drawn if c.axis or c.start not in left]
+    _write(dims, factors, means, source, written, left)
+    for constant in constants:
         if isinstance(constant, Fill):
-            source[constant.start : constant.start + constant.n] += constant.value
+            target[constant.start : constant.start + constant.n] += constant.value
         elif isinstance(constant, Noise):
-            source = _noisy(constant, step.dims[constant.axis], source, name)
-    for constant in step.constants:
-        if isinstance(constant, Draw):
-            at = constant.axis, constant.start, constant.n
-            source.narrow(*at).copy_(begun.narrow(*at))
-    return source
+            target.copy_(_noisy(constant, step.dims[constant.axis], target, name))
+    for draw, values in begun:
+        _along(target, draw).copy_(values)
 
 
-def _moments(step: Expand, source: Tensor, quantity: Quantity) -> Tensor:
-    """Moments by S; those of new entries are zero."""
-    moment = step.moment or ()
-    if quantity == "second moment":
-        moment = moment if step.second is None else step.second
-        moment = tuple(tuple(f * f for f in factors) for factors in moment)
-    for axis, index in enumerate(step.dims):
-        source = _taken(source, axis, index, moment[axis] if moment else ())
-    return source
+def _drawn_from(index: AxisMap, axis: int, drawn: Sequence[Draw]) -> int:
+    """Where an axis has drawn entries alone from some place to its end: that place; 0 elsewhere."""
+    own = [c for c in drawn if c.axis == axis]
+    if len(own) == 1 and own[0].start + own[0].n == index.size:
+        return own[0].start
+    return 0
+
+
+def _factors(step: Expand, quantity: Quantity) -> tuple[Factors, ...]:
+    """By axis, what a quantity is multiplied by: T, S, or S^2."""
+    match quantity:
+        case "weight" | "average":
+            found = step.weight
+        case "first moment":
+            found = step.moment or ()
+        case "second moment":
+            single = (step.moment or ()) if step.second is None else step.second
+            found = tuple(tuple(f * f for f in factors) for factors in single)
+    return found or ((),) * len(step.dims)
+
+
+def _along(tensor: Tensor, constant: Draw | Mean) -> Tensor:
+    return tensor.narrow(constant.axis, constant.start, constant.n)
+
+
+def _write(
+    dims: tuple[AxisMap, ...],
+    factors: tuple[Factors, ...],
+    means: Sequence[Mean],
+    source: Tensor,
+    target: Tensor,
+    left: Collection[int],
+) -> None:
+    """Write an expansion axis by axis, the first one last and straight into the target.
+
+    So all passes but one are over tensors that are smaller than the target. New rows that begin
+    at a place in `left` stay as they are.
+    """
+    others: Tensor | float = 1.0
+    for axis in reversed(range(1, len(dims))):
+        filled = [(m, _mean(source, m)) for m in means if m.axis == axis]
+        source, factor = _gathered(source, axis, dims[axis], factors[axis])
+        others = factor * others
+        for mean, value in filled:
+            rows = _along(source, mean)
+            rows.copy_(value.expand_as(rows))
+    if not dims:
+        target.copy_(source)
+        return
+    if isinstance(others, Tensor) and (factors[0] or means):
+        source, others = source * others, 1.0
+    filled = [(m, _mean(source, m) * others) for m in means if m.axis == 0]
+    _placed(source, target, dims[0], factors[0], others, left)
+    for mean, value in filled:
+        rows = _along(target, mean)
+        rows.copy_(value.expand_as(rows))
+
+
+def _gathered(
+    source: Tensor, axis: int, index: AxisMap, factors: Factors
+) -> tuple[Tensor, Tensor | float]:
+    """The entries that an index takes along an axis, and what is still to multiply them."""
+    if index.has_new:
+        return _taken(source, axis, index, factors), 1.0
+    if not index.is_identity(source.shape[axis]):
+        at = _tensor(index, source.device)
+        source = source.index_select(axis, at)
+    if len(factors) <= 1:
+        return source, factors[0] if factors else 1.0
+    given = torch.tensor(factors, dtype=source.dtype, device=source.device)
+    return source, given.view([-1 if a == axis else 1 for a in range(source.dim())])
+
+
+def _mean(source: Tensor, mean: Mean) -> Tensor:
+    return source.narrow(mean.axis, mean.old_start, mean.old_n).mean(mean.axis, True) * mean.factor
+
+
+MOST_PARTS = 64
+"""Parts of an index that are written one by one; more are gathered entry by entry."""
+
+
+def _placed(
+    source: Tensor,
+    target: Tensor,
+    index: AxisMap,
+    factors: Factors,
+    others: Tensor | float,
+    left: Collection[int],
+) -> None:
+    """Write rows part by part, each entry of the target once.
+
+    `others` is a factor of all, or of the entries along the other axes where rows have none.
+    """
+    if len(index.parts) > MOST_PARTS or any(isinstance(part, Kron) for part in index.parts):
+        torch.mul(_taken(source, 0, index, factors), others, out=target)
+        return
+    at, rest = 0, source.shape[1:]
+    for part in index.parts:
+        size = part.size
+        place = target[at : at + size]
+        factor = factors[at : at + size] if factors[1:] else factors
+        match part:
+            case New() if at not in left:
+                place.zero_()
+            case Take(start, n):
+                _multiplied(source[start : start + n], factor, others, place, (n,))
+            case Repeat(start, n, times, block):
+                blocks = n // block
+                taken = source[start : start + n].view(blocks, 1, block, *rest)
+                shaped = place.unflatten(0, (blocks, times, block))  # type: ignore[no-untyped-call]
+                _multiplied(taken, factor, others, shaped, (blocks, times, block))
+        at += size
+
+
+def _multiplied(
+    source: Tensor, rows: Factors, others: Tensor | float, target: Tensor, sides: tuple[int, ...]
+) -> None:
+    """target = source * factors in one pass; `sides` are the axes that the rows are split into."""
+    source = source.expand_as(target)
+    if rows[1:]:
+        given = torch.tensor(rows, dtype=target.dtype, device=target.device)
+        given = given.view(*sides, *[1] * (target.dim() - len(sides)))
+        torch.mul(source, given * others, out=target)
+    elif isinstance(others, Tensor):
+        torch.mul(source, others * rows[0] if rows else others, out=target)
+    elif (factor := others * (rows[0] if rows else 1.0)) != 1:
+        torch.mul(source, factor, out=target)
+    else:
+        target.copy_(source)
+
+
+@lru_cache(maxsize=64)
+def _tensor(index: AxisMap, device: torch.device) -> Tensor:
+    """The indices; tensors of one net have few different ones."""
+    return torch.tensor(index.indices, device=device)
 
 
 def _taken(source: Tensor, axis: int, index: AxisMap, factors: Factors) -> Tensor:
     """Along one axis, the entries that an index takes, times their factors; new ones are zero."""
-    at = torch.tensor(index.indices, device=source.device)
+    at = _tensor(index, source.device)
     result = source.index_select(axis, at.clamp(min=0))
     if factors or NEW in index.indices:
         given = torch.tensor(factors or (1.0,), dtype=source.dtype, device=source.device)
@@ -120,7 +252,7 @@ def _taken(source: Tensor, axis: int, index: AxisMap, factors: Factors) -> Tenso
 
 def _returned(gradient: Tensor, axis: int, index: AxisMap, factors: Factors, old: int) -> Tensor:
     """The adjoint of `_taken`."""
-    at = torch.tensor(index.indices, device=gradient.device)
+    at = _tensor(index, gradient.device)
     given = torch.tensor(factors or (1.0,), dtype=gradient.dtype, device=gradient.device)
     factor = torch.where(at == NEW, 0, given)
     along = [-1 if a == axis else 1 for a in range(gradient.dim())]
