@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from growlang_runtime.train.trainer import TrainResult
 
 __all__ = [
+    "ApproximateGrowth",
     "Checked",
     "Compiled",
     "Diagnostic",
@@ -83,6 +85,7 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",

@@ -233,9 +233,11 @@ def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
     """What is proved of each component that grows."""
     if not verdicts:
         return
-    table = _table("<grown", "<function", "<why")
+    reasons = any(verdict.reason for verdict in verdicts)
+    table = _table("<grown", "<same function", *(["<why not"] if reasons else []))
     for place, level, reason in verdicts:
-        table.add_row(place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]")
+        row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]"]
+        table.add_row(*row[: len(table.columns)])
     out.print()
     out.print(table)
 

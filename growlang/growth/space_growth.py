@@ -56,6 +56,11 @@ class Growth:
         """Whether nothing grows."""
         return self.how == "same" and self.scale == 1.0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every old place is copied equally often."""
+        return self.how == "repeat" and self.new % self.old == 0
+
 
 @lru_cache(maxsize=4096)
 def same(n: int, scale: float = 1.0) -> Growth:
