@@ -1,12 +1,13 @@
 """A plain PyTorch loop that trains a small model, grows it in width and depth, and goes on.
 
 Run `python examples/own_loop/train.py`. Only three things are growlang's: the modules, the mapping
-of the small model's weights to the large one's, and its proof.
+of the small model's weights and moments to the large one's, and its proof.
 """
 
 from __future__ import annotations
 
 import tarfile
+import warnings
 from pathlib import Path
 
 import torch
@@ -28,7 +29,8 @@ def main(steps: int = 60, lr: float = 3e-3) -> dict[str, float]:
 
     small = growlang.compile(HERE / "small.grow").module(seed=0)
     losses["small, untrained"] = held_out(small, data)
-    train(small, torch.optim.AdamW(small.parameters(), lr), data, steps)
+    optimizer = torch.optim.AdamW(small.named_parameters(), lr)
+    train(small, optimizer, data, steps)
     losses["small, trained"] = held_out(small, data)
 
     mapping = growlang.grow(HERE / "small.grow", HERE / "large.grow")
@@ -39,11 +41,27 @@ def main(steps: int = 60, lr: float = 3e-3) -> dict[str, float]:
     large.load_state_dict(mapping.apply(weights))
     losses["large, as it grew"] = held_out(large, data)
 
-    train(large, torch.optim.AdamW(large.parameters(), lr / 3), data, steps)
+    train(large, grown_optimizer(mapping, optimizer, large, lr / 3), data, steps)
     losses["large, trained on"] = held_out(large, data)
     for moment, loss in losses.items():
         print(f"{moment:18} {loss:.6f}")
     return losses
+
+
+def grown_optimizer(
+    mapping: growlang.Mapping, optimizer: torch.optim.Optimizer, large: nn.Module, lr: float
+) -> torch.optim.Optimizer:
+    """An optimizer of the large model that goes on with the moments of the small one's."""
+    scales = mapping.lr_scales()  # of tensors whose steps the growth changes
+    goes_on = torch.optim.AdamW(
+        {"params": [(name, p)], "lr": lr * scales.get(name, 1.0)}
+        for name, p in large.named_parameters()
+    )
+    with warnings.catch_warnings():  # steps and eps by tensor are an approximation: so be it
+        warnings.simplefilter("ignore", growlang.ApproximateGrowth)
+        state = mapping.apply_optimizer(optimizer.state_dict(), goes_on.state_dict())
+    goes_on.load_state_dict(state)
+    return goes_on
 
 
 def images(count: int) -> Tensor:

@@ -21,7 +21,7 @@ from growlang.growth.transforms import (
 from growlang.net import ComponentName, Net
 from growlang.torch_backend import expansions
 from growlang.torch_backend.lower import LoweredNet
-from growlang.torch_backend.verification import draws, gradients, parts
+from growlang.torch_backend.verification import draws, gradients, parts, retained
 from growlang.torch_backend.verification.case import (
     Case,
     Inputs,
@@ -65,7 +65,7 @@ def kept(case: Case) -> Iterator[Promise]:
 
 def component(case: Case) -> Iterator[Promise]:
     """A kept component computes the same of the same values, whatever is new around it."""
-    names = [name for name in case.kept if parts.computing(case.child, name)]
+    names = [name for name in case.kept if parts.is_alone(case.child, name)]
     if not names:
         return
     both = _modules(case, case.double)
@@ -95,6 +95,21 @@ def function(case: Case) -> Iterator[Promise]:
     limit = ROUNDINGS * max(own, torch.finfo(torch.float32).eps)
     means = f"the same in float32; the parent's own: {own:.1e}"
     yield Promise("rounding", place, rounded, limit, means)
+
+
+def means(case: Case) -> Iterator[Promise]:
+    """Whatever new ends compute beside retained ones: D of what the child denoises is the parent's.
+
+    Here the new ends are random. Of `detail = free` nothing is promised.
+    """
+    last = retained.refinement(case)
+    if last is None:
+        return
+    worst = 0.0
+    for seed in SEEDS:
+        ours, theirs = retained.denoised(case, last, seed)
+        worst = max(worst, _apart(ours, theirs))
+    yield Promise("means", case.child.name, worst, EXACT, "|D x^ - x^ of the parent| / |x^|")
 
 
 def adjoint(case: Case) -> Iterator[Promise]:
@@ -207,6 +222,7 @@ PROMISES: tuple[Callable[[Case], Iterator[Promise]], ...] = (
     kept,
     component,
     function,
+    means,
     adjoint,
     gradient,
     parting,
