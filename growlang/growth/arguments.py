@@ -68,6 +68,14 @@ def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
     yield Obstacle("incomparable", pair.child.path, why)
 
 
+def drawn_skip(pair: Pair, child: Spaces) -> Iterator[Obstacle]:
+    """What a new block does to its input where it is initialised as its op is."""
+    axes = child.axes.get(pair.child.path)
+    if axes and any(layer.place == "skip" for layer in axes.layers):
+        why = "a new block passes its input through a 1 x 1 skip, which is drawn"
+        yield Obstacle("inexact", pair.child.path, why, "write `init = zero`", "deepen")
+
+
 def lost(pair: Pair, child: Spaces, parent: Spaces) -> Iterator[Obstacle]:
     """The layers of the parent's node that the child's does not have."""
     new, old = child.axes.get(pair.child.path), parent.axes.get(pair.parent.path)

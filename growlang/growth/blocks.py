@@ -173,7 +173,8 @@ class _Pairing(NamedTuple):
             )
         elif init == "copy":
             why = "new blocks are copies that compute from the start"
-            self.obstacles.append(Obstacle("inexact", new.path, why, "write `init = zero`"))
+            mend = "write `init = zero`"
+            self.obstacles.append(Obstacle("inexact", new.path, why, mend, "deepen"))
         self.pairs[new.path] = Pair(
             new, old, init is not None, is_silent=init == "zero", is_drawn=init == "default"
         )

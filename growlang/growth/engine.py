@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from growlang.growth.arguments import argument_obstacles, lost
+from growlang.growth.arguments import argument_obstacles, drawn_skip, lost
 from growlang.growth.choice import Choice, Manner, choose
 from growlang.growth.dead import dead
 from growlang.growth.grown import Templates, tensors_of
@@ -69,7 +69,9 @@ def grow(
 
     blame(found.obstacles)
     for pair in pairs.values():
-        if not pair.is_copy:
+        if pair.is_drawn:
+            blame(tuple(drawn_skip(pair, found.child)))
+        elif not pair.is_copy:
             sizes = asked.get(pair.child.component, Asked()).resizing
             blame((*argument_obstacles(pair, sizes), *lost(pair, found.child, found.parent)))
     if any(o.kind == "impossible" for o in found.obstacles):
