@@ -172,7 +172,7 @@ class _Pairing(NamedTuple):
         if init is not None and init != "copy" and not op_in(new).is_residual:
             self._impossible(
                 new.path,
-                f"a new `{new.op}` cannot begin without an effect: its result takes its input's place",
+                f"a new `{new.op}` cannot begin without an effect: it adds to nothing",
                 "write `init = copy`, which is not exact",
             )
         elif init == "copy":
