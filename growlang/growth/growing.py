@@ -123,7 +123,11 @@ def _refuse(
         message = f"`{name.selector}` cannot grow: {why}"
         findings.add("G321", message, span, help=obstacle.mend, notes=notes)
     elif obstacle.kind in ("inexact", "dead") and obstacle.rule in promises(growing.rules):
-        what = "could never train" if obstacle.kind == "dead" else "would not compute what it did"
+        what = (
+            "would have a part that never trains"
+            if obstacle.kind == "dead"
+            else "would not compute what it did"
+        )
         nearest = obstacle.mend or "write `widen(copy)`, without a promise"
         message = f"`{name.selector}` {what}: {why}"
         findings.add("G320", message, span, help=nearest, notes=notes)

@@ -113,12 +113,13 @@ def transform_to_json(transform: Transform) -> dict[str, Any]:
             return _expand_json(transform)
         case Stages(source, steps):
             return {"kind": "stages", "source": source, "steps": [*map(_expand_json, steps)]}
-        case Compute(value, dims, weight):
+        case Compute(value, dims, weight, then):
             return {
                 "kind": "compute",
                 "value": named(value),
                 "dims": [axis_to_json(axis) for axis in dims],
                 "weight": [factors_to_json(factors) for factors in weight],
+                **({"then": [*map(_expand_json, then)]} if then else {}),
             }
         case Initialise(init):
             return {"kind": "initialise", "init": init}
@@ -141,9 +142,10 @@ def transform_from_json(data: object) -> Transform:
             return _expand(data)
         case {"kind": "stages", "source": str(source), "steps": [*steps]}:
             return Stages(source, tuple(map(_expand, steps)))
-        case {"kind": "compute", "value": value, "dims": [*dims], "weight": w}:
+        case {"kind": "compute", "value": value, "dims": [*dims], "weight": w, **more}:
             maps = tuple(map(axis_from_json, dims))
-            return Compute(source_from_json(value), maps, _factors(w))
+            then = tuple(map(_expand, _list(more.get("then", []))))
+            return Compute(source_from_json(value), maps, _factors(w), then)
         case {"kind": "initialise", "init": str(init)}:
             return Initialise(init)
         case {"kind": "like", "source": str(source)}:
