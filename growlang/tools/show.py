@@ -14,7 +14,7 @@ from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signatures.signature import Signature
 from growlang.spec.data import Source
-from growlang.spec.model import Group, Item, Model, Pipe, Stage
+from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Stage
 from growlang.spec.recipe import Phase, Settings, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
@@ -101,6 +101,7 @@ class _Show:
 
     def model(self, model: Model) -> Iterator[str]:
         """The model, with what it keeps of its parent."""
+        yield from self.retained()
         yield f"model {model.name} {{"
         bindings: dict[str, Any] = {
             "image": model.image, "tokens": model.tokens, **model.conditions, "time": model.time
@@ -110,6 +111,8 @@ class _Show:
                 yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
         if not are_idle(model):
             yield self.part(f"skips = {model.skips}", "skips")
+        for name in RETAINING if model.retained else ():
+            yield self.part(f"{name} = {getattr(model, name)}", name)
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:
@@ -120,6 +123,13 @@ class _Show:
         yield self.part(f"core{at}{position} {_pipe(core.pipe)}", "core")
         yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
+
+    def retained(self) -> Iterator[str]:
+        """What the model retains of its ancestors, which no declaration of its own can say."""
+        found = self.resolved.resolution
+        for generation in found.generations if found else ():
+            ends = generation.resolution.model.name
+            yield f"# {generation.name.selector} are the ends of {ends}, which are retained"
 
     def recipe(self, recipe: RecipeDraft) -> Iterator[str]:
         """A recipe with every setting that it has, inherited and default ones too."""
