@@ -19,9 +19,10 @@ from growlang.signatures.tables import CallOf, Table
 from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
+from growlang.spec.words import SAID
 
 TYPES = {
     int: "whole number",
@@ -70,6 +71,7 @@ def training_page() -> str:
         [
             "# Training, sampling and evaluation\n",
             *_section("train", "Settings of a recipe. A phase may change some of them.", Settings),
+            *_others(),
             *_section("sample", "How images are sampled.", Sample),
             *_section("evaluate", "What is measured.", Evaluate),
             *_calls("Data", DATA),
@@ -78,6 +80,8 @@ def training_page() -> str:
             *_calls("Noise schedules", SCHEDULES),
             *_calls("Weights of the loss", WEIGHTS),
             *_calls("Optimizers", OPTIMIZERS),
+            *_calls("Learning rates over the steps", LR_SCHEDULES),
+            *_calls("Moments", MOMENTS),
             *_calls("Samplers", SAMPLERS),
         ]
     )
@@ -85,6 +89,14 @@ def training_page() -> str:
 
 def _section(name: str, about: str, model: type[BaseModel]) -> list[str]:
     return [f"## {name}\n", f"{about}\n", *_table(model)]
+
+
+def _others() -> Iterable[str]:
+    """What only a recipe or only a phase sets."""
+    yield "Never inherited: `lr` and `rewarm` stand in phases, the others in recipes.\n"
+    yield from ["| name | meaning |", "|---|---|"]
+    yield from (f"| `{name}` | {about} |" for name, about in SAID.items())
+    yield ""
 
 
 def _calls(title: str, calls: Mapping[str, type[Signature]]) -> Iterable[str]:

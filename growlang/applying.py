@@ -19,7 +19,7 @@ class Mapping(mapping.Mapping):
     @staticmethod
     def of(found: mapping.Mapping) -> Mapping:
         """The same mapping, which can be applied."""
-        return Mapping(found.entries)
+        return Mapping(found.entries, found.verdicts)
 
     def only(self, names: abc.Collection[str]) -> Mapping:
         """The entries of some tensors.

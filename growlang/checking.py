@@ -287,8 +287,15 @@ def _grown(
     found = findings.of(stated) or {}
     if found and moving.is_sound and stated.is_sound:
         findings.extend(refuse_dead(net, contract, moved, found, scratch))
-    net = initialised(net, found)
-    mapping = findings.of(map_tensors(net, parent, resolution, moved, found))
+    made = None
+    if contract.grow:
+        from growlang.growth.growing import grown
+
+        made = findings.of(grown(net, parent, resolution))
+        if made is None:
+            return net, None
+    net = initialised(made.net if made else net, found)
+    mapping = findings.of(map_tensors(net, parent, resolution, moved, found, made))
     return net, Mapping.of(mapping) if mapping is not None else None
 
 

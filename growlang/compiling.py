@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.growth.learning import remarks
+from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
@@ -102,8 +104,28 @@ class Compiled:
 
         parent = self.spec.parent.name if self.spec.parent else None
         print_costs(
-            self.net, self.costs, out, parent=parent, recipe=self.recipe, phases=self.phases
+            self.net,
+            self.costs,
+            out,
+            parent=parent,
+            recipe=self.recipe,
+            phases=self.phases,
+            verdicts=self.verdicts,
+            remarks=self.remarks,
         )
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What is proved of each component that grows."""
+        return self.spec.mapping.verdicts if self.spec.mapping else ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be known of the optimizer's state, where the recipe carries it."""
+        start = recipe_of(self.spec, self.recipe).start if self.recipe else None
+        if start is None or start.origin == "scratch" or start.moments == "reset":
+            return []
+        return remarks(self.spec.mapping or ())
 
     @property
     def net(self) -> Net:
@@ -214,6 +236,7 @@ class Compiled:
                 }
                 for c in self.costs
             ],
+            "verdicts": [verdict.as_json() for verdict in self.verdicts],
             "recipe": self.recipe,
             "phases": [asdict(phase) for phase in self.phases],
             "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],

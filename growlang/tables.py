@@ -10,6 +10,7 @@ from rich.table import Table
 
 from growlang.diagnostics.literals import dimensions
 from growlang.growth.mapping import CATEGORIES, Category, Entry, Mapping
+from growlang.growth.verdict import Level, Verdict
 from growlang.growth.wording import Reason
 from growlang.net import ComponentName, Net, Tensor
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
@@ -86,6 +87,8 @@ def print_costs(
     parent: str | None,
     recipe: str | None,
     phases: Sequence[PhaseCost],
+    verdicts: Sequence[Verdict] = (),
+    remarks: Sequence[str] = (),
 ) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
     lineage = f", grown from {parent}" if parent else ""
@@ -94,9 +97,12 @@ def print_costs(
     )
     out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
     out.print(_component_table(net, tuple(costs)))
+    print_verdicts(verdicts, out)
     if phases:
         out.print(f"\nrecipe [bold]{recipe}[/]")
         out.print(_phase_table(phases))
+    if remarks:
+        out.print("\n" + "\n".join(remarks))
 
 
 def _component_table(net: Net, costs: Sequence[ComponentCost]) -> Table:
@@ -209,12 +215,27 @@ def print_difference(
         if totals[c][0]
     ]
     out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
+    print_verdicts(mapping.verdicts, out)
     for change in changes:
         out.print(f"[yellow]warning[/]: {change}")
     if proposals:
         out.print(f"\nTo make {b.name} a child of {a.name}, write:")
         for line in proposals:
             out.print(f"  {line}", markup=False)
+
+
+LEVELS: dict[Level, str] = {"exact": "green", "exact to eps": "green", "inexact": "yellow"}
+
+
+def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
+    """What is proved of each component that grows."""
+    if not verdicts:
+        return
+    table = _table("<grown", "<function", "<why")
+    for place, level, reason in verdicts:
+        table.add_row(place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]")
+    out.print()
+    out.print(table)
 
 
 def _mapping_table(grouped: Grouped, a: Net, b: Net) -> Table:

@@ -361,6 +361,7 @@ def test_the_recipes_of_the_whole_grammar(whole: d.Document) -> None:
         "Release",
         "Binding",
         "Binding",
+        "Binding",
     ]
     assert isinstance(long.duration, d.Call)
     assert isinstance(last.duration, d.Call)

@@ -155,3 +155,42 @@ def test_the_catalogue_imports_neither_torch_nor_the_runtime() -> None:
     code = "import sys, growlang.ops; print([m for m in ('torch', 'networkx') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- the width of heads --------------------------------------------------------------------------
+
+ATTENDING = pytest.mark.parametrize("name", ["attention", "transformer"])
+
+
+@ATTENDING
+def test_heads_that_have_a_width_need_not_divide_that_of_the_whole(name: str) -> None:
+    scope = Scope(conditions={"text": tokens(5, 10)})
+    args = {"width": 32, "heads": 5, "attend": ["self", "text"], "head_width": 8}
+    op = op_of(name).model_validate(args)
+    assert op.output(TOKENS, scope) == TOKENS
+    shapes = {t.name: t.shape for t in op.tensors(TOKENS, scope)}
+    assert shapes["attend.self.qkv.weight"] == (3 * 5 * 8, 32)
+    assert shapes["attend.self.q_norm.weight"] == (8,)
+    assert shapes["attend.self.out.weight"] == (32, 5 * 8)
+    assert shapes["attend.text.q.weight"] == (5 * 8, 32)
+    assert shapes["attend.text.kv.weight"] == (2 * 5 * 8, 10)
+
+
+@ATTENDING
+def test_heads_that_do_not_divide_the_width_may_be_given_theirs(name: str) -> None:
+    op = op_of(name).model_validate({"width": 32, "heads": 5})
+    with pytest.raises(OpError) as error:
+        op.output(TOKENS, Scope())
+    mend = error.value.help.rpartition("`head_width = ")[2].removesuffix("`")
+    op_of(name).model_validate({"width": 32, "heads": 5, "head_width": int(mend)})
+
+
+@ATTENDING
+def test_heads_of_the_usual_width_are_those_of_an_earlier_version(name: str) -> None:
+    args = {"width": 32, "heads": 4}
+    usual, said = (op_of(name).model_validate(args | more) for more in ({}, {"head_width": 8}))
+    assert "head_width" not in usual.arguments()
+    assert said.arguments() == {**usual.arguments(), "head_width": 8}
+    assert op_of(name).model_validate(said.arguments()) == said
+    for rule in ("tensors", "flops", "saved_activations"):
+        assert getattr(said, rule)(TOKENS, Scope()) == getattr(usual, rule)(TOKENS, Scope())

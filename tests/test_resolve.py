@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.planning import plan
 from growlang.spec.data import Crop, Resize, Source
-from growlang.spec.recipe import AdamW, Settings
+from growlang.spec.recipe import WSD, AdamW, Settings
 
 
 def settings(found: Checked, recipe: str) -> Settings:
@@ -236,6 +238,30 @@ def test_moments_are_carried_with_the_raw_weights_only() -> None:
     starts = {r.name: r.start for r in checked(SPECS / "child.grow").resolved.recipes}
     assert starts["raw"].moments == "carry"
     assert starts["grown"].moments == "reset"
+
+
+@pytest.mark.parametrize(
+    ("written", "moments", "new"),
+    [
+        ("carry", "carry", "mean"),
+        ("carry(new = mean)", "carry", "mean"),
+        ("carry(new = reset)", "carry", "reset"),
+        ("reset", "reset", "mean"),
+    ],
+)
+def test_moments_and_rewarm(tmp_path: Path, written: str, moments: str, new: str) -> None:
+    mended = SPECS.parent / "mended"
+    copy(mended / "_trained.grow", tmp_path)
+    change = ("carry(new = reset)", written)
+    found = checked(edited(mended / "g406_rewarm.grow", tmp_path / "grown.grow", change))
+    (recipe,) = found.resolved.recipes
+    assert (recipe.start.moments, recipe.start.new_moments) == (moments, new)
+    first, second = found.phases("main")
+    assert (first.rewarm, second.rewarm) == (20, 200)
+    assert second.settings.lr_schedule == WSD(decay=0.1)
+    assert (first.own_schedule, second.own_schedule) == (False, True)
+    declared = plan(found).declared["start"]
+    assert declared.get("new_moments") == (None if new == "mean" else new)
 
 
 def test_inherited_settings_see_the_childs_image() -> None:

@@ -164,10 +164,23 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             f"`{name.slot}` has width {own}, but its input has {shape.width}",
             name,
             notes=notes,
-            help=f"give the {came_from or 'place before it'} width {own}",
+            help=_widened(site, came_from, own),
         )
         return wire._replace(name="", shape=shape.with_width(own))
     return wire
+
+
+def _widened(site: Site, came_from: str, own: int) -> str:
+    """The edit where what comes in has another width: what is kept has to grow with what reads it.
+
+    The two share a space.
+    """
+    if came_from in site.resolution.contract.keep and site.resolution.contract.grow:
+        return (
+            f"the {came_from} writes what grows here, so it grows too: declare it with width "
+            f"{own}, and write `grow {came_from} by widen(exact)` instead of keeping it"
+        )
+    return f"give the {came_from or 'place before it'} width {own}"
 
 
 def stay(site: Site, wire: Wire, at: int, name: ComponentName) -> Wire:

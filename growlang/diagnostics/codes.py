@@ -139,7 +139,8 @@ CODES = {
     "G207": Code(
         "heads",
         "The number of heads does not divide the width.",
-        "Attention splits the channels evenly over its heads.",
+        "Attention splits the channels evenly over its heads, unless `head_width` says how many "
+        "each has.",
     ),
     "G208": Code(
         "attend",
@@ -271,6 +272,21 @@ CODES = {
         "neither resumed nor grown from without it.",
     ),
     "G320": Code(
+        "not-exact",
+        "A component that is to grow exactly would not compute what it did, or never train.",
+        "`widen(exact)`, `extend(exact)` and `heads` promise the same function. The finding names "
+        "the norm or the space at fault with its sizes, why it cannot hold, and what is nearest: "
+        "another norm, another width, or a rule without the promise.",
+    ),
+    "G321": Code(
+        "cannot-grow",
+        "A component cannot grow into what is declared.",
+        "The new declaration gives the numbers and the rules say how they are reached: a width by "
+        "`widen`, repeats by `deepen`, words and classes by `extend`, kernels and positions by "
+        "`resize`. Nothing is guessed where no rule speaks, nothing is made smaller, and two "
+        "components that share a space grow together.",
+    ),
+    "G330": Code(
         "retained-in-part",
         "Retained ends would not compute what they did.",
         "`retain` leaves the parent's ends as the path to smaller images, and what they compute "
@@ -278,13 +294,13 @@ CODES = {
         "core, `time` and the conditions that they read are kept, and ends that were retained "
         "before are kept with those that add detail to them.",
     ),
-    "G321": Code(
+    "G331": Code(
         "not-a-multiple",
         "The image is no whole multiple of that of the retained ends.",
         "D, the mean over k x k pixels, makes the image of the retained ends out of the new one: k "
         "is a whole number from 2 on, the same on both sides, and the channels are the same.",
     ),
-    "G322": Code(
+    "G332": Code(
         "other-levels",
         "A recipe does not train as the retained ends were trained.",
         "The retained ends see D of the noisy image, whose log-SNR is larger by 2 ln k, and are "

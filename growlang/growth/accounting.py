@@ -8,13 +8,15 @@ from typing import Any
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
 from growlang.diagnostics.literals import dimensions, literal
+from growlang.growth.grown_net import Grown
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
 from growlang.growth.retaining import retained
-from growlang.growth.transforms import Copy, Drop, Initialise, Move
+from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
 from growlang.growth.wording import BESIDE, UNUSED, Reason, reason, reason_of_new
 from growlang.net import TIME, ComponentName, Net, Node, Tensor
+from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
 
@@ -63,11 +65,14 @@ def map_tensors(
     resolution: Resolution,
     moves: abc.Mapping[str, MovedTensor],
     stated: abc.Mapping[str, Initialisation],
+    grown: Grown | None = None,
 ) -> Mapping | None:
     """The entry of every tensor; None, with findings, where a `keep` cannot hold.
 
-    `moves` are the tensors that `moved` names, `stated` those of which an `init` speaks.
+    `moves` are the tensors that `moved` names, `stated` those of which an `init` speaks, `grown`
+    those of components that grow.
     """
+    transforms = grown.transforms if grown else {}
     contract = resolution.contract
     entries: list[Entry] = []
     for node in child.nodes:
@@ -79,6 +84,9 @@ def map_tensors(
                 entries.append(entry)
             elif kept is not None:
                 entries.append(_taken(tensor, Copy(), kept))
+            elif tensor.name in transforms and tensor.name not in stated:
+                growing = contract.grow[node.component]
+                entries.append(_grown(tensor, transforms[tensor.name], growing, parent))
             elif node.component in contract.retain:
                 entries.append(_new(tensor, False, None, stated.get(tensor.name), BESIDE))
             else:
@@ -93,7 +101,8 @@ def map_tensors(
         for tensor in node.tensors:
             if tensor.name not in used:
                 entries.append(Entry(tensor.name, Drop(), said, tensor.shape))
-    return None if findings.items else Mapping(tuple(entries))
+    verdicts = grown.verdicts if grown else ()
+    return None if findings.items else Mapping(tuple(entries), verdicts)
 
 
 def all_initialised(net: Net) -> Mapping:
@@ -103,6 +112,14 @@ def all_initialised(net: Net) -> Mapping:
 
 def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
     return Entry(tensor.name, transform, reason(transform, place), tensor.shape)
+
+
+def _grown(tensor: Tensor, transform: Transform, growing: Growing, parent: Net) -> Entry:
+    """The entry of a tensor of a component that grows: what becomes of it, and by which rules."""
+    rules = ", ".join(rule.call for rule in growing.rules)
+    said = Reason("grown", f"by {rules}", str(growing.span))
+    new = source_of(transform, tensor.name) is None
+    return Entry(tensor.name, transform, said, tensor.shape, new and tensor.name in parent.table)
 
 
 def _new(

@@ -84,6 +84,10 @@ class AxisMap:
         """The old entry of each new one, `NEW` where there is none."""
         return tuple(i for part in self.parts for i in part.indices())
 
+    def is_identity(self, n: int) -> bool:
+        """Whether it takes all of an axis of `n` entries, in order."""
+        return self.parts == (Take(0, n),)
+
     @staticmethod
     def of(indices: Sequence[int]) -> AxisMap:
         """The map with these indices, in the parts that one pass finds: its normal form."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from growlang.growth import verdict
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import Copy, Drop, compose, source_of, values_of
 from growlang.growth.wording import BETWEEN, Reason, reason_unstated
@@ -19,7 +20,9 @@ def unchanged(net: Net) -> Mapping:
 def over_generations(first: Mapping, second: Mapping, parent: Net) -> Mapping:
     """The mapping that is `second` after `first`, whose parent's net is `parent`."""
     entries = [_composed(entry, first, parent) for entry in second.of_child]
-    return Mapping((*entries, *dropped(entries, parent, BETWEEN)))
+    copied = [{e.component for e in m if isinstance(e.transform, Copy)} for m in (first, second)]
+    verdicts = verdict.over_generations(first.verdicts, second.verdicts, set().union(*copied))
+    return Mapping((*entries, *dropped(entries, parent, BETWEEN)), verdicts)
 
 
 def dropped(entries: Iterable[Entry], parent: Net, reason: Reason) -> list[Entry]:

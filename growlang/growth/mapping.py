@@ -9,6 +9,7 @@ from math import prod
 from typing import Literal, NamedTuple, Self, get_args
 
 from growlang.growth.transforms import (
+    Compute,
     Copy,
     Drop,
     Expand,
@@ -16,10 +17,13 @@ from growlang.growth.transforms import (
     Like,
     Move,
     Retain,
+    Stages,
     Transform,
+    is_new,
     source_of,
     state_of,
 )
+from growlang.growth.verdict import Verdict
 from growlang.growth.wording import Reason, rule
 from growlang.net import ComponentName
 
@@ -51,9 +55,9 @@ class Entry(NamedTuple):
                 return "moved"
             case Retain():
                 return "retained"
-            case Expand():
+            case Expand() | Stages():
                 return "expanded"
-            case Initialise() | Like():
+            case Initialise() | Like() | Compute():
                 return "reinitialised" if self.replaces else "initialised"
             case Drop():
                 return "dropped"
@@ -87,13 +91,18 @@ class Mapping:
     """
 
     entries: tuple[Entry, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    """What is proved of each component that grows."""
 
     def __repr__(self) -> str:
         counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]
         return f"Mapping({', '.join(counts) or 'no tensors'})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Mapping) and self.entries == other.entries
+        return isinstance(other, Mapping) and (self.entries, self.verdicts) == (
+            other.entries,
+            other.verdicts,
+        )
 
     def __hash__(self) -> int:
         return hash(self.entries)
@@ -129,6 +138,11 @@ class Mapping:
         """The parent's tensor whose average and moments each tensor goes on with, if it does."""
         found = {e.name: state_of(e.transform, e.name) for e in self.entries}
         return {name: source for name, source in found.items() if source is not None}
+
+    @property
+    def new(self) -> frozenset[str]:
+        """The tensors that begin anew, and those with entries that do."""
+        return frozenset(entry.name for entry in self.entries if is_new(entry.transform))
 
     def by_component(self, components: Iterable[ComponentName]) -> dict[ComponentName, list[Entry]]:
         """The entries of each component, in the order in which components are first named."""

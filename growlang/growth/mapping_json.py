@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from growlang.growth.axis_map import Factors, axis_from_json, axis_to_json
+from growlang.growth.constants_json import (
+    constant_from_json,
+    named,
+    resample_from_json,
+    source_from_json,
+)
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import (
+    Compute,
     Copy,
     Drop,
     Expand,
@@ -14,14 +21,19 @@ from growlang.growth.transforms import (
     Like,
     Move,
     Retain,
+    Stages,
     Transform,
 )
+from growlang.growth.verdict import Verdict
 from growlang.growth.wording import Reason
+from growlang.net import ComponentName
 
 
-def to_json(mapping: Mapping) -> list[dict[str, Any]]:
-    """The entries in order; what stands at its default is left out."""
-    return [_entry_json(entry) for entry in mapping]
+def to_json(mapping: Mapping) -> list[dict[str, Any]] | dict[str, Any]:
+    """The entries in order, with the verdicts if there are any; defaults are left out."""
+    entries = [_entry_json(entry) for entry in mapping]
+    verdicts = [list(verdict) for verdict in mapping.verdicts]
+    return {"entries": entries, "verdicts": verdicts} if verdicts else entries
 
 
 def from_json(data: object) -> Mapping:
@@ -29,6 +41,8 @@ def from_json(data: object) -> Mapping:
     match data:
         case list() | tuple():
             return Mapping(tuple(map(_entry, data)))
+        case {"entries": [*entries], "verdicts": [*verdicts]}:
+            return Mapping(tuple(map(_entry, entries)), tuple(map(_verdict, verdicts)))
     raise ValueError("a mapping is a list of entries")
 
 
@@ -62,6 +76,13 @@ def _entry(data: object) -> Entry:
     raise ValueError(f"not an entry of a mapping: {data!r}")
 
 
+def _verdict(data: object) -> Verdict:
+    match data:
+        case [str(place), ("exact" | "exact to eps" | "inexact") as level, str(reason)]:
+            return Verdict(ComponentName(place), level, reason)
+    raise ValueError(f"not a verdict of a mapping: {data!r}")
+
+
 # --- transforms ----------------------------------------------------------------------------------
 
 
@@ -74,13 +95,16 @@ def transform_to_json(transform: Transform) -> dict[str, Any]:
             return {"kind": "move", "source": source}
         case Retain(source):
             return {"kind": "retain", "source": source}
-        case Expand(source, dims, weight, moment):
+        case Expand():
+            return _expand_json(transform)
+        case Stages(source, steps):
+            return {"kind": "stages", "source": source, "steps": [*map(_expand_json, steps)]}
+        case Compute(value, dims, weight):
             return {
-                "kind": "expand",
-                "source": source,
+                "kind": "compute",
+                "value": named(value),
                 "dims": [axis_to_json(axis) for axis in dims],
                 "weight": [list(factors) for factors in weight],
-                "moment": None if moment is None else [list(factors) for factors in moment],
             }
         case Initialise(init):
             return {"kind": "initialise", "init": init}
@@ -99,9 +123,13 @@ def transform_from_json(data: object) -> Transform:
             return Move(source)
         case {"kind": "retain", "source": str(source)}:
             return Retain(source)
-        case {"kind": "expand", "source": str(s), "dims": [*dims], "weight": w, "moment": m}:
+        case {"kind": "expand"}:
+            return _expand(data)
+        case {"kind": "stages", "source": str(source), "steps": [*steps]}:
+            return Stages(source, tuple(map(_expand, steps)))
+        case {"kind": "compute", "value": value, "dims": [*dims], "weight": w}:
             maps = tuple(map(axis_from_json, dims))
-            return Expand(s, maps, _factors(w), None if m is None else _factors(m))
+            return Compute(source_from_json(value), maps, _factors(w))
         case {"kind": "initialise", "init": str(init)}:
             return Initialise(init)
         case {"kind": "like", "source": str(source)}:
@@ -109,6 +137,45 @@ def transform_from_json(data: object) -> Transform:
         case {"kind": "drop"}:
             return Drop()
     raise ValueError(f"not a transform of a tensor: {data!r}")
+
+
+def _expand_json(transform: Expand) -> dict[str, Any]:
+    """Of what an expansion need not have, what it has."""
+    source, dims, weight, moment, constants, second, resample, init, _ = transform
+    return {
+        "kind": "expand",
+        "source": source,
+        "dims": [axis_to_json(axis) for axis in dims],
+        "weight": [list(factors) for factors in weight],
+        "moment": None if moment is None else [list(factors) for factors in moment],
+        **({"constants": [*map(named, constants)]} if constants else {}),
+        **({} if second is None else {"second": [list(factors) for factors in second]}),
+        **({"resample": [*map(named, resample)]} if resample else {}),
+        **({"init": init} if init else {}),
+    }
+
+
+def _expand(data: object) -> Expand:
+    match data:
+        case {"source": str(s), "dims": [*dims], "weight": w, "moment": m, **more}:
+            second = more.get("second")
+            return Expand(
+                s,
+                tuple(map(axis_from_json, dims)),
+                _factors(w),
+                None if m is None else _factors(m),
+                tuple(map(constant_from_json, _list(more.get("constants", [])))),
+                None if second is None else _factors(second),
+                tuple(map(resample_from_json, _list(more.get("resample", [])))),
+                str(more.get("init", "")),
+            )
+    raise ValueError(f"not the transform of an expansion: {data!r}")
+
+
+def _list(data: object) -> list[object]:
+    if isinstance(data, list):
+        return data
+    raise ValueError(f"not a list: {data!r}")
 
 
 def _factors(data: object) -> tuple[Factors, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from growlang.growth.axis_map import AxisMap, Factors
+    from growlang.growth.constants import Constant, Resample, Source
 
 
 class Copy(NamedTuple):
@@ -44,7 +45,34 @@ class Expand(NamedTuple):
 
     None: moments and averages begin anew.
     """
+    constants: tuple[Constant, ...] = ()
+    """What is added, and how new entries begin; zero where nothing says so."""
+    second: tuple[Factors, ...] | None = None
+    """By axis, what second moments are multiplied by twice, where not as first ones."""
+    resample: tuple[Resample, ...] = ()
+    """What is done to the parent's tensor before."""
+    init: str = ""
+    """The row of the initialisers that drawn entries are of; empty where none are drawn."""
     kind: Literal["expand"] = "expand"
+
+
+class Compute(NamedTuple):
+    """A new tensor with a value that follows from what the parent computes."""
+
+    value: Source
+    dims: tuple[AxisMap, ...]
+    """Of each axis, the entry of the value for each entry of the tensor; 0 where it is new."""
+    weight: tuple[Factors, ...] = ()
+    """By axis, what the value is multiplied by."""
+    kind: Literal["compute"] = "compute"
+
+
+class Stages(NamedTuple):
+    """Expansions of one of the parent's tensors, one after the other."""
+
+    source: str
+    steps: tuple[Expand, ...]
+    kind: Literal["stages"] = "stages"
 
 
 class Initialise(NamedTuple):
@@ -68,7 +96,7 @@ class Drop(NamedTuple):
     kind: Literal["drop"] = "drop"
 
 
-Transform = Copy | Move | Retain | Expand | Initialise | Like | Drop
+Transform = Copy | Move | Retain | Expand | Stages | Compute | Initialise | Like | Drop
 
 
 def source_of(transform: Transform, name: str) -> str | None:
@@ -76,9 +104,9 @@ def source_of(transform: Transform, name: str) -> str | None:
     match transform:
         case Copy():
             return name
-        case Move(source) | Retain(source) | Expand(source):
+        case Move(source) | Retain(source) | Expand(source) | Stages(source):
             return source
-        case Initialise() | Like() | Drop():
+        case Compute() | Initialise() | Like() | Drop():
             return None
 
 
@@ -89,8 +117,22 @@ def values_of(transform: Transform, name: str) -> str | None:
 
 def state_of(transform: Transform, name: str) -> str | None:
     """The parent's tensor whose average and moments the tensor `name` goes on with."""
-    anew = isinstance(transform, Expand) and transform.moment is None
+    steps = transform.steps if isinstance(transform, Stages) else (transform,)
+    anew = any(isinstance(step, Expand) and step.moment is None for step in steps)
     return None if anew else source_of(transform, name)
+
+
+def is_new(transform: Transform) -> bool:
+    """Whether a tensor begins anew, or some of its entries do."""
+    match transform:
+        case Initialise() | Like() | Compute():
+            return True
+        case Expand() | Stages():
+            from growlang.growth.axis_map import NEW
+
+            steps = transform.steps if isinstance(transform, Stages) else (transform,)
+            return any(NEW in axis.indices for step in steps for axis in step.dims)
+    return False
 
 
 def compose(first: Transform, second: Transform, name: str) -> Transform:
@@ -106,49 +148,17 @@ def compose(first: Transform, second: Transform, name: str) -> Transform:
     match first:
         case Drop():
             raise ValueError(f"{name} cannot be made from {middle}, which is dropped")
-        case Initialise():
+        case Initialise() | Compute():
             return first
     source = values_of(first, middle)
     assert source is not None
     kinds = {type(first), type(second)}
-    if Expand in kinds:
-        return _expanded(source, first, second)
+    if kinds & {Expand, Stages}:
+        from growlang.growth.expansions import compose_expansions
+
+        return compose_expansions(source, first, second)
     if Like in kinds:
         return Like(source)
     if Retain in kinds:
         return Retain(source)
     return Copy() if source == name else Move(source)
-
-
-def _expanded(source: str, first: Transform, second: Transform) -> Expand:
-    """The expansion that two transforms are together, of which one at least is an expansion."""
-    match first, second:
-        case Expand(), Expand():
-            from growlang.growth.axis_map import compose_axes
-
-            dims = tuple(map(compose_axes, first.dims, second.dims))
-            weight = _factors(first.weight, second.weight, second.dims, dims)
-            if first.moment is None or second.moment is None:
-                return Expand(source, dims, weight, None)
-            moment = _factors(first.moment, second.moment, second.dims, dims)
-            return Expand(source, dims, weight, moment)
-        case (Expand() as grown, other) | (other, Expand() as grown):
-            anew = isinstance(other, Like)
-            return grown._replace(source=source, moment=None if anew else grown.moment)
-    raise AssertionError
-
-
-def _factors(
-    first: tuple[Factors, ...],
-    second: tuple[Factors, ...],
-    after: tuple[AxisMap, ...],
-    composed: tuple[AxisMap, ...],
-) -> tuple[Factors, ...]:
-    """The factors of each axis of two expansions together; none where neither has any."""
-    if not first and not second:
-        return ()
-    from growlang.growth.axis_map import compose_factors
-
-    none: tuple[Factors, ...] = ((),) * len(composed)
-    rows = zip(first or none, second or none, after, composed, strict=True)
-    return tuple(compose_factors(*row) for row in rows)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from growlang.growth.transforms import Copy, Drop, Expand, Initialise, Like, Move, Retain, Transform
+from growlang.growth.transforms import (
+    Compute,
+    Copy,
+    Drop,
+    Expand,
+    Initialise,
+    Like,
+    Move,
+    Retain,
+    Stages,
+    Transform,
+)
 
 
 class Reason(NamedTuple):
@@ -31,7 +42,7 @@ def rule(transform: Transform) -> str:
             return "moved"
         case Retain():
             return "retain"
-        case Expand():
+        case Expand() | Stages() | Compute():
             return "grow"
         case Initialise(init):
             return f"init {init}"
@@ -50,8 +61,10 @@ def reason(transform: Transform, place: object, value: str = "") -> Reason:
             return Reason("moved", place=str(place))
         case Retain():
             return Reason("retained", place=str(place))
-        case Expand():
+        case Expand() | Stages():
             return Reason("grown", place=str(place))
+        case Compute(computed):
+            return Reason(f"computed as {computed.kind}", place=str(place))
         case Initialise():
             return Reason(f"initialised as {value}", place=str(place))
         case Like():

@@ -14,9 +14,9 @@ from growlang.lsp.context import PIPES, SELECTING, STATEMENTS, Context, context
 from growlang.lsp.known import (
     SETTINGS,
     arguments,
+    called_in,
     find,
     shown,
-    signature_of,
     signatures,
     spelling,
 )
@@ -31,7 +31,7 @@ from growlang.signatures.tables import Table
 from growlang.spec.forms import choices
 from growlang.spec.model import BINDINGS, WORDS
 from growlang.spec.selectors import below
-from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS
+from growlang.spec.words import PHASE_SETTINGS, RUN_CHOICES, RUN_SETTINGS, SAID
 from growlang.syntax.document import Step, Verb
 from growlang.syntax.grow import read
 
@@ -58,6 +58,9 @@ def complete(project: Project, analysis: Analysis, point: Point) -> list[Complet
         found += [Completion(parameter.name, "name") for parameter in around]
     elif where.statement in SELECTING and not where.valued:
         found = list(_places(analysis, where))
+        found += _statements(where) if where.begins else []
+    elif where.statement == "by":
+        found = list(_calls(signatures(where)))
         found += _statements(where) if where.begins else []
     else:
         found = list(_in_section(known, where))
@@ -86,7 +89,7 @@ def _in_call(known: _Known, where: Context) -> Iterator[Completion]:
             yield from (Completion(f"{n} = ", "argument") for n in options if n not in where.given)
         return
     own = _own_arguments(known, where.call)
-    signature = signature_of(where.call)
+    signature = called_in(where, where.call)
     if own:
         names = [n for n in own if n not in where.given]
         yield from (Completion(f"{n} = ", "argument") for n in names if not where.argument)
@@ -216,4 +219,4 @@ def _calls(calls: Table[Signature]) -> Iterator[Completion]:
 
 def _described(section: str, name: str) -> str:
     fields = SETTINGS[section].model_fields
-    return (fields[name].description or "") if name in fields else ""
+    return (fields[name].description or "") if name in fields else SAID.get(name, "")

@@ -50,7 +50,8 @@ class Context:
     """What surrounds a point.
 
     `section` is the innermost of model, train, phase, sample, evaluate, block, sides or nothing;
-    `statement` is the keyword of the statement, or the name of a binding; `call` and `argument`
+    `statement` is the keyword of the statement, `by` behind that of a `grow`, or the name of a
+    binding; `call` and `argument`
     are those of the innermost open call; `given` are the argument names that it has already.
     """
 
@@ -244,5 +245,10 @@ def _statement(tokens: list[str], section: str) -> tuple[str, bool]:
             named = i > 0 and tokens[i - 1] in ("param", "data")
             return (tokens[i - 1] if named else token), True
         if token in keywords and (i == 0 or tokens[i - 1] not in CHOOSING):
-            return token, False
+            return ("by" if token == "grow" and _is_ruled(tokens[i + 1 :]) else token), False
     return "", False
+
+
+def _is_ruled(tokens: list[str]) -> bool:
+    """Whether a `by` follows the first selector, and is not one itself."""
+    return any(t == "by" and tokens[i] not in CHOOSING for i, t in enumerate(tokens[1:]))

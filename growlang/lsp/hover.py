@@ -6,11 +6,20 @@ from pathlib import Path
 
 from growlang.lsp.analysis import Analysis, Point, covers
 from growlang.lsp.context import context, word_at
-from growlang.lsp.known import SETTINGS, arguments, described, help_of, shown, signature_of
+from growlang.lsp.known import (
+    SETTINGS,
+    arguments,
+    called_in,
+    described,
+    help_of,
+    shown,
+    signature_of,
+)
 from growlang.lsp.names import Declaration, Use
 from growlang.lsp.project import Project
 from growlang.net import Net, Node
 from growlang.resolve.files import in_yaml
+from growlang.spec.words import SAID
 
 TURNS = 200
 """Most characters of a declaration that are shown."""
@@ -29,7 +38,7 @@ def hover(project: Project, analysis: Analysis, point: Point) -> str:
         return _declared(project, analysis, found, point)
     match found.kind:
         case "op":
-            return _op(analysis, found.name, point)
+            return _op(analysis, f"{found.owner} {found.name}".strip(), point)
         case "argument":
             return _argument(found)
         case "setting":
@@ -66,7 +75,8 @@ def _argument(use: Use) -> str:
 def _setting(use: Use) -> str:
     model = SETTINGS.get(use.owner)
     info = model.model_fields.get(use.name) if model else None
-    return f"`{use.name}`: {info.description}" if info else ""
+    said = info.description if info else SAID.get(use.name)
+    return f"`{use.name}`: {said}" if said else ""
 
 
 def _unparsed(analysis: Analysis, point: Point) -> str:
@@ -74,10 +84,10 @@ def _unparsed(analysis: Analysis, point: Point) -> str:
     if in_yaml(analysis.path):
         return ""
     word, where = word_at(analysis.text, point), context(analysis.text, point)
-    outer = signature_of(where.call) if where.call else None
+    outer = called_in(where, where.call) if where.call else None
     if outer and word in arguments(outer):
         return f"`{word}`: {arguments(outer)[word].description}"
-    signature = signature_of(word)
+    signature = called_in(where, word)
     return help_of(signature) if signature else ""
 
 

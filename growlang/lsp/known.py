@@ -19,7 +19,7 @@ from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.objectives import OBJECTIVES
-from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 
@@ -40,12 +40,16 @@ EXTENSIBLE: tuple[Table[Signature], ...] = (
 
 def signatures(where: Context) -> Table[Signature]:
     """What may be called at a place that is not inside another call."""
+    if where.statement == "by":
+        return RULES
     if where.section == "model" and where.valued:
         return BINDINGS.get(where.statement, CONDITIONS)
     if where.statement in PIPES or where.section in ("block", "sides"):
         return OPS
     if where.statement == "data":
         return DATA
+    if where.section == "train" and where.statement == "moments":
+        return MOMENTS
     model = SETTINGS.get(where.section)
     if model and where.statement in model.model_fields:
         return choices(model, where.statement).calls
@@ -54,19 +58,20 @@ def signatures(where: Context) -> Table[Signature]:
 
 @cache
 def every() -> dict[str, type[Signature]]:
-    """Each signature of the language by its name."""
+    """Each signature of the language by its name; a rule of growth as `by NAME`."""
     found: dict[str, type[Signature]] = {
         **OPS,
         **CHANGES,
         **CONDITIONS,
         **DATA,
-        **RULES,
         **TRANSITIONS,
+        **MOMENTS,
+        **{f"by {name}": rule for name, rule in RULES.items()},
     }
     for table in BINDINGS.values():
         found |= table
     todo: list[tuple[type[BaseModel], str]] = [
-        (m, n) for m in SETTINGS.values() for n in m.model_fields
+        (m, n) for m in (*SETTINGS.values(), *RULES.values()) for n in m.model_fields
     ]
     while todo:
         model, name = todo.pop()
@@ -80,6 +85,12 @@ def every() -> dict[str, type[Signature]]:
 def signature_of(name: str) -> type[Signature] | None:
     """The signature of a name, built in or installed; None of an installed one that fails."""
     return every().get(name) or next(filter(None, (find(t, name) for t in EXTENSIBLE)), None)
+
+
+def called_in(where: Context, name: str) -> type[Signature] | None:
+    """The signature of a name at a place: behind `by`, that of the rule."""
+    rule = signature_of(f"by {name}") if where.statement == "by" else None
+    return rule or signature_of(name)
 
 
 def find(calls: Table[Signature], name: str) -> type[Signature] | None:

@@ -27,8 +27,9 @@ class Use(NamedTuple):
     `kind` says where its declaration is looked for: value (a param, or the parameter of the block
     `owner`), import, block, parameter (of the block `owner`), given (a param of the parent), data,
     condition, component, kept (a component of the parent), recipe (of the parent), input, or any,
-    in what does not parse. The others are declared by the language: op, argument (of the op
-    `owner`), setting, choice and field. `name` is dotted where the word stands behind others.
+    in what does not parse. The others are declared by the language: op (a rule of growth has the
+    `owner` by), argument (of the op `owner`), setting, choice and field. `name` is dotted where the
+    word stands behind others.
     """
 
     kind: str

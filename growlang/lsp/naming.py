@@ -18,6 +18,7 @@ from growlang.signatures.signature import Signature
 from growlang.spec.data import DATA
 from growlang.spec.forms import Choices, choices, form
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, WORDS
+from growlang.spec.recipe import MOMENTS
 from growlang.spec.words import is_word
 from growlang.syntax import document as d
 
@@ -279,7 +280,8 @@ class _Walk:
             case d.GrowBy(selection, rules):
                 self.selection(selection)
                 for rule in rules:
-                    self.value(rule, Choices(calls=RULES))
+                    self.use("op", rule.name, rule.span, "by")
+                    self.arguments(rule.arguments, find(RULES, rule.name), f"by {rule.name}")
             case d.Init(selectors, _, like):
                 for selector in selectors:
                     self.selector(selector)
@@ -384,7 +386,7 @@ class _Walk:
 
 
 RUN: Mapping[str, Choices] = {
-    "moments": Choices(("carry", "reset")),
+    "moments": Choices(("carry", "reset"), MOMENTS),
     "transition": Choices(("discard",)),
 }
 DECLARING = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Net, Node, Scope
+from growlang.net import Net, Node, Scope, Shape
 from growlang.net.axes import Axes
 from growlang.ops.base import CalledAs, Op, OpError
 from growlang.ops.conditions import Condition
@@ -79,6 +81,39 @@ def axes_in(net: Net, node: Node) -> Axes | None:
     return op.axes(x, node.scope)
 
 
+def rebuilt(
+    node: Node, x: Shape, numbers: Mapping[str, int] | None = None, eps: float | None = None
+) -> Node:
+    """The node with other numbers (of `Op.numbers`) and another eps: tensors and cost follow.
+
+    `x` is the shape of its input. Numbers that are not named stay as the node keeps them; what the
+    width decides anyway is not kept, so that such a node is the one that was built. Raises
+    GrowlangError if the op has no number of that name, or if groups do not divide their channels.
+    """
+    op, own = op_in(node), node.scope._replace(numbers={})
+    decided = op.numbers(x, own)
+    asked = {**node.scope.numbers, **(numbers or {})}
+    if unknown := sorted(asked.keys() - decided.keys()):
+        known = ", ".join(decided) or "none"
+        raise GrowlangError(f"`{node.path}` has no number `{unknown[0]}`; it has {known}")
+    kept = {name: number for name, number in asked.items() if number != decided[name]}
+    scope = own._replace(numbers=kept, eps=own.eps if eps is None else eps)
+    axes = op.axes(x, scope)
+    for space in axes.spaces.values() if axes else ():
+        if space.size % space.groups:
+            raise GrowlangError(
+                f"{space.groups} groups of a norm of `{node.path}` do not divide {space.size}"
+            )
+    rows = op.tensors(x, scope)
+    return replace(
+        node,
+        scope=scope,
+        tensors=tuple(row._replace(name=f"{node.path}.{row.name}") for row in rows),
+        flops=op.flops(x, scope),
+        saved=op.saved_activations(x, scope),
+    )
+
+
 __all__ = [
     "BUILT_IN",
     "CHANGES",
@@ -95,4 +130,5 @@ __all__ = [
     "axes_in",
     "op_in",
     "op_of",
+    "rebuilt",
 ]

@@ -2,14 +2,19 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, norm, plain, token_wise
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, argument
 
 PLAIN_TOKENS = 256
 """Longest sequence for which attention is matmul, softmax, matmul on CPU, where that is faster."""
+
+HeadWidth = Annotated[Annotated[int, Field(ge=1)] | None, Later()]
 
 
 class Attention(Op):
@@ -26,13 +31,14 @@ class Attention(Op):
     input_kind = "tokens"
     is_residual = True
     width: int = argument("channels; the same as the input's", ge=1)
-    heads: int = argument("attention heads; divides the width", ge=1)
+    heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
         "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
     )
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
+    head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -73,7 +79,7 @@ class Transformer(Op):
     input_kind = "tokens"
     is_residual = True
     width: int = argument("channels; the same as the input's", ge=1)
-    heads: int = argument("attention heads; divides the width", ge=1)
+    heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
         "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
     )
@@ -83,6 +89,7 @@ class Transformer(Op):
     causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
+    head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -155,13 +162,14 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             code="G205",
             help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
         )
-    if op.width % op.heads:
+    if op.head_width is None and op.width % op.heads:
         divisors = ", ".join(str(n) for n in range(1, 129) if op.width % n == 0)
         raise OpError(
             f"{op.heads} heads do not divide width {op.width}",
             argument="heads",
             code="G207",
-            help=f"choose one of {divisors}, or a width that {op.heads} divides",
+            help=f"choose one of {divisors}, or a width that {op.heads} divides; or say how many "
+            f"channels a head has: `head_width = {max(1, op.width // op.heads)}`",
         )
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
@@ -175,6 +183,16 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
         if op.attend.count(name) > 1:
             raise OpError(f"`attend` lists `{name}` twice", argument="attend")
     return x
+
+
+def head_width(op: Attending) -> int:
+    """Channels of a head."""
+    return op.head_width or op.width // op.heads
+
+
+def heads_width(op: Attending) -> int:
+    """Channels of all heads together, which `out` maps to the width."""
+    return op.heads * head_width(op)
 
 
 def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
@@ -242,7 +260,7 @@ def _heads(op: Attending, branch: str) -> tuple[Space, Space]:
 
     Without QK-norm a factor of a query's channel and its inverse of the key's leave the scores.
     """
-    count, width = op.heads, op.width // op.heads
+    count, width = op.heads, head_width(op)
     if op.qk_norm:
         return Space(f"{branch}.heads", count), token_wise(f"{branch}.head", width, "rms")
     return plain(f"{branch}.heads", count), plain(f"{branch}.head", width)
@@ -254,12 +272,12 @@ def _modulation_flops(op: Attending, scope: Scope) -> int:
 
 def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
     """Scores and sums count every pair of tokens; causal attention computes the masked ones too."""
-    total, width, queries = 0, op.width, x.positions
+    total, inner, queries = 0, heads_width(op), x.positions
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
         keys = other.positions
-        projections = 2 * queries * width * width + 2 * keys * width * other.width
-        total += 2 * (projections + 2 * queries * keys * width) + _modulation_flops(op, scope)
+        projections = 2 * queries * op.width * inner + 2 * keys * inner * other.width
+        total += 2 * (projections + 2 * queries * keys * inner) + _modulation_flops(op, scope)
     return total
 
 
@@ -279,16 +297,16 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
     fused kernel keeps its output and one scalar per row instead. Where it serves short sequences
     too, as on CUDA, and where RMSNorm is fused, the count is an upper bound.
     """
-    total, width, queries = scope.time or 0, op.width, x.positions
+    total, inner, queries = scope.time or 0, heads_width(op), x.positions
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
         keys = other.positions
         plain = max(queries, keys) <= PLAIN_TOKENS
-        total += _entry_saved(op, x, scope) + 2 * x.size
+        total += _entry_saved(op, x, scope) + x.size + queries * inner
         total += 0 if name == "self" else other.size
-        total += (queries + 2 * keys) * width
-        total += op.heads * queries * keys if plain else op.heads * queries + x.size
+        total += (queries + 2 * keys) * inner
+        total += op.heads * queries * keys if plain else op.heads * queries + queries * inner
         if op.qk_norm:
-            normalised, values = 2 * (queries + keys) * width, keys * width if plain else 0
+            normalised, values = 2 * (queries + keys) * inner, keys * inner if plain else 0
             total += normalised + values + (queries + keys) * op.heads
     return total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from growlang.net import Net, Shape
-from growlang.spec.recipe import Phase
+from growlang.spec.recipe import Muon, Phase
 
 ACTIVATION_BYTES = 4
 """Bytes of an activation in fp32; with bf16 some are kept in two bytes, norms and sums in four."""
@@ -69,11 +69,17 @@ def phase_cost(net: Net, phase: Phase) -> PhaseCost:
     """What a phase trains and holds.
 
     Gradients are held for trainable tensors only. The moments of tensors that an earlier phase
-    trained are kept through a freeze; here they are counted for the trainable ones.
+    trained are kept through a freeze; here they are counted for the trainable ones. Tensors have
+    two moments, the matrices of Muon one.
     """
     frozen = sum(net.table[name].parameters for name in phase.frozen)
     total = net.parameters
     trainable = total - frozen
+    once = 0
+    if isinstance(phase.settings.optimizer, Muon):
+        from growlang.plans.matrices import matrices
+
+        once = sum(net.table[n].parameters for n in matrices(net) if n not in set(phase.frozen))
     return PhaseCost(
         phase.name,
         phase.steps,
@@ -84,5 +90,5 @@ def phase_cost(net: Net, phase: Phase) -> PhaseCost:
         weights=total * STATE_BYTES,
         ema=total * STATE_BYTES,
         gradients=trainable * STATE_BYTES,
-        moments=2 * trainable * STATE_BYTES,
+        moments=(2 * trainable - once) * STATE_BYTES,
     )

@@ -42,8 +42,12 @@ TRAINING = (
     Part("ema."),
     Part("moment.first.", whole=False),
     Part("moment.second.", whole=False),
+    Part("moment.momentum.", whole=False),
 )
-"""The parts of a checkpoint's file."""
+"""The parts of a checkpoint's file, beside what growth left along the axes of tensors."""
+GROWN = ("step", "eps", "born", "ema")
+"""What growth leaves along axes: factors of steps and of eps, and the counts of updates, by the
+optimizer and of averages, at which places came. `grown.PART.AXIS.NAME` has a number a place."""
 WRAPPERS = {
     "module.": "DataParallel and DistributedDataParallel add it",
     "_orig_mod.": "torch.compile adds it",
@@ -139,15 +143,29 @@ def _relation(given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def _wanted(net: Net, parts: Iterable[Part], names: Collection[str]) -> Shapes:
-    """The shapes by name that a file must hold; a tensor has both moments or none."""
+    """The shapes by name that a file must hold; a tensor has both moments, momentum or none."""
     shapes = {tensor.name: tensor.shape for tensor in net.tensors()}
-    partial = [part.prefix for part in parts if not part.whole]
-    optimized = {name for name in shapes if any(prefix + name in names for prefix in partial)}
-    return {
+    parts = [*parts]
+    has = {part.prefix: {n for n in shapes if part.prefix + n in names} for part in parts}
+    both = has.get("moment.first.", set()) | has.get("moment.second.", set())
+    wanted = {
         part.prefix + name: shape
         for part in parts
         for name, shape in shapes.items()
-        if part.whole or name in optimized
+        if part.whole or name in (has[part.prefix] if "momentum" in part.prefix else both)
+    }
+    return {**wanted, **(_along(shapes, names) if parts[1:] else {})}
+
+
+def _along(shapes: Shapes, names: Collection[str]) -> Shapes:
+    """The shapes of what growth left along axes: all axes of a tensor, or none."""
+    given = {tuple(n.split(".", 3)) for n in names if n.startswith("grown.")}
+    found = {(key[1], key[3]) for key in given if len(key) == 4}
+    return {
+        f"grown.{part}.{axis}.{name}": (side,)
+        for part, name in found
+        if part in GROWN and name in shapes
+        for axis, side in enumerate(shapes[name])
     }
 
 

@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.mapping_json import from_json, to_json, transform_to_json
-from growlang.growth.transforms import Expand
+from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.net import Net, digest
 from growlang.signatures.canonical import canonical
 from growlang.spec.recipe import Evaluate, Phase, Sample, Start
@@ -107,11 +107,11 @@ class Plan(BaseModel):
         on `evaluate`.
         """
         mapping = [_hashed(entry) for entry in self.mapping]
-        start = self.start
+        start = canonical(self.start)
         return {
             "net_hash": self.net_hash,
             "mapping_hash": digest(sorted(mapping, key=str)),
-            "start": {"origin": start.origin, "ema": start.ema, "moments": start.moments},
+            "start": {name: start[name] for name in start if name not in ("recipe", "path")},
             "phases": {phase.name: _phase(phase) for phase in self.phases},
         }
 
@@ -182,7 +182,7 @@ class Plan(BaseModel):
 def _hashed(entry: Entry) -> list[Any]:
     """What of an entry is in the hashes: the row of 0.1, and what that cannot say."""
     row: list[Any] = [entry.name, entry.category, entry.source, entry.rule]
-    expands = isinstance(entry.transform, Expand)
+    expands = isinstance(entry.transform, Expand | Stages | Compute)
     return [*row, transform_to_json(entry.transform)] if expands else row
 
 

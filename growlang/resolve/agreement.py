@@ -36,7 +36,7 @@ def refuse_disagreement(
         argument, message, help = found
         place = _place(own[recipe.name], argument) or recipe.span
         notes = (Note(f"recipe `{before.name}` of the parent is here", before.span),)
-        yield Diagnostic("G322", f"recipe `{recipe.name}`: {message}", place, help, notes)
+        yield Diagnostic("G332", f"recipe `{recipe.name}`: {message}", place, help, notes)
 
 
 def _place(recipe: d.Recipe, argument: str) -> Span | None:

@@ -10,7 +10,7 @@ from growlang.diagnostics import Findings, Note, Span
 from growlang.net import ComponentName
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import Names
-from growlang.resolve.redeclare import moved_over
+from growlang.rules.base import Rule
 from growlang.spec.model import Model
 from growlang.spec.selectors import Places, available, component_of, is_open
 from growlang.spec.words import INITS, meant
@@ -18,8 +18,15 @@ from growlang.syntax import document as d
 
 INDEXED = ("stage", "retained")
 """The components that are told by a number."""
-SAME_SHAPES = {"deepen", "resize"}
-"""Rules under which the tensors of ops keep their shapes."""
+
+
+class Growing(NamedTuple):
+    """A component that grows, and the rules by which."""
+
+    span: Span
+    rules: tuple[Rule, ...]
+    is_sound: bool = True
+    """Whether no rule was refused, so that they say all that was meant."""
 
 
 class Initial(NamedTuple):
@@ -43,9 +50,7 @@ class Contract:
     retain: Mapping[ComponentName, Span] = field(default_factory=dict)
     moved: Sequence[d.Moved] = ()
     inits: Sequence[Initial] = ()
-    waiting: Mapping[ComponentName, Span] = field(default_factory=dict)
-    """Components of `grow ... by`, whose rules are not available yet."""
-
+    grow: Mapping[ComponentName, Growing] = field(default_factory=dict)
     doubtful: bool = False
     """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
 
@@ -61,8 +66,10 @@ class Contract:
 
     def place(self, component: ComponentName) -> Span | None:
         """Where a component is kept, dropped, retained or grown."""
-        tables = (self.keep, self.drop, self.retain, self.waiting)
-        return next((table[component] for table in tables if component in table), None)
+        tables = (self.keep, self.drop, self.retain)
+        grown = self.grow.get(component)
+        said = next((table[component] for table in tables if component in table), None)
+        return said or (grown and grown.span)
 
 
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
@@ -80,16 +87,16 @@ def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
                 help=f'name the parent: `model {model.name} grows "parent.grow" {{`',
             )
         elif parent is not None:
-            reading.take(statement, declared, scope, parent)
+            reading.take(statement, declared, scope)
         elif isinstance(statement, d.GrowBy):
-            _grow(statement, [], declared, scope, None)
+            _rules(statement, scope)
     return Contract(
         reading.keep,
         reading.drop,
         reading.retain,
         tuple(reading.moved),
         tuple(reading.inits),
-        reading.waiting,
+        reading.grow,
         reading.doubtful,
     )
 
@@ -105,22 +112,25 @@ class _Reading:
     retain: dict[ComponentName, Span] = field(default_factory=dict)
     moved: list[d.Moved] = field(default_factory=list)
     inits: list[Initial] = field(default_factory=list)
-    waiting: dict[ComponentName, Span] = field(default_factory=dict)
+    grow: dict[ComponentName, Growing] = field(default_factory=dict)
     doubtful: bool = False
 
-    def take(
-        self, statement: d.ModelStatement, declared: set[str], scope: Names, parent: Model
-    ) -> None:
+    def take(self, statement: d.ModelStatement, declared: set[str], scope: Names) -> None:
         match statement:
             case d.Verb(verb, selection):
                 table = {"keep": self.keep, "drop": self.drop, "retain": self.retain}[verb]
                 for name, span in self._components(selection, verb):
-                    self._account(name, span, table)
+                    if self._is_free(name, span):
+                        table[name] = span
             case d.GrowBy(selection):
-                named = self._components(selection, "grow")
-                _grow(statement, [name for name, _ in named], declared, scope, parent)
-                for name, span in named:
-                    self._account(name, span, self.waiting)
+                rules = _rules(statement, scope)
+                for name, span in self._components(selection, "grow"):
+                    if not self._is_free(name, span):
+                        continue
+                    is_sound = len(rules) == len(statement.rules)
+                    self.grow[name] = Growing(span, rules, is_sound)
+                    if name not in declared:
+                        self._undeclared(name, span)
             case d.Moved():
                 self._moved(statement)
             case d.Init():
@@ -168,12 +178,22 @@ class _Reading:
                 notes=[Note("the other is here", other.selector.span)],
             )
 
-    def _account(self, name: ComponentName, span: Span, table: dict[ComponentName, Span]) -> None:
-        tables = (self.keep, self.drop, self.retain, self.waiting)
-        other = next((t[name] for t in tables if name in t), None)
+    def _undeclared(self, name: ComponentName, span: Span) -> None:
+        """A finding about a component that grows, and of which nothing tells how large."""
+        self.findings.add(
+            "G321",
+            f"`{name.selector}` grows, but is not declared here: nothing says how large it becomes",
+            span,
+            help=f"declare `{name.slot} ...` with its new numbers, or `keep {name.selector}`",
+        )
+
+    def _is_free(self, name: ComponentName, span: Span) -> bool:
+        """Whether no other statement speaks of a component; else a finding says which does."""
+        grown, tables = self.grow.get(name), (self.keep, self.drop, self.retain)
+        said = next((table[name] for table in tables if name in table), None)
+        other = said or (grown and grown.span)
         if other is None:
-            table[name] = span
-            return
+            return True
         self.findings.add(
             "G306",
             f"`{name}` has conflicting growth statements",
@@ -181,6 +201,7 @@ class _Reading:
             help="remove one of the statements",
             notes=[Note("the other is here", other)],
         )
+        return False
 
     def _components(self, selection: d.Selection, verb: str) -> list[tuple[ComponentName, Span]]:
         """The components that a selection names, each with its place."""
@@ -200,14 +221,13 @@ class _Reading:
             self._unknown(selector)
         elif past := Places(self.known, []).past_the_end(d.Selector(steps[:1], selector.span)):
             self._misses(f"`{selector}` {past.message}", selector.span, past.help)
-        elif verb != "grow" and (
-            steps[1:] or (steps[0].name not in INDEXED and steps[0].at is not None)
-        ):
+        elif steps[1:] or (steps[0].name not in INDEXED and steps[0].at is not None):
             place = f"{steps[0]}"
+            other = f"; or `drop {place}`, with `moved` for what to keep" * (verb != "grow")
             self._misses(
                 f"`{verb}` takes whole components, not `{selector}`",
                 selector.span,
-                f"write `{verb} {place}`; or `drop {place}`, with `moved` for what to keep",
+                f"write `{verb} {place}`{other}",
             )
             return []
         return names
@@ -231,36 +251,20 @@ def _declared(model: d.Model) -> set[str]:
     return found
 
 
-def _grow(
-    statement: d.GrowBy,
-    names: Sequence[ComponentName],
-    declared: set[str],
-    scope: Names,
-    parent: Model | None,
-) -> None:
-    """Check the rules of a `grow` of components, which this version cannot apply."""
+def _rules(statement: d.GrowBy, scope: Names) -> tuple[Rule, ...]:
+    """The rules of a `grow`, each once; findings about those that there are not."""
     from growlang.rules import RULES
 
+    found: dict[str, Rule] = {}
     for rule in statement.rules:
-        if rule.name in RULES:
-            bind(rule, RULES[rule.name], scope)
-            continue
-        rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
-        help, edits = meant(place, rule.name, RULES, rules, "call")
-        message = f"unknown rule `{rule.name}`"
-        scope.findings.add("G106", message, place, help=help, edits=edits)
-    keep = ", ".join(n.selector for n in names if n not in declared)
-    dropped = [n for n in names if n in declared]
-    drop = ", ".join(n.selector for n in dropped)
-    ways = [f"`{verb} {what}`" for verb, what in (("keep", keep), ("drop", drop)) if what]
-    values = ""
-    if parent and dropped and {rule.name for rule in statement.rules} <= SAME_SHAPES:
-        values = moved_over(dropped[0], parent)
-    elif dropped:
-        values = "; `init PART = like PART` starts a part of the same shapes from its values"
-    scope.findings.add(
-        "G211",
-        f"`grow {statement.selection} by ...` is not supported yet: tensors are copied unchanged",
-        statement.span,
-        help=f"write {' and '.join(ways)} instead{values}" if ways else "",
-    )
+        if rule.name not in RULES:
+            rules, place = f"the rules are {' | '.join(RULES)}", rule.name_span
+            help, edits = meant(place, rule.name, RULES, rules, "call")
+            message = f"unknown rule `{rule.name}`"
+            scope.findings.add("G106", message, place, help=help, edits=edits)
+        elif rule.name in found:
+            message = f"`{rule.name}` stands twice in one `grow`"
+            scope.findings.add("G306", message, rule.name_span, help="remove one of them")
+        elif isinstance(value := bind(rule, RULES[rule.name], scope).value, Rule):
+            found[rule.name] = value
+    return tuple(sorted(found.values(), key=lambda rule: rule.order))

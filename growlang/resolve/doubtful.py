@@ -27,15 +27,15 @@ def _warn_warmup(
     phase = next((p for p in recipe.phases if p.name == long.phase), None)
     whole = f"phase `{phase.name}`" if phase else f"recipe `{recipe.name}`"
     levels = [_bindings(phase) if phase else (), recipe.settings, *resolved.first_recipes()]
-    span, notes = _place("warmup", levels, phase or recipe, recipe)
+    span, notes = _place(long.setting, levels, phase or recipe, recipe)
     if phase and not phase.span.covers(span):
         notes.append(Note("the phase has its own schedule", phase.name_span))
     findings.add(
         "G406",
-        f"`warmup` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning rate "
-        "never reaches its full value",
+        f"`{long.setting}` is {long.warmup:,} steps, but {whole} has {long.steps:,}: the learning "
+        "rate never reaches its full value",
         span,
-        help=f"write `warmup = {long.steps // 20}` in {whole}, or make it longer",
+        help=f"write `{long.setting} = {long.steps // 20}` in {whole}, or make it longer",
         notes=notes,
     )
 

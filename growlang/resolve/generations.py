@@ -97,12 +97,12 @@ def _not_ends(contract: Contract, parent: Resolution) -> Iterator[Diagnostic]:
     if parent.model.image is None:
         span = next(iter(contract.retain.values()))
         message = "`retain` needs images of two sizes, and the parent is a model of tokens"
-        yield Diagnostic("G320", message, span, "`keep` or `drop` its components")
+        yield Diagnostic("G330", message, span, "`keep` or `drop` its components")
         return
     for name, span in contract.retain.items():
         if name not in (STEM, HEAD) and not name.is_stage:
             message = f"`{name.selector}` is no end: `retain` takes `stem`, `head` and stages"
-            yield Diagnostic("G320", message, span, f"write `keep {name.selector}`")
+            yield Diagnostic("G330", message, span, f"write `keep {name.selector}`")
 
 
 def _not_whole(contract: Contract, parent: Resolution) -> Iterator[Diagnostic]:
@@ -117,7 +117,7 @@ def _not_whole(contract: Contract, parent: Resolution) -> Iterator[Diagnostic]:
             continue
         may = ", or keep it" if name.is_stage else ""
         yield Diagnostic(
-            "G320",
+            "G330",
             f"the retained ends need `{name.selector}`, which is not retained",
             place,
             f"write `retain {name.selector}`{may}",
@@ -136,7 +136,7 @@ def _without_the_first(contract: Contract, parent: Resolution) -> Iterator[Diagn
         if above:
             place = contract.drop[name]
             message = f"`{above[0].selector}` adds detail to `{name.selector}`, which is dropped"
-            yield Diagnostic("G320", message, place, f"write `keep {name.selector}`")
+            yield Diagnostic("G330", message, place, f"write `keep {name.selector}`")
 
 
 def _size(name: ComponentName) -> int:
@@ -154,7 +154,7 @@ def _not_kept(resolution: Resolution, parent: Resolution) -> Iterator[Diagnostic
         if place is None:
             continue  # of which no statement speaks: that is said already
         yield Diagnostic(
-            "G320",
+            "G330",
             f"the retained ends need `{name}` as the parent has it",
             place,
             f"write `keep {name}`" + ", and declare none here" * (name in resolution.declared),
@@ -188,7 +188,7 @@ def _sizes(resolution: Resolution) -> Iterator[Diagnostic]:
     whole = height % old_height == 0 and height // old_height >= 2
     if not whole or width * old_height != height * old_width:
         yield Diagnostic(
-            "G321",
+            "G331",
             f"the retained ends make images of {old_height} x {old_width} pixels, and {height} x "
             f"{width} are not a whole multiple of that, the same on both sides",
             place,
@@ -198,7 +198,7 @@ def _sizes(resolution: Resolution) -> Iterator[Diagnostic]:
     if image.channels != before.channels:
         message = f"the image has {image.channels} channels, that of the retained ends "
         message += f"{before.channels}"
-        yield Diagnostic("G321", message, place, f"write `channels = {before.channels}`", notes)
+        yield Diagnostic("G331", message, place, f"write `channels = {before.channels}`", notes)
 
 
 def _times(extent: tuple[int, int], factor: int) -> str:

@@ -115,6 +115,7 @@ class _Resolver:
                 retain=sorted(self.contract.retain),
                 moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
                 init=[(str(i.selector), str(i)) for i in self.contract.inits],
+                grow=[(name, [*g.rules]) for name, g in sorted(self.contract.grow.items())],
             )
         model = Model.model_construct(
             name=self.source.name,
@@ -372,7 +373,7 @@ class _Resolver:
     def _missing(self) -> None:
         examples = SLOTS if self.tokens is None else SLOTS_OF_TOKENS
         for name, example in examples.items():
-            said = [*self.contract.keep, *self.contract.waiting]
+            said = [*self.contract.keep, *self.contract.grow]
             accounted = name in [*said, *(self.contract.retain if name == "core" else ())]
             if name not in self.slots and not accounted:
                 self.findings.add(

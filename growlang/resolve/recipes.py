@@ -20,7 +20,7 @@ from growlang.resolve.transforms import refuse_misfit
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
-from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, with_rate
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
 from growlang.syntax import document as d
 
@@ -226,7 +226,7 @@ class Recipes:
     ) -> PhaseDraft | None:
         bindings = [s for s in phase.statements if isinstance(s, d.Binding)]
         own = self._settings_table(bindings, list(PHASE_SETTINGS), "phase")
-        lr = own.pop("lr", None)
+        lr, rewarm = own.pop("lr", None), own.pop("rewarm", None)
         changed = self._read(own, Settings)
         settings = base
         if base is not None and changed:
@@ -237,11 +237,17 @@ class Recipes:
         if lr is not None and settings is not None:
             settings = self._with_lr(settings, lr)
         length = self._duration(phase, settings)
+        warmed = self._rewarm(rewarm)
         self._refuse_repeated(phase)
         scales = [
             (s.selector, self._factor(s)) for s in phase.statements if isinstance(s, d.LrScale)
         ]
-        if settings is None or length is None or any(f is None for _, f in scales):
+        if (
+            settings is None
+            or length is None
+            or warmed is None
+            or any(f is None for _, f in scales)
+        ):
             return None
         freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
         release = tuple(s.selection for s in phase.statements if isinstance(s, d.Release))
@@ -252,6 +258,7 @@ class Recipes:
             epochs=length[1],
             settings=settings,
             own_schedule=bool({"lr_schedule", "warmup"} & own.keys()),
+            rewarm=warmed,
             frozen=[text for selection in freeze for text in _texts(selection)],
             released=[text for selection in release for text in _texts(selection)],
             lr_scale={str(selector): factor for selector, factor in known},
@@ -281,8 +288,22 @@ class Recipes:
                 notes=origins(binding.value, self.scope),
             )
             return None
-        optimizer = settings.optimizer.model_copy(update={"lr": float(value)})
+        optimizer = with_rate(settings.optimizer, float(value))
         return settings.model_copy(update={"optimizer": optimizer})
+
+    def _rewarm(self, binding: d.Binding | None) -> int | None:
+        """Steps of a phase's `rewarm`; None, with a finding, where they are no steps."""
+        value = evaluate(binding.value, self.scope) if binding else 0
+        if binding is None or value is HOLE or (type(value) is int and value >= 0):
+            return None if value is HOLE else value
+        self.findings.add(
+            "G201",
+            f"`rewarm` must be a whole number of steps, at least 0, not `{literal(value)}`",
+            binding.value.span,
+            help="write a number of steps, such as `rewarm = 1k`",
+            notes=origins(binding.value, self.scope),
+        )
+        return None
 
     def _factor(self, statement: d.LrScale) -> float | None:
         value = evaluate(statement.factor, self.scope)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from growlang.resolve.arguments import read
 from growlang.resolve.names import HOLE, Names
 from growlang.spec.forms import Choices
-from growlang.spec.recipe import Start
+from growlang.spec.recipe import MOMENTS, Carry, Start
 from growlang.syntax import document as d
 
 
@@ -26,13 +26,19 @@ def start_of(
     if start is None:
         return None
     moments = "reset" if start.ema else "carry"
-    if "moments" in settings:
-        value = settings["moments"].value
-        if not isinstance(value, d.Name) or value.path not in ("carry", "reset"):
-            scope.findings.add("G201", "`moments` must be `carry` or `reset`", value.span)
-            return None
-        moments = value.path
-    return start.model_copy(update={"moments": moments})
+    if "moments" not in settings:
+        return start.model_copy(update={"moments": moments})
+    written = settings["moments"].value
+    value = read(written, Choices(("carry", "reset"), MOMENTS), scope)
+    if isinstance(value, Carry):
+        return start.model_copy(update={"moments": "carry", "new_moments": value.new})
+    if value in ("carry", "reset"):
+        return start.model_copy(update={"moments": value})
+    if value is not HOLE:
+        message = "`moments` must be `carry` or `reset`"
+        help = "write `moments = carry`, or `carry(new = reset)` if what is new has no moments"
+        scope.findings.add("G201", message, written.span, help=help)
+    return None
 
 
 def _origin(

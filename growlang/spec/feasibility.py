@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from growlang.spec.recipe import Phase
 
@@ -12,10 +12,11 @@ class LongWarmup(NamedTuple):
     """A warm-up that is not over when what it is part of ends."""
 
     phase: str | None
-    """The phase whose own schedule it begins; None where it begins that of the recipe."""
+    """The phase that it begins; None where it begins the recipe."""
     warmup: int
     steps: int
     """Steps after which no phase follows that goes by it."""
+    setting: Literal["warmup", "rewarm"] = "warmup"
 
 
 def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
@@ -24,6 +25,11 @@ def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
         LongWarmup(phase.name, phase.settings.warmup, phase.steps)
         for phase in phases
         if phase.own_schedule and phase.steps is not None and phase.settings.warmup > phase.steps
+    ]
+    found += [
+        LongWarmup(phase.name, phase.rewarm, phase.steps, "rewarm")
+        for phase in phases
+        if phase.steps is not None and phase.rewarm > phase.steps
     ]
     shared = [i for i, phase in enumerate(phases) if not phase.own_schedule]
     counts = [phase.steps for phase in phases[: shared[-1] + 1]] if shared else []

@@ -14,6 +14,7 @@ from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
 from growlang.ops.conditions import Condition, Fourier
 from growlang.ops.generations import DETAILS, UPSAMPLES, Detail, Upsample
+from growlang.rules.base import Rule
 from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, Table, table
@@ -115,6 +116,8 @@ class Grows(Part):
     moved: list[tuple[str, str]] = []
     init: list[tuple[str, str]] = []
     """Places and what they begin as, in order: where two overlap, the last one holds."""
+    grow: Annotated[list[tuple[str, list[SerializeAsAny[Rule]]]], Later()] = []
+    """Components that grow, and by which rules, in the order in which they are applied."""
 
 
 class Model(Part):

@@ -36,8 +36,69 @@ class AdamW(Signature):
     weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
 
-OPTIMIZERS = table(AdamW)
-Optimizer = Annotated[AdamW, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
+ADAMW = table(AdamW)
+
+
+class Muon(Signature):
+    """Momentum, orthogonalised, for the matrices of linear maps; AdamW for all other tensors.
+
+    Of each part of a fused matrix (q, k, v; shift, scale, gate) the momentum is made nearly
+    orthogonal by five Newton-Schulz iterations (K. Jordan, 2024, kellerjordan.github.io/posts/muon)
+    and multiplied by sqrt(fan_out / fan_in) (arXiv 2310.17813), with which a net that grew by
+    copies goes on as the net that it grew from. Filters of a convolution are a matrix of out x
+    (in * k * k). Biases, norms, tables, depthwise filters and the ops that read the inputs or give
+    the net's result are not orthogonalised.
+    """
+
+    call: ClassVar[str] = "muon"
+    lr: float = argument("learning rate of the matrices", 0.02, gt=0)
+    momentum: float = argument("decay rate of the momentum", 0.95, ge=0, lt=1)
+    nesterov: bool = argument("look ahead by one step of the momentum", True)
+    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
+    rest: Annotated[AdamW, CallOf(ADAMW), read_call(ADAMW)] = argument(
+        "how all other tensors are trained; a phase's `lr` changes its rate in proportion", AdamW
+    )
+
+
+class WSD(Signature):
+    """Warm-up, stable, decay: constant, then linear to zero at the end (arXiv 2404.06395)."""
+
+    call: ClassVar[str] = "wsd"
+    decay: float = argument("fraction of the steps over which it falls", 0.2, gt=0, le=1)
+
+
+OPTIMIZERS = table(AdamW, Muon)
+Optimizer = Annotated[AdamW | Muon, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
+
+
+def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
+    """The optimizer at another learning rate; that of Muon's rest changes in proportion."""
+    if isinstance(optimizer, AdamW):
+        return optimizer.model_copy(update={"lr": lr})
+    rest = with_rate(optimizer.rest, optimizer.rest.lr * lr / optimizer.lr)
+    return optimizer.model_copy(update={"lr": lr, "rest": rest})
+
+
+LR_SCHEDULES = table(WSD)
+LrSchedule = Annotated[
+    Literal["constant", "cosine", "inverse_sqrt"] | WSD,
+    CallOf(LR_SCHEDULES),
+    read_call(LR_SCHEDULES),
+]
+
+
+class Carry(Signature):
+    """The moments of what a net grows from go on in what it grows into."""
+
+    call: ClassVar[str] = "carry"
+    new: Literal["mean", "reset"] = argument(
+        "new entries of a tensor that grows begin with the mean of the old second moments, or "
+        "with no moments at all",
+        "mean",
+    )
+
+
+MOMENTS = table(Carry)
 
 
 class Settings(Part):
@@ -64,7 +125,7 @@ class Settings(Part):
         default=1.0, description="maximum norm of the gradient"
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
-    lr_schedule: Literal["constant", "cosine", "inverse_sqrt"] = Field(
+    lr_schedule: LrSchedule = Field(
         default="constant", description="learning rate over the steps, after the warm-up"
     )
     warmup: Annotated[int, Field(ge=0)] = Field(
@@ -80,6 +141,8 @@ class Start(Part):
     ema: bool = True
     path: str | None = None
     moments: Literal["carry", "reset"] = "reset"
+    new_moments: Annotated[Literal["mean", "reset"], Later] = "mean"
+    """What `carry` gives to the new entries of a tensor that grows: `Carry.new`."""
 
 
 class Phase(Part):
@@ -95,6 +158,8 @@ class Phase(Part):
     epochs: float | None = None
     settings: Settings
     own_schedule: bool = False
+    rewarm: Annotated[int, Field(ge=0), Later] = 0
+    """Steps over which the learning rate of what is new rises at the phase's start."""
     frozen: list[str] = []
     """What this phase does not train: selectors in a spec, names of tensors in a plan."""
     released: Annotated[list[str], Later()] = []

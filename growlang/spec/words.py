@@ -17,14 +17,24 @@ from growlang.ops import CONDITIONS, DOWN, OPS, UP
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
-from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
 
 RUN_SETTINGS = ("start", "moments", "transition")
 """Settings of a recipe that are never inherited."""
-PHASE_SETTINGS = ("data", "batch", "lr", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
-"""Settings that a phase may change."""
+PHASE_SETTINGS = (
+    *("data", "batch", "lr", "lr_schedule", "warmup", "rewarm", "ema", "transform", "grad_clip"),
+)
+"""Settings that a phase may change, or has alone."""
+SAID = {
+    "start": "where the weights come from: `scratch`, `parent`, `parent.ema` or a path",
+    "moments": "whether the optimizer's state is carried from the parent",
+    "transition": "how the parent's ends are replaced",
+    "lr": "learning rate, instead of the optimizer's",
+    "rewarm": "steps over which the learning rate of what is new rises at the phase's start",
+}
+"""What the settings that are not in `Settings` mean."""
 RUN_CHOICES = {
     "start": ("scratch", "parent", "parent.ema"),
     "moments": ("carry", "reset"),
@@ -49,7 +59,7 @@ FORMS: dict[Form, tuple[Form, ...]] = {
     "word": ("word", "call"),
 }
 """In which form a word may stand elsewhere that is written in one, the likeliest first."""
-SHORT = 80
+SHORT = 84
 """Characters of a list of what may stand in a place that is shown beside where a word belongs."""
 
 
@@ -168,10 +178,14 @@ def _settings() -> Iterator[Home]:
         yield from (Home(word, "word", "train", f"`{name} = {word}`") for word in words)
     for call in TRANSITIONS:
         yield Home(call, "call", "train", f"`transition = {call}(...)`")
+    for call, signature in MOMENTS.items():
+        yield Home(call, "call", "train", f"`moments = {call}(...)`")
+        yield from _fields(signature, f"moments = {call}(%s)", "train")
     for unit in ("epochs", "images"):
         yield Home(unit, "call", "for", f"`phase NAME for {unit}(N)`")
         yield Home(unit, "name", "for", f"`phase NAME for {unit}(N)`")
-    yield Home("lr", "name", "phase", "`phase NAME for 10k { lr = ... }`")
+    for alone in ("lr", "rewarm"):
+        yield Home(alone, "name", "phase", f"`phase NAME for 10k {{ {alone} = ... }}`")
     yield Home("steps", "name", "for", "`phase NAME for 10k`")
     yield Home("steps", "call", "for", "`phase NAME for 10k`")
 

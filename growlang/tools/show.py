@@ -138,7 +138,7 @@ class _Show:
         kept = _written([own.settings])
         yield f"train {recipe.name} {{"
         yield self.value(f"start = {_start(recipe.start)}", kept.get("start"))
-        yield self.value(f"moments = {recipe.start.moments}", kept.get("moments"))
+        yield self.value(f"moments = {_moments(recipe.start)}", kept.get("moments"))
         yield from self.settings(recipe.settings, "train", written)
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)
@@ -191,8 +191,10 @@ class _Show:
                     yield self.line(f"lr_scale {selector} = {scale}", span, origins(factor, scope))
         if phase.settings.optimizer != base.optimizer:
             yield self.value(f"lr = {number(phase.settings.optimizer.lr)}", changes.get("lr"))
+        if "rewarm" in changes:
+            yield self.value(f"rewarm = {number(phase.rewarm)}", changes["rewarm"])
         for name, binding in changes.items():
-            if name != "lr":
+            if name not in ("lr", "rewarm"):
                 value = getattr(phase.settings, name)
                 yield self.value(f"{name} = {self.setting(name, value, 'train')}", binding)
         if brace:
@@ -263,6 +265,11 @@ def _stage(stage: Stage) -> str:
     if stage.encode == stage.decode:
         return f"{head} {_pipe(stage.encode)}"
     return f"{head} {{\nencode {_pipe(stage.encode)}\ndecode {_pipe(stage.decode)}\n}}"
+
+
+def _moments(start: Start) -> str:
+    filled = start.new_moments == "mean"
+    return start.moments if filled else f"{start.moments}(new = {start.new_moments})"
 
 
 def _start(start: Start) -> str:

@@ -75,18 +75,22 @@ class Branch(nn.Module):
 
 
 class Heads(Branch):
-    """Base of the two kinds of attention: QK-norm, heads and the output projection."""
+    """Base of the two kinds of attention: QK-norm, heads and the output projection.
+
+    `inner` are the channels of all heads together.
+    """
 
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
-        head = op.width // op.heads
+        head = attention.head_width(op)
         self.heads = op.heads
         self.q_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
         self.k_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
-        self.out = Linear(op.width, op.width, device=device)
+        self.inner = attention.heads_width(op)
+        self.out = Linear(self.inner, op.width, device=device)
 
     def split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """(B, length, parts * width) -> parts times (B, heads, length, head)."""
+        """(B, length, parts * inner) -> parts times (B, heads, length, head)."""
         split = x.reshape(*x.shape[:2], parts, self.heads, -1)
         return split.permute(2, 0, 3, 1, 4).unbind(0)
 
@@ -107,7 +111,7 @@ class SelfAttention(Heads):
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
         self.causal = isinstance(op, attention.Transformer) and op.causal
-        self.qkv = Linear(op.width, 3 * op.width, device=device)
+        self.qkv = Linear(op.width, 3 * self.inner, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
@@ -120,8 +124,8 @@ class CrossAttention(Heads):
 
     def __init__(self, op: Attending, condition: int, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
-        self.q = Linear(op.width, op.width, device=device)
-        self.kv = Linear(condition, 2 * op.width, device=device)
+        self.q = Linear(op.width, self.inner, device=device)
+        self.kv = Linear(condition, 2 * self.inner, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width), (B, other, width'), (B, other) -> (B, length, width)."""

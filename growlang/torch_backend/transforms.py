@@ -10,20 +10,23 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.axis_map import NEW, AxisMap, Factors
+from growlang.growth.axis_map import NEW
 from growlang.growth.mapping import Entry, Mapping, Quantity
 from growlang.growth.transforms import (
+    Compute,
     Copy,
     Expand,
     Initialise,
     Like,
     Move,
     Retain,
+    Stages,
     Transform,
     state_of,
     values_of,
 )
 from growlang.net import Tensor as Declared
+from growlang.torch_backend.expansions import computed, expand
 from growlang.torch_backend.initialisation import draw, require_same_names
 
 
@@ -36,22 +39,25 @@ def apply(
     """Write the parent's values into the child's tensors where the mapping says so.
 
     In place, and bit for bit where nothing is multiplied. What the mapping makes new is left as it
-    is: new tensors, the new entries of expanded ones and, of averages and moments, tensors that are
-    only initialised like one of the parent's. Raises GrowlangError if the mapping misses a tensor
+    is: new tensors, drawn entries of expanded ones and, of averages and moments, tensors that are
+    only initialised like one of the parent's. Other new entries of expanded ones become zero, or
+    what their constants say. Raises GrowlangError if the mapping misses a tensor
     of the child, or if a tensor is missing or has another shape or type; the child is then
     untouched.
     """
     entries = mapping.of_child
     require_same_names(entries.by_name, child, "mapping", "child")
     source_of = values_of if quantity == "weight" else state_of
-    pairs = []
+    pairs: list[tuple[Entry, Tensor | None, Tensor]] = []
     for entry in entries:
         name = source_of(entry.transform, entry.name)
         if name is not None:
-            pairs.append((entry.transform, *_pair(entry, name, parent, child)))
+            pairs.append((entry, *_pair(entry, name, parent, child)))
+        elif isinstance(entry.transform, Compute) and quantity == "weight":
+            pairs.append((entry, None, child[entry.name]))
     with torch.no_grad():
-        for transform, source, target in pairs:
-            _write(transform, source, target, quantity)
+        for entry, source, target in pairs:
+            _write(entry, source, target, quantity)
 
 
 def applied(
@@ -100,11 +106,21 @@ def _begun(entry: Entry, parent: abc.Mapping[str, Tensor], quantity: Quantity, s
             return nothing
         case "weight", Initialise(init):
             return draw(Declared(entry.name, entry.shape, init), seed).to(like)
+        case "weight", Compute():
+            return nothing
+        case "weight", Expand() | Stages() as grown:
+            init = _drawn(grown)
+            return draw(Declared(entry.name, entry.shape, init), seed).to(like) if init else nothing
         case _:
             raise GrowlangError(
                 f"what {entry.name} begins with is not known from its parent alone",
                 help="give the child's weights too: `mapping.apply(parent, child)`",
             )
+
+
+def _drawn(transform: Expand | Stages) -> str:
+    """How new entries are drawn; empty where none are."""
+    return transform.steps[-1].init if isinstance(transform, Stages) else transform.init
 
 
 def _pair(
@@ -135,6 +151,9 @@ def _pair(
 
 def _fits(transform: Transform, source: Tensor, target: Tensor) -> bool:
     """Whether a transform makes the shape of one tensor that of the other."""
+    if isinstance(transform, Stages) or (isinstance(transform, Expand) and transform.resample):
+        steps = transform.steps if isinstance(transform, Stages) else (transform,)
+        return tuple(len(axis.indices) for axis in steps[-1].dims) == tuple(target.shape)
     if not isinstance(transform, Expand):
         return source.shape == target.shape
     if not len(transform.dims) == source.dim() == target.dim():
@@ -146,36 +165,13 @@ def _fits(transform: Transform, source: Tensor, target: Tensor) -> bool:
     )
 
 
-def _write(transform: Transform, source: Tensor, target: Tensor, quantity: Quantity) -> None:
-    if isinstance(transform, Expand):
-        _expand(transform.dims, _factors(transform, quantity), source, target)
-    else:
-        target.copy_(source)
-
-
-def _factors(transform: Expand, quantity: Quantity) -> tuple[Factors, ...]:
-    """By axis, what a quantity is multiplied by."""
-    match quantity:
-        case "weight" | "average":
-            return transform.weight
-        case "first moment":
-            return transform.moment or ()
-        case "second moment":
-            return tuple(tuple(f * f for f in factors) for factors in transform.moment or ())
-
-
-def _expand(
-    dims: tuple[AxisMap, ...], factors: tuple[Factors, ...], source: Tensor, target: Tensor
-) -> None:
-    """Write the entries of a larger tensor that a smaller one gives."""
-    places = []
-    for axis, rows in enumerate(dims):
-        index = torch.tensor(rows.indices, device=source.device)
-        given = (index != NEW).nonzero().flatten()
-        along = [-1 if other == axis else 1 for other in range(len(dims))]
-        source = source.index_select(axis, index[given])
-        if factors and factors[axis]:
-            factor = torch.tensor(factors[axis], dtype=source.dtype, device=source.device)
-            source = source * factor.expand(len(index))[given].view(along)
-        places.append(given.to(target.device).view(along))
-    target[tuple(places)] = source.to(target.device)
+def _write(entry: Entry, source: Tensor | None, target: Tensor, quantity: Quantity) -> None:
+    match entry.transform:
+        case Expand() | Stages() as transform:
+            assert source is not None
+            expand(transform, source.to(target.device), target, quantity, entry.name)
+        case Compute() as transform:
+            target.copy_(computed(transform, target))
+        case _:
+            assert source is not None
+            target.copy_(source)

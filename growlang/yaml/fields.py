@@ -13,7 +13,7 @@ from growlang.signatures.tables import Table
 from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
-from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 
 
 class Field(NamedTuple):
@@ -68,7 +68,9 @@ def setting(section: str, name: str) -> Field:
     """The field of a setting in `train`, a phase, `sample` or `evaluate`."""
     if name == "data":
         return SOURCE
-    if name in ("moments", "transition"):
+    if name == "moments":
+        return Field(MOMENTS, names=True)
+    if name == "transition":
         return WORD
     model = SECTIONS.get(section, Settings)
     return _field(model, name) if name in model.model_fields else Field()

@@ -41,6 +41,10 @@ def labels(name: str, whole: str, old: str, new: str) -> list[str]:
         ("grow 1\nmodel m { stage @ 8 { encode ^", "sides", "encode", "", ""),
         ("grow 1\nmodel m { time = ^", "model", "time", "", ""),
         ("grow 1\nmodel m { keep core, ^", "model", "keep", "", ""),
+        ("grow 1\nmodel m { grow core, ^", "model", "grow", "", ""),
+        ("grow 1\nmodel m { grow core by ^", "model", "by", "", ""),
+        ("grow 1\nmodel m { grow by by resize, ^", "model", "by", "", ""),
+        ("grow 1\nmodel m { grow core by widen(copy, break = ^", "model", "by", "widen", "break"),
         ("grow 1\ntrain { batch = 8 phase a for 3 { freeze ^", "phase", "freeze", "", ""),
         ("grow 1\ntrain { optimizer = adamw(^", "train", "optimizer", "adamw", ""),
         ("grow 1\ndata d = ^", "", "data", "", ""),
@@ -69,6 +73,32 @@ def test_ops_and_blocks_in_a_pipe() -> None:
     assert found == ["residual"]
     found = labels("blocks.grow", BLOCKS, "lib.twice(16)", "^")
     assert {"transformer", "res2", "lib.twice", "lib.pair"} <= set(found)
+
+
+def grown(rules: str) -> tuple[str, str, str, str]:
+    """The child of the fixtures with a `grow ... by`."""
+    return (
+        "child.grow",
+        CHILD,
+        "  drop stem, head\n",
+        f"  drop stem, head\n  grow core by {rules}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "some", "none"),
+    [
+        ("^", {"widen", "deepen", "heads", "resize", "extend"}, {"residual", "core", "bridge"}),
+        ("widen(^)", {"how = ", "break = ", "exact", "pad"}, {"size = "}),
+        ("widen(copy, break = ^)", {"shares", "moments", "noise", "none"}, {"exact"}),
+        ("resize(^)", {"nearest", "flexi"}, {"size = ", "side = "}),
+        ("resize, ^", {"widen"}, {"nearest"}),
+    ],
+)
+def test_rules_and_their_arguments(rules: str, some: set[str], none: set[str]) -> None:
+    found = set(labels(*grown(rules)))
+    assert some <= found
+    assert not none & found
 
 
 def test_arguments_that_are_not_given_yet() -> None:
@@ -172,6 +202,26 @@ def test_hover(old: str, new: str, said: str) -> None:
     text = hovered("core.grow", CORE, old, new)
     assert said in text
     assert bool(said) == bool(text)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("wid^en(exact)", "widen(how = exact, break = shares)"),
+        ("wid^en(exact)", "1511.05641"),
+        ("widen(exact, bre^ak = none)", "`break`: what tells copies apart"),
+        ("widen(exact, break = noi^se(0.2))", "noise(std = 0.1)"),
+        ("dee^pen(stack)", "deepen(how, every = none, init = zero)"),
+        ("res^ize(flexi)", "resize(how = nearest)"),
+        ("ext^end", "`words` with a whole multiple of the vocabulary"),
+    ],
+)
+def test_hover_on_a_rule_and_its_arguments(rules: str, said: str) -> None:
+    assert said in hovered(*grown(rules))
+
+
+def test_a_transform_is_not_the_rule_of_its_name() -> None:
+    assert "resize(size" in hovered("core.grow", CORE, "[resize(image", "[res^ize(image")
 
 
 def test_a_default_of_nought_is_no_truth_value() -> None:

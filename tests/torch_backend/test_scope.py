@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from fixture_specs import SHIPPED, checked
 
-from growlang.net import Net, Node, Scope, Shape, Tensor, grid, tokens
-from growlang.ops import Op, op_in
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net, Node, Scope, Shape, grid, tokens
+from growlang.ops import Op, op_in, rebuilt
 from growlang.ops.attention import Transformer
 from growlang.ops.conditions import Fourier
 from growlang.ops.convolution import Residual
@@ -48,33 +51,32 @@ def test_the_groups_of_the_modules_are_the_numbers(
     assert [m.num_groups for m in norms] == list(numbers.values())
 
 
-def with_scope(net: Net, path: str, **changes: object) -> Net:
-    """The net whose node at a path is built in a scope with these fields."""
+def changed_net(
+    net: Net, path: str, numbers: Mapping[str, int] | None = None, eps: float | None = None
+) -> Net:
+    """The net whose node at a path keeps other numbers or has another eps."""
 
     def changed(node: Node) -> Node:
-        if node.path != path:
-            return node
-        scope = node.scope._replace(**changes)  # type: ignore[arg-type]
-        x = next(n.output for n in net.nodes if n.path == node.inputs[0])
-        rows = op_in(node).tensors(x, scope)
-        tensors = tuple(Tensor(f"{path}.{t.name}", *t[1:]) for t in rows)
-        return replace(node, scope=scope, tensors=tensors)
+        return (
+            rebuilt(node, net.shapes[node.inputs[0]], numbers, eps) if node.path == path else node
+        )
 
     return replace(net, nodes=tuple(map(changed, net.nodes)))
 
 
-CHANGES: tuple[tuple[str, dict[str, object]], ...] = (
+CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("core.transformer.0", {"numbers": {"mlp.hidden": 20}}),
     ("core.transformer.0", {"eps": 1e-3}),
     ("head.unpatch.0", {"numbers": {"norm.groups": 2}}),
+    ("time", {"numbers": {"frequencies": 3}}),
 )
 
 
 @pytest.mark.parametrize(("path", "changes"), CHANGES)
 def test_what_a_node_keeps_is_in_its_hash_its_json_and_its_function(
-    net: Net, path: str, changes: dict[str, object]
+    net: Net, path: str, changes: dict[str, Any]
 ) -> None:
-    changed = with_scope(net, path, **changes)
+    changed = changed_net(net, path, **changes)
     back = Net.from_json(changed.to_json())
     assert changed.net_hash != net.net_hash
     assert back == changed
@@ -86,7 +88,7 @@ def test_what_a_node_keeps_is_in_its_hash_its_json_and_its_function(
 
 
 def test_the_norms_of_a_node_have_its_own_eps(net: Net) -> None:
-    module = lower(with_scope(net, "head.unpatch.0", eps=0.5))
+    module = lower(changed_net(net, "head.unpatch.0", eps=0.5))
     found = {n: m.eps for n, m in module.named_modules() if isinstance(m, torch.nn.GroupNorm)}
     assert found.pop("head.unpatch.0.norm") == 0.5
     assert set(found.values()) == {net.eps}
@@ -118,3 +120,31 @@ def test_the_typed_op_of_a_node_is_kept(path: Path) -> None:
         if node.declaration is not None:
             assert op_in(node) is node.declaration
             assert node.declaration == op_in(replace(node, declaration=None))
+
+
+def test_a_node_rebuilt_with_nothing_new_is_the_node(net: Net) -> None:
+    for node in net.nodes:
+        x = net.shapes[node.inputs[0]]
+        decided = op_in(node).numbers(x, Scope())
+        assert rebuilt(node, x) == node
+        assert rebuilt(node, x, decided, node.scope.eps) == node
+
+
+def test_a_rebuilt_node_counts_what_it_computes(net: Net) -> None:
+    node = next(n for n in net.nodes if n.path == "core.transformer.0")
+    x = net.shapes[node.inputs[0]]
+    hidden = op_in(node).numbers(x, node.scope)["mlp.hidden"]
+    wider = rebuilt(node, x, {"mlp.hidden": hidden + 1})
+    assert wider.flops - node.flops == 4 * x.size
+    assert wider.saved - node.saved == 2 * x.positions
+    assert rebuilt(wider, x, eps=0.5).scope.numbers == {"mlp.hidden": hidden + 1}
+    assert rebuilt(wider, x, {"mlp.hidden": hidden}) == node
+
+
+def test_a_number_that_an_op_cannot_keep_is_refused(net: Net) -> None:
+    node = next(n for n in net.nodes if n.path == "head.unpatch.0")
+    x = net.shapes[node.inputs[0]]
+    with pytest.raises(GrowlangError, match=r"has no number `groups`; it has norm\.groups"):
+        rebuilt(node, x, {"groups": 2})
+    with pytest.raises(GrowlangError, match=r"3 groups of a norm of `head\.unpatch\.0`"):
+        rebuilt(node, x, {"norm.groups": 3})

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth.axis_map import AxisMap, New, Repeat, Take, identity
+from growlang.growth.constants import Draw
 from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import (
     Copy,
@@ -76,10 +77,13 @@ def expanded(expand: Expand, quantity: Quantity = "weight") -> Tensor:
     return child["a"]
 
 
-def test_an_expansion_reads_along_each_axis_and_leaves_what_is_new() -> None:
-    first, second, new = [2.0, 3.0, 9.0, 1.0], [5.0, 6.0, 9.0, 4.0], [9.0] * 4
+def test_an_expansion_reads_along_each_axis_and_what_is_new_is_zero_or_drawn() -> None:
+    first, second = [2.0, 3.0, 0.0, 1.0], [5.0, 6.0, 0.0, 4.0]
     made = expanded(Expand("b", (ROWS, COLUMNS)))
-    assert made.tolist() == [first, first, second, second, new]
+    assert made.tolist() == [first, first, second, second, [0.0] * 4]
+    made = expanded(Expand("b", (ROWS, COLUMNS), constants=(Draw(0, 4, 1), Draw(1, 2, 1))))
+    first[2] = second[2] = 9.0
+    assert made.tolist() == [first, first, second, second, [9.0] * 4]
 
 
 def test_each_quantity_has_its_factors() -> None:

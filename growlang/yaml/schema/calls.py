@@ -13,7 +13,7 @@ from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import OPTIMIZERS
+from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
@@ -29,6 +29,8 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "schedule": SCHEDULES,
     "weight": WEIGHTS,
     "optimizer": OPTIMIZERS,
+    "lr_schedule": LR_SCHEDULES,
+    "moments": MOMENTS,
     "sampler": SAMPLERS,
 }
 """What can be called, by its kind: a name may recur among kinds."""
@@ -38,6 +40,7 @@ EXAMPLES: Json = {
     "batch": 256,
     "factor": 4,
     "from": "caption",
+    "head_width": 64,
     "heads": 16,
     "height": 64,
     "id": "google/t5-v1_1-xxl",
@@ -47,6 +50,7 @@ EXAMPLES: Json = {
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
     "prompts": "prompts.txt",
+    "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,

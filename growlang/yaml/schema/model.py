@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
+
 from growlang.ops import DOWN, OPS, UP
 from growlang.ops.generations import Detail, Upsample
+from growlang.rules import RULES, Rule
 from growlang.spec.model import Position, Skips
 from growlang.yaml.schema.calls import call_of, key
 from growlang.yaml.schema.pieces import (
@@ -146,6 +149,22 @@ def _model() -> Json:
     return an_object("One model.", properties, ["name"])
 
 
+def _rule() -> Json:
+    """A rule of growth as the language writes it, with what is said of each."""
+    return {
+        "anyOf": [
+            a_string(f"{cleandoc(rule.__doc__ or '')}\n\n{_said(rule)}", rf"^\s*{name}\b")
+            for name, rule in RULES.items()
+        ]
+    }
+
+
+def _said(rule: type[Rule]) -> str:
+    """The arguments of a rule, a line each."""
+    named = ((info.alias or name, info) for name, info in rule.model_fields.items())
+    return "\n".join(f"{name}: {info.description}" for name, info in named)
+
+
 def _growth() -> Json:
     """What a model says of its parent."""
     place = a_string(pattern=PLACE)
@@ -162,7 +181,7 @@ def _growth() -> Json:
         "Tensors that are transformed.",
         {
             "select": about("places", "core", a_string()),
-            "by": about("rules", ["resize"], a_list(a_string())),
+            "by": about("rules", ["widen(exact)", "resize"], {**a_list(_rule()), "minItems": 1}),
         },
         ["select", "by"],
     )

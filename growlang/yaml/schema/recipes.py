@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from growlang.spec.recipe import Evaluate, Sample, Settings
+from growlang.spec.words import PHASE_SETTINGS, SAID
 from growlang.yaml.schema.calls import call_of, fields
 from growlang.yaml.schema.pieces import (
+    EXPRESSION,
     NAME,
     PLACE,
     Json,
@@ -34,7 +36,7 @@ def definitions() -> Json:
 
 
 def _phase(settings: Json) -> Json:
-    changed = ("data", "batch", "lr_schedule", "warmup", "ema", "transform", "grad_clip")
+    changed = [name for name in PHASE_SETTINGS if name in settings]
     unit = {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": False}
     counts = {
         "images": about("until so many images were seen", 1000000, reference("count")),
@@ -42,25 +44,28 @@ def _phase(settings: Json) -> Json:
     }
     length = {"anyOf": [reference("count"), {**unit, "properties": counts}]}
     factors = a_table(reference("number"), PLACE)
+    steps = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
     properties = {
         "name": about("name of the phase", "frozen", a_string(pattern=NAME)),
         "for": about("how long: steps, images or epochs", 500000, length),
         "freeze": about("what is not trained", ["core", "text"], reference("selectors")),
         "train": about("what is retained and trained", ["core"], reference("selectors")),
         "lr_scale": about("factors on the learning rate", {"core": 0.1}, factors),
-        "lr": about("learning rate, instead of the optimizer's", 0.0001, reference("positive")),
+        "lr": about(SAID["lr"], 0.0001, reference("positive")),
+        "rewarm": about(SAID["rewarm"], 1000, steps),
         **{name: settings[name] for name in changed},
     }
     return an_object("A stretch of training.", properties, ["name", "for"])
 
 
 def _recipe(settings: Json) -> Json:
+    moments = {"anyOf": [{"enum": ["carry", "reset"]}, call_of("moments")]}
     start = about("`= scratch`, `= parent.ema`, `= parent`, or a path", "= scratch", a_string())
     properties = {
         "recipe": about("name of the recipe; `main` if left out", "main", a_string(pattern=NAME)),
         "start": start,
-        "moments": about("of the optimizer, at the start", "reset", {"enum": ["carry", "reset"]}),
-        "transition": about("how the old ends are replaced", "discard", a_string()),
+        "moments": about(SAID["moments"], "reset", moments),
+        "transition": about(SAID["transition"], "discard", a_string()),
         **settings,
         "phases": about("in order", [{"name": "all", "for": 1000}], a_list(reference("phase"))),
     }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plans.fit import TRAINING, differences, require_fit
+from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import (
@@ -24,6 +24,7 @@ from growlang.plans.weights_header import (
     header,
     is_state,
 )
+from growlang.torch_backend.per_axis import PerAxis, unnamed
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
@@ -75,7 +76,8 @@ class Moments:
     """The training state besides the weights, by name.
 
     The optimizer's moments and step counts, and the averages with their counts of updates. A
-    tensor that was never updated has no moments.
+    tensor that was never updated has no moments. `grown` has what growth left along the axes of
+    tensors, by part and name.
     """
 
     first: dict[str, Tensor]
@@ -83,6 +85,13 @@ class Moments:
     steps: Mapping[str, int]
     averages: dict[str, Tensor]
     updates: Mapping[str, int]
+    momentum: dict[str, Tensor] = field(default_factory=dict)
+    """Of the tensors that Muon trained."""
+    grown: Mapping[str, Mapping[str, PerAxis]] = field(default_factory=dict)
+
+    def along(self, name: str) -> dict[str, PerAxis]:
+        """What growth left along the axes of a tensor, by part."""
+        return {part: found[name] for part, found in self.grown.items() if name in found}
 
 
 def model_metadata(plan: Plan) -> dict[str, str]:
@@ -142,12 +151,13 @@ def load_moments(path: Path, net: Net) -> Moments:
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     require_state(found, net, "write `moments = reset` in the recipe")
-    first, second, averages = (
+    first, second, momentum, averages, along = (
         {name: tensor.float() for name, tensor in found.tensors(part).items()}
-        for part in ("moment.first.", "moment.second.", "ema.")
+        for part in ("moment.first.", "moment.second.", "moment.momentum.", "ema.", "grown.")
     )
     counts = found.record.counts
-    return Moments(first, second, counts.optimizer, averages, counts.ema)
+    grown = {part: unnamed(along, part) for part in GROWN}
+    return Moments(first, second, counts.optimizer, averages, counts.ema, momentum, grown)
 
 
 def require_state(found: Checkpoint, net: Net, help: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from growlang.torch_backend.per_axis import PerAxis, latest
+
 
 def effective_decay(decay: float, updates: int) -> float:
     """Decay of the next update: min(decay, (1 + n) / (10 + n)) after n updates.
@@ -22,12 +24,15 @@ class EMA:
     """Exponential moving average of tensors by name.
 
     Frozen tensors are averaged too: their average converges to the frozen weights, and equals them
-    where they never trained.
+    where they never trained. New entries of a tensor that grew forget their start by the updates
+    since they came: `born` has the counts, by axis, at which the places of its axes came.
     """
 
     def __init__(self, averages: Mapping[str, Tensor], updates: Mapping[str, int]) -> None:
         self.averages = dict(averages)
         self.updates = dict(updates)
+        self.born: dict[str, PerAxis] = {}
+        self._youngest: dict[str, int] = {}
 
     @staticmethod
     def of(weights: Mapping[str, Tensor], names: Iterable[str] | None = None) -> EMA:
@@ -38,12 +43,23 @@ class EMA:
             dict.fromkeys(chosen, 0),
         )
 
+    def count_from(self, name: str, born: PerAxis) -> None:
+        """Let entries count their updates from when they came."""
+        self.born[name] = tuple(counts.to(self.averages[name]) for counts in born)
+        self._youngest[name] = int(max(counts.max() for counts in born))
+
     @torch.no_grad()
     def update(self, weights: Mapping[str, Tensor], decay: float) -> None:
         """Move each average towards its weight and count one update."""
         by_decay: defaultdict[float, list[str]] = defaultdict(list)
         for name, count in self.updates.items():
-            by_decay[effective_decay(decay, count)].append(name)
+            youngest = self._youngest.get(name)
+            if youngest is not None and effective_decay(decay, count - youngest) < decay:
+                ages = count - latest(self.born[name])
+                left = 1 - ((1 + ages) / (10 + ages)).clamp(max=decay)
+                self.averages[name].lerp_(weights[name].detach(), left)
+            else:
+                by_decay[effective_decay(decay, count)].append(name)
             self.updates[name] = count + 1
         for effective, names in by_decay.items():
             torch._foreach_lerp_(

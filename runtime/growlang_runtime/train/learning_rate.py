@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from growlang.spec.recipe import Phase
+from growlang.spec.recipe import WSD, LrSchedule, Phase
 
 
-def factor(
-    schedule: Literal["constant", "cosine", "inverse_sqrt"], step: int, steps: int, warmup: int
-) -> float:
+def factor(schedule: LrSchedule, step: int, steps: int, warmup: int) -> float:
     """Factor on the learning rate at `step` (from 0) of a span of `steps`.
 
     It rises linearly over the first `warmup` steps. Then `cosine` falls to zero at the end of the
     span (arXiv 1608.03983) and `inverse_sqrt` falls with the root of the step (arXiv 1706.03762,
-    section 5.3), scaled to 1 at the end of the warm-up.
+    section 5.3), scaled to 1 at the end of the warm-up. `wsd` is 1 up to the last `decay` of the
+    span, and falls linearly from there (arXiv 2404.06395); a longer warm-up shortens its fall.
     """
     if step < warmup:
         return (step + 1) / warmup
     if schedule == "cosine":
         done = (step - warmup) / max(1, steps - warmup)
         return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    if isinstance(schedule, WSD):
+        falling = max(1.0, min(schedule.decay * steps, steps - warmup))
+        return max(0.0, min(1.0, (steps - step) / falling))
     if schedule == "inverse_sqrt":
         return math.sqrt(max(1, warmup) / max(1, step, warmup))
     return 1.0
@@ -51,6 +52,18 @@ def spans(phases: Sequence[Phase]) -> list[Span]:
         result.append(Span(first, steps, *own))
         first += steps
     return result
+
+
+def scales(phase: Phase, span: Span, step: int, new: Collection[str]) -> Mapping[str, float]:
+    """Factors on the learning rate by tensor at `step` of the run, which lies in `phase`.
+
+    Those of what is `new` rise linearly over the first `rewarm` steps of the phase, on top of a
+    warm-up of all.
+    """
+    risen = (step - span.first + 1) / max(1, phase.rewarm)
+    if risen >= 1:
+        return phase.lr_scale
+    return phase.lr_scale | {name: risen * phase.lr_scale.get(name, 1.0) for name in new}
 
 
 def learning_rate(phase: Phase, span: Span, step: int) -> float:

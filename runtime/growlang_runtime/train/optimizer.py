@@ -1,66 +1,137 @@
-"""AdamW over tensors by name.
+"""The optimizers over tensors by name.
 
 torch.optim's own state is keyed by position and is dropped for parameters without a gradient, so
 moments would be lost at a freeze; here they live in flat dicts by name, and the arithmetic is
-torch's functional AdamW.
+torch's functional AdamW. Tensors that grew with factors go a way of their own.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from growlang.spec.recipe import AdamW
+from growlang.spec.recipe import AdamW, Muon
+from growlang.torch_backend.per_axis import PerAxis, latest, spread
+from growlang_runtime.train import muon
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What growth left to the steps of a tensor: numbers along its axes, or None for the usual."""
+
+    step: PerAxis | None = None
+    """Of the learning rate, 1 as usual."""
+    eps: PerAxis | None = None
+    """Of eps, 1 as usual."""
+    born: PerAxis | None = None
+    """The tensor's count of updates when its places came, 0 as usual."""
+
+    def __bool__(self) -> bool:
+        return any(part is not None for part in (self.step, self.eps, self.born))
 
 
 class Optimizer:
-    """AdamW (arXiv 1711.05101) whose moments and step counts belong to names.
+    """AdamW (arXiv 1711.05101) or Muon, whose moments and step counts belong to names.
 
     Tensors without a gradient are left as they are, with their moments and counts: that is what a
     freeze means. A tensor has moments from its first update on, so that one that is frozen all
-    along takes no memory for them. `decay` names the tensors that weight decay applies to.
+    along takes no memory for them. `decay` names the tensors that weight decay applies to, and
+    `matrices` has the rows of each part of those that Muon trains, where it does; they have a
+    momentum, all others two moments.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], decay: frozenset[str]) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, Tensor],
+        decay: frozenset[str],
+        matrices: Mapping[str, tuple[int, ...]] | None = None,
+    ) -> None:
         self.weights = dict(weights)
         self.decay = decay
+        self.matrices = dict(matrices or {})
         self.first: dict[str, Tensor] = {}
         self.second: dict[str, Tensor] = {}
+        self.momentum: dict[str, Tensor] = {}
+        self.factors: dict[str, Factors] = {}
         self.steps = {
             name: torch.zeros((), dtype=torch.float32, device=w.device)
             for name, w in self.weights.items()
         }
 
     @torch.no_grad()
-    def step(self, settings: AdamW, lr: float, scale: Mapping[str, float]) -> None:
+    def step(self, settings: AdamW | Muon, lr: float, scale: Mapping[str, float]) -> None:
         """One update at learning rate `lr`, times `scale` for the tensors that it names."""
+        named = [name for name, weight in self.weights.items() if weight.grad is not None]
+        for name in named:
+            self._allocate(name)
+        if isinstance(settings, Muon):
+            for name in (n for n in named if n in self.matrices):
+                self._orthogonal(name, settings, lr * scale.get(name, 1.0))
+            lr, settings = lr * settings.rest.lr / settings.lr, settings.rest
+        others = [name for name in named if name not in self.matrices]
         groups: defaultdict[tuple[float, float], list[str]] = defaultdict(list)
-        for name, weight in self.weights.items():
-            if weight.grad is not None:
-                self._allocate(name)
-                decay = settings.weight_decay if name in self.decay else 0.0
-                groups[scale.get(name, 1.0), decay].append(name)
-        for (factor, decay), names in groups.items():
-            adamw(
-                [self.weights[n] for n in names],
-                [_gradient(self.weights[n]) for n in names],
-                [self.first[n] for n in names],
-                [self.second[n] for n in names],
-                [],
-                [self.steps[n] for n in names],
-                fused=True,
-                amsgrad=False,
-                beta1=settings.betas[0],
-                beta2=settings.betas[1],
-                lr=lr * factor,
-                weight_decay=decay,
-                eps=settings.eps,
-                maximize=False,
-            )
+        for name in others:
+            rate, decay = lr * scale.get(name, 1.0), self._decay(name, settings)
+            if name in self.factors:
+                self._grown(name, settings, rate, decay)
+            else:
+                groups[rate, decay].append(name)
+        for (rate, decay), names in groups.items():
+            self._usual(names, settings, rate, decay)
+
+    def _usual(self, names: list[str], settings: AdamW, lr: float, decay: float) -> None:
+        adamw(
+            [self.weights[n] for n in names],
+            [_gradient(self.weights[n]) for n in names],
+            [self.first[n] for n in names],
+            [self.second[n] for n in names],
+            [],
+            [self.steps[n] for n in names],
+            fused=True,
+            amsgrad=False,
+            beta1=settings.betas[0],
+            beta2=settings.betas[1],
+            lr=lr,
+            weight_decay=decay,
+            eps=settings.eps,
+            maximize=False,
+        )
+
+    def _grown(self, name: str, settings: AdamW, lr: float, decay: float) -> None:
+        """AdamW of a tensor whose entries have steps, eps and counts of their own."""
+        weight, given = self.weights[name], self.factors[name]
+        gradient, first, second = _gradient(weight), self.first[name], self.second[name]
+        self.steps[name] += 1
+        count = self.steps[name].to(weight.dtype)
+        if given.born:
+            count = count - latest(given.born)
+        first.lerp_(gradient, 1 - settings.betas[0])
+        second.mul_(settings.betas[1])
+        second.addcmul_(gradient, gradient, value=1 - settings.betas[1])
+        unbiased, root = (
+            first / _corrected(settings.betas[0], count),
+            (second / _corrected(settings.betas[1], count)).sqrt_(),
+        )
+        root += settings.eps * spread(given.eps) if given.eps else settings.eps
+        update = unbiased.div_(root)
+        if given.step:
+            update *= spread(given.step)
+        weight.mul_(1 - lr * decay).sub_(update, alpha=lr)
+
+    def _orthogonal(self, name: str, settings: Muon, lr: float) -> None:
+        weight, decay = self.weights[name], self._decay(name, settings)
+        self.steps[name] += 1
+        momentum, rows = self.momentum[name], self.matrices[name]
+        muon.step(weight, _gradient(weight), momentum, rows, settings, lr, decay)
+
+    def _decay(self, name: str, settings: AdamW | Muon) -> float:
+        return settings.weight_decay if name in self.decay else 0.0
 
     def begin(self, name: str, steps: int) -> None:
         """Let a tensor begin with moments of zero and a count of updates."""
@@ -68,21 +139,35 @@ class Optimizer:
         self.steps[name].fill_(steps)
 
     @torch.no_grad()
-    def take(self, name: str, first: Tensor, second: Tensor, steps: int) -> None:
-        """Set a tensor's moments and its count of updates to those of another optimizer."""
+    def take(self, name: str, moments: Mapping[str, Tensor], steps: int) -> None:
+        """Set a tensor's moments and its count of updates to those of another optimizer.
+
+        `moments` are `first` and `second`, or `momentum`. Raises KeyError if one is missing.
+        """
         self.begin(name, steps)
-        self.first[name].copy_(first)
-        self.second[name].copy_(second)
+        for part, tensors in self.moments(name).items():
+            tensors[name].copy_(moments[part])
+
+    def moments(self, name: str) -> dict[str, dict[str, Tensor]]:
+        """The moments that a tensor has, of all tensors that have them."""
+        if name in self.matrices:
+            return {"momentum": self.momentum}
+        return {"first": self.first, "second": self.second}
 
     def _allocate(self, name: str) -> None:
-        if name not in self.first:
-            self.first[name] = torch.zeros_like(self.weights[name])
-            self.second[name] = torch.zeros_like(self.weights[name])
+        for tensors in self.moments(name).values():
+            if name not in tensors:
+                tensors[name] = torch.zeros_like(self.weights[name])
 
 
 def _gradient(weight: Tensor) -> Tensor:
     assert weight.grad is not None
     return weight.grad
+
+
+def _corrected(beta: float, count: Tensor) -> Tensor:
+    """1 - beta^count, to full precision where beta^count is near 1."""
+    return -torch.expm1(count * (math.log(beta) if beta else -math.inf))
 
 
 def gradient_norm(weights: Mapping[str, Tensor]) -> Tensor:

@@ -88,8 +88,8 @@ def late_warmups(declared: Plan, known: Plan) -> list[str]:
         if long not in reported:
             whole = f"phase {long.phase}" if long.phase else f"recipe {known.recipe}"
             lines.append(
-                f"`warmup` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: the "
-                "learning rate never reaches `lr`"
+                f"`{long.setting}` is {long.warmup:,} steps, but {whole} has only {long.steps:,}: "
+                "the learning rate never reaches `lr`"
             )
     return lines
 

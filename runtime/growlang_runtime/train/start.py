@@ -20,6 +20,7 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
+from growlang_runtime.train.carrying import carry
 from growlang_runtime.train.state import State
 
 
@@ -108,28 +109,17 @@ def start_state(
 
     Averages begin at the start weights with no updates counted, and no tensor has moments, so that
     Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
-    parent's moments, averages and counts; only tensors that are new or changed begin like that.
+    parent's moments, averages and counts; only what is new begins like that.
     """
+    optimizer = plan.phases[0].settings.optimizer
     if weights is None:
         _fill(module, measured)
-        return State.of(module, net)
+        return State.of(module, net, optimizer)
     mapping = mapping_of(plan, net, weights)
     apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
     _fill(module, measured)
-    state = State.of(module, net)
+    state = State.of(module, net, optimizer)
     if plan.start.moments == "carry":
-        _carry(state, weights, mapping)
+        moments = load_moments(weights.path, weights.net)
+        carry(state, moments, mapping, plan.start.new_moments)
     return state
-
-
-def _carry(state: State, weights: Weights, mapping: Mapping) -> None:
-    """Go on with the averages, the moments and the counts of the tensors that are the parent's."""
-    parent = load_moments(weights.path, weights.net)
-    apply(mapping, parent.averages, state.ema.averages, "average")
-    for name, source in mapping.states.items():
-        state.ema.updates[name] = parent.updates[source]
-        if steps := parent.steps[source]:
-            state.optimizer.begin(name, steps)
-    updated = mapping.only(state.optimizer.first)
-    apply(updated, parent.first, state.optimizer.first, "first moment")
-    apply(updated, parent.second, state.optimizer.second, "second moment")

@@ -27,7 +27,7 @@ from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
-from growlang_runtime.train.learning_rate import learning_rate
+from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
@@ -65,6 +65,7 @@ class Trainer:
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks = setup.remarks
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
+        self.new = self.plan.mapping.new
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
@@ -229,7 +230,8 @@ class Trainer:
         finite = bool(torch.isfinite(norm + loss))
         if finite:
             clip_gradients(self.state.weights, norm, settings.grad_clip)
-            self.state.optimizer.step(settings.optimizer, lr, data.phase.lr_scale)
+            scale = scales(data.phase, data.span, self.step, self.new)
+            self.state.optimizer.step(settings.optimizer, lr, scale)
             self.state.ema.update(self.state.weights, settings.ema)
         else:
             self._require_finite(self.state.weights)

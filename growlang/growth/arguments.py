@@ -1,0 +1,81 @@
+"""What a grown op may be declared with: the arguments that growth changes, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from growlang.diagnostics.literals import literal
+from growlang.growth.matching import Pair
+from growlang.growth.resizing import Resizing
+from growlang.growth.spaces import Spaces
+from growlang.growth.verdict import Obstacle
+
+SIZES = frozenset(
+    (
+        "width",
+        "heads",
+        "head_width",
+        "mlp",
+        "vocabulary",
+        "n",
+        "tokens",
+        "skip",
+        "height",
+        "dropout",
+    )
+)
+"""What spaces, rows and training alone depend on."""
+GRIDS = frozenset(("factor", "kernel"))
+"""What `resize` changes, of these ops."""
+RESIZED = ("patch", "unpatch", "conv", "residual")
+
+
+def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
+    """What a node is declared with that growth does not lead to."""
+    new, old, path = pair.child.args, pair.parent.args, pair.child.path
+    if pair.child.op == "position":
+        yield from _positions(pair, resizing)
+    for name in dict.fromkeys((*old, *new)):
+        now, was = new.get(name), old.get(name)
+        if now == was or name in SIZES or name == "from":
+            continue
+        if name in GRIDS and pair.child.op in RESIZED:
+            if resizing.how is None:
+                why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
+                yield Obstacle("impossible", path, why, "add `resize(nearest)`")
+            elif name == "factor":
+                why = "it computes of a larger image what it did of the means of its pixels"
+                yield Obstacle("incomparable", path, why)
+        elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
+            if [place for place in now if place in was] != list(was):
+                why = f"it attends in another order: {literal(now)}, not {literal(was)}"
+                yield Obstacle("inexact", path, why, "keep the order, and append what is new")
+        elif not (name == "kind" and (was, now) == ("sincos", "learned")):
+            why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
+            yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
+
+
+def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
+    """What is to be said of other positions than the parent's."""
+    now, was = pair.child.output.positions, pair.parent.output.positions
+    if now == was:
+        return
+    if resizing.how is None and pair.child.tensors:
+        why = f"it has {now} positions here, and {was} in the parent"
+        yield Obstacle("impossible", pair.child.path, why, "add `resize(bilinear)`")
+        return
+    why = f"its {was} positions become {now}: the parent computes nothing of as many to compare to"
+    yield Obstacle("incomparable", pair.child.path, why)
+
+
+def lost(pair: Pair, child: Spaces, parent: Spaces) -> Iterator[Obstacle]:
+    """The layers of the parent's node that the child's does not have."""
+    new, old = child.axes.get(pair.child.path), parent.axes.get(pair.parent.path)
+    if new is None or old is None:
+        return
+    names = {layer.name for layer in new.layers}
+    for layer in old.layers:
+        if layer.name not in names:
+            why = f"it has no `{layer.name}`, which the parent's has"
+            mend = "keep what makes it: its widths, its norm, what it attends to"
+            yield Obstacle("impossible", pair.child.path, why, mend)

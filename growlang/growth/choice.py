@@ -1,0 +1,310 @@
+"""Chooses how every space of a grown net grows, as its rules ask. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from math import gcd, lcm
+from typing import Literal, NamedTuple
+
+from growlang.growth import space_growth as sg
+from growlang.growth.matching import Match
+from growlang.growth.norms import Norm, gated_spaces, group_counts, group_obstacle, norms
+from growlang.growth.space_growth import Along, Break, Growth, How
+from growlang.growth.spaces import Member, Place
+from growlang.growth.verdict import Obstacle
+from growlang.net.axes import Role, Space, Symmetry
+from growlang.ops import CONDITIONS
+
+Widening = Literal["exact", "pad", "copy", "random"]
+IDS = ("vocabulary", "classes")
+"""The spaces of which ids and labels pick a place."""
+TRIED = 24
+"""Most lengths of a block that are tried for the spaces that norms join."""
+
+
+class Manner(NamedTuple):
+    """How the spaces of a component grow."""
+
+    widen: Widening | None = None
+    parts: Break = "shares"
+    """What makes copies part."""
+    noise: float = 0.0
+    """Std of the noise that makes them part, in terms of what is copied."""
+    heads: Literal["zero", "copy"] = "zero"
+    widens_heads: bool = False
+    """Whether a rule speaks of heads."""
+    extend: Literal["exact", "random", "mean"] | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The growth of every matched space, and the groups of every norm that keeps another number."""
+
+    growths: Mapping[int, Growth]
+    groups: Mapping[str, dict[str, int]]
+    """By the path of the node, its numbers of groups."""
+    norms: tuple[Norm, ...]
+    counts: tuple[int, ...]
+    """The groups of each norm."""
+    obstacles: tuple[Obstacle, ...] = field(default=())
+
+
+def choose(match: Match, manners: Mapping[int, Manner]) -> Choice:
+    """The growths; `manners` are those of the spaces that grow, by number."""
+    heads = _heads(match)
+    found: dict[int, Growth] = {}
+    obstacles: list[Obstacle] = []
+    gated = gated_spaces(match.child)
+    for number in (*match.of, *match.added):
+        if number in match.added:
+            found[number] = sg.added(match.child.sizes[number])
+            continue
+        members = match.child.members.get(number, [])
+        asked = _Asked(
+            match.parent.sizes[match.of[number]],
+            match.child.sizes[number],
+            members,
+            manners.get(number, Manner()),
+            heads.get(number, ""),
+            number in gated,
+        )
+        found[number] = _growth(asked, obstacles)
+    listed = norms(match)
+    found, counts = _with_blocks(match, listed, found, manners)
+    groups: dict[str, dict[str, int]] = {}
+    for norm, groups_now in zip(listed, counts, strict=True):
+        if norm.kind == "group" and norm.number:
+            groups.setdefault(norm.node.path, {})[norm.number] = groups_now
+    return Choice(found, groups, tuple(listed), tuple(counts), tuple(obstacles))
+
+
+class _Asked(NamedTuple):
+    """What is known of a space when its growth is chosen."""
+
+    old: int
+    new: int
+    members: list[Member]
+    manner: Manner
+    heads: str
+    """`heads` or `head` where attention says so."""
+    is_gated: bool
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return str(self.members[0].place) if self.members else "a space"
+
+    @property
+    def kinds(self) -> set[str]:
+        """The norms that read it."""
+        return {m.space.norm.kind for m in self.members if m.space.norm}
+
+
+def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
+    n, m, manner = asked.old, asked.new, asked.manner
+    if n == m:
+        return sg.same(n)
+    if m < n:
+        obstacles.append(_smaller(asked))
+        return sg.wrap(n, m)
+    if (missing := _unruled(asked)) is not None:
+        obstacles.append(missing)
+    if any(member.space.name in IDS for member in asked.members):
+        return _ids(asked, obstacles)
+    fixed = next((k for k in asked.members if k.space.symmetry is Symmetry.FIXED), None)
+    if fixed:
+        obstacles.append(_fixed(fixed, n, m))
+    if asked.heads == "heads":
+        copied = manner.heads == "copy" and m % n == 0
+        return sg.repeat(n, m // n, 1, _uneven(manner)) if copied else sg.append(n, m)
+    if asked.heads == "head":
+        return sg.append(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
+    match manner.widen:
+        case "copy":
+            return sg.wrap(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
+        case "random":
+            return sg.draw(n, m)
+        case "pad":
+            return sg.pad(n, m, scaled=False) if asked.kinds else sg.append(n, m)
+    return _exact(asked)
+
+
+def _exact(asked: _Asked) -> Growth:
+    """The growth that the norms allow; their verdict tells whether one does."""
+    n, m, kinds = asked.old, asked.new, asked.kinds
+    if not kinds:
+        return sg.append(n, m)
+    if m % n == 0:
+        return sg.repeat(n, m // n, 1, _uneven(asked.manner))
+    if kinds == {"group"}:
+        return sg.append(n, m)
+    if "layer" in kinds:
+        return sg.tile(n, m)
+    return sg.pad(n, m)
+
+
+def _uneven(manner: Manner) -> float:
+    return sg.UNEVEN if manner.parts == "shares" else 0.0
+
+
+def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
+    """Rows of ids or labels: appended; hashed words stay where they are found in whole multiples.
+
+    The last row of a condition is its null, which moves.
+    """
+    n, m = asked.old, asked.new
+    op = asked.members[0].node.op
+    if op == "words":
+        if (m - 1) % (n - 1) == 0:
+            return sg.hashed(n, m)
+        if asked.manner.extend == "exact":
+            multiple = (n - 1) * max(2, round((m - 1) / (n - 1)))
+            obstacles.append(
+                Obstacle(
+                    "inexact",
+                    asked.place,
+                    f"a word is the row of its hash modulo the vocabulary: most move from {n - 1} "
+                    f"to {m - 1}",
+                    f"write `vocabulary = {multiple}`, or `extend(random)`",
+                    "extend",
+                )
+            )
+    how: How = "mean" if asked.manner.extend == "mean" else "append"
+    return sg.rows(n, m, op in ("words", "classes"), how)
+
+
+def _unruled(asked: _Asked) -> Obstacle | None:
+    """What is wrong where no rule says how a space grows."""
+    manner = asked.manner
+    why = f"it grows from {asked.old} to {asked.new}, and no rule says how"
+    if any(member.space.name in IDS for member in asked.members):
+        mend = "" if manner.extend else "add `extend(exact)`"
+    else:
+        of_condition = any(m.node.op in CONDITIONS for m in asked.members)
+        heads = asked.heads == "heads" and manner.widens_heads
+        ruled = manner.widen or heads or (manner.extend and of_condition)
+        mend = "" if ruled else "add `widen(exact)`"
+    return Obstacle("impossible", asked.place, why, mend) if mend else None
+
+
+def _smaller(asked: _Asked) -> Obstacle:
+    n, m, place = asked.old, asked.new, asked.place
+    if asked.heads == "head":
+        why = f"more heads at this width would split each head of {n} channels into {m}"
+        mend = f"write `head_width = {n}`: more heads then need no more width"
+        return Obstacle("impossible", place, why, mend)
+    return Obstacle(
+        "impossible", place, f"it would shrink from {n} to {m}", f"write a width of at least {n}"
+    )
+
+
+def _fixed(member: Member, n: int, m: int) -> Obstacle:
+    if member.node.op == "position":
+        why = f"sines and cosines depend on the width, {n} -> {m}"
+        return Obstacle("inexact", str(member.node.path), why, "write `position = learned`")
+    why = f"each of its {n} channels has a meaning of its own, and here are {m}"
+    return Obstacle("inexact", str(member.place), why, "keep its width")
+
+
+def _heads(match: Match) -> dict[int, str]:
+    """The spaces of heads and of a head's channels."""
+    found: dict[int, str] = {}
+    for path, axes in match.child.axes.items():
+        for layer in axes.layers:
+            for segment in layer.weight.axes[0]:
+                if segment.role is Role.QUERY and len(segment.factors) == 2:
+                    for space, name in zip(segment.factors, ("heads", "head"), strict=True):
+                        if isinstance(space, Space):
+                            for number in match.child.local[_place(path, space)]:
+                                found[number] = name
+    return found
+
+
+def _place(path: str, space: Space) -> Place:
+    return Place(path, space.name)
+
+
+# --- the blocks that GroupNorms allow ------------------------------------------------------------
+
+
+def _with_blocks(
+    match: Match,
+    listed: list[Norm],
+    growths: dict[int, Growth],
+    manners: Mapping[int, Manner],
+) -> tuple[dict[int, Growth], list[int]]:
+    """Repeats in blocks of which every GroupNorm finds its old groups whole, if there are any.
+
+    Spaces that one norm reads together, as a concatenation, are searched together.
+    """
+    grouped = [n for n in listed if n.kind == "group" and all(p in growths for p in n.parts)]
+    for joined in _joined(grouped):
+        repeated = sorted(
+            p for p in {p for n in joined for p in n.parts} if growths[p].how == "repeat"
+        )
+        if not repeated:
+            continue
+        for block in _blocks(joined, repeated, growths):
+            tried = {**growths, **{p: _in_blocks(growths[p], block) for p in repeated}}
+            if all(_groups(norm, tried)[1] == "" for norm in joined):
+                growths = tried
+                break
+    counts = [
+        _groups(n, growths)[0] if n.kind == "group" and all(p in growths for p in n.parts) else 1
+        for n in listed
+    ]
+    return growths, counts
+
+
+def _groups(norm: Norm, growths: Mapping[int, Growth]) -> tuple[int, str]:
+    """The number of groups with which a norm computes what it did, and why none does."""
+    along = norm.along(growths)
+    first = ""
+    counts = group_counts(norm, along.old, along.new)
+    for groups in counts:
+        why = group_obstacle(along, norm.groups, groups)
+        if not why:
+            return groups, ""
+        first = first or why
+    return counts[0], first
+
+
+def _in_blocks(growth: Growth, block: int) -> Growth:
+    if growth.old % block:
+        block = growth.old
+    uneven = sg.UNEVEN if len(growth.shares) > 1 else 0.0
+    return sg.repeat(growth.old, growth.new // growth.old, block, uneven)
+
+
+def _blocks(joined: list[Norm], repeated: list[int], growths: Mapping[int, Growth]) -> list[int]:
+    """The lengths of blocks to try: whole groups of all norms first, so that their size is kept."""
+    sizes = [norm.along(growths).old // norm.groups for norm in joined]
+    whole = lcm(*sizes)
+    common = gcd(*(growths[p].old for p in repeated))
+    divisors = [b for b in range(1, common + 1) if common % b == 0]
+    largest = max(growths[p].old for p in repeated)
+    return list(dict.fromkeys([whole, 1, *divisors[:TRIED], largest]))
+
+
+def _joined(grouped: list[Norm]) -> list[list[Norm]]:
+    """The norms by what they read: two that share a space are in one list."""
+    owner: dict[int, int] = {}
+    lists: dict[int, list[Norm]] = {}
+    numbers = count()
+    for norm in grouped:
+        met = sorted({owner[p] for p in norm.parts if p in owner})
+        number = met[0] if met else next(numbers)
+        lists.setdefault(number, []).append(norm)
+        for other in met[1:]:
+            lists[number] += lists.pop(other)
+            for space, at in owner.items():
+                owner[space] = number if at == other else at
+        owner.update(dict.fromkeys(norm.parts, number))
+    return list(lists.values())
+
+
+def along_of(parts: tuple[int, ...], growths: Mapping[int, Growth]) -> Along:
+    """The growth of a place that consists of these spaces."""
+    return Along(tuple(growths[part] for part in parts))

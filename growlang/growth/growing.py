@@ -1,0 +1,118 @@
+"""`grow SELECTOR by RULE, ...`: from the statements of a child to its grown tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from growlang.diagnostics import Findings, Note, stage
+from growlang.growth.blocks import Deepening, paired
+from growlang.growth.choice import Manner
+from growlang.growth.engine import Asked, grow
+from growlang.growth.grown_net import Grown
+from growlang.growth.matching import Pair
+from growlang.growth.resizing import Resizing
+from growlang.growth.verdict import Obstacle, verdict
+from growlang.net import ComponentName, Net
+from growlang.resolve.contract import Growing
+from growlang.resolve.model import Resolution
+from growlang.rules import Rule
+from growlang.rules.deepen import Deepen
+from growlang.rules.extend import Extend
+from growlang.rules.heads import Heads
+from growlang.rules.resize import Resize
+from growlang.rules.widen import Noise, Widen
+
+
+@stage
+def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -> Grown | None:
+    """Apply the rules of all grown components; None, with findings, where one does not hold."""
+    statements = {
+        name: growing
+        for name, growing in resolution.contract.grow.items()
+        if child.of(name) and parent.of(name)
+    }
+    if not all(growing.is_sound for growing in resolution.contract.grow.values()):
+        return None
+    pairs: dict[str, Pair] = {}
+    blamed: list[tuple[ComponentName, Obstacle]] = []
+    for name, growing in statements.items():
+        blocks = paired(child, parent, name, deepening(growing.rules))
+        pairs |= blocks.pairs
+        blamed += [(name, obstacle) for obstacle in blocks.obstacles]
+    meant = {name: asked(growing.rules) for name, growing in statements.items()}
+    kept = {**resolution.contract.keep}
+    made = grow(child, parent, pairs, meant, kept)
+    blamed += made.obstacles
+    for (name, *_), places in _alike(blamed).items():
+        _refuse(findings, name, places, statements, resolution)
+    if findings.items:
+        return None
+    verdicts = (verdict(name, [o for place, o in blamed if place == name]) for name in statements)
+    return Grown(made.net, made.transforms, tuple(verdicts))
+
+
+def asked(rules: tuple[Rule, ...]) -> Asked:
+    """How the spaces of a component grow, and its grids."""
+    manner, resizing = Manner(), Resizing()
+    for rule in rules:
+        match rule:
+            case Widen(how=how, break_=Noise(std=std)):
+                manner = manner._replace(widen=how, parts="noise", noise=std)
+            case Widen(how=how, break_=str(parts)):
+                manner = manner._replace(widen=how, parts=parts)
+            case Heads(how=heads):
+                manner = manner._replace(heads=heads, widens_heads=True)
+            case Extend(how=extend):
+                manner = manner._replace(extend=extend)
+            case Resize(how=filter_):
+                resizing = Resizing(filter_)
+    return Asked(manner, resizing)
+
+
+def deepening(rules: tuple[Rule, ...]) -> Deepening | None:
+    """How a component comes to more repeats, if a rule says so."""
+    found = next((rule for rule in rules if isinstance(rule, Deepen)), None)
+    return Deepening(found.how, found.every, found.init) if found else None
+
+
+def _alike(
+    blamed: Iterable[tuple[ComponentName, Obstacle]],
+) -> dict[tuple[ComponentName, str, str], list[Obstacle]]:
+    """The obstacles of each component that have one reason: repeats have the same."""
+    found: dict[tuple[ComponentName, str, str], list[Obstacle]] = {}
+    for name, obstacle in dict.fromkeys(blamed):
+        found.setdefault((name, obstacle.kind, obstacle.why), []).append(obstacle)
+    return found
+
+
+def _refuse(
+    findings: Findings,
+    name: ComponentName,
+    places: list[Obstacle],
+    statements: Mapping[ComponentName, Growing],
+    resolution: Resolution,
+) -> None:
+    """A finding where a rule cannot be applied, or does not keep its promise to be exact."""
+    growing, obstacle = statements.get(name), places[0]
+    if growing is None:
+        return
+    span, declared = growing.span, resolution.declared.get(name)
+    notes = [Note("declared here", declared)] if declared else []
+    why = f"{obstacle}" + (f" (and in {len(places) - 1} more places)" if places[1:] else "")
+    if obstacle.kind == "impossible":
+        message = f"`{name.selector}` cannot grow: {why}"
+        findings.add("G321", message, span, help=obstacle.mend, notes=notes)
+    elif obstacle.kind in ("inexact", "dead") and obstacle.rule in promises(growing.rules):
+        what = "could never train" if obstacle.kind == "dead" else "would not compute what it did"
+        nearest = obstacle.mend or "write `widen(copy)`, without a promise"
+        message = f"`{name.selector}` {what}: {why}"
+        findings.add("G320", message, span, help=nearest, notes=notes)
+
+
+def promises(rules: tuple[Rule, ...]) -> set[str]:
+    """The rules that promise to be exact."""
+    return {
+        rule.call
+        for rule in rules
+        if (isinstance(rule, Widen | Extend) and rule.how == "exact") or isinstance(rule, Heads)
+    }

@@ -1,0 +1,225 @@
+"""The tensors of a grown node: of each its transform. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from growlang.growth import space_growth as sg
+from growlang.growth.axes_growth import Dim, Segments, dim, expand
+from growlang.growth.choice import Manner
+from growlang.growth.constants import Eye, SinCos
+from growlang.growth.matching import Match, Pair
+from growlang.growth.resizing import Resizing, int_factor
+from growlang.growth.roles import Of
+from growlang.growth.space_growth import Along, Growth
+from growlang.growth.spaces import Place
+from growlang.growth.transforms import Compute, Copy, Expand, Initialise, Move, Transform
+from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
+
+
+class Grown(NamedTuple):
+    """What becomes of a tensor of a grown node."""
+
+    name: str
+    transform: Transform
+
+
+class Sides(NamedTuple):
+    """A node with its parent's: what their axes declare, and the growth of every space."""
+
+    pair: Pair
+    new: Axes
+    old: Axes
+    local: Mapping[str, Along]
+    """The growth of each space of the node that has one."""
+    normalised: bool
+    """Whether what it reads is a norm's."""
+
+
+Templates = dict[tuple[object, ...], tuple[Grown, ...]]
+"""What becomes of the tensors of nodes that are declared and grow alike, by their own names."""
+
+
+def tensors_of(
+    match: Match,
+    pair: Pair,
+    growths: Mapping[int, Growth],
+    manner: Manner,
+    resizing: Resizing,
+    known: Templates,
+) -> Iterator[Grown]:
+    """The transforms of the tensors of a node that grows from one of the parent's.
+
+    `known` holds those of nodes that are alike, such as the repeats of a block.
+    """
+    path, old = pair.child.path, pair.parent.path
+    if pair.is_drawn:
+        yield from (Grown(t.name, Initialise(t.init)) for t in pair.child.tensors)
+        return
+    sides = _sides(match, pair, growths)
+    is_position = pair.child.op == "position"
+    key = (
+        (id(sides.new), id(sides.old), *sides.local.items(), sides.normalised, pair[2:])
+        + (manner, resizing, pair.child.op)
+        + ((path,) if is_position else ())
+    )
+    if key not in known:
+        known[key] = tuple(_templates(sides, manner, resizing))
+    for name, transform in known[key]:
+        placed = transform
+        if isinstance(transform, Expand):
+            placed = transform._replace(source=f"{old}.{transform.source}")
+        elif isinstance(transform, Copy) and path != old:
+            placed = Move(f"{old}.{name}")
+        yield Grown(f"{path}.{name}", placed)
+
+
+def _templates(sides: Sides, manner: Manner, resizing: Resizing) -> Iterator[Grown]:
+    """The transforms of a node's tensors, whose names are its own."""
+    before = {p.name: p for layer in sides.old.layers for p in layer.parameters}
+    for layer in sides.new.layers:
+        for parameter in layer.parameters:
+            name = parameter.name
+            if sides.pair.is_silent and (silent := _silent(sides, layer, parameter)):
+                yield Grown(name, silent)
+            elif name in before:
+                old = before[name]
+                yield Grown(name, _expanded(sides, layer, parameter, old, manner, resizing))
+            else:
+                yield Grown(name, _new(sides, layer, parameter))
+
+
+def _sides(match: Match, pair: Pair, growths: Mapping[int, Growth]) -> Sides:
+    path = pair.child.path
+    new, old = match.child.axes[path], match.parent.axes[pair.parent.path]
+    local = {}
+    for name in match.child.named[path]:
+        parts = match.child.local[Place(path, name)]
+        if all(part in growths for part in parts):
+            local[name] = Along(tuple([growths[part] for part in parts]))
+    return Sides(pair, new, old, local, pair.child.inputs[0] in match.child.normalised)
+
+
+def _expanded(
+    sides: Sides,
+    layer: Layer,
+    parameter: Parameter,
+    old: Parameter,
+    manner: Manner,
+    resizing: Resizing,
+) -> Transform:
+    """The parent's tensor with the axes that grow; its own name stands for the source's."""
+    resample = resizing.resample(sides.pair.child.op, parameter, old)
+    dims = tuple(
+        dim(_segments(sides, layer, new, before, resizing, bool(resample)))
+        for new, before in zip(parameter.axes, old.axes, strict=True)
+    )
+    if sides.pair.is_copy and [d.old for d in dims] != [length(axis) for axis in old.axes]:
+        return Initialise(parameter.init)  # what it would copy reads something else
+    if all(along.is_same for along in dims) and not resample and not sides.pair.is_copy:
+        return Copy()
+    return expand(
+        old.name,
+        dims,
+        parameter.init,
+        moments=not (sides.pair.is_copy or resample),
+        noise=manner.noise if layer.kind == "map" else 0.0,
+        resample=resample,
+        reset=manner.parts == "moments",
+    )
+
+
+def _segments(
+    sides: Sides, layer: Layer, new: Axis, old: Axis, resizing: Resizing, resampled: bool
+) -> Segments:
+    found = []
+    for after, before in zip(new, old, strict=True):
+        factors = []
+        spaces = [f for f in after.factors if isinstance(f, Space)]
+        for one, other in zip(after.factors, before.factors, strict=True):
+            if isinstance(one, Space):
+                along = sides.local[one.name]
+                if sides.pair.is_silent and after.role is Role.GATE:
+                    along = Along((sg.closed(along.old, along.new),))
+                elif sides.pair.is_silent and layer.place == "last" and after.role is Role.WRITES:
+                    along = Along(tuple(map(sg.written, along.parts)))
+                factors.append(along)
+            else:
+                assert isinstance(other, int)
+                factors.append(int_factor(sides.pair.child.op, other, one, resizing, resampled))
+        found.append((_of(sides, layer, after.role, spaces), tuple(factors)))
+    return tuple(found)
+
+
+def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
+    if role is Role.KERNEL and sides.pair.child.op == "patch":
+        role = Role.READS  # every pixel of a patch has a filter of its own
+    grouped = any(s.norm and s.norm.kind == "group" for s in spaces)
+    if role in (Role.QUERY, Role.KEY, Role.QUERY_NORM, Role.KEY_NORM):
+        return Of(role, qk_norm=any(s.norm for s in spaces))
+    if role is Role.READS and sides.normalised and any(s.name == "x" for s in spaces):
+        role = Role.NORMALISED
+    kept = role is Role.READS and layer.kind == "table"
+    return Of(role, grouped=grouped, kept=kept)
+
+
+def _silent(sides: Sides, layer: Layer, parameter: Parameter) -> Transform | None:
+    """How a tensor of a new block begins that must add nothing; None where it copies another's."""
+    if layer.place == "skip":
+        return _passing(sides, parameter)
+    roles = {segment.role for segment in parameter.axes[0]}
+    if Role.GATE in roles:
+        return None  # its rows of gates alone are zero
+    gated = any(s.role is Role.GATE for one in sides.new.layers for s in one.weight.axes[0])
+    if layer.place == "last" and not gated:
+        return Initialise("zeros")
+    return None
+
+
+def _passing(sides: Sides, parameter: Parameter) -> Transform:
+    """A skip that leaves its input as it is: the identity of the first part, nothing of the rest.
+
+    Where spaces grow it is (s_out E_out) (A_in / s_in)^T.
+    """
+    if len(parameter.axes) == 1:
+        return Initialise("zeros")
+    (rows,), (columns,) = parameter.axes[0], parameter.axes[1]
+    out, read = sides.local[_name(rows.factors)], sides.local[_name(columns.factors)]
+    first = Along(read.parts[:1])
+    parts = (first, *(Along((sg.added(part.new),)) for part in read.parts[1:]))
+    return _eye(out, parts, len(parameter.axes), first.old)
+
+
+def _eye(out: Along, read: tuple[Along, ...], axes: int, n: int) -> Compute:
+    """A constant map that takes values of one space to those of another that grew from the same."""
+    rows = dim(((Of(Role.WRITES), (out,)),))
+    columns = dim(tuple((Of(Role.READS), (part,)) for part in read))
+    kernel = dim(((Of(Role.KERNEL), (Along((sg.same(1),)),)),))
+    dims = (rows, columns, *[kernel] * (axes - 2))
+    weight = tuple(along.weight for along in dims)
+    return Compute(Eye(n), tuple(along.entries for along in dims), weight if any(weight) else ())
+
+
+def _name(factors: tuple[Space | int, ...]) -> str:
+    (space,) = factors
+    assert isinstance(space, Space)
+    return space.name
+
+
+def _new(sides: Sides, layer: Layer, parameter: Parameter) -> Transform:
+    """A tensor that the parent's node does not have: of a skip, a position or a new sublayer."""
+    if layer.place == "skip" and len(parameter.axes) > 1:
+        out, read = (sides.local[_name(axis[0].factors)] for axis in parameter.axes[:2])
+        return _eye(out, (read,), len(parameter.axes), read.old)
+    if layer.place == "skip":
+        return Initialise("zeros")
+    node = sides.pair.parent
+    if node.op == "position" and node.args.get("kind") == "sincos":
+        length, stream = node.output.positions, sides.local["x"]
+        columns = dim(((Of(Role.WRITES), (stream,)),))
+        rows: Dim = dim(((Of(Role.POSITION), (Along((sg.same(length),)),)),))
+        value = SinCos(length, stream.old, node.args.get("height"), node.args.get("width"))
+        weight = (rows.weight, columns.weight)
+        return Compute(value, (rows.entries, columns.entries), weight if any(weight) else ())
+    return Initialise(parameter.init)

@@ -1,0 +1,94 @@
+"""Kernels and positions on another grid: what `resize` does to axes without spaces. Stdlib only."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from growlang.growth import space_growth as sg
+from growlang.growth.axis_map import AxisMap, New, Take, identity
+from growlang.growth.constants import Resample
+from growlang.growth.space_growth import Along, Growth
+from growlang.net.axes import Parameter
+
+Filter = Literal["nearest", "bilinear", "flexi"]
+
+
+class Resizing(NamedTuple):
+    """How a component is resized; None where no rule says so."""
+
+    how: Filter | None = None
+    grids: tuple[tuple[int, int], tuple[int, int]] | None = None
+    """Rows and columns of the tokens of the parent and of the child, where they come of a grid."""
+
+    def resample(self, op: str, new: Parameter, old: Parameter) -> tuple[Resample, ...]:
+        """What is interpolated: positions always, filters of patches unless by `nearest`."""
+        ours, theirs = _ints(new), _ints(old)
+        if ours == theirs or op not in ("position", "patch", "unpatch"):
+            return ()
+        how: Filter = "nearest" if self.how == "nearest" else "bilinear"
+        if op == "position":
+            assert self.grids is not None
+            return (Resample(how, 0, *self.grids, fused=True),)
+        if self.how in (None, "nearest") and all(
+            a % b == 0 for a, b in zip(ours, theirs, strict=True)
+        ):
+            return ()
+        if op == "patch":
+            sides = (theirs[-2], theirs[-1]), (ours[-2], ours[-1])
+            return (Resample(self.how or "bilinear", 2, *sides),)
+        (segment,) = old.axes[0]
+        outer, *was = [f if isinstance(f, int) else f.size for f in segment.factors]
+        now = [f for f in new.axes[0][0].factors if isinstance(f, int)][-2:]
+        sides = (was[0], was[1]), (now[0], now[1])
+        return (Resample(how, 0, *sides, fused=True, outer=outer),)
+
+
+def _ints(parameter: Parameter) -> tuple[int, ...]:
+    return tuple(
+        f for axis in parameter.axes for s in axis for f in s.factors if isinstance(f, int)
+    )
+
+
+def int_factor(op: str, old: int, new: int, resizing: Resizing, resampled: bool) -> Along:
+    """The growth of a number of places: pixels of a patch, or offsets of a filter.
+
+    Where they are `resampled` before, what is left is the scale: a filter that sums more pixels has
+    smaller weights, of which FlexiViT's are already.
+    """
+    if old == new:
+        return Along((sg.same(old),))
+    if resampled:
+        return Along((_resampled(new, old / new if _is_summed(op, resizing) else 1.0),))
+    if op == "patch":
+        return Along((_averaged(old, new // old),))
+    if op == "unpatch":
+        return Along((_repeated(old, new // old),))
+    return Along((_bordered(old, new),))
+
+
+def _is_summed(op: str, resizing: Resizing) -> bool:
+    return op == "patch" and resizing.how != "flexi"
+
+
+@lru_cache(maxsize=256)
+def _resampled(n: int, share: float) -> Growth:
+    return Growth(n, n, "same", identity(n), () if share == 1 else (share,))
+
+
+@lru_cache(maxsize=256)
+def _averaged(n: int, times: int) -> Growth:
+    """Every pixel `times` times, each with its share: a filter of means."""
+    return sg.repeat(n, times)
+
+
+@lru_cache(maxsize=256)
+def _repeated(n: int, times: int) -> Growth:
+    return sg.repeat(n, times)
+
+
+@lru_cache(maxsize=256)
+def _bordered(n: int, m: int) -> Growth:
+    """A filter with a border of zeros."""
+    border = (m - n) // 2
+    return Growth(n, m, "append", AxisMap((New(border), Take(0, n), New(m - n - border))))

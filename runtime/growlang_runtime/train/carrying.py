@@ -1,0 +1,110 @@
+"""What a grown run takes over of its parent's training state: averages, moments and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+from typing import Literal
+
+from torch import Tensor
+
+from growlang.growth.learning import Learning, has_moments, learning
+from growlang.growth.mapping import Mapping, Quantity
+from growlang.growth.transforms import Expand, Stages
+from growlang.torch_backend.per_axis import PerAxis, carried, fill_with_means
+from growlang.torch_backend.transforms import apply
+from growlang_runtime.storage.weights import Moments
+from growlang_runtime.train.optimizer import Factors
+from growlang_runtime.train.state import State
+
+QUANTITIES: dict[str, Quantity] = {
+    "first": "first moment",
+    "second": "second moment",
+    "momentum": "first moment",
+}
+"""What the moments of an optimizer are to a mapping."""
+
+
+def carry(
+    state: State, parent: Moments, mapping: Mapping, new: Literal["mean", "reset"] = "mean"
+) -> None:
+    """Let the tensors that are the parent's go on with their averages, moments and counts.
+
+    What is new begins anew: averages at the weights, moments at zero, counts at 0. New entries of
+    a tensor that grew begin with the mean of the old second moments and the tensor's count, so
+    that first updates stay small; with `new` "reset" they have no moments and a count of their own.
+    """
+    apply(mapping, parent.averages, state.ema.averages, "average")
+    found = {name: _moments(state, parent, name, source) for name, source in _states(mapping)}
+    for part, quantity in QUANTITIES.items():
+        names = [name for name, moments in found.items() if part in moments]
+        given = {mapping.states[name]: found[name][part] for name in names}
+        for name in names:
+            state.optimizer.begin(name, parent.steps[mapping.states[name]])
+        taken = {name: state.optimizer.moments(name)[part][name] for name in names}
+        apply(mapping.only(taken), given, taken, quantity)
+    for name, source in mapping.states.items():
+        updates, grown = parent.updates[source], _learning(mapping, name)
+        state.ema.updates[name] = updates
+        like = state.weights[name]
+        before = parent.along(source) if has_moments(mapping.by_name[name].transform) else {}
+        if born := _born(before.get("ema"), grown, updates, like):
+            state.ema.count_from(name, born)
+        if found.get(name):
+            factors = _factors(before, grown, parent.steps[source], like, new)
+            if factors:
+                state.optimizer.factors[name] = factors
+            if grown and new == "mean" and name in state.optimizer.second:
+                fill_with_means(state.optimizer.second[name], grown.dims)
+
+
+def _states(mapping: Mapping) -> list[tuple[str, str]]:
+    """The tensors that go on with moments of the parent's, if there are any, and whose."""
+    named = mapping.by_name
+    return [(n, source) for n, source in mapping.states.items() if has_moments(named[n].transform)]
+
+
+def _moments(state: State, parent: Moments, name: str, source: str) -> Table[str, Tensor]:
+    """The parent's moments that a tensor goes on with; none where its optimizer needs others.
+
+    Both optimizers' first moments are means of gradients: Muon's momentum goes on with AdamW's.
+    """
+    given = {
+        "first": parent.first.get(source),
+        "second": parent.second.get(source),
+        "momentum": parent.momentum.get(source, parent.first.get(source)),
+    }
+    wanted = state.optimizer.moments(name)
+    found = {part: tensor for part in wanted if (tensor := given[part]) is not None}
+    return found if found.keys() == wanted.keys() else {}
+
+
+def _learning(mapping: Mapping, name: str) -> Learning | None:
+    """How the steps of a tensor go on that grew."""
+    transform = mapping.by_name[name].transform
+    return learning(transform) if isinstance(transform, Expand | Stages) else None
+
+
+def _born(
+    before: PerAxis | None, grown: Learning | None, count: int, like: Tensor
+) -> PerAxis | None:
+    """The counts at which the places of a tensor's axes came, of which new ones come at `count`."""
+    if grown is None:
+        return before
+    return carried(before, grown.dims, [()] * len(grown.dims), like, new=count, usual=0.0)
+
+
+def _factors(
+    before: Table[str, PerAxis],
+    grown: Learning | None,
+    steps: int,
+    like: Tensor,
+    new: Literal["mean", "reset"],
+) -> Factors:
+    """The factors of a tensor's steps: the parent's, and those of its own growth."""
+    if grown is None:
+        return Factors(before.get("step"), before.get("eps"), before.get("born"))
+    return Factors(
+        carried(before.get("step"), grown.dims, grown.step, like),
+        carried(before.get("eps"), grown.dims, grown.eps, like),
+        _born(before.get("born"), grown, steps if new == "reset" else 0, like),
+    )
