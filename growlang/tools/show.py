@@ -139,6 +139,9 @@ class _Show:
         yield f"train {recipe.name} {{"
         yield self.value(f"start = {_start(recipe.start)}", kept.get("start"))
         yield self.value(f"moments = {_moments(recipe.start)}", kept.get("moments"))
+        if steps := recipe.start.bridge:
+            text = f"transition = bridge(for = {number(steps)})"
+            yield self.value(text, kept.get("transition"))
         yield from self.settings(recipe.settings, "train", written)
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)

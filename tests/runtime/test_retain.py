@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, name: str, out: str = "runs", resume: str = "never") -> TrainResult:
-    parent = {"base": None, "middle": "base", "large": "middle"}[name]
+    parent = {"base": None, "large": "middle"}.get(name, "base")
     known = {} if parent is None else {"parent_run": folder / "runs" / parent / "main"}
     made = plan(checked(folder / f"{name}.grow"))
     return train(made, folder, out, resume=resume, **known)
@@ -150,3 +150,22 @@ def test_a_phase_may_release_what_is_retained(folder: Path, tmp_path: Path) -> N
     freeze(module, frozenset(phase.frozen))
     modes = {n: module.get_submodule(n).training for n in ("core", "retained.12.stem", "head")}
     assert modes == {"core": True, "retained.12.stem": False, "head": True}
+
+
+# --- transition = bridge --------------------------------------------------------------------------
+
+
+def test_a_run_over_a_bridge_goes_on_bit_for_bit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parent's function is a part of the net for four steps of six."""
+    whole = run(folder, "bridged")
+    net = checked(folder / "bridged.grow").net
+    assert weights(folder, "bridged").keys() == net.table.keys()
+    lines = [m for m in metrics(whole.run) if "loss" in m]
+    assert ["low_error" in m for m in lines] == [True] * 4 + [False] * 2
+    for step in (2, 4):
+        with monkeypatch.context() as patch:
+            interrupt_at(patch, step)
+            assert run(folder, "bridged", f"cut{step}").step == step
+        assert state(run(folder, "bridged", f"cut{step}", "must")) == state(whole)
