@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= 1
 FUZZ_MINUTES ?= 10
+SEEDS ?= 0 1 2
+ARMS ?=
+CORE_STEPS ?= 2000
+STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo bench vscode clean
+.PHONY: test test-slow fuzz lint types docs demo two-resolutions bench vscode clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -39,6 +43,10 @@ docs: $(STAMP)
 
 demo: $(STAMP)
 	OMP_NUM_THREADS=2 GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
+
+two-resolutions: $(STAMP)
+	$(BIN)/python examples/two_resolutions/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \
+		$(addprefix --seed ,$(SEEDS)) $(addprefix --arm ,$(ARMS))
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

@@ -22,7 +22,9 @@ SECTIONS = {
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),
-    "Errors and warnings": ("GrowlangError", "SpecError", "SpecWarning", "Diagnostic", "Span"),
+    "Errors and warnings": (
+        *("GrowlangError", "SpecError", "SpecWarning", "ApproximateGrowth", "Diagnostic", "Span"),
+    ),
 }
 Function = ast.FunctionDef
 

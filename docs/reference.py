@@ -60,7 +60,7 @@ def ops_page() -> str:
             *_calls("Inputs", {k: v for inputs in INPUTS.values() for k, v in inputs.items()}),
             *_calls("Conditions", CONDITIONS),
             *_calls("Time", TIME),
-            *_calls("Rules of growth (checked, and not applied by this version)", RULES),
+            *_calls("Rules of growth", RULES),
         ]
     )
 

@@ -14,34 +14,42 @@ if TYPE_CHECKING:
         check,
         compile,
         diff,
+        grow,
         load,
         load_weights,
         plan,
         sample,
         train,
+        verify,
     )
     from growlang.applying import Mapping
     from growlang.checking import Checked, Report, SpecError, SpecWarning
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
+    from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
+    from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
 __all__ = [
+    "ApproximateGrowth",
     "Checked",
     "Compiled",
     "Diagnostic",
     "Difference",
     "Entry",
     "GrowlangError",
+    "GrownMapping",
     "Mapping",
     "Net",
     "Node",
     "Plan",
+    "Promise",
     "Report",
     "RunFields",
     "RunOptions",
@@ -49,23 +57,27 @@ __all__ = [
     "Span",
     "SpecError",
     "SpecWarning",
+    "Standing",
     "Tensor",
     "TensorRow",
     "TensorTable",
     "TrainResult",
+    "Verification",
     "__version__",
     "check",
     "compile",
     "diff",
+    "grow",
     "load",
     "load_weights",
     "plan",
     "sample",
     "train",
+    "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff load load_weights plan sample train"
+    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -73,9 +85,12 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
+        "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
+        "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

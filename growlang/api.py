@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from growlang import checking, comparing, compiling, planning
 from growlang.checking import Checked, Report, SpecWarning
+from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import literal
 from growlang.diagnostics.text import as_texts
 from growlang.torch_backend import require_torch
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
+    from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -74,6 +76,49 @@ def diff(a: StrPath | Checked, b: StrPath | Checked) -> Difference:
     `load` does, and GrowlangError if weights do not fit the net that they name.
     """
     return comparing.diff(_side(a), _side(b))
+
+
+def grow(
+    parent: StrPath | Checked, child: StrPath | Checked, params: Params | None = None
+) -> GrownMapping:
+    """The mapping of a parent's tensors to those of its child, for a training loop of your own.
+
+    `apply` makes a state dict of the child, and `verify` measures what the growth promises.
+    `params` are values for the child's params. Raises SpecError as `load` does, and GrowlangError
+    if the child does not grow from this parent.
+    """
+    from growlang.verifying import GrownMapping
+
+    grown = child if isinstance(child, Checked) else _load(child, params, quiet=(NOT_DONE,))
+    found = GrownMapping.to(grown)
+    _require_parent(parent, grown)
+    return found
+
+
+def verify(
+    child: StrPath | Checked,
+    parent_checkpoint: StrPath | None = None,
+    *,
+    device: torch.device | str = "cpu",
+) -> Verification:
+    """Measure what a child's growth promises: the same function, gradients, copies that part.
+
+    `parent_checkpoint` is the parent's run, a checkpoint or a file of weights; without it, the
+    weights are random. Raises SpecError as `load` does, and GrowlangError if the child has no
+    parent, or if the weights are not the parent's.
+    """
+    from growlang.verifying import verify as measure
+
+    checked = _checked(child)
+    weights = None
+    if parent_checkpoint is not None and checked.parent is not None:
+        require_torch("reading weights")
+        from growlang_runtime.storage.weights import load as read
+
+        found, parent = read(_path(parent_checkpoint)), checked.parent
+        found.require(parent.net, f"{parent.path} (the parent {parent.name})")
+        weights = found.tensors
+    return measure(checked, weights, device)
 
 
 def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
@@ -209,6 +254,22 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     if isinstance(spec, Checked) or not are_weights(_path(spec)):
         return _checked(spec)
     return read(_path(spec))
+
+
+def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
+    """Raise GrowlangError unless a child grows from a parent: from its file, or an equal net."""
+    assert child.parent is not None
+    if isinstance(parent, Checked):
+        same = parent.net_hash == child.parent.net_hash
+    else:
+        same = _path(parent).resolve() == child.parent.path.resolve()
+    if not same:
+        named = parent.path if isinstance(parent, Checked) else parent
+        raise GrowlangError(
+            f"{child.name} does not grow from {named}, but from {child.parent.path}",
+            help=f"give `growlang.load({str(child.path)!r}).parent`, or the spec of one of its "
+            "children",
+        )
 
 
 def _path(path: object) -> Path:

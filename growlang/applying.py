@@ -1,9 +1,9 @@
-"""A mapping that is applied to state dicts."""
+"""A mapping that is applied to state dicts, of modules and of optimizers."""
 
 from __future__ import annotations
 
 from collections import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth import mapping
@@ -11,6 +11,8 @@ from growlang.growth.mapping import Quantity
 
 if TYPE_CHECKING:
     import torch
+
+    from growlang.torch_backend.optimizers import Names
 
 
 class Mapping(mapping.Mapping):
@@ -54,3 +56,38 @@ class Mapping(mapping.Mapping):
         from growlang.torch_backend.transforms import applied
 
         return applied(self, parent, child, quantity, seed)
+
+    def apply_optimizer(
+        self,
+        parent: abc.Mapping[str, Any],
+        child: abc.Mapping[str, Any],
+        *,
+        parent_names: Names | None = None,
+        child_names: Names | None = None,
+        new: Literal["mean", "reset"] = "mean",
+    ) -> dict[str, Any]:
+        """The state dict of the child's torch optimizer, which goes on where the parent's was.
+
+        `parent` and `child` are `optimizer.state_dict()` of both, of Adam, AdamW or SGD; groups
+        and their settings are the child's. Optimizers that were made of `named_parameters()` know
+        their names; for others give the module, or the names in the optimizer's order. First
+        moments go by S, second by S^2, and counts of updates are kept; what is new has no state.
+        New entries of a tensor that grew begin with the mean of the old second moments, or with
+        zero if `new` is "reset". Steps by |T| and eps by |S| are not in the state: a warning
+        (`ApproximateGrowth`) names tensors that need them, and `lr_scales` has their factors.
+        Raises GrowlangError if names are missing or unknown, or if the state has tensors of which
+        growth is not known.
+        """
+        from growlang.torch_backend.optimizers import grown_state
+
+        return grown_state(self, parent, child, (parent_names, child_names), new)
+
+    def lr_scales(self) -> dict[str, float]:
+        """Factors on the learning rate of the tensors whose steps growth changes.
+
+        With them as groups of their own, a torch optimizer follows the parent's nearly: exactly
+        but for eps where all entries of a tensor have one factor; else it is their mean.
+        """
+        from growlang.torch_backend.optimizers import lr_scales
+
+        return lr_scales(self)

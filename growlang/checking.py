@@ -27,6 +27,7 @@ from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
 from growlang.growth.bridging import UnbridgeableError, bridged
+from growlang.growth.carried import with_kept_numbers, with_moved_numbers
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.moves import moves
 from growlang.net import Net
@@ -305,8 +306,10 @@ def _grown(
 ) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""
     contract = resolution.contract
+    net = with_kept_numbers(net, parent, contract.keep)
     moving = moves(net, parent, contract)
     moved = findings.of(moving) or {}
+    net = with_moved_numbers(net, parent, moved)
     stated = initialisations(net, parent, contract, moved)
     found = findings.of(stated) or {}
     if found and moving.is_sound and stated.is_sound:

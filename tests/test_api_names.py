@@ -14,7 +14,8 @@ from test_layers import loaded
 import growlang
 
 CORE, CHILD = SPECS / "core.grow", SPECS / "child.grow"
-FUNCTIONS = ("load", "check", "compile", "diff", "plan", "train", "sample", "load_weights")
+FUNCTIONS = ("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample")
+FUNCTIONS += ("load_weights",)
 
 
 def test_importing_growlang_loads_nothing() -> None:
@@ -49,8 +50,8 @@ def test_every_name_is_there_and_documented() -> None:
         found = getattr(growlang, name)
         assert name == "__version__" or inspect.getdoc(found), name
     assert set(growlang.__all__) <= set(dir(growlang))
-    with pytest.raises(AttributeError, match="module 'growlang' has no attribute 'grow'"):
-        growlang.grow  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'growlang' has no attribute 'shrink'"):
+        growlang.shrink  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_types_are_known_to_a_script(tmp_path: Path) -> None:

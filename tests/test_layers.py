@@ -152,6 +152,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {"applying", "checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
     ),
+    "verifying": (
+        set(),
+        {
+            *("applying", "checking", "diagnostics", "growth", "net", "plans", "resolve", "rules"),
+            *("tables", "torch_backend"),
+        },
+    ),
     "atomic": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},

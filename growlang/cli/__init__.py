@@ -29,6 +29,7 @@ from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
 from growlang.cli.commands.show import show  # noqa: E402
 from growlang.cli.commands.train import train  # noqa: E402
+from growlang.cli.commands.verify import verify  # noqa: E402
 from growlang.diagnostics import GrowlangError  # noqa: E402
 
 app = typer.Typer(
@@ -65,6 +66,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "lsp": lsp,
     "compile": compile_,
     "diff": diff,
+    "verify": verify,
     "train": train,
     "sample": sample,
 }

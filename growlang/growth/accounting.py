@@ -14,7 +14,7 @@ from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.moves import MovedTensor
 from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
-from growlang.growth.wording import BESIDE, UNUSED, Reason, reason, reason_of_new
+from growlang.growth.wording import BESIDE, UNUSED, Reason, made, reason, reason_of_new
 from growlang.net import TIME, ComponentName, Net, Node, Tensor
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
@@ -117,7 +117,7 @@ def _taken(tensor: Tensor, transform: Copy | Move, place: Span) -> Entry:
 def _grown(tensor: Tensor, transform: Transform, growing: Growing, parent: Net) -> Entry:
     """The entry of a tensor of a component that grows: what becomes of it, and by which rules."""
     rules = ", ".join(rule.call for rule in growing.rules)
-    said = Reason("grown", f"by {rules}", str(growing.span))
+    said = Reason(made(transform), f"by {rules}", str(growing.span))
     new = source_of(transform, tensor.name) is None
     return Entry(tensor.name, transform, said, tensor.shape, new and tensor.name in parent.table)
 

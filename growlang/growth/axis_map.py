@@ -17,6 +17,11 @@ class Take:
     start: int
     n: int
 
+    @property
+    def size(self) -> int:
+        """New entries."""
+        return self.n
+
     def indices(self) -> list[int]:
         """The old entry of each new one."""
         return list(range(self.start, self.start + self.n))
@@ -35,6 +40,11 @@ class Repeat:
         if self.block < 1 or self.n % self.block:
             raise ValueError(f"{self.n} entries are not blocks of {self.block}")
 
+    @property
+    def size(self) -> int:
+        """New entries."""
+        return self.n * self.times
+
     def indices(self) -> list[int]:
         """The old entry of each new one."""
         blocks = range(self.start, self.start + self.n, self.block)
@@ -46,6 +56,11 @@ class New:
     """`n` entries that no old one gives."""
 
     n: int
+
+    @property
+    def size(self) -> int:
+        """New entries."""
+        return self.n
 
     def indices(self) -> list[int]:
         """The old entry of each new one."""
@@ -63,6 +78,11 @@ class Kron:
     def __post_init__(self) -> None:
         if max(self.inner.indices, default=NEW) >= self.n:
             raise ValueError(f"a map of stretches of {self.n} entries reads past their end")
+
+    @property
+    def size(self) -> int:
+        """New entries."""
+        return self.outer * self.inner.size
 
     def indices(self) -> list[int]:
         """The old entry of each new one."""
@@ -83,6 +103,31 @@ class AxisMap:
     def indices(self) -> tuple[int, ...]:
         """The old entry of each new one, `NEW` where there is none."""
         return tuple(i for part in self.parts for i in part.indices())
+
+    @property
+    def size(self) -> int:
+        """New entries."""
+        return sum(part.size for part in self.parts)
+
+    @cached_property
+    def reach(self) -> int:
+        """The last old entry that is taken; `NEW` where none is."""
+        return max(self.indices, default=NEW)
+
+    @cached_property
+    def has_new(self) -> bool:
+        """Whether there are entries that no old one gives."""
+        return NEW in self.indices
+
+    @cached_property
+    def news(self) -> dict[int, int]:
+        """Where entries begin that no old one gives, and how many they are."""
+        found, at = dict[int, int](), 0
+        for part in self.parts:
+            if isinstance(part, New):
+                found[at] = part.n
+            at += part.size
+        return found
 
     def is_identity(self, n: int) -> bool:
         """Whether it takes all of an axis of `n` entries, in order."""

@@ -154,7 +154,11 @@ class _Pairing(NamedTuple):
         try:
             found = sources(self.deepening, n, m)
         except ValueError as error:
-            self._impossible(written, str(error), f"write {n + n // (self.deepening.every or 1)}")
+            self._impossible(
+                written,
+                str(error),
+                f"declare {n + n // (self.deepening.every or 1)}, or leave `every` out",
+            )
             return []
         if not mirrored:
             return found

@@ -20,6 +20,8 @@ from growlang.ops import CONDITIONS
 Widening = Literal["exact", "pad", "copy", "random"]
 IDS = ("vocabulary", "classes")
 """The spaces of which ids and labels pick a place."""
+NULLS = ("words", "classes")
+"""The conditions whose last row is that of none, which is not counted."""
 TRIED = 24
 """Most lengths of a block that are tried for the spaces that norms join."""
 
@@ -123,7 +125,8 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
         return sg.append(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
     match manner.widen:
         case "copy":
-            return sg.wrap(n, m) if m % n else sg.repeat(n, m // n, 1, _uneven(manner))
+            uneven = _uneven(manner)
+            return sg.wrap(n, m, uneven) if m % n else sg.repeat(n, m // n, 1, uneven)
         case "random":
             return sg.draw(n, m)
         case "pad":
@@ -172,7 +175,7 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
                 )
             )
     how: How = "mean" if asked.manner.extend == "mean" else "append"
-    return sg.rows(n, m, op in ("words", "classes"), how)
+    return sg.rows(n, m, op in NULLS, how)
 
 
 def _unruled(asked: _Asked) -> Obstacle | None:
@@ -195,9 +198,9 @@ def _smaller(asked: _Asked) -> Obstacle:
         why = f"more heads at this width would split each head of {n} channels into {m}"
         mend = f"write `head_width = {n}`: more heads then need no more width"
         return Obstacle("impossible", place, why, mend)
-    return Obstacle(
-        "impossible", place, f"it would shrink from {n} to {m}", f"write a width of at least {n}"
-    )
+    null = place.endswith(IDS) and asked.members[0].node.op in NULLS
+    why = f"it would shrink from {n - null} to {m - null}"
+    return Obstacle("impossible", place, why, f"write at least {n - null}")
 
 
 def _fixed(member: Member, n: int, m: int) -> Obstacle:
@@ -241,9 +244,8 @@ def _with_blocks(
     """
     grouped = [n for n in listed if n.kind == "group" and all(p in growths for p in n.parts)]
     for joined in _joined(grouped):
-        repeated = sorted(
-            p for p in {p for n in joined for p in n.parts} if growths[p].how == "repeat"
-        )
+        read = {p for n in joined for p in n.parts}
+        repeated = sorted(p for p in read if growths[p].is_whole)
         if not repeated:
             continue
         for block in _blocks(joined, repeated, growths):

@@ -43,11 +43,16 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
     kept = {**resolution.contract.keep}
     made = grow(child, parent, pairs, meant, kept)
     blamed += made.obstacles
-    for (name, *_), places in _alike(blamed).items():
+    impossible = [found for found in blamed if found[1].kind == "impossible"]
+    for (name, *_), places in _alike(impossible or blamed).items():
         _refuse(findings, name, places, statements, resolution)
     if findings.items:
         return None
-    verdicts = (verdict(name, [o for place, o in blamed if place == name]) for name in statements)
+    verdicts = (
+        verdict(component.name, [o for place, o in blamed if place == component.name])
+        for component in child.components
+        if component.name in statements
+    )
     return Grown(made.net, made.transforms, tuple(verdicts))
 
 
@@ -98,7 +103,7 @@ def _refuse(
         return
     span, declared = growing.span, resolution.declared.get(name)
     notes = [Note("declared here", declared)] if declared else []
-    why = f"{obstacle}" + (f" (and in {len(places) - 1} more places)" if places[1:] else "")
+    why = f"{obstacle}{_more(len(places) - 1)}"
     if obstacle.kind == "impossible":
         message = f"`{name.selector}` cannot grow: {why}"
         findings.add("G321", message, span, help=obstacle.mend, notes=notes)
@@ -107,6 +112,11 @@ def _refuse(
         nearest = obstacle.mend or "write `widen(copy)`, without a promise"
         message = f"`{name.selector}` {what}: {why}"
         findings.add("G320", message, span, help=nearest, notes=notes)
+
+
+def _more(places: int) -> str:
+    """How many other places have the same reason."""
+    return f" (and in {places} more place{'s' if places > 1 else ''})" if places else ""
 
 
 def promises(rules: tuple[Rule, ...]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from growlang.growth import space_growth as sg
 from growlang.growth.axes_growth import Dim, Segments, dim, expand
 from growlang.growth.choice import Manner
-from growlang.growth.constants import Eye, SinCos
+from growlang.growth.constants import Eye, Noise, SinCos
 from growlang.growth.matching import Match, Pair
 from growlang.growth.resizing import Resizing, int_factor
 from growlang.growth.roles import Of
@@ -119,7 +119,7 @@ def _expanded(
         return Initialise(parameter.init)  # what it would copy reads something else
     if all(along.is_same for along in dims) and not resample and not sides.pair.is_copy:
         return Copy()
-    return expand(
+    made = expand(
         old.name,
         dims,
         parameter.init,
@@ -128,6 +128,31 @@ def _expanded(
         resample=resample,
         reset=manner.parts == "moments",
     )
+    if manner.parts != "none" and parameter is layer.weight and _is_unread(sides, layer):
+        made = made._replace(constants=(*made.constants, Noise(0, sg.UNEVEN)))
+    return made
+
+
+def _is_unread(sides: Sides, layer: Layer) -> bool:
+    """Whether the last map of a silent block, which is zero, alone reads what a layer writes.
+
+    Copies of it would stay equal for ever: no share of what reads them tells them apart.
+    """
+    if not sides.pair.is_silent or layer.kind != "map" or layer.place == "last":
+        return False
+    last = [one for one in sides.new.layers if one.place == "last" and not _is_gated(sides)]
+    read = {s for one in last for s in _spaces(one.weight.axes[1])}
+    written = (s for s in layer.weight.axes[0] if s.role in (Role.WRITES, Role.VALUE))
+    spaces = read & set(_spaces(tuple(written)))
+    return any(p.how == "repeat" for name in spaces for p in sides.local[name].parts)
+
+
+def _is_gated(sides: Sides) -> bool:
+    return any(s.role is Role.GATE for one in sides.new.layers for s in one.weight.axes[0])
+
+
+def _spaces(axis: Axis) -> list[str]:
+    return [f.name for segment in axis for f in segment.factors if isinstance(f, Space)]
 
 
 def _segments(
@@ -171,8 +196,7 @@ def _silent(sides: Sides, layer: Layer, parameter: Parameter) -> Transform | Non
     roles = {segment.role for segment in parameter.axes[0]}
     if Role.GATE in roles:
         return None  # its rows of gates alone are zero
-    gated = any(s.role is Role.GATE for one in sides.new.layers for s in one.weight.axes[0])
-    if layer.place == "last" and not gated:
+    if layer.place == "last" and not _is_gated(sides):
         return Initialise("zeros")
     return None
 

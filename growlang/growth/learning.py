@@ -19,6 +19,10 @@ from growlang.growth.mapping import Entry
 from growlang.growth.transforms import Expand, Stages, Transform
 
 
+class ApproximateGrowth(UserWarning):
+    """A torch optimizer cannot go on exactly: it has one rate and one eps for all of a tensor."""
+
+
 class Learning(NamedTuple):
     """What becomes of a tensor's steps, axis by axis."""
 

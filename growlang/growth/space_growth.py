@@ -56,6 +56,11 @@ class Growth:
         """Whether nothing grows."""
         return self.how == "same" and self.scale == 1.0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every old place is copied equally often."""
+        return self.how == "repeat" and self.new % self.old == 0
+
 
 @lru_cache(maxsize=4096)
 def same(n: int, scale: float = 1.0) -> Growth:
@@ -115,11 +120,11 @@ def draw(n: int, m: int) -> Growth:
 
 
 @lru_cache(maxsize=4096)
-def wrap(n: int, m: int) -> Growth:
-    """Place i copies place i mod n, with equal shares (Net2Net, arXiv 1511.05641)."""
+def wrap(n: int, m: int, uneven: float = 0.0) -> Growth:
+    """Place i copies place i mod n, with shares that may be uneven (Net2Net, arXiv 1511.05641)."""
     index = AxisMap.of([i % n for i in range(m)])
-    counts = [len(range(i, m, n)) for i in range(n)]
-    return Growth(n, m, "repeat", index, tuple(1 / counts[i % n] for i in range(m)))
+    shares = [_shares(len(range(i, m, n)), uneven) for i in range(n)]
+    return Growth(n, m, "repeat", index, tuple(shares[i % n][i // n] for i in range(m)))
 
 
 @lru_cache(maxsize=4096)

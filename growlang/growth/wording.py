@@ -17,6 +17,9 @@ from growlang.growth.transforms import (
     Transform,
 )
 
+COMPUTED = {"eye": "the identity", "sincos": "sines and cosines"}
+"""What a value that is computed is."""
+
 
 class Reason(NamedTuple):
     """Why a tensor is transformed as it is."""
@@ -71,6 +74,19 @@ def reason(transform: Transform, place: object, value: str = "") -> Reason:
             return Reason("initialised", value, str(place))
         case Drop():
             return Reason("dropped", place=str(place))
+
+
+def made(transform: Transform) -> str:
+    """What a rule of growth makes of a tensor."""
+    match transform:
+        case Initialise("zeros"):
+            return "initialised as zero"
+        case Initialise():
+            return "initialised as its op declares"
+        case Compute(computed):
+            return f"computed as {COMPUTED[computed.kind]}"
+        case _:
+            return "grown"
 
 
 def reason_of_new(replaces: bool, dropped: object | None = None) -> Reason:

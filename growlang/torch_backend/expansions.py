@@ -5,7 +5,8 @@ A constant (`growlang.growth.constants`) says what is added, and how new entries
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import torch
@@ -28,7 +29,7 @@ def expand(
     """
     *before, last = transform.steps if isinstance(transform, Stages) else (transform,)
     for step in before:
-        made = source.new_zeros([len(axis.indices) for axis in step.dims])
+        made = source.new_zeros([axis.size for axis in step.dims])
         _step(step, source, made, quantity, name)
         source = made
     _step(last, source, target, quantity, name)
@@ -54,7 +55,7 @@ def adjoint(transform: Expand | Stages, gradient: Tensor, like: Tensor) -> Tenso
         if step.resample:
             raise ValueError("interpolation has no adjoint here")
         earlier = steps[number - 1].dims if number else None
-        sides = [len(a.indices) for a in earlier] if earlier else [*like.shape]
+        sides = [a.size for a in earlier] if earlier else [*like.shape]
         weight = step.weight or ((),) * len(step.dims)
         for axis, (index, factors) in enumerate(zip(step.dims, weight, strict=True)):
             means = [c for c in step.constants if isinstance(c, Mean) and c.axis == axis]
@@ -88,8 +89,10 @@ def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name
             dims = (*dims[:axis], AxisMap.of(index.indices[:cut]), *dims[axis + 1 :])
             factors = (*factors[:axis], factors[axis][:cut], *factors[axis + 1 :])
             drawn = [c for c in drawn if c.axis != axis]
-    begun = [(c, _along(target, c).clone()) for c in drawn]
-    _write(dims, factors, means, source, written)
+    rows = {c.start: c.n for c in drawn if c.axis == 0}
+    left = frozenset(rows) if dims and rows.items() <= dims[0].news.items() else frozenset()
+    begun = [(c, _along(target, c).clone()) for c in drawn if c.axis or c.start not in left]
+    _write(dims, factors, means, source, written, left)
     for constant in constants:
         if isinstance(constant, Fill):
             target[constant.start : constant.start + constant.n] += constant.value
@@ -102,7 +105,7 @@ def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name
 def _drawn_from(index: AxisMap, axis: int, drawn: Sequence[Draw]) -> int:
     """Where an axis has drawn entries alone from some place to its end: that place; 0 elsewhere."""
     own = [c for c in drawn if c.axis == axis]
-    if len(own) == 1 and own[0].start + own[0].n == len(index.indices):
+    if len(own) == 1 and own[0].start + own[0].n == index.size:
         return own[0].start
     return 0
 
@@ -130,10 +133,12 @@ def _write(
     means: Sequence[Mean],
     source: Tensor,
     target: Tensor,
+    left: Collection[int],
 ) -> None:
     """Write an expansion axis by axis, the first one last and straight into the target.
 
-    So all passes but one are over tensors that are smaller than the target.
+    So all passes but one are over tensors that are smaller than the target. New rows that begin
+    at a place in `left` stay as they are.
     """
     others: Tensor | float = 1.0
     for axis in reversed(range(1, len(dims))):
@@ -149,7 +154,7 @@ def _write(
     if isinstance(others, Tensor) and (factors[0] or means):
         source, others = source * others, 1.0
     filled = [(m, _mean(source, m) * others) for m in means if m.axis == 0]
-    _placed(source, target, dims[0], factors[0], others)
+    _placed(source, target, dims[0], factors[0], others, left)
     for mean, value in filled:
         rows = _along(target, mean)
         rows.copy_(value.expand_as(rows))
@@ -159,10 +164,10 @@ def _gathered(
     source: Tensor, axis: int, index: AxisMap, factors: Factors
 ) -> tuple[Tensor, Tensor | float]:
     """The entries that an index takes along an axis, and what is still to multiply them."""
-    if NEW in index.indices:
+    if index.has_new:
         return _taken(source, axis, index, factors), 1.0
     if not index.is_identity(source.shape[axis]):
-        at = torch.tensor(index.indices, device=source.device)
+        at = _tensor(index, source.device)
         source = source.index_select(axis, at)
     if len(factors) <= 1:
         return source, factors[0] if factors else 1.0
@@ -179,7 +184,12 @@ MOST_PARTS = 64
 
 
 def _placed(
-    source: Tensor, target: Tensor, index: AxisMap, factors: Factors, others: Tensor | float
+    source: Tensor,
+    target: Tensor,
+    index: AxisMap,
+    factors: Factors,
+    others: Tensor | float,
+    left: Collection[int],
 ) -> None:
     """Write rows part by part, each entry of the target once.
 
@@ -190,11 +200,11 @@ def _placed(
         return
     at, rest = 0, source.shape[1:]
     for part in index.parts:
-        size = len(part.indices())
+        size = part.size
         place = target[at : at + size]
         factor = factors[at : at + size] if factors[1:] else factors
         match part:
-            case New():
+            case New() if at not in left:
                 place.zero_()
             case Take(start, n):
                 _multiplied(source[start : start + n], factor, others, place, (n,))
@@ -223,9 +233,15 @@ def _multiplied(
         target.copy_(source)
 
 
+@lru_cache(maxsize=64)
+def _tensor(index: AxisMap, device: torch.device) -> Tensor:
+    """The indices; tensors of one net have few different ones."""
+    return torch.tensor(index.indices, device=device)
+
+
 def _taken(source: Tensor, axis: int, index: AxisMap, factors: Factors) -> Tensor:
     """Along one axis, the entries that an index takes, times their factors; new ones are zero."""
-    at = torch.tensor(index.indices, device=source.device)
+    at = _tensor(index, source.device)
     result = source.index_select(axis, at.clamp(min=0))
     if factors or NEW in index.indices:
         given = torch.tensor(factors or (1.0,), dtype=source.dtype, device=source.device)
@@ -236,7 +252,7 @@ def _taken(source: Tensor, axis: int, index: AxisMap, factors: Factors) -> Tenso
 
 def _returned(gradient: Tensor, axis: int, index: AxisMap, factors: Factors, old: int) -> Tensor:
     """The adjoint of `_taken`."""
-    at = torch.tensor(index.indices, device=gradient.device)
+    at = _tensor(index, gradient.device)
     given = torch.tensor(factors or (1.0,), dtype=gradient.dtype, device=gradient.device)
     factor = torch.where(at == NEW, 0, given)
     along = [-1 if a == axis else 1 for a in range(gradient.dim())]

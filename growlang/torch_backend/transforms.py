@@ -10,7 +10,6 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import dimensions
-from growlang.growth.axis_map import NEW
 from growlang.growth.mapping import Entry, Mapping, Quantity
 from growlang.growth.transforms import (
     Compute,
@@ -153,16 +152,13 @@ def _fits(transform: Transform, source: Tensor, target: Tensor) -> bool:
     """Whether a transform makes the shape of one tensor that of the other."""
     if isinstance(transform, Stages) or (isinstance(transform, Expand) and transform.resample):
         steps = transform.steps if isinstance(transform, Stages) else (transform,)
-        return tuple(len(axis.indices) for axis in steps[-1].dims) == tuple(target.shape)
+        return tuple(axis.size for axis in steps[-1].dims) == tuple(target.shape)
     if not isinstance(transform, Expand):
         return source.shape == target.shape
     if not len(transform.dims) == source.dim() == target.dim():
         return False
     sides = zip(transform.dims, source.shape, target.shape, strict=True)
-    return all(
-        len(axis.indices) == new and max(axis.indices, default=NEW) < old
-        for axis, old, new in sides
-    )
+    return all(axis.size == new and axis.reach < old for axis, old, new in sides)
 
 
 def _write(entry: Entry, source: Tensor | None, target: Tensor, quantity: Quantity) -> None:

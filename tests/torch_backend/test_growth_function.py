@@ -90,7 +90,7 @@ def compared(child: Checked, seed: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", ["kept", "moved"])
+@pytest.mark.parametrize("name", ["kept", "moved", "kept_groups", "moved_groups"])
 def test_a_child_that_keeps_or_moves_everything_computes_the_same(name: str, seed: int) -> None:
     expected, found = compared(checked(GROWTH / f"{name}.grow"), seed)
     assert torch.equal(found, expected)

@@ -1,0 +1,178 @@
+"""Train a core on two resolutions, grow it in several ways, and compare what they draw at 64 px.
+
+Run `make two-resolutions` in the project's root, or `python examples/two_resolutions/measure.py
+--help`. An arm whose run and samples exist is not run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import torch
+import typer
+from metrics import downsampled, scores
+from prepare import LARGE, OBJECTS, REFERENCE, TRAINING, prepare, read_shard
+from results import Row, as_json, as_markdown, as_table
+from safetensors import safe_open
+from torch import Tensor
+from typer import Option
+
+import growlang
+from growlang.atomic import whole, write_text
+from growlang.cli.console import console
+from growlang.net import digest
+from growlang.net.shape import grid
+from growlang.torch_backend.tensor_files import contents_hash, write_tensors
+from growlang_runtime.data.transforms import to_tensor
+from growlang_runtime.report.grids import write_grid
+from growlang_runtime.sample import sample
+from growlang_runtime.storage.weights import load
+
+HERE = Path(__file__).resolve().parent
+
+
+class Arm(StrEnum):
+    """A way to a model of 64 px, or the core alone."""
+
+    core = "core"
+    scratch = "scratch"
+    joint = "joint"
+    frozen = "frozen"
+    greedy = "greedy"
+    retain = "retain"
+
+
+class Recipe(NamedTuple):
+    """Where an arm is written down, and what the table calls it."""
+
+    spec: str
+    name: str
+    label: str
+
+
+class Steps(NamedTuple):
+    """How long to train and to sample."""
+
+    core: int
+    grown: int
+    sampler: int | None
+
+
+RECIPES = {
+    Arm.core: Recipe("core_32.grow", "main", "baseline: the core's samples, upsampled"),
+    Arm.scratch: Recipe("discard_64.grow", "scratch", "from scratch"),
+    Arm.joint: Recipe("discard_64.grow", "joint", "discard, joint from the start"),
+    Arm.frozen: Recipe("discard_64.grow", "frozen", "discard, core frozen"),
+    Arm.greedy: Recipe("discard_64.grow", "greedy", "discard, core frozen, then joint"),
+    Arm.retain: Recipe("retain_64.grow", "main", "retain"),
+}
+PATH = "retain, low path"
+"""What the retained path draws of the same noise: samples of `retain` without their detail."""
+LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()} | {
+    PATH: "retain, the same samples without their detail"
+}
+
+
+def main(
+    out: Annotated[Path, Option(help="Folder for data, runs, samples and tables.")] = Path(
+        "runs/two_resolutions"
+    ),
+    seed: Annotated[list[int] | None, Option(help="Seeds; by default 0, 1, 2.")] = None,
+    arm: Annotated[list[Arm] | None, Option(help="Arms; by default all.")] = None,
+    core_steps: Annotated[int, Option(help="Training steps of the core.", min=1)] = 2000,
+    steps: Annotated[int, Option(help="Training steps of each other arm.", min=2)] = 1400,
+    sampler_steps: Annotated[
+        int | None, Option(help="Steps of the sampler; by default the spec's.", min=1)
+    ] = None,
+    run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
+) -> None:
+    """Train and sample the arms, seed by seed, and print the table of all samples that exist.
+
+    It is also written to results.md and, seed by seed, to results.json. The core is always run,
+    since the others grow from it.
+    """
+    data = out / "data"
+    if not all((data / name).exists() for name in (TRAINING, REFERENCE)):
+        prepare(data)
+    if run:
+        for one in seed or (0, 1, 2):
+            for name in dict.fromkeys((Arm.core, *(arm or Arm))):
+                draw(name, one, out, Steps(core_steps, steps, sampler_steps))
+    rows = list(measured(out))
+    write_text(out / "results.json", as_json(rows))
+    write_text(out / "results.md", as_markdown(rows, LABELS))
+    console().print(as_table(rows, LABELS))
+
+
+def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
+    """Train an arm unless it is trained, and sample each object unless that is done too."""
+    folder, recipe = out / f"seed-{seed}", RECIPES[arm]
+    trained = growlang.train(
+        growlang.load(HERE / recipe.spec, params(arm, seed, steps)),
+        recipe.name,
+        out=folder,
+        data_root=out / "data",
+        resume="may",
+        with_parents=True,
+        log_every=50,
+    )
+    if trained.signal is not None:
+        raise typer.Exit(trained.exit_status)
+    weights = load(trained.run)
+    inputs = [contents_hash(weights.tensors), weights.metadata["sample"], steps.sampler, seed]
+    metadata = {"steps": str(trained.steps), "inputs": digest([*inputs, OBJECTS])}
+    path = samples_of(arm, seed, out)
+    if path.exists() and read_samples(path)[1] == metadata:
+        return
+    images = sample(trained.run, prompts=OBJECTS, steps=steps.sampler, seed=seed)
+    path.parent.mkdir(exist_ok=True)
+    write_grid(images, OBJECTS, path.with_suffix(".png"))
+    with whole(path) as temporary:
+        write_tensors(temporary, {"images": images}, metadata)
+
+
+def params(arm: Arm, seed: int, steps: Steps) -> dict[str, int]:
+    """What an arm's spec is told."""
+    core = {"seed": seed, "core_steps": steps.core}
+    return core if arm is Arm.core else core | {"steps": steps.grown}
+
+
+def measured(out: Path) -> Iterator[Row]:
+    """The scores of all samples below a folder, seed by seed."""
+    real = images_of(out / "data" / REFERENCE)
+    sides = [image.width for _, image in read_shard(out / "data" / TRAINING)]
+    unseen = [place for place, side in enumerate(sides) if side < LARGE]
+    seen = [place for place, side in enumerate(sides) if side >= LARGE]
+    for seed in sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*")):
+        for arm in Arm:
+            if not (path := samples_of(arm, seed, out)).exists():
+                continue
+            drawn, metadata = read_samples(path)
+            rows = {str(arm): drawn} | ({PATH: downsampled(drawn)} if arm is Arm.retain else {})
+            for name, x in rows.items():
+                halves = (scores(x[half], real, half) for half in (unseen, seen))
+                yield Row(name, seed, int(metadata["steps"]), *halves)
+
+
+def samples_of(arm: Arm, seed: int, out: Path) -> Path:
+    """Where the samples of an arm are kept."""
+    return out / f"seed-{seed}" / "samples" / f"{arm}.safetensors"
+
+
+def read_samples(path: Path) -> tuple[Tensor, dict[str, str]]:
+    """Images (N, C, H, W) in [-1, 1], one of each object, and what they were drawn from."""
+    with safe_open(path, framework="pt") as file:
+        return file.get_tensor("images"), file.metadata()
+
+
+def images_of(shard: Path) -> Tensor:
+    """The images (N, C, H, W) in [-1, 1] of a shard of 64 px."""
+    shape = grid(3, LARGE, LARGE)
+    return torch.stack([to_tensor(image, shape) for _, image in read_shard(shard)])
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,85 @@
+"""How close samples are to the true images: retrieval@1, error, and correlation of the details.
+
+Images are (N, C, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, cdist
+from torch.nn.functional import (
+    adaptive_avg_pool2d,
+    avg_pool2d,
+    cosine_similarity,
+    interpolate,
+)
+
+POOLED = 16
+"""Side, in pixels, to which images are pooled before the nearest one is looked for."""
+FACTOR = 2
+"""By how much the high resolution exceeds the low one."""
+
+
+class Scores(NamedTuple):
+    """Samples of some objects against the true images."""
+
+    hits: int
+    """Of how many samples the object's own image is the nearest of all, pooled to 16 x 16."""
+    objects: int
+    rmse: float
+    """Root of the mean square difference of all values, which are in [-1, 1]."""
+    detail: float
+    """Correlation of the details with the true ones, averaged over the objects."""
+
+
+def scores(samples: Tensor, real: Tensor, places: Sequence[int]) -> Scores:
+    """The scores of samples, of which number i is to show the object `real[places[i]]`.
+
+    Samples of half of the true images' side are upsampled.
+    """
+    large = samples if samples.shape[-1] == real.shape[-1] else upsampled(samples)
+    own = real[list(places)]
+    return Scores(
+        hits=sum(found == place for found, place in zip(nearest(large, real), places, strict=True)),
+        objects=len(places),
+        rmse=(large - own).square().mean().sqrt().item(),
+        detail=cosine_similarity(details(large), details(own)).mean().item(),
+    )
+
+
+def nearest(samples: Tensor, real: Tensor) -> list[int]:
+    """For each sample the place of the real image that is the nearest to it.
+
+    Both are average-pooled to 16 x 16 and compared by Euclidean distance.
+    """
+    a, b = (adaptive_avg_pool2d(x, POOLED).flatten(1) for x in (samples, real))
+    return [int(place) for place in cdist(a, b).argmin(dim=1)]
+
+
+def downsampled(x: Tensor) -> Tensor:
+    """D x: the mean of each block of 2 x 2 pixels."""
+    return avg_pool2d(x, FACTOR)
+
+
+def upsampled(x: Tensor) -> Tensor:
+    """U x: bicubic by 2, and what that changes of the blocks' means put right, so that D U x = x.
+
+    U x = B x + N (x - D B x), with B bicubic and N nearest-neighbour upsampling.
+    """
+    bicubic = interpolate(x, scale_factor=FACTOR, mode="bicubic")
+    return bicubic + _replicated(x - downsampled(bicubic))
+
+
+def details(x: Tensor) -> Tensor:
+    """(N, C H W): what D removes of images, x - N D x.
+
+    Its mean is 0 over each block, so the cosine of two details is their correlation.
+    """
+    return (x - _replicated(downsampled(x))).flatten(1)
+
+
+def _replicated(x: Tensor) -> Tensor:
+    """N x: nearest-neighbour upsampling by 2."""
+    return interpolate(x, scale_factor=FACTOR, mode="nearest")

@@ -1,0 +1,40 @@
+"""`verify`: whether a grown spec keeps what its growth promises."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from growlang.cli.options import DeviceOption, JsonOption, SetOption
+from growlang.cli.printing import print_json
+from growlang.cli.specs import checked_spec
+
+Child = Annotated[Path, typer.Argument(help="The spec of a child.", show_default=False)]
+ParentCheckpoint = Annotated[
+    Path | None,
+    typer.Option(
+        help="The parent's run, a checkpoint or a file of weights; by default they are random.",
+        show_default=False,
+    ),
+]
+
+
+def verify(
+    child: Child,
+    parent_checkpoint: ParentCheckpoint = None,
+    settings: SetOption = None,
+    device: DeviceOption = "cpu",
+    json: JsonOption = False,
+) -> None:
+    """Build a child and its parent, and measure what its growth promises."""
+    checked = checked_spec(child, settings, quiet=["G214"])
+    from growlang import api
+
+    found = api.verify(checked, parent_checkpoint, device=device)
+    if json:
+        print_json(found.as_json())
+    else:
+        from growlang.cli.console import console
+
+        found.print(console())
+    raise typer.Exit(0 if found.holds else 1)

@@ -1,0 +1,1 @@
+"""Measures what growth promises: a parent and its child, built and compared."""
