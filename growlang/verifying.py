@@ -142,7 +142,10 @@ def verify(
         is_exact=not unkept,
         locked=frozenset(_locked(contract)),
     )
-    notes = tuple(_notes(unkept, found.incomparable, found.locked))
+    notes = (
+        *_notes([] if contract.retain else unkept, found.incomparable, found.locked),
+        *_void(child),
+    )
     return Verification(child.name, parent.name, standings, found.promises, notes)
 
 
@@ -186,6 +189,8 @@ def _standings(child: Net, parent: Net, contract: Contract, mapping: Mapping) ->
             yield Standing(name, verdicts[name].level, verdicts[name].reason)
         elif name in contract.keep:
             yield Standing(name, "kept")
+        elif name.is_retained:
+            yield Standing(name, "retained", "the parent's ends, to which new ones add detail")
         elif name in moved:
             yield Standing(name, "moved", "tensors of the parent's, in another place")
         else:
@@ -215,6 +220,18 @@ def _locked(contract: Contract) -> Iterator[ComponentName]:
     for name, growing in contract.grow.items():
         if any(isinstance(rule, Widen) and rule.break_ == "none" for rule in growing.rules):
             yield name
+
+
+def _void(child: Checked) -> Iterator[str]:
+    """The phases that train what retained ends hold."""
+    for recipe in child.resolved.recipes:
+        for draft in recipe.phases:
+            if draft.release:
+                said = ", ".join(f"`train {selection}`" for selection in draft.release)
+                yield (
+                    f"`retained` holds until phase `{draft.phase.name}` of recipe `{recipe.name}` "
+                    f"begins, which has {said}"
+                )
 
 
 def _notes(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from growlang.net import Input, Net, Node, Shape
 from growlang.net import Tensor as Declared
+from growlang.net.generations import MEASURED
 
 BATCH = 4
 LEVELS = 4.0
@@ -29,6 +30,8 @@ def weights(net: Net, seed: int) -> dict[str, Tensor]:
 
 def _weight(tensor: Declared, seed: int) -> Tensor:
     value = torch.randn(tensor.shape, generator=generator("weight", seed, tensor.name))
+    if tensor.init == MEASURED:
+        return torch.rand(tensor.shape, generator=generator("weight", seed, tensor.name))
     if tensor.init == "ones":
         return 1 + 0.3 * value
     if tensor.init == "embedding":
@@ -58,7 +61,7 @@ def drawn(role: str, shape: Shape, ids: int, *key: object) -> Tensor:
     """A batch of what has a role; of a mask, half, and the first of each."""
     sides, found = (BATCH, *shape.dims), generator(role, *key)
     match role:
-        case "log_snr":
+        case "log_snr" | "level":
             return LEVELS * torch.randn(sides, generator=found, dtype=torch.float64)
         case "mask":
             mask = torch.rand(sides, generator=found) < 0.5

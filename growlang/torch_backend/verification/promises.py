@@ -21,7 +21,7 @@ from growlang.growth.transforms import (
 from growlang.net import ComponentName, Net
 from growlang.torch_backend import expansions
 from growlang.torch_backend.lower import LoweredNet
-from growlang.torch_backend.verification import draws, gradients, parts
+from growlang.torch_backend.verification import draws, gradients, parts, retained
 from growlang.torch_backend.verification.case import (
     Case,
     Inputs,
@@ -71,9 +71,11 @@ def component(case: Case) -> Iterator[Promise]:
     both = _modules(case, case.double)
     for name in names:
         given = parts.outside(case.parent, name, SEEDS[0])
-        old, new = (parts.results(net, lowered, name, given) for net, lowered in both)
+        old = parts.results(*both.parent, name, given)
+        new = parts.results(*both.child, name, retained.at_same_levels(case, name, given))
         worst = max(_apart(a, b) for a, b in zip(new, old, strict=True))
-        yield Promise("component", name, worst, 0, "|child - parent| / |parent| by itself")
+        limit = EXACT if name.is_retained else 0  # the levels of another size are rounded
+        yield Promise("component", name, worst, limit, "|child - parent| / |parent| by itself")
 
 
 def function(case: Case) -> Iterator[Promise]:
@@ -95,6 +97,15 @@ def function(case: Case) -> Iterator[Promise]:
     limit = ROUNDINGS * max(own, torch.finfo(torch.float32).eps)
     means = f"the same in float32; the parent's own rounding is {own:.1e}"
     yield Promise("rounding", place, rounded, limit, means)
+
+
+def low(case: Case) -> Iterator[Promise]:
+    """D of what a child with retained ends denoises is what its parent denoises."""
+    last = retained.newly_retained(case)
+    if last and last.args["detail"] == "high":
+        worst = retained.worst_difference(case, last)
+        means = "|D child - parent| / |parent|, for random weights of the new ends, float64"
+        yield Promise("retained", last.component, worst, EXACT, means)
 
 
 def adjoint(case: Case) -> Iterator[Promise]:
@@ -207,6 +218,7 @@ PROMISES: tuple[Callable[[Case], Iterator[Promise]], ...] = (
     kept,
     component,
     function,
+    low,
     adjoint,
     gradient,
     parting,
