@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo two-resolutions bench vscode clean
+.PHONY: test test-slow fuzz lint types docs demo two-resolutions exactness bench vscode clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -47,6 +47,9 @@ demo: $(STAMP)
 two-resolutions: $(STAMP)
 	$(BIN)/python examples/two_resolutions/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \
 		$(addprefix --seed ,$(SEEDS)) $(addprefix --arm ,$(ARMS))
+
+exactness: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m exactness docs/reference/exactness.md
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

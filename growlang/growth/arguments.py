@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics.literals import literal
-from growlang.growth.matching import Pair
+from growlang.growth.matching import Match, Pair
 from growlang.growth.resizing import Resizing
 from growlang.growth.spaces import Spaces
 from growlang.growth.verdict import Obstacle
@@ -49,7 +49,8 @@ def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
             if [place for place in now if place in was] != list(was):
                 why = f"it attends in another order: {literal(now)}, not {literal(was)}"
-                yield Obstacle("inexact", path, why, "keep the order, and append what is new")
+                kept = [*was, *(place for place in now if place not in was)]
+                yield Obstacle("inexact", path, why, f"write `attend = {literal(kept)}`")
         elif not (name == "kind" and (was, now) == ("sincos", "learned")):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
@@ -68,14 +69,25 @@ def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
     yield Obstacle("incomparable", pair.child.path, why)
 
 
-def lost(pair: Pair, child: Spaces, parent: Spaces) -> Iterator[Obstacle]:
+def drawn_skip(pair: Pair, child: Spaces) -> Iterator[Obstacle]:
+    """What a new block does to its input where it is initialised as its op is."""
+    axes = child.axes.get(pair.child.path)
+    if axes and any(layer.place == "skip" for layer in axes.layers):
+        why = "a new block passes its input through a 1 x 1 skip, which is drawn"
+        yield Obstacle("inexact", pair.child.path, why, "write `init = zero`", "deepen")
+
+
+def lost(pair: Pair, match: Match) -> Iterator[Obstacle]:
     """The layers of the parent's node that the child's does not have."""
-    new, old = child.axes.get(pair.child.path), parent.axes.get(pair.parent.path)
-    if new is None or old is None:
+    path = pair.child.path
+    new, old = match.child.axes.get(path), match.parent.axes.get(pair.parent.path)
+    if new is None or old is None or any(o.place.endswith(path) for o in match.obstacles):
         return
-    names = {layer.name for layer in new.layers}
-    for layer in old.layers:
-        if layer.name not in names:
-            why = f"it has no `{layer.name}`, which the parent's has"
-            mend = "keep what makes it: its widths, its norm, what it attends to"
-            yield Obstacle("impossible", pair.child.path, why, mend)
+    names = {layer.name for layer in new.layers} | {layer.branch for layer in new.layers}
+    gone = (one for one in old.layers if one.name not in names)
+    for name in dict.fromkeys(one.name if one.branch in names else one.branch for one in gone):
+        why = f"it has no `{name}`, which the parent's has"
+        attend = pair.parent.args.get("attend")
+        kept = f"`attend = {literal(attend)}`" if str(name).startswith("attend.") else ""
+        mend = f"write {kept}" if kept else "keep what makes it: its widths and its norm"
+        yield Obstacle("impossible", pair.child.path, why, mend)

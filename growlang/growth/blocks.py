@@ -60,7 +60,7 @@ def sources(deepening: Deepening, n: int, m: int) -> list[Source]:
         return [Source(i, at > 0 and found[at - 1] == i) for at, i in enumerate(found)]
     every = deepening.every
     if n + n // every != m:
-        raise ValueError(f"a new block behind each {every} of {n} makes {n + n // every}, not {m}")
+        raise ValueError(f"one new behind every {every} of {n} makes {n + n // every}, not {m}")
     behind = [[Source(i)] + [Source(i, True)] * ((i + 1) % every == 0) for i in range(n)]
     return [source for group in behind for source in group]
 
@@ -144,11 +144,11 @@ class _Pairing(NamedTuple):
             return [Source(i) for i in range(n)]
         written = f"{place}.{kind}"
         if m < n:
-            why = f"there are {n} in the parent, and {m} here"
+            why = f"the parent has {n} of them, and {m} {'is' if m == 1 else 'are'} declared here"
             self._impossible(written, why, f"declare at least {n}")
             return []
         if self.deepening is None:
-            why = f"there are {n} in the parent, and {m} here, and no rule says where they go"
+            why = f"the parent has {n} of them, and no rule says where more go"
             self._impossible(written, why, "add `deepen(interleave)`")
             return []
         try:
@@ -172,12 +172,13 @@ class _Pairing(NamedTuple):
         if init is not None and init != "copy" and not op_in(new).is_residual:
             self._impossible(
                 new.path,
-                f"a new `{new.op}` cannot leave its input as it is: it adds nothing to it",
-                "write `init = copy`, which is not exact, or put it inside a residual block",
+                f"a new `{new.op}` cannot begin without an effect: it adds to nothing",
+                "write `init = copy`, which is not exact",
             )
         elif init == "copy":
             why = "new blocks are copies that compute from the start"
-            self.obstacles.append(Obstacle("inexact", new.path, why, "write `init = zero`"))
+            mend = "write `init = zero`"
+            self.obstacles.append(Obstacle("inexact", new.path, why, mend, "deepen"))
         self.pairs[new.path] = Pair(
             new, old, init is not None, is_silent=init == "zero", is_drawn=init == "default"
         )
@@ -188,7 +189,7 @@ class _Pairing(NamedTuple):
             self._impossible(
                 node.path,
                 f"the parent's component has no `{node.op}` there",
-                "drop the component and declare it here, with `moved` for what fits",
+                "growth adds no ops: drop the component, declare it here, and take over by `moved`",
             )
 
     def _impossible(self, place: str, why: str, mend: str = "") -> None:

@@ -168,8 +168,8 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
                 Obstacle(
                     "inexact",
                     asked.place,
-                    f"a word is the row of its hash modulo the vocabulary: most move from {n - 1} "
-                    f"to {m - 1}",
+                    f"a word's row is its hash modulo the vocabulary: from {n - 1} to {m - 1} most "
+                    "words would move to another's row",
                     f"write `vocabulary = {multiple}`, or `extend(random)`",
                     "extend",
                 )
@@ -181,7 +181,8 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
 def _unruled(asked: _Asked) -> Obstacle | None:
     """What is wrong where no rule says how a space grows."""
     manner = asked.manner
-    why = f"it grows from {asked.old} to {asked.new}, and no rule says how"
+    null = asked.place.endswith(IDS) and asked.members[0].node.op in NULLS
+    why = f"it grows from {asked.old - null} to {asked.new - null}, and no rule says how"
     if any(member.space.name in IDS for member in asked.members):
         mend = "" if manner.extend else "add `extend(exact)`"
     else:

@@ -26,7 +26,7 @@ def dead(match: Match, growths: Mapping[int, Growth]) -> Iterator[Obstacle]:
         axes = match.child.axes.get(path)
         if axes is None or pair.is_copy or pair.is_drawn:
             continue
-        for branch, head in _normalised_heads(axes).items():
+        for branch, (heads, head) in _normalised_heads(axes).items():
             if (along := _along(match, growths, path, head)) is None or not _is_padded(along):
                 continue
             read = (_along(match, growths, path, space) for space in _read(axes, branch))
@@ -36,20 +36,23 @@ def dead(match: Match, growths: Mapping[int, Growth]) -> Iterator[Obstacle]:
                     f"heads of {n} channels would become {m} by zeros in queries and keys alike, "
                     "and a product of two zeros never learns"
                 )
-                mend = f"write more heads of {n} channels, or heads of {2 * n} or {3 * n}"
+                total = heads.size * head.size
+                mend = f"choose heads of {n} or {2 * n} channels"
+                if total % n == 0:
+                    mend = f"write `heads = {total // n}`, so that each keeps its {n} channels"
                 yield Obstacle("dead", f"{path}.{branch}", why, mend)
 
 
-def _normalised_heads(axes: Axes) -> dict[str, Space]:
-    """The channels of a head by sublayer, where its queries and keys are normalised."""
-    return {
-        str(layer.branch): space
-        for layer in axes.layers
-        for segment in layer.weight.axes[0]
-        if segment.role is Role.QUERY_NORM
-        for space in segment.factors
-        if isinstance(space, Space)
-    }
+def _normalised_heads(axes: Axes) -> dict[str, tuple[Space, Space]]:
+    """Heads and channels of each by sublayer, where queries and keys are normalised."""
+    found = {}
+    for layer in axes.layers:
+        for segment in layer.weight.axes[0]:
+            match segment.factors:
+                case (Space() as heads, Space(norm=norm) as head) if segment.role is Role.QUERY:
+                    if norm is not None:
+                        found[str(layer.branch)] = heads, head
+    return found
 
 
 def _read(axes: Axes, branch: str) -> Iterator[Space]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from growlang.growth.arguments import argument_obstacles, lost
+from growlang.growth.arguments import argument_obstacles, drawn_skip, lost
 from growlang.growth.choice import Choice, Manner, choose
 from growlang.growth.dead import dead
 from growlang.growth.grown import Templates, tensors_of
@@ -69,9 +69,11 @@ def grow(
 
     blame(found.obstacles)
     for pair in pairs.values():
-        if not pair.is_copy:
+        if pair.is_drawn:
+            blame(tuple(drawn_skip(pair, found.child)))
+        elif not pair.is_copy:
             sizes = asked.get(pair.child.component, Asked()).resizing
-            blame((*argument_obstacles(pair, sizes), *lost(pair, found.child, found.parent)))
+            blame((*argument_obstacles(pair, sizes), *lost(pair, found)))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)
@@ -81,10 +83,10 @@ def grow(
     with_scales = scaled(found, chosen.growths)
     blame(with_scales.obstacles)
     growths = with_scales.growths
-    blame(tuple(dead(found, growths)))
+    possible = not any(o.kind == "impossible" for _, o in blamed)
+    blame(tuple(dead(found, growths)) if possible else ())
     child = _with_groups(child, parent, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
-    possible = not any(o.kind == "impossible" for _, o in blamed)
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
         if possible and all(part in growths for part in norm.parts):
             obstacle = obstacle_of(norm, growths, groups)
@@ -189,14 +191,16 @@ def _shared(
         stays = next((m for m in members if m.node.component in kept), None)
         if stays and grows:
             kept_one = stays.node.component.selector
-            why = f"it is one space with {stays.place}, and `{kept_one}` is kept"
+            why = f"its channels are those of {stays.place}, and `{kept_one}` is kept"
             mend = f"grow `{kept_one}` too, with a declaration of its own"
             yield Obstacle("impossible", str(grows[0].place), why, mend)
         hows = {asked[m.node.component].manner.widen: m for m in grows}
         if len(hows) > 1 and not any(m.node.op in CONDITIONS for m in members):
             (one, first), (other, second), *_ = hows.items()
             says = [f"by `widen({how})`" if how else "without `widen`" for how in (one, other)]
-            why = f"it is one space with {first.place}, which grows {says[0]}, and it {says[1]}"
+            why = (
+                f"its channels are those of {first.place}, which grows {says[0]}, and it {says[1]}"
+            )
             mend = "give both components the same `widen`"
             yield Obstacle("impossible", str(second.place), why, mend)
 

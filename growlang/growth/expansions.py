@@ -1,6 +1,11 @@
-"""Two expansions of a tensor as one: closed but for means, noise and interpolation. Stdlib only."""
+"""Two expansions of a tensor as one: closed but for means, noise, interpolation, copied draws.
+
+Stdlib only.
+"""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors, compose_axes, compose_factors
 from growlang.growth.constants import Constant, Draw, Fill, Mean, Noise
@@ -10,7 +15,8 @@ from growlang.growth.transforms import Expand, Like, Stages, Transform
 def compose_expansions(source: str, first: Transform, second: Transform) -> Expand | Stages:
     """The transform of the tensor `source` by two, of which one at least expands.
 
-    Means, noise and interpolation are no index with factors: with them, stages stay a list.
+    Means, noise, interpolation and copies of what was drawn are no index with factors: with them,
+    stages stay a list.
     """
     steps = [*_steps(source, first), *_steps(source, second)]
     if any(isinstance(t, Like) for t in (first, second)):
@@ -18,7 +24,7 @@ def compose_expansions(source: str, first: Transform, second: Transform) -> Expa
     merged = steps[:1]
     for step in steps[1:]:
         last = merged[-1]
-        if _is_closed(last) and _is_closed(step):
+        if _is_closed(last) and _is_closed(step) and not _copies_drawn(last, step):
             merged[-1] = _composed(source, last, step)
         else:
             merged.append(step)
@@ -36,6 +42,16 @@ def _steps(source: str, transform: Transform) -> list[Expand]:
 
 def _is_closed(step: Expand) -> bool:
     return not step.resample and not any(isinstance(c, Mean | Noise) for c in step.constants)
+
+
+def _copies_drawn(first: Expand, second: Expand) -> bool:
+    """Whether entries that the first draws are copied by the second: copies have to be equal."""
+    for draw in (c for c in first.constants if isinstance(c, Draw)):
+        drawn = range(draw.start, draw.start + draw.n)
+        taken = Counter(i for i in second.dims[draw.axis].indices if i in drawn)
+        if any(n > 1 for n in taken.values()):
+            return True
+    return False
 
 
 def _composed(source: str, first: Expand, second: Expand) -> Expand:

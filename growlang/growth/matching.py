@@ -116,8 +116,8 @@ class _Found:
                     Obstacle(
                         "impossible",
                         place,
-                        "two spaces of the parent would become one: a residual op would lose its "
-                        "1 x 1 skip, or a sum be added",
+                        "its input and its result, which had channels of their own, would have the "
+                        "same: a residual op would lose its 1 x 1 skip",
                         "keep the widths of its input and of its result apart",
                     )
                 )

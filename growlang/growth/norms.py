@@ -145,8 +145,8 @@ def token_obstacle(kind: str, along: Along, is_gated: bool) -> str:
     how = {part.how for part in along.parts if NEW in part.index.indices}
     if how == {"tile"} and is_gated:
         return (
-            f"{along.old} to {along.new} is no whole number of copies, and a gate times a branch "
-            "has no mean that is a product"
+            f"{along.new} is no multiple of {along.old}, and new channels cannot stay the mean of "
+            "the others, which a LayerNorm makes zero, where time gates each by itself"
         )
     wanted = {"rms": {"pad"}, "layer": {"tile"}}[kind]
     if how != wanted:
@@ -167,7 +167,10 @@ def obstacle_of(norm: Norm, growths: Mapping[int, Growth], after: int) -> Obstac
         return None
     if norm.kind == "group":
         why = group_obstacle(along, norm.groups, after)
-        mend = "choose a width that is a whole multiple, or `widen(copy)`, which is not exact"
+        size = along.old // norm.groups
+        mend = "choose a whole multiple of the width, or write `widen(copy)`, without a promise"
+        if all(part.old % size == 0 for part in along.parts) and size > 1:
+            mend = f"choose a multiple of {size}, so that whole groups are added: each has {size}"
         where = f"GroupNorm over {along.old} -> {along.new} channels"
     else:
         why = token_obstacle(norm.kind, along, norm.is_gated)
@@ -175,7 +178,9 @@ def obstacle_of(norm: Norm, growths: Mapping[int, Growth], after: int) -> Obstac
         where = f"{kind} over {along.old} -> {along.new} channels"
         mend = ""
         if norm.kind == "layer":
-            mend = "train the parent with `norm = rms`, or choose a whole multiple of the width"
+            mend = f"write a multiple of {along.old}, such as {2 * along.old}"
+            if "norm" in norm.node.args:
+                mend += ", or train the parent with `norm = rms`"
     return Obstacle("inexact", f"{norm.title} ({where})", why, mend) if why else None
 
 

@@ -64,6 +64,8 @@ class Compute(NamedTuple):
     """Of each axis, the entry of the value for each entry of the tensor; 0 where it is new."""
     weight: tuple[Factors, ...] = ()
     """By axis, what the value is multiplied by."""
+    then: tuple[Expand, ...] = ()
+    """What later generations make of it."""
     kind: Literal["compute"] = "compute"
 
 
@@ -122,6 +124,11 @@ def state_of(transform: Transform, name: str) -> str | None:
     return None if anew else source_of(transform, name)
 
 
+def steps_of(transform: Expand | Stages) -> tuple[Expand, ...]:
+    """The expansions of a transform, one after the other."""
+    return transform.steps if isinstance(transform, Stages) else (transform,)
+
+
 def is_new(transform: Transform) -> bool:
     """Whether a tensor begins anew, or some of its entries do."""
     match transform:
@@ -148,7 +155,11 @@ def compose(first: Transform, second: Transform, name: str) -> Transform:
     match first:
         case Drop():
             raise ValueError(f"{name} cannot be made from {middle}, which is dropped")
-        case Initialise() | Compute():
+        case Initialise():
+            return first
+        case Compute() if isinstance(second, Expand | Stages):
+            return first._replace(then=(*first.then, *steps_of(second)))
+        case Compute():
             return first
     source = values_of(first, middle)
     assert source is not None

@@ -17,7 +17,9 @@ from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, T
 from growlang.growth.constants import Constant, Draw, Eye, Fill, Mean, Noise, Resample, Source
 from growlang.growth.mapping import Quantity
 from growlang.growth.transforms import Compute, Expand, Stages
+from growlang.net import Tensor as Declared
 from growlang.torch_backend.conditions import sincos
+from growlang.torch_backend.initialisation import draw
 
 
 def expand(
@@ -27,22 +29,43 @@ def expand(
 
     In place; drawn entries stay as they are.
     """
-    *before, last = transform.steps if isinstance(transform, Stages) else (transform,)
-    for step in before:
-        made = source.new_zeros([axis.size for axis in step.dims])
-        _step(step, source, made, quantity, name)
-        source = made
-    _step(last, source, target, quantity, name)
+    steps = transform.steps if isinstance(transform, Stages) else (transform,)
+    _steps(steps, source, target, quantity, name)
 
 
-def computed(transform: Compute, begun: Tensor) -> Tensor:
-    """A new tensor as its value makes it, such as the identity; new entries are zero."""
-    value = _value(transform.value, begun)
-    value = value.view(*value.shape, *[1] * (begun.dim() - value.dim()))
+def compute(transform: Compute, target: Tensor, name: str) -> None:
+    """Write a new tensor as its value makes it, such as the identity; new entries are zero.
+
+    In place; entries that expansions of it draw stay as they are.
+    """
+    value = _value(transform.value, target)
+    value = value.view(*value.shape, *[1] * (target.dim() - value.dim()))
     weight = transform.weight or ((),) * len(transform.dims)
     for axis, (index, factors) in enumerate(zip(transform.dims, weight, strict=True)):
         value = _taken(value, axis, index, factors)
-    return value
+    _steps(transform.then, value, target, "weight", name)
+
+
+def _steps(
+    steps: tuple[Expand, ...], source: Tensor, target: Tensor, quantity: Quantity, name: str
+) -> None:
+    """Write what expansions one after the other make of a tensor."""
+    for number, step in enumerate(steps[:-1]):
+        made = _begun(step, source, f"{name}:{number}")
+        _step(step, source, made, quantity, name)
+        source = made
+    if steps:
+        _step(steps[-1], source, target, quantity, name)
+    else:
+        target.copy_(source)
+
+
+def _begun(step: Expand, like: Tensor, name: str) -> Tensor:
+    """A tensor between two expansions before it is written: its drawn entries, the same always."""
+    sides = tuple(len(axis.indices) for axis in step.dims)
+    return (
+        draw(Declared(name, sides, step.init), 0).to(like) if step.init else like.new_zeros(sides)
+    )
 
 
 def adjoint(transform: Expand | Stages, gradient: Tensor, like: Tensor) -> Tensor:
@@ -98,8 +121,8 @@ def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name
             target[constant.start : constant.start + constant.n] += constant.value
         elif isinstance(constant, Noise):
             target.copy_(_noisy(constant, step.dims[constant.axis], target, name))
-    for draw, values in begun:
-        _along(target, draw).copy_(values)
+    for constant, values in begun:
+        _along(target, constant).copy_(values)
 
 
 def _drawn_from(index: AxisMap, axis: int, drawn: Sequence[Draw]) -> int:

@@ -25,7 +25,7 @@ from growlang.growth.transforms import (
     values_of,
 )
 from growlang.net import Tensor as Declared
-from growlang.torch_backend.expansions import computed, expand
+from growlang.torch_backend.expansions import compute, expand
 from growlang.torch_backend.initialisation import draw, require_same_names
 
 
@@ -167,7 +167,7 @@ def _write(entry: Entry, source: Tensor | None, target: Tensor, quantity: Quanti
             assert source is not None
             expand(transform, source.to(target.device), target, quantity, entry.name)
         case Compute() as transform:
-            target.copy_(computed(transform, target))
+            compute(transform, target, entry.name)
         case _:
             assert source is not None
             target.copy_(source)

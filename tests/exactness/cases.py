@@ -42,6 +42,11 @@ class Case:
     """What it is below then."""
 
     @property
+    def texts(self) -> dict[str, str]:
+        """The params of the child as `check` takes them."""
+        return _texts({**self.both, **self.child})
+
+    @property
     def title(self) -> str:
         """The row of the table."""
         return f"{self.op}: {self.what}"
@@ -53,9 +58,12 @@ def cases() -> list[Case]:
     return [Case(**row | {"only": tuple(row.get("only", ()))}) for row in rows]
 
 
-def write(case: Case, folder: Path) -> Path:
-    """The child's spec: what its family declares, that grows from the parent's by the rules."""
-    parent = FAMILIES / f"{case.family}.grow"
+def write(case: Case, folder: Path, parent: Path | None = None, name: str = "child") -> Path:
+    """The child's spec: what its family declares, that grows from the parent's by the rules.
+
+    `parent` is a spec of the family of the case, by default the family itself.
+    """
+    parent = parent or FAMILIES / f"{case.family}.grow"
     text = (FAMILIES / f"{case.into or case.family}.grow").read_text()
     head, _, body = text.partition("\nmodel ")
     _, _, declared = body.partition(" {\n")
@@ -65,9 +73,9 @@ def write(case: Case, folder: Path) -> Path:
     if rest := [c for c in components(case) if c not in own]:
         statements.append(f"  grow {', '.join(rest)} by {case.by}")
     grows = f'grows "{parent}"{given and f" ({given})"}'
-    path = folder / "child.grow"
+    path = folder / f"{name}.grow"
     lines = "\n".join(statements)
-    path.write_text(f"{head}\nmodel child {grows} {{\n{lines}\n{declared}")
+    path.write_text(f"{head}\nmodel {name} {grows} {{\n{lines}\n{declared}")
     return path
 
 
@@ -93,8 +101,7 @@ def _alone(family: str, params: tuple[tuple[str, str], ...]) -> Checked:
 
 def report(case: Case, folder: Path) -> Report:
     """What `growlang check` says of the child."""
-    params = _texts({**case.both, **case.child})
-    return check(write(case, folder), params, parent=net(case, "parent"))
+    return check(write(case, folder), case.texts, parent=net(case, "parent"))
 
 
 def _texts(values: Mapping[str, Value]) -> dict[str, str]:

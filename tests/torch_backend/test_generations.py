@@ -289,9 +289,9 @@ def test_verify_measures_the_promise_and_says_which_phase_ends_it(tmp_path: Path
     released = ("phase all for 3", "phase all for 3 { train core }")
     found = verify(checked(edited(SPECS / "large.grow", tmp_path / "large.grow", released)))
     assert found.holds
-    (promise,) = (p for p in found.promises if p.name == "retained")
-    assert (promise.place, promise.measured < 1e-12) == ("retained.24", True)
-    assert "until phase `all` of recipe `main` begins, which has `train core`" in found.notes[-1]
+    (promise,) = (p for p in found.promises if p.name == "means")
+    assert (promise.place, promise.measured < 1e-12) == ("large", True)
+    assert "phase `all` of recipe `main` trains what is retained" in found.notes[-1]
 
 
 def test_a_detail_that_is_free_breaks_the_promise(tmp_path: Path) -> None:

@@ -30,10 +30,10 @@ def weights(net: Net, seed: int) -> dict[str, Tensor]:
 
 def _weight(tensor: Declared, seed: int) -> Tensor:
     value = torch.randn(tensor.shape, generator=generator("weight", seed, tensor.name))
-    if tensor.init == MEASURED:
-        return torch.rand(tensor.shape, generator=generator("weight", seed, tensor.name))
     if tensor.init == "ones":
         return 1 + 0.3 * value
+    if tensor.init == MEASURED:
+        return 0.1 + value.abs()
     if tensor.init == "embedding":
         return value
     if tensor.init in ("position", "tokens"):

@@ -1,85 +1,74 @@
-"""The promise of `retain`: D of what the child denoises is what the parent denoises."""
+"""A child with retained ends, held against its parent at the parent's size."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from math import log
 
 import torch
 from torch import Tensor
 
-from growlang.growth.transforms import Initialise
-from growlang.net import ComponentName, Net, Node
-from growlang.net.generations import refinements
+from growlang.growth.transforms import source_of
+from growlang.net import Net, Node
+from growlang.net.generations import REFINE
 from growlang.torch_backend.generations import levels, pooled
 from growlang.torch_backend.verification import draws
-from growlang.torch_backend.verification.case import Case, module
-
-SEEDS = (0, 1, 2)
+from growlang.torch_backend.verification.case import SEED, Case, inputs, module
 
 
-def newly_retained(case: Case) -> Node | None:
-    """The node that adds the child's detail to what its parent computes, if there is one."""
-    joined = refinements(case.child)
-    return joined[-1] if len(joined) > len(refinements(case.parent)) else None
+def refinement(case: Case) -> Node | None:
+    """The node that adds the child's detail to what its parent predicts, if it promises means."""
+    last = next(node for node in case.child.nodes if node.path == case.child.output)
+    if last.op != REFINE or last.args["detail"] != "high":
+        return None
+    return last if last.inputs[0] in {n.path for n in case.child.nodes} else None
 
 
-def worst_difference(case: Case, last: Node) -> float:
-    """Of an image and a noise level the largest, for random weights of all that is new."""
-    drawn = draws.weights(case.child, 1)
-    new = {e.name for e in case.mapping.of_child if isinstance(e.transform, Initialise)}
-    weights = {n: drawn[n].to(t) if n in new else t for n, t in case.double.child.items()}
-    after, before = module(case.child, weights), module(case.parent, case.double.parent)
-    return max(_difference(case, last, after, before, seed) for seed in SEEDS)
+def denoised(case: Case, last: Node, seed: int) -> tuple[Tensor, Tensor]:
+    """D of the image that the child denoises, its new ends random, and the parent's image.
 
-
-@torch.no_grad()
-def _difference(
-    case: Case,
-    last: Node,
-    after: Callable[..., Tensor],
-    before: Callable[..., Tensor],
-    seed: int,
-) -> float:
-    factor, predict = last.args["factor"], last.args["predict"]
-    names = [i.name for i in case.child.inputs]
-    given = dict(zip(names, draws.batch(case.child, "retained", seed), strict=True))
-    x, level = given["image"], given["level"]
-    rho = levels(level, 1, factor).rho.view(-1, 1, 1, 1)
-    small, own = pooled(x, factor) / rho, level + 2 * math.log(factor)
-    smaller = given | {"image": small, "level": own}
-    weight = torch.empty(0, dtype=torch.float64, device=case.device)
-    results = [
-        lowered(*draws.placed([values[i.name] for i in net.inputs], weight))
-        for lowered, net, values in ((after, case.child, given), (before, case.parent, smaller))
-    ]
-    ours = pooled(_denoised(results[0].cpu(), x, level, predict), factor)
-    theirs = _denoised(results[1].cpu(), small, own, predict)
-    apart = (ours - theirs).flatten(1).abs().amax(1) / theirs.flatten(1).abs().amax(1)
-    return float(apart.max())
-
-
-def _denoised(p: Tensor, x: Tensor, level: Tensor, predict: str) -> Tensor:
-    """The image that a prediction means."""
-    a, s, _ = (v.view(-1, 1, 1, 1) for v in levels(level, 1, 1))
-    if predict == "x":
-        return p
-    return (x - s * p) / a if predict == "eps" else a * x - s * p
-
-
-def at_same_levels(case: Case, component: ComponentName, given: list[Tensor]) -> list[Tensor]:
-    """What a component of the child reads, where the parent's reads `given`.
-
-    The log-SNR is that of the largest image: of the child's smaller for the same small image.
+    Both (B, C, H / k, W / k) float64, of one noisy image: the parent's is D x / rho, whose noise
+    level is 2 ln k above the child's.
     """
-    last = newly_retained(case)
-    if last is None or not component.is_retained:
-        return given
-    names = _read(case.child, component)
-    gain = 2 * math.log(last.args["factor"])
-    return [v - gain if n == "level" else v for n, v in zip(names, given, strict=True)]
+    factor, predict = last.args["factor"], last.args["predict"]
+    given = inputs(case, "means", seed)
+    ours = dict(zip((i.role for i in case.child.inputs), given.child, strict=True))
+    x, level = ours["image"], ours["level"]
+    small = pooled(x, factor) / levels(level, 1, factor).rho.view(-1, 1, 1, 1)
+    above = level + 2 * log(factor)
+    changed = {"image": small, "level": above}
+    theirs = [
+        changed.get(i.role, value)
+        for i, value in zip(case.parent.inputs, given.parent, strict=True)
+    ]
+    grown = _denoised(case.child, _random_ends(case), given.child, x, level, predict)
+    parent = _denoised(case.parent, case.double.parent, theirs, small, above, predict)
+    return pooled(grown, factor), parent
 
 
-def _read(net: Net, component: ComponentName) -> list[str]:
-    own = {node.path for node in net.of(component)}
-    return list(dict.fromkeys(n for node in net.of(component) for n in node.inputs if n not in own))
+def _random_ends(case: Case) -> dict[str, Tensor]:
+    """The child's weights, random where they are not its parent's."""
+    random = draws.weights(case.child, SEED + 2)
+    return {
+        e.name: case.double.child[e.name]
+        if source_of(e.transform, e.name)
+        else random[e.name].to(case.double.child[e.name])
+        for e in case.mapping.of_child
+    }
+
+
+def _denoised(
+    net: Net,
+    weights: dict[str, Tensor],
+    values: list[Tensor],
+    x: Tensor,
+    level: Tensor,
+    predict: str,
+) -> Tensor:
+    """The image that a net predicts of a noisy one at a log-SNR."""
+    like = next(iter(weights.values()))
+    with torch.no_grad():
+        p = module(net, weights)(*draws.placed(values, like))
+    x, level = draws.placed([x, level], like)
+    a, s = (torch.sigmoid(sign * level).sqrt().view(-1, 1, 1, 1) for sign in (1, -1))
+    found: Tensor = p if predict == "x" else a * x - s * p if predict == "v" else (x - s * p) / a
+    return found
