@@ -26,6 +26,7 @@ from growlang.torch_backend.generations import (
 )
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.verifying import verify
 from growlang_runtime.diffusion.generations import clipped
 from growlang_runtime.diffusion.noise import to_x
 from growlang_runtime.diffusion.objective import Denoising, objective_of
@@ -280,3 +281,24 @@ def test_the_first_generation_knows_its_own_level(tmp_path: Path, embed: str) ->
     torch.testing.assert_close(objective(large).embedded(t), objective(base).embedded(t))
     gain = 2 * torch.log(torch.tensor(6.0, dtype=torch.float64))
     torch.testing.assert_close(objective(large).log_snr(t) + gain, objective(base).log_snr(t))
+
+
+def test_verify_measures_the_promise_and_says_which_phase_ends_it(tmp_path: Path) -> None:
+    for name in ("base", "middle"):
+        shutil.copy(SPECS / f"{name}.grow", tmp_path)
+    released = ("phase all for 3", "phase all for 3 { train core }")
+    found = verify(checked(edited(SPECS / "large.grow", tmp_path / "large.grow", released)))
+    assert found.holds
+    (promise,) = (p for p in found.promises if p.name == "means")
+    assert (promise.place, promise.measured < 1e-12) == ("large", True)
+    assert "phase `all` of recipe `main` trains what is retained" in found.notes[-1]
+
+
+def test_a_detail_that_is_free_breaks_the_promise(tmp_path: Path) -> None:
+    shutil.copy(SPECS / "base.grow", tmp_path)
+    free = ("  image = image(24)", "  detail = free\n  image = image(24)")
+    child = checked(edited(SPECS / "middle.grow", tmp_path / "middle.grow", free))
+    assert child.parent is not None
+    before = weights_of(child.parent.net, 0)
+    after = grown_from(before, child, 1)
+    assert difference(child.net, child.parent.net, after, before) > 1e-3
