@@ -28,6 +28,31 @@ EXAMPLES = {
 RECORDED = {
     "schema": "$ growlang schema > grow-1.json",
     "lsp": "$ growlang lsp        # an editor starts it, and talks to it over stdin and stdout",
+    "verify": """\
+$ growlang verify examples/own_loop/large.grow
+large grows from small
+
+component  verdict  reason
+time       kept
+stem       exact
+core       exact
+head       exact
+
+promise    place                             measured    limit  holds  what is measured
+accounted  all tensors                              0        0  yes    tensors left out
+kept       time                                     0        0  yes    tensors that differ
+kept       core                                     0        0  yes    tensors that differ
+kept       head                                     0        0  yes    tensors that differ
+component  time                               0.0e+00        0  yes    |child - parent| / |parent|
+function   large                              7.8e-16  1.0e-10  yes    |child - parent| / |parent|
+rounding   large                              4.6e-07  3.3e-06  yes    the same in float32; the parent's own: 4.1e-07
+adjoint    core.transformer.0.mlp.down.bias   2.3e-14  1.0e-10  yes    |g_old - T^T g_new| / |g_old|
+gradient   all new parts                            0        0  yes    entries without one in 3 steps; 64 can have none, in core.transformer.1.mlp.down.bias
+parting    core                                     0        0  yes    rows that stay equal
+parting    head                                     0        0  yes    rows that stay equal
+parting    stem                                     0        0  yes    rows that stay equal
+
+All 12 promises hold.""",  # noqa: E501
     "train": """\
 $ growlang train examples/emoji/core_32.grow
 pretrain  step 10/1000  loss 1.2704  74.4 images/s
@@ -53,6 +78,10 @@ EXITS = {
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
     "compile": "0. 1: the spec has errors. 2: PyTorch is not installed and `--no-build` not given.",
     "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets differ.",
+    "verify": (
+        "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
+        "parent, the weights are not the parent's, or there is no such device."
+    ),
     "train": (
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "
         "130, 143: stopped by a signal, after saving a checkpoint."

@@ -20,14 +20,15 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def checkout() -> Iterator[Path]:
-    """A temporary folder with the specs and the emoji example, as in a checkout."""
+    """A temporary folder with the specs and the specs of examples, as in a checkout."""
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "specs", Path(folder, "specs"))
         shutil.copytree(ROOT / "docs" / "schema", Path(folder, "docs", "schema"))
+        for name in ("emoji", "own_loop"):
+            Path(folder, "examples", name).mkdir(parents=True)
+            for path in (ROOT / "examples" / name).glob("*.grow"):
+                shutil.copy(path, Path(folder, "examples", name))
         emoji = Path(folder, "examples", "emoji")
-        emoji.mkdir(parents=True)
-        for path in (ROOT / "examples" / "emoji").glob("*.grow"):
-            shutil.copy(path, emoji)
         (emoji / "data").mkdir()
         shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
         yield Path(folder)

@@ -15,10 +15,14 @@ ABOUT = """\
 the guide. A path is a `str` or a `Path` (`StrPath`).
 """
 SECTIONS = {
-    "Functions": ("load", "check", "compile", "diff", "plan", "train", "sample", "load_weights"),
+    "Functions": (
+        *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
+        "load_weights",
+    ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
-        *("Mapping", "Entry", "Plan", "TrainResult"),
+        *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
+        *("Plan", "TrainResult"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

@@ -21,7 +21,7 @@ class Mapping(mapping.Mapping):
     @staticmethod
     def of(found: mapping.Mapping) -> Mapping:
         """The same mapping, which can be applied."""
-        return Mapping(found.entries, found.verdicts)
+        return Mapping(found.entries, found.verdicts, found.spaces)
 
     def only(self, names: abc.Collection[str]) -> Mapping:
         """The entries of some tensors.

@@ -26,6 +26,7 @@ from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
+from growlang.growth.bridging import UnbridgeableError, bridged
 from growlang.growth.carried import with_kept_numbers, with_moved_numbers
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.moves import moves
@@ -36,6 +37,7 @@ from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
+from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.spec.recipe import Phase
@@ -262,7 +264,29 @@ def check_resolved(
     places, held = places_of(net), held_by(net)
     for draft in resolved.recipes:
         findings.extend(check_schedule(draft, places, held))
+        if draft.start.bridge and (mapping or not parent):
+            findings.extend(_refuse_unbridgeable(draft, net, parent, mapping, resolved))
     return Checked(resolved, net, parent, mapping)
+
+
+def _refuse_unbridgeable(
+    draft: RecipeDraft,
+    net: Net,
+    parent: Checked | None,
+    mapping: Mapping | None,
+    resolved: Resolved,
+) -> Iterator[Diagnostic]:
+    """Refuse a bridge where the parent's function cannot fade to the child's."""
+    own = next(r for r in resolved.document.recipes if r.name == draft.name)
+    place = next(s.value.span for s in own.settings if s.name == "transition")
+    objective = draft.settings.objective
+    try:
+        if parent is None or mapping is None or draft.start.origin != "parent":
+            raise UnbridgeableError("the recipe does not start from the parent")
+        bridged(net, parent.net, mapping, getattr(objective, "predict", "v"))
+    except UnbridgeableError as error:
+        message = f"recipe `{draft.name}` cannot begin as the parent does: {error}"
+        yield Diagnostic("G333", message, place, "write `discard`")
 
 
 def _misses_of_unscheduled(

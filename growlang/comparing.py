@@ -93,6 +93,7 @@ class Difference:
             "summary": {
                 c: {"tensors": totals[c][0], "parameters": totals[c][1]} for c in CATEGORIES
             },
+            "spaces": [space.as_json() for space in self.mapping.spaces],
             "verdicts": [verdict.as_json() for verdict in self.mapping.verdicts],
             "changes": list(self.changes),
             "proposals": list(self.proposals),

@@ -12,7 +12,9 @@ from growlang.applying import Mapping
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.growth.promise import Promise, Standing
+from growlang.growth.transforms import Retain
 from growlang.net import ComponentName, Net
+from growlang.net.generations import held_by
 from growlang.resolve.contract import Contract
 from growlang.rules.widen import Widen
 from growlang.torch_backend import require_torch
@@ -96,7 +98,7 @@ class GrownMapping(Mapping):
     def to(child: Checked) -> GrownMapping:
         """The mapping to a child. Raises GrowlangError if it has no parent."""
         _, mapping = _grown(child)
-        return GrownMapping(mapping.entries, mapping.verdicts, child)
+        return GrownMapping(mapping.entries, mapping.verdicts, mapping.spaces, child)
 
     def verify(
         self,
@@ -142,7 +144,7 @@ def verify(
         is_exact=not unkept,
         locked=frozenset(_locked(contract)),
     )
-    notes = tuple(_notes(unkept, found.incomparable, found.locked))
+    notes = (*_notes(unkept, found.incomparable, found.locked), *_releases(child))
     return Verification(child.name, parent.name, standings, found.promises, notes)
 
 
@@ -180,12 +182,15 @@ def _standings(child: Net, parent: Net, contract: Contract, mapping: Mapping) ->
     """The components of a child, and those of the parent that it does not have."""
     verdicts = {verdict.place: verdict for verdict in mapping.verdicts}
     moved = {entry.component for entry in mapping.of_child if entry.category == "moved"}
+    retained = {e.component for e in mapping.of_child if isinstance(e.transform, Retain)}
     before = {component.name for component in parent.components}
     for name in (component.name for component in child.components):
         if name in verdicts:
             yield Standing(name, verdicts[name].level, verdicts[name].reason)
         elif name in contract.keep:
             yield Standing(name, "kept")
+        elif name in retained:
+            yield Standing(name, "retained", "the parent's ends, as the path to smaller images")
         elif name in moved:
             yield Standing(name, "moved", "tensors of the parent's, in another place")
         else:
@@ -205,7 +210,7 @@ def _unkept(standings: tuple[Standing, ...], child: Net, parent: Net) -> list[St
     return [
         s
         for s in standings
-        if s.verdict not in ("kept", "exact")
+        if s.verdict not in ("kept", "exact", "retained")
         and not (s.verdict == "new" and s.name in child.encoders and s.name not in before)
     ]
 
@@ -226,6 +231,16 @@ def _notes(
         yield f"no promise that copies part in {said}: `break` is `none`"
     if unkept:
         said = ", ".join(f"`{ComponentName(s.name).selector}` is {s.verdict}" for s in unkept)
-        yield f"no promise that the child computes what its parent does: {said}"
+        yield f"no promise that the child computes all that its parent does: {said}"
     elif incomparable:
         yield f"the child's function is not held against its parent's: {incomparable}"
+
+
+def _releases(child: Checked) -> Iterator[str]:
+    """The phases that train what retained ends compute with."""
+    held = held_by(child.net).old
+    for recipe in child.recipes if held else ():
+        for phase in child.phases(recipe):
+            if not held.issubset(phase.frozen):
+                where = f"phase `{phase.name}` of recipe `{recipe}`"
+                yield f"{where} trains what is retained: from then on, no promise of `means`"

@@ -32,7 +32,7 @@ PAGES = [
 FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 EDIT = re.compile(r"<!-- edit (\S+): (.+?) -> (.+?) -->\n+\Z")
 RUN = ("console", "python")
-IN_EMOJI = ("tutorial", "python")
+IN_EMOJI = ("tutorial", "python", "retaining")
 """Pages that a reader follows in the folder of the example."""
 CONTEXTS = (
     "grow 1\n{}",

@@ -219,7 +219,15 @@ def test_files_of_weights_are_read_with_the_standard_library(module: str) -> Non
 
 MAPPING = {
     f"growlang.growth.{m}"
-    for m in ("axis_map", "constants", "constants_json", "expansions", "transforms", "verdict")
+    for m in (
+        "axis_map",
+        "constants",
+        "constants_json",
+        "expansions",
+        "space_json",
+        "transforms",
+        "verdict",
+    )
 } | {"growlang.growth.wording", "growlang.growth.mapping"}
 
 

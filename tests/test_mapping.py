@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from test_axis_map import maps
 from torch import Tensor
 
-from growlang.growth.axis_map import AxisMap, Kron, New, Repeat, Take
+from growlang.growth.axis_map import (
+    AxisMap,
+    Kron,
+    New,
+    Repeat,
+    Take,
+    factors_from_json,
+    factors_to_json,
+)
 from growlang.growth.composition import over_generations
 from growlang.growth.mapping import Category, Entry, Mapping
 from growlang.growth.mapping_json import from_json, to_json
@@ -286,3 +294,31 @@ def test_generations_of_specs_are_composed_by_tensor() -> None:
     assert str(kept.reason) == "the parent has no such tensor"
     moved = made.by_name["stage.16.encode.residual.0.conv1.weight"]
     assert (moved.category, moved.transform) == ("initialised", Initialise("linear"))
+
+
+# --- spaces that grow -----------------------------------------------------------------------------
+
+
+@Property
+@given(st.lists(st.floats(-4, 4, allow_nan=False), min_size=1, max_size=6), st.integers(1, 40))
+def test_factors_survive_json_and_are_short_where_they_repeat(
+    cycle: list[float], times: int
+) -> None:
+    factors = tuple(cycle) * times
+    said = json.loads(json.dumps(factors_to_json(factors)))
+    assert factors_from_json(said) == factors
+    if times > 1 and len(set(cycle)) > 1:
+        assert len(said["cycle"]) <= len(cycle)
+
+
+def test_a_mapping_keeps_verdicts_and_spaces_in_json() -> None:
+    wide = checked(SPECS.parent / "growth/wide_chain.grow").mapping
+    assert wide is not None and wide.verdicts and wide.spaces
+    read = from_json(json.loads(json.dumps(to_json(wide))))
+    assert (read.entries, read.verdicts, read.spaces) == (
+        wide.entries,
+        wide.verdicts,
+        wide.spaces,
+    )
+    streams = [s for s in wide.spaces if s.new > s.old]
+    assert all(s.axis.size == s.new and s.axis.reach == s.old - 1 for s in streams)

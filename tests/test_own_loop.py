@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 import tarfile
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 import torch
 from fixture_specs import SHIPPED, SPECS
 from fixture_specs import growlang as command
@@ -62,3 +64,14 @@ def test_an_own_loop_trains_the_child_of_a_state_dict(tmp_path: Path) -> None:
     run = command("diff", CHILD, path, "--exit-code")
     assert (run.status, run.err) == (0, "")
     assert "are equal" in run.out
+
+
+def test_the_example_of_an_own_loop_grows_without_a_step_in_its_loss(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main = runpy.run_path(str(EMOJI.parent / "own_loop" / "train.py"))["main"]
+    untrained, trained, grown, on = main(steps=6).values()
+    assert on < grown < untrained
+    assert grown == pytest.approx(trained, rel=1e-5)
+    out = capsys.readouterr().out
+    assert out.startswith("large grows from small") and "promises hold." in out

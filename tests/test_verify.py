@@ -58,7 +58,7 @@ def test_what_is_not_promised_is_said() -> None:
     assert core.verdict == "inexact" and "mean square" in core.reason
     assert "function" not in {p.name for p in found.promises}
     assert found.notes == (
-        "no promise that the child computes what its parent does: `core` is inexact",
+        "no promise that the child computes all that its parent does: `core` is inexact",
     )
     notes = verify(checked(GROWTH / "locked.grow")).notes
     assert notes == (
@@ -74,6 +74,22 @@ def test_the_papers_recipe_keeps_its_core() -> None:
         **{n: "new" for n in ("stem", "stage.16", "stage.8", "head")},
     }
     assert "`stem` is new, `stage[16]` is new" in found.notes[0]
+
+
+def test_retained_ends_keep_the_means(tmp_path: Path) -> None:
+    middle = SPECS.parent / "retain" / "middle.grow"
+    found = verify(checked(middle))
+    assert found.holds and "means" in {p.name for p in found.promises}
+    assert "retained" in {c.verdict for c in found.components}
+    released = edited(
+        middle,
+        tmp_path / "released.grow",
+        ('"base.grow"', f'"{SPECS.parent / "retain" / "base.grow"}"'),
+        ("phase all for 3", "phase all for 3 { train core }"),
+    )
+    assert verify(checked(released)).notes[1:] == (
+        "phase `all` of recipe `main` trains what is retained: from then on, no promise of `means`",
+    )
 
 
 # --- what keeps it from running ------------------------------------------------------------------

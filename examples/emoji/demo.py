@@ -42,6 +42,7 @@ def main(
     growlang("check", str(HERE))
     growlang("train", str(core), "--out", str(out), "--resume-or-start", "--log-every", "50")
     growlang("diff", str(core), str(grown))
+    growlang("verify", str(grown), "--parent-checkpoint", str(out / "core_32" / "main"))
     growlang("train", str(grown), "--out", str(out), "--resume-or-start", "--log-every", "50")
     rows = compare(out / "core_32" / "main", out / "emoji_64" / "grown", seed, output)
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)

@@ -6,6 +6,7 @@ decodes the sum to what it adds; nothing of it enters the core, which so compute
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from math import prod
@@ -154,29 +155,52 @@ def _close(site: Site, name: ComponentName, wire: Wire, kept: frozenset[Componen
 
 
 def _from_zero(site: Site, wire: Wire) -> Wire:
-    """The detail, which a last map of zeros computes: that of the head, or one behind it."""
+    """The detail, which a last map of zeros computes: that of the head, or one behind it.
+
+    It is the only one: with two zeros in series neither would ever get a gradient.
+    """
     if wire.shape is None:
         return wire
-    nodes = {node.path: at for at, node in enumerate(site.graph.nodes)}
-    at = nodes[wire.name]
-    while site.graph.nodes[at].op in LAYOUT and site.graph.nodes[at].inputs[0] in nodes:
-        at = nodes[site.graph.nodes[at].inputs[0]]
-    node = site.graph.nodes[at]
-    last = _last_map(site, node)
-    if last is None:
-        place = site.place(HEAD)
-        zero = op_of("zero_conv").model_validate({"width": wire.shape.width})
-        return apply(site, zero, wire, place.component, site.graph.path(place.prefix, zero.call))
-    names = {f"{node.path}.{p.name}" for p in last.parameters}
-    tensors = (t._replace(init="zeros") if t.name in names else t for t in node.tensors)
-    site.graph.nodes[at] = replace(node, tensors=tuple(tensors))
+    first, *before = list(_chain(site, wire.name))
+    if _last_map(site, first):
+        _begin(site, first, "zeros")
+    else:
+        place, zero = site.place(HEAD), op_of("zero_conv")
+        op = zero.model_validate({"width": wire.shape.width})
+        path = site.graph.path(place.prefix, zero.call)
+        wire = apply(site, op, wire, place.component, path)
+        before = [first, *before]
+    for node in before:
+        last = _last_map(site, node)
+        weight = last and f"{node.path}.{last.weight.name}"
+        if any(t.name == weight and t.init == "zeros" for t in node.tensors):
+            _begin(site, node, "linear")
     return wire
 
 
+def _chain(site: Site, name: str) -> Iterator[Node]:
+    """The nodes of the head that compute a value, from the last on, without changes of layout."""
+    nodes = {node.path: node for node in site.graph.nodes}
+    prefix = f"{site.place(HEAD).prefix}."
+    while name in nodes and name.startswith(prefix):
+        if nodes[name].op not in LAYOUT:
+            yield nodes[name]
+        name = nodes[name].inputs[0]
+
+
+def _begin(site: Site, node: Node, init: str) -> None:
+    """Let the last map of a node begin with another weight; its bias is zero anyway."""
+    last = _last_map(site, node)
+    weight = last and f"{node.path}.{last.weight.name}"
+    tensors = (t._replace(init=init) if t.name == weight else t for t in node.tensors)
+    at = next(i for i, other in enumerate(site.graph.nodes) if other.path == node.path)
+    site.graph.nodes[at] = replace(node, tensors=tuple(tensors))
+
+
 def _last_map(site: Site, node: Node) -> Layer | None:
-    """The map that alone makes the result of a head's op; None where there is no one such."""
+    """The map that alone makes the result of an op; None where there is no one such."""
     op = op_in(node)
-    if not node.path.startswith(f"{site.place(HEAD).prefix}.") or op.is_residual or op.is_join:
+    if op.is_residual or op.is_join:
         return None
     shapes = {n.path: n.output for n in site.graph.nodes}
     axes = op.axes(shapes[node.inputs[0]], node.scope)

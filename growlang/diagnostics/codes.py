@@ -308,6 +308,14 @@ CODES = {
         "times. One `base`, `min` and `max` do that, or a `shift` that is smaller by 2 ln k. The "
         "prediction must be the same too.",
     ),
+    "G333": Code(
+        "no-bridge",
+        "A recipe's `bridge` has nothing to lead from.",
+        "`transition = bridge(for = N)` begins as the parent's function, of which the ends that "
+        "the child drops are a part, and lets it fade over N steps. That needs a parent to start "
+        "from, whose image is smaller by a whole factor, a core that is kept and reads one value "
+        "of the ends, and new ends that can begin at zero. Retained ends do not fade.",
+    ),
     "G401": Code(
         "all-frozen",
         "A phase freezes every tensor.",

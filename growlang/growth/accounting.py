@@ -101,8 +101,8 @@ def map_tensors(
         for tensor in node.tensors:
             if tensor.name not in used:
                 entries.append(Entry(tensor.name, Drop(), said, tensor.shape))
-    verdicts = grown.verdicts if grown else ()
-    return None if findings.items else Mapping(tuple(entries), verdicts)
+    proved = (grown.verdicts, grown.spaces) if grown else ((), ())
+    return None if findings.items else Mapping(tuple(entries), *proved)
 
 
 def all_initialised(net: Net) -> Mapping:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 NEW = -1
 """The index of an entry that no old one gives."""
@@ -240,3 +241,28 @@ def _part_from_json(data: object) -> Part:
         case ["kron", int(outer), int(n), inner]:
             return Kron(outer, n, axis_from_json(inner))
     raise ValueError(f"not a part of the map of an axis: {data!r}")
+
+
+LONGEST_CYCLE = 256
+"""Most numbers that a repeated pattern of factors is looked for with."""
+
+
+def factors_to_json(factors: Factors) -> list[float] | dict[str, Any]:
+    """The numbers or, where they repeat, `{"cycle": [...], "times": n}`."""
+    n = len(factors)
+    for period in range(2, min(n // 2, LONGEST_CYCLE) + 1):
+        if n % period == 0 and factors == factors[:period] * (n // period):
+            return {"cycle": list(factors[:period]), "times": n // period}
+    return list(factors)
+
+
+def factors_from_json(data: object) -> Factors:
+    """The factors that `factors_to_json` gave. Raises ValueError if they are none."""
+    match data:
+        case {"cycle": [*numbers], "times": int(times)}:
+            return factors_from_json(numbers) * times
+        case [*numbers]:
+            found = [float(n) for n in numbers if isinstance(n, int | float)]
+            if len(found) == len(numbers):
+                return tuple(found)
+    raise ValueError(f"not the factors of an axis: {data!r}")

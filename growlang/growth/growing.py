@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from growlang.diagnostics import Findings, Note, stage
 from growlang.growth.blocks import Deepening, paired
 from growlang.growth.choice import Manner
-from growlang.growth.engine import Asked, grow
+from growlang.growth.engine import Asked, Engine, grow
 from growlang.growth.grown_net import Grown
 from growlang.growth.matching import Pair
 from growlang.growth.resizing import Resizing
+from growlang.growth.space_growth import Growth
+from growlang.growth.space_json import GrownSpace
 from growlang.growth.verdict import Obstacle, verdict
 from growlang.net import ComponentName, Net
 from growlang.resolve.contract import Growing
@@ -53,7 +55,20 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
         for component in child.components
         if component.name in statements
     )
-    return Grown(made.net, made.transforms, tuple(verdicts))
+    return Grown(made.net, made.transforms, tuple(verdicts), grown_spaces(made))
+
+
+def grown_spaces(made: Engine) -> tuple[GrownSpace, ...]:
+    """The spaces that grow, those together that grow alike, such as the repeats of a block's."""
+    members = made.match.child.members
+    alike: dict[Growth, list[str]] = {}
+    for number, growth in made.growths.items():
+        if not growth.is_same and number in members:
+            alike.setdefault(growth, []).append(str(members[number][0].place))
+    return tuple(
+        GrownSpace(tuple(places), g.old, g.new, g.how, g.index, g.shares, g.scale)
+        for g, places in alike.items()
+    )
 
 
 def asked(rules: tuple[Rule, ...]) -> Asked:

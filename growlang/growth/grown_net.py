@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from growlang.growth.space_json import GrownSpace
 from growlang.growth.transforms import Transform
 from growlang.growth.verdict import Verdict
 from growlang.net import Net
@@ -16,3 +17,4 @@ class Grown(NamedTuple):
     net: Net
     transforms: Mapping[str, Transform]
     verdicts: tuple[Verdict, ...] = ()
+    spaces: tuple[GrownSpace, ...] = ()

@@ -58,12 +58,12 @@ def remarks(entries: Iterable[Entry]) -> list[str]:
     if not carried:
         return []
     nearly = sum(map(is_approximate, carried))
-    exact = f"of {nearly:,} of {len(carried):,} grown tensors only nearly those of the grown net"
     return [
-        f"moments are carried, {exact}: copies have unequal shares"
+        f"moments are carried; of {nearly:,} of {len(carried):,} grown tensors approximately: "
+        "their copies have unequal shares"
         if nearly
-        else f"moments are carried: all {len(carried):,} grown tensors go on as before",
-        "the norm of the gradient changes as the net grows: `grad_clip` means something else",
+        else f"moments are carried exactly: all {len(carried):,} grown tensors go on as before",
+        "the gradient's norm changes as the net grows, so `grad_clip` clips at another point",
     ]
 
 

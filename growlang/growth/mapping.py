@@ -8,6 +8,7 @@ from functools import cached_property
 from math import prod
 from typing import Literal, NamedTuple, Self, get_args
 
+from growlang.growth.space_json import GrownSpace
 from growlang.growth.transforms import (
     Compute,
     Copy,
@@ -93,6 +94,8 @@ class Mapping:
     entries: tuple[Entry, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     """What is proved of each component that grows."""
+    spaces: tuple[GrownSpace, ...] = ()
+    """The spaces that grow, and how."""
 
     def __repr__(self) -> str:
         counts = [f"{n:,} {category}" for category, (n, _) in self.summary.items() if n]

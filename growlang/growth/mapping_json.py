@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from growlang.growth.axis_map import Factors, axis_from_json, axis_to_json
+from growlang.growth.axis_map import (
+    Factors,
+    axis_from_json,
+    axis_to_json,
+    factors_from_json,
+    factors_to_json,
+)
 from growlang.growth.constants_json import (
     constant_from_json,
     named,
@@ -12,6 +18,7 @@ from growlang.growth.constants_json import (
     source_from_json,
 )
 from growlang.growth.mapping import Entry, Mapping
+from growlang.growth.space_json import space_from_json
 from growlang.growth.transforms import (
     Compute,
     Copy,
@@ -30,10 +37,16 @@ from growlang.net import ComponentName
 
 
 def to_json(mapping: Mapping) -> list[dict[str, Any]] | dict[str, Any]:
-    """The entries in order, with the verdicts if there are any; defaults are left out."""
+    """The entries in order, with verdicts and spaces where components grow.
+
+    Defaults are left out.
+    """
     entries = [_entry_json(entry) for entry in mapping]
+    if not mapping.verdicts:
+        return entries
     verdicts = [list(verdict) for verdict in mapping.verdicts]
-    return {"entries": entries, "verdicts": verdicts} if verdicts else entries
+    spaces = [space.as_json() for space in mapping.spaces]
+    return {"entries": entries, "verdicts": verdicts, "spaces": spaces}
 
 
 def from_json(data: object) -> Mapping:
@@ -41,8 +54,9 @@ def from_json(data: object) -> Mapping:
     match data:
         case list() | tuple():
             return Mapping(tuple(map(_entry, data)))
-        case {"entries": [*entries], "verdicts": [*verdicts]}:
-            return Mapping(tuple(map(_entry, entries)), tuple(map(_verdict, verdicts)))
+        case {"entries": [*entries], "verdicts": [*verdicts], "spaces": [*spaces]}:
+            said = tuple(map(_verdict, verdicts)), tuple(map(space_from_json, spaces))
+            return Mapping(tuple(map(_entry, entries)), *said)
     raise ValueError("a mapping is a list of entries")
 
 
@@ -104,7 +118,7 @@ def transform_to_json(transform: Transform) -> dict[str, Any]:
                 "kind": "compute",
                 "value": named(value),
                 "dims": [axis_to_json(axis) for axis in dims],
-                "weight": [list(factors) for factors in weight],
+                "weight": [factors_to_json(factors) for factors in weight],
                 **({"then": [*map(_expand_json, then)]} if then else {}),
             }
         case Initialise(init):
@@ -148,10 +162,10 @@ def _expand_json(transform: Expand) -> dict[str, Any]:
         "kind": "expand",
         "source": source,
         "dims": [axis_to_json(axis) for axis in dims],
-        "weight": [list(factors) for factors in weight],
-        "moment": None if moment is None else [list(factors) for factors in moment],
+        "weight": [factors_to_json(factors) for factors in weight],
+        "moment": None if moment is None else [factors_to_json(factors) for factors in moment],
         **({"constants": [*map(named, constants)]} if constants else {}),
-        **({} if second is None else {"second": [list(factors) for factors in second]}),
+        **({} if second is None else {"second": [factors_to_json(factors) for factors in second]}),
         **({"resample": [*map(named, resample)]} if resample else {}),
         **({"init": init} if init else {}),
     }
@@ -183,14 +197,8 @@ def _list(data: object) -> list[object]:
 def _factors(data: object) -> tuple[Factors, ...]:
     match data:
         case [*axes]:
-            return tuple(map(_axis_factors, axes))
+            return tuple(map(factors_from_json, axes))
     raise ValueError(f"not the factors of axes: {data!r}")
-
-
-def _axis_factors(data: object) -> Factors:
-    if isinstance(data, list) and all(isinstance(number, int | float) for number in data):
-        return tuple(map(float, data))
-    raise ValueError(f"not the factors of an axis: {data!r}")
 
 
 # --- version 0.1 ---------------------------------------------------------------------------------

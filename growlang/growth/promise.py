@@ -28,7 +28,7 @@ class Standing(NamedTuple):
 
     name: str
     verdict: str
-    """`kept`, `moved`, `new` or `dropped`; of one that grows `exact`, `exact to eps` or
-    `inexact`."""
+    """`kept`, `moved`, `retained`, `new` or `dropped`; of one that grows `exact`, `exact to eps`
+    or `inexact`."""
     reason: str = ""
     """Why it is not exact."""

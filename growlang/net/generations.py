@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from growlang.net.net import Net, Node
 
-REDUCE, REFINE = "reduce", "refine"
-"""The ops that lead to a smaller generation, and back from its prediction."""
+REDUCE, REFINE, FADE = "reduce", "refine", "fade"
+"""The ops that lead to a smaller generation, back from its prediction, and away from it."""
 MEASURED = "measured"
 """How a tensor begins that is measured on data and never trained."""
 

@@ -77,7 +77,9 @@ class Refine(Op):
     above: int = argument("ratio of the largest size to that of the result", 1, ge=1)
     predict: Predict = argument("what both generations predict", "v")
     upsample: Upsample = argument("U: a bicubic with D U = 1, or the nearest pixel", "bicubic")
-    detail: Detail = argument("H Z, which D removes, or Z as it is", "high")
+    detail: Literal["high", "free", "none"] = argument(
+        "H Z, which D removes, Z as it is, or no Z at all", "high"
+    )
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same channels at a size larger by `factor`."""
@@ -88,14 +90,38 @@ class Refine(Op):
         """`detail_variance` (channels,)."""
         pixels = Space("x", x.width)
         variance = Parameter("detail_variance", (axis(Role.DEPTHWISE, pixels),), MEASURED)
-        inputs = (reads(pixels), reads(pixels), reads(pixels), ())
-        return Axes(inputs, writes(pixels), (Layer("", "table", variance),))
+        images = (reads(pixels),) * len(self.others(x, scope))
+        return Axes((*images, ()), writes(pixels), (Layer("", "table", variance),))
 
     def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
-        """Z, the noisy image and the log-SNR."""
+        """Z, if there is one, the noisy image and the log-SNR."""
         large = self.output(x, scope)
-        return (large, large, LEVEL)
+        return (*([] if self.detail == "none" else [large]), large, LEVEL)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The noisy image."""
         return x.size * self.factor**2
+
+
+class Fade(Op):
+    """w times a value that fades, added to one that stays: w a + b, with w a scalar."""
+
+    call = "fade"
+    called_as = "internal"
+    source = "textbook"
+    input_kind = "grid"
+    has_tensors = False
+    is_join = True
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As both values."""
+        return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """The same channels in both values and the result."""
+        stream = plain("x", x.width)
+        return Axes((reads(stream), reads(stream), ()), writes(stream))
+
+    def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
+        """What stays, and w."""
+        return (x, LEVEL)

@@ -28,7 +28,9 @@ def refuse_disagreement(
     `parents` are the recipes of the parent, `declared` those of the child as they are written.
     """
     own = {recipe.name: recipe for recipe in declared}
-    for recipe in recipes if resolution.generations and parents else ():
+    for recipe in recipes if parents else ():
+        if not (resolution.generations or recipe.start.bridge):
+            continue
         before = next((p for p in parents if p.name == recipe.start.recipe), parents[0])
         found = _difference(resolution, parent, recipe, before)
         if found is None:
@@ -52,11 +54,11 @@ def _difference(
 ) -> tuple[str, str, str] | None:
     """Which argument of an objective is not as before, what is wrong with it, and its mend."""
     new, old = recipe.settings.objective, before.settings.objective
-    predict = resolution.generations[-1].predict
     if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
         call = new.call if not isinstance(new, Diffusion) else old.call
         message = f"retained ends need the objective `diffusion`, not `{call}`"
         return "", message, "write `diffusion`"
+    predict = resolution.generations[-1].predict if resolution.generations else old.predict
     for whose, objective in (("", new), ("the parent's ", old)):
         if objective.predict != predict:
             message = f"{whose}`predict` is `{objective.predict}`, and the retained ends predict "

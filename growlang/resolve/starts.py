@@ -18,13 +18,13 @@ def start_of(
 
     `parent_recipes` are the names of the parent's recipes; None where the model has no parent.
     """
-    if "transition" in settings:
-        _refuse_transition(settings["transition"], scope)
     start: Start | None = Start() if parent_recipes is None else Start(origin="parent")
     if "start" in settings:
         start = _origin(settings["start"].value, scope, parent_recipes)
     if start is None:
         return None
+    if "transition" in settings:
+        start = start.model_copy(update={"bridge": _bridge(settings["transition"], scope)})
     moments = "reset" if start.ema else "carry"
     if "moments" not in settings:
         return start.model_copy(update={"moments": moments})
@@ -86,20 +86,15 @@ def _called(arguments: Sequence[d.Argument]) -> Start | None:
     return Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
 
 
-def _refuse_transition(binding: d.Binding, scope: Names) -> None:
-    """A finding about a transition that there is not, or not yet."""
+def _bridge(binding: d.Binding, scope: Names) -> int | None:
+    """The steps of a bridge; None where the parent's function is discarded, or was refused."""
     from growlang.rules import TRANSITIONS
     from growlang.rules.bridge import Bridge
 
     value = read(binding.value, Choices(("discard",), TRANSITIONS), scope)
     if isinstance(value, Bridge):
-        scope.findings.add(
-            "G211",
-            "`transition = bridge` is not supported yet",
-            binding.value.span,
-            help="write `transition = discard`, the default, and freeze what is kept in the "
-            "first phase",
-        )
-    elif value not in ("discard", HOLE):
+        return value.for_
+    if value not in ("discard", HOLE):
         message = "`transition` must be `discard` or `bridge(for = N)`"
         scope.findings.add("G201", message, binding.value.span)
+    return None

@@ -142,6 +142,8 @@ class Start(Part):
     path: str | None = None
     moments: Literal["carry", "reset"] = "reset"
     new_moments: Annotated[Literal["mean", "reset"], Later] = "mean"
+    bridge: Annotated[int | None, Later] = None
+    """Steps over which the parent's function fades; None where it is discarded at once."""
     """What `carry` gives to the new entries of a tensor that grows: `Carry.new`."""
 
 

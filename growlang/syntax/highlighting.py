@@ -33,6 +33,8 @@ _NAME = r"[a-z_][a-z0-9_]*\b"
 _GAP = r"(?:\s|#[^\n]*(?=\n|\Z))*"
 _BOUND = rf"{_NAME}(?={_GAP}=(?!=))"
 _CALLED = rf"{_NAME}(?={_GAP}\()"
+_RELEASE = rf"train\b(?={_GAP}{_NAME}(?!{_GAP}\{{))"
+"""`train SELECTORS` of a phase: a recipe has a brace behind its name."""
 _QUALIFIER = rf"{_NAME}(?={_GAP}\.)"
 NUMBER = (
     r"[0-9][0-9_]*(?:\.[0-9][0-9_]*)?(?:[eE][+-]?[0-9]{1,3})?"
@@ -61,6 +63,7 @@ class GrowLexer(RegexLexer):
             (_words("param", "data"), Keyword, "constant"),
             (_words("import", "as"), Keyword, "namespace"),
             (_words("model"), Keyword, "class"),
+            (_RELEASE, Keyword, "selector"),
             (_words("train", "phase"), Keyword, "label"),
             (_words("block"), Keyword, ("op", "block")),
             (_words("init"), Keyword, ("like", "init")),

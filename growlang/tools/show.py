@@ -14,7 +14,7 @@ from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signatures.signature import Signature
 from growlang.spec.data import Source
-from growlang.spec.model import Group, Item, Model, Pipe, Stage
+from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Stage
 from growlang.spec.recipe import Phase, Settings, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
@@ -101,6 +101,7 @@ class _Show:
 
     def model(self, model: Model) -> Iterator[str]:
         """The model, with what it keeps of its parent."""
+        yield from self.retained()
         yield f"model {model.name} {{"
         bindings: dict[str, Any] = {
             "image": model.image, "tokens": model.tokens, **model.conditions, "time": model.time
@@ -110,6 +111,8 @@ class _Show:
                 yield self.part(f"{name} = {expression(value, f.binding(name))}", name)
         if not are_idle(model):
             yield self.part(f"skips = {model.skips}", "skips")
+        for name in RETAINING if model.retained else ():
+            yield self.part(f"{name} = {getattr(model, name)}", name)
         yield ""
         yield self.part(f"stem {_pipe(model.stem.pipe)}", "stem")
         for stage in model.stages:
@@ -121,6 +124,13 @@ class _Show:
         yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
 
+    def retained(self) -> Iterator[str]:
+        """What the model retains of its ancestors, which no declaration of its own can say."""
+        found = self.resolved.resolution
+        for generation in found.generations if found else ():
+            ends = generation.resolution.model.name
+            yield f"# {generation.name.selector} are the ends of {ends}, which are retained"
+
     def recipe(self, recipe: RecipeDraft) -> Iterator[str]:
         """A recipe with every setting that it has, inherited and default ones too."""
         own = next(r for r in self.resolved.document.recipes if r.name == recipe.name)
@@ -129,6 +139,9 @@ class _Show:
         yield f"train {recipe.name} {{"
         yield self.value(f"start = {_start(recipe.start)}", kept.get("start"))
         yield self.value(f"moments = {_moments(recipe.start)}", kept.get("moments"))
+        if steps := recipe.start.bridge:
+            text = f"transition = bridge(for = {number(steps)})"
+            yield self.value(text, kept.get("transition"))
         yield from self.settings(recipe.settings, "train", written)
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)

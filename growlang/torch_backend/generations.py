@@ -100,19 +100,23 @@ class Reduce(nn.Module):
 
 @builds("refine")
 class Refine(nn.Module):
-    """Predictions (B, C, H / k, W / k) and Z, x (B, C, H, W), log-SNR (B,) -> (B, C, H, W)."""
+    """Predictions (B, C, H / k, W / k), Z and x (B, C, H, W), log-SNR (B,) -> (B, C, H, W).
+
+    With `detail = none` there is no Z.
+    """
 
     def __init__(self, op: generations.Refine, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
         self.factor, self.above, self.op = op.factor, op.above, op
         self.detail_variance = nn.Parameter(torch.empty(x.width, device=device))
 
-    def forward(self, p: Tensor, z: Tensor, x: Tensor, log_snr: Tensor) -> Tensor:
+    def forward(self, p: Tensor, *others: Tensor) -> Tensor:
         """U and H are linear: one upsampling does for all terms."""
+        *detail, x, log_snr = others
         at = levels(log_snr, self.above, self.factor)
         low = self._low(p.to(x.dtype), x, at)
         guess = _over(self._guess(at), x) * x
-        z = z.to(x.dtype)
+        z = detail[0].to(x.dtype) if detail else 0.0
         if self.op.detail == "free":
             return z + self._with_means(guess, low)
         return self._with_means(guess + z, low)
@@ -140,3 +144,15 @@ class Refine(nn.Module):
         if self.op.predict == "x":
             return a * variance / q
         return s / q if self.op.predict == "eps" else a * s * (1 - variance) / q
+
+
+@builds("fade")
+class Fade(nn.Module):
+    """Two values (B, C, H, W) and w (B,) -> (B, C, H, W)."""
+
+    def __init__(self, op: generations.Fade, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__()
+
+    def forward(self, old: Tensor, new: Tensor, weight: Tensor) -> Tensor:
+        """w old + new."""
+        return _over(weight, old) * old + new

@@ -170,6 +170,19 @@ def test_what_is_no_number_does_not_hold() -> None:
     assert not Promise("function", "x", float("nan"), 1.0).holds
 
 
+@pytest.mark.parametrize("name", ["middle", "large"])
+def test_the_means_of_a_retained_parent_that_changed_are_found(name: str) -> None:
+    grown = case(f"../retain/{name}", exact=False)
+    (kept,) = p.means(grown)
+    assert kept.holds and kept.measured > 0
+
+    def more(tensor: torch.Tensor) -> None:
+        tensor += 1e-3
+
+    core = next(n for n in grown.child.table if n.startswith("core.") and n.endswith(".bias"))
+    assert broken(p.means, with_child(grown, **{core: more}))
+
+
 # --- inputs that mean the same -------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ def verify(
     device: DeviceOption = "cpu",
     json: JsonOption = False,
 ) -> None:
-    """Build a child and its parent, and measure what its growth promises."""
+    """Measure what the growth of a child promises."""
     checked = checked_spec(child, settings, quiet=["G214"])
     from growlang import api
 

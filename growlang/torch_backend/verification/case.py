@@ -110,14 +110,15 @@ def incomparable(parent: Net, child: Net) -> str:
 def inputs(case: Case, *key: object) -> Inputs:
     """A batch that both nets read as the same: ids and labels by the rows of grown tables.
 
-    Longer texts end in masked tokens, and what only one of them reads is random.
+    Longer texts end in masked tokens. What only one of them reads is random, and so are images of
+    two sizes.
     """
     names = _conditions(case)
     child = {i.name: draws.value(case.child, i, i.name, *key) for i in case.child.inputs}
     parent: list[Tensor] = []
     for given in case.parent.inputs:
         named = next((i for i in case.child.inputs if _same(i, given, names)), None)
-        if named is None:
+        if named is None or (given.role == "image" and named.shape != given.shape):
             parent.append(draws.value(case.parent, given, given.name, *key))
             continue
         if given.role in ("ids", "label", "tokens"):

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from growlang.net import Input, Net, Node, Shape
 from growlang.net import Tensor as Declared
+from growlang.net.generations import MEASURED
 
-BATCH = 4
+BATCH = 2
 LEVELS = 4.0
 """Standard deviation of the log-SNR in nats: from nearly clean to nearly pure noise."""
 
@@ -31,6 +32,8 @@ def _weight(tensor: Declared, seed: int) -> Tensor:
     value = torch.randn(tensor.shape, generator=generator("weight", seed, tensor.name))
     if tensor.init == "ones":
         return 1 + 0.3 * value
+    if tensor.init == MEASURED:
+        return 0.1 + value.abs()
     if tensor.init == "embedding":
         return value
     if tensor.init in ("position", "tokens"):
@@ -58,7 +61,7 @@ def drawn(role: str, shape: Shape, ids: int, *key: object) -> Tensor:
     """A batch of what has a role; of a mask, half, and the first of each."""
     sides, found = (BATCH, *shape.dims), generator(role, *key)
     match role:
-        case "log_snr":
+        case "log_snr" | "level":
             return LEVELS * torch.randn(sides, generator=found, dtype=torch.float64)
         case "mask":
             mask = torch.rand(sides, generator=found) < 0.5

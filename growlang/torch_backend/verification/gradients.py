@@ -12,6 +12,7 @@ from growlang.growth.axis_map import NEW
 from growlang.growth.mapping import Entry
 from growlang.growth.transforms import Compute, Expand, Initialise, Like, Stages, state_of
 from growlang.net import Net, Node
+from growlang.net.generations import held_by
 from growlang.torch_backend.lower import LoweredNet
 from growlang.torch_backend.transforms import apply
 from growlang.torch_backend.verification import draws
@@ -74,7 +75,9 @@ def reach(case: Case) -> Reach:
     steps. What has no gradient in the same net with random weights throughout, such as a key's
     bias before a softmax, is structural.
     """
-    wanted = {e.name: mask for e in case.mapping.of_child if (mask := _new(e, case)) is not None}
+    measured = held_by(case.child).measured
+    new = (e for e in case.mapping.of_child if e.name not in measured)
+    wanted = {e.name: mask for e in new if (mask := _new(e, case)) is not None}
     if not wanted:
         return Reach({}, {}, 0)
     able = _able(case)
@@ -219,10 +222,12 @@ class _Training(NamedTuple):
         return _Training(net, lowered, held, first, second, {n: torch.zeros(()) for n in held})
 
     def step(self, number: int) -> Gradients:
-        """One step on one of the batches; the gradients that it took."""
+        """One step on one of the batches, without what phases hold; the gradients of all."""
         found = gradients(self.net, self.lowered, number % BATCHES)
+        held = held_by(self.net)
+        names = [n for n in found if n not in held.old and n not in held.measured]
         tables = (self.weights, found, self.first, self.second, self.steps)
-        weights, grads, first, second, steps = ([t[n] for n in found] for t in tables)
+        weights, grads, first, second, steps = ([t[n] for n in names] for t in tables)
         with torch.no_grad():
             adam(
                 weights,

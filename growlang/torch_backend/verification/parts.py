@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from growlang.net import ComponentName, Net, Node, Shape
+from growlang.net.generations import REDUCE, REFINE
 from growlang.torch_backend.lower import LoweredNet
 from growlang.torch_backend.verification import draws
 
@@ -34,6 +35,12 @@ def results(
 def computing(net: Net, component: ComponentName) -> tuple[Node, ...]:
     """The nodes of a component that compute something."""
     return tuple(node for node in net.of(component) if node.op not in CONVERSIONS)
+
+
+def is_alone(net: Net, component: ComponentName) -> bool:
+    """Whether a component computes something by itself: what joins generations is none."""
+    nodes = computing(net, component)
+    return bool(nodes) and not any(node.op in (REDUCE, REFINE) for node in nodes)
 
 
 def read(net: Net, component: ComponentName) -> dict[str, Shape]:

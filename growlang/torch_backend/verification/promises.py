@@ -21,7 +21,7 @@ from growlang.growth.transforms import (
 from growlang.net import ComponentName, Net
 from growlang.torch_backend import expansions
 from growlang.torch_backend.lower import LoweredNet
-from growlang.torch_backend.verification import draws, gradients, parts
+from growlang.torch_backend.verification import draws, gradients, parts, retained
 from growlang.torch_backend.verification.case import (
     Case,
     Inputs,
@@ -48,7 +48,7 @@ def accounted(case: Case) -> Iterator[Promise]:
     missing = [n for n in case.child.table if n not in named]
     missing += [n for n in case.parent.table if n not in used]
     place = missing[0] if missing else "all tensors"
-    yield Promise("accounted", place, len(missing), 0, "tensors that no statement speaks of")
+    yield Promise("accounted", place, len(missing), 0, "tensors left out")
 
 
 def kept(case: Case) -> Iterator[Promise]:
@@ -60,12 +60,12 @@ def kept(case: Case) -> Iterator[Promise]:
             differs = not torch.equal(case.single.child[entry.name], source)
             changed[entry.component] = changed.get(entry.component, 0) + differs
     for component, count in changed.items():
-        yield Promise("kept", component, count, 0, "kept or moved tensors with other values")
+        yield Promise("kept", component, count, 0, "tensors that differ")
 
 
 def component(case: Case) -> Iterator[Promise]:
     """A kept component computes the same of the same values, whatever is new around it."""
-    names = [name for name in case.kept if parts.computing(case.child, name)]
+    names = [name for name in case.kept if parts.is_alone(case.child, name)]
     if not names:
         return
     both = _modules(case, case.double)
@@ -73,7 +73,7 @@ def component(case: Case) -> Iterator[Promise]:
         given = parts.outside(case.parent, name, SEEDS[0])
         old, new = (parts.results(net, lowered, name, given) for net, lowered in both)
         worst = max(_apart(a, b) for a, b in zip(new, old, strict=True))
-        yield Promise("component", name, worst, 0, "|child - parent| / |parent| by itself")
+        yield Promise("component", name, worst, 0, "|child - parent| / |parent|")
 
 
 def function(case: Case) -> Iterator[Promise]:
@@ -91,10 +91,25 @@ def function(case: Case) -> Iterator[Promise]:
         rounded = max(rounded, _apart(short.double(), theirs))
         own = max(own, _apart(parents.double(), theirs))
     place = case.child.name
-    yield Promise("function", place, exact, EXACT, "|child - parent| / |parent|, float64")
+    yield Promise("function", place, exact, EXACT, "|child - parent| / |parent|")
     limit = ROUNDINGS * max(own, torch.finfo(torch.float32).eps)
-    means = f"the same in float32; the parent's own rounding is {own:.1e}"
+    means = f"the same in float32; the parent's own: {own:.1e}"
     yield Promise("rounding", place, rounded, limit, means)
+
+
+def means(case: Case) -> Iterator[Promise]:
+    """Whatever new ends compute beside retained ones: D of what the child denoises is the parent's.
+
+    Here the new ends are random. Of `detail = free` nothing is promised.
+    """
+    last = retained.refinement(case)
+    if last is None:
+        return
+    worst = 0.0
+    for seed in SEEDS:
+        ours, theirs = retained.denoised(case, last, seed)
+        worst = max(worst, _apart(ours, theirs))
+    yield Promise("means", case.child.name, worst, EXACT, "|D x^ - x^ of the parent| / |x^|")
 
 
 def adjoint(case: Case) -> Iterator[Promise]:
@@ -117,7 +132,7 @@ def adjoint(case: Case) -> Iterator[Promise]:
         for n, g in old.items()
     }
     place = max(apart, key=lambda name: apart[name])
-    yield Promise("adjoint", place, apart[place], EXACT, "|g_old - T^T g_new| / |g_old|, the worst")
+    yield Promise("adjoint", place, apart[place], EXACT, "|g_old - T^T g_new| / |g_old|")
 
 
 def gradient(case: Case) -> Iterator[Promise]:
@@ -129,7 +144,7 @@ def gradient(case: Case) -> Iterator[Promise]:
         of = case.mapping.by_name[name].component
         counts[of] = counts.get(of, 0) + int(mask.sum())
         places.setdefault(of, name)
-    means = f"new entries without any gradient, {found.steps} steps until the last{_named(found)}"
+    means = f"entries without one in {found.steps} steps{_named(found)}"
     if not counts and found.steps:
         yield Promise("gradient", "all new parts", 0, 0, means)
     for of, count in counts.items():
@@ -156,7 +171,7 @@ def parting(case: Case) -> Iterator[Promise]:
         places.setdefault(of, name)
     for of in sorted(copied - case.locked):
         place = places.get(of, of)
-        yield Promise("parting", place, found.get(of, 0), 0, "copied rows that stay equal")
+        yield Promise("parting", place, found.get(of, 0), 0, "rows that stay equal")
 
 
 def _apart(ours: Tensor, theirs: Tensor) -> float:
@@ -207,6 +222,7 @@ PROMISES: tuple[Callable[[Case], Iterator[Promise]], ...] = (
     kept,
     component,
     function,
+    means,
     adjoint,
     gradient,
     parting,

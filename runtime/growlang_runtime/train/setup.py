@@ -16,6 +16,7 @@ from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.batches import Data, identities, open_data
+from growlang_runtime.train.bridge import Bridge, build_bridge
 from growlang_runtime.train.detail import detail_variances, unmeasured
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.parents import with_parent_run
@@ -41,6 +42,7 @@ class Setup:
     data: list[Data]
     budget: Budget
     previews: Previews
+    bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
 
@@ -50,9 +52,9 @@ def set_up(
     options: RunOptions,
     data_root: Path,
     device: torch.device,
-    from_checkpoint: bool = False,
+    step: int | None = None,
 ) -> Setup:
-    """Open the data, read the start weights unless a checkpoint replaces them, build the net.
+    """Open the data, read the start weights unless a checkpoint of `step` replaces them; build.
 
     What is quick comes first, so that a mistake is reported before a large net is built. Raises
     GrowlangError for whatever cannot be opened or does not fit the plan.
@@ -63,7 +65,7 @@ def set_up(
     known = {"phases": [d.phase for d in data], "data": identities(data)}
     declared, plan = plan, plan.model_copy(update=known)
     weights = None
-    if not from_checkpoint:
+    if step is None:
         weights = start_weights(plan, options.out, data_root, options.parent_run)
         plan = with_parent_run(plan, weights, options.accept_parent)
         plan = with_weights_hash(plan, weights)
@@ -71,13 +73,18 @@ def set_up(
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     module = build(plan, net, device)
     measured = {}
-    if not from_checkpoint:
+    if step is None:
         unknown = unmeasured(net, mapping_of(plan, net, weights))
         measured = detail_variances(unknown, data[0].images, options.workers)
     state = start_state(plan, net, module, weights, measured)
+    bridge = None
+    if (step or 0) < (plan.start.bridge or 0):
+        old = weights or start_weights(plan, options.out, data_root, options.parent_run)
+        assert old is not None
+        bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    return Setup(plan, net, device, module, state, data, budget, previews, tuple(remarks))
+    return Setup(plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks))
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:

@@ -20,6 +20,7 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
+from growlang_runtime.train.bridge import begin_at_zero
 from growlang_runtime.train.carrying import carry
 from growlang_runtime.train.state import State
 
@@ -118,6 +119,8 @@ def start_state(
     mapping = mapping_of(plan, net, weights)
     apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
     _fill(module, measured)
+    if plan.start.bridge:
+        begin_at_zero(plan, module)
     state = State.of(module, net, optimizer)
     if plan.start.moments == "carry":
         moments = load_moments(weights.path, weights.net)

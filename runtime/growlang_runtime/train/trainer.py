@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.torch_backend.device import peak_memory
@@ -71,6 +71,7 @@ class Trainer:
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
         self.errors = Errors(setup.net)
+        self.bridge = setup.bridge
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
@@ -176,6 +177,8 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
+        if self.bridge:
+            training_mode(self.bridge.module)
         self._prove_frozen(data, "start")
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
@@ -258,11 +261,20 @@ class Trainer:
         # Dropout draws from the global generator: it must depend on the step alone.
         torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
         total = torch.zeros((), device=device)
-        self.errors = Errors(self.net)
+        if self.bridge and not self.bridge.lasts(self.step):
+            self.bridge = None
+        module: nn.Module = self.bridge.module if self.bridge else self.module
+        net = self.bridge.net if self.bridge else self.net
+        if self.bridge:
+            objective = objective_of(settings.objective, net)
+        self.errors = Errors(net)
         for part in batch.parts(self.options.micro_batch or settings.batch):
             part = part.to(device)
             with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                denoise = denoiser(self.module, self.net, part.conditions)
+                given = part.conditions
+                if self.bridge:
+                    given = given | self.bridge.inputs(self.step, len(part.x), device)
+                denoise = denoiser(module, net, given)
                 if self._logs(self.step + 1):
                     denoise = self.errors.watching(denoise, part.x, part.eps)
                 losses = objective.losses(denoise, part.x, part.eps, part.t)

@@ -106,7 +106,7 @@ def _resume(
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
-    setup = set_up(run.plan, options, data_root, device, found is not None)
+    setup = set_up(run.plan, options, data_root, device, found.step if found else None)
     require_same_data(run.path, run.plan, setup.plan)
     trainer = Trainer(run, setup, options)
     trainer.restore(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from fixture_specs import checked, edited
 from torch import Tensor
+from torch.func import functional_call
 
 from growlang.checking import Checked
 from growlang.net import Net
@@ -22,7 +24,9 @@ from growlang.torch_backend.generations import (
     pooled,
     upsampled,
 )
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.verifying import verify
 from growlang_runtime.diffusion.generations import clipped
 from growlang_runtime.diffusion.noise import to_x
 from growlang_runtime.diffusion.objective import Denoising, objective_of
@@ -87,8 +91,8 @@ def inputs_of(net: Net, x: Tensor, log_snr: Tensor, level: Tensor) -> list[Tenso
         "level": level,
         "text.ids": torch.arange(3).expand(count, 3),
         "text.mask": torch.tensor([True, True, False]).expand(count, 3),
-        "place.label": torch.arange(count) % 3,
-        "place.mask": torch.ones(count, 1, dtype=torch.bool),
+        "place.ids": torch.arange(2).expand(count, 2),
+        "place.mask": torch.ones(count, 2, dtype=torch.bool),
     }
     return [given[i.name] for i in net.inputs]
 
@@ -219,3 +223,82 @@ def test_the_share_of_noise_in_detail_is_that_of_a_large_image(factor: int, how:
     share = float(high(white, factor, how).square().mean())
     assert share == pytest.approx(noise_in_detail(factor, how), rel=0.01)
     assert noise_in_detail(factor, "nearest") == pytest.approx(1 - 1 / factor**2, abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("skips", "head", "constant"),
+    [
+        ("block", "residual(6) | unpatch(2)", []),
+        ("level", "unpatch(2) | conv(3)", ["conv.0"]),
+        ("none", "unpatch(2) | residual(3)", ["residual.0.conv2", "zero_conv.0"]),
+    ],
+)
+def test_nothing_of_the_new_ends_is_dead_and_the_detail_begins_at_zero(
+    tmp_path: Path, skips: str, head: str, constant: list[str]
+) -> None:
+    """The last map is zero, and in series with it those of residual ops: two steps wake all.
+
+    H takes away what is `constant` over the whole image: these biases have no effect.
+    """
+    shutil.copy(SPECS / "base.grow", tmp_path)
+    joined = ("image = image(24)", f"skips = {skips}\n  image = image(24)")
+    ends = ("residual(6) | unpatch(2)", head)
+    net = checked(edited(SPECS / "middle.grow", tmp_path / "middle.grow", joined, ends)).net
+    module = lower(net, "cpu")
+    initialise(module, net, 0).double()
+    held = held_by(net)
+    old, x = weights_of(net, 3), noise(net)
+    new = {n: p for n, p in module.named_parameters() if n not in held.old | held.measured}
+    with torch.no_grad():
+        for name in held.old:
+            module.get_parameter(name).copy_(old[name])
+    values = inputs_of(net, x, REFERENCE, LEVEL)
+    start = module(*values)
+    quiet = {name: torch.zeros_like(value) for name, value in new.items()}
+    torch.testing.assert_close(functional_call(module, quiet, tuple(values)), start)
+    optimizer = torch.optim.Adam(new.values(), 1e-2)
+    seen = {name: torch.zeros_like(value, dtype=torch.bool) for name, value in new.items()}
+    for step in range(3):
+        optimizer.zero_grad()
+        values = inputs_of(net, noise(net, step), REFERENCE, LEVEL)
+        (module(*values) - noise(net, 9)).square().mean().backward()
+        for name, value in new.items():
+            seen[name] |= value.grad is not None and value.grad.abs() > 1e-12
+        optimizer.step()
+    dead = [name for name, moved in seen.items() if not moved.all()]
+    assert dead == [f"head.{name}.bias" for name in constant]
+
+
+@pytest.mark.parametrize("embed", ["reference", "raw"])
+def test_the_first_generation_knows_its_own_level(tmp_path: Path, embed: str) -> None:
+    """What `time` embeds at every time is what it embedded of the smaller image."""
+    raw = ("fourier(8)", f"fourier(8, embed = {embed})")
+    edited(SPECS / "base.grow", tmp_path / "base.grow", raw)
+    for name in ("middle", "large"):
+        shutil.copy(SPECS / f"{name}.grow", tmp_path)
+    base, large = (checked(tmp_path / f"{name}.grow") for name in ("base", "large"))
+    t = torch.linspace(0, 1, 9, dtype=torch.float64)
+    torch.testing.assert_close(objective(large).embedded(t), objective(base).embedded(t))
+    gain = 2 * torch.log(torch.tensor(6.0, dtype=torch.float64))
+    torch.testing.assert_close(objective(large).log_snr(t) + gain, objective(base).log_snr(t))
+
+
+def test_verify_measures_the_promise_and_says_which_phase_ends_it(tmp_path: Path) -> None:
+    for name in ("base", "middle"):
+        shutil.copy(SPECS / f"{name}.grow", tmp_path)
+    released = ("phase all for 3", "phase all for 3 { train core }")
+    found = verify(checked(edited(SPECS / "large.grow", tmp_path / "large.grow", released)))
+    assert found.holds
+    (promise,) = (p for p in found.promises if p.name == "means")
+    assert (promise.place, promise.measured < 1e-12) == ("large", True)
+    assert "phase `all` of recipe `main` trains what is retained" in found.notes[-1]
+
+
+def test_a_detail_that_is_free_breaks_the_promise(tmp_path: Path) -> None:
+    shutil.copy(SPECS / "base.grow", tmp_path)
+    free = ("  image = image(24)", "  detail = free\n  image = image(24)")
+    child = checked(edited(SPECS / "middle.grow", tmp_path / "middle.grow", free))
+    assert child.parent is not None
+    before = weights_of(child.parent.net, 0)
+    after = grown_from(before, child, 1)
+    assert difference(child.net, child.parent.net, after, before) > 1e-3

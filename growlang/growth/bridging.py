@@ -1,0 +1,160 @@
+"""`transition = bridge(for = N)`: the net that begins as the parent and fades to the child.
+
+While w falls from 1 to 0 the parent's ends stay beside those of the child: the body that both have
+reads Z_in + w old_stem, and the prediction is Z_out + w p, with p what retained ends would predict
+without detail. Z_in and Z_out, the child's own, begin at zero; with w = 0 the child is alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from growlang.growth.mapping import Mapping
+from growlang.growth.transforms import Copy
+from growlang.net import CORE, TIME, ComponentName, Input, Net, Node, Shape, Tensor
+from growlang.net.generations import FADE, MEASURED, REDUCE, REFINE, refinements
+from growlang.ops import axes_in, op_in
+
+BRIDGE = ComponentName("bridge")
+LEVEL, FADED = "level", "fade"
+LAYOUT = ("grid", "tokens", "identity")
+
+
+class Bridged(NamedTuple):
+    """The net of the transition."""
+
+    net: Net
+    """The child's, with the parent's ends below `bridge` and the inputs `level` and `fade`."""
+    sources: dict[str, str]
+    """The parent's tensor that each tensor of those ends is."""
+    zeros: tuple[str, ...]
+    """The child's tensors that begin at zero: the maps that end Z_in and Z_out."""
+
+
+class UnbridgeableError(Exception):
+    """There is no bridge between two nets, and why."""
+
+
+def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
+    """The net of the transition. Raises UnbridgeableError where there is none."""
+    if refinements(child) or refinements(parent):
+        raise UnbridgeableError("ends are retained, which do not fade")
+    kept = _kept(child, parent, mapping)
+    old = [node for node in parent.nodes if node.component not in kept]
+    factor = _factor(child.image, parent.image)
+    _refuse_raw(child)
+    from_old = _into_body(parent, kept, {node.path for node in old})
+    fresh = {n.path for n in child.nodes if n.component not in kept and n.component != TIME}
+    from_new = _into_body(child, kept, fresh - child.encoders.keys())
+    if parent.shapes[from_old] != child.shapes[from_new]:
+        raise UnbridgeableError(
+            f"the new ends give what is kept {child.shapes[from_new]}, the old ones "
+            f"{parent.shapes[from_old]}"
+        )
+    renamed = {node.path: f"{BRIDGE}.{node.path}" for node in old}
+    renamed["image"] = f"{BRIDGE}.{REDUCE}"
+    beside = [_renamed(node, renamed) for node in old]
+    stem = _needed(from_old, {node.path: node for node in old})
+    first = [b for node, b in zip(old, beside, strict=True) if node.path in stem]
+    rest = [b for b in beside if b not in first]
+    join = f"{BRIDGE}.join"
+    nodes = list[Node]()
+    for node in child.nodes:
+        inputs = tuple(join if name == from_new else name for name in node.inputs)
+        nodes.append(replace(node, inputs=inputs))
+        if node.path == from_new:
+            nodes += [_reduced(child, factor), *first]
+            nodes.append(_faded(join, renamed[from_old], node.path, node.output))
+    nodes += rest
+    known = {node.path for node in nodes} | {i.name for i in child.inputs}
+    if missing := next((n for b in beside for n in b.inputs if n not in known | {LEVEL}), None):
+        raise UnbridgeableError(f"the old ends read `{missing}`, which the child does not have")
+    variance = Tensor(f"{BRIDGE}.detail_variance", child.image.dims[:1], MEASURED, False)
+    args = {"factor": factor, "above": 1, "predict": predict}
+    args |= {"upsample": "bicubic", "detail": "none"}
+    reads = (renamed[parent.output], "image", LEVEL)
+    nodes.append(Node(BRIDGE, BRIDGE, REFINE, args, reads, child.image, (variance,)))
+    nodes.append(_faded(f"{BRIDGE}.sum", BRIDGE, child.output, child.image))
+    scalar = Shape("vector", ())
+    given = (*child.inputs, Input(LEVEL, LEVEL, scalar), Input(FADED, FADED, scalar))
+    net = replace(child, nodes=tuple(nodes), inputs=given, output=f"{BRIDGE}.sum")
+    sources = {f"{BRIDGE}.{t.name}": t.name for node in old for t in node.tensors}
+    ends = (_last_map(child, from_new), _last_map(child, child.output))
+    return Bridged(net, sources, tuple(name for names in ends for name in names))
+
+
+def _kept(child: Net, parent: Net, mapping: Mapping) -> set[ComponentName]:
+    """The components that the child has as the parent had them."""
+    copied = {e.name for e in mapping if isinstance(e.transform, Copy)}
+    both = {c.name for c in child.components} & {c.name for c in parent.components}
+    kept = {c for c in both if all(t.name in copied for n in child.of(c) for t in n.tensors)}
+    if CORE not in kept:
+        raise UnbridgeableError("the core is not kept")
+    return kept
+
+
+def _factor(image: Shape, smaller: Shape) -> int:
+    (channels, height, width), (before, old_height, old_width) = image.dims, smaller.dims
+    whole = height % old_height == 0 and height // old_height >= 2
+    if channels != before or not whole or width * old_height != height * old_width:
+        raise UnbridgeableError(f"{image} is no whole multiple of the parent's image, {smaller}")
+    return height // old_height
+
+
+def _refuse_raw(child: Net) -> None:
+    if any(node.args.get("embed") == "raw" for node in child.of(TIME)):
+        raise UnbridgeableError("`time` embeds the raw log-SNR, which differs between sizes")
+
+
+def _into_body(net: Net, kept: Collection[str], ends: Collection[str]) -> str:
+    """The one value that what is kept reads of the ends."""
+    readers = (n for n in net.nodes if n.component in kept)
+    found = dict.fromkeys(name for n in readers for name in n.inputs if name in ends)
+    if len(found) != 1:
+        raise UnbridgeableError(f"what is kept of {net.name} does not read one value of its ends")
+    return next(iter(found))
+
+
+def _needed(path: str, nodes: dict[str, Node]) -> set[str]:
+    """What a value is computed of, among some nodes."""
+    found, todo = set[str](), [path]
+    while todo:
+        if (name := todo.pop()) in nodes and name not in found:
+            found.add(name)
+            todo += nodes[name].inputs
+    return found
+
+
+def _renamed(node: Node, names: dict[str, str]) -> Node:
+    inputs = tuple(names.get(name, name) for name in node.inputs)
+    tensors = tuple(t._replace(name=f"{BRIDGE}.{t.name}") for t in node.tensors)
+    return replace(node, path=names[node.path], component=BRIDGE, inputs=inputs, tensors=tensors)
+
+
+def _reduced(child: Net, factor: int) -> Node:
+    channels, height, width = child.image.dims
+    shape = Shape("grid", (channels, height // factor, width // factor))
+    args = {"factor": factor, "above": 1}
+    return Node(f"{BRIDGE}.{REDUCE}", BRIDGE, REDUCE, args, ("image", LEVEL), shape)
+
+
+def _faded(path: str, old: str, new: str, shape: Shape) -> Node:
+    return Node(path, BRIDGE, FADE, {}, (old, new, FADED), shape)
+
+
+def _last_map(net: Net, path: str) -> Iterable[str]:
+    """The tensors of the map that a value ends with."""
+    nodes = {node.path: node for node in net.nodes}
+    while nodes[path].op in LAYOUT and nodes[path].inputs[0] in nodes:
+        path = nodes[path].inputs[0]
+    node = nodes[path]
+    axes = axes_in(net, node)
+    last = [layer for layer in axes.layers if layer.place == "last"] if axes else []
+    if len(last) != 1 or last[0].kind != "map" or op_in(node).is_residual:
+        raise UnbridgeableError(
+            f"`{path}` would have to begin at zero, and `{node.op}` passes its input on: end with "
+            "a map, such as `conv` or `unpatch`"
+        )
+    return [f"{path}.{p.name}" for p in last[0].parameters]
