@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.measuring import GROWLANG, ROOT, Result, ratio, result, run, show, taken
 from growlang.checking import Checked, check
-from growlang.growth.growing import grown
+from growlang.growing.statements import grown
 
 STACK = Path("benchmarks/wide_stack.grow")
 FEW, MANY = 142, 7140

@@ -316,7 +316,7 @@ def _grown(
         findings.extend(refuse_dead(net, contract, moved, found, scratch))
     made = None
     if contract.grow:
-        from growlang.growth.growing import grown
+        from growlang.growing.statements import grown
 
         made = findings.of(grown(net, parent, resolution))
         if made is None:

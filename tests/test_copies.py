@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fixture_specs import SPECS, checked
 
-from growlang.growth import space_growth as sg
+from growlang.growing import space_growth as sg
 from growlang.growth.constants import Noise
 from growlang.growth.transforms import Expand
 

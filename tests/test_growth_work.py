@@ -9,9 +9,9 @@ from exactness.cases import Case, cases, net, report, write
 from work import calls
 
 from growlang.checking import check
-from growlang.growth.blocks import Deepening, paired
-from growlang.growth.choice import Manner
-from growlang.growth.engine import Asked, grow
+from growlang.growing.blocks import Deepening, paired
+from growlang.growing.choice import Manner
+from growlang.growing.engine import Asked, grow
 from growlang.syntax.grow import read
 from growlang.yaml.convert import to_yaml
 

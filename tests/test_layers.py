@@ -122,6 +122,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "build": ({"pydantic"}, {"diagnostics", "net", "ops", "resolve", "spec"}),
     "growth": (set(), {"diagnostics", "net", "ops", "resolve", "rules", "spec", "syntax"}),
+    "growing": (set(), {"diagnostics", "growth", "net", "ops", "resolve", "rules"}),
     "plans": (
         {"pydantic", "pydantic_core"},
         {"diagnostics", "growth", "net", "ops", "resolve", "signatures", "spec", "syntax"},
@@ -130,7 +131,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "applying": (set(), {"diagnostics", "growth", "torch_backend"}),
     "checking": (
         set(),
-        {"applying", "build", "diagnostics", "growth", "net", "plans", "resolve", "spec", "syntax"},
+        {
+            *("applying", "build", "diagnostics", "growing", "growth", "net", "plans", "resolve"),
+            *("spec", "syntax"),
+        },
     ),
     "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
     "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans"}),

@@ -25,7 +25,7 @@ class GrownSpace(NamedTuple):
     old: int
     new: int
     how: str
-    """As `growlang.growth.space_growth.How`."""
+    """As `growlang.growing.space_growth.How`."""
     axis: AxisMap
     shares: Factors = ()
     scale: float = 1.0

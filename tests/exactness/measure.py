@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from exactness.cases import Case, net, report
 from growlang.checking import Report
-from growlang.growth.blocks import paired
-from growlang.growth.engine import Engine, grow
-from growlang.growth.growing import asked, deepening
+from growlang.growing.blocks import paired
+from growlang.growing.engine import Engine, grow
+from growlang.growing.matching import Pair
+from growlang.growing.statements import asked, deepening
 from growlang.growth.mapping import Entry, Mapping
-from growlang.growth.matching import Pair
 from growlang.growth.transforms import Expand, Initialise, Stages
 from growlang.growth.verdict import Kind, Obstacle
 from growlang.growth.wording import reason_of_new

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from growlang.growing.roles import Of, Side, side
+from growlang.growing.space_growth import Along
 from growlang.growth.axis_map import NEW, AxisMap, Factors
 from growlang.growth.constants import Constant, Draw, Fill, Mean, Noise, Resample
 from growlang.growth.expansions import draws, filled
-from growlang.growth.roles import Of, Side, side
-from growlang.growth.space_growth import Along
 from growlang.growth.transforms import Expand
 
 Segments = tuple[tuple[Of, tuple[Along, ...]], ...]

@@ -8,11 +8,11 @@ from itertools import count
 from math import gcd, lcm
 from typing import Literal, NamedTuple
 
-from growlang.growth import space_growth as sg
-from growlang.growth.matching import Match
-from growlang.growth.norms import Norm, gated_spaces, group_counts, group_obstacle, norms
-from growlang.growth.space_growth import Along, Break, Growth, How
-from growlang.growth.spaces import Member, Place
+from growlang.growing import space_growth as sg
+from growlang.growing.matching import Match
+from growlang.growing.norms import Norm, gated_spaces, group_counts, group_obstacle, norms
+from growlang.growing.space_growth import Along, Break, Growth, How
+from growlang.growing.spaces import Member, Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Role, Space, Symmetry
 from growlang.ops import CONDITIONS

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from growlang.growing.matching import Match
+from growlang.growing.space_growth import Along, Growth
+from growlang.growing.spaces import Place
 from growlang.growth.axis_map import NEW
-from growlang.growth.matching import Match
-from growlang.growth.space_growth import Along, Growth
-from growlang.growth.spaces import Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Axes, Role, Space
 

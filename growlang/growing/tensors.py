@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from growlang.growth import space_growth as sg
-from growlang.growth.axes_growth import Dim, Segments, dim, expand
-from growlang.growth.choice import Manner
+from growlang.growing import space_growth as sg
+from growlang.growing.axes_growth import Dim, Segments, dim, expand
+from growlang.growing.choice import Manner
+from growlang.growing.matching import Match, Pair
+from growlang.growing.resizing import Resizing, int_factor
+from growlang.growing.roles import Of
+from growlang.growing.space_growth import Along, Growth
+from growlang.growing.spaces import Place
 from growlang.growth.constants import Eye, Noise, SinCos
-from growlang.growth.matching import Match, Pair
-from growlang.growth.resizing import Resizing, int_factor
-from growlang.growth.roles import Of
-from growlang.growth.space_growth import Along, Growth
-from growlang.growth.spaces import Place
 from growlang.growth.transforms import Compute, Copy, Expand, Initialise, Move, Transform
 from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
 

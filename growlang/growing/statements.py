@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from growlang.diagnostics import Findings, Note, stage
-from growlang.growth.blocks import Deepening, paired
-from growlang.growth.choice import Manner
-from growlang.growth.engine import Asked, Engine, grow
+from growlang.growing.blocks import Deepening, paired
+from growlang.growing.choice import Manner
+from growlang.growing.engine import Asked, Engine, grow
+from growlang.growing.matching import Pair
+from growlang.growing.resizing import Resizing
+from growlang.growing.space_growth import Growth
 from growlang.growth.grown_net import Grown
-from growlang.growth.matching import Pair
-from growlang.growth.resizing import Resizing
-from growlang.growth.space_growth import Growth
 from growlang.growth.space_json import GrownSpace
 from growlang.growth.verdict import Obstacle, verdict
 from growlang.net import ComponentName, Net

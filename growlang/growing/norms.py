@@ -13,10 +13,10 @@ from functools import lru_cache
 from math import gcd, isclose, sqrt
 from typing import NamedTuple
 
+from growlang.growing.matching import Match
+from growlang.growing.space_growth import Along, Growth
+from growlang.growing.spaces import Place, Spaces
 from growlang.growth.axis_map import NEW
-from growlang.growth.matching import Match
-from growlang.growth.space_growth import Along, Growth
-from growlang.growth.spaces import Place, Spaces
 from growlang.growth.verdict import Obstacle
 from growlang.net import Node
 from growlang.net.axes import Axes, Role, Space

@@ -1,6 +1,6 @@
 """How one space grows: an index into its old places, shares of copies, a scale. Stdlib only.
 
-The factors of every tensor follow from it by role (`growlang.growth.roles`).
+The factors of every tensor follow from it by role (`growlang.growing.roles`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from growlang.growth.matching import Pair
+from growlang.growing.matching import Pair
 from growlang.growth.verdict import Obstacle
 from growlang.net import Net, Node
 from growlang.ops import op_in

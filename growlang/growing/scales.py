@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from growlang.growth import space_growth as sg
-from growlang.growth.matching import Match
-from growlang.growth.space_growth import Growth
-from growlang.growth.spaces import Place
+from growlang.growing import space_growth as sg
+from growlang.growing.matching import Match
+from growlang.growing.space_growth import Growth
+from growlang.growing.spaces import Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Role, Symmetry
 

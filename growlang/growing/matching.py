@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from growlang.growth.spaces import Place, Spaces, Value
+from growlang.growing.spaces import Place, Spaces, Value
 from growlang.growth.verdict import Obstacle
 from growlang.net import Node
 from growlang.net.axes import Axis, Space

@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from growlang.growth.arguments import argument_obstacles, drawn_skip, lost
-from growlang.growth.choice import Choice, Manner, choose
-from growlang.growth.dead import dead
-from growlang.growth.grown import Templates, tensors_of
-from growlang.growth.matching import Match, Pair, match
-from growlang.growth.norms import obstacle_of
-from growlang.growth.resizing import Resizing
-from growlang.growth.scales import scaled
-from growlang.growth.space_growth import Growth
-from growlang.growth.spaces import Place, spaces
+from growlang.growing.arguments import argument_obstacles, drawn_skip, lost
+from growlang.growing.choice import Choice, Manner, choose
+from growlang.growing.dead import dead
+from growlang.growing.matching import Match, Pair, match
+from growlang.growing.norms import obstacle_of
+from growlang.growing.resizing import Resizing
+from growlang.growing.scales import scaled
+from growlang.growing.space_growth import Growth
+from growlang.growing.spaces import Place, spaces
+from growlang.growing.tensors import Templates, tensors_of
 from growlang.growth.transforms import Initialise, Transform
 from growlang.growth.verdict import Obstacle
 from growlang.net import ComponentName, Net, Node

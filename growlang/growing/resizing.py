@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from growlang.growth import space_growth as sg
+from growlang.growing import space_growth as sg
+from growlang.growing.space_growth import Along, Growth
 from growlang.growth.axis_map import AxisMap, New, Take, identity
 from growlang.growth.constants import Resample
-from growlang.growth.space_growth import Along, Growth
 from growlang.net.axes import Parameter
 
 Filter = Literal["nearest", "bilinear", "flexi"]

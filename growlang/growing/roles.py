@@ -27,8 +27,8 @@ from itertools import product
 from math import prod, sqrt
 from typing import NamedTuple
 
+from growlang.growing.space_growth import Along, Growth, How
 from growlang.growth.axis_map import NEW
-from growlang.growth.space_growth import Along, Growth, How
 from growlang.net.axes import Role
 
 

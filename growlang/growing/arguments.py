@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics.literals import literal
-from growlang.growth.matching import Match, Pair
-from growlang.growth.resizing import Resizing
-from growlang.growth.spaces import Spaces
+from growlang.growing.matching import Match, Pair
+from growlang.growing.resizing import Resizing
+from growlang.growing.spaces import Spaces
 from growlang.growth.verdict import Obstacle
 
 SIZES = frozenset(

@@ -1,0 +1,1 @@
+"""How a net grows by rules: its spaces, what becomes of each, and of every tensor."""
