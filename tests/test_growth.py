@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from growlang.checking import Checked, check
+from growlang.growth.constants import Noise
 from growlang.growth.mapping import CATEGORIES, Entry, Mapping
-from growlang.growth.transforms import Copy, Drop, Like, Move
+from growlang.growth.transforms import Copy, Drop, Expand, Like, Move
 from growlang.net import Net
 
 Property = settings(max_examples=60, derandomize=True, database=None)
@@ -340,3 +341,10 @@ def test_generated_ranges_move_block_by_block(
         like = Like(f"core.transformer.{old}.mlp.up.weight")
         assert entries[f"core.transformer.{new}.mlp.up.weight"].transform == like
         assert entries[f"core.transformer.{new}.mlp.down.weight"].rule == "init zeros"
+
+
+def test_copies_of_a_shared_stream_part_as_the_stream_does() -> None:
+    found = checked(Path(__file__).parent / "fixtures/growth/shared_break.grow")
+    reader = by_name(found)["core.transformer.0.mlp.up.weight"].transform
+    assert isinstance(reader, Expand)
+    assert Noise(1, 0.05) in reader.constants

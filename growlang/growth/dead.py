@@ -39,7 +39,9 @@ def dead(match: Match, growths: Mapping[int, Growth]) -> Iterator[Obstacle]:
                 total = heads.size * head.size
                 mend = f"choose heads of {n} or {2 * n} channels"
                 if total % n == 0:
-                    mend = f"write `heads = {total // n}`, so that each keeps its {n} channels"
+                    width = f", head_width = {n}" if pair.child.args.get("head_width") else ""
+                    same = f"`heads = {total // n}{width}`"
+                    mend = f"write {same}, so that each keeps its {n} channels"
                 yield Obstacle("dead", f"{path}.{branch}", why, mend)
 
 

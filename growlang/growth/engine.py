@@ -18,7 +18,7 @@ from growlang.growth.norms import obstacle_of
 from growlang.growth.resizing import Resizing
 from growlang.growth.scales import scaled
 from growlang.growth.space_growth import Growth
-from growlang.growth.spaces import spaces
+from growlang.growth.spaces import Place, spaces
 from growlang.growth.transforms import Initialise, Transform
 from growlang.growth.verdict import Obstacle
 from growlang.net import ComponentName, Net, Node
@@ -97,8 +97,9 @@ def grow(
         for path, pair in pairs.items():
             how = asked.get(pair.child.component, Asked())
             now = pair._replace(child=nodes[path])
+            manner = _told_apart(found, path, how.manner, manners)
             resizing = how.resizing._replace(grids=_grids(now, child, parent))
-            for grown in tensors_of(found, now, growths, how.manner, resizing, known):
+            for grown in tensors_of(found, now, growths, manner, resizing, known):
                 transforms[grown.name] = grown.transform
     child = _with_inits(child, transforms)
     return Engine(child, transforms, tuple(dict.fromkeys(blamed)), growths, found)
@@ -203,6 +204,15 @@ def _shared(
             )
             mend = "give both components the same `widen`"
             yield Obstacle("impossible", str(second.place), why, mend)
+
+
+def _told_apart(found: Match, path: str, own: Manner, manners: Mapping[int, Manner]) -> Manner:
+    """How a node's tensors grow where its spaces are shared: copies part as each space says."""
+    numbers = (n for name in found.child.named[path] for n in found.child.local[Place(path, name)])
+    given = [manners[number] for number in numbers if number in manners]
+    noise = max((manner.noise for manner in given), default=0.0)
+    resets = any(manner.parts == "moments" for manner in given)
+    return own._replace(noise=noise, parts="moments" if resets else own.parts)
 
 
 def _grids(pair: Pair, child: Net, parent: Net) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -12,7 +12,7 @@ from growlang.net import Input, Net, Node, Shape
 from growlang.net import Tensor as Declared
 from growlang.net.generations import MEASURED
 
-BATCH = 4
+BATCH = 2
 LEVELS = 4.0
 """Standard deviation of the log-SNR in nats: from nearly clean to nearly pure noise."""
 
