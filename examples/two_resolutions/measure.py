@@ -42,6 +42,7 @@ class Arm(StrEnum):
     joint = "joint"
     frozen = "frozen"
     greedy = "greedy"
+    bridge = "bridge"
     retain = "retain"
 
 
@@ -67,6 +68,7 @@ RECIPES = {
     Arm.joint: Recipe("discard_64.grow", "joint", "discard, joint from the start"),
     Arm.frozen: Recipe("discard_64.grow", "frozen", "discard, core frozen"),
     Arm.greedy: Recipe("discard_64.grow", "greedy", "discard, core frozen, then joint"),
+    Arm.bridge: Recipe("discard_64.grow", "bridge", "bridge, core frozen, then joint"),
     Arm.retain: Recipe("retain_64.grow", "main", "retain"),
 }
 PATH = "retain, low path"
