@@ -208,6 +208,10 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
         return
     warn_doubtful(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))
+    if checked.parent and checked.mapping and resolution.contract.grow:
+        from growlang.growing.idle import warn_idle
+
+        findings.extend(warn_idle(checked.net, checked.parent.net, resolution.contract.grow))
     if checked.parent:
         findings.extend(warn_changed_conditions(checked.net, checked.parent.net, resolution))
 

@@ -286,6 +286,15 @@ CODES = {
         "`resize`. Nothing is guessed where no rule speaks, nothing is made smaller, and two "
         "components that share a space grow together.",
     ),
+    "G322": Code(
+        "idle-rule",
+        "A rule of `grow` has nothing to do.",
+        "What is declared differs from the parent's in nothing that the rule gives: `deepen` where "
+        "the repeats are as many, `widen` where the widths are the same. Mostly a number was "
+        "forgotten. A statement over several components needs a use for each rule in one of them. "
+        "It is a warning.",
+        "warning",
+    ),
     "G330": Code(
         "retained-in-part",
         "Retained ends would not compute what they did.",

@@ -40,12 +40,7 @@ def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         if now == was or name in SIZES or name == "from":
             continue
         if name in GRIDS and pair.child.op in RESIZED:
-            if resizing.how is None:
-                why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
-                yield Obstacle("impossible", path, why, "add `resize(nearest)`")
-            elif name == "factor":
-                why = "it computes of a larger image what it did of the means of its pixels"
-                yield Obstacle("incomparable", path, why)
+            yield from _filters(path, name, now, was, resizing)
         elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
             if [place for place in now if place in was] != list(was):
                 why = f"it attends in another order: {literal(now)}, not {literal(was)}"
@@ -54,6 +49,24 @@ def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         elif not (name == "kind" and (was, now) == ("sincos", "learned")):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
+
+
+def _filters(
+    path: str, name: str, now: object, was: object, resizing: Resizing
+) -> Iterator[Obstacle]:
+    """What is to be said of filters of another size than the parent's."""
+    assert isinstance(now, int) and isinstance(was, int)
+    if resizing.how is None:
+        why = f"`{name}` is {now} here and {was} in the parent"
+        yield Obstacle("impossible", path, why, "add `resize(nearest)`")
+    elif name == "kernel" and now < was:
+        why = f"its filters would shrink from {was} x {was} to {now} x {now} pixels"
+        yield Obstacle("impossible", path, why, f"write at least `kernel = {was}`")
+    elif name == "factor":
+        why = "it computes of a larger image what it did of the means of its pixels"
+        if resizing.how != "nearest" or now % was:
+            why = f"its filters are interpolated from {was} x {was} to {now} x {now} pixels"
+        yield Obstacle("incomparable", path, why)
 
 
 def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:

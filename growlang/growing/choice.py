@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from growlang.growing import space_growth as sg
 from growlang.growing.matching import Match
-from growlang.growing.norms import Norm, gated_spaces, group_counts, group_obstacle, norms
-from growlang.growing.space_growth import Along, Break, Growth, How
+from growlang.growing.norms import Norm, group_counts, group_obstacle, norms
+from growlang.growing.space_growth import Break, Growth, How
 from growlang.growing.spaces import Member, Place
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Role, Space, Symmetry
@@ -58,7 +58,6 @@ def choose(match: Match, manners: Mapping[int, Manner]) -> Choice:
     heads = _heads(match)
     found: dict[int, Growth] = {}
     obstacles: list[Obstacle] = []
-    gated = gated_spaces(match.child)
     for number in (*match.of, *match.added):
         if number in match.added:
             found[number] = sg.added(match.child.sizes[number])
@@ -70,7 +69,6 @@ def choose(match: Match, manners: Mapping[int, Manner]) -> Choice:
             members,
             manners.get(number, Manner()),
             heads.get(number, ""),
-            number in gated,
         )
         found[number] = _growth(asked, obstacles)
     listed = norms(match)
@@ -91,7 +89,6 @@ class _Asked(NamedTuple):
     manner: Manner
     heads: str
     """`heads` or `head` where attention says so."""
-    is_gated: bool
 
     @property
     def place(self) -> str:
@@ -306,8 +303,3 @@ def _joined(grouped: list[Norm]) -> list[list[Norm]]:
                 owner[space] = number if at == other else at
         owner.update(dict.fromkeys(norm.parts, number))
     return list(lists.values())
-
-
-def along_of(parts: tuple[int, ...], growths: Mapping[int, Growth]) -> Along:
-    """The growth of a place that consists of these spaces."""
-    return Along(tuple(growths[part] for part in parts))

@@ -25,6 +25,8 @@ class Growing(NamedTuple):
 
     span: Span
     rules: tuple[Rule, ...]
+    places: tuple[Span, ...]
+    """Where each rule stands."""
     is_sound: bool = True
     """Whether no rule was refused, so that they say all that was meant."""
 
@@ -120,15 +122,17 @@ class _Reading:
             case d.Verb(verb, selection):
                 table = {"keep": self.keep, "drop": self.drop, "retain": self.retain}[verb]
                 for name, span in self._components(selection, verb):
-                    if self._is_free(name, span):
+                    if self._is_free(name, span, verb):
                         table[name] = span
             case d.GrowBy(selection):
                 rules = _rules(statement, scope)
+                spans = {rule.name: rule.span for rule in statement.rules}
+                places = tuple(spans[rule.call] for rule in rules)
                 for name, span in self._components(selection, "grow"):
-                    if not self._is_free(name, span):
+                    if not self._is_free(name, span, "grow"):
                         continue
                     is_sound = len(rules) == len(statement.rules)
-                    self.grow[name] = Growing(span, rules, is_sound)
+                    self.grow[name] = Growing(span, rules, places, is_sound)
                     if name not in declared:
                         self._undeclared(name, span)
             case d.Moved():
@@ -187,18 +191,23 @@ class _Reading:
             help=f"declare `{name.slot} ...` with its new numbers, or `keep {name.selector}`",
         )
 
-    def _is_free(self, name: ComponentName, span: Span) -> bool:
+    def _is_free(self, name: ComponentName, span: Span, verb: str) -> bool:
         """Whether no other statement speaks of a component; else a finding says which does."""
         grown, tables = self.grow.get(name), (self.keep, self.drop, self.retain)
         said = next((table[name] for table in tables if name in table), None)
         other = said or (grown and grown.span)
         if other is None:
             return True
+        both = said is None and verb == "grow"
+        if grown and both:  # their rules together may be what was meant
+            self.grow[name] = grown._replace(is_sound=False)
         self.findings.add(
             "G306",
             f"`{name}` has conflicting growth statements",
             span,
-            help="remove one of the statements",
+            help="write the rules of both in one `grow`"
+            if both
+            else "remove one of the statements",
             notes=[Note("the other is here", other)],
         )
         return False
@@ -253,7 +262,7 @@ def _declared(model: d.Model) -> set[str]:
 
 def _rules(statement: d.GrowBy, scope: Names) -> tuple[Rule, ...]:
     """The rules of a `grow`, each once; findings about those that there are not."""
-    from growlang.rules import RULES
+    from growlang.rules import RULES, in_order
 
     found: dict[str, Rule] = {}
     for rule in statement.rules:
@@ -267,4 +276,4 @@ def _rules(statement: d.GrowBy, scope: Names) -> tuple[Rule, ...]:
             scope.findings.add("G306", message, rule.name_span, help="remove one of them")
         elif isinstance(value := bind(rule, RULES[rule.name], scope).value, Rule):
             found[rule.name] = value
-    return tuple(sorted(found.values(), key=lambda rule: rule.order))
+    return tuple(in_order(found.values()))

@@ -23,5 +23,7 @@ class Rule(Signature):
     """Behind `grow SELECTOR by`, or as a recipe's `transition`, whose default is `discard`."""
     order: ClassVar[int] = 0
     """When it is applied among the rules of one component, the least first; no two are equal."""
+    gives: ClassVar[str] = ""
+    """What a component has more of where the rule has something to do: `many repeats`."""
     source: ClassVar[str] = ""
     """Where the rule is published."""

@@ -25,6 +25,7 @@ class Deepen(Rule):
     call = "deepen"
     listed = 2
     order = 5
+    gives = "many repeats"
     source = (
         "arXiv 2401.02415 (LLaMA Pro), arXiv 2405.15319 (G_stack), arXiv 2512.08819 (MIDAS, LIDAS)"
     )

@@ -25,6 +25,7 @@ class Extend(Rule):
     call = "extend"
     listed = 5
     order = 2
+    gives = "many rows, tokens and conditions"
     source = "arXiv 0902.2206 (hashed words), Hewitt 2021 (means)"
     how: Literal["exact", "random", "mean"] = argument(
         "`exact`: what was known computes the same, or refused; new rows are drawn at `random`, or "

@@ -17,6 +17,7 @@ class Heads(Rule):
     call = "heads"
     listed = 3
     order = 3
+    gives = "many heads"
     source = "arXiv 2310.07999 (LEMON)"
     how: Literal["zero", "copy"] = argument(
         "new heads are drawn and add nothing, their output being mapped by `zero`, or `copy` one "

@@ -20,6 +20,7 @@ class Resize(Rule):
     call = "resize"
     listed = 4
     order = 1
+    gives = "large a grid"
     source = "arXiv 2010.11929 (ViT), arXiv 2212.08013 (FlexiViT)"
     how: Literal["nearest", "bilinear", "flexi"] = argument(
         "values of the `nearest` place, `bilinear` ones, or the pseudo-inverse of enlarging, "

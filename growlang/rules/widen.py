@@ -44,6 +44,7 @@ class Widen(Rule):
     call = "widen"
     listed = 1
     order = 4
+    gives = "many channels"
     source = "arXiv 1511.05641 (Net2Net), arXiv 2310.07999 (LEMON), arXiv 2409.12903 (HyperCloning)"
     how: Literal["exact", "pad", "copy", "random"] = argument(
         "`exact`: the same function, or refused; without a promise, `pad` with zeros, `copy` "
