@@ -24,7 +24,7 @@ NO_EDIT = {
         g205_level_sides g206_skips g209_order g212_embed g212_grid g212_unembed
         g330_condition g331_size g102_level
         g304_like_past_the_end g304_moved_past_the_end g305_past_the_end g305_unequal g309_unequal
-        g320_fraction
+        g306_grow g320_fraction
     """,
     "it says what may be named, and what is meant is open": """
         g103_missing_import g104_imports g302_kept_differs g304_inside g304_like

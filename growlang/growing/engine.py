@@ -91,18 +91,30 @@ def grow(
         if possible and all(part in growths for part in norm.parts):
             obstacle = obstacle_of(norm, growths, groups)
             blame((obstacle,) if obstacle else ())
-    transforms: dict[str, Transform] = {}
-    known: Templates = {}
-    if possible:
-        for path, pair in pairs.items():
-            how = asked.get(pair.child.component, Asked())
-            now = pair._replace(child=nodes[path])
-            manner = _told_apart(found, path, how.manner, manners)
-            resizing = how.resizing._replace(grids=_grids(now, child, parent))
-            for grown in tensors_of(found, now, growths, manner, resizing, known):
-                transforms[grown.name] = grown.transform
+    now = {path: pair._replace(child=nodes[path]) for path, pair in pairs.items()}
+    transforms = _transforms(found, child, now, growths, asked, manners) if possible else {}
     child = _with_inits(child, transforms)
     return Engine(child, transforms, tuple(dict.fromkeys(blamed)), growths, found)
+
+
+def _transforms(
+    found: Match,
+    child: Net,
+    pairs: Mapping[str, Pair],
+    growths: Mapping[int, Growth],
+    asked: Mapping[ComponentName, Asked],
+    manners: Mapping[int, Manner],
+) -> dict[str, Transform]:
+    """The transform of every tensor of the pairs, whose nodes are those of `child`."""
+    transforms: dict[str, Transform] = {}
+    known: Templates = {}
+    for path, pair in pairs.items():
+        how = asked.get(pair.child.component, Asked())
+        manner = _told_apart(found, path, how.manner, manners)
+        resizing = how.resizing._replace(grids=_grids(pair, child, found.parent.net))
+        for grown in tensors_of(found, pair, growths, manner, resizing, known):
+            transforms[grown.name] = grown.transform
+    return transforms
 
 
 def _component(place: str, net: Net) -> ComponentName:

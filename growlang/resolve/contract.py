@@ -205,9 +205,7 @@ class _Reading:
             "G306",
             f"`{name}` has conflicting growth statements",
             span,
-            help="write the rules of both in one `grow`"
-            if both
-            else "remove one of the statements",
+            help="write their rules in one `grow`" if both else "remove one of the statements",
             notes=[Note("the other is here", other)],
         )
         return False
