@@ -284,6 +284,15 @@ def _refuse_unbridgeable(
     own = next(r for r in resolved.document.recipes if r.name == draft.name)
     place = next(s.value.span for s in own.settings if s.name == "transition")
     objective = draft.settings.objective
+    lengths = [phase.phase.steps for phase in draft.phases]
+    run = sum(n for n in lengths if n is not None)
+    if None not in lengths and run < (fade := draft.start.bridge or 0):
+        message = (
+            f"recipe `{draft.name}` ends after {run:,} steps, before the fade of {fade:,} does"
+        )
+        help = f"write `bridge(for = {max(1, run // 2)})`, or longer phases"
+        yield Diagnostic("G333", message, place, help)
+        return
     try:
         if parent is None or mapping is None or draft.start.origin != "parent":
             raise UnbridgeableError("the recipe does not start from the parent")

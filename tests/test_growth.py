@@ -348,3 +348,14 @@ def test_copies_of_a_shared_stream_part_as_the_stream_does() -> None:
     reader = by_name(found)["core.transformer.0.mlp.up.weight"].transform
     assert isinstance(reader, Expand)
     assert Noise(1, 0.05) in reader.constants
+
+
+def test_what_is_drawn_or_moved_is_not_called_exact() -> None:
+    """Without a promise nothing is refused, but nothing is claimed either."""
+    growth = Path(__file__).parent / "fixtures/growth"
+    levels = {
+        name: {v.place: v.level for v in checked(growth / f"{name}.grow").mapping.verdicts}
+        for name in ("drawn_bare", "moved_words")
+    }
+    assert levels["drawn_bare"] == {"stem": "inexact", "core": "inexact", "head": "exact"}
+    assert levels["moved_words"] == {"text": "inexact"}

@@ -30,11 +30,15 @@ GRIDS = frozenset(("factor", "kernel"))
 RESIZED = ("patch", "unpatch", "conv", "residual")
 
 
-def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
-    """What a node is declared with that growth does not lead to."""
+def argument_obstacles(pair: Pair, resizing: Resizing, extends: bool) -> Iterator[Obstacle]:
+    """What a node is declared with that growth does not lead to.
+
+    `extends` tells whether a rule speaks of more tokens and conditions.
+    """
     new, old, path = pair.child.args, pair.parent.args, pair.child.path
     if pair.child.op == "position":
         yield from _positions(pair, resizing)
+    yield from _tokens(pair, extends)
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
         if now == was or name in SIZES or name == "from":
@@ -42,7 +46,11 @@ def argument_obstacles(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         if name in GRIDS and pair.child.op in RESIZED:
             yield from _filters(path, name, now, was, resizing)
         elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
-            if [place for place in now if place in was] != list(was):
+            added = [place for place in now if place not in (*was, "self")]
+            if added and not extends:
+                why = f"it attends to {literal(added)} too, which the parent's does not"
+                yield Obstacle("impossible", path, why, "add `extend(exact)`")
+            elif [place for place in now if place in was] != list(was):
                 why = f"it attends in another order: {literal(now)}, not {literal(was)}"
                 kept = [*was, *(place for place in now if place not in was)]
                 yield Obstacle("inexact", path, why, f"write `attend = {literal(kept)}`")
@@ -67,6 +75,20 @@ def _filters(
         if resizing.how != "nearest" or now % was:
             why = f"its filters are interpolated from {was} x {was} to {now} x {now} pixels"
         yield Obstacle("incomparable", path, why)
+
+
+def _tokens(pair: Pair, extends: bool) -> Iterator[Obstacle]:
+    """What is to be said of another number of a condition's tokens."""
+    now, was = pair.child.args.get("tokens"), pair.parent.args.get("tokens")
+    if now == was or not isinstance(now, int) or not isinstance(was, int):
+        return
+    path = pair.child.path
+    if now < was:
+        why = f"its texts would be cut to {now} tokens, and the parent's are of {was}"
+        yield Obstacle("impossible", path, why, f"write at least `tokens = {was}`")
+    elif not extends:
+        why = f"it has {now} tokens here, and {was} in the parent"
+        yield Obstacle("impossible", path, why, "add `extend(exact)`")
 
 
 def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:

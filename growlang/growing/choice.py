@@ -125,6 +125,10 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
             uneven = _uneven(manner)
             return sg.wrap(n, m, uneven) if m % n else sg.repeat(n, m // n, 1, uneven)
         case "random":
+            why = (
+                f"its {m - n} new channels are drawn where they are written and where they are read"
+            )
+            obstacles.append(Obstacle("inexact", asked.place, why, "write `widen(exact)`"))
             return sg.draw(n, m)
         case "pad":
             return sg.pad(n, m, scaled=False) if asked.kinds else sg.append(n, m)
@@ -159,18 +163,17 @@ def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
     if op == "words":
         if (m - 1) % (n - 1) == 0:
             return sg.hashed(n, m)
-        if asked.manner.extend == "exact":
-            multiple = (n - 1) * max(2, round((m - 1) / (n - 1)))
-            obstacles.append(
-                Obstacle(
-                    "inexact",
-                    asked.place,
-                    f"a word's row is its hash modulo the vocabulary: from {n - 1} to {m - 1} most "
-                    "words would move to another's row",
-                    f"write `vocabulary = {multiple}`, or `extend(random)`",
-                    "extend",
-                )
+        multiple = (n - 1) * max(2, round((m - 1) / (n - 1)))
+        obstacles.append(
+            Obstacle(
+                "inexact",
+                asked.place,
+                f"a word's row is its hash modulo the vocabulary: from {n - 1} to {m - 1} most "
+                "words would move to another's row",
+                f"write `vocabulary = {multiple}`, or `extend(random)`",
+                "extend",
             )
+        )
     how: How = "mean" if asked.manner.extend == "mean" else "append"
     return sg.rows(n, m, op in NULLS, how)
 

@@ -72,8 +72,9 @@ def grow(
         if pair.is_drawn:
             blame(tuple(drawn_skip(pair, found.child)))
         elif not pair.is_copy:
-            sizes = asked.get(pair.child.component, Asked()).resizing
-            blame((*argument_obstacles(pair, sizes), *lost(pair, found)))
+            how = asked.get(pair.child.component, Asked())
+            extends = how.manner.extend is not None
+            blame((*argument_obstacles(pair, how.resizing, extends), *lost(pair, found)))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)
