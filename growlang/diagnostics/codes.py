@@ -323,8 +323,8 @@ CODES = {
         "`transition = bridge(for = N)` begins as the parent's function, of which the ends that "
         "the child drops are a part, and lets it fade over N steps. That needs a parent to start "
         "from, whose image is smaller by a whole factor, a core that is kept and reads one value "
-        "of the ends, and new ends that can begin at zero. Retained ends do not fade. A run that ends "
-        "within the fade would leave a net that was never trained alone.",
+        "of the ends, and new ends that can begin at zero. Retained ends do not fade, and no run "
+        "ends within the fade: its net would never have been trained alone.",
     ),
     "G401": Code(
         "all-frozen",
