@@ -261,7 +261,8 @@ def check_resolved(
     idle = refuse_idle(resolution)
     findings.extend(idle)
     mapping = None
-    if parent and not (unsaid or misses or idle):
+    is_cut = resolved.document.cut is not None and resolution.contract.grow
+    if parent and not (unsaid or misses or idle or is_cut):
         scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
         grown = findings.of(_grown(net, parent.net, resolution, scratch))
         net, mapping = grown or (net, None)

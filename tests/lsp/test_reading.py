@@ -79,7 +79,7 @@ def held(name: str, text: str) -> d.Document | None:
         ("residual(8) | attention\n", "residual(8)\n      | attention\n"),
         ("    data = big\n", "    data = big\n    batch = 8\n"),
         ("  phase last for epochs(2.5)\n", "  phase next for 2\n  phase last for epochs(2.5)\n"),
-        ("  moments = carry\n", "\n"),
+        ("  moments = carry(new = reset)\n", "\n"),
         ("count = 30k", "count = 3k"),
     ],
 )
@@ -98,8 +98,8 @@ def test_an_edit_of_statements_needs_no_more(old: str, new: str) -> None:
         ("  skips = level", "  skips = "),
         ("    data = big\n", "    data = big\n    batch\n"),
         ("  phase last for epochs(2.5)\n", "  phase last for epochs(\n"),
-        ("  moments = carry\n", "  moments = carry\n  momentum carry\n"),
-        ("  moments = carry\n", "  phase early for 3\n"),
+        ("  moments = carry(new = reset)\n", "  moments = carry\n  momentum carry\n"),
+        ("  moments = carry(new = reset)\n", "  phase early for 3\n"),
         ("train other {", "train other"),
     ],
 )

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from growlang.checking import check
+from growlang.checking import Checked, check
 from growlang.growth.composition import over_generations
+from growlang.growth.mapping import Mapping
 from growlang.growth.mapping_json import from_json, to_json
 from growlang.growth.transforms import Initialise
 
@@ -61,39 +62,49 @@ def fixed(made: Callable[[int], dict[str, Tensor]]) -> dict[str, tuple[Tensor, T
     return {name: (tensor, tensor == other[name]) for name, tensor in one.items()}
 
 
-def holds_over_generations(case: Case) -> None:
-    """Two mappings as one are the same as one after the other, and exact where both are."""
+def generations(case: Case, count: int) -> list[Checked]:
+    """A net and `count` of its descendants, the oldest first; empty where one is refused."""
     with tempfile.TemporaryDirectory() as at:
-        first = write(case, Path(at), name="second")
-        later = next_generation(case)
-        path = write(later, Path(at), parent=first, name="third")
-        report = check(path, later.texts)
-    if report.checked is None:
+        path, later = write(case, Path(at), name="generation_1"), case
+        for number in range(2, count + 1):
+            later = next_generation(later)
+            path = write(later, Path(at), parent=path, name=f"generation_{number}")
+        youngest = check(path, later.texts).checked
+    found = [youngest] if youngest else []
+    while found and found[0].parent:
+        found.insert(0, found[0].parent)
+    return found
+
+
+def holds_over_generations(case: Case, count: int) -> None:
+    """Mappings as one are the same as one after the other, and exact where all are."""
+    oldest, *later = generations(case, count) or [None]
+    mappings = [checked.mapping for checked in later if checked.mapping]
+    if oldest is None or any(v.level != "exact" for m in mappings for v in m.verdicts):
         return
-    third = report.checked
-    second = third.parent
-    assert second and second.parent and second.mapping and third.mapping
-    if any(v.level != "exact" for v in (*second.mapping.verdicts, *third.mapping.verdicts)):
-        return
-    one = second.parent.net
-    composed = over_generations(second.mapping, third.mapping, one)
+    one, last = oldest.net, later[-1].net
+    composed: Mapping = mappings[0]
+    for mapping in mappings[1:]:
+        composed = over_generations(composed, mapping, one)
     assert from_json(to_json(composed)) == composed
     weights = random_weights(one, 0)
 
-    def twice(seed: int) -> dict[str, Tensor]:
-        middle = grown(second.mapping, weights, second.net, seed)
-        return grown(third.mapping, middle, third.net, seed)
+    def stepwise(seed: int) -> dict[str, Tensor]:
+        made = weights
+        for mapping, checked in zip(mappings, later, strict=True):
+            made = grown(mapping, made, checked.net, seed)
+        return made
 
     def once(seed: int) -> dict[str, Tensor]:
-        return grown(composed, weights, third.net, seed)
+        return grown(composed, weights, last, seed)
 
     made = fixed(once)
-    for name, (expected, is_sure) in fixed(twice).items():
+    for name, (expected, is_sure) in fixed(stepwise).items():
         value, also = made[name]
         sure = is_sure & also
         if not isinstance(composed.by_name[name].transform, Initialise):
             assert torch.allclose(value[sure], expected[sure], rtol=1e-12, atol=1e-12), name
-    error, gradient = compared(one, third.net, composed)
+    error, gradient = compared(one, last, composed)
     assert error < EXACT
     assert gradient is not None and gradient < EXACT
 
@@ -111,9 +122,9 @@ def test_us(case: Case) -> None:
 
 
 @few
-@given(st.one_of(chains(), us()))
-def test_two_generations(case: Case) -> None:
-    holds_over_generations(case)
+@given(st.one_of(chains(), us()), st.sampled_from((2, 3)))
+def test_generations(case: Case, count: int) -> None:
+    holds_over_generations(case, count)
 
 
 @pytest.mark.slow

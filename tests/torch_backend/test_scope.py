@@ -110,8 +110,8 @@ def test_the_scopes_of_a_net_are_those_that_its_inputs_tell(path: Path) -> None:
     for node in stored["nodes"]:
         del node["scope"]
     for node, told in zip(net.nodes, Net.from_json(stored).nodes, strict=True):
-        if node.declaration is not None:
-            assert told.scope == node.scope
+        if node.declaration is not None:  # what growth kept is told by the scope alone
+            assert told.scope == node.scope._replace(numbers={}, eps=net.eps)
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
