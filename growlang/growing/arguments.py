@@ -45,6 +45,10 @@ def argument_obstacles(pair: Pair, resizing: Resizing, extends: bool) -> Iterato
             continue
         if name in GRIDS and pair.child.op in RESIZED:
             yield from _filters(path, name, now, was, resizing)
+        elif name in GRIDS:
+            why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent, and no rule "
+            why += f"resizes `{pair.child.op}`"
+            yield Obstacle("impossible", path, why, f"write `{name} = {literal(was)}`")
         elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
             added = [place for place in now if place not in (*was, "self")]
             if added and not extends:

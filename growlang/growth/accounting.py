@@ -15,7 +15,7 @@ from growlang.growth.moves import MovedTensor
 from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
 from growlang.growth.wording import BESIDE, UNUSED, Reason, made, reason, reason_of_new
-from growlang.net import TIME, ComponentName, Net, Node, Tensor
+from growlang.net import HEAD, STEM, TIME, ComponentName, Net, Node, Tensor
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
@@ -30,10 +30,14 @@ def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnost
     if not silent or child.contract.doubtful:
         return ()
     gone = _unread(child, parent, silent) | child.declared.keys()
-    keep = [n for n in silent if n not in gone]
-    drop = [n for n in silent if n in gone]
+    ends = {n for n in silent if child.contract.retain and (n.is_stage or n in (STEM, HEAD))}
+    keep = [n for n in silent if n not in gone | ends]
+    drop = [n for n in silent if n in gone - ends]
+    retain = [n for n in silent if n in ends]
     statements = [
-        f"`{verb} {_list(names)}`" for verb, names in (("keep", keep), ("drop", drop)) if names
+        f"`{verb} {_list(names)}`"
+        for verb, names in (("keep", keep), ("drop", drop), ("retain", retain))
+        if names
     ]
     found = Diagnostic(
         "G301",
