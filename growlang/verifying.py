@@ -210,7 +210,7 @@ def _unkept(standings: tuple[Standing, ...], child: Net, parent: Net) -> list[St
     return [
         s
         for s in standings
-        if s.verdict not in ("kept", "exact", "retained")
+        if s.verdict not in ("kept", "exact", "exact to eps", "retained")
         and not (s.verdict == "new" and s.name in child.encoders and s.name not in before)
     ]
 

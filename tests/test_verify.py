@@ -66,6 +66,16 @@ def test_what_is_not_promised_is_said() -> None:
     )
 
 
+def test_what_is_exact_to_eps_differs_by_little_more() -> None:
+    found = verify(checked(GROWTH / "to_eps.grow"))
+    standings = {c.name: c.verdict for c in found.components}
+    assert standings["stage.8"] == "exact to eps"
+    (function,) = (p for p in found.promises if p.name == "function")
+    assert 1e-10 < function.measured < function.limit <= 1e-4
+    assert function.holds
+    assert "adjoint" not in {p.name for p in found.promises}
+
+
 def test_the_papers_recipe_keeps_its_core() -> None:
     found = verify(checked(GROWTH / "paper.grow"))
     assert found.holds

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics.literals import literal
 from growlang.growing.matching import Match, Pair
-from growlang.growing.resizing import Resizing
+from growlang.growing.resizing import Resizing, sides
 from growlang.growing.spaces import Spaces
 from growlang.growth.verdict import Obstacle
 
@@ -114,6 +114,21 @@ def drawn_skip(pair: Pair, child: Spaces) -> Iterator[Obstacle]:
     if axes and any(layer.place == "skip" for layer in axes.layers):
         why = "a new block passes its input through a 1 x 1 skip, which is drawn"
         yield Obstacle("inexact", pair.child.path, why, "write `init = zero`", "deepen")
+
+
+def unresizable(pair: Pair, match: Match) -> Iterator[Obstacle]:
+    """What a node's tensors have of sides without a space, where no rule resizes its op."""
+    path, op = pair.child.path, pair.child.op
+    new, old = match.child.axes.get(path), match.parent.axes.get(pair.parent.path)
+    if new is None or old is None or op in (*RESIZED, "position"):
+        return
+    before = {parameter.name: sides(parameter) for parameter in old.parameters}
+    for parameter in new.parameters:
+        was, now = before.get(parameter.name), sides(parameter)
+        if was is not None and was != now:
+            why = f"`{parameter.name}` has other sides than the parent's: {now}, not {was}"
+            yield Obstacle("impossible", path, f"{why}, and no rule resizes `{op}`")
+            return
 
 
 def lost(pair: Pair, match: Match) -> Iterator[Obstacle]:

@@ -173,7 +173,7 @@ class _Pairing(NamedTuple):
             self._impossible(
                 new.path,
                 f"a new `{new.op}` cannot begin without an effect: it adds to nothing",
-                "write `init = copy`, which is not exact",
+                "write `init = copy` in its `deepen`, which is not exact",
             )
         elif init == "copy":
             why = "new blocks are copies that compute from the start"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from growlang.growing.arguments import argument_obstacles, drawn_skip, lost
+from growlang.growing.arguments import argument_obstacles, drawn_skip, lost, unresizable
 from growlang.growing.choice import Choice, Manner, choose
 from growlang.growing.dead import dead
 from growlang.growing.matching import Match, Pair, match
@@ -74,7 +74,8 @@ def grow(
         elif not pair.is_copy:
             how = asked.get(pair.child.component, Asked())
             extends = how.manner.extend is not None
-            blame((*argument_obstacles(pair, how.resizing, extends), *lost(pair, found)))
+            said = argument_obstacles(pair, how.resizing, extends)
+            blame((*said, *lost(pair, found), *unresizable(pair, found)))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)

@@ -23,7 +23,7 @@ class Resizing(NamedTuple):
 
     def resample(self, op: str, new: Parameter, old: Parameter) -> tuple[Resample, ...]:
         """What is interpolated: positions always, filters of patches unless by `nearest`."""
-        ours, theirs = _ints(new), _ints(old)
+        ours, theirs = sides(new), sides(old)
         if ours == theirs or op not in ("position", "patch", "unpatch"):
             return ()
         how: Filter = "nearest" if self.how == "nearest" else "bilinear"
@@ -35,16 +35,17 @@ class Resizing(NamedTuple):
         ):
             return ()
         if op == "patch":
-            sides = (theirs[-2], theirs[-1]), (ours[-2], ours[-1])
-            return (Resample(self.how or "bilinear", 2, *sides),)
+            grids = (theirs[-2], theirs[-1]), (ours[-2], ours[-1])
+            return (Resample(self.how or "bilinear", 2, *grids),)
         (segment,) = old.axes[0]
         outer, *was = [f if isinstance(f, int) else f.size for f in segment.factors]
         now = [f for f in new.axes[0][0].factors if isinstance(f, int)][-2:]
-        sides = (was[0], was[1]), (now[0], now[1])
-        return (Resample(how, 0, *sides, fused=True, outer=outer),)
+        grids = (was[0], was[1]), (now[0], now[1])
+        return (Resample(how, 0, *grids, fused=True, outer=outer),)
 
 
-def _ints(parameter: Parameter) -> tuple[int, ...]:
+def sides(parameter: Parameter) -> tuple[int, ...]:
+    """The numbers of places along a tensor's axes that are of no space: pixels, offsets."""
     return tuple(
         f for axis in parameter.axes for s in axis for f in s.factors if isinstance(f, int)
     )

@@ -56,12 +56,12 @@ def _difference(
     new, old = recipe.settings.objective, before.settings.objective
     if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
         call = new.call if not isinstance(new, Diffusion) else old.call
-        message = f"retained ends need the objective `diffusion`, not `{call}`"
+        message = f"the parent's ends need the objective `diffusion`, not `{call}`"
         return "", message, "write `diffusion`"
     predict = resolution.generations[-1].predict if resolution.generations else old.predict
     for whose, objective in (("", new), ("the parent's ", old)):
         if objective.predict != predict:
-            message = f"{whose}`predict` is `{objective.predict}`, and the retained ends predict "
+            message = f"{whose}`predict` is `{objective.predict}`, and the parent's ends predict "
             return "predict", f"{message}`{predict}`", f"write `{predict}`"
     time = resolution.model.time
     if time is None or time.embed == "raw":
@@ -83,7 +83,7 @@ def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[st
     before, now = old.shifts(smaller), new.shifts(larger)
     ends = [(getattr(s, "min", None), getattr(s, "max", None)) for s in (old, new)]
     message = (
-        f"the schedule {written(new)} gives the retained ends other noise levels than they were "
+        f"the schedule {written(new)} gives the parent's ends other noise levels than they were "
         f"trained with under {written(old)}"
     )
     if before is None or now is None:

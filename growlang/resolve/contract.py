@@ -224,12 +224,14 @@ class _Reading:
         if len(steps) == 1 and steps[0] == d.Step("all"):
             return self.known
         names = component_of(steps, self.known)
-        if not names:
+        is_part = steps[0].name not in INDEXED and steps[0].at is not None
+        if not names and not (is_part and steps[0].name in self.known):
             self._unknown(selector)
-        elif past := Places(self.known, []).past_the_end(d.Selector(steps[:1], selector.span)):
+            return []
+        if names and (past := Places(self.known, []).past_the_end(_first(selector))):
             self._misses(f"`{selector}` {past.message}", selector.span, past.help)
-        elif steps[1:] or (steps[0].name not in INDEXED and steps[0].at is not None):
-            place = f"{steps[0]}"
+        elif steps[1:] or is_part:
+            place = steps[0].name if is_part else f"{steps[0]}"
             other = f"; or `drop {place}`, with `moved` for what to keep" * (verb != "grow")
             self._misses(
                 f"`{verb}` takes whole components, not `{selector}`",
@@ -240,8 +242,13 @@ class _Reading:
         return names
 
     def _unknown(self, selector: d.Selector) -> None:
-        help = available(d.Selector(selector.steps[:1], selector.span), self.known, [])
+        help = available(_first(selector), self.known, [])
         self._misses(f"the parent has no component `{selector}`", selector.span, help)
+
+
+def _first(selector: d.Selector) -> d.Selector:
+    """The component that a selector begins with."""
+    return d.Selector(selector.steps[:1], selector.span)
 
 
 def _declared(model: d.Model) -> set[str]:

@@ -34,6 +34,8 @@ from growlang.torch_backend.verification.case import (
 
 EXACT = 1e-10
 """Most that exact growth may differ in float64, in terms of the largest value."""
+NEARLY = 100
+"""How many times its eps a net may differ by that is exact to eps alone."""
 ROUNDINGS = 8
 """How many of the parent's own roundings a child may differ by in float32."""
 FLOOR = 1e-3
@@ -77,7 +79,10 @@ def component(case: Case) -> Iterator[Promise]:
 
 
 def function(case: Case) -> Iterator[Promise]:
-    """A child that grows exactly computes what its parent computes, in float64 and float32."""
+    """A child that grows exactly computes what its parent computes, in float64 and float32.
+
+    Where a component is exact to eps, only nearly, and float32 says nothing more.
+    """
     if not case.is_exact or incomparable(case.parent, case.child):
         return
     exact = rounded = own = 0.0
@@ -91,10 +96,18 @@ def function(case: Case) -> Iterator[Promise]:
         rounded = max(rounded, _apart(short.double(), theirs))
         own = max(own, _apart(parents.double(), theirs))
     place = case.child.name
+    if _is_to_eps(case):
+        most = NEARLY * case.child.eps
+        yield Promise("function", place, exact, most, "|child - parent| / |parent|, to eps")
+        return
     yield Promise("function", place, exact, EXACT, "|child - parent| / |parent|")
     limit = ROUNDINGS * max(own, torch.finfo(torch.float32).eps)
     means = f"the same in float32; the parent's own: {own:.1e}"
     yield Promise("rounding", place, rounded, limit, means)
+
+
+def _is_to_eps(case: Case) -> bool:
+    return any(verdict.level == "exact to eps" for verdict in case.mapping.verdicts)
 
 
 def means(case: Case) -> Iterator[Promise]:
@@ -114,7 +127,7 @@ def means(case: Case) -> Iterator[Promise]:
 
 def adjoint(case: Case) -> Iterator[Promise]:
     """The parent's gradient is the adjoint of the mapping on the child's: g_old = T^T g_new."""
-    if not case.is_exact or incomparable(case.parent, case.child):
+    if not case.is_exact or _is_to_eps(case) or incomparable(case.parent, case.child):
         return
     given = inputs(case, "adjoint")
     old, new = _gradients(case, given)
