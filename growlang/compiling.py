@@ -121,11 +121,23 @@ class Compiled:
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be known of the optimizer's state, where the recipe carries it."""
+        """What is to be known of a recipe's bridge, and of an optimizer's state that it carries."""
         start = recipe_of(self.spec, self.recipe).start if self.recipe else None
-        if start is None or start.origin == "scratch" or start.moments == "reset":
+        if start is None or start.origin == "scratch":
             return []
-        return remarks(self.spec.mapping or ())
+        entries = self.spec.mapping or ()
+        carried = [] if start.moments == "reset" else remarks(entries)
+        return [*([self._fade(start.bridge)] if start.bridge else []), *carried]
+
+    def _fade(self, steps: int) -> str:
+        """What a bridge of so many steps keeps beside the net."""
+        parent, entries = self.spec.parent, self.spec.mapping or ()
+        kept = sum(entry.parameters for entry in entries if entry.source)
+        ends = (parent.net.parameters if parent else 0) - kept
+        return (
+            f"the parent's ends fade out over the first {steps:,} steps: until then {ends:,} "
+            "parameters more are computed with, frozen and in no checkpoint"
+        )
 
     @property
     def net(self) -> Net:

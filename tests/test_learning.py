@@ -62,3 +62,13 @@ def test_compile_says_what_carried_moments_are(
     assert len(found.remarks) == (2 if said else 0)
     assert said in "".join(found.remarks[:1])
     assert str(found).endswith("\n".join(found.remarks))
+
+
+def test_compile_says_what_a_bridge_keeps_and_for_how_long() -> None:
+    found = compiled(checked(Path(__file__).parent / "fixtures/retain/bridged.grow"))
+    parent, entries = found.spec.parent, found.spec.mapping
+    assert parent and entries
+    ends = sum(
+        t.parameters for t in parent.net.tensors() if t.name not in {e.source for e in entries}
+    )
+    assert f"first 4 steps: until then {ends:,} parameters more" in found.remarks[0]
