@@ -213,7 +213,10 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
 
         findings.extend(warn_idle(checked.net, checked.parent.net, resolution.contract.grow))
     if checked.parent:
-        findings.extend(warn_changed_conditions(checked.net, checked.parent.net, resolution))
+        verdicts = checked.mapping.verdicts if checked.mapping else ()
+        exact = [verdict.place for verdict in verdicts if verdict.level == "exact"]
+        nets = checked.net, checked.parent.net
+        findings.extend(warn_changed_conditions(*nets, resolution, exact))
 
 
 def _with_sure_edits(found: Diagnostic, texts: abc.Mapping[str, str]) -> Diagnostic:

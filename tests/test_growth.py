@@ -359,3 +359,16 @@ def test_what_is_drawn_or_moved_is_not_called_exact() -> None:
     }
     assert levels["drawn_bare"] == {"stem": "inexact", "core": "inexact", "head": "exact"}
     assert levels["moved_words"] == {"text": "inexact"}
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "rule", "codes"), [(18, "exact", []), (13, "random", ["G308"])]
+)
+def test_a_kept_reader_is_warned_of_a_condition_that_grows_otherwise(
+    vocabulary: int, rule: str, codes: list[str], tmp_path: Path
+) -> None:
+    growth = Path(__file__).parent / "fixtures/growth"
+    (tmp_path / "small_chain.grow").write_text((growth / "small_chain.grow").read_text())
+    edits = ("vocabulary = 18", f"vocabulary = {vocabulary}"), ("extend(exact)", f"extend({rule})")
+    path = edited(growth / "more_words.grow", tmp_path / "more_words.grow", *edits)
+    assert [found.code for found in check(path).diagnostics] == codes

@@ -205,10 +205,11 @@ def _changed_time(
 
 
 def warn_changed_conditions(
-    child: Net, parent: Net, resolution: Resolution
+    child: Net, parent: Net, resolution: Resolution, exact: abc.Collection[str] = ()
 ) -> Iterator[Diagnostic]:
     """Warn of kept components that attend to another condition than they were trained with.
 
+    Conditions that grow and are `exact` are what they were.
     Their tensors fit, so this may be meant: a phase that trains them can adapt them to it.
     """
     kept = resolution.contract.keep
@@ -218,7 +219,9 @@ def warn_changed_conditions(
         read |= {TIME} if any(scope.time is not None for scope in scopes) else set()
         for condition in child.components:
             name = condition.name
-            if name in kept or name not in read or not (name in child.encoders or name == TIME):
+            if name in kept or name in exact or name not in read:
+                continue
+            if not (name in child.encoders or name == TIME):
                 continue
             if not (changed := _changed_condition(name, child, parent)):
                 continue
