@@ -23,8 +23,7 @@ from growlang.spec.words import is_word
 from growlang.syntax import document as d
 
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
-NOTHING = Choices()
-INITS = Choices(("zero", "identity", "default"))
+NOTHING, INITS = Choices(), Choices(("zero", "identity", "default"))
 PARENT = Choices(("scratch", "parent", "parent.ema"))
 
 
