@@ -17,6 +17,7 @@ from growlang.growth.mapping import CATEGORIES, Entry
 from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import reason_unstated
 from growlang.net import Net
+from growlang.ops import LAYOUT
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import WeightsHeader
 from growlang.spec.objectives import Objective, meaning_changes
@@ -30,8 +31,8 @@ SHORT = 80
 """Characters of the places in a line of a proposal."""
 SHOWN = 10
 """Tensors and ops that do not fit, of which there is a line each; of the rest the number."""
-CONVERSIONS = ("tokens", "grid", "concat")
-"""Nodes that depend on what surrounds a component."""
+SURROUNDED = LAYOUT | {"concat"}
+"""Ops of nodes that depend on what surrounds a component."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -256,7 +257,7 @@ def _statements(verb: str, places: list[str]) -> list[str]:
 
 def _equal(a: Net, b: Net, component: str) -> bool:
     old, new = (
-        [(n.path, n.args, n.tensors) for n in net.of(component) if n.op not in CONVERSIONS]
+        [(n.path, n.args, n.tensors) for n in net.of(component) if n.op not in SURROUNDED]
         for net in (a, b)
     )
     return old == new and a.encoders.get(component) == b.encoders.get(component)

@@ -154,7 +154,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "comparing": (
         set(),
-        {"applying", "checking", "growth", "net", "planning", "plans", "spec", "tables", "tools"},
+        {
+            *("applying", "checking", "growth", "net", "ops", "planning", "plans", "spec"),
+            *("tables", "tools"),
+        },
     ),
     "verifying": (
         set(),

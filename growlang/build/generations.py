@@ -18,14 +18,11 @@ from growlang.build.refusals import Refusals
 from growlang.build.unet import ascend, core, descend
 from growlang.net import HEAD, STEM, Component, ComponentName, Node
 from growlang.net.axes import Layer
-from growlang.ops import op_in, op_of
+from growlang.ops import LAYOUT, op_in, op_of
 from growlang.ops.base import Op
 from growlang.ops.ends import Add
 from growlang.ops.generations import Reduce, Refine
 from growlang.resolve.generations import Generation
-
-LAYOUT = ("grid", "tokens", "identity")
-"""Ops that pass what they are given."""
 
 
 def grown(site: Site) -> Wire:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from math import gcd, lcm
 from typing import Literal, NamedTuple
@@ -30,7 +30,7 @@ class Manner(NamedTuple):
     """How the spaces of a component grow."""
 
     widen: Widening | None = None
-    parts: Break = "shares"
+    break_: Break = "shares"
     """What makes copies part."""
     noise: float = 0.0
     """Std of the noise that makes them part, in terms of what is copied."""
@@ -50,7 +50,7 @@ class Choice:
     norms: tuple[Norm, ...]
     counts: tuple[int, ...]
     """The groups of each norm."""
-    obstacles: tuple[Obstacle, ...] = field(default=())
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 def choose(match: Match, manners: Mapping[int, Manner]) -> Choice:
@@ -72,7 +72,7 @@ def choose(match: Match, manners: Mapping[int, Manner]) -> Choice:
         )
         found[number] = _growth(asked, obstacles)
     listed = norms(match)
-    found, counts = _with_blocks(match, listed, found, manners)
+    found, counts = _with_blocks(listed, found)
     groups: dict[str, dict[str, int]] = {}
     for norm, groups_now in zip(listed, counts, strict=True):
         if norm.kind == "group" and norm.number:
@@ -150,7 +150,7 @@ def _exact(asked: _Asked) -> Growth:
 
 
 def _uneven(manner: Manner) -> float:
-    return sg.UNEVEN if manner.parts == "shares" else 0.0
+    return sg.UNEVEN if manner.break_ == "shares" else 0.0
 
 
 def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
@@ -221,23 +221,16 @@ def _heads(match: Match) -> dict[int, str]:
                 if segment.role is Role.QUERY and len(segment.factors) == 2:
                     for space, name in zip(segment.factors, ("heads", "head"), strict=True):
                         if isinstance(space, Space):
-                            for number in match.child.local[_place(path, space)]:
+                            for number in match.child.local[Place(path, space.name)]:
                                 found[number] = name
     return found
-
-
-def _place(path: str, space: Space) -> Place:
-    return Place(path, space.name)
 
 
 # --- the blocks that GroupNorms allow ------------------------------------------------------------
 
 
 def _with_blocks(
-    match: Match,
-    listed: list[Norm],
-    growths: dict[int, Growth],
-    manners: Mapping[int, Manner],
+    listed: list[Norm], growths: dict[int, Growth]
 ) -> tuple[dict[int, Growth], list[int]]:
     """Repeats in blocks of which every GroupNorm finds its old groups whole, if there are any.
 

@@ -5,7 +5,7 @@ Stdlib only.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -63,31 +63,23 @@ def grow(
     found = match(spaces(child), spaces(parent), pairs)
     blamed: list[tuple[ComponentName, Obstacle]] = []
 
-    def blame(obstacles: tuple[Obstacle, ...]) -> None:
-        for obstacle in obstacles:
-            blamed.append((_component(obstacle.place, child), obstacle))
+    def blame(obstacles: Iterable[Obstacle]) -> None:
+        blamed.extend((_component(obstacle.place), obstacle) for obstacle in obstacles)
 
     blame(found.obstacles)
-    for pair in pairs.values():
-        if pair.is_drawn:
-            blame(tuple(drawn_skip(pair, found.child)))
-        elif not pair.is_copy:
-            how = asked.get(pair.child.component, Asked())
-            extends = how.manner.extend is not None
-            said = argument_obstacles(pair, how.resizing, extends)
-            blame((*said, *lost(pair, found), *unresizable(pair, found)))
+    blame(_misfits(found, asked))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)
-    blame(tuple(_shared(found, asked, kept)))
+    blame(_shared(found, asked, kept))
     chosen = choose(found, manners)
     blame(chosen.obstacles)
     with_scales = scaled(found, chosen.growths)
     blame(with_scales.obstacles)
     growths = with_scales.growths
     possible = not any(o.kind == "impossible" for _, o in blamed)
-    blame(tuple(dead(found, growths)) if possible else ())
-    child = _with_groups(child, parent, chosen, with_scales.eps, found)
+    blame(dead(found, growths) if possible else ())
+    child = _with_groups(child, chosen, with_scales.eps, found)
     nodes = {node.path: node for node in child.nodes}
     for norm, groups in zip(chosen.norms, chosen.counts, strict=True):
         if possible and all(part in growths for part in norm.parts):
@@ -119,10 +111,22 @@ def _transforms(
     return transforms
 
 
-def _component(place: str, net: Net) -> ComponentName:
-    path = place.removeprefix("the result of ")
-    names = [c.name for c in net.components if path.startswith(c.name)]
-    return max(names, key=len, default=ComponentName(path))
+def _misfits(found: Match, asked: Mapping[ComponentName, Asked]) -> Iterator[Obstacle]:
+    """What is declared of the nodes that growth does not lead to."""
+    for pair in found.pairs.values():
+        if pair.is_drawn:
+            yield from drawn_skip(pair, found.child)
+        elif not pair.is_copy:
+            how = asked.get(pair.child.component, Asked())
+            extends = how.manner.extend is not None
+            yield from argument_obstacles(pair, how.resizing, extends)
+            yield from lost(pair, found)
+            yield from unresizable(pair, found)
+
+
+def _component(place: str) -> ComponentName:
+    """The component of what an obstacle speaks of, whose place begins with a path."""
+    return ComponentName.of_tensor(f"{place.removeprefix('the result of ')}.")
 
 
 def _with_numbers(child: Net, parent: Net, pairs: Mapping[str, Pair]) -> Net:
@@ -162,9 +166,8 @@ def _is_number(net: Net, node: Node, name: str) -> bool:
     return name in op_in(node).numbers(net.shapes[node.inputs[0]], node.scope)
 
 
-def _with_groups(
-    child: Net, parent: Net, chosen: Choice, eps: Mapping[str, float], found: Match
-) -> Net:
+def _with_groups(child: Net, chosen: Choice, eps: Mapping[str, float], found: Match) -> Net:
+    """The child with the groups that were chosen for its norms, and the eps of scaled streams."""
     changed: dict[str, Node] = {}
     for path, pair in found.pairs.items():
         numbers, own = chosen.groups.get(path), eps.get(path)
@@ -225,8 +228,8 @@ def _told_apart(found: Match, path: str, own: Manner, manners: Mapping[int, Mann
     numbers = (n for name in found.child.named[path] for n in found.child.local[Place(path, name)])
     given = [manners[number] for number in numbers if number in manners]
     noise = max((manner.noise for manner in given), default=0.0)
-    resets = any(manner.parts == "moments" for manner in given)
-    return own._replace(noise=noise, parts="moments" if resets else own.parts)
+    resets = any(manner.break_ == "moments" for manner in given)
+    return own._replace(noise=noise, break_="moments" if resets else own.break_)
 
 
 def _grids(pair: Pair, child: Net, parent: Net) -> tuple[tuple[int, int], tuple[int, int]] | None:

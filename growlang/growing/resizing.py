@@ -61,10 +61,8 @@ def int_factor(op: str, old: int, new: int, resizing: Resizing, resampled: bool)
         return Along((sg.same(old),))
     if resampled:
         return Along((_resampled(new, old / new if _is_summed(op, resizing) else 1.0),))
-    if op == "patch":
-        return Along((_averaged(old, new // old),))
-    if op == "unpatch":
-        return Along((_repeated(old, new // old),))
+    if op in ("patch", "unpatch"):
+        return Along((sg.repeat(old, new // old),))
     return Along((_bordered(old, new),))
 
 
@@ -75,17 +73,6 @@ def _is_summed(op: str, resizing: Resizing) -> bool:
 @lru_cache(maxsize=256)
 def _resampled(n: int, share: float) -> Growth:
     return Growth(n, n, "same", identity(n), () if share == 1 else (share,))
-
-
-@lru_cache(maxsize=256)
-def _averaged(n: int, times: int) -> Growth:
-    """Every pixel `times` times, each with its share: a filter of means."""
-    return sg.repeat(n, times)
-
-
-@lru_cache(maxsize=256)
-def _repeated(n: int, times: int) -> Growth:
-    return sg.repeat(n, times)
 
 
 @lru_cache(maxsize=256)

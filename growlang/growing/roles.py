@@ -61,10 +61,10 @@ class Of(NamedTuple):
     """Whether rows of a table are read, which are as if written."""
 
 
-Factors = Callable[["_Place"], float]
+FactorOf = Callable[["_Entry"], float]
 
 
-class _Place(NamedTuple):
+class _Entry(NamedTuple):
     """One place of a segment: its share, that of its innermost space, scale, and head sides."""
 
     share: float
@@ -81,7 +81,7 @@ class _Place(NamedTuple):
         return self.share / self.inner
 
 
-TABLE: dict[str, tuple[Factors, Factors]] = {
+TABLE: dict[str, tuple[FactorOf, FactorOf]] = {
     "writes": (lambda p: p.scale, lambda p: p.share / p.scale),
     "reads": (lambda p: p.share / p.scale, lambda p: p.scale),
     "normalised": (lambda p: p.share, lambda p: 1.0),
@@ -142,7 +142,7 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
         for (i, _, _), n in zip(entries, olds, strict=True):
             old = NEW if i == NEW or old == NEW else old * n + i
         parts = [part for _, _, part in entries]
-        place = _Place(
+        entry = _Entry(
             prod(share for _, share, _ in entries),
             entries[-1][1],
             prod(part.scale for part in parts),
@@ -150,9 +150,9 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
             padding,
         )
         index.append(old)
-        weight.append(weight_of(place) if old != NEW else 0.0)
-        moment.append(moment_of(place) if old != NEW else 0.0)
-        fill.append(_fill(of, old, place.scale, parts[-1].how))
+        weight.append(weight_of(entry) if old != NEW else 0.0)
+        moment.append(moment_of(entry) if old != NEW else 0.0)
+        fill.append(_fill(of, old, entry.scale, parts[-1].how))
         drawn.append(old == NEW and _is_drawn(of, entries))
     reads = of.role in (Role.READS, Role.NORMALISED) and not of.kept
     copies = reads and any(p.how == "repeat" for a in factors for p in a.parts)

@@ -42,8 +42,7 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
         pairs |= blocks.pairs
         blamed += [(name, obstacle) for obstacle in blocks.obstacles]
     meant = {name: asked(growing.rules) for name, growing in statements.items()}
-    kept = {**resolution.contract.keep}
-    made = grow(child, parent, pairs, meant, kept)
+    made = grow(child, parent, pairs, meant, resolution.contract.keep)
     blamed += made.obstacles
     impossible = [found for found in blamed if found[1].kind == "impossible"]
     for (name, *_), places in _alike(impossible or blamed).items():
@@ -77,9 +76,9 @@ def asked(rules: tuple[Rule, ...]) -> Asked:
     for rule in rules:
         match rule:
             case Widen(how=how, break_=Noise(std=std)):
-                manner = manner._replace(widen=how, parts="noise", noise=std)
-            case Widen(how=how, break_=str(parts)):
-                manner = manner._replace(widen=how, parts=parts)
+                manner = manner._replace(widen=how, break_="noise", noise=std)
+            case Widen(how=how, break_=str(told)):
+                manner = manner._replace(widen=how, break_=told)
             case Heads(how=heads):
                 manner = manner._replace(heads=heads, widens_heads=True)
             case Extend(how=extend):

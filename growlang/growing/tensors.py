@@ -18,7 +18,7 @@ from growlang.growth.transforms import Compute, Copy, Expand, Initialise, Move, 
 from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
 
 
-class Grown(NamedTuple):
+class GrownTensor(NamedTuple):
     """What becomes of a tensor of a grown node."""
 
     name: str
@@ -37,7 +37,7 @@ class Sides(NamedTuple):
     """Whether what it reads is a norm's."""
 
 
-Templates = dict[tuple[object, ...], tuple[Grown, ...]]
+Templates = dict[tuple[object, ...], tuple[GrownTensor, ...]]
 """What becomes of the tensors of nodes that are declared and grow alike, by their own names."""
 
 
@@ -48,14 +48,14 @@ def tensors_of(
     manner: Manner,
     resizing: Resizing,
     known: Templates,
-) -> Iterator[Grown]:
+) -> Iterator[GrownTensor]:
     """The transforms of the tensors of a node that grows from one of the parent's.
 
     `known` holds those of nodes that are alike, such as the repeats of a block.
     """
     path, old = pair.child.path, pair.parent.path
     if pair.is_drawn:
-        yield from (Grown(t.name, Initialise(t.init)) for t in pair.child.tensors)
+        yield from (GrownTensor(t.name, Initialise(t.init)) for t in pair.child.tensors)
         return
     sides = _sides(match, pair, growths)
     is_position = pair.child.op == "position"
@@ -72,22 +72,22 @@ def tensors_of(
             placed = transform._replace(source=f"{old}.{transform.source}")
         elif isinstance(transform, Copy) and path != old:
             placed = Move(f"{old}.{name}")
-        yield Grown(f"{path}.{name}", placed)
+        yield GrownTensor(f"{path}.{name}", placed)
 
 
-def _templates(sides: Sides, manner: Manner, resizing: Resizing) -> Iterator[Grown]:
+def _templates(sides: Sides, manner: Manner, resizing: Resizing) -> Iterator[GrownTensor]:
     """The transforms of a node's tensors, whose names are its own."""
     before = {p.name: p for layer in sides.old.layers for p in layer.parameters}
     for layer in sides.new.layers:
         for parameter in layer.parameters:
             name = parameter.name
             if sides.pair.is_silent and (silent := _silent(sides, layer, parameter)):
-                yield Grown(name, silent)
+                yield GrownTensor(name, silent)
             elif name in before:
                 old = before[name]
-                yield Grown(name, _expanded(sides, layer, parameter, old, manner, resizing))
+                yield GrownTensor(name, _expanded(sides, layer, parameter, old, manner, resizing))
             else:
-                yield Grown(name, _new(sides, layer, parameter))
+                yield GrownTensor(name, _new(sides, layer, parameter))
 
 
 def _sides(match: Match, pair: Pair, growths: Mapping[int, Growth]) -> Sides:
@@ -126,9 +126,9 @@ def _expanded(
         moments=not (sides.pair.is_copy or resample),
         noise=manner.noise if layer.kind == "map" else 0.0,
         resample=resample,
-        reset=manner.parts == "moments",
+        reset=manner.break_ == "moments",
     )
-    if manner.parts != "none" and parameter is layer.weight and _is_unread(sides, layer):
+    if manner.break_ != "none" and parameter is layer.weight and _is_unread(sides, layer):
         made = made._replace(constants=(*made.constants, Noise(0, sg.UNEVEN)))
     return made
 

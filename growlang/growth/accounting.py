@@ -16,12 +16,10 @@ from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
 from growlang.growth.wording import BESIDE, UNUSED, Reason, made, reason, reason_of_new
 from growlang.net import HEAD, STEM, TIME, ComponentName, Net, Node, Tensor
+from growlang.ops import LAYOUT
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
-
-CONVERSIONS = ("tokens", "grid")
-"""Nodes that change the layout of values, not the values."""
 
 
 def account(child: Resolution, parent: Resolution, span: Span) -> tuple[Diagnostic, ...]:
@@ -146,9 +144,7 @@ def _changed(
 
     Conversions between grid and tokens follow the neighbours and compute nothing.
     """
-    old, new = (
-        [n for n in net.of(component) if n.op not in CONVERSIONS] for net in (parent, child)
-    )
+    old, new = ([n for n in net.of(component) if n.op not in LAYOUT] for net in (parent, child))
     for before, after in zip(old, new, strict=False):
         same = [(t.name, t.shape) for t in before.tensors] == [
             (t.name, t.shape) for t in after.tensors

@@ -15,11 +15,10 @@ from growlang.growth.mapping import Mapping
 from growlang.growth.transforms import Copy
 from growlang.net import CORE, TIME, ComponentName, Input, Net, Node, Shape, Tensor
 from growlang.net.generations import FADE, MEASURED, REDUCE, REFINE, refinements
-from growlang.ops import axes_in, op_in
+from growlang.ops import LAYOUT, axes_in, op_in
 
 BRIDGE = ComponentName("bridge")
 LEVEL, FADED = "level", "fade"
-LAYOUT = ("grid", "tokens", "identity")
 
 
 class Bridged(NamedTuple):

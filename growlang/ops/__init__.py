@@ -41,6 +41,9 @@ TIME = _called_as("time", Op)
 INTERNAL = _called_as("internal", Op)
 """Placed by the compiler; the language cannot call them."""
 
+LAYOUT = frozenset(name for name, op in BUILT_IN.items() if op.is_layout)
+"""Names of the ops that compute nothing."""
+
 
 def op_of(name: str) -> type[Op]:
     """The op that a node's `op` names, built in or installed.
@@ -120,6 +123,7 @@ __all__ = [
     "CONDITIONS",
     "DOWN",
     "INTERNAL",
+    "LAYOUT",
     "OPS",
     "TIME",
     "UP",

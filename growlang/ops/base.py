@@ -57,6 +57,9 @@ class Op(Signature):
     is_join: ClassVar[bool] = False
     """Whether it joins its input with another value: its result is not zero where its input is."""
 
+    is_layout: ClassVar[bool] = False
+    """Whether its result has the values of its input, laid out as they are or otherwise."""
+
     has_tensors: ClassVar[bool] = True
     """Whether it has parameters."""
 

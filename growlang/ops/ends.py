@@ -138,6 +138,7 @@ class Identity(Op):
     listed = 8
     source = "textbook"
     input_kind = "any"
+    is_layout = True
     has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
@@ -159,6 +160,7 @@ class Tokens(Op):
     called_as = "internal"
     source = "arXiv 2010.11929"
     input_kind = "grid"
+    is_layout = True
     has_tensors = False
 
     def output(self, x: Shape, scope: Scope) -> Shape:
@@ -177,6 +179,7 @@ class Grid(Op):
     called_as = "internal"
     source = "arXiv 2010.11929"
     input_kind = "tokens"
+    is_layout = True
     has_tensors = False
     height: int = argument("rows of the grid", ge=1)
     width: int = argument("columns of the grid", ge=1)

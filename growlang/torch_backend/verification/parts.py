@@ -9,11 +9,9 @@ from torch import Tensor, fx
 
 from growlang.net import ComponentName, Net, Node, Shape
 from growlang.net.generations import REDUCE, REFINE
+from growlang.ops import LAYOUT
 from growlang.torch_backend.lower import LoweredNet
 from growlang.torch_backend.verification import draws
-
-CONVERSIONS = ("tokens", "grid")
-"""Nodes that change the layout of values, not the values."""
 
 
 def results(
@@ -34,7 +32,7 @@ def results(
 
 def computing(net: Net, component: ComponentName) -> tuple[Node, ...]:
     """The nodes of a component that compute something."""
-    return tuple(node for node in net.of(component) if node.op not in CONVERSIONS)
+    return tuple(node for node in net.of(component) if node.op not in LAYOUT)
 
 
 def is_alone(net: Net, component: ComponentName) -> bool:
