@@ -372,3 +372,11 @@ def test_a_kept_reader_is_warned_of_a_condition_that_grows_otherwise(
     edits = ("vocabulary = 18", f"vocabulary = {vocabulary}"), ("extend(exact)", f"extend({rule})")
     path = edited(growth / "more_words.grow", tmp_path / "more_words.grow", *edits)
     assert [found.code for found in check(path).diagnostics] == codes
+
+
+def test_what_is_interpolated_goes_on_without_moments() -> None:
+    found = by_name(checked(Path(__file__).parent / "fixtures/growth/finer.grow"))
+    patch, end = (found[f"{n}.0.proj.weight"].transform for n in ("stem.patch", "head.unpatch"))
+    assert isinstance(patch, Expand) and isinstance(end, Expand)
+    assert patch.resample and patch.moment is None
+    assert not end.resample and end.moment is not None

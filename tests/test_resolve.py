@@ -114,11 +114,8 @@ def test_blocks_are_levels_and_groups_are_not(blocks: Checked) -> None:
 
 
 def test_an_imported_block_sees_the_blocks_of_its_own_file(blocks: Checked) -> None:
-    assert residuals(blocks, "core.") == [
-        "twice.0.pair.0.residual.0",
-        "twice.0.pair.1.residual.0",
-        "twice.0.pair.1.residual.1",
-    ]
+    found = [name.removeprefix("twice.0.pair.") for name in residuals(blocks, "core.")]
+    assert found == ["0.residual.0", "1.residual.0", "1.residual.1"]
 
 
 def test_imports_bring_params(blocks: Checked) -> None:
