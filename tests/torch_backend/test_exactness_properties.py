@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,9 @@ from growlang.growth.transforms import Initialise
 EXACT = 1e-10
 FORCED = 1e-3
 """What is refused as inexact differs by more."""
+LOOSE = tuple(f"widen({how})" for how in ("pad", "copy", "random"))
+"""Rules that promise nothing: where one is called exact all the same, it is."""
+WIDEN = re.compile(r"widen\((?:[^()]|\([^()]*\))*\)")
 few = settings(max_examples=8, derandomize=True, database=None)
 many = settings(
     max_examples=400,
@@ -119,6 +124,18 @@ def test_chains(case: Case) -> None:
 @given(us())
 def test_us(case: Case) -> None:
     holds(case)
+
+
+@few
+@given(st.one_of(chains(), us()), st.sampled_from(LOOSE))
+def test_rules_without_a_promise(case: Case, by: str) -> None:
+    only = tuple(WIDEN.sub(by, rules) for rules in case.only)
+    loose = replace(case, by=WIDEN.sub(by, case.by), only=only)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measured(loose, Path(folder))
+    assert found.report.ok
+    assert found.error is not None
+    assert found.verdict != "exact" or found.error < EXACT
 
 
 @few
