@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from growlang.plans.plan import Branch
+
 
 class _Recorded(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -59,6 +61,8 @@ class Record(_Recorded):
     environment: Environment
     readings: dict[str, CaptionCounts] = {}
     """By the condition."""
+    branch: Branch | None = None
+    """The checkpoint of another run that this one went on from."""
 
 
 class FileSum(_Recorded):

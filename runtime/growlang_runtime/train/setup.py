@@ -45,6 +45,8 @@ class Setup:
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
+    found: str = ""
+    """What is to be said of where the parent's run was found."""
 
 
 def set_up(
@@ -84,7 +86,19 @@ def set_up(
         bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    return Setup(plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks))
+    return Setup(
+        plan,
+        net,
+        device,
+        module,
+        state,
+        data,
+        budget,
+        previews,
+        bridge,
+        tuple(remarks),
+        weights.found if weights else "",
+    )
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:
