@@ -58,6 +58,7 @@ def _value(name: str, text: str, row: int) -> d.Expression:
     if document is None or len(document.params) != 1:
         example = "train.optimizer.lr=3e-4" if "." in name else "width=512"
         words = "; strings stand in double quotes" if text.replace(" ", "").isalpha() else ""
+        words = "; of a list of values `train` alone makes a run each" if "," in text else words
         raise GrowlangError(
             f"`{FILE} {name}={text}` is not {'PATH' if '.' in name else 'NAME'}=VALUE",
             help=f"write `{FILE} {example}`{words}",

@@ -92,7 +92,8 @@ def train(
 ) -> None:
     """Train a recipe, from the parent's weights or from scratch.
 
-    `--from RUN` goes on from another run's checkpoint. `--set NAME=VALUE,VALUE` trains a run for each value, named RECIPE-NAME=VALUE.
+    `--from RUN` goes on from another run's checkpoint. `--set NAME=VALUE,VALUE` trains a run for
+    each value, named RECIPE-NAME=VALUE.
     """
     found = checked_variants(spec, settings)
     from growlang import api
