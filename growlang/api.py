@@ -185,6 +185,8 @@ def sample(
     *,
     guidance: float | None = None,
     steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
@@ -192,8 +194,9 @@ def sample(
 ) -> list[Image.Image]:
     """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
 
-    With `output`, they are also written as one PNG grid. `guidance` and `steps` are the spec's
-    unless given; `batch` images are computed at once. Raises GrowlangError if there are no weights,
+    With `output`, they are also written as one PNG grid. `guidance`, `steps` and, of a
+    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
+    `batch` images are computed at once. Raises GrowlangError if there are no weights,
     or for what the model cannot use.
     """
     require_torch("sampling")
@@ -206,6 +209,8 @@ def sample(
         output=None if output is None else _path(output),
         guidance=guidance,
         steps=steps,
+        detail_scale=detail_scale,
+        detail_temperature=detail_temperature,
         seed=seed,
         ema=ema,
         device=device,

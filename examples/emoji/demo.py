@@ -70,8 +70,7 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
 
     from growlang.plans.plan import Plan
     from growlang_runtime.data.images import Images, Indexes
-    from growlang_runtime.sample import draw
-    from growlang_runtime.storage.weights import load
+    from growlang_runtime.sample import sample
 
     plan = Plan.model_validate_json((grown / "plan.json").read_text())
     settings = plan.phases[0].settings
@@ -80,10 +79,9 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     training = data.batch(range(len(data)))
     captions = [caption or "" for caption in training.captions]
     prompts = [line for line in (HERE / "prompts.txt").read_text().splitlines() if line]
-    device = torch.device("cpu")
     real = torch.stack([training.images[captions.index(p)] for p in prompts])
     sampled = {
-        run.parent.name: draw(load(run), prompts, None, None, seed, device, len(prompts))
+        run.parent.name: sample(run, prompts=prompts, seed=seed, batch=len(prompts))
         for run in (core, grown)
     }
     sheet({"real": real, **sampled}, prompts).save(to)
