@@ -36,6 +36,8 @@ StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
 NOT_DONE = "G214"
 """The warning that a section is not carried out yet, which matters to training alone."""
+REAL_INPUTS = 4
+"""Images of its data on which a growth is verified."""
 
 
 def load(path: StrPath, params: Params | None = None) -> Checked:
@@ -99,13 +101,17 @@ def verify(
     child: StrPath | Checked,
     parent_checkpoint: StrPath | None = None,
     *,
+    real_inputs: bool = False,
+    data_root: StrPath | None = None,
     device: torch.device | str = "cpu",
 ) -> Verification:
     """Measure what a child's growth promises: the same function, gradients, copies that part.
 
     `parent_checkpoint` is the parent's run, a checkpoint or a file of weights; without it, the
-    weights are random. Raises SpecError as `load` does, and GrowlangError if the child has no
-    parent, or if the weights are not the parent's.
+    weights are random. With `real_inputs` the function is also measured on the first images of the
+    child's first recipe, which are looked for below `data_root`, by default the spec's folder.
+    Raises SpecError as `load` does, and GrowlangError if the child has no parent, if the weights
+    are not the parent's, or if the data cannot be opened.
     """
     from growlang.verifying import verify as measure
 
@@ -118,7 +124,14 @@ def verify(
         found, parent = read(_path(parent_checkpoint)), checked.parent
         found.require(parent.net, f"{parent.path} (the parent {parent.name})")
         weights = found.tensors
-    return measure(checked, weights, device)
+    real = None
+    if real_inputs:
+        require_torch("reading data")
+        from growlang_runtime.train.real_inputs import real_inputs as read_inputs
+
+        root = checked.path.parent if data_root is None else _path(data_root)
+        real = read_inputs(planning.plan(checked), root, REAL_INPUTS)
+    return measure(checked, weights, device, real)
 
 
 def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:

@@ -15,6 +15,7 @@ from tiny import interrupt_at, metrics, state, train
 from torch import Tensor
 from torch.nn import functional as F
 
+import growlang as api
 from growlang.diagnostics import GrowlangError
 from growlang.net.generations import held_by, refinements
 from growlang.planning import plan
@@ -186,6 +187,13 @@ def test_a_phase_may_release_what_is_retained(folder: Path, tmp_path: Path) -> N
     freeze(module, frozenset(phase.frozen))
     modes = {n: module.get_submodule(n).training for n in ("core", "retained.12.stem", "head")}
     assert modes == {"core": True, "retained.12.stem": False, "head": True}
+
+
+def test_the_promise_is_measured_on_the_data(folder: Path) -> None:
+    found = api.verify(folder / "middle.grow", folder / "runs" / "base" / "main", real_inputs=True)
+    means = {p.place: p.measured for p in found.promises if p.name == "means"}
+    assert found.holds and list(means) == ["middle", "middle, on its data"]
+    assert max(means.values()) < 1e-12
 
 
 # --- transition = bridge --------------------------------------------------------------------------
