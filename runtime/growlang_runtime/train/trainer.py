@@ -320,7 +320,8 @@ class Trainer:
         self.metrics.write(step=self.step, event="failed", text=text)
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
-        help = nonfinite.ways_out(phase.settings, self.run.checkpoints, last)
+        known = self.run.checkpoints, last, self.plan, self.options
+        help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
