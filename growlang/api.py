@@ -161,7 +161,7 @@ def pack(
         Packing(
             _path(folder),
             output,
-            captions=None if captions is None else _path(captions),
+            captions=None if captions is None else str(_path(captions)),
             caption=caption,
             label=label,
             holdout=holdout,

@@ -57,17 +57,16 @@ class Packed:
 
 
 def statement(name: str, data: WebDataset) -> str:
-    """The `data` statement of some shards; arguments at their default are left out."""
+    """The `data` statement of some shards."""
     return f"data {name} = {data.call}({', '.join(_arguments(data))})"
 
 
 def _arguments(data: WebDataset) -> Iterator[str]:
     yield _written(data.urls)
-    defaults = WebDataset(urls=data.urls)
-    for argument in ("image", "caption", "label"):
-        value = getattr(data, argument)
-        if value != getattr(defaults, argument):
-            yield f"{argument} = {_written(value)}"
+    yield f"image = {_written(data.image)}"
+    yield f"caption = {_written(data.caption)}"
+    if data.label is not None:
+        yield f"label = {_written(data.label)}"
 
 
 def _written(value: str | list[str] | None) -> str:
