@@ -1,4 +1,4 @@
-"""A U that grows, drawn from two compiled specs: what is dropped, copied and new, place by place."""
+"""A U that grows, drawn from two compiled specs: what is dropped, what is copied, what is new."""
 
 from __future__ import annotations
 
@@ -84,7 +84,6 @@ def _levels(net: Net, kind: str) -> Iterator[Level]:
     for component in net.components:
         if component.name.is_stage:
             yield Level(f"{component.output.dims[1]}", component.name.selector, kind)
-    (core,) = (c for c in net.components if c.name == "core")
     first = net.of("core")[0].inputs[0]
     yield Level(f"{net.shapes[first].dims[1]}", "core", "kept")
 
