@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
@@ -162,6 +162,7 @@ class RunFields(TypedDict, total=False):
     log_every: int
     max_corrupt: int
     quiet: bool
+    clock: Callable[[], float]
 
 
 def train(
