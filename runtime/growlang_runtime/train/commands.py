@@ -13,7 +13,7 @@ from growlang_runtime.storage.aside import aside_of
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.train.options import RunOptions
 
-OWN = ("resume", "fresh", "from_run", "quiet")
+OWN = ("resume", "fresh", "from_run", "quiet", "clock")
 """Options that a command states by itself, or that have no flag."""
 
 
