@@ -139,8 +139,8 @@ def _declared(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Conditio
 
 
 def _example(field: str) -> str:
-    extension = "cls" if field == "label" else "txt"
-    return f'webdataset(..., {field} = "{extension}")'
+    beside, apart = ("cls", "folder") if field == "label" else ("txt", "captions.csv")
+    return f'webdataset(..., {field} = "{beside}"), or folder(..., {field} = "{apart}")'
 
 
 def _require_field(name: str, condition: Condition) -> None:
