@@ -18,11 +18,12 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         "load_weights",
+        "pack",
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult"),
+        *("Plan", "TrainResult", "Packed"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         grow,
         load,
         load_weights,
+        pack,
         plan,
         sample,
         train,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -48,6 +50,7 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Packed",
     "Plan",
     "Promise",
     "Report",
@@ -70,6 +73,7 @@ __all__ = [
     "grow",
     "load",
     "load_weights",
+    "pack",
     "plan",
     "sample",
     "train",
@@ -77,7 +81,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
+    _API = "RunFields check compile diff grow load load_weights pack plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -91,6 +95,7 @@ if not TYPE_CHECKING:
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

@@ -166,7 +166,7 @@ def test_settings_that_are_chosen_from_the_length() -> None:
 
 def test_data_may_be_data_only() -> None:
     found = labels("core.grow", CORE, "= pictures\n", "= ^\n")
-    assert found[:3] == ["webdataset", "pictures", "mix"]
+    assert found[:3] == ["webdataset", "folder", "pictures"]
     assert "width" not in found
 
 
