@@ -22,13 +22,15 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
+    from torch import nn
 
     from growlang.comparing import Difference
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.report.samples import Samples
+    from growlang_runtime.storage.weights import Weights as StoredWeights
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -179,31 +181,42 @@ def train(
 
 
 def sample(
-    run: StrPath,
-    prompts: str | Sequence[str],
+    run: StrPath | Checked,
+    prompts: str | Sequence[str] | None = None,
     output: StrPath | None = None,
     *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    each: StrPath | None = None,
+    overwrite: bool = False,
     guidance: float | None = None,
     steps: int | None = None,
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
-) -> list[Image.Image]:
+) -> Samples:
     """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
 
-    With `output`, they are also written as one PNG grid. `guidance` and `steps` are the spec's
-    unless given; `batch` images are computed at once. Raises GrowlangError if there are no weights,
-    or for what the model cannot use.
+    Of a run that is not finished, its newest checkpoint is used. Prompts are captions, or names or
+    numbers of classes; by default those of the spec. With `weights`, `run` is the checked spec of a
+    module, or of a state dict, that you trained yourself. With `output`, the images are also
+    written as one PNG grid, with `each` as single files in a folder; a number is added to names
+    that exist, unless `overwrite`. `guidance` and `steps` are the spec's unless given; `batch`
+    images are computed at once. Raises GrowlangError if there are no weights, or for what the model
+    cannot use.
     """
     require_torch("sampling")
-    from growlang_runtime.report.grids import to_pil_image
+    from growlang_runtime.report.samples import Places
     from growlang_runtime.sample import sample as sampled
 
-    images = sampled(
-        _path(run),
+    return sampled(
+        _own_weights(run, weights) if isinstance(run, Checked) else _path(run),
         prompts=[prompts] if isinstance(prompts, str) else prompts,
-        output=None if output is None else _path(output),
+        places=Places(
+            None if output is None else _path(output),
+            None if each is None else _path(each),
+            overwrite,
+        ),
         guidance=guidance,
         steps=steps,
         seed=seed,
@@ -211,7 +224,6 @@ def sample(
         device=device,
         batch=batch,
     )
-    return [to_pil_image(image) for image in images]
 
 
 def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
@@ -224,6 +236,23 @@ def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
     from growlang_runtime.storage.weights import load as read
 
     return read(_path(path), ema=ema).tensors
+
+
+def _own_weights(
+    spec: Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
+) -> StoredWeights:
+    """Weights that a loop of one's own has trained, as if they were read from a file."""
+    from growlang_runtime.storage.weights import Weights as StoredWeights
+
+    if weights is None:
+        raise GrowlangError(
+            f"the spec {spec.path} has no weights to sample from",
+            help="give the path of a run, or `weights=module`",
+        )
+    compiled = compiling.compiled(spec)
+    found = compiling.usable(weights, spec.net)
+    tensors = {name: tensor.detach().float().cpu() for name, tensor in found.items()}
+    return StoredWeights(spec.path, spec.net, tensors, compiled.metadata)
 
 
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:

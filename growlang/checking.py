@@ -37,6 +37,7 @@ from growlang.resolve.doubtful import warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
+from growlang.resolve.prompts import refuse_unread_prompts
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
@@ -200,12 +201,13 @@ def _refuse_unknown(
 
 @stage
 def _warnings(findings: Findings, document: d.Document, checked: Checked | None) -> None:
-    """Warn of what is no error in a file without errors."""
+    """What is told of a file that is otherwise without errors: warnings, and unread prompts."""
     warn_unused(document, findings)
     warn_not_done(document, findings)
     resolution = checked.resolved.resolution if checked else None
     if checked is None or resolution is None:
         return
+    findings.extend(refuse_unread_prompts(checked.resolved).findings)
     warn_doubtful(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))
     if checked.parent and checked.mapping and resolution.contract.grow:

@@ -202,7 +202,6 @@ class Compiled:
         """
         require_torch("a file of weights")
         from growlang.atomic import whole
-        from growlang.plans.weights_header import header
         from growlang.torch_backend.tensor_files import write_tensors
 
         path = Path(path)
@@ -212,14 +211,19 @@ class Compiled:
             )
         if not path.parent.is_dir():
             raise GrowlangError(f"cannot write {path}: there is no folder {path.parent}")
-        tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
-        _require_usable(tensors, self.net)
+        tensors = usable(weights, self.net)
+        with whole(path) as temporary:
+            write_tensors(temporary, tensors, self.metadata)
+        return path
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a file of the spec's weights says of itself: the net, and how to sample from it."""
+        from growlang.plans.weights_header import header
+
         hashes = {"net_hash": self.spec.net_hash, "spec_hash": self.spec.spec_hash}
         last = self.spec.phases(self.recipe)[-1].settings if self.recipe else None
-        with whole(path) as temporary:
-            said = header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
-            write_tensors(temporary, tensors, said)
-        return path
+        return header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
 
     def as_json(self) -> dict[str, Any]:
         """The net with its hashes, totals, components, tensors and the phases of the recipe."""
@@ -274,10 +278,14 @@ def _require_declared(module: nn.Module, net: Net) -> None:
         raise RuntimeError(f"the graph's parameters are not the net's: {names[:4]}")
 
 
-def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
-    """Raise GrowlangError unless the tensors are a net's, in a dtype that is read, and finite."""
+def usable(weights: nn.Module | Mapping[str, torch.Tensor], net: Net) -> Mapping[str, torch.Tensor]:
+    """The state dict of a module, or the one that is given.
+
+    Raises GrowlangError unless its tensors are a net's, in a dtype that is read, and finite.
+    """
     from growlang.plans.fit import differences
 
+    tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = differences(given, {name: t.shape for name, t in net.table.items()})
     if found:
@@ -294,3 +302,4 @@ def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
             )
         if not tensor.isfinite().all():
             raise GrowlangError(f"the weights are not finite: `{name}` holds NaN or infinity")
+    return tensors

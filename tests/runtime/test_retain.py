@@ -130,7 +130,7 @@ def test_it_grows_again_and_is_sampled(folder: Path) -> None:
     for name, value in before.items():
         own = name.startswith(("stem.", "stage.12.", "head."))
         assert torch.equal(after[f"retained.24.{name}" if own else name], value)
-    drawn = sample(folder / "runs" / "large" / "main", prompts=["dot 1", "dot 2"], steps=2)
+    drawn = sample(folder / "runs" / "large" / "main", prompts=["dot 1", "dot 2"], steps=2).tensor
     assert drawn.shape == (2, 3, 72, 72)
     assert F.avg_pool2d(drawn, 6).abs().max() <= 1 + 1e-5
 
