@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.unknown import UnknownName
 from growlang.growth.learning import remarks
 from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.shown import Shown
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class TensorRow(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class TensorTable(Mapping[str, TensorRow]):
+class TensorTable(Shown, Mapping[str, TensorRow]):
     """The parameters of a net by name, in the order of its graph."""
 
     rows: Mapping[str, TensorRow]
@@ -62,7 +64,12 @@ class TensorTable(Mapping[str, TensorRow]):
         return TensorTable({row.name: row for row in rows})
 
     def __getitem__(self, name: str) -> TensorRow:
+        if name not in self.rows:
+            raise UnknownName("the net has no parameter", name, self.rows)
         return self.rows[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.rows)
@@ -74,15 +81,16 @@ class TensorTable(Mapping[str, TensorRow]):
         parameters = sum(row.parameters for row in self.values())
         return f"TensorTable({len(self):,} tensors, {parameters:,} parameters)"
 
-    def __str__(self) -> str:
-        from growlang.tables import as_text, print_tensors
+    def print(self, out: Console) -> None:
+        """Print a line for each parameter."""
+        from growlang.tables import print_tensors
 
         rows = [(Tensor(r.name, r.shape, r.init, r.decay), r.component) for r in self.values()]
-        return as_text(partial(print_tensors, rows))
+        print_tensors(rows, out)
 
 
 @dataclass(frozen=True, repr=False)
-class Compiled:
+class Compiled(Shown):
     """A spec's net with its costs, and its module. Its text is what `growlang compile` prints."""
 
     spec: Checked
@@ -92,11 +100,6 @@ class Compiled:
     def __repr__(self) -> str:
         net = self.net
         return f"Compiled({net.name}: {len(net.table):,} tensors, {net.parameters:,} parameters)"
-
-    def __str__(self) -> str:
-        from growlang.tables import as_text
-
-        return as_text(self.print)
 
     def print(self, out: Console) -> None:
         """Print the components of the net and the phases of the recipe, with their costs."""

@@ -99,6 +99,14 @@ class Denoising(Objective):
             log_weight = -log_x_error(log_snr, weight)
         return torch.exp(log_weight + log_x_error(log_snr, predict))
 
+    def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """x_t = alpha x + sigma eps of images and noise (B, C, H, W)."""
+        return noisy(x, eps, self.log_snr(t))
+
+    def target(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What the net should predict of x_t, (B, C, H, W): x, eps or v."""
+        return target(x, eps, self.log_snr(t), self.declared.predict)
+
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Weighted mean squared error of each image, (B,) float32."""
         log_snr = self.schedule.log_snr(t)
