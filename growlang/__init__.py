@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         diff,
         grow,
         load,
-        load_weights,
         plan,
         sample,
         train,
@@ -31,8 +30,14 @@ if TYPE_CHECKING:
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
+    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.diffusion.objective import Objective
+    from growlang_runtime.notebook.conditions import Conditions
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -40,6 +45,7 @@ __all__ = [
     "ApproximateGrowth",
     "Checked",
     "Compiled",
+    "Conditions",
     "Diagnostic",
     "Difference",
     "Entry",
@@ -48,11 +54,14 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Objective",
     "Plan",
     "Promise",
     "Report",
+    "Run",
     "RunFields",
     "RunOptions",
+    "Samples",
     "Shape",
     "Span",
     "SpecError",
@@ -63,13 +72,18 @@ __all__ = [
     "TensorTable",
     "TrainResult",
     "Verification",
+    "Weights",
     "__version__",
     "check",
     "compile",
+    "conditions",
+    "denoiser",
     "diff",
     "grow",
     "load",
+    "load_run",
     "load_weights",
+    "objective",
     "plan",
     "sample",
     "train",
@@ -77,7 +91,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
+    _API = "RunFields check compile diff grow load plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -89,8 +103,14 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
+        "growlang.notebook": "conditions denoiser load_run load_weights objective",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.diffusion.objective": "Objective",
+        "growlang_runtime.notebook.conditions": "Conditions",
+        "growlang_runtime.notebook.run": "Run",
+        "growlang_runtime.notebook.weights": "Weights",
+        "growlang_runtime.report.samples": "Samples",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.storage.weights import Weights as StoredWeights
     from growlang_runtime.train.options import Resume, RunOptions
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
+OWN = (__name__, "growlang.notebook")
+"""The modules of the API."""
 NOT_DONE = "G214"
 """The warning that a section is not carried out yet, which matters to training alone."""
 
@@ -47,6 +51,13 @@ def load(path: StrPath, params: Params | None = None) -> Checked:
     expression of the language, as by `--set`. Warnings are given as `SpecWarning`. Raises SpecError
     if the spec has errors, and GrowlangError if it cannot be read or has no model.
     """
+    from growlang.plans.weights_header import are_weights
+
+    if isinstance(path, str | os.PathLike) and are_weights(_path(path)):
+        raise GrowlangError(
+            f"{path} is not a spec",
+            help="growlang.load_run(...) opens a run, and growlang.load_weights(...) its weights",
+        )
     return _load(path, params, quiet=(NOT_DONE,))
 
 
@@ -68,7 +79,7 @@ def compile(spec: StrPath | Checked, recipe: str | None = None) -> Compiled:
     `recipe` is the one whose phases have costs, by default the first. Raises SpecError as `load`
     does, and GrowlangError if there is no such recipe.
     """
-    return compiling.compiled(_checked(spec), recipe)
+    return compiling.compiled(checked_spec(spec), recipe)
 
 
 def diff(a: StrPath | Checked, b: StrPath | Checked) -> Difference:
@@ -111,7 +122,7 @@ def verify(
     """
     from growlang.verifying import verify as measure
 
-    checked = _checked(child)
+    checked = checked_spec(child)
     weights = None
     if parent_checkpoint is not None and checked.parent is not None:
         require_torch("reading weights")
@@ -129,7 +140,7 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     By default of the first recipe. Raises SpecError as `load` does, and GrowlangError if there is
     no such recipe.
     """
-    return planning.plan(_checked(spec), recipe)
+    return planning.plan(checked_spec(spec), recipe)
 
 
 class RunFields(TypedDict, total=False):
@@ -181,7 +192,7 @@ def train(
 
 
 def sample(
-    run: StrPath | Checked,
+    run: StrPath | Run | Weights | Checked,
     prompts: str | Sequence[str] | None = None,
     output: StrPath | None = None,
     *,
@@ -195,22 +206,22 @@ def sample(
     device: str = "cpu",
     batch: int = 16,
 ) -> Samples:
-    """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
+    """An image for each prompt, from the weights of a run, a checkpoint or a file.
 
-    Of a run that is not finished, its newest checkpoint is used. Prompts are captions, or names or
-    numbers of classes; by default those of the spec. With `weights`, `run` is the checked spec of a
-    module, or of a state dict, that you trained yourself. With `output`, the images are also
-    written as one PNG grid, with `each` as single files in a folder; a number is added to names
-    that exist, unless `overwrite`. `guidance` and `steps` are the spec's unless given; `batch`
-    images are computed at once. Raises GrowlangError if there are no weights, or for what the model
-    cannot use.
+    RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
+    Prompts are captions, or names or numbers of classes; by default those of the spec. With
+    `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
+    With `output`, the images are also written as one PNG grid, with `each` as single files in a
+    folder; a number is added to names that exist, unless `overwrite`. `guidance` and `steps` are
+    the spec's unless given; `batch` images are computed at once. Raises GrowlangError if there are
+    no weights, or for what the model cannot use.
     """
     require_torch("sampling")
     from growlang_runtime.report.samples import Places
     from growlang_runtime.sample import sample as sampled
 
     return sampled(
-        _own_weights(run, weights) if isinstance(run, Checked) else _path(run),
+        _weights_of(run, weights),
         prompts=[prompts] if isinstance(prompts, str) else prompts,
         places=Places(
             None if output is None else _path(output),
@@ -226,24 +237,19 @@ def sample(
     )
 
 
-def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
-    """The state dict, float32 on the CPU, of a run, a checkpoint or a file that was saved.
-
-    Of a run, the finished averages if `ema` and it is over, else its newest checkpoint. Raises
-    GrowlangError if there are no weights, or if they do not fit the net that they name.
-    """
-    require_torch("reading weights")
-    from growlang_runtime.storage.weights import load as read
-
-    return read(_path(path), ema=ema).tensors
-
-
-def _own_weights(
-    spec: Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
-) -> StoredWeights:
-    """Weights that a loop of one's own has trained, as if they were read from a file."""
+def _weights_of(
+    run: StrPath | Run | Weights | Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
+) -> Path | StoredWeights:
+    """The path of weights, or what was loaded, or trained in a loop of one's own."""
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.storage.weights import Weights as StoredWeights
 
+    if isinstance(run, Run | Weights):
+        return run.path if isinstance(run, Run) else run.stored
+    if not isinstance(run, Checked):
+        return _path(run)
+    spec = run
     if weights is None:
         raise GrowlangError(
             f"the spec {spec.path} has no weights to sample from",
@@ -267,12 +273,13 @@ def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Ch
 def _level() -> int:
     """How far above `_load` the first frame of another file is: a warning stands at its line."""
     level, frame = 0, sys._getframe(1)
-    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+    while frame.f_globals["__name__"] in OWN and frame.f_back is not None:
         level, frame = level + 1, frame.f_back
     return level + 1
 
 
-def _checked(spec: StrPath | Checked) -> Checked:
+def checked_spec(spec: StrPath | Checked) -> Checked:
+    """A checked spec, of its path or as it is."""
     return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
 
 
@@ -281,7 +288,7 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     from growlang.plans.weights_header import are_weights, read
 
     if isinstance(spec, Checked) or not are_weights(_path(spec)):
-        return _checked(spec)
+        return checked_spec(spec)
     return read(_path(spec))
 
 

@@ -129,7 +129,7 @@ def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
     path = samples_of(arm, seed, out)
     if path.exists() and read_samples(path)[1] == metadata:
         return
-    images = sample(trained.run, prompts=OBJECTS, steps=steps.sampler, seed=seed)
+    images = sample(trained.run, prompts=OBJECTS, steps=steps.sampler, seed=seed).tensor
     path.parent.mkdir(exist_ok=True)
     write_grid(images, OBJECTS, path.with_suffix(".png"))
     with whole(path) as temporary:

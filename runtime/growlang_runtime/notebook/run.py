@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import Plan
-from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, are_weights, checkpoints_of
+from growlang.plans.weights_header import (
+    CHECKPOINTS,
+    METRICS,
+    MODEL,
+    PLAN,
+    are_weights,
+    checkpoints_of,
+)
 from growlang.shown import Shown
 from growlang_runtime.notebook.weights import Weights
-from growlang_runtime.report.samples import Samples
 from growlang_runtime.storage import weights as storage
 from growlang_runtime.storage.run import recorded_plan
 
@@ -84,13 +90,6 @@ class Run(Shown):
         path = self.path if at is None else self.path.with_name(f"{self.path.name}@{at}")
         return load_weights(path, ema=ema)
 
-    def sample(self, prompts: str | list[str] | None = None, **options: Any) -> Samples:
-        """An image for each prompt; `options` are those of `growlang.sample`."""
-        from growlang_runtime.sample import sample
-
-        lines = [prompts] if isinstance(prompts, str) else prompts
-        return sample(self.path, prompts=lines, **options)
-
     def __repr__(self) -> str:
         return f"Run({self.path}: {self._state()})"
 
@@ -124,7 +123,9 @@ def load_run(path: Path) -> Run:
     """The run in a folder. Raises GrowlangError if there is none."""
     if not path.is_dir() or not (path / PLAN).exists():
         if not path.exists():
-            raise GrowlangError(f"there is no run at {path}", help="train one: growlang.train(SPEC)")
+            raise GrowlangError(
+                f"there is no run at {path}", help="train one: growlang.train(SPEC)"
+            )
         help = "give a run's folder, such as runs/MODEL/RECIPE"
         if are_weights(path):
             help += "; growlang.load_weights reads a checkpoint or a file of weights"
@@ -135,5 +136,4 @@ def load_run(path: Path) -> Run:
 def load_weights(path: Path, *, ema: bool = True) -> Weights:
     """The weights at a path. Raises GrowlangError if there are none."""
     found = storage.load(path, ema=ema)
-    averaged = ema and (found.step is not None or found.path.name == MODEL)
-    return Weights(found, averaged)
+    return Weights(found, "run_hash" in found.metadata if found.step is None else ema)

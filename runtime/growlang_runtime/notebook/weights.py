@@ -65,7 +65,9 @@ class Weights(Shown, dict[str, Tensor]):
         what = "averages" if self.averaged else "weights"
         at = "" if self.step is None else f" at step {self.step:,}"
         count = sum(tensor.numel() for tensor in self.values())
-        return f"Weights({what} of {self.net.name}{at}: {len(self):,} tensors, {count:,} parameters)"
+        return (
+            f"Weights({what} of {self.net.name}{at}: {len(self):,} tensors, {count:,} parameters)"
+        )
 
     def print(self, out: Console) -> None:
         """Print a line for each tensor: its shape, mean and standard deviation."""

@@ -48,7 +48,8 @@ class Samples(Sequence[Image.Image]):
     def __repr__(self) -> str:
         _, _, height, width = self.tensor.shape
         shown = ", ".join(map(quoted, self.prompts[:3])) + (", ..." if len(self) > 3 else "")
-        return f"Samples({len(self)} images of {width} x {height}: {shown})"
+        count = f"{len(self)} image{'s' if len(self) != 1 else ''}"
+        return f"Samples({count} of {width} x {height}: {shown})"
 
     def grid(self) -> Image.Image:
         """All images in one, each above its prompt."""
