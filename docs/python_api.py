@@ -18,11 +18,13 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
+        "pack",
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Run", "Weights", "Samples", "Objective", "Conditions"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples"),
+        *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         diff,
         grow,
         load,
+        pack,
         plan,
         sample,
         train,
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from growlang.notebook import conditions, denoiser, load_run, load_weights, objective
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
-    from growlang_runtime.diffusion.objective import Objective
+    from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
@@ -46,6 +48,7 @@ __all__ = [
     "Checked",
     "Compiled",
     "Conditions",
+    "Denoising",
     "Diagnostic",
     "Difference",
     "Entry",
@@ -55,6 +58,7 @@ __all__ = [
     "Net",
     "Node",
     "Objective",
+    "Packed",
     "Plan",
     "Promise",
     "Report",
@@ -84,6 +88,7 @@ __all__ = [
     "load_run",
     "load_weights",
     "objective",
+    "pack",
     "plan",
     "sample",
     "train",
@@ -91,7 +96,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load plan sample train verify"
+    _API = "RunFields check compile diff grow load pack plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -106,11 +111,12 @@ if not TYPE_CHECKING:
         "growlang.notebook": "conditions denoiser load_run load_weights objective",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
-        "growlang_runtime.diffusion.objective": "Objective",
+        "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",
         "growlang_runtime.report.samples": "Samples",
+        "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.storage.weights import Weights as StoredWeights
     from growlang_runtime.train.options import Resume, RunOptions
@@ -141,6 +142,49 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     no such recipe.
     """
     return planning.plan(checked_spec(spec), recipe)
+
+
+def pack(
+    folder: StrPath,
+    output: str,
+    *,
+    captions: StrPath | None = None,
+    caption: str | None = None,
+    label: str | None = None,
+    holdout: float = 0.0,
+    name: str | None = None,
+    shard_bytes: int = 256_000_000,
+    max_corrupt: int = 0,
+    force: bool = False,
+    quiet: bool = True,
+) -> Packed:
+    """Pack a folder of images, with their captions and labels, into tar shards.
+
+    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
+    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
+    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
+    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
+    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
+    """
+    require_torch("packing")
+    from growlang_runtime.packing.pack import Packing
+    from growlang_runtime.packing.pack import pack as packed
+
+    return packed(
+        Packing(
+            _path(folder),
+            output,
+            captions=None if captions is None else str(_path(captions)),
+            caption=caption,
+            label=label,
+            holdout=holdout,
+            name=name,
+            shard_bytes=shard_bytes,
+            max_corrupt=max_corrupt,
+            force=force,
+            quiet=quiet,
+        )
+    )
 
 
 class RunFields(TypedDict, total=False):

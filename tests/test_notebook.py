@@ -111,7 +111,7 @@ def ddim(
         x = objective.to_x(prediction, x_t, t).clamp(-1, 1)
         log_snr = objective.log_snr(t).view(-1, 1, 1, 1)
         alpha, sigma = (torch.sigmoid(s * log_snr).sqrt().float() for s in (1, -1))
-        x_t = objective.noisy(x, (x_t - alpha * x) / sigma, later)  # type: ignore[attr-defined]
+        x_t = objective.noisy(x, (x_t - alpha * x) / sigma, later)
     return x
 
 

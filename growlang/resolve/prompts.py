@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from growlang.diagnostics import Findings, Span, stage
+from growlang.diagnostics.spelling import nearest
 from growlang.resolve.spec import Resolved
 from growlang.spec.prompts import refusal
 from growlang.syntax import document as d
@@ -19,7 +20,10 @@ def refuse_unread_prompts(findings: Findings, resolved: Resolved) -> None:
     conditions = model.conditions.values()
     for index, prompt in enumerate(prompts):
         if refused := refusal(prompt, conditions):
-            other = f'`"0"` in its place: {refused.reads}' if refused.reads else UNCONDITIONAL
+            other, labels = UNCONDITIONAL, refused.labels
+            if labels:
+                close = nearest(prompt, labels.names) or [labels.name(0)]
+                other = f'`"{close[0]}"` in its place; the classes are {labels.listed()}'
             findings.add(
                 "G440",
                 f'the prompt "{prompt}" cannot be used: {refused.why}',

@@ -1,4 +1,4 @@
-"""What a prompt is to a model: a caption, a label, or something that it cannot read."""
+"""Whether a model reads a prompt: as a caption, or as a label by its name or number."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from growlang.ops import Condition
+from growlang.spec.labels import Labels
 
 
 class Refusal(NamedTuple):
     """Why a model cannot read a prompt, and what it reads."""
 
+    prompt: str
     why: str
-    reads: str
-    """Labels that it has; empty where it has no conditions."""
+    labels: Labels | None
+    """The labels that it has; None where it reads none."""
 
-
-def label_of(prompt: str) -> int | None:
-    """The label that a prompt is; None for any other text."""
-    try:
-        return int(prompt) if prompt.strip().isdecimal() else None
-    except ValueError:  # more digits than Python reads
-        return None
+    @property
+    def help(self) -> str:
+        """What may be given instead."""
+        if self.labels is None:
+            return 'give "" for each unconditional image'
+        return f'{self.labels.about(self.prompt)}; "" is an unconditional image'
 
 
 def reads_labels(conditions: Collection[Condition]) -> bool:
@@ -34,17 +35,18 @@ def refusal(prompt: str, conditions: Collection[Condition]) -> Refusal | None:
 
     Sampling, the grids of a run and the compiler all ask this, so that they refuse the same.
     """
-    counts = [n for c in conditions if (n := c.labels()) is not None]
-    label = label_of(prompt)
-    reads = f"a label from 0 to {min(counts) - 1}" if counts else "a label"
-    if label is not None and counts and label >= min(counts):
-        return Refusal(f"the last label of the model is {min(counts) - 1}", reads)
+    labels = Labels.of(conditions) if reads_labels(conditions) else None
+    label = labels.read(prompt) if labels else None
+    if label is not None and labels and labels.count is not None and label >= labels.count:
+        return Refusal(prompt, f"the last label of the model is {labels.count - 1}", labels)
     captions = any(c.field != "label" for c in conditions)
-    if captions or not prompt.strip() or (label is not None and conditions):
+    if captions or not prompt.strip() or label is not None:
         return None
-    if conditions:
-        return Refusal("the model takes labels, not text", reads)
-    return Refusal("the model has no conditions", "")
+    if labels is None:
+        return Refusal(prompt, "the model has no conditions", None)
+    if labels.names:
+        return Refusal(prompt, "no class of the model has that name", labels)
+    return Refusal(prompt, "the model takes labels, not text", labels)
 
 
 def labels_shown(conditions: Collection[Condition], most: int) -> list[str] | None:
@@ -54,7 +56,7 @@ def labels_shown(conditions: Collection[Condition], most: int) -> list[str] | No
     """
     if not conditions:
         return []
-    counts = [n for c in conditions if (n := c.labels()) is not None]
-    if not counts or any(c.field != "label" for c in conditions):
+    labels = Labels.of(conditions)
+    if labels.count is None or any(c.field != "label" for c in conditions):
         return None
-    return [str(label) for label in range(min(min(counts), most))]
+    return [labels.name(label) for label in range(min(labels.count, most))]

@@ -67,9 +67,9 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
     for model, wrong, wanted in (
-        (classes, "cat", 'give a label from 0 to 9, or "" for each unconditional image'),
-        (classes, "10", 'give a label from 0 to 9, or "" for each unconditional image'),
-        (both, "10", 'give a label from 0 to 9, or "" for each unconditional image'),
+        (classes, "cat", 'The classes are 0 to 9; "" is an unconditional image'),
+        (classes, "10", 'The classes are 0 to 9; "" is an unconditional image'),
+        (both, "10", 'The classes are 0 to 9; "" is an unconditional image'),
         (none, "cat", 'give "" for each unconditional image'),
         (none, "1", 'give "" for each unconditional image'),
     ):

@@ -178,6 +178,8 @@ def test_without_prompts_a_model_shows_what_it_reads() -> None:
 
     assert prompts({}) == [""] * 8
     assert prompts({"kind": {"op": "classes", "n": 3, "width": 8}}) == ["0", "1", "2"]
+    named = {"op": "classes", "n": 2, "width": 8, "names": ["circle", "square"]}
+    assert prompts({"kind": named}) == ["circle", "square"]
     assert len(prompts({"kind": {"op": "classes", "n": 1000, "width": 8}})) == 64
     with pytest.raises(GrowlangError, match="no prompts given, and the spec of") as error:
         prompts(net().encoders)

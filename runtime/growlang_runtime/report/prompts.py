@@ -11,7 +11,8 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import PLAN, parsed, run_of
-from growlang.spec.prompts import label_of, labels_shown, reads_labels, refusal
+from growlang.spec.labels import ANY, Labels
+from growlang.spec.prompts import labels_shown, reads_labels, refusal
 from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded, declared_conditions
 from growlang_runtime.conditioning.readings import quoted
@@ -31,28 +32,28 @@ class Prompts:
 
     captions: Sequence[str | None]
     labels: Sequence[int | None]
+    classes: Labels = ANY
 
     @staticmethod
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
-        """Prompts from lines of text; where the net reads labels, numbers are labels.
+        """Prompts from lines of text; where the net reads labels, these have names or numbers.
 
         Raises GrowlangError for a prompt that no condition reads; an empty one is the null.
         """
         conditions = conditioner.conditions.values()
         for line in lines:
             if refused := refusal(line, conditions):
-                give = f"give {refused.reads}, or" if refused.reads else "give"
                 raise GrowlangError(
-                    f"cannot use the prompt {quoted(line)}: {refused.why}",
-                    help=f'{give} "" for each unconditional image',
+                    f"cannot use the prompt {quoted(line)}: {refused.why}", help=refused.help
                 )
-        classes = reads_labels(conditions)
-        return Prompts(list(lines), [label_of(line) if classes else None for line in lines])
+        classes, reads = Labels.of(conditions), reads_labels(conditions)
+        labels = [classes.read(line) if reads else None for line in lines]
+        return Prompts(list(lines), labels, classes)
 
     def texts(self) -> list[str]:
         """One text for each image."""
         return [
-            caption or ("" if label is None else str(label))
+            caption or self.classes.name(label)
             for caption, label in zip(self.captions, self.labels, strict=True)
         ]
 
@@ -80,7 +81,8 @@ def chosen_prompts(
     """
     if sample.prompts is None:
         first = images.batch(range(min(COUNT, len(images))))
-        return Prompts(first.captions, first.labels)
+        classes = Labels.of(conditioner.conditions.values())
+        return Prompts(first.captions, first.labels, classes)
     return Prompts.of(stated_prompts(sample, data_root) or [], conditioner)
 
 
