@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         load,
         pack,
         plan,
-        sample,
         train,
         verify,
     )
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
-    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective
+    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
@@ -96,7 +95,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load pack plan sample train verify"
+    _API = "RunFields check compile diff grow load pack plan train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -108,7 +107,7 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": "conditions denoiser load_run load_weights objective",
+        "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.diffusion.objective": "Denoising Objective",

@@ -22,18 +22,13 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
     from growlang.comparing import Difference
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
-    from growlang_runtime.notebook.run import Run
-    from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
-    from growlang_runtime.report.samples import Samples
-    from growlang_runtime.storage.weights import Weights as StoredWeights
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -56,7 +51,7 @@ def load(path: StrPath, params: Params | None = None) -> Checked:
     """
     from growlang.plans.weights_header import are_weights
 
-    if isinstance(path, str | os.PathLike) and are_weights(_path(path)):
+    if isinstance(path, str | os.PathLike) and are_weights(path_of(path)):
         raise GrowlangError(
             f"{path} is not a spec",
             help="growlang.load_run(...) opens a run, and growlang.load_weights(...) its weights",
@@ -73,7 +68,7 @@ def check(spec: StrPath | Checked, params: Params | None = None) -> Report:
     if isinstance(spec, Checked):
         texts = dict(spec.params) if params is None else _texts(params)
         return checking.check(spec.path, texts)
-    return checking.check(_path(spec), _texts(params))
+    return checking.check(path_of(spec), _texts(params))
 
 
 def compile(spec: StrPath | Checked, recipe: str | None = None) -> Compiled:
@@ -135,7 +130,7 @@ def verify(
         require_torch("reading weights")
         from growlang_runtime.storage.weights import load as read
 
-        found, parent = read(_path(parent_checkpoint)), checked.parent
+        found, parent = read(path_of(parent_checkpoint)), checked.parent
         found.require(parent.net, f"{parent.path} (the parent {parent.name})")
         weights = found.tensors
     real = None
@@ -143,7 +138,7 @@ def verify(
         require_torch("reading data")
         from growlang_runtime.train.real_inputs import real_inputs as read_inputs
 
-        root = checked.path.parent if data_root is None else _path(data_root)
+        root = checked.path.parent if data_root is None else path_of(data_root)
         real = read_inputs(planning.plan(checked), root, REAL_INPUTS)
     return measure(checked, weights, device, real)
 
@@ -185,9 +180,9 @@ def pack(
 
     return packed(
         Packing(
-            _path(folder),
+            path_of(folder),
             output,
-            captions=None if captions is None else str(_path(captions)),
+            captions=None if captions is None else str(path_of(captions)),
             caption=caption,
             label=label,
             holdout=holdout,
@@ -235,7 +230,7 @@ def train(
     GrowlangError for all that keeps the run from going on, such as a run that exists and is not to
     be resumed.
     """
-    checked = spec if isinstance(spec, Checked) else _load(_path(spec), None)
+    checked = spec if isinstance(spec, Checked) else _load(path_of(spec), None)
     require_torch("training")
     from growlang_runtime.train.training import train as run
 
@@ -248,84 +243,9 @@ def train(
     return run(planning.plan(checked, recipe), chosen)
 
 
-def sample(
-    run: StrPath | Run | Weights | Checked,
-    prompts: str | Sequence[str] | None = None,
-    output: StrPath | None = None,
-    *,
-    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
-    each: StrPath | None = None,
-    overwrite: bool = False,
-    guidance: float | None = None,
-    steps: int | None = None,
-    detail_scale: float | None = None,
-    detail_temperature: float | None = None,
-    seed: int = 0,
-    ema: bool = True,
-    device: str = "cpu",
-    batch: int = 16,
-) -> Samples:
-    """An image for each prompt, from the weights of a run, a checkpoint or a file.
-
-    RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
-    Prompts are captions, or names or numbers of classes; by default those of the spec. With
-    `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
-    With `output`, the images are also written as one PNG grid, with `each` as single files in a
-    folder; a number is added to names that exist, unless `overwrite`. `guidance`, `steps` and, of a
-    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
-    `batch` images are computed at once. Raises GrowlangError if there are no weights, or for what
-    the model cannot use.
-    """
-    require_torch("sampling")
-    from growlang_runtime.report.samples import Places
-    from growlang_runtime.sample import sample as sampled
-
-    return sampled(
-        _weights_of(run, weights),
-        prompts=[prompts] if isinstance(prompts, str) else prompts,
-        places=Places(
-            None if output is None else _path(output),
-            None if each is None else _path(each),
-            overwrite,
-        ),
-        guidance=guidance,
-        steps=steps,
-        detail_scale=detail_scale,
-        detail_temperature=detail_temperature,
-        seed=seed,
-        ema=ema,
-        device=device,
-        batch=batch,
-    )
-
-
-def _weights_of(
-    run: StrPath | Run | Weights | Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
-) -> Path | StoredWeights:
-    """The path of weights, or what was loaded, or trained in a loop of one's own."""
-    from growlang_runtime.notebook.run import Run
-    from growlang_runtime.notebook.weights import Weights
-    from growlang_runtime.storage.weights import Weights as StoredWeights
-
-    if isinstance(run, Run | Weights):
-        return run.path if isinstance(run, Run) else run.stored
-    if not isinstance(run, Checked):
-        return _path(run)
-    spec = run
-    if weights is None:
-        raise GrowlangError(
-            f"the spec {spec.path} has no weights to sample from",
-            help="give the path of a run, or `weights=module`",
-        )
-    compiled = compiling.compiled(spec)
-    found = compiling.usable(weights, spec.net)
-    tensors = {name: tensor.detach().float().cpu() for name, tensor in found.items()}
-    return StoredWeights(spec.path, spec.net, tensors, compiled.metadata)
-
-
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
-    report = checking.check(_path(path), _texts(params))
-    checked = report.require(_path(path))
+    report = checking.check(path_of(path), _texts(params))
+    checked = report.require(path_of(path))
     told = [found for found in report.diagnostics if found.code not in quiet]
     if told:
         warnings.warn(as_texts(told, report.texts), SpecWarning, stacklevel=_level())
@@ -349,9 +269,9 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 
-    if isinstance(spec, Checked) or not are_weights(_path(spec)):
+    if isinstance(spec, Checked) or not are_weights(path_of(spec)):
         return checked_spec(spec)
-    return read(_path(spec))
+    return read(path_of(spec))
 
 
 def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
@@ -360,7 +280,7 @@ def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
     if isinstance(parent, Checked):
         same = parent.net_hash == child.parent.net_hash
     else:
-        same = _path(parent).resolve() == child.parent.path.resolve()
+        same = path_of(parent).resolve() == child.parent.path.resolve()
     if not same:
         named = parent.path if isinstance(parent, Checked) else parent
         raise GrowlangError(
@@ -370,7 +290,7 @@ def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
         )
 
 
-def _path(path: object) -> Path:
+def path_of(path: object) -> Path:
     """A path. Raises TypeError for what is none."""
     if isinstance(path, str | os.PathLike):
         return Path(path)
@@ -392,7 +312,7 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     given: dict[str, Any] = {**fields}
     for name in ("data_root", "out", "parent_run"):
         if given.get(name) is not None:
-            given[name] = _path(given[name])
+            given[name] = path_of(given[name])
     return replace(options or RunOptions(), **given)
 
 

@@ -6,26 +6,29 @@ weights: `load_run`, `load_weights`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from growlang.api import StrPath, checked_spec, path_of
 from growlang.checking import Checked
-from growlang.compiling import Compiled
+from growlang.compiling import Compiled, compiled, usable
 from growlang.diagnostics import GrowlangError
 from growlang.planning import recipe_of
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-    from growlang.api import StrPath
     from growlang.net import Net
     from growlang.spec import objectives
     from growlang_runtime.diffusion.objective import Objective
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.report.samples import Samples
+    from growlang_runtime.storage.weights import Weights as StoredWeights
 
 
 def load_run(path: StrPath) -> Run:
@@ -36,7 +39,7 @@ def load_run(path: StrPath) -> Run:
     require_torch("reading a run")
     from growlang_runtime.notebook import run
 
-    return run.load_run(Path(path))
+    return run.load_run(path_of(path))
 
 
 def load_weights(path: StrPath, *, ema: bool = True) -> Weights:
@@ -49,7 +52,7 @@ def load_weights(path: StrPath, *, ema: bool = True) -> Weights:
     require_torch("reading weights")
     from growlang_runtime.notebook import run
 
-    return run.load_weights(Path(path), ema=ema)
+    return run.load_weights(path_of(path), ema=ema)
 
 
 def objective(
@@ -102,6 +105,57 @@ def denoiser(
     return denoiser_of(module, _model(model).net, given or {})
 
 
+def sample(
+    run: StrPath | Run | Weights | Checked,
+    prompts: str | Sequence[str] | None = None,
+    output: StrPath | None = None,
+    *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    each: StrPath | None = None,
+    overwrite: bool = False,
+    guidance: float | None = None,
+    steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+    batch: int = 16,
+) -> Samples:
+    """An image for each prompt, from the weights of a run, a checkpoint or a file.
+
+    RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
+    Prompts are captions, or names or numbers of classes; by default those of the spec. With
+    `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
+    With `output`, the images are also written as one PNG grid, with `each` as single files in a
+    folder; a number is added to names that exist, unless `overwrite`. `guidance`, `steps` and, of a
+    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
+    `batch` images are computed at once. Raises GrowlangError if there are no weights, or for what
+    the model cannot use.
+    """
+    require_torch("sampling")
+    from growlang_runtime.report.samples import Places
+    from growlang_runtime.sample import sample as sampled
+
+    return sampled(
+        _weights_of(run, weights),
+        prompts=[prompts] if isinstance(prompts, str) else prompts,
+        places=Places(
+            None if output is None else path_of(output),
+            None if each is None else path_of(each),
+            overwrite,
+        ),
+        guidance=guidance,
+        steps=steps,
+        detail_scale=detail_scale,
+        detail_temperature=detail_temperature,
+        seed=seed,
+        ema=ema,
+        device=device,
+        batch=batch,
+    )
+
+
 class _Model(NamedTuple):
     """What the functions above need of a model, in whatever form it was given."""
 
@@ -113,7 +167,6 @@ class _Model(NamedTuple):
 
 def _model(given: StrPath | Checked | Compiled | Run | Weights) -> _Model:
     """Raises GrowlangError for a spec with errors, and TypeError for what is no model."""
-    from growlang import api
     from growlang.plans.plan import SEMANTICS
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -123,7 +176,7 @@ def _model(given: StrPath | Checked | Compiled | Run | Weights) -> _Model:
         return _Model(given.net, given.plan.semantics, lambda _: settings.objective)
     if isinstance(given, Weights):
         return _Model(given.net, given.stored.semantics, lambda _: _trained_for(given))
-    spec = given.spec if isinstance(given, Compiled) else api.checked_spec(given)
+    spec = given.spec if isinstance(given, Compiled) else checked_spec(given)
     return _Model(spec.net, SEMANTICS, lambda recipe: _of_recipe(spec, recipe))
 
 
@@ -143,3 +196,31 @@ def _trained_for(weights: Weights) -> objectives.Objective:
         )
     settings: Settings = parsed(Settings, said["settings"], weights.path)
     return settings.objective
+
+
+def _weights_of(
+    run: StrPath | Run | Weights | Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
+) -> Path | StoredWeights:
+    """The path of weights, or what was loaded, or trained in a loop of one's own."""
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.storage.weights import Weights as StoredWeights
+
+    if isinstance(run, Run | Weights):
+        if weights is not None:
+            raise GrowlangError(
+                f"{run.path} has weights of its own", help="give a spec with `weights`, or none"
+            )
+        return run.path if isinstance(run, Run) else run.stored
+    if weights is None:
+        if not isinstance(run, Checked):
+            return path_of(run)
+        raise GrowlangError(
+            f"the spec {run.path} has no weights to sample from",
+            help="give the path of a run, or `weights=module`",
+        )
+    spec = checked_spec(run)
+    made = compiled(spec)
+    found = usable(weights, spec.net)
+    tensors = {name: tensor.detach().float().cpu() for name, tensor in found.items()}
+    return StoredWeights(spec.path, spec.net, tensors, made.metadata)

@@ -165,6 +165,7 @@ def test_samples_are_tensors_and_images(tmp_path: Path) -> None:
         ),
         (lambda: growlang.objective(CORE, "nope"), "has no recipe `nope`", "its recipes"),
         (lambda: growlang.sample(growlang.load(CORE)), "has no weights", "weights=module"),
+        (lambda: growlang.sample(growlang.load_run(RUN), weights={}), "of its own", "give a spec"),
         (lambda: growlang.denoiser(lambda: None, CORE), "needs `text.ids`", "growlang.conditions"),
         (
             lambda: growlang.denoiser(lambda: None, CORE, {"text.ids": 0, "text.mask": 0, "a": 0}),

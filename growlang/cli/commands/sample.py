@@ -13,7 +13,7 @@ def sample(
     run: Annotated[
         Path,
         typer.Argument(
-            help="A run's folder, finished or not, a checkpoint's or a model.safetensors.",
+            help="A run's folder, finished or not, RUN@STEP, RUN@best, or a file of weights.",
             show_default=False,
         ),
     ],
@@ -71,7 +71,7 @@ def sample(
 
     Of a run that is not finished, its newest checkpoint is used.
     """
-    from growlang import api
+    from growlang import notebook
     from growlang.torch_backend import require_torch
 
     require_torch()
@@ -81,7 +81,7 @@ def sample(
     written = prompt or []
     if prompts is not None:
         written = [*written, *read_prompts(prompts, "give another file with --prompts")]
-    drawn = api.sample(
+    drawn = notebook.sample(
         run,
         written or None,
         Path("grid.png") if output is None and each is None else output,

@@ -83,7 +83,11 @@ def chosen_prompts(
         first = images.batch(range(min(COUNT, len(images))))
         classes = Labels.of(conditioner.conditions.values())
         return Prompts(first.captions, first.labels, classes)
-    return Prompts.of(stated_prompts(sample, data_root) or [], conditioner)
+    lines = stated_prompts(sample, data_root) or []
+    try:
+        return Prompts.of(lines, conditioner)
+    except GrowlangError as error:
+        raise GrowlangError(f"`prompts` of `sample`: {error.message}", help=error.help) from error
 
 
 def stated_prompts(sample: Sample, data_root: Path) -> list[str] | None:
