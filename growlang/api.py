@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from growlang import checking, comparing, compiling, planning
 from growlang.checking import Checked, Report, SpecWarning
@@ -204,14 +204,17 @@ class RunFields(TypedDict, total=False):
     parent_run: StrPath | None
     accept_parent: bool
     device: str
+    threads: int | Literal["auto"] | None
     micro_batch: int | None
     workers: int
     checkpoint_every: int
+    checkpoint_minutes: float
     keep_checkpoints: int
     sample_every: int | None
     log_every: int
     max_corrupt: int
     quiet: bool
+    clock: Callable[[], float]
 
 
 def train(

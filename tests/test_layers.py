@@ -143,7 +143,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {
             *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "shown"),
-            *("tables", "torch_backend"),
+            *("spec", "tables", "torch_backend"),
         },
     ),
     "tools": (

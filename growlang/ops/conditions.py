@@ -1,5 +1,6 @@
 """Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -163,6 +164,7 @@ class Classes(Condition):
     role = "label"
     field = "label"
     instead: ClassVar[dict[str, str]] = {"n": "names"}
+    names_argument = "names"
     n: int = argument("number of classes; `names` may be given instead", ge=1)
     width: int = argument("channels of the token", ge=1)
     from_: str = argument("field of the sample that is read", "label", alias="from")
@@ -183,7 +185,8 @@ class Classes(Condition):
         """Raise ValueError unless names tell the classes apart, and are as many as these."""
         names = self.names or []
         if self.names is not None and len(names) != self.n:
-            raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}: remove `n`")
+            written = f"classes({self.width}, names = {json.dumps(names, ensure_ascii=False)})"
+            raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}", f"write `{written}`")
         for number, name in enumerate(names):
             if name != name.strip() or not name:
                 raise ValueError(

@@ -69,7 +69,8 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
                 info = fields[name][1]
                 report(item, name, info, spans[name], notes[name], scope)
             elif item["type"] == "value_error":
-                findings.add("G201", f"`{call.name}`: {item['ctx']['error']}", call.span)
+                message, *help = item["ctx"]["error"].args
+                findings.add("G201", f"`{call.name}`: {message}", call.span, help="".join(help))
         return Bindings(None, spans, notes)
     complete = not broken and len(known) == len(values)
     return Bindings(instance if complete else None, spans, notes)
@@ -143,7 +144,8 @@ def _refuse_choice(given: d.Name, allowed: Choices, scope: Names) -> Hole:
     """A finding about a name that is none of the choices."""
     path, place = given.path, given.span
     known = [*allowed.words, *allowed.calls.names()]
-    choose = f"choose {' | '.join(known)}"
+    number = "write a number, or " * allowed.numbers
+    choose = f"{number}choose {' | '.join(known)}"
     beyond, rivals = allowed.calls.elsewhere(path), scope.names()
     help, edits = meant(place, path, known, choose, "word", rivals=rivals, beyond=beyond)
     scope.findings.add("G101", f"invalid choice `{path}`", place, help=help, edits=edits)
@@ -295,9 +297,9 @@ def _form(call: d.Call, signature: type[Signature]) -> str:
     known = form(signature)
     words = {name: choices(signature, known.fields[name][0]).words for name in known.required}
     listed = "".join(f", with `{name}` one of {' | '.join(w)}" for name, w in words.items() if w)
-    others = [
-        ", ".join(n for n in known.required if n != spared) + f", {other} = [...]"
+    others = (
+        ", ".join([*(n for n in known.required if n != spared), f"{other} = [...]"])
         for spared, other in signature.instead.items()
-    ]
-    plain = f"write `{call.name}({', '.join(known.required)})`{listed}"
-    return plain + "".join(f", or `{call.name}({other})`" for other in others)
+    )
+    instead = "".join(f", or `{call.name}({other})`" for other in others)
+    return f"write `{call.name}({', '.join(known.required)})`{listed}{instead}"

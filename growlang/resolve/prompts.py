@@ -23,7 +23,7 @@ def refuse_unread_prompts(findings: Findings, resolved: Resolved) -> None:
             other, labels = UNCONDITIONAL, refused.labels
             if labels:
                 close = nearest(prompt, labels.names) or [labels.name(0)]
-                other = f'`"{close[0]}"` in its place; the classes are {labels.listed()}'
+                other = f'`"{close[0]}"` in its place: the model reads {labels.asked()}'
             findings.add(
                 "G440",
                 f'the prompt "{prompt}" cannot be used: {refused.why}',

@@ -22,6 +22,8 @@ class Choices(NamedTuple):
     calls: Table[Signature] = NO_CALLS
     conditions: bool = False
     nothing: bool = False
+    numbers: bool = False
+    """Whether a number may stand there too."""
     text: bool = False
     """Whether a string stands there, which a bare word may be meant to be."""
 
@@ -40,7 +42,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls = NO_CALLS
-    conditions = nothing = text = False
+    conditions = nothing = text = numbers = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
@@ -50,6 +52,8 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             conditions = True
         elif isinstance(part, Nothing):
             nothing = True
+        elif part in (int, float):
+            numbers = True
         elif part is str:
             text = True
         elif get_origin(part) is Literal:
@@ -58,7 +62,8 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             todo += [get_args(part)[0], *part.__metadata__]
         else:
             todo += get_args(part)
-    return Choices(tuple(words), calls, conditions, nothing, text and not (words or calls))
+    bare = text and not (words or calls)
+    return Choices(tuple(words), calls, conditions, nothing, numbers, bare)
 
 
 @cache

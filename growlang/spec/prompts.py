@@ -12,7 +12,6 @@ from growlang.spec.labels import Labels
 class Refusal(NamedTuple):
     """Why a model cannot read a prompt, and what it reads."""
 
-    prompt: str
     why: str
     labels: Labels | None
     """The labels that it has; None where it reads none."""
@@ -22,7 +21,7 @@ class Refusal(NamedTuple):
         """What may be given instead."""
         if self.labels is None:
             return 'give "" for each unconditional image'
-        return f'{self.labels.about(self.prompt)}; "" is an unconditional image'
+        return f'give {self.labels.asked()}, or "" for each unconditional image'
 
 
 def reads_labels(conditions: Collection[Condition]) -> bool:
@@ -38,15 +37,13 @@ def refusal(prompt: str, conditions: Collection[Condition]) -> Refusal | None:
     labels = Labels.of(conditions) if reads_labels(conditions) else None
     label = labels.read(prompt) if labels else None
     if label is not None and labels and labels.count is not None and label >= labels.count:
-        return Refusal(prompt, f"the last label of the model is {labels.count - 1}", labels)
+        return Refusal(f"the last label of the model is {labels.count - 1}", labels)
     captions = any(c.field != "label" for c in conditions)
     if captions or not prompt.strip() or label is not None:
         return None
     if labels is None:
-        return Refusal(prompt, "the model has no conditions", None)
-    if labels.names:
-        return Refusal(prompt, "no class of the model has that name", labels)
-    return Refusal(prompt, "the model takes labels, not text", labels)
+        return Refusal("the model has no conditions", None)
+    return Refusal(labels.refusal(prompt), labels)
 
 
 def labels_shown(conditions: Collection[Condition], most: int) -> list[str] | None:

@@ -59,10 +59,12 @@ def sample(
         if count is not None and count < 1:
             raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
+    opened = open_device(device)
+    Display(0).say(f"sampling on {opened}")
     _tell(run, weights)
     settings = requested(weights, guidance, steps, detail_scale, detail_temperature)
     asked = own_prompts(weights) if prompts is None else prompts
-    images = draw(weights, asked, settings, seed, open_device(device), batch)
+    images = draw(weights, asked, settings, seed, opened, batch)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",

@@ -197,8 +197,12 @@ def test_a_run_that_goes_on_is_sampled_by_its_newest_checkpoint(
     (live / "model.safetensors").unlink()
     newest = live / "checkpoints" / "step_00000004"
     older = shutil.copytree(newest, live / "checkpoints" / "step_00000002")
-    assert torch.equal(sample(live).tensor, sample(run).tensor)
-    assert capsys.readouterr().err == (f"{live} is not finished: sampling from step 4, {newest}\n")
+    finished = sample(run).tensor
+    assert capsys.readouterr().err == "sampling on cpu\n"
+    assert torch.equal(sample(live).tensor, finished)
+    assert capsys.readouterr().err == (
+        f"sampling on cpu\n{live} is not finished: sampling from step 4, {newest}\n"
+    )
     (newest / "state.safetensors").write_bytes(b"torn")
     sample(live, steps=1)
     said = capsys.readouterr().err
@@ -258,7 +262,9 @@ def test_prompts_that_are_not_read_whole_are_told(
 ) -> None:
     prompts = ["one two three four five", "red", "", "?!", "1 2 3 4 5", "Привет"]
     sample(run, prompts=prompts, places=Places(tmp_path / "a.png"), batch=2)
-    assert capsys.readouterr().err.splitlines() == [
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == "sampling on cpu"
+    assert lines == [
         f'warning: prompt "{prompt}" is truncated to its first 4 words, the limit of condition '
         "`text`"
         for prompt in ("one two three four five", "1 2 3 4 5")
@@ -276,7 +282,7 @@ def test_guidance_that_was_not_trained_for_is_told(
         (3.0, "guidance 3 needs a model that was also trained without"),
     ):
         sample(run, prompts=["red"], places=Places(tmp_path / f"{guidance}.png"), guidance=guidance)
-        err = capsys.readouterr().err
+        err = capsys.readouterr().err.removeprefix("sampling on cpu\n")
         assert told in err
         assert bool(told) == bool(err)
 

@@ -65,7 +65,7 @@ def sample(
         bool, typer.Option("--force", help="Overwrite files instead of numbering new ones.")
     ] = False,
     ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Sample images from a trained model, into one PNG grid or single files.
 
