@@ -17,13 +17,14 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        "load_weights",
+        *("load_run", "load_weights", "objective", "conditions", "denoiser"),
         "pack",
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples"),
+        *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

@@ -72,6 +72,7 @@ def set_up(
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
+    plan = plan.model_copy(update={"sample": previews.sample})
     module = build(plan, net, device)
     measured = {}
     if step is None:
