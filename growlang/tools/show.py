@@ -143,6 +143,10 @@ class _Show:
             text = f"transition = bridge(for = {number(steps)})"
             yield self.value(text, kept.get("transition"))
         yield from self.settings(recipe.settings, "train", written)
+        if validation := recipe.validation:
+            share, data = validation.holdout, validation.data
+            text = f"holdout = {number(share)}" if share else f"validate = {self.data(data)}"
+            yield self.value(text, written.get(text.split()[0]))
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)
         yield "}"
@@ -290,7 +294,8 @@ def _start(start: Start) -> str:
 
 def _sources(recipe: RecipeDraft) -> list[Source]:
     phases = [source for p in recipe.phases for source in p.phase.settings.data]
-    return [*recipe.settings.data, *phases]
+    validation = recipe.validation.data if recipe.validation else []
+    return [*recipe.settings.data, *phases, *validation]
 
 
 def _source(source: Source) -> str:
