@@ -102,11 +102,11 @@ class Recipes:
         if settings is None or start is None or any(p is None for p in phases):
             return None
         known = tuple(p for p in phases if p is not None)
-        written = self._validated(own)
-        values = self._read(written, Settings)
-        if HOLE in values.values():
+        held_out = self._validated(own)
+        said = self._read(held_out, Settings)
+        if HOLE in said.values():
             return None
-        validation = validation_of(values, written, settings, self.findings)
+        validation = validation_of(said, held_out, settings, self.findings)
         draft = RecipeDraft(recipe.name, recipe.name_span, start, settings, known, validation)
         return _held_out(draft, validation.holdout if validation else 0)
 

@@ -21,7 +21,7 @@ def share_of(binding: d.Binding, scope: Names) -> Any:
     percent = type(value) in (int, float) and 1 <= value < 100
     scope.findings.add(
         "G201",
-        f"`holdout` must be a share of the data, at least 0 and less than 1, not `{literal(value)}`",
+        f"`holdout` must be a share, at least 0 and less than 1, not `{literal(value)}`",
         binding.value.span,
         help=f"write `holdout = {literal(value) if percent else 2}%`",
         notes=origins(binding.value, scope),
@@ -40,7 +40,7 @@ def validation_of(
     `values` are theirs, `written` where they stand.
     """
     if len(written) > 1:
-        first, last = sorted(written.values(), key=lambda b: b.name_span)
+        last = max(written.values(), key=lambda b: b.name_span)
         findings.add(
             "G430",
             "a recipe sets both `validate` and `holdout`",
@@ -55,13 +55,12 @@ def validation_of(
         return None
     sources: list[Source] = values["validate"]
     for source in sources:
-        if seen := next((s for s in settings.data if _draws_all(s, source)), None):
+        if any(_draws_all(trained, source) for trained in settings.data):
             findings.add(
                 "G431",
-                f"`validate` names images that the recipe trains on: `{source.name}` is the data "
-                f"of `{seen.name}`",
-                written["validate"].value.span,
-                help="hold some of them out instead: `holdout = 2%`",
+                f"`validate` names images that the recipe trains on: those of `{source.name}`",
+                written["validate"].span,
+                help="write `holdout = 2%`, which no step then trains on, or name other data",
             )
     return Validation(data=sources, transform=settings.transform)
 

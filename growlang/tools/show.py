@@ -143,13 +143,19 @@ class _Show:
             text = f"transition = bridge(for = {number(steps)})"
             yield self.value(text, kept.get("transition"))
         yield from self.settings(recipe.settings, "train", written)
-        if validation := recipe.validation:
-            share, data = validation.holdout, validation.data
-            text = f"holdout = {number(share)}" if share else f"validate = {self.data(data)}"
+        if text := self.validation(recipe):
             yield self.value(text, written.get(text.split()[0]))
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)
         yield "}"
+
+    def validation(self, recipe: RecipeDraft) -> str:
+        """What a recipe holds out; that it is nothing, where it would inherit something."""
+        found = recipe.validation
+        if found is None:
+            return "holdout = 0" if self.resolved.recipes[0].validation else ""
+        share = found.holdout
+        return f"holdout = {number(share)}" if share else f"validate = {self.data(found.data)}"
 
     def value(self, text: str, binding: d.Binding | None) -> str:
         """The line of a setting, which `binding` writes."""

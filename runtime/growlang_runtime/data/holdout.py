@@ -39,4 +39,5 @@ def parted(source: Source, index: Samples, rows: Rows, held_out: bool) -> Rows:
             help=f"{'lower' if count else 'raise'} `holdout`, or name data that is held out: "
             "`validate = NAME`",
         )
-    return rows[held == held_out]
+    kept: Rows = rows[held == held_out]
+    return kept

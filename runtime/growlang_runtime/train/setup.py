@@ -30,7 +30,6 @@ from growlang_runtime.train.start import (
 from growlang_runtime.train.state import State
 from growlang_runtime.train.validation import Validation
 
-
 NOTHING_HELD_OUT = (
     "--validate-every has no effect: the recipe holds nothing out; write `holdout = 2%`, or "
     "`validate = NAME`"

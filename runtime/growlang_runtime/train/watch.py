@@ -35,7 +35,9 @@ class Watch:
         every = options.validate_every or usual_interval(steps, batch)
         return Watch(setup.validation, folder, every, options.micro_batch or batch)
 
-    def measure(self, module: nn.Module, averages: Mapping[str, Tensor], device: torch.device) -> Losses:
+    def measure(
+        self, module: nn.Module, averages: Mapping[str, Tensor], device: torch.device
+    ) -> Losses:
         """The losses of this step's weights."""
         return self.validation.measure(module, averages, device, self.size)
 
