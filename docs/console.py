@@ -16,11 +16,12 @@ from unittest.mock import patch
 from growlang.cli import main
 
 ROOT = Path(__file__).parent.parent
+STORED = ROOT / "tests" / "fixtures" / "runs" / "0.1" / "runs"
 
 
 @contextmanager
 def checkout() -> Iterator[Path]:
-    """A temporary folder with the specs and the specs of examples, as in a checkout."""
+    """A temporary folder with the specs and the specs of examples, as in a checkout, and runs."""
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "specs", Path(folder, "specs"))
         shutil.copytree(ROOT / "docs" / "schema", Path(folder, "docs", "schema"))
@@ -31,6 +32,7 @@ def checkout() -> Iterator[Path]:
         emoji = Path(folder, "examples", "emoji")
         (emoji / "data").mkdir()
         shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
+        shutil.copytree(STORED, Path(folder, "runs"))
         yield Path(folder)
 
 

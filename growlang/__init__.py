@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from growlang.api import (
         RunFields,
         check,
+        compare,
         compile,
         diff,
         grow,
         load,
         load_weights,
         plan,
+        runs,
         sample,
         train,
         verify,
@@ -33,12 +35,15 @@ if TYPE_CHECKING:
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
 __all__ = [
     "ApproximateGrowth",
     "Checked",
+    "Comparison",
     "Compiled",
     "Diagnostic",
     "Difference",
@@ -53,6 +58,8 @@ __all__ = [
     "Report",
     "RunFields",
     "RunOptions",
+    "RunSummary",
+    "Runs",
     "Shape",
     "Span",
     "SpecError",
@@ -65,19 +72,23 @@ __all__ = [
     "Verification",
     "__version__",
     "check",
+    "compare",
     "compile",
     "diff",
     "grow",
     "load",
     "load_weights",
     "plan",
+    "runs",
     "sample",
     "train",
     "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
+    _API = (
+        "RunFields check compare compile diff grow load load_weights plan runs sample train verify"
+    )
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -91,6 +102,8 @@ if not TYPE_CHECKING:
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.runs import Runs
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -147,6 +149,7 @@ class RunFields(TypedDict, total=False):
     validate_every: int | None
     log_every: int
     max_corrupt: int
+    log: Sequence[str]
     quiet: bool
 
 
@@ -227,6 +230,27 @@ def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
     return read(_path(path), ema=ema).tensors
 
 
+def runs(folder: StrPath = "runs") -> Runs:
+    """The runs in a folder and the folders in it: `runs`, and a text to print.
+
+    Raises GrowlangError if there is no such folder.
+    """
+    from growlang_runtime.report.runs import runs_under
+
+    return runs_under(_path(folder))
+
+
+def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison:
+    """Two runs side by side: `settings` that differ, `losses` at common steps, curves to print.
+
+    Each is RUN, RUN@STEP or RUN@best. With `output`, their sample grids are written beside each
+    other as a PNG. Raises GrowlangError if one is no run, or if `output` exists.
+    """
+    from growlang_runtime.report.comparison import compare as compared
+
+    return compared(_path(a), _path(b), None if output is None else _path(output))
+
+
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
     report = checking.check(_path(path), _texts(params))
     checked = report.require(_path(path))
@@ -252,9 +276,14 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 
-    if isinstance(spec, Checked) or not are_weights(_path(spec)):
-        return _checked(spec)
-    return read(_path(spec))
+    if isinstance(spec, Checked):
+        return spec
+    path = _path(spec)
+    if "@" in path.name:
+        from growlang_runtime.storage.place import located
+
+        path = located(path)
+    return read(path) if are_weights(path) else _checked(path)
 
 
 def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
@@ -296,6 +325,8 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     for name in ("data_root", "out", "parent_run"):
         if given.get(name) is not None:
             given[name] = _path(given[name])
+    if "log" in given:
+        given["log"] = (given["log"],) if isinstance(given["log"], str) else tuple(given["log"])
     return replace(options or RunOptions(), **given)
 
 

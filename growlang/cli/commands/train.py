@@ -47,6 +47,10 @@ ValidateEvery = Annotated[
     typer.Option(min=1, help="Steps between validations; by default by what they cost."),
 ]
 LogEvery = Annotated[int, typer.Option(min=1, help="Steps between log lines.")]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="wandb|mlflow", help="Log there too; may be repeated."),
+]
 MaxCorrupt = Annotated[int, typer.Option(min=0, help="Unusable images to skip before giving up.")]
 
 
@@ -70,6 +74,7 @@ def train(
     validate_every: ValidateEvery = None,
     log_every: LogEvery = 10,
     max_corrupt: MaxCorrupt = 0,
+    log: LogTo = None,
 ) -> None:
     """Train a recipe, from the parent's weights or from scratch."""
     checked = checked_spec(spec, settings)
@@ -95,6 +100,7 @@ def train(
         validate_every=validate_every,
         log_every=log_every,
         max_corrupt=max_corrupt,
+        log=tuple(log or ()),
     )
     result = api.train(checked, recipe, options, with_parents=with_parents)
     if status := result.exit_status:

@@ -16,8 +16,10 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.display import Display, Rate
-from growlang_runtime.report.metrics import Board, Metrics
+from growlang_runtime.report.metrics import Metrics
+from growlang_runtime.report.settings import settings_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -141,7 +143,8 @@ class Trainer:
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        settings = settings_of(self.plan)
+        self.board = open_boards(self.run.path, self.step + 1, settings, self.options.log)
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
@@ -186,6 +189,7 @@ class Trainer:
         self._prove_frozen(data, "start")
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        self.board.phase(self.step, phase.name, self.data.index(data))
         with closing(
             step_batches(data, self.previews.conditioner, self.step, self.options.workers)
         ) as batches:
@@ -342,6 +346,7 @@ class Trainer:
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
+        self.board.grid(self.step, path)
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""

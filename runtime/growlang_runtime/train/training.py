@@ -11,6 +11,7 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
+from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
@@ -35,6 +36,7 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
+    require_boards(options.log)
     device = open_device(options.device)
     path = run_folder(options.out, plan.model, plan.recipe)
     data_root = options.data_root or Path(plan.spec).parent
