@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 from growlang.net import Scope, Shape, tokens, vector
-from growlang.net.axes import Axes, Space, Symmetry, reads, writes
+from growlang.net.axes import Axes, Rows, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, plain, table
 from growlang.signatures.signature import argument
@@ -104,6 +104,7 @@ class Condition(Op):
     `growlang_runtime.conditioning.readers.Setting`) -> `Reader`."""
     called_as = "condition"
     input_kind = "any"
+    training_arguments = frozenset(("from",))
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """The channels of a frozen encoder, which are as they are."""
@@ -132,7 +133,10 @@ class Words(Condition):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each bucket, then one for the null."""
-        return _embedding(Space("vocabulary", self.vocabulary + 1), self.width)
+        return _embedding(
+            Space("vocabulary", self.vocabulary + 1, rows=Rows(are_hashed=True, have_null=True)),
+            self.width,
+        )
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The ids."""
@@ -157,7 +161,7 @@ class Classes(Condition):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each class, then one for the null."""
-        return _embedding(Space("classes", self.n + 1), self.width)
+        return _embedding(Space("classes", self.n + 1, rows=Rows(have_null=True)), self.width)
 
     def labels(self) -> int | None:
         """`n`."""

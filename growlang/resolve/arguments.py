@@ -279,5 +279,8 @@ def _refuse_argument(
 
 
 def _form(call: d.Call, signature: type[Signature]) -> str:
-    """The call as it could be written: required arguments by position, the rest by name."""
-    return f"write `{call.name}({', '.join(form(signature).required)})`"
+    """The call as it could be written: required arguments by position, the choices of each."""
+    known = form(signature)
+    words = {name: choices(signature, known.fields[name][0]).words for name in known.required}
+    listed = "".join(f", with `{name}` one of {' | '.join(w)}" for name, w in words.items() if w)
+    return f"write `{call.name}({', '.join(known.required)})`{listed}"
