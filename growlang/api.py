@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -150,6 +151,9 @@ class RunFields(TypedDict, total=False):
 
     data_root: StrPath | None
     out: StrPath
+    name: str | None
+    fresh: bool
+    from_run: StrPath | None
     resume: Resume
     parent_run: StrPath | None
     accept_parent: bool
@@ -174,7 +178,7 @@ def train(
     with_parents: bool = False,
     **fields: Unpack[RunFields],
 ) -> TrainResult:
-    """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`.
+    """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`, or `OUT/MODEL/NAME`.
 
     `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
     `with_parents` trains ancestors first where their runs are not finished; the result is that of
@@ -187,12 +191,48 @@ def train(
     from growlang_runtime.train.training import train as run
 
     chosen = _options(options, fields)
+    own = planning.plan(checked, recipe)
+    _refuse_name(checked, own, chosen.name)
     if with_parents and chosen.parent_run is None:
-        for parent, name in _untrained_parents(checked, recipe, chosen):
-            result = run(planning.plan(parent, name), replace(chosen, resume="may"))
+        as_usual = replace(chosen, resume="may", name=None, fresh=False, from_run=None)
+        for parent, name in _untrained_parents(checked, own, chosen):
+            result = run(planning.plan(parent, name), as_usual)
             if result.signal is not None:
                 return result
-    return run(planning.plan(checked, recipe), chosen)
+    return run(own, chosen)
+
+
+def train_each(
+    specs: Sequence[tuple[str, Checked]],
+    recipe: str | None = None,
+    options: RunOptions | None = None,
+    *,
+    with_parents: bool = False,
+) -> int:
+    """Train several specs one after the other, each named by its mark; returns the exit status.
+
+    A run whose training fails does not keep the others from being trained; one that cannot begin
+    does. A signal ends the whole, and is answered with how to go on. Raises GrowlangError as
+    `train` does, and before the first run if one of the later ones could not be started.
+    """
+    require_torch("training")
+    from growlang_runtime.train.several import OneOf, train_several
+
+    chosen = _options(options, {})
+    runs = []
+    for mark, spec in specs:
+        own = _named(spec, recipe, mark, chosen)
+        start = partial(train, spec, recipe, own, with_parents=with_parents)
+        runs.append(OneOf(planning.plan(spec, recipe), own, start))
+    return train_several(runs)
+
+
+def _named(checked: Checked, recipe: str | None, mark: str, options: RunOptions) -> RunOptions:
+    """The options of one run of several, whose name has a mark."""
+    if not mark:
+        return options
+    own = options.name or planning.recipe_of(checked, recipe).name
+    return replace(options, name=f"{own}-{mark}")
 
 
 def sample(
@@ -340,7 +380,7 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     from growlang_runtime.train.options import RunOptions
 
     given: dict[str, Any] = {**fields}
-    for name in ("data_root", "out", "parent_run"):
+    for name in ("data_root", "out", "parent_run", "from_run"):
         if given.get(name) is not None:
             given[name] = _path(given[name])
     if "log" in given:
@@ -348,31 +388,41 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     return replace(options or RunOptions(), **given)
 
 
+def _refuse_name(checked: Checked, plan: Plan, name: str | None) -> None:
+    """Raise GrowlangError for a run with the name of another recipe, whose run has that place."""
+    if name != plan.recipe and name in checked.recipes:
+        raise GrowlangError(
+            f"`{name}` is a recipe of {checked.path}, and its run has that name",
+            help=f"choose another name, such as `{plan.recipe}-2`, or train that recipe: "
+            f"--recipe {name}",
+        )
+
+
 def _untrained_parents(
-    checked: Checked, recipe: str | None, options: RunOptions
+    checked: Checked, plan: Plan, options: RunOptions
 ) -> list[tuple[Checked, str]]:
     """The ancestors, oldest first, whose weights the run needs and whose runs are not finished.
 
-    Raises GrowlangError if there is a run, or none, against what the options say: it is told here,
-    not hours of training later.
+    `plan` is that of the run. Raises GrowlangError if there is a run, or none, against what the
+    options say, or several of a parent: it is told here, not hours of training later.
     """
     from growlang.plans.weights_header import MODEL
-    from growlang_runtime.storage.run import run_folder
+    from growlang_runtime.storage.lookup import Wanted, find
     from growlang_runtime.train.training import needs_parent
 
-    own = run_folder(options.out, checked.name, planning.recipe_of(checked, recipe).name)
-    if not needs_parent(own, options.resume):
+    if not needs_parent(plan, options):
         return []
     found: list[tuple[Checked, str]] = []
-    child, name = checked, recipe
+    child, recipe = checked, plan.recipe
     while child.parent is not None:
-        start = planning.recipe_of(child, name).start
+        start = planning.recipe_of(child, recipe).start
         if start.origin != "parent":
             break
         parent = child.parent
-        name = start.recipe or planning.recipe_of(parent, None).name
-        if (run_folder(options.out, parent.name, name) / MODEL).exists():
+        recipe = start.recipe or planning.recipe_of(parent, None).name
+        run = find(Wanted(parent.name, recipe, parent.net_hash), options.out)
+        if run is not None and (run.path / MODEL).exists():
             break
-        found.insert(0, (parent, name))
+        found.insert(0, (parent, recipe))
         child = parent
     return found

@@ -170,6 +170,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
     ),
     "atomic": (set(), {"diagnostics"}),
+    "sweeping": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {

@@ -1,4 +1,4 @@
-"""`train`: a recipe, or the whole lineage, into run folders."""
+"""`train`: a recipe, the whole lineage, or a run for each of several values, into run folders."""
 
 import gc
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
-from growlang.cli.specs import checked_spec
+from growlang.cli.specs import checked_variants
 
-Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE.")]
+Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE or OUT/MODEL/NAME.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -25,7 +25,28 @@ WithParents = Annotated[
     bool, typer.Option("--with-parents", help="Train untrained ancestors first.")
 ]
 ParentRun = Annotated[
-    Path | None, typer.Option(help="Folder of the parent's run, instead of the one under --out.")
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Parent's run, instead of the one under --out or runs: RUN, RUN@STEP or RUN@best.",
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Name of the run's folder, OUT/MODEL/NAME; by default the recipe's."),
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside.")
+]
+FromRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Go on from a checkpoint of another run, with its optimizer's state, averages and "
+        "step: RUN, RUN@STEP or RUN@best.",
+        show_default=False,
+    ),
 ]
 AcceptParent = Annotated[
     bool,
@@ -58,6 +79,9 @@ def train(
     spec: Spec,
     recipe: RecipeOption = None,
     out: Out = Path("runs"),
+    name: Name = None,
+    fresh: Fresh = False,
+    from_run: FromRun = None,
     data_root: DataRoot = None,
     resume: Resume = False,
     resume_or_start: ResumeOrStart = False,
@@ -76,8 +100,12 @@ def train(
     max_corrupt: MaxCorrupt = 0,
     log: LogTo = None,
 ) -> None:
-    """Train a recipe, from the parent's weights or from scratch."""
-    checked = checked_spec(spec, settings)
+    """Train a recipe, from the parent's weights or from scratch.
+
+    `--from RUN` goes on from another run's checkpoint. `--set NAME=VALUE,VALUE` trains a run for
+    each value, named RECIPE-NAME=VALUE.
+    """
+    found = checked_variants(spec, settings)
     from growlang import api
     from growlang.torch_backend import require_torch
 
@@ -88,6 +116,9 @@ def train(
     options = RunOptions(
         data_root=data_root,
         out=out,
+        name=name,
+        fresh=fresh,
+        from_run=from_run,
         resume="may" if resume_or_start else "must" if resume else "never",
         parent_run=parent_run,
         accept_parent=accept_parent,
@@ -102,6 +133,6 @@ def train(
         max_corrupt=max_corrupt,
         log=tuple(log or ()),
     )
-    result = api.train(checked, recipe, options, with_parents=with_parents)
-    if status := result.exit_status:
+    status = api.train_each(found, recipe, options, with_parents=with_parents)
+    if status:
         raise typer.Exit(status)

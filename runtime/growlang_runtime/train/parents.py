@@ -33,7 +33,8 @@ def with_parent_run(plan: Plan, weights: Weights | None, accept: bool) -> Plan:
             f"changes since (old -> new):{listed(found)}",
             help=_ways_out(parent, run[0]),
         )
-    known = run[0].model_copy(update={"accepted": found})
+    checkpoint = str(weights.path) if weights.step is not None else None
+    known = run[0].model_copy(update={"accepted": found, "weights": checkpoint})
     return plan.model_copy(update={"parent": parent.model_copy(update={"run": known})})
 
 

@@ -51,6 +51,8 @@ class Setup:
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
+    found: str = ""
+    """What is to be said of where the parent's run was found."""
     validation: Validation | None = None
 
 
@@ -98,7 +100,18 @@ def set_up(
     if options.validate_every is not None and validation is None:
         remarks.append(NOTHING_HELD_OUT)
     return Setup(
-        plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks), validation
+        plan,
+        net,
+        device,
+        module,
+        state,
+        data,
+        budget,
+        previews,
+        bridge,
+        tuple(remarks),
+        weights.found if weights else "",
+        validation,
     )
 
 

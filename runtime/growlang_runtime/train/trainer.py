@@ -23,10 +23,11 @@ from growlang_runtime.report.settings import settings_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
-from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
+from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.train.learning_rate import learning_rate, scales
@@ -66,7 +67,7 @@ class Trainer:
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
-        self.remarks = setup.remarks
+        self.remarks, self.found = setup.remarks, setup.found
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.new = self.plan.mapping.new
         self.step = 0
@@ -80,6 +81,8 @@ class Trainer:
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
         self.interruption = Interruption()
+        self.saved: int | None = None
+        """The step of the newest checkpoint."""
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -95,21 +98,19 @@ class Trainer:
             self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
-            self._report_data()
-            for remark in self.remarks:
-                self.warn(remark)
+            self._report_start()
             return
         record = found.record
         if record.images != (now := self._images()):
             raise GrowlangError(
                 "the data has changed since the run was started: its phases had "
                 f"{record.images} images, and have {now}",
-                help="restore the data, or train into another output folder with --out",
+                help=f"restore the data, or {AFRESH}",
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
         self.state.load(found.tensors(), record.counts)
-        self.step = found.step
+        self.step = self.saved = found.step
         self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
         self.frozen = record.frozen
         self.tally = Tally(record.readings)
@@ -119,6 +120,14 @@ class Trainer:
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
         self.budget.restore(record.corrupt)
         self._report_data()
+
+    def _report_start(self) -> None:
+        """Report what is to be known of the data and the parent before the first step."""
+        self._report_data()
+        if self.found:
+            self.display.say(self.found)
+        for remark in self.remarks:
+            self.warn(remark)
 
     def _report_data(self) -> None:
         """Warn of what the indexes of the data show."""
@@ -152,8 +161,8 @@ class Trainer:
                 self._phase(data)
                 if self.interruption.signal is not None and self.step < self.steps:
                     self.display.say(
-                        f"stopped after step {self.step} of {self.steps}; "
-                        "continue with the same command and --resume"
+                        f"stopped after step {self.step} of {self.steps}; continue with: "
+                        f"{command(self.plan, self.options, '--resume')}"
                     )
                     return self._result(self.interruption.signal)
             for name, line, counts in self.tally.totals():
@@ -187,6 +196,8 @@ class Trainer:
         if self.bridge:
             training_mode(self.bridge.module)
         self._prove_frozen(data, "start")
+        if self.plan.branch is not None and self.saved is None:
+            self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
@@ -379,6 +390,7 @@ class Trainer:
             corrupt=self.budget.names,
             environment=self._environment(),
             readings=self.tally.counts,
+            branch=self.plan.branch,
         )
 
     def _save(self, data: Data) -> None:
@@ -387,6 +399,7 @@ class Trainer:
         self._require_finite(tensors)
         folder = self.run.checkpoints
         checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
+        self.saved = self.step
         self.metrics.write(step=self.step, event="checkpoint")
         if self.streak.length:
             return
