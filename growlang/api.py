@@ -166,7 +166,7 @@ class RunFields(TypedDict, total=False):
     validate_every: int | None
     log_every: int
     max_corrupt: int
-    log: Sequence[str]
+    log: Sequence[str] | None
     quiet: bool
 
 
@@ -383,7 +383,7 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     for name in ("data_root", "out", "parent_run", "from_run"):
         if given.get(name) is not None:
             given[name] = _path(given[name])
-    if "log" in given:
+    if given.get("log") is not None:
         given["log"] = (given["log"],) if isinstance(given["log"], str) else tuple(given["log"])
     return replace(options or RunOptions(), **given)
 

@@ -131,7 +131,7 @@ def train(
         validate_every=validate_every,
         log_every=log_every,
         max_corrupt=max_corrupt,
-        log=tuple(log or ()),
+        log=tuple(log) if log else None,
     )
     status = api.train_each(found, recipe, options, with_parents=with_parents)
     if status:

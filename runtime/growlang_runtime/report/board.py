@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.report.settings import Value
+from growlang.plans.plan import Plan
+from growlang_runtime.report.settings import Value, settings_of
 from growlang_runtime.storage.files import save_text
 
 LOGGED = "logged.json"
@@ -171,8 +172,9 @@ class Boards:
             board.close()
 
 
-def open_boards(run: Path, first: int, settings: Mapping[str, Value], log: Sequence[str]) -> Boards:
+def open_boards(run: Path, first: int, plan: Plan, log: Sequence[str]) -> Boards:
     """TensorBoard in the run's folder, and the boards of `log`; the run goes on at step `first`."""
+    settings = settings_of(plan)
     others = [OTHERS[name](import_module(name), run, settings) for name in log]
     return Boards([TensorBoard(run / "tensorboard", first, settings), *others])
 

@@ -168,8 +168,8 @@ def _steps(plan: Plan | None) -> int | None:
 
 
 def _parent(plan: Plan) -> str:
-    if branch := getattr(plan, "branch", None):
-        return str(branch)
+    if plan.branch is not None:
+        return str(plan.branch)
     if plan.start.origin == "path":
         return plan.start.path or ""
     if plan.parent is None:

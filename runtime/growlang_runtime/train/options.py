@@ -66,7 +66,7 @@ class RunOptions:
     """Steps between lines of metrics."""
     max_corrupt: int = 0
     """Unusable samples that the run may skip."""
-    log: tuple[str, ...] = ()
+    log: tuple[str, ...] | None = None
     """Boards besides TensorBoard: `wandb`, `mlflow`, whose packages are then needed."""
     quiet: bool = False
     """Whether to print nothing on stderr."""

@@ -19,7 +19,6 @@ from growlang_runtime.diffusion.objective import Objective, denoiser, objective_
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.metrics import Metrics
-from growlang_runtime.report.settings import settings_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -36,7 +35,7 @@ from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
-from growlang_runtime.train.watch import Watch
+from growlang_runtime.train.watch import Moment, Watch, report
 
 
 @dataclass(frozen=True)
@@ -152,8 +151,8 @@ class Trainer:
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        settings = settings_of(self.plan)
-        self.board = open_boards(self.run.path, self.step + 1, settings, self.options.log)
+        logs = self.options.log or ()
+        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
@@ -369,13 +368,8 @@ class Trainer:
             tensors = self.state.tensors()
             self._require_finite(tensors)
             watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
-        name = data.phase.name
-        self.metrics.write(
-            step=self.step, event="validation", phase=name, best=best, **losses.as_json()
-        )
-        self.board.write(self.step, **losses.scalars())
-        levels = [level.averaged for level in losses.levels]
-        self.display.validated(self.step, name, losses.averaged, losses.plain, levels, best)
+        at = Moment(self.step, data.phase.name, best)
+        report(losses, at, self.metrics, self.board, self.display)
 
     def _record(self, data: Data) -> Record:
         """What a checkpoint records of this step beside its tensors."""

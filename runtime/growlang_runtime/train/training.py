@@ -49,7 +49,7 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
-    require_boards(options.log)
+    require_boards(options.log or ())
     device = open_device(options.device)
     data_root = options.data_root or Path(plan.spec).parent
     with decoding.quiet():
