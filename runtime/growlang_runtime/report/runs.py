@@ -28,6 +28,9 @@ COLOURS: dict[State, str] = {
     "torn": "red",
 }
 
+NUMBERS = ("step", "loss", "validation", "best", "at step")
+COLUMNS = ("run", "model", "recipe", *NUMBERS, "state", "parent")
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -88,16 +91,15 @@ class Runs:
         if not self.runs:
             out.print(f"no runs in {self.folder}", markup=False)
             return
-        names = ("run", "model", "recipe", "step", "loss", "best", "at step", "state", "parent")
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for name in names:
-            right = name in ("step", "loss", "best", "at step")
+        for name in COLUMNS:
+            right = name in NUMBERS
             table.add_column(name, justify="right" if right else "left", no_wrap=right)
         for run in self.runs:
             table.add_row(*_row(run, self.folder))
         out.print(table)
         if any(run.history.averaged for run in self.runs):
-            out.print("\nbest: of validation, where a recipe has any; otherwise of single steps")
+            out.print("\nbest: of validation, where a run has any; otherwise of single steps")
         for run in self.runs:
             if run.remark:
                 out.print(f"{run.path} is torn: {run.remark}", markup=False)
@@ -186,6 +188,7 @@ def _row(run: RunSummary, folder: Path) -> Sequence[str]:
         *map(escape, (name, run.model or "?", run.recipe or "?")),
         step,
         _loss(run.history.training[-1:]),
+        _loss(run.history.averaged[-1:]),
         _loss((best,) if best else ()),
         f"{best.step:,}" if best else "",
         f"[{COLOURS[run.state]}]{run.state}[/]",
