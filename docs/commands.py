@@ -22,6 +22,7 @@ EXAMPLES = {
     "convert": "growlang convert examples/emoji/emoji_64.grow --to yaml",
     "show": "growlang show examples/emoji/core_32.grow --resolved --origin",
     "compile": "growlang compile examples/emoji/emoji_64.grow --no-build",
+    "pack": "growlang pack shapes --label folder --holdout 10%",
     "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
     "runs": "growlang runs",
     "compare": "growlang compare runs/grown_16/carry runs/grown_16/main",
@@ -83,6 +84,10 @@ EXITS = {
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
         "parent, the weights are not the parent's, or there is no such device."
+    ),
+    "pack": (
+        "0. 2: an image, caption or label cannot be used, or the shards exist. 130: stopped; the "
+        "same command goes on."
     ),
     "train": (
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "

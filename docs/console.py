@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from own_images import write_folders
+
 from growlang.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +23,10 @@ STORED = ROOT / "tests" / "fixtures" / "runs" / "0.1" / "runs"
 
 @contextmanager
 def checkout() -> Iterator[Path]:
-    """A temporary folder with the specs and the specs of examples, as in a checkout, and runs."""
+    """A temporary folder with the specs and the specs of examples, as in a checkout, and runs.
+
+    There are images of one's own too: `shapes/`, `photos/` and `photos.csv`.
+    """
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "specs", Path(folder, "specs"))
         shutil.copytree(ROOT / "docs" / "schema", Path(folder, "docs", "schema"))
@@ -33,6 +38,7 @@ def checkout() -> Iterator[Path]:
         (emoji / "data").mkdir()
         shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
         shutil.copytree(STORED, Path(folder, "runs"))
+        write_folders(Path(folder))
         yield Path(folder)
 
 

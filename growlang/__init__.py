@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         grow,
         load,
         load_weights,
+        pack,
         plan,
         runs,
         sample,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.report.comparison import Comparison
     from growlang_runtime.report.runs import Runs, RunSummary
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -53,6 +55,7 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Packed",
     "Plan",
     "Promise",
     "Report",
@@ -78,6 +81,7 @@ __all__ = [
     "grow",
     "load",
     "load_weights",
+    "pack",
     "plan",
     "runs",
     "sample",
@@ -87,7 +91,8 @@ __all__ = [
 
 if not TYPE_CHECKING:
     _API = (
-        "RunFields check compare compile diff grow load load_weights plan runs sample train verify"
+        "RunFields check compare compile diff grow load load_weights pack plan runs sample train "
+        "verify"
     )
     _HOMES = {
         "growlang.api": _API,
@@ -104,6 +109,7 @@ if not TYPE_CHECKING:
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
         "growlang_runtime.report.runs": "RunSummary Runs",
+        "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

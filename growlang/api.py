@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from growlang import checking, comparing, compiling, planning
 from growlang.checking import Checked, Report, SpecWarning
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.report.comparison import Comparison
     from growlang_runtime.report.runs import Runs
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -146,6 +147,49 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     return planning.plan(_checked(spec), recipe)
 
 
+def pack(
+    folder: StrPath,
+    output: str,
+    *,
+    captions: StrPath | None = None,
+    caption: str | None = None,
+    label: str | None = None,
+    holdout: float = 0.0,
+    name: str | None = None,
+    shard_bytes: int = 256_000_000,
+    max_corrupt: int = 0,
+    force: bool = False,
+    quiet: bool = True,
+) -> Packed:
+    """Pack a folder of images, with their captions and labels, into tar shards.
+
+    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
+    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
+    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
+    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
+    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
+    """
+    require_torch("packing")
+    from growlang_runtime.packing.pack import Packing
+    from growlang_runtime.packing.pack import pack as packed
+
+    return packed(
+        Packing(
+            _path(folder),
+            output,
+            captions=None if captions is None else str(_path(captions)),
+            caption=caption,
+            label=label,
+            holdout=holdout,
+            name=name,
+            shard_bytes=shard_bytes,
+            max_corrupt=max_corrupt,
+            force=force,
+            quiet=quiet,
+        )
+    )
+
+
 class RunFields(TypedDict, total=False):
     """The fields of `RunOptions`, of which `train` takes any as keywords."""
 
@@ -158,9 +202,11 @@ class RunFields(TypedDict, total=False):
     parent_run: StrPath | None
     accept_parent: bool
     device: str
+    threads: int | Literal["auto"] | None
     micro_batch: int | None
     workers: int
     checkpoint_every: int
+    checkpoint_minutes: float
     keep_checkpoints: int
     sample_every: int | None
     validate_every: int | None
@@ -168,6 +214,7 @@ class RunFields(TypedDict, total=False):
     max_corrupt: int
     log: Sequence[str] | None
     quiet: bool
+    clock: Callable[[], float]
 
 
 def train(

@@ -32,7 +32,7 @@ from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.net.generations import held_by
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
-from growlang.resolve.doubtful import warn_doubtful
+from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.files import Files, in_yaml
 from growlang.resolve.given import paths_of, read_given
 from growlang.resolve.model import Resolution
@@ -40,6 +40,7 @@ from growlang.resolve.partial import is_sure
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
+from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
 
@@ -97,9 +98,24 @@ class Checked:
         values = {name: argument.value for name, argument in arguments.items()}
         return recorded(document, values, in_yaml(self.path))
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts of the file, of what was given, and of its ancestors, by the names of spans."""
+        own = {str(self.path): self.resolved.document.text}
+        read_given(self.params, own)
+        return (self.parent.texts if self.parent else {}) | own
+
     def phases(self, recipe: str) -> list[Phase]:
         """The phases of a recipe, with names of tensors for selectors."""
         return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
+
+    def misfits(self, recipe: str) -> list[Diagnostic]:
+        """Warnings where settings do not fit the length of a recipe, as far as it is known."""
+        start = next(r.start for r in self.resolved.recipes if r.name == recipe)
+        grown = self.mapping if self.mapping and start.origin != "scratch" else None
+        new = grown.new if grown else frozenset(self.net.table)
+        found = misfits(recipe, start, self.phases(recipe), self.net, new)
+        return [misfit_found(misfit, recipe, self.resolved) for misfit in found]
 
 
 class SpecWarning(UserWarning):

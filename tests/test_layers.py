@@ -145,7 +145,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {
             *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "tables"),
-            "torch_backend",
+            *("spec", "torch_backend"),
         },
     ),
     "tools": (
@@ -269,7 +269,7 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 RUNTIME_ROOMS = (
     ("storage", "data", "diffusion"),
-    ("conditioning",),
+    ("conditioning", "packing"),
     ("report",),
     ("sample", "train"),
 )

@@ -26,6 +26,7 @@ from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
+from growlang.cli.commands.pack import pack  # noqa: E402
 from growlang.cli.commands.runs import runs  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
@@ -38,7 +39,6 @@ app = typer.Typer(
     name="growlang",
     help="A language, compiler and training runtime for neural networks that grow.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,6 +69,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compile": compile_,
     "diff": diff,
     "verify": verify,
+    "pack": pack,
     "train": train,
     "sample": sample,
     "runs": runs,

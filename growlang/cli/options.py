@@ -29,5 +29,7 @@ SetOption = Annotated[
         help="Set a param by its name, or any setting by its path: train.RECIPE.optimizer.lr=3e-4.",
     ),
 ]
-DeviceOption = Annotated[str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...")]
+DeviceOption = Annotated[
+    str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...; auto: CUDA, MPS or the CPU.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

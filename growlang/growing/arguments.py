@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -38,6 +39,9 @@ def argument_obstacles(
             continue
         if name == op.conditions_argument:
             yield from _conditions(path, name, now, was, extends)
+            continue
+        if name == op.names_argument:
+            yield from _names(path, name, now, was)
             continue
         decided = _decided(pair, match, name)
         if decided == "tokens":
@@ -133,6 +137,17 @@ def _filters(
         if resizing.how != "nearest" or now % was:
             why = f"its filters are interpolated from {was} x {was} to {now} x {now} pixels"
         yield Obstacle("incomparable", path, why)
+
+
+def _names(path: str, name: str, now: object, was: object) -> Iterator[Obstacle]:
+    """What is to be said of classes of which the first are not the parent's."""
+    if not isinstance(now, Sequence) or not isinstance(was, Sequence):
+        return
+    if [*now[: len(was)]] != [*was]:
+        why = f"its classes are {literal(now)} here and {literal(was)} in the parent"
+        kept = [*was, *(one for one in now if one not in was)]
+        help = f"write `{name} = {json.dumps(kept, ensure_ascii=False)}`: a class keeps its number"
+        yield Obstacle("impossible", path, why, help)
 
 
 def _tokens(path: str, name: str, now: object, was: object, extends: bool) -> Iterator[Obstacle]:

@@ -74,6 +74,9 @@ class Op(Signature):
     training_arguments: ClassVar[frozenset[str]] = frozenset()
     """Arguments that tell training alone what to do: a grown op may have others than its parent."""
 
+    names_argument: ClassVar[str | None] = None
+    """The argument that names its ids in their order, of which a grown op keeps the parent's."""
+
     @property
     def conditions_argument(self) -> str | None:
         """The name of its `Conditions` argument, such as `attend`; None where it has none."""

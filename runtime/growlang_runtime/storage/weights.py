@@ -68,7 +68,7 @@ class Weights:
             raise GrowlangError(
                 f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
-                help="retrain it from the current spec into another output folder (--out), or "
+                help="retrain it from the current spec under another name (--name), or "
                 "revert the change to the spec (`growlang diff "
                 f"{shlex.quote(str(self.path))} SPEC` shows it)",
             )

@@ -13,7 +13,7 @@ from growlang_runtime.storage.aside import aside_of
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.train.options import RunOptions
 
-OWN = ("resume", "fresh", "from_run", "quiet")
+OWN = ("resume", "fresh", "from_run", "quiet", "clock")
 """Options that a command states by itself, or that have no flag."""
 
 
@@ -64,7 +64,11 @@ def anew(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
     }
 
 
-def branching(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
-    """The way to go on from a run's newest checkpoint under another name."""
-    words = ("--from", str(run), "--name", new_name(plan, options))
-    return {"go on from its newest checkpoint, in a run of its own": command(plan, options, *words)}
+def branching(
+    plan: Plan, options: RunOptions, run: Path, step: int | None = None
+) -> dict[str, str]:
+    """The way to go on from a run's checkpoint, by default its newest, under another name."""
+    place = str(run) if step is None else f"{run}@{step}"
+    made = command(plan, options, "--from", place, "--name", new_name(plan, options))
+    which = "its newest checkpoint" if step is None else f"its checkpoint of step {step}"
+    return {f"go on from {which}, in a run of its own": made}

@@ -100,12 +100,12 @@ def _differences(was: dict[str, Any], now: dict[str, Any] | None) -> Iterator[st
 
 
 def _ways_out(parent: ParentPlan, run: ParentRun) -> str:
-    command = ["growlang", "train", parent.spec, "--out", "OTHER"]
+    command = ["growlang", "train", parent.spec, "--name", "NAME"]
     if parent.recipe != "main":
         command[3:3] = ["--recipe", parent.recipe]
     given = " ".join(f"--set {name}={value}" for name, value in run.params.items())
     return (
         f"revert the change{f' (the run was trained with {given})' if given else ''}; or "
-        f"retrain the parent ({shlex.join(command)}) and pass its folder with --parent-run; or use "
+        f"retrain the parent ({shlex.join(command)}) and name it with --parent-run; or use "
         "this run anyway with --accept-parent, which is recorded in the plan"
     )

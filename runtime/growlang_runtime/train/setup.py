@@ -9,7 +9,9 @@ import torch
 
 from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
+from growlang.plans.weights_header import run_of
 from growlang.spec.feasibility import long_warmups
+from growlang.spec.lengths import misfits
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
@@ -94,7 +96,8 @@ def set_up(
         old = weights or start_weights(plan, options.out, data_root, options.parent_run)
         assert old is not None
         bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
-    remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks = [*_remarks(plan, weights, options), *late_warmups(declared, plan)]
+    remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
     remarks += validation.images.warnings if validation else []
     if options.validate_every is not None and validation is None:
@@ -145,10 +148,11 @@ def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> li
     ]
 
 
-def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+def _remarks(plan: Plan, weights: Weights | None, options: RunOptions) -> tuple[str, ...]:
     if weights is None:
         return ()
     found = [weights.remark] if weights.remark else []
-    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+    asked = options.parent_run is not None and run_of(weights.path) != options.parent_run
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema and not asked:
         found.append(f"the parent run is not finished: starting from {weights.path}")
     return tuple(found)

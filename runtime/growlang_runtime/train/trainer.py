@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.automatic import known
 from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
@@ -35,6 +36,7 @@ from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
 
@@ -82,6 +84,7 @@ class Trainer:
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
+        self.since_saved = Timer(options.checkpoint_minutes, options.clock)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -153,6 +156,7 @@ class Trainer:
         """Train all phases that are not done."""
         logs = self.options.log or ()
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
+        self.since_saved.start()
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
@@ -211,7 +215,8 @@ class Trainer:
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
                 stop = self.interruption.signal is not None
-                if stop or self._due(self.options.checkpoint_every, end):
+                by_steps = self._due(self.options.checkpoint_every, end)
+                if stop or by_steps or self.since_saved.due():
                     self._save(data)
                 if stop:
                     return
@@ -248,14 +253,14 @@ class Trainer:
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         settings = data.phase.settings
         lr = learning_rate(data.phase, data.span, self.step)
-        loss = self._gradients(data, objective, batch)
+        loss = self.gradients(data, objective, batch)
         norm = gradient_norm(self.state.weights)
         finite = bool(torch.isfinite(norm + loss))
         if finite:
             clip_gradients(self.state.weights, norm, settings.grad_clip)
             scale = scales(data.phase, data.span, self.step, self.new)
             self.state.optimizer.step(settings.optimizer, lr, scale)
-            self.state.ema.update(self.state.weights, settings.ema)
+            self.state.ema.update(self.state.weights, known(settings.ema))
         else:
             self._require_finite(self.state.weights)
         self.step += 1
@@ -273,7 +278,7 @@ class Trainer:
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
+    def gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
         """Add up the gradients of the mean loss over the batch; returns that loss."""
         settings, device = data.phase.settings, self.device
         for weight in self.state.weights.values():
@@ -329,7 +334,8 @@ class Trainer:
         self.metrics.write(step=self.step, event="failed", text=text)
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
-        help = nonfinite.ways_out(phase.settings, self.run.checkpoints, last)
+        known = self.run.checkpoints, last, self.plan, self.options
+        help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
@@ -395,6 +401,7 @@ class Trainer:
         checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
         self.saved = self.step
         self.metrics.write(step=self.step, event="checkpoint")
+        self.since_saved.start()
         if self.streak.length:
             return
         ends = frozenset(d.span.first + d.span.steps for d in self.data)

@@ -12,6 +12,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
+from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
 from growlang_runtime.report.board import require_boards
@@ -27,6 +28,7 @@ from growlang_runtime.train.branching import (
     require_same_branch,
     take_over,
 )
+from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
@@ -40,6 +42,7 @@ from growlang_runtime.train.resume import (
     require_whole,
 )
 from growlang_runtime.train.setup import Setup, set_up
+from growlang_runtime.train.threads import choose_threads, kept, use_threads
 from growlang_runtime.train.trainer import Trainer, TrainResult
 
 
@@ -51,6 +54,8 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     """
     require_boards(options.log or ())
     device = open_device(options.device)
+    if isinstance(options.threads, int):
+        use_threads(options.threads)
     data_root = options.data_root or Path(plan.spec).parent
     with decoding.quiet():
         return _train(plan, options, data_root, device)
@@ -137,7 +142,11 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
     run, say = trainer.run.path, trainer.display.say
     if source is None:
         trainer.restore(None)
-        say(f"started {run}: {trainer.steps} steps")
+        if trainer.options.threads == "auto" and trainer.device.type == "cpu":
+            choose_threads(trainer)
+        say(f"started {run}: {trainer.steps} steps on {computed_on(trainer.device)}")
+        for line in told(trainer.plan.phases):
+            say(line)
         return
     begun = take_over(trainer.state, source)
     trainer.step = source.step
@@ -146,7 +155,10 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
     trainer.metrics.write(
         step=source.step, event="branched", run=source.branch.run, changes=changes
     )
-    say(f"started {run} from {source.branch}: step {source.step} of {trainer.steps}")
+    if trainer.options.threads == "auto" and trainer.device.type == "cpu":
+        choose_threads(trainer)
+    where = f"step {source.step} of {trainer.steps} on {computed_on(trainer.device)}"
+    say(f"started {run} from {source.branch}: {where}")
     if changes:
         say(f"changes since (old -> new):{listed(changes)}")
     for line in source.torn:
@@ -206,6 +218,10 @@ def _resume(
     branch = run.plan.branch
     source = again(run.plan, branch, options) if branch and found is None else None
     begun = found or (source.found if source else None)
+    if found:
+        before = found.record.environment
+        device = open_device(options.device, before.device)
+        use_threads(kept(options.threads, before, processor()))
     setup = set_up(run.plan, options, data_root, device, begun.step if begun else None)
     require_same_data(run.path, run.plan, setup.plan, options)
     trainer = Trainer(run, setup, options)
@@ -217,7 +233,11 @@ def _resume(
         trainer.warn(UNKNOWN_DATA)
     if setup.plan != recorded:
         run.record(setup.plan)
-    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
+    if options.threads == "auto" and found is None and device.type == "cpu":
+        choose_threads(trainer)
+    trainer.display.say(
+        f"resumed {run.path} at step {trainer.step} of {trainer.steps} on {computed_on(device)}"
+    )
     for line in torn:
         trainer.warn(f"removed a damaged checkpoint: {line}")
     checkpoint.forget_after(run.checkpoints, found)
