@@ -17,12 +17,15 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        *("load_weights", "pack", "runs", "compare"),
+        *("load_run", "load_weights", "objective", "conditions", "denoiser"),
+        *("pack", "runs", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed", "Runs", "RunSummary", "Comparison"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples"),
+        *("Runs", "RunSummary", "Comparison"),
+        *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

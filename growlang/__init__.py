@@ -17,11 +17,9 @@ if TYPE_CHECKING:
         diff,
         grow,
         load,
-        load_weights,
         pack,
         plan,
         runs,
-        sample,
         train,
         verify,
     )
@@ -34,11 +32,17 @@ if TYPE_CHECKING:
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
+    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
     from growlang.plans.plan import Plan
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.notebook.conditions import Conditions
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
     from growlang_runtime.report.runs import Runs, RunSummary
-    from growlang_runtime.packing.packed import Packed
+    from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -47,6 +51,8 @@ __all__ = [
     "Checked",
     "Comparison",
     "Compiled",
+    "Conditions",
+    "Denoising",
     "Diagnostic",
     "Difference",
     "Entry",
@@ -55,14 +61,17 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Objective",
     "Packed",
     "Plan",
     "Promise",
     "Report",
+    "Run",
     "RunFields",
     "RunOptions",
     "RunSummary",
     "Runs",
+    "Samples",
     "Shape",
     "Span",
     "SpecError",
@@ -73,14 +82,19 @@ __all__ = [
     "TensorTable",
     "TrainResult",
     "Verification",
+    "Weights",
     "__version__",
     "check",
     "compare",
     "compile",
+    "conditions",
+    "denoiser",
     "diff",
     "grow",
     "load",
+    "load_run",
     "load_weights",
+    "objective",
     "pack",
     "plan",
     "runs",
@@ -90,10 +104,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = (
-        "RunFields check compare compile diff grow load load_weights pack plan runs sample train "
-        "verify"
-    )
+    _API = "RunFields check compare compile diff grow load pack plan runs train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -105,10 +116,16 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
+        "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
         "growlang.plans.plan": "Plan",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
         "growlang_runtime.report.runs": "RunSummary Runs",
+        "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.notebook.conditions": "Conditions",
+        "growlang_runtime.notebook.run": "Run",
+        "growlang_runtime.notebook.weights": "Weights",
+        "growlang_runtime.report.samples": "Samples",
         "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
