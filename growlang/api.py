@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.packing.packed import Packed
+    from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.runs import Runs
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -215,8 +217,10 @@ class RunFields(TypedDict, total=False):
     checkpoint_minutes: float
     keep_checkpoints: int
     sample_every: int | None
+    validate_every: int | None
     log_every: int
     max_corrupt: int
+    log: Sequence[str] | None
     quiet: bool
     clock: Callable[[], float]
 
@@ -286,6 +290,27 @@ def _named(checked: Checked, recipe: str | None, mark: str, options: RunOptions)
     return replace(options, name=f"{own}-{mark}")
 
 
+def runs(folder: StrPath = "runs") -> Runs:
+    """The runs in a folder and the folders in it: `runs`, and a text to print.
+
+    Raises GrowlangError if there is no such folder.
+    """
+    from growlang_runtime.report.runs import runs_under
+
+    return runs_under(path_of(folder))
+
+
+def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison:
+    """Two runs side by side: `settings` that differ, `losses` at common steps, curves to print.
+
+    Each is RUN, RUN@STEP or RUN@best. With `output`, their sample grids are written beside each
+    other as a PNG. Raises GrowlangError if one is no run, or if `output` exists.
+    """
+    from growlang_runtime.report.comparison import compare as compared
+
+    return compared(path_of(a), path_of(b), None if output is None else path_of(output))
+
+
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
     report = checking.check(path_of(path), _texts(params))
     checked = report.require(path_of(path))
@@ -312,9 +337,14 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 
-    if isinstance(spec, Checked) or not are_weights(path_of(spec)):
-        return checked_spec(spec)
-    return read(path_of(spec))
+    if isinstance(spec, Checked):
+        return spec
+    path = path_of(spec)
+    if "@" in path.name:
+        from growlang_runtime.storage.place import located
+
+        path = located(path)
+    return read(path) if are_weights(path) else checked_spec(path)
 
 
 def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
@@ -356,6 +386,8 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     for name in ("data_root", "out", "parent_run", "from_run"):
         if given.get(name) is not None:
             given[name] = path_of(given[name])
+    if given.get("log") is not None:
+        given["log"] = (given["log"],) if isinstance(given["log"], str) else tuple(given["log"])
     return replace(options or RunOptions(), **given)
 
 

@@ -76,7 +76,15 @@ KeepCheckpoints = Annotated[int, typer.Option(min=1, help="Newest checkpoints to
 SampleEvery = Annotated[
     int | None, typer.Option(min=1, help="Steps between sample grids; phases end with one.")
 ]
+ValidateEvery = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps between validations; by default by what they cost."),
+]
 LogEvery = Annotated[int, typer.Option(min=1, help="Steps between log lines.")]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="wandb|mlflow", help="Log there too; may be repeated."),
+]
 MaxCorrupt = Annotated[int, typer.Option(min=0, help="Unusable images to skip before giving up.")]
 
 
@@ -102,8 +110,10 @@ def train(
     checkpoint_minutes: CheckpointMinutes = 5.0,
     keep_checkpoints: KeepCheckpoints = 2,
     sample_every: SampleEvery = None,
+    validate_every: ValidateEvery = None,
     log_every: LogEvery = 10,
     max_corrupt: MaxCorrupt = 0,
+    log: LogTo = None,
 ) -> None:
     """Train a recipe, from the parent's weights or from scratch.
 
@@ -135,8 +145,10 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         keep_checkpoints=keep_checkpoints,
         sample_every=sample_every,
+        validate_every=validate_every,
         log_every=log_every,
         max_corrupt=max_corrupt,
+        log=tuple(log) if log else None,
     )
     status = api.train_each(found, recipe, options, with_parents=with_parents)
     if status:

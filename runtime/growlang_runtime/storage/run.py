@@ -182,3 +182,18 @@ def _no_run(path: Path) -> GrowlangError:
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
         )
     return GrowlangError(f"{path} is not a run folder: it has no {PLAN}", help=ELSEWHERE)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process trains in the run at `path`."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

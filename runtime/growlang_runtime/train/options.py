@@ -23,6 +23,7 @@ LEAST = {
     "checkpoint_every": 1,
     "keep_checkpoints": 1,
     "sample_every": 1,
+    "validate_every": 1,
     "log_every": 1,
     "max_corrupt": 0,
 }
@@ -67,10 +68,14 @@ class RunOptions:
     """Newest checkpoints that are kept, besides those at the ends of phases."""
     sample_every: int | None = None
     """Steps between sample grids; phases end with one in any case."""
+    validate_every: int | None = None
+    """Steps between validations; None: by what they cost. Phases end with one in any case."""
     log_every: int = 10
     """Steps between lines of metrics."""
     max_corrupt: int = 0
     """Unusable samples that the run may skip."""
+    log: tuple[str, ...] | None = None
+    """Boards besides TensorBoard: `wandb`, `mlflow`, whose packages are then needed."""
     quiet: bool = False
     """Whether to print nothing on stderr."""
     clock: Callable[[], float] = time.monotonic

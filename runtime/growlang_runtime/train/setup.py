@@ -30,6 +30,12 @@ from growlang_runtime.train.start import (
     with_weights_hash,
 )
 from growlang_runtime.train.state import State
+from growlang_runtime.train.validation import Validation
+
+NOTHING_HELD_OUT = (
+    "--validate-every has no effect: the recipe holds nothing out; write `holdout = 2%`, or "
+    "`validate = NAME`"
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Setup:
     """Warnings for the start of the run."""
     found: str = ""
     """What is to be said of where the parent's run was found."""
+    validation: Validation | None = None
 
 
 def set_up(
@@ -74,6 +81,9 @@ def set_up(
         plan = with_parent_run(plan, weights, options.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
+    validation = None
+    if plan.validation is not None:
+        validation = Validation(plan, net, conditioner, data_root, budget)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
     module = build(plan, net, device)
@@ -90,6 +100,9 @@ def set_up(
     remarks = [*_remarks(plan, weights, options), *late_warmups(declared, plan)]
     remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
+    remarks += validation.images.warnings if validation else []
+    if options.validate_every is not None and validation is None:
+        remarks.append(NOTHING_HELD_OUT)
     return Setup(
         plan,
         net,
@@ -102,6 +115,7 @@ def set_up(
         bridge,
         tuple(remarks),
         weights.found if weights else "",
+        validation,
     )
 
 

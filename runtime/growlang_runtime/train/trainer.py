@@ -17,8 +17,9 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.display import Display, Rate
-from growlang_runtime.report.metrics import Board, Metrics
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -36,6 +37,7 @@ from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.timer import Timer
+from growlang_runtime.train.watch import Moment, Watch, report
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Trainer:
         self.tally = Tally()
         self.errors = Errors(setup.net)
         self.bridge = setup.bridge
+        self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
@@ -93,6 +96,8 @@ class Trainer:
 
         Raises GrowlangError if the data is not what it was.
         """
+        if self.watch and (text := self.watch.recall()):
+            self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
             self._report_start()
@@ -149,7 +154,8 @@ class Trainer:
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        logs = self.options.log or ()
+        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
         self.since_saved.start()
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
@@ -197,6 +203,7 @@ class Trainer:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        self.board.phase(self.step, phase.name, self.data.index(data))
         with closing(
             step_batches(data, self.previews.conditioner, self.step, self.options.workers)
         ) as batches:
@@ -205,6 +212,8 @@ class Trainer:
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
+                if self.watch and self._due(self.watch.every, end):
+                    self._validate(data, self.watch)
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
@@ -353,12 +362,24 @@ class Trainer:
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
+        self.board.grid(self.step, path)
 
-    def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
-        tensors = self.state.tensors()
-        self._require_finite(tensors)
-        record = Record(
+    def _validate(self, data: Data, watch: Watch) -> None:
+        """Measure the loss on held-out images; the weights that did best so far are kept."""
+        losses = watch.measure(self.module, self.state.ema.averages, self.device)
+        training_mode(self.module)
+        self._skip_corrupt(watch.validation.corrupt, self.step)
+        best = watch.is_best(losses)
+        if best:
+            tensors = self.state.tensors()
+            self._require_finite(tensors)
+            watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
+        at = Moment(self.step, data.phase.name, best)
+        report(losses, at, self.metrics, self.board, self.display)
+
+    def _record(self, data: Data) -> Record:
+        """What a checkpoint records of this step beside its tensors."""
+        return Record(
             step=self.step,
             phase=data.phase.name,
             counts=self.state.counts(),
@@ -371,8 +392,13 @@ class Trainer:
             readings=self.tally.counts,
             branch=self.plan.branch,
         )
+
+    def _save(self, data: Data) -> None:
+        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        tensors = self.state.tensors()
+        self._require_finite(tensors)
         folder = self.run.checkpoints
-        checkpoint.save(folder, record, tensors, model_metadata(self.plan))
+        checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
         self.saved = self.step
         self.metrics.write(step=self.step, event="checkpoint")
         self.since_saved.start()

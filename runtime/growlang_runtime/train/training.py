@@ -15,6 +15,7 @@ from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
+from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import move_aside
@@ -51,6 +52,7 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
+    require_boards(options.log or ())
     device = open_device(options.device)
     if isinstance(options.threads, int):
         use_threads(options.threads)
@@ -98,8 +100,13 @@ def _train(plan: Plan, options: RunOptions, data_root: Path, device: torch.devic
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded), options)
     require_same_branch(path, recorded, options)
-    with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
+    with Run(path, _going_on(recorded, plan)) as run:
         return _resume(run, recorded, options, data_root, device)
+
+
+def _going_on(recorded: Plan, plan: Plan) -> Plan:
+    """The plan of a resumed run: what no training tensor depends on is as the spec says it now."""
+    return recorded.model_copy(update={"sample": plan.sample, "validation": plan.validation})
 
 
 def _start(
@@ -196,7 +203,8 @@ def _resume(
 ) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
-    `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
+    `recorded` is the plan in its folder, from which that of `run` differs in `sample`
+    and `validation` alone.
     """
     if run.model.exists():
         require_whole(run.model)
