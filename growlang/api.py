@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
+    from growlang.starting.seen import Condition, Seen
+    from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
@@ -128,6 +130,62 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     no such recipe.
     """
     return planning.plan(_checked(spec), recipe)
+
+
+def init(
+    data: StrPath,
+    *,
+    out: StrPath = ".",
+    captions: StrPath | None = None,
+    size: int | None = None,
+    condition: Condition | None = None,
+    minutes: float = 10,
+    device: str = "auto",
+    name: str | None = None,
+    force: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Started:
+    """Write a spec that trains in a budget of minutes, and one that grows its model.
+
+    `data` is a folder of images, a folder of shards or their pattern. `size` is the side of grown
+    images, in pixels; `condition` is what images are drawn for: "text", "classes" or "none". What
+    is None is chosen by what the images are, the net and its steps by measuring steps on `device`,
+    which `say` is told of. Raises GrowlangError for what cannot be read or trained, and for specs
+    that are in `out` already, unless `force`.
+    """
+    require_torch("measuring a training step")
+    from growlang.starting.choice import batch_on
+    from growlang.starting.seen import project_of
+    from growlang.starting.start import start
+    from growlang.torch_backend.device import open_device
+    from growlang_runtime.starting.measuring import seconds_per_step
+    from growlang_runtime.train.options import RunOptions
+
+    kind = open_device(device).type
+    project = project_of(
+        seen(data, out=out, captions=captions),
+        name or str(data),
+        size=size,
+        condition=condition,
+        minutes=minutes,
+        device=kind,
+    )
+    options = RunOptions(data_root=_path(out), device=device)
+
+    def measure(plan: Plan, runs: Path) -> float:
+        return seconds_per_step(plan, replace(options, out=runs))
+
+    tell = say or (lambda line: None)
+    return start(project, _path(out), batch_on(kind), measure, tell, force)
+
+
+def seen(data: StrPath, *, out: StrPath = ".", captions: StrPath | None = None) -> Seen:
+    """What `init` finds in a set of images. Raises GrowlangError for one that cannot be read."""
+    from growlang_runtime.starting.looking import look
+    from growlang_runtime.starting.sources import source_of
+
+    place = _path(out)
+    return look(source_of(str(data), place), place)
 
 
 class RunFields(TypedDict, total=False):

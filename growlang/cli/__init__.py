@@ -24,6 +24,7 @@ from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
+from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
@@ -57,6 +58,7 @@ def version(
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
     "check": check,
     "explain": explain,
     "fmt": fmt,
