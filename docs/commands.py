@@ -66,6 +66,10 @@ pair.png""",
 }
 """What was seen on one machine."""
 EXITS = {
+    "init": (
+        "0: both specs are written. 2: something was not given and there is no terminal to ask, "
+        "the data cannot be read, the device is not there, or a spec exists already."
+    ),
     "check": "0: no errors (there may be warnings). 1: errors.",
     "explain": "0. 2: no such code.",
     "fmt": "0. 1: a file does not parse, or, with `--check` and `--diff`, would change.",

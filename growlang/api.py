@@ -136,7 +136,7 @@ def init(
     data: StrPath,
     *,
     out: StrPath = ".",
-    captions: StrPath | None = None,
+    captions: str | None = None,
     size: int | None = None,
     condition: Condition | None = None,
     minutes: float = 10,
@@ -179,13 +179,13 @@ def init(
     return start(project, _path(out), batch_on(kind), measure, tell, force)
 
 
-def seen(data: StrPath, *, out: StrPath = ".", captions: StrPath | None = None) -> Seen:
+def seen(data: StrPath, *, out: StrPath = ".", captions: str | None = None) -> Seen:
     """What `init` finds in a set of images. Raises GrowlangError for one that cannot be read."""
     from growlang_runtime.starting.looking import look
-    from growlang_runtime.starting.sources import source_of
+    from growlang_runtime.starting.sources import from_root, source_of
 
-    place = _path(out)
-    return look(source_of(str(data), place), place)
+    found = look(source_of(str(data), captions), Path())
+    return replace(found, data=from_root(found.data, _path(out)))
 
 
 class RunFields(TypedDict, total=False):

@@ -167,6 +167,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
     ),
     "atomic": (set(), {"diagnostics"}),
+    "starting": (
+        set(),
+        {"atomic", "checking", "diagnostics", "planning", "plans", "spec", "syntax"},
+    ),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
@@ -268,6 +272,7 @@ RUNTIME_ROOMS = (
     ("conditioning",),
     ("report",),
     ("sample", "train"),
+    ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""
 

@@ -8,13 +8,14 @@ import pytest
 
 from growlang.checking import check
 from growlang.diagnostics import GrowlangError
+from growlang.spec.data import WebDataset
 from growlang.starting.choice import ENOUGH, LADDER, SHARE, Choice, choose, steps_within
 from growlang.starting.project import SIZES, Project, name_of, proposed_size, require_size, specs
 from growlang.starting.seen import Condition, Seen, project_of
 from growlang.tools.formatting import formatted
 
 IMAGES = Seen(
-    statement='webdataset("x.tar", image = "png", label = "cls")',
+    data=WebDataset(urls="x.tar", image="png", label="cls"),
     images=100,
     side=70,
     captions=['a red "circle"', "a blue square", "Größe 3"],
@@ -126,7 +127,7 @@ def test_the_data_is_named_after_its_place(given: str, name: str) -> None:
 
 @pytest.mark.parametrize("condition", ["text", "classes"])
 def test_conditions_that_the_images_lack_are_refused(condition: Condition) -> None:
-    bare = Seen('folder("x")', 10, 64, [], [], 8, 1024)
+    bare = Seen(IMAGES.data, 10, 64, [], [], 8, 1024)
     with pytest.raises(GrowlangError, match="the images have no") as refused:
         bare.call(condition)
     assert "--condition none" in (refused.value.help or "")

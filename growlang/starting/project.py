@@ -11,8 +11,8 @@ from string import Template
 
 from growlang.diagnostics import GrowlangError
 from growlang.starting.choice import Choice
+from growlang.starting.declaring import strings
 from growlang.syntax.fmt import fmt_text
-from growlang.syntax.unparse import string
 
 SMALLEST, LARGEST, MULTIPLE = 16, 1024, 8
 """Sides, in pixels, that a grown image may have, and what they are multiples of."""
@@ -151,11 +151,6 @@ def _values(project: Project, choice: Choice) -> dict[str, object]:
         "prompts": f"prompts = {strings(project.prompts)}" if project.prompts else "",
         "holdout": "holdout = 2%" if project.holdout else "",
     }
-
-
-def strings(values: Sequence[str]) -> str:
-    """A list of strings, as the language writes it."""
-    return f"[{', '.join(map(string, values))}]"
 
 
 def refuse_existing(folder: Path, names: Sequence[str], force: bool) -> None:

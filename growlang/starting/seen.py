@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from growlang.diagnostics import GrowlangError
-from growlang.starting.project import Project, name_of, proposed_size, require_size, strings
+from growlang.spec.data import Data
+from growlang.starting.declaring import statement, strings
+from growlang.starting.project import Project, name_of, proposed_size, require_size
 
 Condition = Literal["text", "classes", "none"]
 """What images are drawn for: captions, classes, or nothing."""
@@ -24,8 +26,7 @@ LARGEST = {"cpu": 64}
 class Seen:
     """What a source of data holds."""
 
-    statement: str
-    """What declares the source, after `data NAME = `."""
+    data: Data
     images: int
     side: int
     """The median of the images' shorter sides, in pixels."""
@@ -115,7 +116,7 @@ def project_of(
     return Project(
         name=called,
         size=side,
-        data=f"data {called} = {seen.statement}",
+        data=f"data {called} = {statement(seen.data)}",
         condition=seen.call(chosen),
         prompts=seen.prompts(chosen),
         images=seen.images,

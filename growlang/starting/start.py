@@ -55,11 +55,11 @@ def start(
     """
     names = (f"{project.core}.grow", f"{project.grown}.grow")
     refuse_existing(out, names, force)
+    out.mkdir(parents=True, exist_ok=True)  # the data's place is told from here
     with tempfile.TemporaryDirectory(prefix="growlang-init-") as folder:
         probe = _Probe(project, Path(folder), measure, say)
         core = choose(probe.core, project.minutes, batch)
         grown = replace(core, steps=steps_within(project.minutes, probe.grown(core)))
-    out.mkdir(parents=True, exist_ok=True)
     for name, text in specs(project, core, grown).items():
         write_text(out / name, text)
     return Started(out / names[0], out / names[1], core)

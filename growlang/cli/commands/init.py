@@ -22,8 +22,11 @@ Data = Annotated[
     ),
 ]
 Captions = Annotated[
-    Path | None,
-    typer.Option(help="A table of captions or labels: CSV, JSON Lines or Parquet."),
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Table of a folder's captions and labels: CSV, TSV, JSONL or Parquet.",
+    ),
 ]
 Size = Annotated[
     int | None,
@@ -54,7 +57,7 @@ Out = Annotated[Path, typer.Option(help="Folder for the specs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace specs that are there.")]
 
-MINUTES = 10.0
+MINUTES = 10
 
 
 def init(

@@ -15,7 +15,6 @@ from growlang.starting.seen import Seen
 from growlang_runtime.conditioning.words import word_ids, words
 from growlang_runtime.data.layout import TEXTS, value_at
 from growlang_runtime.data.source import Samples, Wanted, open_samples
-from growlang_runtime.starting.sources import statement
 
 READ = 20_000
 """Samples whose captions and labels are read."""
@@ -39,7 +38,7 @@ def look(declared: Data, root: Path) -> Seen:
         raise GrowlangError(f"none of the {len(index):,} images can be read")
     captions = Counter(_values(index, "caption")) if "caption" in reads else Counter[str]()
     return Seen(
-        statement=statement(declared),
+        data=declared,
         images=len(index),
         side=int(np.median(sides[sides > 0])),
         captions=list(captions),

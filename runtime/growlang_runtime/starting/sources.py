@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.data import Data, WebDataset
-from growlang.syntax.unparse import string
+from growlang.spec.data import IMAGES, Data, Folder, WebDataset
+from growlang_runtime.data.apart import FOLDER
+from growlang_runtime.data.listing import files, split
 from growlang_runtime.data.samples import HIDDEN, is_image
 from growlang_runtime.data.shards import expand
 from growlang_runtime.data.tars import members
+from growlang_runtime.packing.found import declaration
 
 SHOWN = 8
 """Endings that a message shows."""
@@ -22,26 +23,45 @@ CAPTIONS, LABELS = ("txt", "caption", "text"), ("cls", "label", "class")
 """Endings of captions and labels in shards, the first that is there."""
 
 
-def source_of(given: str, root: Path) -> Data:
-    """The source that a path or a pattern names, relative to `root`.
+def source_of(given: str, captions: str | None = None) -> Data:
+    """The source that a path or a pattern names.
 
-    Raises GrowlangError for what is not there, or holds no images.
+    `captions` is the table of a folder's captions and labels. Raises GrowlangError for what is not
+    there, or holds no images.
     """
     path = Path(given).expanduser()
     if path.is_dir():
         if any(path.glob("*.tar")):
-            return packed_set(pattern_of(path), root)
-        raise GrowlangError(f"{path} is a folder")
+            return packed_set(pattern_of(path))
+        return folder(path, captions)
     if path.is_file() or re.search(r"[*?{]", given):
-        return packed_set(given, root)
+        return packed_set(given)
     raise GrowlangError(
         f"--data {given}: no such file or folder",
         help='give a folder of images, a folder of shards, or a pattern: "shards/{000..017}.tar"',
     )
 
 
-def packed_set(urls: str, root: Path) -> WebDataset:
-    """The source that shards are, by the members of the first; its pattern is relative to `root`.
+def folder(path: Path, captions: str | None = None) -> Folder:
+    """The source that a folder of images is, with its captions and labels as they lie there.
+
+    Where there are no labels and all images lie in folders of their own, these are the classes.
+    """
+    source = declaration(path, captions, None, None).source
+    if source.label is None and len(class_folders(path)) > 1:
+        source = declaration(path, captions, None, FOLDER).source
+    return source
+
+
+def class_folders(path: Path) -> set[str]:
+    """The folders that hold images, where all images lie in some below `path`."""
+    names = (name for name, _ in files(path) if split(name)[1] in IMAGES)
+    found = {posixpath.dirname(name) for name in names}
+    return set() if "" in found else found
+
+
+def packed_set(urls: str) -> WebDataset:
+    """The source that shards are, by the members of the first.
 
     Raises GrowlangError for shards that are missing, or hold no images.
     """
@@ -57,7 +77,7 @@ def packed_set(urls: str, root: Path) -> WebDataset:
             "`growlang pack`",
         )
     return WebDataset(
-        urls=from_root(urls, root),
+        urls=urls,
         image=images[0] if len(images) == 1 else images,
         caption=next((ending for ending in CAPTIONS if ending in found), None),
         label=next((ending for ending in LABELS if ending in found), None),
@@ -77,29 +97,16 @@ def pattern_of(folder: Path) -> str:
     return (folder / "*.tar").as_posix()
 
 
-def from_root(path: str | Path, root: Path) -> str:
-    """A path as it is named relative to the data root."""
+def from_root(data: Data, root: Path) -> Data:
+    """The same source, its path relative to another data root than the current folder."""
+    moved = {
+        name: _relative(getattr(data, name), root)
+        for name in ("path", "urls")
+        if name in type(data).model_fields
+    }
+    return data.model_copy(update=moved)
+
+
+def _relative(path: str, root: Path) -> str:
     absolute = Path(os.path.expanduser(path)).absolute()
     return Path(os.path.relpath(absolute, root.absolute())).as_posix()
-
-
-def statement(data: Data) -> str:
-    """The call that declares a source; arguments at their default are left out."""
-    return f"{data.call}({', '.join(_arguments(data))})"
-
-
-def _arguments(data: Data) -> Iterator[str]:
-    for name, info in type(data).model_fields.items():
-        value = getattr(data, name)
-        if info.is_required():
-            yield _written(value)
-        elif value != info.get_default(call_default_factory=True):
-            yield f"{name} = {_written(value)}"
-
-
-def _written(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(map(_written, value))}]"
-    return string(str(value))
