@@ -16,6 +16,7 @@ from growlang.ops import CHANGES, CONDITIONS, OPS, TIME, Op
 from growlang.rules import RULES
 from growlang.signatures.signature import Conditions, Signature
 from growlang.signatures.tables import CallOf, Table
+from growlang.spec import automatic
 from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
@@ -72,6 +73,7 @@ def training_page() -> str:
             "# Training, sampling and evaluation\n",
             *_section("train", "Settings of a recipe. A phase may change some of them.", Settings),
             *_others(),
+            *_automatic(),
             *_section("sample", "How images are sampled.", Sample),
             *_section("evaluate", "What is measured.", Evaluate),
             *_calls("Data", DATA),
@@ -97,6 +99,47 @@ def _others() -> Iterable[str]:
     yield from ["| name | meaning |", "|---|---|"]
     yield from (f"| `{name}` | {about} |" for name, about in SAID.items())
     yield ""
+
+
+def _automatic() -> Iterable[str]:
+    """What `auto` stands for, by the steps of a run."""
+    yield "## auto\n"
+    yield (
+        "`ema`, `warmup` and `lr_schedule` may be `auto`: chosen from the number of steps, with "
+        "`for epochs(N)` at the start of the run. `compile` and `train` print what was chosen; the "
+        "plan stores it, so a resumed run goes on with the same numbers.\n"
+    )
+    yield from ["| setting | what is chosen | why |", "|---|---|---|"]
+    yield (
+        f"| `ema` | averages over {automatic.AVERAGED:.0%} of the steps of the recipe, at most "
+        f"{automatic.MOST_AVERAGED:,} | an average that is longer than the run is mostly its start;"
+        " the best ones span about a tenth of the run at a constant rate (arXiv 2312.02696), and "
+        "less where the rate falls |"
+    )
+    yield (
+        f"| `warmup` | {automatic.WARMED:.0%} of the steps, at most {automatic.MOST_WARMED:,} | "
+        "Adam needs 2 / (1 - beta2) steps until its second moments are reliable (arXiv 1910.04209) "
+        "|"
+    )
+    yield (
+        "| `lr_schedule` | `wsd`: constant, and linear to zero over the last "
+        f"{automatic.FALL:.0%}, at most {automatic.LONGEST_FALL:,} steps | as good as "
+        "a cosine (arXiv 2405.18392), and phases that begin late have the whole rate |"
+    )
+    yield ""
+    yield from ["| steps | `ema` | `warmup` | `lr_schedule` |", "|---:|---|---|---|"]
+    for steps in (400, 1_000, 3_000, 10_000, 30_000, 100_000, 500_000, 2_000_000):
+        fall = automatic.lr_schedule(steps).decay
+        yield (
+            f"| {steps:,} | {automatic.ema(steps):g} | {automatic.warmup(steps):,} | "
+            f"`wsd(decay = {fall:g})` |"
+        )
+    yield ""
+    yield (
+        "`warmup` and `lr_schedule` are chosen for the steps that they span: those of the recipe, "
+        "or of a phase that sets one of the two. What a spec leaves out is not `auto`: it has the "
+        "default of the table above.\n"
+    )
 
 
 def _calls(title: str, calls: Mapping[str, type[Signature]]) -> Iterable[str]:

@@ -15,6 +15,8 @@ from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.spec.automatic import choices, told
+from growlang.spec.recipe import Phase
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -121,13 +123,15 @@ class Compiled:
 
     @property
     def remarks(self) -> list[str]:
-        """What is to be known of a recipe's bridge, and of an optimizer's state that it carries."""
-        start = recipe_of(self.spec, self.recipe).start if self.recipe else None
-        if start is None or start.origin == "scratch":
+        """What a recipe chose for `auto`; of its bridge, and of an optimizer's state it carries."""
+        if self.recipe is None:
             return []
+        start, found = recipe_of(self.spec, self.recipe).start, told(self.schedule)
+        if start.origin == "scratch":
+            return found
         entries = self.spec.mapping or ()
         carried = [] if start.moments == "reset" else remarks(entries)
-        return [*([self._fade(start.bridge)] if start.bridge else []), *carried]
+        return [*found, *([self._fade(start.bridge)] if start.bridge else []), *carried]
 
     def _fade(self, steps: int) -> str:
         """What a bridge of so many steps keeps beside the net."""
@@ -155,11 +159,14 @@ class Compiled:
         return tuple(component_costs(self.net))
 
     @cached_property
+    def schedule(self) -> tuple[Phase, ...]:
+        """The phases of the recipe, with numbers for `auto` where its steps are known."""
+        return tuple(self.spec.phases(self.recipe)) if self.recipe else ()
+
+    @cached_property
     def phases(self) -> tuple[PhaseCost, ...]:
         """What each phase of the recipe trains, and the bytes of its state."""
-        if self.recipe is None:
-            return ()
-        return tuple(phase_cost(self.net, phase) for phase in self.spec.phases(self.recipe))
+        return tuple(phase_cost(self.net, phase) for phase in self.schedule)
 
     @property
     def code(self) -> str:
@@ -215,7 +222,7 @@ class Compiled:
         tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
         _require_usable(tensors, self.net)
         hashes = {"net_hash": self.spec.net_hash, "spec_hash": self.spec.spec_hash}
-        last = self.spec.phases(self.recipe)[-1].settings if self.recipe else None
+        last = self.schedule[-1].settings if self.schedule else None
         with whole(path) as temporary:
             said = header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
             write_tensors(temporary, tensors, said)
@@ -251,6 +258,7 @@ class Compiled:
             "verdicts": [verdict.as_json() for verdict in self.verdicts],
             "recipe": self.recipe,
             "phases": [asdict(phase) for phase in self.phases],
+            "auto": [choice.as_json() for choice in choices(self.schedule)],
             "tensors": [{"name": t.name, "shape": list(t.shape)} for t in net.tensors()],
         }
 

@@ -142,7 +142,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {
             *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "tables"),
-            "torch_backend",
+            *("spec", "torch_backend"),
         },
     ),
     "tools": (

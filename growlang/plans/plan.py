@@ -187,8 +187,12 @@ def _hashed(entry: Entry) -> list[Any]:
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
-    """What a phase says. How many steps epochs are depends on the data; factors are ordered."""
+    """What a phase says. How many steps epochs are depends on the data; factors are ordered.
+
+    What was chosen for `auto` depends on those steps, so `auto` stands for it.
+    """
     said: dict[str, Any] = canonical(phase)
+    said["settings"] |= dict.fromkeys(said.pop("auto", []), "auto")
     said["lr_scale"] = list(said["lr_scale"].items())
     if phase.epochs is not None:
         said["steps"] = None

@@ -9,15 +9,16 @@ from growlang.diagnostics import Diagnostic, Span
 from growlang.net import ComponentName, Net
 from growlang.net.generations import Held, held_by
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
+from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase
 from growlang.spec.selectors import Places
 from growlang.syntax import document as d
 
 
 def schedule(recipe: RecipeDraft, net: Net) -> list[Phase]:
-    """The phases of a recipe, with names of tensors for selectors."""
+    """The phases of a recipe, with names of tensors for selectors, and numbers for `auto`."""
     places, held = places_of(net), held_by(net)
-    return [_phase(draft, places, held) for draft in recipe.phases]
+    return chosen([_phase(draft, places, held) for draft in recipe.phases])
 
 
 def places_of(net: Net) -> Places:

@@ -141,7 +141,8 @@ def _refuse_choice(given: d.Name, allowed: Choices, scope: Names) -> Hole:
     """A finding about a name that is none of the choices."""
     path, place = given.path, given.span
     known = [*allowed.words, *allowed.calls.names()]
-    choose = f"choose {' | '.join(known)}"
+    number = "write a number, or " * allowed.numbers
+    choose = f"{number}choose {' | '.join(known)}"
     beyond, rivals = allowed.calls.elsewhere(path), scope.names()
     help, edits = meant(place, path, known, choose, "word", rivals=rivals, beyond=beyond)
     scope.findings.add("G101", f"invalid choice `{path}`", place, help=help, edits=edits)

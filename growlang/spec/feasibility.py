@@ -22,9 +22,9 @@ class LongWarmup(NamedTuple):
 def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
     """The warm-ups that never end, of phases whose steps are known so far."""
     found = [
-        LongWarmup(phase.name, phase.settings.warmup, phase.steps)
+        LongWarmup(phase.name, _warmup(phase), phase.steps)
         for phase in phases
-        if phase.own_schedule and phase.steps is not None and phase.settings.warmup > phase.steps
+        if phase.own_schedule and phase.steps is not None and _warmup(phase) > phase.steps
     ]
     found += [
         LongWarmup(phase.name, phase.rewarm, phase.steps, "rewarm")
@@ -35,9 +35,14 @@ def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
     counts = [phase.steps for phase in phases[: shared[-1] + 1]] if shared else []
     if shared and None not in counts:
         steps = sum(count or 0 for count in counts)
-        warmup = phases[shared[-1]].settings.warmup
+        warmup = _warmup(phases[shared[-1]])
         found += [LongWarmup(None, warmup, steps)] if warmup > steps else []
     return found
+
+
+def _warmup(phase: Phase) -> int:
+    """The steps of a warm-up; what is chosen from the steps is never longer than they are."""
+    return 0 if phase.settings.warmup == "auto" else phase.settings.warmup
 
 
 def never_dropped(drop: float | Mapping[str, float], conditions: Sequence[str]) -> list[str]:

@@ -22,6 +22,8 @@ class Choices(NamedTuple):
     calls: Table[Signature] = NO_CALLS
     conditions: bool = False
     nothing: bool = False
+    numbers: bool = False
+    """Whether a number may stand there too."""
 
 
 class Form(NamedTuple):
@@ -38,7 +40,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls = NO_CALLS
-    conditions = nothing = False
+    conditions = nothing = numbers = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
@@ -48,13 +50,15 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             conditions = True
         elif isinstance(part, Nothing):
             nothing = True
+        elif part in (int, float):
+            numbers = True
         elif get_origin(part) is Literal:
             words += [w for w in get_args(part) if isinstance(w, str)]
         elif get_origin(part) is Annotated:
             todo += [get_args(part)[0], *part.__metadata__]
         else:
             todo += get_args(part)
-    return Choices(tuple(words), calls, conditions, nothing)
+    return Choices(tuple(words), calls, conditions, nothing, numbers)
 
 
 @cache

@@ -80,11 +80,9 @@ def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
 
 
 LR_SCHEDULES = table(WSD)
-LrSchedule = Annotated[
-    Literal["constant", "cosine", "inverse_sqrt"] | WSD,
-    CallOf(LR_SCHEDULES),
-    read_call(LR_SCHEDULES),
-]
+LrSchedule = Literal["constant", "cosine", "inverse_sqrt"] | WSD
+Auto = Literal["auto"]
+"""Chosen from the number of steps, which `growlang.spec.automatic` does."""
 
 
 class Carry(Signature):
@@ -115,8 +113,9 @@ class Settings(Part):
         default_factory=AdamW, description="the optimizer and its settings"
     )
     batch: Positive = Field(description="images in a step, over all processes")
-    ema: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.9999, description="decay of the averaged weights, per step"
+    ema: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
+        default=0.9999,
+        description="decay of the averaged weights, per step; `auto`: chosen from the run's length",
     )
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="number format of the forward and backward pass"
@@ -125,11 +124,19 @@ class Settings(Part):
         default=1.0, description="maximum norm of the gradient"
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
-    lr_schedule: LrSchedule = Field(
-        default="constant", description="learning rate over the steps, after the warm-up"
+    lr_schedule: Annotated[
+        Literal["constant", "cosine", "inverse_sqrt", "auto"] | WSD,
+        CallOf(LR_SCHEDULES),
+        read_call(LR_SCHEDULES),
+    ] = Field(
+        default="constant",
+        description="learning rate over the steps, after the warm-up; `auto`: constant, then "
+        "falling at the end",
     )
-    warmup: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="steps over which the learning rate rises linearly from zero"
+    warmup: Annotated[int, Field(ge=0)] | Auto = Field(
+        default=0,
+        description="steps over which the learning rate rises linearly from zero; `auto`: chosen "
+        "from the number of steps",
     )
 
 
@@ -159,6 +166,8 @@ class Phase(Part):
     steps: int | None
     epochs: float | None = None
     settings: Settings
+    auto: Annotated[list[str], Later()] = []
+    """The settings that say `auto`, where `settings` has what was chosen for them."""
     own_schedule: bool = False
     rewarm: Annotated[int, Field(ge=0), Later] = 0
     """Steps over which the learning rate of what is new rises at the phase's start."""

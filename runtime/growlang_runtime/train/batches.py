@@ -20,6 +20,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import SEMANTICS
+from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
@@ -80,7 +81,7 @@ def open_data(
     budget: Budget | None = None,
     semantics: int = SEMANTICS,
 ) -> list[Data]:
-    """Open the data of all phases, and turn epochs into steps.
+    """Open the data of all phases, turn epochs into steps, and `auto` into numbers.
 
     A source that several phases draw from goes on where the phase before left it.
     """
@@ -109,10 +110,10 @@ def open_data(
         opened.append((phase.model_copy(update={"steps": steps}), images, first))
         first += steps * settings.batch
         given = images.given(first)
-    known = spans([phase for phase, _, _ in opened])
+    known = chosen([phase for phase, _, _ in opened])
     return [
         Data(phase, span, images, draw)
-        for (phase, images, draw), span in zip(opened, known, strict=True)
+        for phase, span, (_, images, draw) in zip(known, spans(known), opened, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from growlang.spec.automatic import known
 from growlang.spec.recipe import WSD, LrSchedule, Phase
 
 
@@ -70,5 +71,5 @@ def learning_rate(phase: Phase, span: Span, step: int) -> float:
     """Learning rate at `step` of the run, which lies in `phase`."""
     settings = phase.settings
     return settings.optimizer.lr * factor(
-        settings.lr_schedule, step - span.spanned_from, span.spanned, settings.warmup
+        known(settings.lr_schedule), step - span.spanned_from, span.spanned, known(settings.warmup)
     )

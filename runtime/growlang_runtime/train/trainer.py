@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.automatic import known
 from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
@@ -235,7 +236,7 @@ class Trainer:
             clip_gradients(self.state.weights, norm, settings.grad_clip)
             scale = scales(data.phase, data.span, self.step, self.new)
             self.state.optimizer.step(settings.optimizer, lr, scale)
-            self.state.ema.update(self.state.weights, settings.ema)
+            self.state.ema.update(self.state.weights, known(settings.ema))
         else:
             self._require_finite(self.state.weights)
         self.step += 1

@@ -9,6 +9,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
+from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
 from growlang_runtime.report.display import Display
@@ -82,6 +83,8 @@ def _start(
         trainer = Trainer(run, setup, options)
         trainer.restore(None)
         trainer.display.say(f"started {path}: {trainer.steps} steps")
+        for line in told(setup.plan.phases):
+            trainer.display.say(line)
         try:
             return trainer.run_phases()
         except GrowlangError:
