@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         compile,
         diff,
         grow,
+        init,
         load,
         load_weights,
         plan,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
+    from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
@@ -58,6 +60,7 @@ __all__ = [
     "SpecError",
     "SpecWarning",
     "Standing",
+    "Started",
     "Tensor",
     "TensorRow",
     "TensorTable",
@@ -68,6 +71,7 @@ __all__ = [
     "compile",
     "diff",
     "grow",
+    "init",
     "load",
     "load_weights",
     "plan",
@@ -77,7 +81,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow load load_weights plan sample train verify"
+    _API = "RunFields check compile diff grow init load load_weights plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -90,6 +94,7 @@ if not TYPE_CHECKING:
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.plans.plan": "Plan",
+        "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",

@@ -14,7 +14,7 @@ from growlang.starting.project import Project, name_of, proposed_size, require_s
 Condition = Literal["text", "classes", "none"]
 """What images are drawn for: captions, classes, or nothing."""
 CONDITIONS: tuple[Condition, ...] = ("text", "classes", "none")
-PROMPTS = 16
+PROMPTS = 8
 """Images of a sample grid."""
 HELD_OUT_FROM = 500
 """Images from which on some are held out: of fewer, all are needed."""
