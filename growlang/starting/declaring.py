@@ -8,10 +8,6 @@ from typing import Any
 from growlang.spec.data import Data
 from growlang.syntax.unparse import string
 
-BARE = "folder"
-"""A value that is a word of the language: the folder that holds an image."""
-
-
 def strings(values: Sequence[str]) -> str:
     """A list of strings, as the language writes it."""
     return f"[{', '.join(map(string, values))}]"
@@ -32,8 +28,8 @@ def _arguments(data: Data) -> Iterator[str]:
 
 
 def _written(value: Any) -> str:
-    if value is None or value == BARE:
-        return value or "none"
+    if value is None:
+        return "none"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return strings(value)
     return string(str(value))

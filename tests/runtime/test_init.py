@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from fixture_specs import SHIPPED, growlang
+from fixture_specs import SHIPPED, edited, growlang
 from tiny import write_data
 
 from growlang.checking import check
@@ -78,6 +78,7 @@ def test_what_is_written_trains_and_grows(tmp_path: Path) -> None:
     data = write_data(tmp_path) / "data.tar"
     core, grown = init(data, tmp_path / "specs", "--budget", "0.01", "--size", "16")
     require_clean([core, grown])
+    edited(core, core, ("ddim(steps = 40)", "ddim(steps = 1)"))
     runs = tmp_path / "runs"
     for spec in (core, grown):
         done = growlang("train", spec, "--out", runs, "--set", "steps=2", "--log-every", "1")
