@@ -78,10 +78,15 @@ def test_what_is_written_trains_and_grows(tmp_path: Path) -> None:
     data = write_data(tmp_path) / "data.tar"
     core, grown = init(data, tmp_path / "specs", "--budget", "0.01", "--size", "16")
     require_clean([core, grown])
-    edited(core, core, ("ddim(steps = 40)", "ddim(steps = 1)"))
+    edited(
+        core,
+        core,
+        ("ddim(steps = 40)", "ddim(steps = 1)"),
+        ("param steps = 1 ", "param steps = 3 "),
+    )
     runs = tmp_path / "runs"
     for spec in (core, grown):
-        done = growlang("train", spec, "--out", runs, "--set", "steps=2", "--log-every", "1")
+        done = growlang("train", spec, "--out", runs)
         assert done.status == 0, done.err
     assert {path.parent.parent.name for path in runs.glob("*/main/model.safetensors")} == {
         "core_8",
