@@ -53,6 +53,18 @@ parting    head                                     0        0  yes    rows that
 parting    stem                                     0        0  yes    rows that stay equal
 
 All 12 promises hold.""",  # noqa: E501
+    "pack": """\
+$ growlang pack images --label folder --holdout 10%
+captions: from files `.txt` beside the images
+labels: the names of the folders in images
+shards/000000.tar  92/100 images
+shards/holdout/000000.tar  100/100 images
+packed 92 images and 8 that are held out into 2 shards; the smallest is 64x64 pixels
+data images = webdataset("shards/000000.tar", image = "png", caption = "txt", label = "cls")
+data images_holdout = webdataset("shards/holdout/000000.tar", image = "png", caption = "txt", label = "cls")
+
+# in the model:
+label = classes(width, names = ["circle", "square", "triangle"])""",  # noqa: E501
     "train": """\
 $ growlang train examples/emoji/core_32.grow
 pretrain  step 10/1000  loss 1.2704  74.4 images/s
@@ -85,6 +97,10 @@ EXITS = {
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
         "parent, the weights are not the parent's, or there is no such device."
+    ),
+    "pack": (
+        "0. 2: an image, caption or label cannot be used, or the shards exist. 130: stopped; the "
+        "same command goes on."
     ),
     "train": (
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "

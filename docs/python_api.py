@@ -17,12 +17,12 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        *("load_weights", "init"),
+        *("load_weights", "pack", "init"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Started"),
+        *("Plan", "TrainResult", "Packed", "Started"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

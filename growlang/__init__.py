@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         init,
         load,
         load_weights,
+        pack,
         plan,
         sample,
         train,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from growlang.plans.plan import Plan
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -50,6 +52,7 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Packed",
     "Plan",
     "Promise",
     "Report",
@@ -74,6 +77,7 @@ __all__ = [
     "init",
     "load",
     "load_weights",
+    "pack",
     "plan",
     "sample",
     "train",
@@ -96,6 +100,7 @@ if not TYPE_CHECKING:
         "growlang.plans.plan": "Plan",
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",
     }

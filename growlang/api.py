@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from growlang.starting.seen import Condition, Seen
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -186,6 +187,49 @@ def seen(data: StrPath, *, out: StrPath = ".", captions: str | None = None) -> S
 
     found = look(source_of(str(data), captions), Path())
     return replace(found, data=from_root(found.data, _path(out)))
+
+
+def pack(
+    folder: StrPath,
+    output: str,
+    *,
+    captions: StrPath | None = None,
+    caption: str | None = None,
+    label: str | None = None,
+    holdout: float = 0.0,
+    name: str | None = None,
+    shard_bytes: int = 256_000_000,
+    max_corrupt: int = 0,
+    force: bool = False,
+    quiet: bool = True,
+) -> Packed:
+    """Pack a folder of images, with their captions and labels, into tar shards.
+
+    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
+    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
+    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
+    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
+    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
+    """
+    require_torch("packing")
+    from growlang_runtime.packing.pack import Packing
+    from growlang_runtime.packing.pack import pack as packed
+
+    return packed(
+        Packing(
+            _path(folder),
+            output,
+            captions=None if captions is None else str(_path(captions)),
+            caption=caption,
+            label=label,
+            holdout=holdout,
+            name=name,
+            shard_bytes=shard_bytes,
+            max_corrupt=max_corrupt,
+            force=force,
+            quiet=quiet,
+        )
+    )
 
 
 class RunFields(TypedDict, total=False):

@@ -269,7 +269,7 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 RUNTIME_ROOMS = (
     ("storage", "data", "diffusion"),
-    ("conditioning",),
+    ("conditioning", "packing"),
     ("report",),
     ("sample", "train"),
     ("starting",),

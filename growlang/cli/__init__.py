@@ -26,6 +26,7 @@ from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
+from growlang.cli.commands.pack import pack  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
 from growlang.cli.commands.show import show  # noqa: E402
@@ -69,6 +70,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compile": compile_,
     "diff": diff,
     "verify": verify,
+    "pack": pack,
     "train": train,
     "sample": sample,
 }

@@ -192,6 +192,12 @@ CODES = {
         "spec for a version that does.",
         "warning",
     ),
+    "G220": Code(
+        "other-data",
+        "A source of data names what it does not read.",
+        "`webdataset` reads tar shards, `folder` a folder of images. Images and tables of captions "
+        "are read in place by `folder`, or packed into shards by `growlang pack`.",
+    ),
     "G301": Code(
         "unaccounted",
         "A component of the parent is neither kept, dropped, moved nor grown.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,11 @@ def literal(value: Any) -> str:
             return f"[{', '.join(map(literal, value))}]"
         case _:
             return str(value)
+
+
+def quoted(text: str) -> str:
+    """A string as the language writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def dimensions(shape: Sequence[int]) -> str:

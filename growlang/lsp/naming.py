@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from lark import Token
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from growlang.resolve.slots import OPTIONS
 from growlang.rules import RULES
 from growlang.signatures.signature import Signature
 from growlang.spec.data import DATA
-from growlang.spec.forms import Choices, choices, form
+from growlang.spec.forms import Choices, choices, form, positions
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, WORDS
 from growlang.spec.recipe import MOMENTS
 from growlang.spec.words import is_word
@@ -116,14 +116,14 @@ class _Walk:
 
     def arguments(
         self,
-        given: Iterable[d.Argument],
+        given: Sequence[d.Argument],
         signature: type[Signature] | None,
         called: str,
         owner: str = "",
     ) -> None:
         """The arguments of a call of something that the language has."""
         fields = form(signature).fields if signature else {}
-        order = list(fields)
+        order = positions(signature, [argument.name for argument in given]) if signature else []
         for position, argument in enumerate(given):
             name = argument.name or (order[position] if position < len(order) else "")
             allowed = NOTHING

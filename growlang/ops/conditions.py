@@ -1,11 +1,14 @@
 """Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from growlang.net import Scope, Shape, tokens, vector
 from growlang.net.axes import Axes, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, plain, table
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import argument
 
 T5_WIDTHS = {
@@ -113,6 +116,10 @@ class Condition(Op):
         """The number that labels must be below; None where it reads none."""
         return None
 
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels, in their order; none where they are numbers alone."""
+        return ()
+
 
 class Words(Condition):
     """Trainable embedding of hashed words (arXiv 0902.2206); row `vocabulary` is the null."""
@@ -140,16 +147,47 @@ class Words(Condition):
 
 
 class Classes(Condition):
-    """Trainable embedding of a class label as one token; row `n` is the null."""
+    """Trainable embedding of a class label as one token; row `n` is the null.
+
+    `classes(width, names = ["circle", "square"])` counts its names: the first is label 0. Labels
+    of samples and prompts may then be names or numbers.
+    """
 
     call = "classes"
     runtime = "growlang_runtime.conditioning.readers:classes"
     source = "arXiv 2207.12598"
     role = "label"
     field = "label"
-    n: int = argument("number of classes", ge=1)
+    instead: ClassVar[dict[str, str]] = {"n": "names"}
+    n: int = argument("number of classes; `names` may be given instead", ge=1)
     width: int = argument("channels of the token", ge=1)
     from_: str = argument("field of the sample that is read", "label", alias="from")
+    names: Annotated[list[str] | None, Later()] = argument(
+        "names of the classes, in the order of their labels", None, min_length=1
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def count_names(cls, values: Any) -> Any:
+        """As many classes as there are names, where their number is not given."""
+        if isinstance(values, dict) and isinstance(values.get("names"), list) and "n" not in values:
+            return {"n": max(1, len(values["names"])), **values}
+        return values
+
+    @model_validator(mode="after")
+    def require_names(self) -> Self:
+        """Raise ValueError unless names tell the classes apart, and are as many as these."""
+        names = self.names or []
+        if self.names is not None and len(names) != self.n:
+            raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}: remove `n`")
+        for number, name in enumerate(names):
+            if name != name.strip() or not name:
+                raise ValueError(
+                    f'the name "{name}" of class {number} is empty or has spaces around'
+                )
+            if name in names[:number]:
+                raise ValueError(f'`names` has "{name}" twice')
+        return self
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(1, width)."""
@@ -162,6 +200,10 @@ class Classes(Condition):
     def labels(self) -> int | None:
         """`n`."""
         return self.n
+
+    def label_names(self) -> tuple[str, ...]:
+        """`names`."""
+        return tuple(self.names or ())
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The label."""

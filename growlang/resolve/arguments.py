@@ -11,10 +11,10 @@ from pydantic.fields import FieldInfo
 
 from growlang.diagnostics import Edit, Note, Span
 from growlang.diagnostics.literals import literal
-from growlang.diagnostics.spelling import nearest
+from growlang.diagnostics.spelling import nearest, suggestion
 from growlang.resolve.names import HOLE, Hole, Names, evaluate, origins
 from growlang.signatures.signature import Signature
-from growlang.spec.forms import Choices, choices, form
+from growlang.spec.forms import Choices, choices, form, missing, positions
 from growlang.spec.words import homes, meant
 from growlang.syntax import document as d
 
@@ -33,8 +33,8 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
     `value` is None where there was one.
     """
     findings = scope.findings
-    fields, required = form(signature)
-    order = list(fields)
+    fields = form(signature).fields
+    order = positions(signature, [given.name for given in call.arguments])
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     notes: dict[str, list[Note]] = {}
@@ -50,13 +50,13 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
         values[name] = read(given.value, choices(signature, fields[name][0]), scope)
         spans[name] = given.value.span
         notes[name] = origins(given.value, scope)
-    missing = [n for n in required if n not in values]
-    if missing and (missing := [n for n in missing if n not in _meant(call, order)]):
+    lacking = missing(signature, values)
+    if lacking and (lacking := [n for n in lacking if n not in _meant(call, order)]):
         broken = True
-        listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in missing)
+        listed = ", ".join(f"`{n}` ({fields[n][1].description})" for n in lacking)
         findings.add(
             "G202",
-            f"`{call.name}` is missing its argument{'s' * (len(missing) > 1)} {listed}",
+            f"`{call.name}` is missing its argument{'s' * (len(lacking) > 1)} {listed}",
             call.span,
             help=_form(call, signature),
         )
@@ -95,6 +95,8 @@ def read(expression: d.Expression, allowed: Choices, scope: Names) -> Any:
             return HOLE
         case d.Name(path) if (allowed.words or allowed.calls) and scope.lookup(path) is None:
             return _refuse_choice(expression, allowed, scope)
+        case d.Name(path) if allowed.text and "." not in path and scope.lookup(path) is None:
+            return _refuse_word(expression, scope)
         case d.Call(name) if allowed.calls.find(name):
             return _instance(expression, allowed, scope)
         case d.Call(name) if name in allowed.words:
@@ -146,6 +148,16 @@ def _refuse_choice(given: d.Name, allowed: Choices, scope: Names) -> Hole:
     beyond, rivals = allowed.calls.elsewhere(path), scope.names()
     help, edits = meant(place, path, known, choose, "word", rivals=rivals, beyond=beyond)
     scope.findings.add("G101", f"invalid choice `{path}`", place, help=help, edits=edits)
+    return HOLE
+
+
+def _refuse_word(given: d.Name, scope: Names) -> Hole:
+    """A finding about a bare word that no name in scope explains, where a string stands."""
+    path, place = given.path, given.span
+    near = suggestion(path, scope.names())
+    quoted = f'rite `"{path}"`, with quotes, for the string'
+    help = f"{near} Or w{quoted}" if near else f"w{quoted}"
+    scope.findings.add("G101", f"`{path}` is not defined", place, help=help)
     return HOLE
 
 
@@ -281,4 +293,9 @@ def _refuse_argument(
 
 def _form(call: d.Call, signature: type[Signature]) -> str:
     """The call as it could be written: required arguments by position, the rest by name."""
-    return f"write `{call.name}({', '.join(form(signature).required)})`"
+    plain = f"write `{call.name}({', '.join(form(signature).required)})`"
+    others = [
+        ", ".join(n for n in form(signature).required if n != spared) + f", {other} = [...]"
+        for spared, other in signature.instead.items()
+    ]
+    return plain + "".join(f", or `{call.name}({other})`" for other in others)

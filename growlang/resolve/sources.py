@@ -17,6 +17,7 @@ from growlang.resolve.names import (
     names_in,
     refuse_double,
 )
+from growlang.resolve.own_images import about_call, about_path, mistaken
 from growlang.spec.data import DATA, Data, Source
 from growlang.spec.words import meant
 from growlang.syntax import document as d
@@ -48,16 +49,21 @@ class Sources(NamedTuple):
             case d.Call(called) if called.endswith(".where"):
                 return self._where(called.removesuffix(".where"), value, scope)
             case d.Call(called) if signature := DATA.find(called):
-                found = bind(value, signature, scope).value
-                return [Source(name=name, data=found)] if isinstance(found, Data) else None
+                return self._declared(value, signature, scope, name)
             case d.Call(called):
                 known = [*DATA.names(), "mix", *(f"{n}.where" for n in self.bindings)]
                 known = [name for name in known if not self._leads_back(name)]
                 place, choose = value.name_span, f"choose {' | '.join(known)}"
                 beyond = DATA.elsewhere(called)
                 help, edits = meant(place, called, known, choose, "call", beyond=beyond)
+                if own := about_call(value):
+                    help, edits = own, ()
                 message = f"unknown data source `{called}`"
                 self.findings.add("G106", message, place, help=help, edits=edits)
+            case d.Constant(str(path)):
+                self.findings.add(
+                    "G201", "not a data source, but a path", value.span, help=about_path(path)
+                )
             case _:
                 self.findings.add(
                     "G201",
@@ -66,6 +72,19 @@ class Sources(NamedTuple):
                     help='name one: `data cc12m = webdataset("cc12m/{000..999}.tar")`',
                 )
         return None
+
+    def _declared(
+        self, call: d.Call, signature: type[Data], scope: Names, name: str
+    ) -> list[Source] | None:
+        """A source with its images where its kind reads them, as far as the name shows."""
+        bound = bind(call, signature, scope)
+        if not isinstance(bound.value, Data):
+            return None
+        if wrong := mistaken(bound.value):
+            place = bound.spans[wrong.argument]
+            self.findings.add("G220", wrong.message, place, help=wrong.help)
+            return None
+        return [Source(name=name, data=bound.value)]
 
     def _leads_back(self, name: str) -> bool:
         """Whether data of a name needs what is being resolved: a circle."""

@@ -26,6 +26,8 @@ class Signature(Part):
     """The name by which the language calls it."""
     listed: ClassVar[int] = 100
     """Where lists have it: by this number, then by its file and its place there."""
+    instead: ClassVar[dict[str, str]] = {}
+    """Required arguments that may be left out where another says as much, which is named here."""
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self.__dict__)))  # lists have no hash of their own

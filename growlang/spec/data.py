@@ -43,7 +43,33 @@ class WebDataset(Data):
     )
 
 
-DATA = Table(Data, [WebDataset], group="growlang.data")
+IMAGES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
+"""Endings of files that are images."""
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+"""Endings of tables of captions and labels."""
+
+
+class Folder(Data):
+    """A folder of images, and of folders of them, which are read where they lie.
+
+    A caption or label is the text of a file beside the image (`"txt"`), a field of a JSON file
+    beside it (`"json:FIELD"`), a column of a table (`"captions.csv:COLUMN"`), or the name of the
+    folder that holds the image (`"folder"`).
+    """
+
+    call = "folder"
+    runtime = "growlang_runtime.data.folders:open_folder"
+    path: str = argument("the folder, relative to the data root")
+    image: Endings = argument("ending of the images, or a list of endings", lambda: list(IMAGES))
+    caption: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the captions, "json:FIELD", "TABLE.csv:COLUMN", "folder", or none', "txt"
+    )
+    label: Annotated[Endings | None, Nothing()] = argument(
+        'ending of the class labels, "json:FIELD", "TABLE.csv:COLUMN" or "folder"', None
+    )
+
+
+DATA = Table(Data, [WebDataset, Folder], group="growlang.data")
 
 
 class Source(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
@@ -24,6 +24,8 @@ class Choices(NamedTuple):
     nothing: bool = False
     numbers: bool = False
     """Whether a number may stand there too."""
+    text: bool = False
+    """Whether a string stands there, which a bare word may be meant to be."""
 
 
 class Form(NamedTuple):
@@ -40,7 +42,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls = NO_CALLS
-    conditions = nothing = numbers = False
+    conditions = nothing = text = numbers = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
@@ -52,13 +54,16 @@ def choices(model: type[BaseModel], name: str) -> Choices:
             nothing = True
         elif part in (int, float):
             numbers = True
+        elif part is str:
+            text = True
         elif get_origin(part) is Literal:
             words += [w for w in get_args(part) if isinstance(w, str)]
         elif get_origin(part) is Annotated:
             todo += [get_args(part)[0], *part.__metadata__]
         else:
             todo += get_args(part)
-    return Choices(tuple(words), calls, conditions, nothing, numbers)
+    bare = text and not (words or calls)
+    return Choices(tuple(words), calls, conditions, nothing, bare, numbers)
 
 
 @cache
@@ -66,3 +71,27 @@ def form(signature: type[BaseModel]) -> Form:
     """The arguments of a signature."""
     fields = {info.alias or name: (name, info) for name, info in signature.model_fields.items()}
     return Form(fields, tuple(n for n, (_, info) in fields.items() if info.is_required()))
+
+
+def positions(signature: type[Signature], given: Iterable[str]) -> list[str]:
+    """The arguments of a signature by position in a call, of which `given` are the names.
+
+    A name is empty where an argument has none. `classes(64, names = ["a", "b"])` gives a width.
+    """
+    names = [*given]
+    spare = _spare(signature, names)
+    return [name for name in form(signature).fields if name not in spare]
+
+
+def missing(signature: type[Signature], given: Collection[str]) -> list[str]:
+    """The required arguments that are not among those that are given."""
+    spare = _spare(signature, given)
+    return [n for n in form(signature).required if n not in given and n not in spare]
+
+
+def _spare(signature: type[Signature], given: Collection[str]) -> set[str]:
+    """The arguments that are left out since others say as much."""
+    required = form(signature).required
+    spare = {n for n, other in signature.instead.items() if other in given and n not in given}
+    stated = sum(name in required or not name for name in given)
+    return spare if stated < len(required) else set()

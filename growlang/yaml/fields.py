@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from growlang.ops import DOWN, OPS, UP
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.data import DATA
-from growlang.spec.forms import NO_CALLS, choices
+from growlang.spec.forms import NO_CALLS, choices, positions
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 
@@ -35,12 +35,13 @@ class Field(NamedTuple):
                     return _field(signature, field)
         return Field()
 
-    def order(self, call: str) -> list[str] | None:
-        """The names of a call's arguments by position; None where the call is not known."""
+    def order(self, call: str, given: Iterable[str] = ()) -> list[str] | None:
+        """The names of a call's arguments by position; None where the call is not known.
+
+        `given` are the names that its arguments have, empty where they have none.
+        """
         signature = self._signature(call)
-        if signature is None:
-            return None
-        return [info.alias or name for name, info in signature.model_fields.items()]
+        return None if signature is None else positions(signature, given)
 
     def _signature(self, call: str) -> type[Signature] | None:
         return None if call in self.own else self.calls.find(call)

@@ -294,7 +294,7 @@ def _expression(node: d.Expression) -> Scalar:
 
 def _arguments(call: d.Call, field: Field) -> Map | None:
     """A call's arguments by name; None where they have no names."""
-    order = field.order(call.name) or []
+    order = field.order(call.name, [given.name for given in call.arguments]) or []
     found: dict[str, Entry] = {}
     for position, given in enumerate(call.arguments):
         name = given.name or (order[position] if position < len(order) else "")

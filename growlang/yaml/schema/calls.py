@@ -47,8 +47,10 @@ EXAMPLES: Json = {
     "label": "cls",
     "length": 1024,
     "n": 1000,
+    "names": ["circle", "square"],
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
+    "path": "images",
     "prompts": "prompts.txt",
     "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
@@ -89,7 +91,13 @@ def call_of(kind: str, only: str = "", more: Json | None = None) -> Json:
 def _arguments(signature: type[Signature]) -> Json:
     """The arguments of a call; null where it is called without any."""
     properties, required = fields(signature)
-    found = an_object((signature.__doc__ or "").strip(), properties, required)
+    always = [name for name in required if name not in signature.instead]
+    found = an_object((signature.__doc__ or "").strip(), properties, always)
+    if signature.instead:  # draft-07 has no shorter way to say "this one or that one"
+        found["allOf"] = [
+            {"anyOf": [{"required": [name]}, {"required": [other]}]}
+            for name, other in signature.instead.items()
+        ]
     return found if required else {**found, "type": ["object", "null"]}
 
 

@@ -13,6 +13,7 @@ from growlang.net import Net
 from growlang.ops import CONDITIONS, Condition
 from growlang.plans.plan import SEMANTICS
 from growlang.signatures.installed import attribute
+from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.readers import Reader, Setting
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.draws import batch_uniforms, uniforms
@@ -123,10 +124,9 @@ def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(c.field for c in _declared(conditions).values())
 
 
-def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """The number that all labels must be below; None where no condition reads labels."""
-    counts = [c.labels() for c in _declared(conditions).values()]
-    return min((n for n in counts if n is not None), default=None)
+def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> Labels:
+    """The classes that labels of samples and prompts name or number."""
+    return Labels.of(_declared(conditions).values())
 
 
 def _declared(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:

@@ -10,6 +10,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.encoders import TextEncoder
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.conditioning.words import word_ids
@@ -75,7 +76,9 @@ def classes(declared: Classes, setting: Setting) -> Reader:
                 raise GrowlangError(
                     f"label {label} is out of range for condition `{setting.name}`, which has {n} "
                     "classes",
-                    help=f"labels start at 0; `classes({label + 1}, ...)` includes this one",
+                    help=f"labels start at 0; `classes({label + 1}, ...)` includes this one"
+                    if declared.names is None
+                    else f"its classes are {Labels.of([declared]).listed()}",
                 )
         ids = [n if label is None else label for label in labels]
         return Read(torch.tensor(ids), torch.ones(len(ids), 1, dtype=torch.bool))

@@ -18,6 +18,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Source, Transform
+from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
@@ -101,7 +102,7 @@ class Images:
 
     Each source goes through its images in a new order every epoch, whatever its share. A mix
     that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
-    Labels are numbers below `classes`. Samples that the index shows to be unusable count against
+    Labels are those of `classes`. Samples that the index shows to be unusable count against
     the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
     nothing, and a budget that is used up.
     """
@@ -115,7 +116,7 @@ class Images:
         indexes: Indexes,
         budget: Budget | None = None,
         *,
-        classes: int | None = None,
+        classes: Labels = ANY,
         first: int = 0,
         given: Mapping[str, int] | None = None,
     ) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -83,6 +84,10 @@ class Index(Samples):
         the shards lie and what they are called, owners and times, members that are not read, and
         what lies more than 4 KiB from both ends of a member.
         """
+        return self.rows_digest()
+
+    def rows_digest(self) -> str:
+        """SHA-256 of the keys, places, sizes and ends that the rows have."""
         digest = hashlib.sha256(f"{len(self.rows)} {len(self.shards)}".encode())
         names = ["key", "shard"]
         names += [f"{m}_{what}" for m in MEMBERS for what in ("at", "bytes", "checksum")]
@@ -112,12 +117,8 @@ def open_index(layout: Layout, urls: str, data_root: Path, cache: Path | None = 
         scans = list(pool.map(scan, shards))
     identity = [FORMAT_VERSION, layout.declared, layout.semantics, [s.digest for s in scans]]
     name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
-    cached = (cache or _user_cache()) / f"{name}.npy"
-    found = _load(cached)
-    if found is None:
-        found = build(shards, scans, layout)
-        _save(cached, *found)
-    return Index(shards, found[0], layout, found[1])
+    rows, faults = cached_rows(name, cache, lambda: build(shards, scans, layout))
+    return Index(shards, rows, layout, faults)
 
 
 def _user_cache() -> Path:
@@ -126,6 +127,18 @@ def _user_cache() -> Path:
 
 
 # --- cache ---------------------------------------------------------------------------------------
+
+
+def cached_rows(
+    name: str, cache: Path | None, make: Callable[[], tuple[NDArray[np.void], dict[int, str]]]
+) -> tuple[NDArray[np.void], dict[int, str]]:
+    """The rows of an index and their faults, as the cache has them by a name, else made."""
+    cached = (cache or _user_cache()) / f"{name}.npy"
+    found = _load(cached)
+    if found is None:
+        found = make()
+        _save(cached, *found)
+    return found
 
 
 def _load(cached: Path) -> tuple[NDArray[np.void], dict[int, str]] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.layout import SIDECAR, value_at
 from growlang_runtime.data.source import Samples
 
@@ -29,26 +30,41 @@ def caption(index: Samples, row: int) -> str | None:
     return value
 
 
-def label(index: Samples, row: int, classes: int | None = None) -> int | None:
-    """The label; None where none is read. Raises Unusable for one that is not a class.
+def written_label(index: Samples, row: int) -> str | int | float | None:
+    """The label as it is written; None where none is read.
 
-    With `classes`, labels are 0 to `classes` - 1; without, any integer is taken.
+    Raises Unusable for one that is empty, or neither a name nor a number.
     """
     value = _value(index, row, "label")
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Unusable(f"its label {shown(value)} in JSON is not an integer")
+    if isinstance(value, str) and not value.strip():
+        raise Unusable("its label is empty")
+    return value.strip() if isinstance(value, str) else value
+
+
+def label(index: Samples, row: int, classes: Labels = ANY) -> int | None:
+    """The class of a sample, by its name or number; None where none is read.
+
+    Raises Unusable for a label that is not one of the classes.
+    """
+    value = written_label(index, row)
+    if value is None:
+        return None
+    if isinstance(value, str) and (number := classes.named(value)) is not None:
+        return number
     try:
         found = int(value)
     except (ValueError, OverflowError):
         found = None
-    if isinstance(value, str) and not value.strip():
-        raise Unusable("its label is empty")
     if found is None or (isinstance(value, float) and value != found):
+        if classes.names:
+            raise Unusable(f"its label {shown(value)} is no class; {classes.about(str(value))}")
         raise Unusable(f"its label {shown(value)} is not an integer")
-    if classes is not None and not 0 <= found < classes:
-        raise Unusable(f"its label {found} is out of range (0 to {classes - 1})")
+    if classes.count is not None and not 0 <= found < classes.count:
+        raise Unusable(f"its label {found} is out of range (0 to {classes.count - 1})")
     return found
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.labels import ANY, Labels
 from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import quoted
@@ -25,17 +26,22 @@ class Prompts:
 
     captions: Sequence[str | None]
     labels: Sequence[int | None]
+    classes: Labels = ANY
 
     @staticmethod
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
-        """Prompts from lines of text; where the net reads labels, numbers are labels."""
-        classes = any(c.field == "label" for c in conditioner.conditions.values())
-        return Prompts(list(lines), [_label(line) if classes else None for line in lines])
+        """Prompts from lines of text; where the net reads labels, these have names or numbers."""
+        conditions = conditioner.conditions.values()
+        reads = any(c.field == "label" for c in conditions)
+        classes = Labels.of(conditions)
+        return Prompts(
+            list(lines), [classes.read(line) if reads else None for line in lines], classes
+        )
 
     def texts(self) -> list[str]:
         """One text for each image."""
         return [
-            caption or ("" if label is None else str(label))
+            caption or self.classes.name(label)
             for caption, label in zip(self.captions, self.labels, strict=True)
         ]
 
@@ -54,14 +60,6 @@ class Prompts:
         return conditioner.read(self.captions, self.labels, missing)
 
 
-def _label(line: str) -> int | None:
-    """The label that a line is; None for any other text."""
-    try:
-        return int(line) if line.strip().isdecimal() else None
-    except ValueError:  # more digits than Python reads
-        return None
-
-
 def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     """Raise GrowlangError for a prompt that no condition reads; an empty one is the null."""
     conditions = conditioner.conditions.values()
@@ -71,8 +69,7 @@ def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     for prompt, label in zip(prompts, labels, strict=True):
         if prompt.strip() and label is None:
             what = "takes labels, not text" if conditions else "has no conditions"
-            most = max((c.labels() or 0 for c in conditions), default=0) - 1
-            help = f"give a label from 0 to {most}, or" if conditions else "give"
+            help = f"give a label ({Labels.of(conditions).listed()}), or" if conditions else "give"
             raise GrowlangError(
                 f"cannot use the prompt {quoted(prompt)}: the model {what}",
                 help=f'{help} --prompt "" for each unconditional image',
@@ -85,7 +82,8 @@ def chosen_prompts(
     """The spec's prompts, or the captions and labels of the first draws."""
     if sample.prompts is None:
         first = images.batch(range(min(COUNT, len(images))))
-        return Prompts(first.captions, first.labels)
+        classes = Labels.of(conditioner.conditions.values())
+        return Prompts(first.captions, first.labels, classes)
     lines = sample.prompts
     if isinstance(lines, str):
         lines = read_prompts(data_root / lines)

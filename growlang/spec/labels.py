@@ -1,0 +1,68 @@
+"""Class labels: names, and the numbers that a net reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from growlang.diagnostics.spelling import nearest
+from growlang.ops import Condition
+
+SHOWN = 8
+"""Names of classes that a message lists."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The classes of a model."""
+
+    count: int | None = None
+    """How many there are; None where any integer is a label."""
+    names: tuple[str, ...] = ()
+    """Their names in the order of their numbers, where they have any."""
+
+    @staticmethod
+    def of(conditions: Iterable[Condition]) -> Labels:
+        """The classes that conditions read; where several do, those that all of them have."""
+        found = [c for c in conditions if c.labels() is not None]
+        counts = [n for c in found if (n := c.labels()) is not None]
+        named = next((names for c in found if (names := c.label_names())), ())
+        return Labels(min(counts, default=None), named)
+
+    def named(self, text: str) -> int | None:
+        """The number of the class of that name."""
+        return self.names.index(text) if text in self.names else None
+
+    def read(self, text: str) -> int | None:
+        """The number of the class that a text names, or is; None for any other text."""
+        text = text.strip()
+        if (number := self.named(text)) is not None:
+            return number
+        try:
+            return int(text) if text.isdecimal() else None
+        except ValueError:  # more digits than Python reads
+            return None
+
+    def name(self, number: int | None) -> str:
+        """The name of a class, or its number where it has none; empty for no class."""
+        if number is None:
+            return ""
+        return self.names[number] if 0 <= number < len(self.names) else str(number)
+
+    def about(self, text: str) -> str:
+        """The names that there are, and the one that a text may be a slip for."""
+        lower = {name.lower(): name for name in self.names}
+        close = nearest(text.strip().lower(), lower)
+        maybe = f"did you mean `{lower[close[0]]}`? " if close else ""
+        return f"{maybe}The classes are {self.listed()}"
+
+    def listed(self) -> str:
+        """The names for a message; without any, the numbers."""
+        if not self.names:
+            return "labels" if self.count is None else f"0 to {self.count - 1}"
+        more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
+        return ", ".join(f"`{name}`" for name in self.names[:SHOWN]) + more
+
+
+ANY = Labels()
+"""Any integer is a label."""

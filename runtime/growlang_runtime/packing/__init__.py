@@ -1,0 +1,1 @@
+"""Folders of images packed into tar shards: what `growlang pack` does."""

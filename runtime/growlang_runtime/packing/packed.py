@@ -1,0 +1,74 @@
+"""What `pack` gives: the shards as sources of data, and what to write into a spec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from growlang.spec.data import WebDataset
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The shards that were written, and what a spec says to train on them."""
+
+    name: str
+    """The name that the statements give the data; the held-out images are `NAME_holdout`."""
+    data: WebDataset
+    """The shards to train on."""
+    holdout: WebDataset | None
+    """The shards that were held out."""
+    images: int
+    """Images to train on."""
+    held_out: int
+    """Images that were held out."""
+    classes: tuple[str, ...]
+    """The names of the classes in their order; empty where labels are numbers, or none."""
+    class_count: int
+    """The number of classes; 0 without labels."""
+    smallest: tuple[int, int]
+    """The width and height, in pixels, of the image whose shorter side is the shortest."""
+    left_out: tuple[str, ...]
+    """Files that were left out, each with the reason."""
+
+    @property
+    def captioned(self) -> bool:
+        """Whether the images have captions."""
+        return self.data.caption is not None
+
+    @property
+    def statements(self) -> str:
+        """The `data` statements of the shards, one a line."""
+        lines = [statement(self.name, self.data)]
+        if self.holdout is not None:
+            lines.append(statement(f"{self.name}_holdout", self.holdout))
+        return "\n".join(lines)
+
+    @property
+    def condition(self) -> str:
+        """The call of the condition that reads the labels, with `width` for the token's channels.
+
+        Empty without labels.
+        """
+        if self.classes:
+            return f"classes(width, names = {_written(list(self.classes))})"
+        return f"classes({self.class_count}, width)" if self.class_count else ""
+
+
+def statement(name: str, data: WebDataset) -> str:
+    """The `data` statement of some shards."""
+    return f"data {name} = {data.call}({', '.join(_arguments(data))})"
+
+
+def _arguments(data: WebDataset) -> Iterator[str]:
+    yield _written(data.urls)
+    yield f"image = {_written(data.image)}"
+    yield f"caption = {_written(data.caption)}"
+    if data.label is not None:
+        yield f"label = {_written(data.label)}"
+
+
+def _written(value: str | list[str] | None) -> str:
+    """A string, a list of strings or `none`, as the language writes it."""
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
