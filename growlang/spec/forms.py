@@ -63,7 +63,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
         else:
             todo += get_args(part)
     bare = text and not (words or calls)
-    return Choices(tuple(words), calls, conditions, nothing, bare, numbers)
+    return Choices(tuple(words), calls, conditions, nothing, numbers, bare)
 
 
 @cache

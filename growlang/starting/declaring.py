@@ -8,6 +8,7 @@ from typing import Any
 from growlang.spec.data import Data
 from growlang.syntax.unparse import string
 
+
 def strings(values: Sequence[str]) -> str:
     """A list of strings, as the language writes it."""
     return f"[{', '.join(map(string, values))}]"
