@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow init load load_weights plan sample train verify"
+    _API = "RunFields check compile diff grow init load load_weights pack plan sample train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",

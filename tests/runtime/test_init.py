@@ -76,7 +76,7 @@ def require_clean(specs: Sequence[Path]) -> None:
 
 def test_what_is_written_trains_and_grows(tmp_path: Path) -> None:
     data = write_data(tmp_path) / "data.tar"
-    core, grown = init(data, tmp_path / "specs", "--budget", "0.01", "--size", "16")
+    core, grown = init(data, tmp_path / "specs", "--budget", "1e-4", "--size", "16")
     require_clean([core, grown])
     edited(
         core,
