@@ -42,7 +42,7 @@ docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 demo: $(STAMP)
-	OMP_NUM_THREADS=2 GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
+	GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
 
 two-resolutions: $(STAMP)
 	$(BIN)/python examples/two_resolutions/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \

@@ -61,16 +61,18 @@ def error_page(code: str) -> str:
     entry = CODES[code]
     parts = [f"# {code}: {entry.name}\n\n{entry.meaning}\n\n{entry.cause}\n"]
     for broken in sorted((FIXTURES / "errors").glob(f"{code.lower()}_*.grow")):
-        parts += _example(broken)
+        parts += _example(broken, FIXTURES / "mended" / broken.name)
+    for broken in sorted((FIXTURES / "lengths").glob(f"{code.lower()}_*.grow")):
+        parts += _example(broken, FIXTURES / "mended" / "lengths" / broken.name)
     for change in sorted((FIXTURES / "against").glob(f"{code.lower()}_*")):
         parts += _change(change)
     return "\n".join(parts)
 
 
-def _example(broken: Path) -> Iterator[str]:
+def _example(broken: Path, mended: Path) -> Iterator[str]:
     """A spec with a mistake, its message and the mend."""
     wrong = broken.read_text(encoding="utf-8")
-    right = (FIXTURES / "mended" / broken.name).read_text(encoding="utf-8")
+    right = mended.read_text(encoding="utf-8")
     yield _title(broken.stem)
     yield f"```text\n{broken.with_suffix('.txt').read_text(encoding='utf-8').strip()}\n```\n"
     yield f"The spec:\n\n```grow\n{wrong.strip()}\n```\n"

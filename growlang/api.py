@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from growlang import checking, comparing, compiling, planning
 from growlang.checking import Checked, Report, SpecWarning
@@ -241,9 +241,11 @@ class RunFields(TypedDict, total=False):
     parent_run: StrPath | None
     accept_parent: bool
     device: str
+    threads: int | Literal["auto"] | None
     micro_batch: int | None
     workers: int
     checkpoint_every: int
+    checkpoint_minutes: float
     keep_checkpoints: int
     sample_every: int | None
     log_every: int

@@ -33,13 +33,14 @@ from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.net.generations import held_by
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
-from growlang.resolve.doubtful import warn_doubtful
+from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
+from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
@@ -86,9 +87,23 @@ class Checked:
         """Hash of the net: its graph, arguments and parameters."""
         return self.net.net_hash
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The texts of the file and of its ancestors, by the names that findings give them."""
+        own = {str(self.path): self.resolved.document.text}
+        return (self.parent.texts if self.parent else {}) | own
+
     def phases(self, recipe: str) -> list[Phase]:
         """The phases of a recipe, with names of tensors for selectors."""
         return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
+
+    def misfits(self, recipe: str) -> list[Diagnostic]:
+        """Warnings where settings do not fit the length of a recipe, as far as it is known."""
+        start = next(r.start for r in self.resolved.recipes if r.name == recipe)
+        grown = self.mapping if self.mapping and start.origin != "scratch" else None
+        new = grown.new if grown else frozenset(self.net.table)
+        found = misfits(recipe, start, self.phases(recipe), self.net, new)
+        return [misfit_found(misfit, recipe, self.resolved) for misfit in found]
 
 
 class SpecWarning(UserWarning):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from fixture_specs import SHIPPED, SPECS, assert_golden, checked, growlang, without_evaluate
 from packages import Install, declare
+from typer.testing import CliRunner
 
-from growlang.cli import COMMANDS
+from growlang.cli import COMMANDS, app
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 GOLDEN = Path(__file__).parent / "fixtures" / "compile"
@@ -307,3 +308,14 @@ def test_a_damaged_cache_is_made_anew(damage: bytes | None, tmp_path: Path) -> N
         assert (done.returncode, done.stdout) == (0, b"")
         (cache,) = (tmp_path / "growlang").iterdir()
         cache.write_bytes(cache.read_bytes()[:3000] if damage is None else damage)
+
+
+def test_shells_complete_commands_and_say_how_to_install_it() -> None:
+    asked = {
+        "_GROWLANG_COMPLETE": "complete_bash",
+        "COMP_WORDS": "growlang tr",
+        "COMP_CWORD": "1",
+    }
+    done = CliRunner().invoke(app, [], env=asked, prog_name="growlang")
+    assert done.stdout.split() == ["train"]
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).stdout

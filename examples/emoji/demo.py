@@ -40,10 +40,11 @@ def main(
     core, grown = HERE / "core_32.grow", HERE / "emoji_64.grow"
     begun = time.monotonic()
     growlang("check", str(HERE))
-    growlang("train", str(core), "--out", str(out), "--resume-or-start", "--log-every", "50")
+    options = ("--out", str(out), "--resume-or-start", "--log-every", "50", "--threads", "auto")
+    growlang("train", str(core), *options)
     growlang("diff", str(core), str(grown))
     growlang("verify", str(grown), "--parent-checkpoint", str(out / "core_32" / "main"))
-    growlang("train", str(grown), "--out", str(out), "--resume-or-start", "--log-every", "50")
+    growlang("train", str(grown), *options)
     rows = compare(out / "core_32" / "main", out / "emoji_64" / "grown", seed, output)
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)
     print(f"\n{output}: real images, samples of core_32, samples of emoji_64, with the prompts")

@@ -38,7 +38,6 @@ app = typer.Typer(
     name="growlang",
     help="A language, compiler and training runtime for neural networks that grow.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -24,5 +24,7 @@ RecipeOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a param.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...")]
+DeviceOption = Annotated[
+    str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...; auto: CUDA, MPS or the CPU.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

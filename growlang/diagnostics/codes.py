@@ -380,6 +380,36 @@ CODES = {
         "been trained with it.",
         "warning",
     ),
+    "G410": Code(
+        "long-average",
+        "The averaged weights have a longer memory than the run.",
+        "An average with decay d spans about 1 / (1 - d) steps: 10,000 at the default of 0.9999. "
+        "In a shorter run it never does: the decay of the first steps is smaller, min(d, (1 + n) / "
+        "(10 + n)) after n steps, and where the parent's averages go on (`moments = carry`) they "
+        "hardly move. `ema = auto` averages over a twentieth of the run. `compile` and `train` "
+        "warn of it; `check` does not. Runs of fewer than 50 steps are not judged.",
+        "warning",
+    ),
+    "G411": Code(
+        "too-short-to-learn",
+        "The learning rate is too small for what is new to learn within the run.",
+        "AdamW moves a weight by about the learning rate a step, whatever the gradient's size: at "
+        "1e-4, within 400 steps, by at most 0.04. Weights that begin at random values of 0.1 "
+        "hardly leave them, and the samples are noise. It adds up the steps of all phases that "
+        "train what is new, and does not judge runs of fewer than 50 steps. `compile` and `train` "
+        "warn of it; `check` does not.",
+        "warning",
+    ),
+    "G412": Code(
+        "large-embedding",
+        "An embedding is most of the model's parameters.",
+        "A step trains only the rows of a table that its batch names. With a small model and "
+        "the default vocabulary of `words`, most parameters are rows that are seldom trained, and "
+        "each is stored, averaged and checkpointed. Words share rows where the vocabulary is "
+        "smaller than their number, which does little harm. `compile` and `train` warn of it; "
+        "`check` does not.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

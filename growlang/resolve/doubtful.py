@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from growlang.diagnostics import Findings, Note, Span
+from growlang.diagnostics import Diagnostic, Findings, Note, Span
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.spec.feasibility import LongWarmup, long_warmups, never_dropped
+from growlang.spec.lengths import Misfit
 from growlang.syntax import document as d
 
 
@@ -63,6 +64,19 @@ def _warn_guidance(
         help=f"write `drop = {mended}` in the objective, or `guidance = 1` in `sample`",
         notes=notes,
     )
+
+
+def misfit_found(misfit: Misfit, recipe: str, resolved: Resolved) -> Diagnostic:
+    """A setting that does not fit the length of a recipe, as a finding where it is written."""
+    written = next(r for r in resolved.document.recipes if r.name == recipe)
+    model = resolved.document.models[0]
+    levels = [*map(_bindings, reversed(written.phases)), written.settings]
+    span, notes = _place(misfit.name, [*levels, *resolved.first_recipes()], written, written)
+    if misfit.code == "G412":
+        bindings = [s for s in model.statements if isinstance(s, d.Binding)]
+        bound = next(_named(misfit.name, [bindings]), None)
+        span, notes = (bound.span if bound else model.name_span), []
+    return Diagnostic(misfit.code, misfit.message, span, misfit.help, tuple(notes))
 
 
 def _place(

@@ -14,9 +14,19 @@ FORM = re.compile(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,4}))?")
 """A device that PyTorch trains on, and its number."""
 
 
-def open_device(name: str) -> torch.device:
-    """The PyTorch device of that name. Raises GrowlangError if it cannot be used here."""
+AUTOMATIC = ("cuda", "mps", "cpu")
+"""The kinds of which `auto` takes the first that is there."""
+
+
+def open_device(name: str, recorded: str | None = None) -> torch.device:
+    """The PyTorch device of that name. Raises GrowlangError if it cannot be used here.
+
+    `auto` is the kind that a run `recorded`, if it is there, or else CUDA, MPS or the CPU.
+    """
     there = available()
+    if name == "auto":
+        kinds = [device.removesuffix(":0") for device in there]
+        return open_device(next(k for k in (recorded, *AUTOMATIC) if k in kinds))
     found = FORM.fullmatch(name)
     if found is None or f"{found[1]}:{found[2] or 0}" not in there:
         devices = ", ".join(device.removesuffix(":0") for device in there)

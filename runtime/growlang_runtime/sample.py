@@ -58,9 +58,11 @@ def sample(
         if count is not None and count < 1:
             raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
     weights = load(run, ema=ema)
+    opened = open_device(device)
+    Display(0).say(f"sampling on {opened}")
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")
-    images = draw(weights, prompts, guidance, steps, seed, open_device(device), batch)
+    images = draw(weights, prompts, guidance, steps, seed, opened, batch)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",

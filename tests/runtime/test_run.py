@@ -1,7 +1,8 @@
+import os
 from pathlib import Path
 
 import pytest
-from tiny import full_disk, plan
+from tiny import full_disk, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.storage.run import Run, recorded_plan
@@ -42,3 +43,14 @@ def test_a_run_that_a_full_disk_keeps_from_beginning_leaves_nothing(tmp_path: Pa
         Run.create(tmp_path / "run", plan())
     assert error.value.help == "make room, or choose another output root with --out"
     assert not (tmp_path / "run").exists()
+
+
+def test_files_have_the_permissions_that_the_umask_leaves(data: Path) -> None:
+    before = os.umask(0o007)
+    try:
+        done = train(plan([phase(steps=1)]), data)
+    finally:
+        os.umask(before)
+    files = [path for path in done.run.rglob("*") if path.is_file()]
+    assert {"model.safetensors", "state.safetensors", "metrics.jsonl"} <= {f.name for f in files}
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o660"}

@@ -10,6 +10,7 @@ from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
 from growlang.spec.schedules import Cosine
+from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train.trainer import TrainResult
 
 LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]
@@ -76,3 +77,25 @@ def test_a_child_of_a_run_that_read_other_words_is_told(data: Path) -> None:
     child = plan(parent=parent, semantics=2)
     texts = [line["text"] for line in metrics(train(child, data).run) if "text" in line]
     assert [text for text in texts if "condition `text` keeps a word embedding" in text]
+
+
+def test_settings_that_do_not_fit_the_length_are_told_when_it_is_known(data: Path) -> None:
+    made = plan([phase(steps=None, epochs=35.0, ema=0.99)])
+    (text,) = [line["text"] for line in metrics(train(made, data).run) if "text" in line]
+    assert "averages over 100 steps, but recipe `main` has 53" in text
+    assert text.endswith("write `ema = auto`, which is 0.62 here (growlang explain G410)")
+
+
+def test_what_is_chosen_for_epochs_is_printed_and_kept(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = plan([phase(steps=None, epochs=4.0, ema="auto", warmup="auto", lr_schedule="auto")])
+    interrupt_at(monkeypatch, 3)
+    train(made, data)
+    monkeypatch.undo()
+    said = "chosen for 6 steps: ema = 0, warmup = 0, lr_schedule = wsd(decay = 0.2)"
+    assert said in capsys.readouterr().err
+    done = train(made, data, resume="must")
+    (kept,) = recorded_plan(done.run).phases
+    assert (kept.steps, kept.settings.ema, kept.settings.warmup) == (6, 0.0, 0)
+    assert kept.auto == ["ema", "warmup", "lr_schedule"]

@@ -36,3 +36,15 @@ def _fails(*size: int, device: torch.device) -> None:
 
 def test_memory_is_that_of_the_process_in_bytes() -> None:
     assert 2**25 < peak_memory(torch.device("cpu")) < 2**40
+
+
+def test_auto_takes_what_a_run_began_with_or_the_first_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert open_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: None)
+    assert open_device("auto") == torch.device("mps")
+    assert open_device("auto", recorded="cpu") == torch.device("cpu")
+    assert open_device("auto", recorded="cuda") == torch.device("mps")
+    assert open_device("cpu", recorded="mps") == torch.device("cpu")

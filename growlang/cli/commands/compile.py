@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from growlang.cli.options import JsonOption, RecipeOption, SetOption, Spec
-from growlang.cli.printing import print_json
+from growlang.cli.printing import print_findings, print_json
 from growlang.cli.specs import checked_spec
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def compile_(
     from growlang.compiling import compiled
 
     found = compiled(checked_spec(spec, settings, quiet=["G214"]), recipe)
+    if found.recipe and (misfits := found.spec.misfits(found.recipe)):
+        print_findings(misfits, found.spec.texts, err=True)
     module = _built(found) if build or emit else None
     if emit and module is not None:
         typer.echo(module.code.strip())

@@ -31,7 +31,7 @@ def sample(
         "grid.png"
     ),
     ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
 ) -> None:
     """Sample images from a trained model into one PNG grid."""
     from growlang import api

@@ -2,12 +2,13 @@
 
 import gc
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
 from growlang.cli.specs import checked_spec
+from growlang.diagnostics import GrowlangError
 
 Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE.")]
 DataRoot = Annotated[
@@ -37,6 +38,18 @@ MicroBatch = Annotated[
     int | None, typer.Option(min=1, help="Images per forward pass; gradients accumulate.")
 ]
 Workers = Annotated[int, typer.Option(min=0, help="Threads that load images.")]
+Threads = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|auto",
+        help="Threads that compute; auto: as many as are fastest in a few steps at the start. "
+        "By default as PyTorch has them.",
+        show_default=False,
+    ),
+]
+CheckpointMinutes = Annotated[
+    float, typer.Option(min=0, help="Most minutes between checkpoints; 0: only steps count.")
+]
 CheckpointEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
 KeepCheckpoints = Annotated[int, typer.Option(min=1, help="Newest checkpoints to keep.")]
 SampleEvery = Annotated[
@@ -57,10 +70,12 @@ def train(
     parent_run: ParentRun = None,
     accept_parent: AcceptParent = False,
     settings: SetOption = None,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
+    threads: Threads = None,
     micro_batch: MicroBatch = None,
     workers: Workers = 2,
     checkpoint_every: CheckpointEvery = 1000,
+    checkpoint_minutes: CheckpointMinutes = 5.0,
     keep_checkpoints: KeepCheckpoints = 2,
     sample_every: SampleEvery = None,
     log_every: LogEvery = 10,
@@ -82,9 +97,11 @@ def train(
         parent_run=parent_run,
         accept_parent=accept_parent,
         device=device,
+        threads=_threads(threads),
         micro_batch=micro_batch,
         workers=workers,
         checkpoint_every=checkpoint_every,
+        checkpoint_minutes=checkpoint_minutes,
         keep_checkpoints=keep_checkpoints,
         sample_every=sample_every,
         log_every=log_every,
@@ -93,3 +110,17 @@ def train(
     result = api.train(checked, recipe, options, with_parents=with_parents)
     if status := result.exit_status:
         raise typer.Exit(status)
+
+
+def _threads(text: str | None) -> int | Literal["auto"] | None:
+    """`--threads`. Raises GrowlangError for what is neither a number nor `auto`."""
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) < 1:
+        raise GrowlangError(
+            f"`--threads {text}` is not a number of threads",
+            help="write `--threads 2`, or `--threads auto`",
+        )
+    return int(text)

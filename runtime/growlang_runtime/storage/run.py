@@ -111,7 +111,7 @@ class Run:
 
 def _lock(path: Path) -> int:
     """Lock the run; the system gives it back when the process ends, however it ends."""
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

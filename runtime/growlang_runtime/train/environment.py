@@ -23,6 +23,13 @@ def environment(device: torch.device, micro_batch: int | None) -> Environment:
     )
 
 
+def computed_on(device: torch.device) -> str:
+    """The device, and of the CPU how many threads: `cpu (2 threads)`."""
+    threads = torch.get_num_threads()
+    several = f" ({threads} thread{'s' * (threads > 1)})"
+    return f"{device}{several if device.type == 'cpu' else ''}"
+
+
 def changes(before: Environment, now: Environment) -> list[str]:
     """A line for each thing that differs."""
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -37,14 +39,20 @@ class RunOptions:
     """A folder to take instead of the parent's run under the output root."""
     accept_parent: bool = False
     """Whether to take a parent's run that was trained with a different version of its spec."""
-    device: str = "cpu"
-    """Name of the PyTorch device, such as `cuda:1`."""
+    device: str = "auto"
+    """Name of the PyTorch device, such as `cuda:1`; `auto`: CUDA, MPS or the CPU, whichever is
+    there first. A run is resumed on what it began with."""
+    threads: int | Literal["auto"] | None = None
+    """Threads that compute; `auto`: as many as are fastest, which a few steps at the start tell;
+    None: as PyTorch has them. A run is resumed with as many as it began with."""
     micro_batch: int | None = None
     """Images in one forward and backward pass; None: the whole batch."""
     workers: int = 2
     """Threads that load images."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; phases end with one in any case."""
+    checkpoint_minutes: float = 5.0
+    """Most minutes between checkpoints; 0: only steps count. They change nothing in the run."""
     keep_checkpoints: int = 2
     """Newest checkpoints that are kept, besides those at the ends of phases."""
     sample_every: int | None = None
@@ -55,12 +63,23 @@ class RunOptions:
     """Unusable samples that the run may skip."""
     quiet: bool = False
     """Whether to print nothing on stderr."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, by which checkpoints are due and threads are chosen."""
 
     def __post_init__(self) -> None:
         """Raise GrowlangError for a value with which no run can go on."""
         if self.resume not in get_args(Resume):
             known = ", ".join(f'"{value}"' for value in get_args(Resume))
             raise GrowlangError(f"`resume` is {self.resume!r}", help=f"it may be {known}")
+        many = isinstance(self.threads, int) and self.threads >= 1
+        if not (many or self.threads in ("auto", None)):
+            raise GrowlangError(
+                f"`threads` is {self.threads!r}",
+                help='it may be an integer of at least 1, or "auto"',
+            )
+        if not self.checkpoint_minutes >= 0:
+            what = f"`checkpoint_minutes` must be at least 0, but is {self.checkpoint_minutes!r}"
+            raise GrowlangError(what)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):

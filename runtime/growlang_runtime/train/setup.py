@@ -10,6 +10,7 @@ import torch
 from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
 from growlang.spec.feasibility import long_warmups
+from growlang.spec.lengths import misfits
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
@@ -83,6 +84,7 @@ def set_up(
         assert old is not None
         bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
     return Setup(plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks))
 

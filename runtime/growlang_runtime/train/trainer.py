@@ -34,6 +34,7 @@ from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.timer import Timer
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Trainer:
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
         self.interruption = Interruption()
+        self.since_saved = Timer(options.checkpoint_minutes, options.clock)
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -139,6 +141,7 @@ class Trainer:
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
         self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        self.since_saved.start()
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
@@ -192,7 +195,8 @@ class Trainer:
                 if self.step == end:
                     self._prove_frozen(data, "end")
                 stop = self.interruption.signal is not None
-                if stop or self._due(self.options.checkpoint_every, end):
+                by_steps = self._due(self.options.checkpoint_every, end)
+                if stop or by_steps or self.since_saved.due():
                     self._save(data)
                 if stop:
                     return
@@ -229,7 +233,7 @@ class Trainer:
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         settings = data.phase.settings
         lr = learning_rate(data.phase, data.span, self.step)
-        loss = self._gradients(data, objective, batch)
+        loss = self.gradients(data, objective, batch)
         norm = gradient_norm(self.state.weights)
         finite = bool(torch.isfinite(norm + loss))
         if finite:
@@ -254,7 +258,7 @@ class Trainer:
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def _gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
+    def gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
         """Add up the gradients of the mean loss over the batch; returns that loss."""
         settings, device = data.phase.settings, self.device
         for weight in self.state.weights.values():
@@ -357,6 +361,7 @@ class Trainer:
         folder = self.run.checkpoints
         checkpoint.save(folder, record, tensors, model_metadata(self.plan))
         self.metrics.write(step=self.step, event="checkpoint")
+        self.since_saved.start()
         if self.streak.length:
             return
         ends = frozenset(d.span.first + d.span.steps for d in self.data)

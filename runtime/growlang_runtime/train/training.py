@@ -16,6 +16,7 @@ from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import Resume, RunOptions
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
@@ -27,6 +28,7 @@ from growlang_runtime.train.resume import (
     require_whole,
 )
 from growlang_runtime.train.setup import set_up
+from growlang_runtime.train.threads import choose_threads, kept, use_threads
 from growlang_runtime.train.trainer import Trainer, TrainResult
 
 
@@ -37,6 +39,8 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     whatever else keeps it from going on.
     """
     device = open_device(options.device)
+    if isinstance(options.threads, int):
+        use_threads(options.threads)
     path = run_folder(options.out, plan.model, plan.recipe)
     data_root = options.data_root or Path(plan.spec).parent
     with decoding.quiet():
@@ -82,7 +86,9 @@ def _start(
     with Run.create(path, setup.plan) as run:
         trainer = Trainer(run, setup, options)
         trainer.restore(None)
-        trainer.display.say(f"started {path}: {trainer.steps} steps")
+        if options.threads == "auto" and device.type == "cpu":
+            choose_threads(trainer)
+        trainer.display.say(f"started {path}: {trainer.steps} steps on {computed_on(device)}")
         for line in told(setup.plan.phases):
             trainer.display.say(line)
         try:
@@ -109,6 +115,10 @@ def _resume(
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
+    if found:
+        before = found.record.environment
+        device = open_device(options.device, before.device)
+        use_threads(kept(options.threads, before, processor()))
     setup = set_up(run.plan, options, data_root, device, found.step if found else None)
     require_same_data(run.path, run.plan, setup.plan)
     trainer = Trainer(run, setup, options)
@@ -117,7 +127,11 @@ def _resume(
         trainer.warn(UNKNOWN_DATA)
     if setup.plan != recorded:
         run.record(setup.plan)
-    trainer.display.say(f"resumed {run.path} at step {trainer.step} of {trainer.steps}")
+    if options.threads == "auto" and found is None and device.type == "cpu":
+        choose_threads(trainer)
+    trainer.display.say(
+        f"resumed {run.path} at step {trainer.step} of {trainer.steps} on {computed_on(device)}"
+    )
     for line in torn:
         trainer.warn(f"removed a damaged checkpoint: {line}")
     checkpoint.forget_after(run.checkpoints, found)
