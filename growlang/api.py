@@ -39,6 +39,8 @@ StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
 NOT_DONE = "G214"
 """The warning that a section is not carried out yet, which matters to training alone."""
+REAL_INPUTS = 4
+"""Images of its data on which a growth is verified."""
 
 
 def load(path: StrPath, params: Params | None = None) -> Checked:
@@ -102,13 +104,17 @@ def verify(
     child: StrPath | Checked,
     parent_checkpoint: StrPath | None = None,
     *,
+    real_inputs: bool = False,
+    data_root: StrPath | None = None,
     device: torch.device | str = "cpu",
 ) -> Verification:
     """Measure what a child's growth promises: the same function, gradients, copies that part.
 
     `parent_checkpoint` is the parent's run, a checkpoint or a file of weights; without it, the
-    weights are random. Raises SpecError as `load` does, and GrowlangError if the child has no
-    parent, or if the weights are not the parent's.
+    weights are random. With `real_inputs` the function is also measured on the first images of the
+    child's first recipe, which are looked for below `data_root`, by default the spec's folder.
+    Raises SpecError as `load` does, and GrowlangError if the child has no parent, if the weights
+    are not the parent's, or if the data cannot be opened.
     """
     from growlang.verifying import verify as measure
 
@@ -121,7 +127,14 @@ def verify(
         found, parent = read(_path(parent_checkpoint)), checked.parent
         found.require(parent.net, f"{parent.path} (the parent {parent.name})")
         weights = found.tensors
-    return measure(checked, weights, device)
+    real = None
+    if real_inputs:
+        require_torch("reading data")
+        from growlang_runtime.train.real_inputs import real_inputs as read_inputs
+
+        root = checked.path.parent if data_root is None else _path(data_root)
+        real = read_inputs(planning.plan(checked), root, REAL_INPUTS)
+    return measure(checked, weights, device, real)
 
 
 def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
@@ -289,6 +302,8 @@ def sample(
     *,
     guidance: float | None = None,
     steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
@@ -296,8 +311,9 @@ def sample(
 ) -> list[Image.Image]:
     """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
 
-    With `output`, they are also written as one PNG grid. `guidance` and `steps` are the spec's
-    unless given; `batch` images are computed at once. Raises GrowlangError if there are no weights,
+    With `output`, they are also written as one PNG grid. `guidance`, `steps` and, of a
+    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
+    `batch` images are computed at once. Raises GrowlangError if there are no weights,
     or for what the model cannot use.
     """
     require_torch("sampling")
@@ -310,6 +326,8 @@ def sample(
         output=None if output is None else _path(output),
         guidance=guidance,
         steps=steps,
+        detail_scale=detail_scale,
+        detail_temperature=detail_temperature,
         seed=seed,
         ema=ema,
         device=device,

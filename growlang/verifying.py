@@ -119,11 +119,13 @@ def verify(
     child: Checked,
     weights: abc.Mapping[str, torch.Tensor] | None = None,
     device: torch.device | str = "cpu",
+    real: abc.Mapping[str, torch.Tensor] | None = None,
 ) -> Verification:
     """Build a child and its parent, and measure every promise of its growth.
 
-    `weights` are the parent's by name; without any they are random. Raises GrowlangError if the
-    child has no parent, if the weights do not fit it, or if the device cannot be used.
+    `weights` are the parent's by name; without any they are random. `real` are inputs of the child
+    by name, (B, ...), on which its function is measured beside random ones. Raises GrowlangError if
+    the child has no parent, if the weights do not fit it, or if the device cannot be used.
     """
     parent, mapping = _grown(child)
     require_torch("verifying")
@@ -143,6 +145,7 @@ def verify(
         kept=tuple(contract.keep),
         is_exact=not unkept,
         locked=frozenset(_locked(contract)),
+        real=real,
     )
     notes = (*_notes(unkept, found.incomparable, found.locked), *_releases(child))
     return Verification(child.name, parent.name, standings, found.promises, notes)

@@ -43,7 +43,8 @@ def main(
     options = ("--out", str(out), "--resume-or-start", "--log-every", "50", "--threads", "auto")
     growlang("train", str(core), *options)
     growlang("diff", str(core), str(grown))
-    growlang("verify", str(grown), "--parent-checkpoint", str(out / "core_32" / "main"))
+    parent = str(out / "core_32" / "main")
+    growlang("verify", str(grown), "--parent-checkpoint", parent, "--real-inputs")
     growlang("train", str(grown), *options)
     rows = compare(out / "core_32" / "main", out / "emoji_64" / "grown", seed, output)
     minutes, seconds = divmod(round(time.monotonic() - begun), 60)
@@ -71,8 +72,7 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
 
     from growlang.plans.plan import Plan
     from growlang_runtime.data.images import Images, Indexes
-    from growlang_runtime.sample import draw
-    from growlang_runtime.storage.weights import load
+    from growlang_runtime.sample import sample
 
     plan = Plan.model_validate_json((grown / "plan.json").read_text())
     settings = plan.phases[0].settings
@@ -81,10 +81,9 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     training = data.batch(range(len(data)))
     captions = [caption or "" for caption in training.captions]
     prompts = [line for line in (HERE / "prompts.txt").read_text().splitlines() if line]
-    device = torch.device("cpu")
     real = torch.stack([training.images[captions.index(p)] for p in prompts])
     sampled = {
-        run.parent.name: draw(load(run), prompts, None, None, seed, device, len(prompts))
+        run.parent.name: sample(run, prompts=prompts, seed=seed, batch=len(prompts))
         for run in (core, grown)
     }
     sheet({"real": real, **sampled}, prompts).save(to)

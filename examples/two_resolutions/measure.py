@@ -71,11 +71,29 @@ RECIPES = {
     Arm.bridge: Recipe("discard_64.grow", "bridge", "bridge, core frozen, then joint"),
     Arm.retain: Recipe("retain_64.grow", "main", "retain"),
 }
+CALM = "retain, calm"
+"""The retained path and the detail that the model holds for likely, drawn without chance."""
+HALF = "retain, half"
+"""Half of that detail."""
 PATH = "retain, low path"
 """What the retained path draws of the same noise: samples of `retain` without their detail."""
 LABELS = {str(arm): recipe.label for arm, recipe in RECIPES.items()} | {
-    PATH: "retain, the same samples without their detail"
+    CALM: "retain, `detail_temperature = 0`",
+    HALF: "retain, `detail_temperature = 0`, `detail_scale = 0.5`",
+    PATH: "retain, the same samples without their detail",
 }
+
+
+class Drawing(NamedTuple):
+    """Samples of an arm; what is None is the spec's."""
+
+    name: str
+    detail_scale: float | None = None
+    detail_temperature: float | None = None
+
+
+OTHERS = {Arm.retain: (Drawing(CALM, None, 0.0), Drawing(HALF, 0.5, 0.0))}
+"""What is drawn of an arm beside its samples by the spec's settings."""
 
 
 def main(
@@ -125,11 +143,29 @@ def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
         raise typer.Exit(trained.exit_status)
     weights = load(trained.run)
     inputs = [contents_hash(weights.tensors), weights.metadata["sample"], steps.sampler, seed]
-    metadata = {"steps": str(trained.steps), "inputs": digest([*inputs, OBJECTS])}
-    path = samples_of(arm, seed, out)
-    if path.exists() and read_samples(path)[1] == metadata:
-        return
-    images = sample(trained.run, prompts=OBJECTS, steps=steps.sampler, seed=seed)
+    for drawing in drawings(arm):
+        made_from = [*inputs, OBJECTS, *([drawing] if drawing.name != arm else [])]
+        metadata = {"steps": str(trained.steps), "inputs": digest(made_from)}
+        path = samples_of(drawing.name, seed, out)
+        if not path.exists() or read_samples(path)[1] != metadata:
+            images = sample(
+                trained.run,
+                prompts=OBJECTS,
+                steps=steps.sampler,
+                detail_scale=drawing.detail_scale,
+                detail_temperature=drawing.detail_temperature,
+                seed=seed,
+            )
+            write_samples(images, metadata, path)
+
+
+def drawings(arm: Arm) -> tuple[Drawing, ...]:
+    """What is drawn of an arm."""
+    return Drawing(str(arm)), *OTHERS.get(arm, ())
+
+
+def write_samples(images: Tensor, metadata: dict[str, str], path: Path) -> None:
+    """Write images, one of each object, as a grid and as they are."""
     path.parent.mkdir(exist_ok=True)
     write_grid(images, OBJECTS, path.with_suffix(".png"))
     with whole(path) as temporary:
@@ -149,19 +185,19 @@ def measured(out: Path) -> Iterator[Row]:
     unseen = [place for place, side in enumerate(sides) if side < LARGE]
     seen = [place for place, side in enumerate(sides) if side >= LARGE]
     for seed in sorted(int(path.name.removeprefix("seed-")) for path in out.glob("seed-*")):
-        for arm in Arm:
-            if not (path := samples_of(arm, seed, out)).exists():
+        for name in (drawing.name for arm in Arm for drawing in drawings(arm)):
+            if not (path := samples_of(name, seed, out)).exists():
                 continue
             drawn, metadata = read_samples(path)
-            rows = {str(arm): drawn} | ({PATH: downsampled(drawn)} if arm is Arm.retain else {})
-            for name, x in rows.items():
+            rows = {name: drawn} | ({PATH: downsampled(drawn)} if name == Arm.retain else {})
+            for row, x in rows.items():
                 halves = (scores(x[half], real, half) for half in (unseen, seen))
-                yield Row(name, seed, int(metadata["steps"]), *halves)
+                yield Row(row, seed, int(metadata["steps"]), *halves)
 
 
-def samples_of(arm: Arm, seed: int, out: Path) -> Path:
-    """Where the samples of an arm are kept."""
-    return out / f"seed-{seed}" / "samples" / f"{arm}.safetensors"
+def samples_of(name: str, seed: int, out: Path) -> Path:
+    """Where a drawing of an arm is kept."""
+    return out / f"seed-{seed}" / "samples" / f"{name.replace(', ', '-')}.safetensors"
 
 
 def read_samples(path: Path) -> tuple[Tensor, dict[str, str]]:

@@ -332,6 +332,13 @@ CODES = {
         "of the ends, and new ends that can begin at zero. Retained ends do not fade, and no run "
         "ends within the fade: its net would never have been trained alone.",
     ),
+    "G334": Code(
+        "no-detail",
+        "A setting of detail is written for a model that retains no ends.",
+        "`detail_scale` and `detail_temperature` say how much of the detail is drawn that new ends "
+        "add to retained ones. A model without retained ends draws its image as a whole.",
+        "warning",
+    ),
     "G401": Code(
         "all-frozen",
         "A phase freezes every tensor.",

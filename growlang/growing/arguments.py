@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics.literals import literal
@@ -43,7 +44,9 @@ def argument_obstacles(pair: Pair, resizing: Resizing, extends: bool) -> Iterato
         now, was = new.get(name), old.get(name)
         if now == was or name in SIZES or name == "from":
             continue
-        if name in GRIDS and pair.child.op in RESIZED:
+        if name == "names":
+            yield from _names(path, now, was)
+        elif name in GRIDS and pair.child.op in RESIZED:
             yield from _filters(path, name, now, was, resizing)
         elif name in GRIDS:
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent, and no rule "
@@ -79,6 +82,17 @@ def _filters(
         if resizing.how != "nearest" or now % was:
             why = f"its filters are interpolated from {was} x {was} to {now} x {now} pixels"
         yield Obstacle("incomparable", path, why)
+
+
+def _names(path: str, now: object, was: object) -> Iterator[Obstacle]:
+    """What is to be said of classes of which the first are not the parent's."""
+    if not isinstance(now, Sequence) or not isinstance(was, Sequence):
+        return
+    if [*now[: len(was)]] != [*was]:
+        why = f"its classes are {literal(now)} here and {literal(was)} in the parent"
+        kept = [*was, *(name for name in now if name not in was)]
+        help = f"write `names = {json.dumps(kept, ensure_ascii=False)}`: a class keeps its number"
+        yield Obstacle("impossible", path, why, help)
 
 
 def _tokens(pair: Pair, extends: bool) -> Iterator[Obstacle]:

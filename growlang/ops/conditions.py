@@ -1,5 +1,6 @@
 """Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -179,7 +180,8 @@ class Classes(Condition):
         """Raise ValueError unless names tell the classes apart, and are as many as these."""
         names = self.names or []
         if self.names is not None and len(names) != self.n:
-            raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}: remove `n`")
+            written = f"classes({self.width}, names = {json.dumps(names, ensure_ascii=False)})"
+            raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}", f"write `{written}`")
         for number, name in enumerate(names):
             if name != name.strip() or not name:
                 raise ValueError(

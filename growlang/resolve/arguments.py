@@ -69,7 +69,8 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
                 info = fields[name][1]
                 report(item, name, info, spans[name], notes[name], scope)
             elif item["type"] == "value_error":
-                findings.add("G201", f"`{call.name}`: {item['ctx']['error']}", call.span)
+                message, *help = item["ctx"]["error"].args
+                findings.add("G201", f"`{call.name}`: {message}", call.span, help="".join(help))
         return Bindings(None, spans, notes)
     complete = not broken and len(known) == len(values)
     return Bindings(instance if complete else None, spans, notes)

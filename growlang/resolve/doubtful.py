@@ -13,13 +13,14 @@ from growlang.syntax import document as d
 
 
 def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
-    """A warning for each warm-up that never ends, and for guidance without dropped conditions."""
+    """Warn of warm-ups that never end, of guidance without dropped conditions, of idle detail."""
     written = {recipe.name: recipe for recipe in resolved.document.recipes}
     for draft in resolved.recipes:
         recipe = written[draft.name]
         for long in long_warmups([phase.phase for phase in draft.phases]):
             _warn_warmup(long, recipe, resolved, findings)
         _warn_guidance(draft, recipe, resolved, findings)
+    _warn_detail(resolved, findings)
 
 
 def _warn_warmup(
@@ -77,6 +78,20 @@ def misfit_found(misfit: Misfit, recipe: str, resolved: Resolved) -> Diagnostic:
         bound = next(_named(misfit.name, [bindings]), None)
         span, notes = (bound.span if bound else model.name_span), []
     return Diagnostic(misfit.code, misfit.message, span, misfit.help, tuple(notes))
+
+
+def _warn_detail(resolved: Resolved, findings: Findings) -> None:
+    if resolved.model is None or resolved.model.retained:
+        return
+    own = resolved.sections("sample")[0]
+    for binding in own:
+        if binding.name in resolved.sample.says_of_detail:
+            findings.add(
+                "G334",
+                f"`{binding.name}` has no effect: the model retains no ends",
+                binding.span,
+                help="remove it",
+            )
 
 
 def _place(

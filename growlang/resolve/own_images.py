@@ -19,7 +19,6 @@ MEANT = re.compile(
 class Mistaken(NamedTuple):
     """What is wrong with the place of a source's images, and what to write."""
 
-    argument: str
     message: str
     help: str
 
@@ -68,13 +67,13 @@ def mistaken(source: Data) -> Mistaken | None:
     match source:
         case WebDataset(urls=path) if path.endswith("/") or _ending(path) in (*TABLES, *IMAGES):
             message = f"`webdataset` reads tar shards, which {quoted(path)} is not"
-            return Mistaken("urls", message, Place.of(path).two_ways())
+            return Mistaken(message, Place.of(path).two_ways())
         case Folder(path=path) if _ending(path) == "tar":
             message = f"`folder` reads a folder of images, and {quoted(path)} names tar shards"
-            return Mistaken("path", message, _shards(path))
+            return Mistaken(message, _shards(path))
         case Folder(path=path) if _ending(path) in (*TABLES, *IMAGES):
             message = f"`folder` reads a folder of images, which {quoted(path)} is not"
-            return Mistaken("path", message, Place.of(path).two_ways())
+            return Mistaken(message, Place.of(path).two_ways())
     return None
 
 

@@ -57,7 +57,7 @@ class Sources(NamedTuple):
                 beyond = DATA.elsewhere(called)
                 help, edits = meant(place, called, known, choose, "call", beyond=beyond)
                 if own := about_call(value):
-                    help, edits = own, ()
+                    place, help, edits = value.span, own, ()
                 message = f"unknown data source `{called}`"
                 self.findings.add("G106", message, place, help=help, edits=edits)
             case d.Constant(str(path)):
@@ -81,8 +81,7 @@ class Sources(NamedTuple):
         if not isinstance(bound.value, Data):
             return None
         if wrong := mistaken(bound.value):
-            place = bound.spans[wrong.argument]
-            self.findings.add("G220", wrong.message, place, help=wrong.help)
+            self.findings.add("G220", wrong.message, call.span, help=wrong.help)
             return None
         return [Source(name=name, data=bound.value)]
 

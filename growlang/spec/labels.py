@@ -51,17 +51,32 @@ class Labels:
 
     def about(self, text: str) -> str:
         """The names that there are, and the one that a text may be a slip for."""
+        near = self.near(text)
+        return f"{near} The classes are {self.listed()}" if near else f"use {self.asked()}"
+
+    def near(self, text: str) -> str:
+        """The name that a text may be a slip for, as a question; empty where none is near."""
         lower = {name.lower(): name for name in self.names}
         close = nearest(text.strip().lower(), lower)
-        maybe = f"did you mean `{lower[close[0]]}`? " if close else ""
-        return f"{maybe}The classes are {self.listed()}"
+        return f"did you mean `{lower[close[0]]}`?" if close else ""
+
+    def refusal(self, text: str) -> str:
+        """Why a prompt is no label."""
+        if not self.names:
+            return "the model takes labels, not text"
+        near = self.near(text)
+        return "it is no class of the model" + (f"; {near}" if near else "")
 
     def listed(self) -> str:
-        """The names for a message; without any, the numbers."""
-        if not self.names:
-            return "labels" if self.count is None else f"0 to {self.count - 1}"
+        """The names for a message."""
         more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
         return ", ".join(f"`{name}`" for name in self.names[:SHOWN]) + more
+
+    def asked(self) -> str:
+        """What a prompt may be, for a message: `a label from 0 to 9`, or one of the names."""
+        if self.names:
+            return f"one of {self.listed()}"
+        return "a label" if self.count is None else f"a label from 0 to {self.count - 1}"
 
 
 ANY = Labels()

@@ -195,6 +195,22 @@ class Sample(Part):
     prompts: str | list[str] | None = Field(
         default=None, description="captions, or a file with one a line, for the sample grids"
     )
+    detail_scale: Annotated[float, Field(ge=0, le=1), Later()] = Field(
+        default=1.0,
+        description="factor on the detail of a sample where ends are retained; 0 leaves the first "
+        "generation's image, upsampled",
+    )
+    detail_temperature: Annotated[float, Field(ge=0, le=1), Later()] = Field(
+        default=1.0,
+        description="factor on the detail of the noise that a sample begins with, where ends are "
+        "retained; 0 gives the detail without chance",
+    )
+
+    @property
+    def says_of_detail(self) -> dict[str, float]:
+        """The settings of detail that are not at their defaults, by name."""
+        both = {"scale": self.detail_scale, "temperature": self.detail_temperature}
+        return {f"detail_{name}": value for name, value in both.items() if value != 1}
 
 
 class Evaluate(Part):

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from growlang.diagnostics import GrowlangError
+from growlang.net.generations import refinements
 from growlang.plans.weights_header import parsed
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
@@ -33,6 +34,8 @@ def sample(
     output: Path | None = None,
     guidance: float | None = None,
     steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
@@ -41,8 +44,9 @@ def sample(
     """Images (N, C, H, W) in [-1, 1] for N prompts, on the CPU.
 
     With `output` they are also written as one PNG with the prompts below. `run` is a run's folder,
-    a checkpoint's folder or a model.safetensors. Guidance and steps are the spec's unless they are
-    given. An image depends on the seed, its prompt and its place among the prompts, not on `batch`.
+    a checkpoint's folder or a model.safetensors. Guidance, steps, and scale and temperature of the
+    detail, are the spec's unless they are given. An image depends on the seed, its prompt and its
+    place among the prompts, not on `batch`.
     Raises GrowlangError if `output` exists or cannot be written, and for prompts or a guidance that
     the model cannot use.
     """
@@ -62,7 +66,8 @@ def sample(
     Display(0).say(f"sampling on {opened}")
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")
-    images = draw(weights, prompts, guidance, steps, seed, opened, batch)
+    settings = requested(weights, guidance, steps, detail_scale, detail_temperature)
+    images = draw(weights, prompts, settings, seed, opened, batch)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
@@ -91,24 +96,13 @@ def _require_writable(output: Path) -> None:
 def draw(
     weights: Weights,
     prompts: Sequence[str],
-    guidance: float | None,
-    steps: int | None,
+    asked: Sample,
     seed: int,
     device: torch.device,
     batch: int,
 ) -> torch.Tensor:
     """Images (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
-    if not {"settings", "sample"} <= weights.metadata.keys():
-        raise GrowlangError(
-            f"{weights.path} has no sampling settings in its metadata",
-            help="use weights that `growlang train` wrote",
-        )
     settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
-    declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
-    sampler = declared.sampler
-    if steps is not None:
-        call = {sampler.call: {**sampler.arguments(), "steps": steps}}
-        sampler = Sample.model_validate_json(json.dumps({"sampler": call})).sampler
     net = weights.net
     conditioner = Conditioner(net, semantics=weights.semantics, device=device)
     require_readable(prompts, conditioner)
@@ -116,10 +110,9 @@ def draw(
     module.load_state_dict(weights.tensors)
     module.eval()
     objective = objective_of(settings.objective, net)
-    scale = declared.guidance if guidance is None else guidance
     starts = range(0, len(prompts), batch)
     read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
-    _warn(read, scale, settings.objective.dropped(), list(conditioner.conditions))
+    _warn(read, asked.guidance, settings.objective.dropped(), list(conditioner.conditions))
     drawn = []
     for first, encoded in zip(starts, read, strict=True):
         some = prompts[first : first + batch]
@@ -128,10 +121,52 @@ def draw(
             conditioner.null(len(some)),
             range(first, first + len(some)),
             seed,
-            scale,
+            asked.guidance,
+            asked.detail_scale,
+            asked.detail_temperature,
         )
-        drawn.append(generate(module, net, objective, sampler, request, device).cpu())
+        drawn.append(generate(module, net, objective, asked.sampler, request, device).cpu())
     return torch.cat(drawn)
+
+
+def requested(
+    weights: Weights,
+    guidance: float | None = None,
+    steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
+) -> Sample:
+    """What the weights' spec says of sampling, and what is given instead of it."""
+    if not {"settings", "sample"} <= weights.metadata.keys():
+        raise GrowlangError(
+            f"{weights.path} has no sampling settings in its metadata",
+            help="use weights that `growlang train` wrote",
+        )
+    declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
+    given = {
+        "guidance": guidance,
+        "detail_scale": detail_scale,
+        "detail_temperature": detail_temperature,
+    }
+    if steps is not None:
+        call = declared.sampler
+        changed = {call.call: {**call.arguments(), "steps": steps}}
+        sampler = Sample.model_validate_json(json.dumps({"sampler": changed})).sampler
+        declared = declared.model_copy(update={"sampler": sampler})
+    said = {name: value for name, value in given.items() if value is not None}
+    for name in said.keys() - {"guidance"}:
+        _require_detail(name, said[name], weights)
+    return declared.model_copy(update=said)
+
+
+def _require_detail(name: str, value: float, weights: Weights) -> None:
+    if not 0 <= value <= 1:
+        raise GrowlangError(f"`{name}` must be from 0 to 1, but is {value:g}")
+    if not refinements(weights.net):
+        raise GrowlangError(
+            f"`{name}` has no effect: the model of {weights.path} retains no ends",
+            help="leave it out",
+        )
 
 
 def _warn(

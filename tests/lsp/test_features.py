@@ -159,7 +159,7 @@ def test_where_a_run_starts() -> None:
 
 def test_data_may_be_data_only() -> None:
     found = labels("core.grow", CORE, "= pictures\n", "= ^\n")
-    assert found[:3] == ["webdataset", "pictures", "mix"]
+    assert found[:3] == ["webdataset", "folder", "pictures"]
     assert "width" not in found
 
 

@@ -11,10 +11,11 @@ from zlib import crc32
 
 import pytest
 import torch
-from fixture_specs import SPECS, checked, edited
-from tiny import interrupt_at, phase, plan, state, train
+from fixture_specs import SPECS, checked, edited, growlang
+from tiny import interrupt_at, phase, plan, state, train, write_data
 from torch import Tensor
 
+import growlang as api
 from growlang.checking import Checked
 from growlang.growth.composition import unchanged
 from growlang.growth.learning import is_approximate
@@ -136,6 +137,21 @@ def test_gradients_are_returned_by_the_transposed_map(tmp_path: Path) -> None:
             assert (returned - old.grad).abs().max() <= 1e-12 * old.grad.abs().max() + 1e-15
             grown += 1
     assert grown > 10
+
+
+def test_the_function_is_measured_on_the_data(tmp_path: Path) -> None:
+    child = wide(tmp_path)
+    write_data(tmp_path).joinpath("data.tar").rename(tmp_path / "images.tar")
+    found = api.verify(child, real_inputs=True)
+    functions = {p.place: p.measured for p in found.promises if p.name == "function"}
+    assert found.holds and list(functions) == ["wide", "wide, on its data"]
+    elsewhere = tmp_path / "data"
+    elsewhere.mkdir()
+    (tmp_path / "images.tar").rename(elsewhere / "images.tar")
+    run = growlang("verify", child.path, "--real-inputs", "--data-root", elsewhere, "--json")
+    assert (run.status, run.err) == (0, "") and '"wide, on its data"' in run.out
+    run = growlang("verify", child.path, "--real-inputs")
+    assert (run.status, run.out) == (2, "") and "images.tar" in run.err
 
 
 @pytest.mark.parametrize("name", ["wide", "copied_u"])

@@ -13,6 +13,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import grid
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Crop, Flip, Resize, Source, Transform, WebDataset
+from growlang.spec.labels import Labels
 from growlang_runtime.data.corrupt import PATIENCE, Budget, Corrupt
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 
@@ -253,7 +254,7 @@ def test_a_source_without_labels_is_not_searched_to_its_end(
     members = {f"{i}.{ending}": data for i in range(PATIENCE + 9)
                for ending, data in (("png", image), ("cls", b"cat"))}  # fmt: skip
     write_tar("e.tar", members)
-    images = open_images(labelled("cls"), reads=("label",), classes=10, most=2)
+    images = open_images(labelled("cls"), reads=("label",), classes=Labels(10), most=2)
     told = rf"^{PATIENCE + 3} images cannot be used, but --max-corrupt is 2:\n  `.*`cat` is not"
     with pytest.raises(GrowlangError, match=told):
         images.draw(0)
@@ -301,7 +302,7 @@ def test_labels_are_numbers_of_classes(
 ) -> None:
     members = {"0.png": png(12, 12), "0.cls": b"7\n", "1.png": png(12, 12), "1.cls": content}
     path = write_tar("e.tar", members)
-    images = open_images(labelled("cls"), reads=("label",), classes=10)
+    images = open_images(labelled("cls"), reads=("label",), classes=Labels(10))
     batch = images.batch(range(2))
     assert (batch.captions, batch.labels) == ((None, None), (7, 7))
     assert batch.corrupt == (Corrupt(path, "1", reason),)

@@ -18,13 +18,15 @@ from growlang_runtime.report.prompts import (
 from growlang_runtime.train.batches import open_data
 
 
-def labelled() -> Net:
-    """The tiny net's inputs beside those of a condition that reads labels."""
+def labelled(*names: str) -> Net:
+    """The tiny net's inputs beside those of a condition that reads labels, ten or by names."""
     inputs = (
         Input("kind.label", "label", Shape("ids", ()), "kind"),
         Input("kind.mask", "mask", Shape("ids", (1,)), "kind"),
     )
-    classes = {"kind": {"op": "classes", "n": 10, "width": 8}}
+    classes: dict[str, dict[str, object]] = {"kind": {"op": "classes", "n": 10, "width": 8}}
+    if names:
+        classes["kind"] |= {"n": len(names), "names": [*names]}
     model = net()
     return Net("both", (*model.inputs, *inputs), (), (), "", {**model.encoders, **classes})
 
@@ -77,6 +79,18 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
         require_readable(["", " "], Conditioner(model))
     require_readable(["3"], Conditioner(classes))
     require_readable(["cat"], Conditioner(both))
+
+
+def test_a_prompt_may_be_the_name_of_a_class() -> None:
+    both = labelled("circle", "square")
+    classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
+    conditioner = Conditioner(classes)
+    found = Prompts.of(["square", "0", ""], conditioner)
+    assert found.labels == [1, 0, None]
+    assert found.encode(conditioner)["kind.label"].tolist() == [1, 0, 2]
+    assert Prompts([None], [1], found.classes).texts() == ["square"]
+    with pytest.raises(GrowlangError, match=r"no class of the model; did you mean `square`\?"):
+        require_readable(["sqare"], conditioner)
 
 
 def test_a_number_is_a_label_where_the_net_reads_labels() -> None:

@@ -15,11 +15,14 @@ from tiny import interrupt_at, metrics, state, train
 from torch import Tensor
 from torch.nn import functional as F
 
-from growlang.net.generations import held_by
+import growlang as api
+from growlang.diagnostics import GrowlangError
+from growlang.net.generations import held_by, refinements
 from growlang.planning import plan
-from growlang.torch_backend.generations import high, noise_in_detail
+from growlang.torch_backend.generations import high, noise_in_detail, pooled
 from growlang.torch_backend.lower import lower
 from growlang_runtime.data.images import to_tensor
+from growlang_runtime.diffusion.generations import with_detail
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train import detail
@@ -135,6 +138,40 @@ def test_it_grows_again_and_is_sampled(folder: Path) -> None:
     assert F.avg_pool2d(drawn, 6).abs().max() <= 1 + 1e-5
 
 
+def test_settings_of_detail_leave_the_old_image_alone(folder: Path) -> None:
+    """Whatever is drawn of detail, D of the sample is what it was; a scale of 0 draws none."""
+
+    def drawn(**settings: float) -> Tensor:
+        return sample(folder / "runs" / "middle" / "main", prompts=["dot 1"], steps=3, **settings)
+
+    usual, calm = drawn(), drawn(detail_temperature=0.0)
+    half, none = drawn(detail_scale=0.5), drawn(detail_scale=0.0)
+    for other in (calm, half, none):
+        torch.testing.assert_close(pooled(other, 2), pooled(usual, 2), rtol=0, atol=2e-5)
+        assert not torch.allclose(other, usual, atol=1e-3)
+    torch.testing.assert_close(high(half, 2, "bicubic"), high(usual, 2, "bicubic") / 2)
+    assert high(none, 2, "bicubic").abs().max() < 1e-5
+
+
+def test_detail_is_scaled_in_all_generations(folder: Path) -> None:
+    net = checked(folder / "large.grow").net
+    (k, how), (last, above) = [(n.args["factor"], n.args["upsample"]) for n in refinements(net)]
+    x = torch.randn(2, *net.image.dims, generator=torch.Generator().manual_seed(0)).double()
+    found = with_detail(x, net, 0.25)
+    torch.testing.assert_close(high(found, last, above), high(x, last, above) / 4)
+    before, after = pooled(x, last), pooled(found, last)
+    torch.testing.assert_close(high(after, k, how), high(before, k, how) / 4)
+    torch.testing.assert_close(pooled(after, k), pooled(before, k))
+
+
+def test_a_model_without_retained_ends_has_no_detail(folder: Path) -> None:
+    base = folder / "runs" / "base" / "main"
+    with pytest.raises(GrowlangError, match="`detail_scale` has no effect: the model"):
+        sample(base, prompts=["dot 1"], detail_scale=0.5)
+    with pytest.raises(GrowlangError, match="`detail_scale` must be from 0 to 1, but is 2"):
+        sample(base, prompts=["dot 1"], detail_scale=2.0)
+
+
 def test_a_phase_may_release_what_is_retained(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "base.grow", tmp_path)
     released = ("phase all for 3", "phase all for 3 { train core, retained[12].head }")
@@ -150,6 +187,13 @@ def test_a_phase_may_release_what_is_retained(folder: Path, tmp_path: Path) -> N
     freeze(module, frozenset(phase.frozen))
     modes = {n: module.get_submodule(n).training for n in ("core", "retained.12.stem", "head")}
     assert modes == {"core": True, "retained.12.stem": False, "head": True}
+
+
+def test_the_promise_is_measured_on_the_data(folder: Path) -> None:
+    found = api.verify(folder / "middle.grow", folder / "runs" / "base" / "main", real_inputs=True)
+    means = {p.place: p.measured for p in found.promises if p.name == "means"}
+    assert found.holds and list(means) == ["middle", "middle, on its data"]
+    assert max(means.values()) < 1e-12
 
 
 # --- transition = bridge --------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from growlang_runtime.diffusion.objective import Denoising, denoising
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.diffusion.schedulers import over_levels
 from growlang_runtime.report.grids import grid
-from growlang_runtime.sample import draw, sample
+from growlang_runtime.sample import draw, requested, sample
 from growlang_runtime.storage.weights import load
 
 CPU = torch.device("cpu")
@@ -113,8 +113,9 @@ def test_an_image_depends_on_seed_and_place_but_not_on_the_batch(
     run: Path, steps: int | None
 ) -> None:
     prompts = ["a red dot", "blue sky", "a red dot"]
+    trained = load(run)
     drawn = [
-        draw(load(run), prompts, 3.0, steps, seed, CPU, batch)
+        draw(trained, prompts, requested(trained, 3.0, steps), seed, CPU, batch)
         for seed, batch in ((0, 3), (0, 1), (1, 3))
     ]
     torch.testing.assert_close(drawn[0], drawn[1], atol=1 / 255, rtol=0)
@@ -196,7 +197,10 @@ def test_words_are_read_as_in_training(tmp_path: Path, semantics: int) -> None:
     done = train(plan(semantics=semantics), tmp_path, quiet=True)
     weights = load(done.run)
     assert weights.semantics == semantics
-    loud, quiet = (draw(weights, [word], None, 2, 0, CPU, 1) for word in ("STRASSE", "straße"))
+    loud, quiet = (
+        draw(weights, [word], requested(weights, steps=2), 0, CPU, 1)
+        for word in ("STRASSE", "straße")
+    )
     assert torch.equal(loud, quiet) == (semantics == 2)
 
 
@@ -212,7 +216,7 @@ def test_a_single_file_or_a_checkpoint_is_enough(run: Path, tmp_path: Path) -> N
     alone.write_bytes((run / "model.safetensors").read_bytes())
     prompts = ["red"]
     found = [
-        draw(load(path), prompts, None, None, 0, CPU, 1)
+        draw(weights := load(path), prompts, requested(weights), 0, CPU, 1)
         for path in (run, alone, run / "checkpoints" / "step_00000004")
     ]
     assert torch.equal(found[0], found[1])

@@ -60,9 +60,9 @@ def pack(
     ] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace shards that exist.")] = False,
 ) -> None:
-    """Pack a folder of images, with captions and labels, into tar shards.
+    """Pack a folder of images into tar shards.
 
-    What is printed is for the spec that trains on them.
+    Captions and labels are packed with them. What is printed is for the spec that trains on them.
     """
     from growlang import api
 

@@ -26,6 +26,14 @@ def sample(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Sampler steps; by default the spec's.")
     ] = None,
+    detail_scale: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Factor on the detail of a model that retains ends."),
+    ] = None,
+    detail_temperature: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Factor on the noise that this detail begins with."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path(
         "grid.png"
@@ -49,6 +57,8 @@ def sample(
         output,
         guidance=guidance,
         steps=steps,
+        detail_scale=detail_scale,
+        detail_temperature=detail_temperature,
         seed=seed,
         ema=ema,
         device=device,

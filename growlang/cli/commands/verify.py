@@ -22,6 +22,16 @@ ParentCheckpoint = Annotated[
 def verify(
     child: Child,
     parent_checkpoint: ParentCheckpoint = None,
+    real_inputs: Annotated[
+        bool,
+        typer.Option("--real-inputs", help="Measure on the data of the first recipe too."),
+    ] = False,
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that data is relative to; by default the spec's.", show_default=False
+        ),
+    ] = None,
     settings: SetOption = None,
     device: DeviceOption = "cpu",
     json: JsonOption = False,
@@ -30,7 +40,9 @@ def verify(
     checked = checked_spec(child, settings, quiet=["G214"])
     from growlang import api
 
-    found = api.verify(checked, parent_checkpoint, device=device)
+    found = api.verify(
+        checked, parent_checkpoint, real_inputs=real_inputs, data_root=data_root, device=device
+    )
     if json:
         print_json(found.as_json())
     else:

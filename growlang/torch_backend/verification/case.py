@@ -45,6 +45,8 @@ class Case:
     """Whether the child is to compute what its parent computes."""
     locked: frozenset[ComponentName] = frozenset()
     """The components whose copies are meant to stay equal."""
+    real: Table[str, Tensor] | None = None
+    """The child's inputs by name, (B, ...), of its data."""
 
     @staticmethod
     def of(
@@ -57,6 +59,7 @@ class Case:
         kept: tuple[ComponentName, ...] = (),
         is_exact: bool = False,
         locked: frozenset[ComponentName] = frozenset(),
+        real: Table[str, Tensor] | None = None,
     ) -> Case:
         """The child as it begins, of the parent's weights; without any they are random."""
         given = weights if weights is not None else draws.weights(parent, SEED)
@@ -66,7 +69,7 @@ class Case:
         double = Pair(*({name: t.double() for name, t in table.items()} for table in single))
         for pair in (single, double):
             apply(mapping, pair.parent, pair.child)
-        return Case(parent, child, mapping, single, double, kept, is_exact, locked)
+        return Case(parent, child, mapping, single, double, kept, is_exact, locked, real)
 
     @property
     def device(self) -> torch.device:
@@ -131,6 +134,38 @@ def inputs(case: Case, *key: object) -> Inputs:
     return Inputs(parent, [child[i.name] for i in case.child.inputs])
 
 
+def real_inputs(case: Case) -> Inputs | None:
+    """The child's inputs of its data, and the same as its parent reads them; None without data.
+
+    Samples with ids that the parent does not know are left out. An image of another size is noise
+    to the parent.
+    """
+    if case.real is None:
+        return None
+    names = _conditions(case)
+    child = {n: v.double() if v.is_floating_point() else v for n, v in case.real.items()}
+    known = torch.ones(len(next(iter(child.values()))), dtype=torch.bool)
+    parent: list[Tensor] = []
+    for given in case.parent.inputs:
+        named = next((i for i in case.child.inputs if _same(i, given, names)), None)
+        if named is None or (given.role == "image" and named.shape != given.shape):
+            noise = draws.value(case.parent, given, given.name, "real")
+            parent.append(noise[:1].expand(len(known), *noise.shape[1:]))
+            continue
+        values = child[named.name]
+        if named.shape != given.shape:
+            values = values[:, : given.shape.dims[0]]
+        if given.role in ("ids", "label", "tokens"):
+            values = _rows_before(case, named)[values]
+            known &= (values != NEW).reshape(len(values), -1).all(1)
+        parent.append(values)
+    if not known.any():
+        return None
+    return Inputs(
+        [value[known] for value in parent], [child[i.name][known] for i in case.child.inputs]
+    )
+
+
 def _conditions(case: Case) -> dict[str, str]:
     """The parent's condition that each of the child's was, where it has another name."""
     found = {}
@@ -148,15 +183,20 @@ def _same(ours: Input, theirs: Input, names: dict[str, str]) -> bool:
 
 def _ids(case: Case, ours: Input, theirs: Input, *key: object) -> tuple[Tensor, Tensor]:
     """Ids that both know: the child's, and the parent's rows that the child's rows were."""
-    node = draws.reader(case.child, ours.name)
-    rows = draws.rows(case.child, ours.name)
-    index = list(range(rows))
-    if node and node.tensors:
-        index = sources(case.mapping.by_name[node.tensors[0].name].transform, 0, rows)
-    known = torch.tensor([at for at, old in enumerate(index) if old != NEW])
+    index = _rows_before(case, ours)
+    known = (index != NEW).nonzero().flatten()
     picked = draws.drawn(theirs.role, theirs.shape, len(known), theirs.name, *key)
     child = known[picked]
-    return child, torch.tensor(index)[child]
+    return child, index[child]
+
+
+def _rows_before(case: Case, ours: Input) -> Tensor:
+    """The parent's row of each row of the table that an input of the child picks from."""
+    node = draws.reader(case.child, ours.name)
+    rows = draws.rows(case.child, ours.name)
+    if not (node and node.tensors):
+        return torch.arange(rows)
+    return torch.tensor(sources(case.mapping.by_name[node.tensors[0].name].transform, 0, rows))
 
 
 def sources(transform: Transform, axis: int, n: int) -> list[int]:

@@ -38,15 +38,26 @@ def measure(
     kept: tuple[ComponentName, ...],
     is_exact: bool,
     locked: frozenset[ComponentName],
+    real: Table[str, Tensor] | None = None,
 ) -> Measured:
     """Build both nets and measure every promise; without `weights` the parent's are random.
+
+    `real` are inputs of the child by name, on which its function is measured too.
 
     Raises GrowlangError if the device cannot be used, or if its memory is too small.
     """
     place = _double_device(device)
     try:
         case = Case.of(
-            parent, child, mapping, weights, place, kept=kept, is_exact=is_exact, locked=locked
+            parent,
+            child,
+            mapping,
+            weights,
+            place,
+            kept=kept,
+            is_exact=is_exact,
+            locked=locked,
+            real=real,
         )
         promises = measured(case)
     except torch.OutOfMemoryError:

@@ -30,6 +30,7 @@ from growlang.torch_backend.verification.case import (
     incomparable,
     inputs,
     module,
+    real_inputs,
 )
 
 EXACT = 1e-10
@@ -41,6 +42,8 @@ ROUNDINGS = 8
 FLOOR = 1e-3
 """In terms of the largest gradient: smaller ones are held against this, as rounding is theirs."""
 SEEDS = (0, 1, 2)
+REAL = "on its data"
+"""Behind the place of what is measured on the inputs of training, not on random ones."""
 
 
 def accounted(case: Case) -> Iterator[Promise]:
@@ -85,17 +88,24 @@ def function(case: Case) -> Iterator[Promise]:
     """
     if not case.is_exact or incomparable(case.parent, case.child):
         return
-    exact = rounded = own = 0.0
     double, single = (_modules(case, pair) for pair in (case.double, case.single))
-    for seed in SEEDS:
-        given = inputs(case, seed)
+    name = case.child.name
+    yield from _function(case, double, single, name, [inputs(case, seed) for seed in SEEDS])
+    if given := real_inputs(case):
+        yield from _function(case, double, single, f"{name}, {REAL}", [given])
+
+
+def _function(
+    case: Case, double: _Both, single: _Both, place: str, batches: list[Inputs]
+) -> Iterator[Promise]:
+    exact = rounded = own = 0.0
+    for given in batches:
         with torch.no_grad():
             ours, theirs = _results(case, double, given)
             short, parents = _results(case, single, given)
         exact = max(exact, _apart(ours, theirs))
         rounded = max(rounded, _apart(short.double(), theirs))
         own = max(own, _apart(parents.double(), theirs))
-    place = case.child.name
     if _is_to_eps(case):
         most = NEARLY * case.child.eps
         yield Promise("function", place, exact, most, "|child - parent| / |parent|, to eps")
@@ -118,11 +128,13 @@ def means(case: Case) -> Iterator[Promise]:
     last = retained.refinement(case)
     if last is None:
         return
-    worst = 0.0
-    for seed in SEEDS:
-        ours, theirs = retained.denoised(case, last, seed)
-        worst = max(worst, _apart(ours, theirs))
-    yield Promise("means", case.child.name, worst, EXACT, "|D x^ - x^ of the parent| / |x^|")
+    said, name = "|D x^ - x^ of the parent| / |x^|", case.child.name
+    drawn = [inputs(case, "means", seed) for seed in SEEDS]
+    worst = max(_apart(*retained.denoised(case, last, given)) for given in drawn)
+    yield Promise("means", name, worst, EXACT, said)
+    if given := real_inputs(case):
+        found = _apart(*retained.denoised(case, last, given))
+        yield Promise("means", f"{name}, {REAL}", found, EXACT, said)
 
 
 def adjoint(case: Case) -> Iterator[Promise]:

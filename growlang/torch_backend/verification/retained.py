@@ -12,7 +12,7 @@ from growlang.net import Net, Node
 from growlang.net.generations import REFINE
 from growlang.torch_backend.generations import levels, pooled
 from growlang.torch_backend.verification import draws
-from growlang.torch_backend.verification.case import SEED, Case, inputs, module
+from growlang.torch_backend.verification.case import SEED, Case, Inputs, module
 
 
 def refinement(case: Case) -> Node | None:
@@ -23,14 +23,13 @@ def refinement(case: Case) -> Node | None:
     return last if last.inputs[0] in {n.path for n in case.child.nodes} else None
 
 
-def denoised(case: Case, last: Node, seed: int) -> tuple[Tensor, Tensor]:
+def denoised(case: Case, last: Node, given: Inputs) -> tuple[Tensor, Tensor]:
     """D of the image that the child denoises, its new ends random, and the parent's image.
 
     Both (B, C, H / k, W / k) float64, of one noisy image: the parent's is D x / rho, whose noise
     level is 2 ln k above the child's.
     """
     factor, predict = last.args["factor"], last.args["predict"]
-    given = inputs(case, "means", seed)
     ours = dict(zip((i.role for i in case.child.inputs), given.child, strict=True))
     x, level = ours["image"], ours["level"]
     small = pooled(x, factor) / levels(level, 1, factor).rho.view(-1, 1, 1, 1)

@@ -97,7 +97,8 @@ def open_folder(
     samples = grouped(there, layout)
     require_members(samples, layout, place)
     found = read_apart(apart, samples, place)
-    faults = _faults(found.samples, layout) | found.faults
+    missing = {row: why for row, s in enumerate(found.samples) if (why := fault(s, layout))}
+    faults = missing | found.faults | _doubles(found.samples, layout)
     forget()
     scans = _each(lambda sample: _scan(root, sample), found.samples)
     keys = [sample.key for sample in found.samples]
@@ -126,14 +127,14 @@ def _each(function: Callable[[Sample], T], samples: Sequence[Sample]) -> list[T]
         return list(pool.map(function, samples))
 
 
-def _faults(samples: Sequence[Sample], layout: Layout) -> dict[int, str]:
-    """Why samples cannot be used, as their files show."""
+def _doubles(samples: Sequence[Sample], layout: Layout) -> dict[int, str]:
+    """The samples whose names are those of several images, by the row."""
     images = layout.endings("image")
-    found = {row: why for row, s in enumerate(samples) if (why := fault(s, layout))}
+    found = {}
     for row, sample in enumerate(samples):
         named = [m.name for ending, m in sample.members.items() if ending.lower() in images]
         if named[1:]:
-            found[row] = f"its name is that of two images: {' and '.join(sorted(named))}"
+            found[row] = f"its name is that of two images: {' and '.join(sorted(named)[:2])}"
     return found
 
 

@@ -1,4 +1,4 @@
-"""What training and sampling need of a net with retained ends: levels, errors by part, clipping."""
+"""What training and sampling need of a net with retained ends: levels, errors, clipping, detail."""
 
 from __future__ import annotations
 
@@ -35,6 +35,24 @@ def _clipped(x: Tensor, joined: tuple[Node, ...]) -> Tensor:
     factor, how = joined[-1].args["factor"], joined[-1].args["upsample"]
     low = pooled(x, factor)
     return x + upsampled(_clipped(low, joined[:-1]) - low, factor, how)
+
+
+def with_detail(x: Tensor, net: Net, factor: float) -> Tensor:
+    """Images or noise (B, C, H, W) whose detail, in every generation but the first, is scaled.
+
+    With x_0 that of the generation before, so scaled: U x_0 + factor * H x. A net without retained
+    ends has no detail, and a factor of 1 changes nothing.
+    """
+    return x if factor == 1 else _with_detail(x, refinements(net), factor)
+
+
+def _with_detail(x: Tensor, joined: tuple[Node, ...], factor: float) -> Tensor:
+    if not joined:
+        return x
+    k, how = joined[-1].args["factor"], joined[-1].args["upsample"]
+    low = pooled(x, k)
+    detail = x - upsampled(low, k, how)
+    return upsampled(_with_detail(low, joined[:-1], factor), k, how) + factor * detail
 
 
 class Errors:

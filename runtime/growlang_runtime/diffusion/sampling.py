@@ -19,7 +19,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.signatures.installed import attribute
 from growlang.spec.samplers import Sampler
-from growlang_runtime.diffusion.generations import clipped
+from growlang_runtime.diffusion.generations import clipped, with_detail
 from growlang_runtime.diffusion.objective import Denoiser, Objective, denoiser
 
 
@@ -36,6 +36,10 @@ class Request:
     indices: Sequence[int]
     seed: int = 0
     guidance: float = 1.0
+    detail_scale: float = 1.0
+    """On the detail of the images, where ends are retained."""
+    detail_temperature: float = 1.0
+    """On the detail of the noise to begin with, where ends are retained."""
 
 
 class Levels(NamedTuple):
@@ -58,13 +62,14 @@ def generate(
     request: Request,
     device: torch.device,
 ) -> Tensor:
-    """Images (N, C, H, W) float32 on the device, clipped.
+    """Images (N, C, H, W) float32 on the device, clipped; detail is scaled after that.
 
     Raises GrowlangError where the sampler gives something else.
     """
     count = len(request.indices)
     generators = [generator(request.seed, index) for index in request.indices]
-    x_t = torch.stack([torch.randn(net.image.dims, generator=g) for g in generators]).to(device)
+    noise = torch.stack([torch.randn(net.image.dims, generator=g) for g in generators])
+    x_t = with_detail(noise.to(device), net, request.detail_temperature)
     predict = guided(module, net, request, device)
 
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
@@ -81,7 +86,7 @@ def generate(
             f"the sampler `{sampler.call}` ({sampler.runtime}) gave {gave}, "
             f"not images {tuple(x_t.shape)}"
         )
-    return clipped(drawn, net)
+    return with_detail(clipped(drawn, net), net, request.detail_scale)
 
 
 def guided(

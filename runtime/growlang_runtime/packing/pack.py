@@ -15,7 +15,7 @@ import numpy as np
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import SEMANTICS
-from growlang.spec.data import Folder, WebDataset
+from growlang.spec.data import WebDataset
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import quiet
 from growlang_runtime.data.folders import FolderIndex, open_folder
@@ -85,7 +85,7 @@ def pack(asked: Packing) -> Packed:
         budget = Budget(asked.max_corrupt, asked.folder)
         budget.count(corrupt)
         sets = _sets(asked, pattern, index, samples)
-        record = prepare(sets.patterns, _digest(asked, index), asked.force)
+        record = prepare((pattern, pattern.held_out()), _digest(asked, index), asked.force)
         with disk_full(pattern.record(), "free disk space: the same command goes on"):
             left_out = _write(sets, index, record, budget, report)
     for one in budget.report():
@@ -118,7 +118,7 @@ def _open(asked: Packing, report: Report) -> FolderIndex:
     found = declaration(asked.folder, asked.captions, asked.caption, asked.label)
     for line in found.said:
         report.say(line)
-    source: Folder = found.source
+    source = found.source
     texts = [member for member in ("caption", "label") if getattr(source, member) is not None]
     return open_folder(source, Wanted(frozenset(texts), SEMANTICS), Path(), None)
 
@@ -162,7 +162,7 @@ def _write(
     budget.count(left_out)
     finished = sum(len(shard.rows) for shard in done)
     if done:
-        report.say(f"going on: {finished} of {len(by_row)} images are packed")
+        report.say(f"{finished} of {len(by_row)} images are packed already")
     path.parent.mkdir(parents=True, exist_ok=True)
     record.save(path)
     with report.counting(len(by_row), finished), ThreadPoolExecutor(THREADS) as pool:

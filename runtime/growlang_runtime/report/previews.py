@@ -59,6 +59,8 @@ class Previews:
             range(len(texts)),
             self.seed,
             self.sample.guidance,
+            self.sample.detail_scale,
+            self.sample.detail_temperature,
         )
 
         def averaged(*inputs: Tensor) -> Tensor:

@@ -68,10 +68,11 @@ def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
     labels = Prompts.of(prompts, conditioner).labels
     for prompt, label in zip(prompts, labels, strict=True):
         if prompt.strip() and label is None:
-            what = "takes labels, not text" if conditions else "has no conditions"
-            help = f"give a label ({Labels.of(conditions).listed()}), or" if conditions else "give"
+            classes = Labels.of(conditions)
+            why = classes.refusal(prompt) if conditions else "the model has no conditions"
+            help = f"give {classes.asked()}, or" if conditions else "give"
             raise GrowlangError(
-                f"cannot use the prompt {quoted(prompt)}: the model {what}",
+                f"cannot use the prompt {quoted(prompt)}: {why}",
                 help=f'{help} --prompt "" for each unconditional image',
             )
 

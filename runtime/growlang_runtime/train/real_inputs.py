@@ -1,0 +1,36 @@
+"""What a net reads in training, of the first images of its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import Tensor
+
+from growlang.plans.plan import Plan
+from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.diffusion.noise import noisy
+from growlang_runtime.diffusion.objective import objective_of
+from growlang_runtime.train.batches import open_data, step_batch
+
+
+def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
+    """The inputs of a plan's net by name, (count, ...) on the CPU: noisy images, their levels.
+
+    Images, noise, levels and conditions are those of the first draws of the first phase; the
+    noise level's inputs are float64. Raises GrowlangError if the data cannot be opened, and if its
+    first image cannot be read.
+    """
+    net = plan.child_net()
+    first = open_data(plan.phases[:1], net, data_root, semantics=plan.semantics)[0]
+    draws = range(first.first_draw, first.first_draw + count)
+    conditioner = Conditioner(net, semantics=plan.semantics)
+    batch = step_batch(first, conditioner, draws, first.images.batch(draws))
+    objective = objective_of(first.phase.settings.objective, net)
+    level = objective.log_snr(batch.t)
+    named = {
+        "image": noisy(batch.x, batch.eps, level),
+        "log_snr": objective.embedded(batch.t),
+        "level": level,
+        **batch.conditions,
+    }
+    return {i.name: named[i.name] for i in net.inputs}
