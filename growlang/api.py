@@ -261,6 +261,7 @@ class RunFields(TypedDict, total=False):
     checkpoint_minutes: float
     keep_checkpoints: int
     sample_every: int | None
+    validate_every: int | None
     log_every: int
     max_corrupt: int
     quiet: bool

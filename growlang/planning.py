@@ -74,5 +74,6 @@ def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
         phases=checked.phases(recipe.name),
         sample=resolved.sample,
         evaluate=resolved.evaluate,
+        validation=recipe.validation,
         semantics=SEMANTICS,
     )

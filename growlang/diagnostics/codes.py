@@ -417,6 +417,19 @@ CODES = {
         "`check` does not.",
         "warning",
     ),
+    "G430": Code(
+        "two-validations",
+        "A recipe sets both `validate` and `holdout`.",
+        "The loss of a recipe is measured on data of its own (`validate = NAME`) or on a share of "
+        "the recipe's data that no step trains on (`holdout = 2%`), not on both.",
+    ),
+    "G431": Code(
+        "validated-on-training-data",
+        "The loss is measured on images that the recipe trains on.",
+        "`validate` names the data that the recipe draws from, so its loss says nothing about "
+        "images that the net has not seen. It is a warning.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

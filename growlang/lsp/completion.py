@@ -201,7 +201,7 @@ def _values(known: _Known, where: Context) -> Iterator[Completion]:
         yield from (Completion(word, "choice") for word in WORDS.get(where.statement, ()))
     if where.section == "train":
         yield from (Completion(word, "choice") for word in RUN_CHOICES.get(where.statement, ()))
-    if where.statement == "data":
+    if where.statement in ("data", "validate"):
         yield from (Completion(name, "name", "data") for name in known.names("data"))
         yield Completion("mix", "op", "mix(name = share, ...)")
         return

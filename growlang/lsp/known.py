@@ -46,7 +46,7 @@ def signatures(where: Context) -> Table[Signature]:
         return BINDINGS.get(where.statement, CONDITIONS)
     if where.statement in PIPES or where.section in ("block", "sides"):
         return OPS
-    if where.statement == "data":
+    if where.statement in ("data", "validate"):
         return DATA
     if where.section == "train" and where.statement == "moments":
         return MOMENTS

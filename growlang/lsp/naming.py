@@ -323,7 +323,7 @@ class _Walk:
         name, value = setting.name, setting.value
         self.use("setting", name, setting.name_span, section)
         model: type[BaseModel] = SETTINGS[section]
-        if name == "data" and section == "train":
+        if name in ("data", "validate") and section == "train":
             self.data(value)
         elif name == "start":
             self.start(value)

@@ -12,7 +12,7 @@ from growlang.growth.mapping_json import from_json, to_json, transform_to_json
 from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.net import Net, digest
 from growlang.signatures.canonical import canonical
-from growlang.spec.recipe import Evaluate, Phase, Sample, Start
+from growlang.spec.recipe import Evaluate, Phase, Sample, Start, Validation
 
 FORMAT_VERSION = 2
 """1: version 0.1, whose mapping is rows with a rule. 2: entries have typed transforms."""
@@ -94,6 +94,7 @@ class Plan(BaseModel):
     phases: list[Phase]
     sample: Sample
     evaluate: Evaluate | None = None
+    validation: Validation | None = None
     semantics: int = 1
     """How inputs are made: `SEMANTICS` at the time the plan was made."""
     data: dict[str, str] | None = None

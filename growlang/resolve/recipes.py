@@ -17,11 +17,12 @@ from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.sources import Sources
 from growlang.resolve.starts import start_of
 from growlang.resolve.transforms import refuse_misfit
+from growlang.resolve.validation import holding_out, share_of, validation_of
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
-from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, with_rate
-from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, meant
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation, with_rate
+from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, VALIDATION_SETTINGS, meant
 from growlang.syntax import document as d
 
 RENAMED = former_names(Settings)
@@ -47,6 +48,7 @@ class RecipeDraft(NamedTuple):
     start: Start
     settings: Settings
     phases: tuple[PhaseDraft, ...]
+    validation: Validation | None = None
 
 
 @dataclass
@@ -100,7 +102,20 @@ class Recipes:
         if settings is None or start is None or any(p is None for p in phases):
             return None
         known = tuple(p for p in phases if p is not None)
-        return RecipeDraft(recipe.name, recipe.name_span, start, settings, known)
+        held_out = self._validated(own)
+        said = self._read(held_out, Settings)
+        if HOLE in said.values():
+            return None
+        validation = validation_of(said, held_out, settings, self.findings)
+        draft = RecipeDraft(recipe.name, recipe.name_span, start, settings, known, validation)
+        return _held_out(draft, validation.holdout if validation else 0)
+
+    def _validated(self, own: Mapping[str, d.Binding]) -> dict[str, d.Binding]:
+        """`validate` or `holdout` of the recipe, or else of the next that it inherits from."""
+        for level in (own.values(), *self.inherited):
+            if found := {b.name: b for b in level if b.name in VALIDATION_SETTINGS}:
+                return found
+        return {}
 
     def section(
         self, levels: Sequence[Sequence[d.Binding]], model: type[Sample] | type[Evaluate]
@@ -155,7 +170,9 @@ class Recipes:
         return {name: self.values[b.name_span] for name, b in table.items()}
 
     def _value(self, name: str, binding: d.Binding, model: type[BaseModel]) -> Any:
-        if name == "data":
+        if name == "holdout":
+            return share_of(binding, self.scope)
+        if name in ("data", "validate"):
             found = self.sources.resolve(binding.value, self.scope)
             return HOLE if found is None else found
         return read(binding.value, choices(model, name), self.scope)
@@ -354,6 +371,18 @@ class Recipes:
         if unit == "steps":
             return int(value), None
         return (-(-int(value) // settings.batch), None) if settings else None
+
+
+def _held_out(draft: RecipeDraft, share: float) -> RecipeDraft:
+    """The recipe, no phase of which draws a share of its data."""
+
+    def held(phase: Phase) -> Phase:
+        return phase.model_copy(update={"settings": holding_out(phase.settings, share)})
+
+    if not share:
+        return draft
+    phases = tuple(p._replace(phase=held(p.phase)) for p in draft.phases)
+    return draft._replace(settings=holding_out(draft.settings, share), phases=phases)
 
 
 def _texts(selection: d.Selection) -> list[str]:

@@ -65,7 +65,11 @@ class Resolved:
             model = model.model_copy(update={"grows": grows})
         recipes = [
             Recipe(
-                name=r.name, start=r.start, settings=r.settings, phases=[p.phase for p in r.phases]
+                name=r.name,
+                start=r.start,
+                settings=r.settings,
+                phases=[p.phase for p in r.phases],
+                validation=r.validation,
             )
             for r in self.recipes
         ]

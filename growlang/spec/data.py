@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from growlang.signatures.canonical import Formerly, Part
+from growlang.signatures.canonical import Formerly, Later, Part
 from growlang.signatures.signature import Nothing, Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
 
@@ -80,6 +80,8 @@ class Source(Part):
     data: Annotated[SerializeAsAny[Data], Formerly("webdataset"), CallOf(DATA), read_call(DATA)]
     where: list[Any] | None = None
     """A predicate over a row: nested lists such as [">=", ["row", "width"], 512]."""
+    holdout: Annotated[Fraction, Later()] = 0.0
+    """The share of its rows, by a hash of the key, that no step draws."""
 
 
 # --- transforms ----------------------------------------------------------------------------------

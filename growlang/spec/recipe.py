@@ -224,6 +224,17 @@ class Evaluate(Part):
     )
 
 
+class Validation(Part):
+    """What a recipe's loss is measured on now and then; no step trains on it."""
+
+    data: list[Source]
+    """Sources that are held out as a whole, or the recipe's own, of which a share is."""
+    transform: list[Transform]
+    """Applied to each image, in order."""
+    holdout: float = 0.0
+    """The share of the recipe's own data; 0 where whole sources are held out."""
+
+
 class Recipe(Part):
     """A named way to train the model: where it starts, and its phases in order."""
 
@@ -231,6 +242,7 @@ class Recipe(Part):
     start: Start
     settings: Settings
     phases: list[Phase]
+    validation: Annotated[Validation | None, Later()] = None
 
 
 class Spec(Part):

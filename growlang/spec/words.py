@@ -21,8 +21,10 @@ from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
 
-RUN_SETTINGS = ("start", "moments", "transition")
-"""Settings of a recipe that are never inherited."""
+VALIDATION_SETTINGS = ("validate", "holdout")
+"""Settings of a recipe that say what its loss is measured on; either replaces an inherited one."""
+RUN_SETTINGS = ("start", "moments", "transition", *VALIDATION_SETTINGS)
+"""Settings of a recipe as a whole, which its phases have in common."""
 PHASE_SETTINGS = (
     *("data", "batch", "lr", "lr_schedule", "warmup", "rewarm", "ema", "transform", "grad_clip"),
 )
@@ -31,6 +33,8 @@ SAID = {
     "start": "where the weights come from: `scratch`, `parent`, `parent.ema` or a path",
     "moments": "whether the optimizer's state is carried from the parent",
     "transition": "how the parent's ends are replaced",
+    "validate": "held-out data on which the loss is measured while the recipe trains",
+    "holdout": "share of the recipe's own data, such as `2%`, that is held out for this instead",
     "lr": "learning rate, instead of the optimizer's",
     "rewarm": "steps over which the learning rate of what is new rises at the phase's start",
 }
@@ -176,6 +180,8 @@ def _settings() -> Iterator[Home]:
     for name, words in RUN_CHOICES.items():
         yield Home(name, "name", "train", f"`train {{ {name} = {words[0]} }}`")
         yield from (Home(word, "word", "train", f"`{name} = {word}`") for word in words)
+    yield Home("validate", "name", "train", "`train { validate = NAME }`")
+    yield Home("holdout", "name", "train", "`train { holdout = 2% }`")
     for call in TRANSITIONS:
         yield Home(call, "call", "train", f"`transition = {call}(...)`")
     for call, signature in MOMENTS.items():

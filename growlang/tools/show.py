@@ -143,9 +143,19 @@ class _Show:
             text = f"transition = bridge(for = {number(steps)})"
             yield self.value(text, kept.get("transition"))
         yield from self.settings(recipe.settings, "train", written)
+        if text := self.validation(recipe):
+            yield self.value(text, written.get(text.split()[0]))
         for draft, phase in zip(recipe.phases, own.phases, strict=True):
             yield from self.phase(draft.phase, phase, recipe.settings)
         yield "}"
+
+    def validation(self, recipe: RecipeDraft) -> str:
+        """What a recipe holds out; that it is nothing, where it would inherit something."""
+        found = recipe.validation
+        if found is None:
+            return "holdout = 0" if self.resolved.recipes[0].validation else ""
+        share = found.holdout
+        return f"holdout = {number(share)}" if share else f"validate = {self.data(found.data)}"
 
     def value(self, text: str, binding: d.Binding | None) -> str:
         """The line of a setting, which `binding` writes."""
@@ -290,7 +300,8 @@ def _start(start: Start) -> str:
 
 def _sources(recipe: RecipeDraft) -> list[Source]:
     phases = [source for p in recipe.phases for source in p.phase.settings.data]
-    return [*recipe.settings.data, *phases]
+    validation = recipe.validation.data if recipe.validation else []
+    return [*recipe.settings.data, *phases, *validation]
 
 
 def _source(source: Source) -> str:

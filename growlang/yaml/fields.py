@@ -67,7 +67,7 @@ def binding(name: str) -> Field:
 
 def setting(section: str, name: str) -> Field:
     """The field of a setting in `train`, a phase, `sample` or `evaluate`."""
-    if name == "data":
+    if name in ("data", "validate"):
         return SOURCE
     if name == "moments":
         return Field(MOMENTS, names=True)

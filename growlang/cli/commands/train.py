@@ -55,6 +55,10 @@ KeepCheckpoints = Annotated[int, typer.Option(min=1, help="Newest checkpoints to
 SampleEvery = Annotated[
     int | None, typer.Option(min=1, help="Steps between sample grids; phases end with one.")
 ]
+ValidateEvery = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps between validations; by default by what they cost."),
+]
 LogEvery = Annotated[int, typer.Option(min=1, help="Steps between log lines.")]
 MaxCorrupt = Annotated[int, typer.Option(min=0, help="Unusable images to skip before giving up.")]
 
@@ -78,6 +82,7 @@ def train(
     checkpoint_minutes: CheckpointMinutes = 5.0,
     keep_checkpoints: KeepCheckpoints = 2,
     sample_every: SampleEvery = None,
+    validate_every: ValidateEvery = None,
     log_every: LogEvery = 10,
     max_corrupt: MaxCorrupt = 0,
 ) -> None:
@@ -104,6 +109,7 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         keep_checkpoints=keep_checkpoints,
         sample_every=sample_every,
+        validate_every=validate_every,
         log_every=log_every,
         max_corrupt=max_corrupt,
     )

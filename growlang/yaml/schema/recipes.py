@@ -61,11 +61,14 @@ def _phase(settings: Json) -> Json:
 def _recipe(settings: Json) -> Json:
     moments = {"anyOf": [{"enum": ["carry", "reset"]}, call_of("moments")]}
     start = about("`= scratch`, `= parent.ema`, `= parent`, or a path", "= scratch", a_string())
+    share = {"anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 1}, EXPRESSION]}
     properties = {
         "recipe": about("name of the recipe; `main` if left out", "main", a_string(pattern=NAME)),
         "start": start,
         "moments": about(SAID["moments"], "reset", moments),
         "transition": about(SAID["transition"], "discard", a_string()),
+        "validate": about(SAID["validate"], "held_out", reference("source")),
+        "holdout": about(SAID["holdout"], 0.02, share),
         **settings,
         "phases": about("in order", [{"name": "all", "for": 1000}], a_list(reference("phase"))),
     }

@@ -22,6 +22,7 @@ from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
+from growlang_runtime.data.holdout import parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
@@ -102,7 +103,8 @@ class Images:
 
     Each source goes through its images in a new order every epoch, whatever its share. A mix
     that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
-    Labels are those of `classes`. Samples that the index shows to be unusable count against
+    Labels are those of `classes`. Of sources that hold a share out, all but that share is
+    drawn, or that share if `held_out`. Samples that the index shows to be unusable count against
     the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
     nothing, and a budget that is used up.
     """
@@ -119,6 +121,7 @@ class Images:
         classes: Labels = ANY,
         first: int = 0,
         given: Mapping[str, int] | None = None,
+        held_out: bool = False,
     ) -> None:
         self.transform = tuple(transform)
         self.image = image
@@ -127,6 +130,7 @@ class Images:
         self.classes = classes
         self.semantics = indexes.semantics
         self.warnings: list[str] = []
+        self._held_out = held_out
         self._budget = Budget(0, indexes.data_root) if budget is None else budget
         self._sources = [self._open(source, indexes.of(source)) for source in sources]
         self._shares = [Fraction(repr(source.share)) for source in sources]
@@ -209,6 +213,8 @@ class Images:
             rows, corrupt, warning = select(source, index, rows)
             self._budget.count(corrupt)
             self.warnings += [warning] if warning else []
+        if source.holdout:
+            rows = parted(source, index, rows, self._held_out)
         return _Opened(source, index, rows)
 
 

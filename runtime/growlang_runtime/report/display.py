@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -24,6 +25,8 @@ class Display:
             disable=not self.console.is_terminal or quiet,
         )
         self.total = total
+        self.held_out = ""
+        """What the last validation found, which the bar shows."""
         self.first: tuple[int, float] | None = None
         """Step and time (s) of the first metrics, from which the time left is estimated."""
         self.task = self.bar.add_task("", total=total, metrics="")
@@ -54,11 +57,30 @@ class Display:
         """Show metrics; `skipped` is how many steps in a row were skipped up to this one."""
         shown = f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4g}"
         text = f"loss {shown}  {images_per_s:.1f} images/s"
+        if not self.bar.disable:
+            text += self.held_out
         if skipped:
             text += f"  {skipped} skipped"
         self.bar.update(self.task, completed=step, description=phase, metrics=text)
         if self.bar.disable:
             self.say(f"{phase}  step {step}/{self.total}  {text}{self._left(step)}")
+
+    def validated(
+        self,
+        step: int,
+        phase: str,
+        averaged: float,
+        plain: float,
+        levels: Sequence[float],
+        best: bool,
+    ) -> None:
+        """Show what validation found; `levels` are the losses by noise level, the lowest first."""
+        self.held_out = f"  validation {averaged:.4f}"
+        by_level = " ".join(f"{loss:.3g}" for loss in levels)
+        text = f"validation {averaged:.4f}, plain weights {plain:.4f}, by noise level {by_level}"
+        mark = "  best" if best else ""
+        if self.bar.disable:
+            self.say(f"{phase}  step {step}/{self.total}  {text}{mark}")
 
     def _left(self, step: int) -> str:
         """The time left at the mean speed since the first metrics, as `  1:23 left`."""

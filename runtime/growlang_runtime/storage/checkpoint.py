@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.record import FileSum, Record
 
 TENSORS = STATE
+BEST = "best"
+"""The checkpoint whose averaged weights had the lowest loss in validation; it is never pruned."""
+ASIDE = f".{BEST}.old"
+"""Where the best checkpoint lies while another takes its place."""
 
 
 class TornCheckpoint(Exception):
@@ -73,16 +78,54 @@ def save(
         except TornCheckpoint:
             shutil.rmtree(final)
     with saved(final) as temporary:
-        temporary.mkdir(parents=True)
-        write_tensors(temporary / TENSORS, tensors, metadata)
-        sums = {
-            "bytes": (temporary / TENSORS).stat().st_size,
-            "sha256": sha256_of(temporary / TENSORS),
-        }
-        body = {**record.model_dump(mode="json"), "files": {TENSORS: sums}}
-        text = json.dumps({**body, "checksum": digest(body)}, indent=1)
-        (temporary / RECORD).write_text(text, encoding="utf-8")
+        _fill(temporary, record, tensors, metadata)
     return final
+
+
+def save_best(
+    folder: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> Path:
+    """Write the checkpoint of the best weights so far in place of the one that was there.
+
+    A folder cannot replace another in one step: for a moment the older one lies aside, where
+    `best_path` finds it. Raises GrowlangError if the disk is full; the older one stays then.
+    """
+    final, complete = folder / BEST, folder / f".{BEST}.new"
+    restore_best(folder)
+    with saved(complete) as temporary:
+        _fill(temporary, record, tensors, metadata)
+    if final.exists():
+        os.replace(final, folder / ASIDE)
+    os.replace(complete, final)
+    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    return final
+
+
+def best_path(folder: Path) -> Path | None:
+    """The checkpoint of the best weights in a folder of checkpoints; None where there is none."""
+    found = (path for path in (folder / BEST, folder / ASIDE) if path.is_dir())
+    return next(found, None)
+
+
+def restore_best(folder: Path) -> None:
+    """Put the best weights back where a process ended while it replaced them."""
+    aside = folder / ASIDE
+    if aside.is_dir() and not (folder / BEST).exists():
+        os.replace(aside, folder / BEST)
+    for left in (aside, folder / f".{BEST}.new"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _fill(
+    at: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
+    """Write the files of a checkpoint into a new folder."""
+    at.mkdir(parents=True)
+    write_tensors(at / TENSORS, tensors, metadata)
+    sums = {"bytes": (at / TENSORS).stat().st_size, "sha256": sha256_of(at / TENSORS)}
+    body = {**record.model_dump(mode="json"), "files": {TENSORS: sums}}
+    text = json.dumps({**body, "checksum": digest(body)}, indent=1)
+    (at / RECORD).write_text(text, encoding="utf-8")
 
 
 def read(path: Path) -> Checkpoint:

@@ -39,6 +39,17 @@ class Environment(_Recorded):
     """Images in one forward and backward pass; None too if it is the whole batch."""
 
 
+class Validated(_Recorded):
+    """What validation found of the weights of a checkpoint."""
+
+    averaged: float
+    """Mean loss of the averaged weights."""
+    plain: float
+    """Mean loss of the weights themselves."""
+    identity: str
+    """A hash of what was measured: losses of one identity can be compared."""
+
+
 class Record(_Recorded):
     """Where a run was when its state was saved. What 0.1 did not record has a default."""
 
@@ -59,6 +70,8 @@ class Record(_Recorded):
     environment: Environment
     readings: dict[str, CaptionCounts] = {}
     """By the condition."""
+    validation: Validated | None = None
+    """Of the best weights so far: in `checkpoints/best` alone."""
 
 
 class FileSum(_Recorded):

@@ -29,6 +29,7 @@ from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.place import located
 from growlang_runtime.storage.run import OUT, run_folder
 
 
@@ -112,12 +113,13 @@ def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:
 
 
 def load(path: Path, *, ema: bool = True) -> Weights:
-    """The weights at `path`: a run folder, a checkpoint folder, or a safetensors file.
+    """The weights at `path`: a run (RUN, RUN@STEP, RUN@best), a checkpoint, a safetensors file.
 
     Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint.
     Raises GrowlangError if there are none, or if they do not fit the net that they name or are not
     finite: no tensor is loaded before that is known.
     """
+    path = located(path)
     if is_state(path):
         path = path.parent
     if path.is_file():

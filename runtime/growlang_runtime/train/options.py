@@ -19,6 +19,7 @@ LEAST = {
     "checkpoint_every": 1,
     "keep_checkpoints": 1,
     "sample_every": 1,
+    "validate_every": 1,
     "log_every": 1,
     "max_corrupt": 0,
 }
@@ -57,6 +58,8 @@ class RunOptions:
     """Newest checkpoints that are kept, besides those at the ends of phases."""
     sample_every: int | None = None
     """Steps between sample grids; phases end with one in any case."""
+    validate_every: int | None = None
+    """Steps between validations; None: by what they cost. Phases end with one in any case."""
     log_every: int = 10
     """Steps between lines of metrics."""
     max_corrupt: int = 0

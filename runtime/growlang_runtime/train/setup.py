@@ -29,6 +29,12 @@ from growlang_runtime.train.start import (
     with_weights_hash,
 )
 from growlang_runtime.train.state import State
+from growlang_runtime.train.validation import Validation
+
+NOTHING_HELD_OUT = (
+    "--validate-every has no effect: the recipe holds nothing out; write `holdout = 2%`, or "
+    "`validate = NAME`"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Setup:
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
+    validation: Validation | None = None
 
 
 def set_up(
@@ -71,6 +78,9 @@ def set_up(
         plan = with_parent_run(plan, weights, options.accept_parent)
         plan = with_weights_hash(plan, weights)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
+    validation = None
+    if plan.validation is not None:
+        validation = Validation(plan, net, conditioner, data_root, budget)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     module = build(plan, net, device)
     measured = {}
@@ -86,7 +96,12 @@ def set_up(
     remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
     remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    return Setup(plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks))
+    remarks += validation.images.warnings if validation else []
+    if options.validate_every is not None and validation is None:
+        remarks.append(NOTHING_HELD_OUT)
+    return Setup(
+        plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks), validation
+    )
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:

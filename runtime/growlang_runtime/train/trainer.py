@@ -35,6 +35,7 @@ from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.timer import Timer
+from growlang_runtime.train.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Trainer:
         self.tally = Tally()
         self.errors = Errors(setup.net)
         self.bridge = setup.bridge
+        self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
         self.metrics = Metrics(run.metrics)
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
@@ -90,6 +92,8 @@ class Trainer:
 
         Raises GrowlangError if the data is not what it was.
         """
+        if self.watch and (text := self.watch.recall()):
+            self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
             self._report_data()
@@ -194,6 +198,8 @@ class Trainer:
                 self._step(data, objective, batch)
                 if self.step == end:
                     self._prove_frozen(data, "end")
+                if self.watch and self._due(self.watch.every, end):
+                    self._validate(data, self.watch)
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
@@ -342,11 +348,27 @@ class Trainer:
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
 
-    def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
-        tensors = self.state.tensors()
-        self._require_finite(tensors)
-        record = Record(
+    def _validate(self, data: Data, watch: Watch) -> None:
+        """Measure the loss on held-out images; the weights that did best so far are kept."""
+        losses = watch.measure(self.module, self.state.ema.averages, self.device)
+        training_mode(self.module)
+        self._skip_corrupt(watch.validation.corrupt, self.step)
+        best = watch.is_best(losses)
+        if best:
+            tensors = self.state.tensors()
+            self._require_finite(tensors)
+            watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
+        name = data.phase.name
+        self.metrics.write(
+            step=self.step, event="validation", phase=name, best=best, **losses.as_json()
+        )
+        self.board.write(self.step, **losses.scalars())
+        levels = [level.averaged for level in losses.levels]
+        self.display.validated(self.step, name, losses.averaged, losses.plain, levels, best)
+
+    def _record(self, data: Data) -> Record:
+        """What a checkpoint records of this step beside its tensors."""
+        return Record(
             step=self.step,
             phase=data.phase.name,
             counts=self.state.counts(),
@@ -358,8 +380,13 @@ class Trainer:
             environment=self._environment(),
             readings=self.tally.counts,
         )
+
+    def _save(self, data: Data) -> None:
+        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        tensors = self.state.tensors()
+        self._require_finite(tensors)
         folder = self.run.checkpoints
-        checkpoint.save(folder, record, tensors, model_metadata(self.plan))
+        checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
         self.metrics.write(step=self.step, event="checkpoint")
         self.since_saved.start()
         if self.streak.length:

@@ -74,8 +74,13 @@ def _train(
         return _start(plan, path, options, data_root, device)
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded))
-    with Run(path, recorded.model_copy(update={"sample": plan.sample})) as run:
+    with Run(path, _going_on(recorded, plan)) as run:
         return _resume(run, recorded, options, data_root, device)
+
+
+def _going_on(recorded: Plan, plan: Plan) -> Plan:
+    """The plan of a resumed run: what no training tensor depends on is as the spec says it now."""
+    return recorded.model_copy(update={"sample": plan.sample, "validation": plan.validation})
 
 
 def _start(
@@ -104,7 +109,8 @@ def _resume(
 ) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
-    `recorded` is the plan in its folder, from which the run's differs in `sample` alone.
+    `recorded` is the plan in its folder, from which that of `run` differs in `sample`
+    and `validation` alone.
     """
     if run.model.exists():
         require_whole(run.model)

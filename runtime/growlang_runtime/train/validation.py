@@ -1,0 +1,169 @@
+"""The loss on held-out images, by noise level: at the same images, noise and levels every time.
+
+Its draws have a seed of their own and are numbered from 0, whatever step the run is at; nothing of
+it enters a draw of training, and the net is run without dropout and without gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from growlang.net import Net, digest
+from growlang.plans.plan import Plan
+from growlang.signatures.canonical import canonical
+from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, fields_read
+from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.data.draws import batch_normals
+from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.diffusion.objective import denoiser, objective_of
+from growlang_runtime.train.batches import StepBatch
+
+DRAWS, LEVELS = 128, 8
+"""Draws of a validation, and the noise levels to which they are dealt in turn."""
+SALT = 0x56414C4944
+"""Makes the seed of its draws another than that of training."""
+KEPT = 256 << 20
+"""Most bytes of images and noise that are kept for the next time; more are made anew."""
+COST = 0.05
+"""Most of the run's time that it takes by default, a step as three passes forward."""
+OFTEN, SELDOM = 200, 5
+"""By default a run is validated at least `SELDOM` times, and at most `OFTEN` times."""
+
+
+class Level(NamedTuple):
+    """The mean losses at one noise level."""
+
+    t: float
+    log_snr: float
+    averaged: float
+    plain: float
+
+
+@dataclass(frozen=True)
+class Losses:
+    """What one validation found: the mean loss of the averaged and of the plain weights."""
+
+    averaged: float
+    plain: float
+    levels: tuple[Level, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The values of a line of metrics; NaN and infinity are None there."""
+        rows = [{n: _known(v) for n, v in level._asdict().items()} for level in self.levels]
+        return {"averaged": self.averaged, "plain": self.plain, "levels": rows}
+
+    def scalars(self) -> dict[str, float]:
+        """The curves: the two means, and that of the averaged weights at each level."""
+        named = {"validation/averaged": self.averaged, "validation/plain": self.plain}
+        return named | {f"validation/averaged_t={v.t:.4f}": v.averaged for v in self.levels}
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def usual_interval(steps: int, batch: int) -> int:
+    """Steps between validations where none are said: a round number that costs little."""
+    cheap = 2 * DRAWS / (3 * batch * COST)
+    wanted = min(max(cheap, steps / OFTEN, 1), max(steps / SELDOM, 1))
+    power = 10 ** math.floor(math.log10(wanted))
+    return int(max(factor * power for factor in (1, 2, 5) if factor * power <= wanted))
+
+
+class Validation:
+    """The fixed draws of a run's validation. Raises GrowlangError for data that cannot be read."""
+
+    def __init__(
+        self, plan: Plan, net: Net, conditioner: Conditioner, data_root: Path, budget: Budget
+    ) -> None:
+        declared = plan.validation
+        assert declared is not None
+        self.net, self.conditioner = net, conditioner
+        self.settings = plan.phases[0].settings
+        self.seed = self.settings.seed ^ SALT
+        indexes = Indexes(data_root, fields_read(net.encoders), semantics=plan.semantics)
+        self.images = Images(
+            declared.data,
+            declared.transform,
+            net.image,
+            self.seed,
+            indexes,
+            budget,
+            classes=classes_of(net.encoders),
+            held_out=bool(declared.holdout),
+        )
+        self.corrupt: tuple[Corrupt, ...] = ()
+        """Held-out images that could not be used and that others stand for, as far as read."""
+        said = [canonical(declared), canonical(self.settings.objective), self.images.identity]
+        self.identity = digest([*said, self.seed, DRAWS, LEVELS])
+        """A hash of what is measured: losses of one identity can be compared."""
+        self._parts: list[StepBatch] = []
+
+    def measure(
+        self, module: nn.Module, averages: Mapping[str, Tensor], device: torch.device, size: int
+    ) -> Losses:
+        """The losses of the module's own weights and of their averages, `size` draws at a time.
+
+        The module is left in the mode of evaluation.
+        """
+        module.eval()
+
+        def averaged(*inputs: Tensor) -> Tensor:
+            out: Tensor = functional_call(module, dict(averages), inputs)
+            return out
+
+        plain, mean = [], []
+        for part in self._batches(size):
+            there = part.to(device)
+            plain.append(self._losses(module, there))
+            mean.append(self._losses(averaged, there))
+        return self._summary(torch.cat(mean), torch.cat(plain))
+
+    @torch.no_grad()
+    def _losses(self, module: Callable[..., Tensor], part: StepBatch) -> Tensor:
+        objective = objective_of(self.settings.objective, self.net)
+        with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
+            denoise = denoiser(module, self.net, part.conditions)
+            return objective.losses(denoise, part.x, part.eps, part.t).double().cpu()
+
+    def _summary(self, averaged: Tensor, plain: Tensor) -> Losses:
+        times = levels()
+        log_snr = objective_of(self.settings.objective, self.net).log_snr(times)
+        found = [
+            Level(float(t), float(snr), *(float(x[i::LEVELS].mean()) for x in (averaged, plain)))
+            for i, (t, snr) in enumerate(zip(times, log_snr, strict=True))
+        ]
+        return Losses(float(averaged.mean()), float(plain.mean()), tuple(found))
+
+    def _batches(self, size: int) -> Iterator[StepBatch]:
+        if self._parts:
+            yield from self._parts
+            return
+        parts = []
+        for first in range(0, DRAWS, size):
+            part = self._batch(range(first, min(first + size, DRAWS)))
+            parts.append(part)
+            yield part
+        self.corrupt = tuple(corrupt for part in parts for corrupt in part.corrupt)
+        bytes_ = sum(2 * part.x.numel() * part.x.element_size() for part in parts)
+        self._parts = parts if bytes_ <= KEPT else []
+
+    def _batch(self, draws: range) -> StepBatch:
+        batch = self.images.batch(draws)
+        encoded = self.conditioner.read(batch.captions, batch.labels)
+        noise = batch_normals(self.seed, draws, "noise", tuple(batch.images.shape[1:]))
+        times = levels()[torch.tensor(draws) % LEVELS]
+        return StepBatch(batch.images, noise, times, encoded.inputs, batch.corrupt)
+
+
+def levels() -> Tensor:
+    """The times of the noise levels, (LEVELS,) float64: the middles of equal parts of [0, 1]."""
+    return (torch.arange(LEVELS, dtype=torch.float64) + 0.5) / LEVELS

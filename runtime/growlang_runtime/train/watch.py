@@ -1,0 +1,79 @@
+"""When a run is validated, and which of its weights were the best so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.record import Record, Validated
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.validation import Losses, Validation, usual_interval
+
+if TYPE_CHECKING:
+    from growlang_runtime.train.setup import Setup
+
+
+class Watch:
+    """The validation of a run, and the best loss of its averaged weights."""
+
+    def __init__(self, validation: Validation, folder: Path, every: int, size: int) -> None:
+        self.validation, self.folder, self.every, self.size = validation, folder, every, size
+        self.best = math.inf
+
+    @staticmethod
+    def of(setup: Setup, folder: Path, options: RunOptions, steps: int) -> Watch | None:
+        """What a run is watched with; None where it holds nothing out."""
+        if setup.validation is None:
+            return None
+        batch = setup.plan.phases[0].settings.batch
+        every = options.validate_every or usual_interval(steps, batch)
+        return Watch(setup.validation, folder, every, options.micro_batch or batch)
+
+    def measure(
+        self, module: nn.Module, averages: Mapping[str, Tensor], device: torch.device
+    ) -> Losses:
+        """The losses of this step's weights."""
+        return self.validation.measure(module, averages, device, self.size)
+
+    def is_best(self, losses: Losses) -> bool:
+        """Whether the averaged weights did better than any before."""
+        return losses.averaged < self.best
+
+    def keep(
+        self,
+        losses: Losses,
+        record: Record,
+        tensors: Mapping[str, Tensor],
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Write the best weights so far."""
+        found = Validated(
+            averaged=losses.averaged, plain=losses.plain, identity=self.validation.identity
+        )
+        told = record.model_copy(update={"validation": found})
+        checkpoint.save_best(self.folder, told, tensors, metadata)
+        self.best = losses.averaged
+
+    def recall(self) -> str:
+        """Take over the best loss of an earlier part of the run; returns a warning, or "".
+
+        It may be of a later step than the run resumes at: the same steps then give the same loss.
+        """
+        checkpoint.restore_best(self.folder)
+        path = checkpoint.best_path(self.folder)
+        if path is None:
+            return ""
+        try:
+            found = checkpoint.read(path).record.validation
+        except checkpoint.TornCheckpoint as torn:
+            return f"{path} is damaged ({torn}): the best weights are those from here on"
+        if found is None or found.identity != self.validation.identity:
+            return f"{path} was validated on other images: the best weights are those from here on"
+        self.best = found.averaged
+        return ""
