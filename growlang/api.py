@@ -169,28 +169,29 @@ def init(
     """
     require_torch("measuring a training step")
     from growlang.starting.choice import batch_on
+    from growlang.starting.project import refuse_existing
     from growlang.starting.seen import project_of
     from growlang.starting.start import start
     from growlang.torch_backend.device import open_device
+    from growlang_runtime.starting import sources
     from growlang_runtime.starting.measuring import seconds_per_step
     from growlang_runtime.train.options import RunOptions
 
-    kind = open_device(device).type
-    project = project_of(
-        seen(data, out=out, captions=captions),
-        name or str(data),
-        size=size,
-        condition=condition,
-        minutes=minutes,
-        device=kind,
-    )
-    options = RunOptions(data_root=_path(out), device=device)
+    kind, place = open_device(device).type, _path(out)
+    found = seen(data, out=out, captions=captions)
+    given = {"size": size, "condition": condition, "minutes": minutes, "device": kind}
+    project = project_of(found, name or str(data), **given)
+    refuse_existing(place, project.files, force)
+    if sources.is_large(found.data, found.images):
+        shards = sources.packed(found.data, str(data), captions, place / "shards", force)
+        shards = sources.from_root(shards, place)
+        project = project_of(replace(found, data=shards), name or str(data), **given)
+    options = RunOptions(data_root=place, device=device, threads="auto")
 
     def measure(plan: Plan, runs: Path) -> float:
         return seconds_per_step(plan, replace(options, out=runs))
 
-    tell = say or (lambda line: None)
-    return start(project, _path(out), batch_on(kind), measure, tell, force)
+    return start(project, place, batch_on(kind), measure, say or (lambda line: None))
 
 
 def seen(data: StrPath, *, out: StrPath = ".", captions: str | None = None) -> Seen:

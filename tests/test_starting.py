@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,32 @@ def test_both_specs_are_clean_and_formatted(
         assert "$" not in path.read_text("utf-8")
 
 
+def test_of_many_images_some_are_held_out(tmp_path: Path) -> None:
+    few, many = (replace(IMAGES, images=count) for count in (499, 500))
+    texts = [_core(images) for images in (few, many)]
+    assert ["holdout     = 2%" in text for text in texts] == [False, True]
+    (tmp_path / "core_32.grow").write_text(texts[1], "utf-8")
+    assert check(tmp_path / "core_32.grow").diagnostics == ()
+    assert not formatted(tmp_path / "core_32.grow").changed
+
+
+def _core(images: Seen) -> str:
+    made = project_of(images, "x", size=64, condition="text", minutes=10, device="cpu")
+    return specs(made, Choice(64, 2, 16), Choice(64, 2, 16))["core_32.grow"]
+
+
 def test_what_is_not_said_is_taken_from_the_images() -> None:
     made = project()
     assert (made.size, made.core_size) == (64, 32)
-    assert made.condition == "words(width, tokens = 8, vocabulary = 1024)"
+    assert made.condition == "words(width, tokens = 8)"
     assert made.prompts == tuple(IMAGES.captions)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(64, 2048), (256, 8192)])
+def test_the_embedding_of_many_words_is_not_most_of_a_small_net(width: int, rows: int) -> None:
+    choice = Choice(width, 2, 16)
+    text = specs(replace(project(), vocabulary=8192), choice, choice)["core_32.grow"]
+    assert f"words(width, tokens = 8, vocabulary = {rows})" in text
 
 
 @pytest.mark.parametrize(

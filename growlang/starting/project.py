@@ -16,6 +16,8 @@ from growlang.syntax.fmt import fmt_text
 
 SMALLEST, LARGEST, MULTIPLE = 16, 1024, 8
 """Sides, in pixels, that a grown image may have, and what they are multiples of."""
+ROWS = 32
+"""Rows of the embedding of words, at most, for each channel: a smaller net has fewer."""
 MOST_TOKENS = 16
 """Side of the core's grid above which patches become larger instead."""
 
@@ -31,12 +33,17 @@ class Project:
     data: str
     """The statement that declares the data."""
     condition: str
-    """The call of the condition that the core attends to; empty where there is none."""
+    """The call of the condition that the core attends to; empty where there is none.
+
+    Of `words`, without the vocabulary, which depends on the width too.
+    """
     prompts: tuple[str, ...]
     """What the sample grids are drawn for."""
     images: int
     minutes: float
     device: str
+    vocabulary: int = 1024
+    """Rows of an embedding of words in which frequent words share none."""
     holdout: bool = False
     """Whether there are enough images to hold some out."""
 
@@ -54,6 +61,11 @@ class Project:
     def grown(self) -> str:
         """Name of the grown model."""
         return f"{self.name}_{self.size}"
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Names of the two specs' files."""
+        return f"{self.core}.grow", f"{self.grown}.grow"
 
     @property
     def patch(self) -> int:
@@ -103,10 +115,8 @@ def _word(part: str) -> str:
 
 def specs(project: Project, core: Choice, grown: Choice) -> dict[str, str]:
     """The texts of the core's spec and of the grown one's, formatted, by the names of files."""
-    return {
-        f"{project.core}.grow": _filled("core", project, core),
-        f"{project.grown}.grow": _filled("grown", project, grown),
-    }
+    texts = _filled("core", project, core), _filled("grown", project, grown)
+    return dict(zip(project.files, texts, strict=True))
 
 
 def _filled(template: str, project: Project, choice: Choice) -> str:
@@ -132,7 +142,7 @@ def _values(project: Project, choice: Choice) -> dict[str, object]:
         "patch": project.patch,
         "grid": grid,
         "grid_above": 2 * grid,
-        "condition": f"{name} = {project.condition}" if name else "",
+        "condition": f"{name} = {_condition(project, choice)}" if name else "",
         "attend": f"[self, {name}]" if name else "[self]",
         "kept": f"core, {name}, time" if name else "core, time",
         "data": project.data,
@@ -151,6 +161,14 @@ def _values(project: Project, choice: Choice) -> dict[str, object]:
         "prompts": f"prompts = {strings(project.prompts)}" if project.prompts else "",
         "holdout": "holdout = 2%" if project.holdout else "",
     }
+
+
+def _condition(project: Project, choice: Choice) -> str:
+    """The call of the condition; the embedding of words stays smaller than the rest of the net."""
+    if not project.condition.startswith("words("):
+        return project.condition
+    vocabulary = min(project.vocabulary, ROWS * choice.width)
+    return project.condition.replace(")", f", vocabulary = {vocabulary})")
 
 
 def refuse_existing(folder: Path, names: Sequence[str], force: bool) -> None:

@@ -51,14 +51,14 @@ class Seen:
         return proposed_size(self.side, LARGEST.get(device, 256))
 
     def call(self, condition: Condition) -> str:
-        """The call of a condition of the language; empty for none.
+        """The call of a condition, of `words` without its vocabulary; empty for none.
 
         Raises GrowlangError where the images do not have what it reads.
         """
         if condition == "text":
             if not self.captions:
                 raise _lacking("captions", "text", self)
-            return f"words(width, tokens = {self.tokens}, vocabulary = {self.vocabulary})"
+            return f"words(width, tokens = {self.tokens})"
         if condition == "none":
             return ""
         if not self.classes:
@@ -122,5 +122,6 @@ def project_of(
         images=seen.images,
         minutes=minutes,
         device=device,
+        vocabulary=seen.vocabulary,
         holdout=seen.images >= HELD_OUT_FROM,
     )

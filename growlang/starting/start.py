@@ -12,7 +12,7 @@ from growlang.checking import check
 from growlang.planning import plan as planned
 from growlang.plans.plan import Plan
 from growlang.starting.choice import Choice, choose, steps_within
-from growlang.starting.project import Project, refuse_existing, specs
+from growlang.starting.project import Project, specs
 
 PROBED = 10
 """Steps that are trained to measure one."""
@@ -31,12 +31,13 @@ class Started:
     choice: Choice
     """The net and the length of the core's training."""
 
-    def commands(self, runs: Path = Path("runs")) -> tuple[str, ...]:
-        """What to type next, in order."""
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What to type next, in order; with as many threads as were the fastest here."""
         return (
-            f"growlang train {self.core}",
-            f"growlang train {self.grown}",
-            f"growlang sample {runs / self.grown.stem / 'main'}",
+            f"growlang train {self.core} --threads auto",
+            f"growlang train {self.grown} --threads auto",
+            f"growlang sample runs/{self.grown.stem}/main",
         )
 
 
@@ -46,15 +47,12 @@ def start(
     batch: int,
     measure: Measure,
     say: Callable[[str], None],
-    force: bool = False,
 ) -> Started:
     """Choose what fits the budget of a project, and write its two specs into a folder.
 
-    `say` is told of each measurement. Raises GrowlangError for specs that are there already, and
-    for whatever keeps a step from being trained.
+    `say` is told of each measurement. Raises GrowlangError for whatever keeps a step from being
+    trained.
     """
-    names = (f"{project.core}.grow", f"{project.grown}.grow")
-    refuse_existing(out, names, force)
     out.mkdir(parents=True, exist_ok=True)  # the data's place is told from here
     with tempfile.TemporaryDirectory(prefix="growlang-init-") as folder:
         probe = _Probe(project, Path(folder), measure, say)
@@ -62,7 +60,7 @@ def start(
         grown = replace(core, steps=steps_within(project.minutes, probe.grown(core)))
     for name, text in specs(project, core, grown).items():
         write_text(out / name, text)
-    return Started(out / names[0], out / names[1], core)
+    return Started(*(out / name for name in project.files), core)
 
 
 @dataclass(frozen=True)

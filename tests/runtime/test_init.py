@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 from fixture_specs import SHIPPED, edited, growlang
-from tiny import write_data
+from tiny import phase, plan, write_data
 
 from growlang.checking import check
 from growlang.tools.formatting import formatted
-from growlang_runtime.starting import measuring
+from growlang_runtime.starting import measuring, sources
 from growlang_runtime.starting.looking import look
 from growlang_runtime.starting.sources import pattern_of, source_of
+from growlang_runtime.train.options import RunOptions
 
 sys.path.append(str(SHIPPED.parent / "examples" / "shapes"))
 
@@ -74,24 +75,39 @@ def require_clean(specs: Sequence[Path]) -> None:
 # --- what is written -----------------------------------------------------------------------------
 
 
-def test_what_is_written_trains_and_grows(tmp_path: Path) -> None:
+def test_what_is_written_trains_and_grows(tmp_path: Path, measured: list[str]) -> None:
     data = write_data(tmp_path) / "data.tar"
-    core, grown = init(data, tmp_path / "specs", "--budget", "1e-4", "--size", "16")
+    core, grown = init(data, tmp_path / "specs", "--budget", "0.1", "--size", "16")
     require_clean([core, grown])
-    edited(
-        core,
-        core,
-        ("ddim(steps = 40)", "ddim(steps = 1)"),
-        ("param steps = 1 ", "param steps = 3 "),
-    )
+    edited(core, core, ("ddim(steps = 40)", "ddim(steps = 1)"))
     runs = tmp_path / "runs"
     for spec in (core, grown):
-        done = growlang("train", spec, "--out", runs)
+        done = growlang("train", spec, "--out", runs, "--log-every", "1")
         assert done.status == 0, done.err
     assert {path.parent.parent.name for path in runs.glob("*/main/model.safetensors")} == {
         "core_8",
         "data_16",
     }
+
+
+def test_a_step_is_measured_by_training_some(data: Path) -> None:
+    options = RunOptions(data_root=data, out=data / "runs")
+    found = measuring.seconds_per_step(plan([phase(steps=5)]), options)
+    rates = measuring.images_per_second(data / "runs" / "tiny" / "main" / "metrics.jsonl")
+    assert len(rates) == 5
+    assert min(rates[3:]) <= 4 / found <= max(rates[3:])
+
+
+def test_many_images_are_packed_first(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FEW", 10)
+    core, grown = init(draw(Layout.folders), tmp_path / "specs")
+    require_clean([core, grown])
+    text = core.read_text("utf-8")
+    assert 'data shapes = webdataset("shards/' in text
+    assert 'names = ["circle", "square"]' in text
+    assert list((tmp_path / "specs" / "shards").glob("*.tar"))
 
 
 @pytest.mark.parametrize(
@@ -120,8 +136,11 @@ def test_the_next_commands_are_printed(tmp_path: Path, draw: Draw, measured: lis
         *("init", "--data", folder, "--out", tmp_path / "specs", "--device", "cpu", "--yes")
     )
     core, grown = tmp_path / "specs" / "core_16.grow", tmp_path / "specs" / "shapes_32.grow"
-    assert run.out.splitlines()[:2] == [f"growlang train {core}", f"growlang train {grown}"]
-    assert run.out.splitlines()[2].startswith("growlang sample runs/shapes_32/main")
+    assert run.out.splitlines()[:2] == [
+        f"growlang train {core} --threads auto",
+        f"growlang train {grown} --threads auto",
+    ]
+    assert run.out.splitlines()[2] == "growlang sample runs/shapes_32/main"
     assert "12 images, 32 px, 12 different captions" in run.err
 
 

@@ -103,7 +103,7 @@ def init(
         say=lambda line: typer.echo(line, err=True),
     )
     typer.echo(f"wrote {started.core} and {started.grown}; next:", err=True)
-    for command in started.commands():
+    for command in started.commands:
         typer.echo(command)
 
 

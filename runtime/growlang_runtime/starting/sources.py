@@ -16,7 +16,10 @@ from growlang_runtime.data.samples import HIDDEN, is_image
 from growlang_runtime.data.shards import expand
 from growlang_runtime.data.tars import members
 from growlang_runtime.packing.found import declaration
+from growlang_runtime.packing.pack import Packing, pack
 
+FEW = 10_000
+"""Images up to which a folder is read where it lies: each start of a run opens every file."""
 SHOWN = 8
 """Endings that a message shows."""
 CAPTIONS, LABELS = ("txt", "caption", "text"), ("cls", "label", "class")
@@ -51,6 +54,23 @@ def folder(path: Path, captions: str | None = None) -> Folder:
     if source.label is None and len(class_folders(path)) > 1:
         source = declaration(path, captions, None, FOLDER).source
     return source
+
+
+def is_large(source: Data, images: int) -> bool:
+    """Whether a source is a folder of so many images that it should be packed first."""
+    return isinstance(source, Folder) and images > FEW
+
+
+def packed(source: Data, given: str, captions: str | None, output: Path, force: bool) -> Data:
+    """A folder packed into shards in `output`; what a killed call left is gone on with.
+
+    Raises GrowlangError as `growlang pack` does.
+    """
+    label = getattr(source, "label", None)
+    pattern = (output / "{000000..}.tar").as_posix()
+    folder_label = FOLDER if label == FOLDER else None
+    asked = Packing(Path(given), pattern, captions, label=folder_label, force=force)
+    return pack(asked).data
 
 
 def class_folders(path: Path) -> set[str]:
