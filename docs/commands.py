@@ -22,6 +22,7 @@ EXAMPLES = {
     "convert": "growlang convert examples/emoji/emoji_64.grow --to yaml",
     "show": "growlang show examples/emoji/core_32.grow --resolved --origin",
     "compile": "growlang compile examples/emoji/emoji_64.grow --no-build",
+    "pack": "growlang pack shapes --label folder --holdout 10%",
     "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
 }
 """A command line for each command whose output is the same everywhere; it is run."""
@@ -53,18 +54,6 @@ parting    head                                     0        0  yes    rows that
 parting    stem                                     0        0  yes    rows that stay equal
 
 All 12 promises hold.""",  # noqa: E501
-    "pack": """\
-$ growlang pack images --label folder --holdout 10%
-captions: from files `.txt` beside the images
-labels: the names of the folders in images
-shards/000000.tar  92/100 images
-shards/holdout/000000.tar  100/100 images
-packed 92 images and 8 that are held out into 2 shards; the smallest is 64x64 pixels
-data images = webdataset("shards/000000.tar", image = "png", caption = "txt", label = "cls")
-data images_holdout = webdataset("shards/holdout/000000.tar", image = "png", caption = "txt", label = "cls")
-
-# in the model:
-label = classes(width, names = ["circle", "square", "triangle"])""",  # noqa: E501
     "train": """\
 $ growlang train examples/emoji/core_32.grow
 pretrain  step 10/1000  loss 1.2704  74.4 images/s

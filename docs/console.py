@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from own_images import write_folders
+
 from growlang.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +22,10 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def checkout() -> Iterator[Path]:
-    """A temporary folder with the specs and the specs of examples, as in a checkout."""
+    """A temporary folder with the specs and the specs of examples, as in a checkout.
+
+    There are images of one's own too: `shapes/`, `photos/` and `photos.csv`.
+    """
     with TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "specs", Path(folder, "specs"))
         shutil.copytree(ROOT / "docs" / "schema", Path(folder, "docs", "schema"))
@@ -31,6 +36,7 @@ def checkout() -> Iterator[Path]:
         emoji = Path(folder, "examples", "emoji")
         (emoji / "data").mkdir()
         shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
+        write_folders(Path(folder))
         yield Path(folder)
 
 

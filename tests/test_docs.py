@@ -34,6 +34,8 @@ EDIT = re.compile(r"<!-- edit (\S+): (.+?) -> (.+?) -->\n+\Z")
 RUN = ("console", "python")
 IN_EMOJI = ("tutorial", "python", "retaining")
 """Pages that a reader follows in the folder of the example."""
+SAVED = (*IN_EMOJI, "your_own_images")
+"""Pages whose specs are there for the commands behind them."""
 CONTEXTS = (
     "grow 1\n{}",
     "grow 1 model m {{\n{}\n}}",
@@ -113,7 +115,7 @@ def test_commands_and_code_print_what_the_page_shows(
         folder = top / "examples" / "emoji" if page.stem in IN_EMOJI else top
         monkeypatch.chdir(folder)
         for fence, below in zip(shown, [*shown[1:], None], strict=True):
-            if fence.kind == "grow" and page.stem in IN_EMOJI and "grow 1" in fence.text:
+            if fence.kind == "grow" and page.stem in SAVED and "grow 1" in fence.text:
                 (folder / named(fence.text)).write_text(fence.text, "utf-8")
             if fence.kind == "console":
                 run_commands(fence, folder)
