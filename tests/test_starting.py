@@ -137,6 +137,8 @@ def test_a_size_that_cannot_be_made_is_refused(size: int) -> None:
         ("birds/{000..017}.tar", "birds"),
         ("birds/*.tar", "birds"),
         ("data/demo-00000.tar", "demo"),
+        ("birds/000000.tar", "birds"),
+        ("flowers-102", "flowers_102"),
         ("2024/", "set_2024"),
         ("写真", "images"),
         ("core", "core_images"),

@@ -107,8 +107,9 @@ RESERVED = {"stem", "stage", "core", "head", "encode", "decode", "except"}
 
 def _word(part: str) -> str:
     """The name within a part of a path: without its ending, numbers and patterns."""
-    stem = re.sub(r"\.tar$", "", part)
-    stem = re.sub(r"(\{.*\}|[*?]|[-_.]\d+$)", "", stem)
+    stem = part
+    if part.endswith(".tar"):
+        stem = re.sub(r"\{.*\}|[*?]|(^|[-_.])\d+$", "", part.removesuffix(".tar"))
     word = re.sub(r"\W+", "_", stem.lower(), flags=re.ASCII).strip("_")
     return re.sub(r"^(?=\d)", "set_", word)
 
@@ -130,7 +131,7 @@ def _filled(template: str, project: Project, choice: Choice) -> str:
 
 def _values(project: Project, choice: Choice) -> dict[str, object]:
     kind = project.condition.partition("(")[0]
-    name = {"words": "text", "classes": "kind"}.get(kind, "")
+    name = {"words": "text", "classes": "label"}.get(kind, "")
     grid = project.core_size // project.patch
     seen = choice.steps * choice.batch / max(1, project.images)
     return {

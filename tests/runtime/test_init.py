@@ -114,7 +114,7 @@ def test_many_images_are_packed_first(
     ("layout", "said"),
     [
         (Layout.captions, "text  = words(width, tokens = 8, vocabulary = 1024)"),
-        (Layout.folders, 'kind  = classes(width, names = ["circle", "square"])'),
+        (Layout.folders, 'label = classes(width, names = ["circle", "square"])'),
     ],
 )
 def test_a_folder_is_read_where_it_lies(
