@@ -170,7 +170,7 @@ def init(
     require_torch("measuring a training step")
     from growlang.starting.choice import batch_on
     from growlang.starting.project import refuse_existing
-    from growlang.starting.seen import project_of
+    from growlang.starting.seen import Asked, project_of
     from growlang.starting.start import start
     from growlang.torch_backend.device import open_device
     from growlang_runtime.starting import sources
@@ -179,13 +179,13 @@ def init(
 
     kind, place = open_device(device).type, _path(out)
     found = seen(data, out=out, captions=captions)
-    given = {"size": size, "condition": condition, "minutes": minutes, "device": kind}
-    project = project_of(found, name or str(data), **given)
+    asked = Asked(name or str(data), size, condition, minutes, kind)
+    project = project_of(found, asked)
     refuse_existing(place, project.files, force)
     if sources.is_large(found.data, found.images):
         shards = sources.packed(found.data, str(data), captions, place / "shards", force)
         shards = sources.from_root(shards, place)
-        project = project_of(replace(found, data=shards), name or str(data), **given)
+        project = project_of(replace(found, data=shards), asked)
     options = RunOptions(data_root=place, device=device, threads="auto")
 
     def measure(plan: Plan, runs: Path) -> float:

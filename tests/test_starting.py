@@ -12,7 +12,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.spec.data import WebDataset
 from growlang.starting.choice import ENOUGH, LADDER, SHARE, Choice, choose, steps_within
 from growlang.starting.project import SIZES, Project, name_of, proposed_size, require_size, specs
-from growlang.starting.seen import Condition, Seen, project_of
+from growlang.starting.seen import Asked, Condition, Seen, project_of
 from growlang.tools.formatting import formatted
 
 IMAGES = Seen(
@@ -27,7 +27,7 @@ IMAGES = Seen(
 
 
 def project(size: int | None = None, condition: Condition | None = None) -> Project:
-    return project_of(IMAGES, "shapes/", size=size, condition=condition, minutes=10, device="cpu")
+    return project_of(IMAGES, Asked("shapes/", size, condition, 10, "cpu"))
 
 
 # --- the net and its steps -----------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_of_many_images_some_are_held_out(tmp_path: Path) -> None:
 
 
 def _core(images: Seen) -> str:
-    made = project_of(images, "x", size=64, condition="text", minutes=10, device="cpu")
+    made = project_of(images, Asked("x", 64, "text", 10, "cpu"))
     return specs(made, Choice(64, 2, 16), Choice(64, 2, 16))["core_32.grow"]
 
 

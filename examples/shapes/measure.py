@@ -70,7 +70,7 @@ def classifier() -> nn.Module:
         loss = cross_entropy(shape, wanted // len(COLOURS))
         loss = loss + cross_entropy(colour, wanted % len(COLOURS))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return net.eval()
 

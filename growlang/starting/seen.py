@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Data
@@ -92,27 +92,30 @@ def require_condition(given: str) -> Condition:
     )
 
 
-def project_of(
-    seen: Seen,
-    name: str,
-    *,
-    size: int | None,
-    condition: Condition | None,
-    minutes: float,
-    device: str,
-) -> Project:
-    """The project of some images. What is None is chosen by what they are.
+class Asked(NamedTuple):
+    """What somebody wishes; what is None is chosen by what the images are."""
+
+    name: str
+    """Of the data, or where it lies."""
+    size: int | None
+    condition: Condition | None
+    minutes: float
+    device: str
+
+
+def project_of(seen: Seen, asked: Asked) -> Project:
+    """The project of some images.
 
     Raises GrowlangError for a size that cannot be made, or conditions that the images lack.
     """
-    chosen = require_condition(condition or seen.condition)
-    side = size or seen.size(device)
+    chosen = require_condition(asked.condition or seen.condition)
+    side = asked.size or seen.size(asked.device)
     require_size(side)
-    if not minutes > 0:
+    if not asked.minutes > 0:
         raise GrowlangError(
-            f"--budget {minutes:g}: no step fits", help="give a number of minutes, such as 10"
+            f"--budget {asked.minutes:g}: no step fits", help="give a number of minutes, such as 10"
         )
-    called = name_of(name)
+    called = name_of(asked.name)
     return Project(
         name=called,
         size=side,
@@ -120,8 +123,8 @@ def project_of(
         condition=seen.call(chosen),
         prompts=seen.prompts(chosen),
         images=seen.images,
-        minutes=minutes,
-        device=device,
+        minutes=asked.minutes,
+        device=asked.device,
         vocabulary=seen.vocabulary,
         holdout=seen.images >= HELD_OUT_FROM,
     )

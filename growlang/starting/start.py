@@ -60,7 +60,8 @@ def start(
         grown = replace(core, steps=steps_within(project.minutes, probe.grown(core)))
     for name, text in specs(project, core, grown).items():
         write_text(out / name, text)
-    return Started(*(out / name for name in project.files), core)
+    first, second = (out / name for name in project.files)
+    return Started(first, second, core)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import IMAGES, Data, Folder, WebDataset
@@ -119,7 +120,7 @@ def pattern_of(folder: Path) -> str:
 
 def from_root(data: Data, root: Path) -> Data:
     """The same source, its path relative to another data root than the current folder."""
-    moved = {
+    moved: dict[str, Any] = {
         name: _relative(getattr(data, name), root)
         for name in ("path", "urls")
         if name in type(data).model_fields
