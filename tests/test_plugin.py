@@ -16,6 +16,7 @@ from packages import Install, declare
 from symmetries import Call, axes_of, calls, error
 from torch.utils.flop_counter import FlopCounterMode
 
+import growlang
 from growlang.diagnostics import GrowlangError
 from growlang.net import grid
 from growlang.ops import CONDITIONS, OPS, Scope, op_of
@@ -88,6 +89,14 @@ def test_an_argument_of_the_op_is_checked_like_any(
     assert (found.code, found.help) == ("G203", "did you mean `expand`?")
     (found,) = findings(edited(SHADES, tmp_path / "c.grow", ("convnext * 2", "convnxt * 2")))
     assert (found.code, found.help) == ("G106", "did you mean `convnext`?")
+
+
+def test_the_example_grows_by_what_it_declares(install: Install, package: Path) -> None:
+    """Its arguments are known by what they change of its axes: hidden channels, and filters."""
+    install(package)
+    found = growlang.verify(SPECS.parent / "package" / "wider_shades.grow")
+    assert found.holds and "function" in {promise.name for promise in found.promises}
+    assert {c.name: c.verdict for c in found.components}["head"] == "exact"
 
 
 @pytest.mark.parametrize("time", [None, 6])

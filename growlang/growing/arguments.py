@@ -4,106 +4,158 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from growlang.diagnostics.literals import literal
 from growlang.growing.matching import Match, Pair
 from growlang.growing.resizing import Resizing, sides
 from growlang.growing.spaces import Spaces
 from growlang.growth.verdict import Obstacle
+from growlang.net import Scope, Shape
+from growlang.ops import op_in
+from growlang.ops.base import Op, OpError, Resized
+from growlang.ops.conditions import Condition
 
-SIZES = frozenset(
-    (
-        "width",
-        "heads",
-        "head_width",
-        "mlp",
-        "vocabulary",
-        "n",
-        "tokens",
-        "skip",
-        "height",
-        "dropout",
-    )
-)
-"""What spaces, rows and training alone depend on."""
-GRIDS = frozenset(("factor", "kernel"))
-"""What `resize` changes, of these ops."""
-RESIZED = ("patch", "unpatch", "conv", "residual")
+Decided = Literal["sizes", "sides", "tokens", "function"]
+"""What of an op an argument decides: how many places its spaces have, how many lie along axes
+without a space and how many positions its result has, how many tokens a condition has, or what is
+computed."""
 
 
-def argument_obstacles(pair: Pair, resizing: Resizing, extends: bool) -> Iterator[Obstacle]:
+def argument_obstacles(
+    pair: Pair, match: Match, how: Resizing, extends: bool
+) -> Iterator[Obstacle]:
     """What a node is declared with that growth does not lead to.
 
     `extends` tells whether a rule speaks of more tokens and conditions.
     """
     new, old, path = pair.child.args, pair.parent.args, pair.child.path
-    if pair.child.op == "position":
-        yield from _positions(pair, resizing)
-    yield from _tokens(pair, extends)
+    op = op_in(pair.child)
+    if op.resized == "positions":
+        yield from _positions(pair, how)
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
-        if now == was or name in SIZES or name == "from":
+        if now == was or name in op.training_arguments:
             continue
-        if name == "names":
-            yield from _names(path, now, was)
-        elif name in GRIDS and pair.child.op in RESIZED:
-            yield from _filters(path, name, now, was, resizing)
-        elif name in GRIDS:
+        if name == op.conditions_argument:
+            yield from _conditions(path, name, now, was, extends)
+            continue
+        if name == op.names_argument:
+            yield from _names(path, name, now, was)
+            continue
+        decided = _decided(pair, match, name)
+        if decided == "tokens":
+            yield from _tokens(path, name, now, was, extends)
+        elif decided == "sides" and op.resized in ("patches", "pixels", "kernel"):
+            yield from _filters(path, name, now, was, op.resized, how)
+        elif decided == "sides" and op.resized is None:
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent, and no rule "
             why += f"resizes `{pair.child.op}`"
             yield Obstacle("impossible", path, why, f"write `{name} = {literal(was)}`")
-        elif name == "attend" and isinstance(now, Sequence) and isinstance(was, Sequence):
-            added = [place for place in now if place not in (*was, "self")]
-            if added and not extends:
-                why = f"it attends to {literal(added)} too, which the parent's does not"
-                yield Obstacle("impossible", path, why, "add `extend(exact)`")
-            elif [place for place in now if place in was] != list(was):
-                why = f"it attends in another order: {literal(now)}, not {literal(was)}"
-                kept = [*was, *(place for place in now if place not in was)]
-                yield Obstacle("inexact", path, why, f"write `attend = {literal(kept)}`")
-        elif not (name == "kind" and (was, now) == ("sincos", "learned")):
+        elif decided == "function" and not _is_tabled(pair, name):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
 
 
+def _decided(pair: Pair, match: Match, name: str) -> Decided:
+    """What an argument decides: what is other where it alone is the parent's, or the child's.
+
+    Where neither can be (8 heads do not divide the parent's width), a number decides sizes.
+    """
+    node, net = pair.child, match.child.net
+    op, other = op_in(node), op_in(pair.parent)
+    if op.is_layout:
+        return "sizes"
+    now, was = op.arguments().get(name), other.arguments().get(name)
+    if not all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was)):
+        return "function"
+    if op.resized == "positions":
+        return "sides"  # the grid of its tokens
+    before = match.parent.net.shapes[pair.parent.inputs[0]]
+    for of, x, declared, value in (
+        (node, net.shapes[node.inputs[0]], op, was),
+        (pair.parent, before, other, now),
+    ):
+        try:
+            changed = type(declared).model_validate({**declared.arguments(), name: value})
+            changed.output(x, of.scope)
+        except (ValueError, OpError):
+            continue
+        return _difference(declared, changed, x, of.scope)
+    return "sizes"
+
+
+def _difference(one: Op, other: Op, x: Shape, scope: Scope) -> Decided:
+    positions = [op.output(x, scope).positions for op in (one, other)]
+    if positions[0] != positions[1]:
+        return "tokens" if isinstance(one, Condition) else "sides"
+    new, old = one.axes(x, scope), other.axes(x, scope)
+    if new is None or old is None:
+        return "function"
+    ours, theirs = ({p.name: sides(p) for p in axes.parameters} for axes in (new, old))
+    if any(ours[name] != theirs[name] for name in ours.keys() & theirs.keys()):
+        return "sides"
+    spaces = new.spaces, old.spaces
+    same = all(spaces[0][n].size == spaces[1][n].size for n in spaces[0].keys() & spaces[1].keys())
+    return "function" if same else "sizes"
+
+
+def _is_tabled(pair: Pair, name: str) -> bool:
+    """Whether positions were sines and are now learned, which begin as these."""
+    kinds = pair.parent.args.get(name), pair.child.args.get(name)
+    return op_in(pair.child).resized == "positions" and kinds == ("sincos", "learned")
+
+
+def _conditions(
+    path: str, name: str, now: object, was: object, extends: bool
+) -> Iterator[Obstacle]:
+    """What is to be said of other conditions than those that the parent's attends to."""
+    assert isinstance(now, Sequence) and isinstance(was, Sequence)
+    added = [place for place in now if place not in (*was, "self")]
+    if added and not extends:
+        why = f"it attends to {literal(added)} too, which the parent's does not"
+        yield Obstacle("impossible", path, why, "add `extend(exact)`")
+    elif [place for place in now if place in was] != list(was):
+        why = f"it attends in another order: {literal(now)}, not {literal(was)}"
+        kept = [*was, *(place for place in now if place not in was)]
+        yield Obstacle("inexact", path, why, f"write `{name} = {literal(kept)}`")
+
+
 def _filters(
-    path: str, name: str, now: object, was: object, resizing: Resizing
+    path: str, name: str, now: object, was: object, what: Resized, resizing: Resizing
 ) -> Iterator[Obstacle]:
     """What is to be said of filters of another size than the parent's."""
     assert isinstance(now, int) and isinstance(was, int)
     if resizing.how is None:
         why = f"`{name}` is {now} here and {was} in the parent"
         yield Obstacle("impossible", path, why, "add `resize(nearest)`")
-    elif name == "kernel" and now < was:
+    elif what == "kernel" and now < was:
         why = f"its filters would shrink from {was} x {was} to {now} x {now} pixels"
-        yield Obstacle("impossible", path, why, f"write at least `kernel = {was}`")
-    elif name == "factor":
+        yield Obstacle("impossible", path, why, f"write at least `{name} = {was}`")
+    elif what != "kernel":
         why = "it computes of a larger image what it did of the means of its pixels"
         if resizing.how != "nearest" or now % was:
             why = f"its filters are interpolated from {was} x {was} to {now} x {now} pixels"
         yield Obstacle("incomparable", path, why)
 
 
-def _names(path: str, now: object, was: object) -> Iterator[Obstacle]:
+def _names(path: str, name: str, now: object, was: object) -> Iterator[Obstacle]:
     """What is to be said of classes of which the first are not the parent's."""
     if not isinstance(now, Sequence) or not isinstance(was, Sequence):
         return
     if [*now[: len(was)]] != [*was]:
         why = f"its classes are {literal(now)} here and {literal(was)} in the parent"
-        kept = [*was, *(name for name in now if name not in was)]
-        help = f"write `names = {json.dumps(kept, ensure_ascii=False)}`: a class keeps its number"
+        kept = [*was, *(one for one in now if one not in was)]
+        help = f"write `{name} = {json.dumps(kept, ensure_ascii=False)}`: a class keeps its number"
         yield Obstacle("impossible", path, why, help)
 
 
-def _tokens(pair: Pair, extends: bool) -> Iterator[Obstacle]:
+def _tokens(path: str, name: str, now: object, was: object, extends: bool) -> Iterator[Obstacle]:
     """What is to be said of another number of a condition's tokens."""
-    now, was = pair.child.args.get("tokens"), pair.parent.args.get("tokens")
-    if now == was or not isinstance(now, int) or not isinstance(was, int):
-        return
-    path = pair.child.path
+    assert isinstance(now, int) and isinstance(was, int)
     if now < was:
         why = f"its texts would be cut to {now} tokens, and the parent's are of {was}"
-        yield Obstacle("impossible", path, why, f"write at least `tokens = {was}`")
+        yield Obstacle("impossible", path, why, f"write at least `{name} = {was}`")
     elif not extends:
         why = f"it has {now} tokens here, and {was} in the parent"
         yield Obstacle("impossible", path, why, "add `extend(exact)`")
@@ -134,7 +186,7 @@ def unresizable(pair: Pair, match: Match) -> Iterator[Obstacle]:
     """What a node's tensors have of sides without a space, where no rule resizes its op."""
     path, op = pair.child.path, pair.child.op
     new, old = match.child.axes.get(path), match.parent.axes.get(pair.parent.path)
-    if new is None or old is None or op in (*RESIZED, "position"):
+    if new is None or old is None or op_in(pair.child).resized:
         return
     before = {parameter.name: sides(parameter) for parameter in old.parameters}
     for parameter in new.parameters:
@@ -155,7 +207,12 @@ def lost(pair: Pair, match: Match) -> Iterator[Obstacle]:
     gone = (one for one in old.layers if one.name not in names)
     for name in dict.fromkeys(one.name if one.branch in names else one.branch for one in gone):
         why = f"it has no `{name}`, which the parent's has"
-        attend = pair.parent.args.get("attend")
-        kept = f"`attend = {literal(attend)}`" if str(name).startswith("attend.") else ""
-        mend = f"write {kept}" if kept else "keep what makes it: its widths and its norm"
+        mend = "keep what makes it: its widths and its norm"
+        before = op_in(pair.parent)
+        argument, attending = (
+            before.conditions_argument,
+            [b for b, c in before.branches.items() if c],
+        )
+        if argument and str(name).startswith(tuple(attending)):
+            mend = f"write `{argument} = {literal(pair.parent.args.get(argument))}`"
         yield Obstacle("impossible", pair.child.path, why, mend)

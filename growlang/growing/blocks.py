@@ -88,7 +88,7 @@ def _tree(net: Net, component: str) -> dict[str, Tree]:
     """The nodes of a component by their side: `core`, `stage.16.encode`, `stage.16.decode`."""
     found: dict[str, Tree] = {}
     for node in net.of(component):
-        if not node.tensors and node.op != "position":
+        if not node.tensors and op_in(node).resized != "positions":
             continue
         parts = node.path.removeprefix(component).strip(".").split(".")
         side = component

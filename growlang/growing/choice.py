@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from math import gcd, lcm
@@ -14,14 +14,10 @@ from growlang.growing.norms import Norm, group_counts, group_obstacle, norms
 from growlang.growing.space_growth import Break, Growth, How
 from growlang.growing.spaces import Member, Place
 from growlang.growth.verdict import Obstacle
-from growlang.net.axes import Role, Space, Symmetry
-from growlang.ops import CONDITIONS
+from growlang.net.axes import Axes, Role, Rows, Space, Symmetry
+from growlang.ops import CONDITIONS, op_in
 
 Widening = Literal["exact", "pad", "copy", "random"]
-IDS = ("vocabulary", "classes")
-"""The spaces of which ids and labels pick a place."""
-NULLS = ("words", "classes")
-"""The conditions whose last row is that of none, which is not counted."""
 TRIED = 24
 """Most lengths of a block that are tried for the spaces that norms join."""
 
@@ -96,6 +92,17 @@ class _Asked(NamedTuple):
         return str(self.members[0].place) if self.members else "a space"
 
     @property
+    def rows(self) -> Rows | None:
+        """What ids pick of it, if they do."""
+        return next((m.space.rows for m in self.members if m.space.rows), None)
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Its places before and now, as they are declared: without the null."""
+        null = self.rows is not None and self.rows.have_null
+        return self.old - null, self.new - null
+
+    @property
     def kinds(self) -> set[str]:
         """The norms that read it."""
         return {m.space.norm.kind for m in self.members if m.space.norm}
@@ -110,8 +117,8 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
         return sg.wrap(n, m)
     if (missing := _unruled(asked)) is not None:
         obstacles.append(missing)
-    if any(member.space.name in IDS for member in asked.members):
-        return _ids(asked, obstacles)
+    if asked.rows:
+        return _ids(asked, asked.rows, obstacles)
     fixed = next((k for k in asked.members if k.space.symmetry is Symmetry.FIXED), None)
     if fixed:
         obstacles.append(_fixed(fixed, n, m))
@@ -153,37 +160,36 @@ def _uneven(manner: Manner) -> float:
     return sg.UNEVEN if manner.break_ == "shares" else 0.0
 
 
-def _ids(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
+def _ids(asked: _Asked, rows: Rows, obstacles: list[Obstacle]) -> Growth:
     """Rows of ids or labels: appended; hashed words stay where they are found in whole multiples.
 
     The last row of a condition is its null, which moves.
     """
-    n, m = asked.old, asked.new
-    op = asked.members[0].node.op
-    if op == "words":
-        if (m - 1) % (n - 1) == 0:
-            return sg.hashed(n, m)
-        multiple = (n - 1) * max(2, round((m - 1) / (n - 1)))
+    n, m = asked.counted
+    if rows.are_hashed:
+        if m % n == 0:
+            return sg.hashed(asked.old, asked.new)
+        multiple = n * max(2, round(m / n))
         obstacles.append(
             Obstacle(
                 "inexact",
                 asked.place,
-                f"a word's row is its hash modulo the vocabulary: from {n - 1} to {m - 1} most "
+                f"a word's row is its hash modulo the vocabulary: from {n} to {m} most "
                 "words would move to another's row",
                 f"write `vocabulary = {multiple}`, or `extend(random)`",
                 "extend",
             )
         )
     how: How = "mean" if asked.manner.extend == "mean" else "append"
-    return sg.rows(n, m, op in NULLS, how)
+    return sg.rows(asked.old, asked.new, rows.have_null, how)
 
 
 def _unruled(asked: _Asked) -> Obstacle | None:
     """What is wrong where no rule says how a space grows."""
     manner = asked.manner
-    null = asked.place.endswith(IDS) and asked.members[0].node.op in NULLS
-    why = f"it grows from {asked.old - null} to {asked.new - null}, and no rule says how"
-    if any(member.space.name in IDS for member in asked.members):
+    was, now = asked.counted
+    why = f"it grows from {was} to {now}, and no rule says how"
+    if asked.rows:
         mend = "" if manner.extend else "add `extend(exact)`"
     else:
         of_condition = any(m.node.op in CONDITIONS for m in asked.members)
@@ -199,13 +205,14 @@ def _smaller(asked: _Asked) -> Obstacle:
         why = f"more heads at this width would split each head of {n} channels into {m}"
         mend = f"write `head_width = {n}`: more heads then need no more width"
         return Obstacle("impossible", place, why, mend)
-    null = place.endswith(IDS) and asked.members[0].node.op in NULLS
-    why = f"it would shrink from {n - null} to {m - null}"
-    return Obstacle("impossible", place, why, f"write at least {n - null}")
+    was, now = asked.counted
+    return Obstacle(
+        "impossible", place, f"it would shrink from {was} to {now}", f"write at least {was}"
+    )
 
 
 def _fixed(member: Member, n: int, m: int) -> Obstacle:
-    if member.node.op == "position":
+    if op_in(member.node).resized == "positions":
         why = f"sines and cosines depend on the width, {n} -> {m}"
         return Obstacle("inexact", str(member.node.path), why, "write `position = learned`")
     why = f"each of its {n} channels has a meaning of its own, and here are {m}"
@@ -214,16 +221,24 @@ def _fixed(member: Member, n: int, m: int) -> Obstacle:
 
 def _heads(match: Match) -> dict[int, str]:
     """The spaces of heads and of a head's channels."""
-    found: dict[int, str] = {}
-    for path, axes in match.child.axes.items():
-        for layer in axes.layers:
-            for segment in layer.weight.axes[0]:
-                if segment.role is Role.QUERY and len(segment.factors) == 2:
-                    for space, name in zip(segment.factors, ("heads", "head"), strict=True):
-                        if isinstance(space, Space):
-                            for number in match.child.local[Place(path, space.name)]:
-                                found[number] = name
-    return found
+    return {
+        number: name
+        for path, axes in match.child.axes.items()
+        for name, space in heads_of(axes)
+        for number in match.child.local[Place(path, space.name)]
+    }
+
+
+def heads_of(axes: Axes) -> Iterator[tuple[Literal["heads", "head"], Space]]:
+    """The spaces of an op's heads and of a head's channels: those of its queries."""
+    for layer in axes.layers:
+        for segment in layer.weight.axes[0]:
+            if segment.role is Role.QUERY and len(segment.factors) == 2:
+                heads, head = segment.factors
+                if isinstance(heads, Space):
+                    yield "heads", heads
+                if isinstance(head, Space):
+                    yield "head", head
 
 
 # --- the blocks that GroupNorms allow ------------------------------------------------------------

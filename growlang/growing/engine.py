@@ -119,7 +119,7 @@ def _misfits(found: Match, asked: Mapping[ComponentName, Asked]) -> Iterator[Obs
         elif not pair.is_copy:
             how = asked.get(pair.child.component, Asked())
             extends = how.manner.extend is not None
-            yield from argument_obstacles(pair, how.resizing, extends)
+            yield from argument_obstacles(pair, found, how.resizing, extends)
             yield from lost(pair, found)
             yield from unresizable(pair, found)
 
@@ -234,7 +234,7 @@ def _told_apart(found: Match, path: str, own: Manner, manners: Mapping[int, Mann
 
 def _grids(pair: Pair, child: Net, parent: Net) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """Rows and columns of the positions of both, where the tokens come of a grid; else one row."""
-    if pair.child.op != "position":
+    if op_in(pair.child).resized != "positions":
         return None
     return _grid(pair.parent, parent), _grid(pair.child, child)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from growlang.diagnostics import Diagnostic
-from growlang.growing.arguments import GRIDS
-from growlang.growing.choice import IDS
+from growlang.growing.choice import heads_of
+from growlang.growing.resizing import sides
 from growlang.net import ComponentName, Net, Node
-from growlang.ops import axes_in
+from growlang.net.axes import Axes
+from growlang.ops import axes_in, op_in
 from growlang.resolve.contract import Growing
 
 
@@ -38,10 +39,10 @@ def _used(child: Net, parent: Net, name: ComponentName) -> Iterator[str]:
         if old is None:
             yield "deepen"
             continue
-        if any(node.args.get(n) != old.args.get(n) for n in ("heads", "head_width")):
+        ours, theirs = axes_in(child, node), axes_in(parent, old)
+        if _heads(ours) != _heads(theirs):
             yield from ("heads", "widen")
-        is_moved = node.output.positions != old.output.positions
-        if is_moved or any(node.args.get(n) != old.args.get(n) for n in GRIDS):
+        if node.output.positions != old.output.positions or _sides(ours) != _sides(theirs):
             yield "resize"
         if [t[:2] for t in node.tensors] != [t[:2] for t in old.tensors]:
             yield "widen"
@@ -49,11 +50,21 @@ def _used(child: Net, parent: Net, name: ComponentName) -> Iterator[str]:
             yield "extend"
 
 
+def _heads(axes: Axes | None) -> list[int]:
+    """How many heads there are, and of how many channels."""
+    return [space.size for _, space in heads_of(axes)] if axes else []
+
+
+def _sides(axes: Axes | None) -> list[tuple[int, ...]]:
+    """The places of all tensors that are of no space."""
+    return [sides(parameter) for parameter in axes.parameters] if axes else []
+
+
 def _rows(net: Net, node: Node) -> tuple[object, ...]:
     """What `extend` makes more of: rows of ids, tokens, conditions and what they have channels."""
     axes = axes_in(net, node)
     spaces = axes.spaces.values() if axes else ()
-    ids = tuple(space.size for space in spaces if space.name in IDS)
+    ids = tuple(space.size for space in spaces if space.rows)
     conditions = tuple(net.shapes[name] for name in node.inputs[1:])
     own = node.output if not node.component.is_stage and node.path == node.component else None
-    return ids, conditions, node.args.get("attend"), own
+    return ids, conditions, op_in(node).attended, own

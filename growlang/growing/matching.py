@@ -116,8 +116,8 @@ class _Found:
                     Obstacle(
                         "impossible",
                         place,
-                        "its input and its result, which had channels of their own, would have the "
-                        "same: a residual op would lose its 1 x 1 skip",
+                        "channels that were apart in the parent would be the same here, as where "
+                        "a residual op loses its 1 x 1 skip",
                         "keep the widths of its input and of its result apart",
                     )
                 )

@@ -10,6 +10,7 @@ from growlang.growing.space_growth import Along, Growth
 from growlang.growth.axis_map import AxisMap, New, Take, identity
 from growlang.growth.constants import Resample
 from growlang.net.axes import Parameter
+from growlang.ops.base import Resized
 
 Filter = Literal["nearest", "bilinear", "flexi"]
 
@@ -21,20 +22,22 @@ class Resizing(NamedTuple):
     grids: tuple[tuple[int, int], tuple[int, int]] | None = None
     """Rows and columns of the tokens of the parent and of the child, where they come of a grid."""
 
-    def resample(self, op: str, new: Parameter, old: Parameter) -> tuple[Resample, ...]:
+    def resample(
+        self, what: Resized | None, new: Parameter, old: Parameter
+    ) -> tuple[Resample, ...]:
         """What is interpolated: positions always, filters of patches unless by `nearest`."""
         ours, theirs = sides(new), sides(old)
-        if ours == theirs or op not in ("position", "patch", "unpatch"):
+        if ours == theirs or what in (None, "kernel"):
             return ()
         how: Filter = "nearest" if self.how == "nearest" else "bilinear"
-        if op == "position":
+        if what == "positions":
             assert self.grids is not None
             return (Resample(how, 0, *self.grids, fused=True),)
         if self.how in (None, "nearest") and all(
             a % b == 0 for a, b in zip(ours, theirs, strict=True)
         ):
             return ()
-        if op == "patch":
+        if what == "patches":
             grids = (theirs[-2], theirs[-1]), (ours[-2], ours[-1])
             return (Resample(self.how or "bilinear", 2, *grids),)
         (segment,) = old.axes[0]
@@ -51,7 +54,9 @@ def sides(parameter: Parameter) -> tuple[int, ...]:
     )
 
 
-def int_factor(op: str, old: int, new: int, resizing: Resizing, resampled: bool) -> Along:
+def int_factor(
+    what: Resized | None, old: int, new: int, resizing: Resizing, resampled: bool
+) -> Along:
     """The growth of a number of places: pixels of a patch, or offsets of a filter.
 
     Where they are `resampled` before, what is left is the scale: a filter that sums more pixels has
@@ -60,14 +65,14 @@ def int_factor(op: str, old: int, new: int, resizing: Resizing, resampled: bool)
     if old == new:
         return Along((sg.same(old),))
     if resampled:
-        return Along((_resampled(new, old / new if _is_summed(op, resizing) else 1.0),))
-    if op in ("patch", "unpatch"):
+        return Along((_resampled(new, old / new if _is_summed(what, resizing) else 1.0),))
+    if what in ("patches", "pixels"):
         return Along((sg.repeat(old, new // old),))
     return Along((_bordered(old, new),))
 
 
-def _is_summed(op: str, resizing: Resizing) -> bool:
-    return op == "patch" and resizing.how != "flexi"
+def _is_summed(what: Resized | None, resizing: Resizing) -> bool:
+    return what == "patches" and resizing.how != "flexi"
 
 
 @lru_cache(maxsize=256)

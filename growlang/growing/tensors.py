@@ -16,6 +16,8 @@ from growlang.growing.spaces import Place
 from growlang.growth.constants import Eye, Noise, SinCos
 from growlang.growth.transforms import Compute, Copy, Expand, Initialise, Move, Transform
 from growlang.net.axes import Axes, Axis, Layer, Parameter, Role, Space, length
+from growlang.ops import op_in
+from growlang.ops.base import Resized
 
 
 class GrownTensor(NamedTuple):
@@ -35,6 +37,8 @@ class Sides(NamedTuple):
     """The growth of each space of the node that has one."""
     normalised: bool
     """Whether what it reads is a norm's."""
+    resized: Resized | None
+    """What `resize` puts on another grid."""
 
 
 Templates = dict[tuple[object, ...], tuple[GrownTensor, ...]]
@@ -58,7 +62,7 @@ def tensors_of(
         yield from (GrownTensor(t.name, Initialise(t.init)) for t in pair.child.tensors)
         return
     sides = _sides(match, pair, growths)
-    is_position = pair.child.op == "position"
+    is_position = sides.resized == "positions"
     key = (
         (id(sides.new), id(sides.old), *sides.local.items(), sides.normalised, pair[2:])
         + (manner, resizing, pair.child.op)
@@ -98,7 +102,8 @@ def _sides(match: Match, pair: Pair, growths: Mapping[int, Growth]) -> Sides:
         parts = match.child.local[Place(path, name)]
         if all(part in growths for part in parts):
             local[name] = Along(tuple([growths[part] for part in parts]))
-    return Sides(pair, new, old, local, pair.child.inputs[0] in match.child.normalised)
+    resized = op_in(pair.child).resized
+    return Sides(pair, new, old, local, pair.child.inputs[0] in match.child.normalised, resized)
 
 
 def _expanded(
@@ -110,7 +115,7 @@ def _expanded(
     resizing: Resizing,
 ) -> Transform:
     """The parent's tensor with the axes that grow; its own name stands for the source's."""
-    resample = resizing.resample(sides.pair.child.op, parameter, old)
+    resample = resizing.resample(sides.resized, parameter, old)
     dims = tuple(
         dim(_segments(sides, layer, new, before, resizing, bool(resample)))
         for new, before in zip(parameter.axes, old.axes, strict=True)
@@ -172,13 +177,13 @@ def _segments(
                 factors.append(along)
             else:
                 assert isinstance(other, int)
-                factors.append(int_factor(sides.pair.child.op, other, one, resizing, resampled))
+                factors.append(int_factor(sides.resized, other, one, resizing, resampled))
         found.append((_of(sides, layer, after.role, spaces), tuple(factors)))
     return tuple(found)
 
 
 def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
-    if role is Role.KERNEL and sides.pair.child.op == "patch":
+    if role is Role.KERNEL and sides.resized == "patches":
         role = Role.READS  # every pixel of a patch has a filter of its own
     grouped = any(s.norm and s.norm.kind == "group" for s in spaces)
     if role in (Role.QUERY, Role.KEY, Role.QUERY_NORM, Role.KEY_NORM):
@@ -239,7 +244,7 @@ def _new(sides: Sides, layer: Layer, parameter: Parameter) -> Transform:
     if layer.place == "skip":
         return Initialise("zeros")
     node = sides.pair.parent
-    if node.op == "position" and node.args.get("kind") == "sincos":
+    if sides.resized == "positions" and node.args.get("kind") == "sincos":
         length, stream = node.output.positions, sides.local["x"]
         columns = dim(((Of(Role.WRITES), (stream,)),))
         rows: Dim = dim(((Of(Role.POSITION), (Along((sg.same(length),)),)),))

@@ -90,6 +90,15 @@ class Normalisation(NamedTuple):
     """The groups of a GroupNorm: runs of equal length."""
 
 
+class Rows(NamedTuple):
+    """What ids or labels pick places of: `extend` makes more of them."""
+
+    are_hashed: bool = False
+    """Whether an id is a hash modulo the number of rows, so that another number moves it."""
+    have_null: bool = False
+    """Whether the last row is that of no condition, which is not counted."""
+
+
 class Space(NamedTuple):
     """Places that are permuted and scaled together, wherever an op writes or reads them.
 
@@ -102,6 +111,8 @@ class Space(NamedTuple):
     size: int
     symmetry: Symmetry = Symmetry.PERMUTED
     norm: Normalisation | None = None
+    rows: Rows | None = None
+    """Of what ids and labels pick."""
 
     @property
     def groups(self) -> int:

@@ -30,6 +30,7 @@ class Attention(Op):
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     input_kind = "tokens"
     is_residual = True
+    training_arguments = frozenset(("dropout",))
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -78,6 +79,7 @@ class Transformer(Op):
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     input_kind = "tokens"
     is_residual = True
+    training_arguments = frozenset(("dropout",))
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(

@@ -28,6 +28,11 @@ CalledAs = Literal["pipe", "down", "up", "condition", "time", "internal"]
 `time`; or nowhere, and only the compiler places it."""
 
 
+Resized = Literal["patches", "pixels", "kernel", "positions"]
+"""What of an op `resize` puts on another grid: filters that read a patch, or write one, filters
+with a border, or positions."""
+
+
 class Op(Signature):
     """Base of the ops. Subclasses give the rules below; `x` is the shape of the op's input.
 
@@ -63,13 +68,27 @@ class Op(Signature):
     has_tensors: ClassVar[bool] = True
     """Whether it has parameters."""
 
+    resized: ClassVar[Resized | None] = None
+    """How the rule `resize` applies to it; None where it does not."""
+
+    training_arguments: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that tell training alone what to do: a grown op may have others than its parent."""
+
+    names_argument: ClassVar[str | None] = None
+    """The argument that names its ids in their order, of which a grown op keeps the parent's."""
+
+    @property
+    def conditions_argument(self) -> str | None:
+        """The name of its `Conditions` argument, such as `attend`; None where it has none."""
+        fields = type(self).model_fields.items()
+        has = (n for n, info in fields if any(isinstance(m, Conditions) for m in info.metadata))
+        return next(has, None)
+
     @property
     def attended(self) -> tuple[str, ...] | None:
         """What its `Conditions` argument names, `self` or conditions; None where it has none."""
-        for name, info in type(self).model_fields.items():
-            if any(isinstance(m, Conditions) for m in info.metadata):
-                return tuple(getattr(self, name))
-        return None
+        name = self.conditions_argument
+        return None if name is None else tuple(getattr(self, name))
 
     @property
     def branches(self) -> dict[str, str | None]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from growlang.net import Scope, Shape, tokens, vector
-from growlang.net.axes import Axes, Space, Symmetry, reads, writes
+from growlang.net.axes import Axes, Rows, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, plain, table
 from growlang.signatures.canonical import Later
@@ -108,6 +108,7 @@ class Condition(Op):
     `growlang_runtime.conditioning.readers.Setting`) -> `Reader`."""
     called_as = "condition"
     input_kind = "any"
+    training_arguments = frozenset(("from",))
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """The channels of a frozen encoder, which are as they are."""
@@ -140,7 +141,10 @@ class Words(Condition):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each bucket, then one for the null."""
-        return _embedding(Space("vocabulary", self.vocabulary + 1), self.width)
+        return _embedding(
+            Space("vocabulary", self.vocabulary + 1, rows=Rows(are_hashed=True, have_null=True)),
+            self.width,
+        )
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The ids."""
@@ -160,6 +164,7 @@ class Classes(Condition):
     role = "label"
     field = "label"
     instead: ClassVar[dict[str, str]] = {"n": "names"}
+    names_argument = "names"
     n: int = argument("number of classes; `names` may be given instead", ge=1)
     width: int = argument("channels of the token", ge=1)
     from_: str = argument("field of the sample that is read", "label", alias="from")
@@ -197,7 +202,7 @@ class Classes(Condition):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each class, then one for the null."""
-        return _embedding(Space("classes", self.n + 1), self.width)
+        return _embedding(Space("classes", self.n + 1, rows=Rows(have_null=True)), self.width)
 
     def labels(self) -> int | None:
         """`n`."""

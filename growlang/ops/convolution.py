@@ -33,6 +33,7 @@ class Conv(Op):
     listed = 3
     source = "LeCun et al. 1989"
     input_kind = "grid"
+    resized = "kernel"
     width: int = argument("channels of the output", ge=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
@@ -94,6 +95,8 @@ class Residual(Op):
     input_kind = "grid"
     is_residual = True
     takes_skips = True
+    resized = "kernel"
+    training_arguments = frozenset(("dropout",))
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)

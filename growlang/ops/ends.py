@@ -17,6 +17,7 @@ class Patch(Op):
     listed = 1
     source = "arXiv 2010.11929"
     input_kind = "grid"
+    resized = "patches"
     factor: int = argument("side of a patch, in pixels", ge=1)
     width: int = argument("channels of the output", ge=1)
 
@@ -48,6 +49,7 @@ class Unpatch(Op):
     listed = 1
     source = "arXiv 1609.05158"
     input_kind = "grid"
+    resized = "pixels"
     factor: int = argument("side of a patch, in pixels", ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
@@ -266,6 +268,7 @@ class Position(Op):
     source = "arXiv 2010.11929, arXiv 2111.06377, arXiv 1706.03762"
     input_kind = "tokens"
     is_join = True
+    resized = "positions"
     kind: Literal["learned", "sincos"] = argument("a table, or sines and cosines", "learned")
     height: int | None = argument("rows of the grid that the tokens come from", None)
     width: int | None = argument("columns of that grid", None)

@@ -1,7 +1,7 @@
 """Ops at the ends of a model of tokens."""
 
 from growlang.net import Scope, Shape, tokens
-from growlang.net.axes import Axes, Space, normalised, reads, writes
+from growlang.net.axes import Axes, Rows, Space, normalised, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.layers import linear, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
@@ -22,7 +22,7 @@ class Embed(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight` (vocabulary, width)."""
-        vocabulary = Space("vocabulary", scope.vocabulary or 0)
+        vocabulary = Space("vocabulary", scope.vocabulary or 0, rows=Rows())
         out = plain("out", self.width)
         rows = table("embedding.weight", reads(vocabulary), writes(out), "tokens")
         return Axes((reads(vocabulary),), writes(out), (rows,))
@@ -56,7 +56,7 @@ class Unembed(Op):
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm` and `proj.weight` (vocabulary, width)."""
         stream = token_wise("x", x.width)
-        logits = writes(Space("vocabulary", scope.vocabulary or 0))
+        logits = writes(Space("vocabulary", scope.vocabulary or 0, rows=Rows()))
         proj = linear("proj", logits, normalised(stream), init="tokens", bias=False, place="last")
         return Axes((reads(stream),), logits, (norm("norm", stream), proj))
 

@@ -293,10 +293,13 @@ def _refuse_argument(
 
 
 def _form(call: d.Call, signature: type[Signature]) -> str:
-    """The call as it could be written: required arguments by position, the rest by name."""
-    plain = f"write `{call.name}({', '.join(form(signature).required)})`"
-    others = [
-        ", ".join(n for n in form(signature).required if n != spared) + f", {other} = [...]"
+    """The call as it could be written: required arguments by position, the choices of each."""
+    known = form(signature)
+    words = {name: choices(signature, known.fields[name][0]).words for name in known.required}
+    listed = "".join(f", with `{name}` one of {' | '.join(w)}" for name, w in words.items() if w)
+    others = (
+        ", ".join([*(n for n in known.required if n != spared), f"{other} = [...]"])
         for spared, other in signature.instead.items()
-    ]
-    return plain + "".join(f", or `{call.name}({other})`" for other in others)
+    )
+    instead = "".join(f", or `{call.name}({other})`" for other in others)
+    return f"write `{call.name}({', '.join(known.required)})`{listed}{instead}"

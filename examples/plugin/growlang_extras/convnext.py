@@ -18,6 +18,7 @@ class ConvNeXt(Op):
     source = "arXiv 2201.03545, section 2"
     input_kind = "grid"
     is_residual = True
+    resized = "kernel"
     kernel: int = argument("side of the depthwise filters, in pixels; odd", 7, ge=1)
     expand: int = argument("hidden channels per channel", 4, ge=1)
 
