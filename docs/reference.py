@@ -112,9 +112,8 @@ def _automatic() -> Iterable[str]:
     yield from ["| setting | what is chosen | why |", "|---|---|---|"]
     yield (
         f"| `ema` | averages over {automatic.AVERAGED:.0%} of the steps of the recipe, at most "
-        f"{automatic.MOST_AVERAGED:,} | an average that is longer than the run is mostly its start;"
-        " the best ones span about a tenth of the run at a constant rate (arXiv 2312.02696), and "
-        "less where the rate falls |"
+        f"{automatic.MOST_AVERAGED:,} | the best averages span about a tenth of the run at a "
+        "constant rate (arXiv 2312.02696), and less where the rate falls, which averages too |"
     )
     yield (
         f"| `warmup` | {automatic.WARMED:.0%} of the steps, at most {automatic.MOST_WARMED:,} | "

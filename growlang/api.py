@@ -266,6 +266,7 @@ class RunFields(TypedDict, total=False):
     log_every: int
     max_corrupt: int
     quiet: bool
+    clock: Callable[[], float]
 
 
 def train(

@@ -157,6 +157,13 @@ def test_where_a_run_starts() -> None:
     assert labels("child.grow", CHILD, "  seed = 3", "  moments = r^")[0] == "reset"
 
 
+def test_settings_that_are_chosen_from_the_length() -> None:
+    assert labels("core.grow", CORE, "ema       = 0.99", "ema       = ^")[0] == "auto"
+    assert labels("core.grow", CORE, "ema       = 0.99", "warmup = a^")[0] == "auto"
+    found = labels("core.grow", CORE, "ema       = 0.99", "lr_schedule = ^")
+    assert {"auto", "cosine", "wsd"} <= set(found)
+
+
 def test_data_may_be_data_only() -> None:
     found = labels("core.grow", CORE, "= pictures\n", "= ^\n")
     assert found[:3] == ["webdataset", "folder", "pictures"]
