@@ -72,9 +72,9 @@ def init(
     yes: Yes = False,
     force: Force = False,
 ) -> None:
-    """Write two first specs for one's own images: a core that trains in a budget, and its growth.
+    """Make two specs for one's own images: a core and its growth.
 
-    Asks for what is not given. A training step is measured here to choose what fits.
+    The core trains in a budget of minutes, and so does the growth. Asks for what is not given. A training step is measured here to choose what fits.
     """
     given = {"data": data, "size": size, "condition": condition, "budget": budget, "device": device}
     ask = _asker(given, yes)
