@@ -74,7 +74,8 @@ def init(
 ) -> None:
     """Make two specs for one's own images: a core and its growth.
 
-    The core trains in a budget of minutes, and so does the growth. Asks for what is not given. A training step is measured here to choose what fits.
+    Each of them trains in a budget of minutes: steps are measured here to choose what fits. Asks
+    for what is not given.
     """
     given = {"data": data, "size": size, "condition": condition, "budget": budget, "device": device}
     ask = _asker(given, yes)
