@@ -71,8 +71,11 @@ pretrain  step 20/1000  loss 0.4326  77.0 images/s  3:24 left
 pretrain  step 1000/1000  loss 0.0142  63.9 images/s  0:00 left
 finished: runs/core_32/main/model.safetensors""",
     "sample": """\
-$ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket -o pair.png
-pair.png""",
+$ growlang sample runs/core_32/main
+grid.png
+$ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket --each pictures
+pictures/000-red-apple.png
+pictures/001-rocket.png""",
 }
 """What was seen on one machine."""
 EXITS = {
@@ -104,7 +107,7 @@ EXITS = {
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
-    "sample": "0. 2: no such run, or no prompt.",
+    "sample": "0. 2: no such run, or a prompt that the model cannot read.",
 }
 
 

@@ -17,12 +17,14 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        *("load_weights", "pack", "init"),
+        *("load_run", "load_weights", "objective", "conditions", "denoiser"),
+        *("pack", "init"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed", "Started"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
+        *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),
     "Nets": ("Net", "Node", "Tensor", "Shape"),

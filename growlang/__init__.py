@@ -17,10 +17,8 @@ if TYPE_CHECKING:
         grow,
         init,
         load,
-        load_weights,
         pack,
         plan,
-        sample,
         train,
         verify,
     )
@@ -33,10 +31,16 @@ if TYPE_CHECKING:
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
+    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
     from growlang.plans.plan import Plan
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
+    from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.notebook.conditions import Conditions
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
+    from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -44,6 +48,8 @@ __all__ = [
     "ApproximateGrowth",
     "Checked",
     "Compiled",
+    "Conditions",
+    "Denoising",
     "Diagnostic",
     "Difference",
     "Entry",
@@ -52,12 +58,15 @@ __all__ = [
     "Mapping",
     "Net",
     "Node",
+    "Objective",
     "Packed",
     "Plan",
     "Promise",
     "Report",
+    "Run",
     "RunFields",
     "RunOptions",
+    "Samples",
     "Shape",
     "Span",
     "SpecError",
@@ -69,14 +78,19 @@ __all__ = [
     "TensorTable",
     "TrainResult",
     "Verification",
+    "Weights",
     "__version__",
     "check",
     "compile",
+    "conditions",
+    "denoiser",
     "diff",
     "grow",
     "init",
     "load",
+    "load_run",
     "load_weights",
+    "objective",
     "pack",
     "plan",
     "sample",
@@ -85,7 +99,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow init load load_weights pack plan sample train verify"
+    _API = "RunFields check compile diff grow init load pack plan train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -97,9 +111,15 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
+        "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
         "growlang.plans.plan": "Plan",
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.notebook.conditions": "Conditions",
+        "growlang_runtime.notebook.run": "Run",
+        "growlang_runtime.notebook.weights": "Weights",
+        "growlang_runtime.report.samples": "Samples",
         "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.trainer": "TrainResult",

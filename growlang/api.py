@@ -22,13 +22,12 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
     from growlang.comparing import Difference
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
-    from growlang.starting.seen import Condition, Seen
+    from growlang.starting.seen import Condition
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.packing.packed import Packed
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
+OWN = (__name__, "growlang.notebook")
+"""The modules of the API."""
 NOT_DONE = "G214"
 """The warning that a section is not carried out yet, which matters to training alone."""
 REAL_INPUTS = 4
@@ -50,6 +51,13 @@ def load(path: StrPath, params: Params | None = None) -> Checked:
     expression of the language, as by `--set`. Warnings are given as `SpecWarning`. Raises SpecError
     if the spec has errors, and GrowlangError if it cannot be read or has no model.
     """
+    from growlang.plans.weights_header import are_weights
+
+    if isinstance(path, str | os.PathLike) and are_weights(path_of(path)):
+        raise GrowlangError(
+            f"{path} is not a spec",
+            help="growlang.load_run(...) opens a run, and growlang.load_weights(...) its weights",
+        )
     return _load(path, params, quiet=(NOT_DONE,))
 
 
@@ -62,7 +70,7 @@ def check(spec: StrPath | Checked, params: Params | None = None) -> Report:
     if isinstance(spec, Checked):
         texts = dict(spec.params) if params is None else _texts(params)
         return checking.check(spec.path, texts)
-    return checking.check(_path(spec), _texts(params))
+    return checking.check(path_of(spec), _texts(params))
 
 
 def compile(spec: StrPath | Checked, recipe: str | None = None) -> Compiled:
@@ -71,7 +79,7 @@ def compile(spec: StrPath | Checked, recipe: str | None = None) -> Compiled:
     `recipe` is the one whose phases have costs, by default the first. Raises SpecError as `load`
     does, and GrowlangError if there is no such recipe.
     """
-    return compiling.compiled(_checked(spec), recipe)
+    return compiling.compiled(checked_spec(spec), recipe)
 
 
 def diff(a: StrPath | Checked, b: StrPath | Checked) -> Difference:
@@ -118,13 +126,13 @@ def verify(
     """
     from growlang.verifying import verify as measure
 
-    checked = _checked(child)
+    checked = checked_spec(child)
     weights = None
     if parent_checkpoint is not None and checked.parent is not None:
         require_torch("reading weights")
         from growlang_runtime.storage.weights import load as read
 
-        found, parent = read(_path(parent_checkpoint)), checked.parent
+        found, parent = read(path_of(parent_checkpoint)), checked.parent
         found.require(parent.net, f"{parent.path} (the parent {parent.name})")
         weights = found.tensors
     real = None
@@ -132,7 +140,7 @@ def verify(
         require_torch("reading data")
         from growlang_runtime.train.real_inputs import real_inputs as read_inputs
 
-        root = checked.path.parent if data_root is None else _path(data_root)
+        root = checked.path.parent if data_root is None else path_of(data_root)
         real = read_inputs(planning.plan(checked), root, REAL_INPUTS)
     return measure(checked, weights, device, real)
 
@@ -143,7 +151,7 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     By default of the first recipe. Raises SpecError as `load` does, and GrowlangError if there is
     no such recipe.
     """
-    return planning.plan(_checked(spec), recipe)
+    return planning.plan(checked_spec(spec), recipe)
 
 
 def init(
@@ -174,11 +182,12 @@ def init(
     from growlang.starting.start import start
     from growlang.torch_backend.device import open_device
     from growlang_runtime.starting import sources
+    from growlang_runtime.starting.looking import seen
     from growlang_runtime.starting.measuring import seconds_per_step
     from growlang_runtime.train.options import RunOptions
 
-    kind, place = open_device(device).type, _path(out)
-    found = seen(data, out=out, captions=captions)
+    kind, place = open_device(device).type, path_of(out)
+    found = seen(str(data), place, captions)
     asked = Asked(name or str(data), size, condition, minutes, kind)
     project = project_of(found, asked)
     refuse_existing(place, project.files, force)
@@ -192,58 +201,6 @@ def init(
         return seconds_per_step(plan, replace(options, out=runs))
 
     return start(project, place, batch_on(kind), measure, say or (lambda line: None))
-
-
-def seen(data: StrPath, *, out: StrPath = ".", captions: str | None = None) -> Seen:
-    """What `init` finds in a set of images. Raises GrowlangError for one that cannot be read."""
-    from growlang_runtime.starting.looking import look
-    from growlang_runtime.starting.sources import from_root, source_of
-
-    found = look(source_of(str(data), captions), Path())
-    return replace(found, data=from_root(found.data, _path(out)))
-
-
-def pack(
-    folder: StrPath,
-    output: str,
-    *,
-    captions: StrPath | None = None,
-    caption: str | None = None,
-    label: str | None = None,
-    holdout: float = 0.0,
-    name: str | None = None,
-    shard_bytes: int = 256_000_000,
-    max_corrupt: int = 0,
-    force: bool = False,
-    quiet: bool = True,
-) -> Packed:
-    """Pack a folder of images, with their captions and labels, into tar shards.
-
-    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
-    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
-    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
-    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
-    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
-    """
-    require_torch("packing")
-    from growlang_runtime.packing.pack import Packing
-    from growlang_runtime.packing.pack import pack as packed
-
-    return packed(
-        Packing(
-            _path(folder),
-            output,
-            captions=None if captions is None else str(_path(captions)),
-            caption=caption,
-            label=label,
-            holdout=holdout,
-            name=name,
-            shard_bytes=shard_bytes,
-            max_corrupt=max_corrupt,
-            force=force,
-            quiet=quiet,
-        )
-    )
 
 
 class RunFields(TypedDict, total=False):
@@ -285,7 +242,7 @@ def train(
     GrowlangError for all that keeps the run from going on, such as a run that exists and is not to
     be resumed.
     """
-    checked = spec if isinstance(spec, Checked) else _load(_path(spec), None)
+    checked = spec if isinstance(spec, Checked) else _load(path_of(spec), None)
     require_torch("training")
     from growlang_runtime.train.training import train as run
 
@@ -298,62 +255,9 @@ def train(
     return run(planning.plan(checked, recipe), chosen)
 
 
-def sample(
-    run: StrPath,
-    prompts: str | Sequence[str],
-    output: StrPath | None = None,
-    *,
-    guidance: float | None = None,
-    steps: int | None = None,
-    detail_scale: float | None = None,
-    detail_temperature: float | None = None,
-    seed: int = 0,
-    ema: bool = True,
-    device: str = "cpu",
-    batch: int = 16,
-) -> list[Image.Image]:
-    """An image for each prompt, from the weights at the path of a run, a checkpoint or a file.
-
-    With `output`, they are also written as one PNG grid. `guidance`, `steps` and, of a
-    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
-    `batch` images are computed at once. Raises GrowlangError if there are no weights,
-    or for what the model cannot use.
-    """
-    require_torch("sampling")
-    from growlang_runtime.report.grids import to_pil_image
-    from growlang_runtime.sample import sample as sampled
-
-    images = sampled(
-        _path(run),
-        prompts=[prompts] if isinstance(prompts, str) else prompts,
-        output=None if output is None else _path(output),
-        guidance=guidance,
-        steps=steps,
-        detail_scale=detail_scale,
-        detail_temperature=detail_temperature,
-        seed=seed,
-        ema=ema,
-        device=device,
-        batch=batch,
-    )
-    return [to_pil_image(image) for image in images]
-
-
-def load_weights(path: StrPath, *, ema: bool = True) -> dict[str, torch.Tensor]:
-    """The state dict, float32 on the CPU, of a run, a checkpoint or a file that was saved.
-
-    Of a run, the finished averages if `ema` and it is over, else its newest checkpoint. Raises
-    GrowlangError if there are no weights, or if they do not fit the net that they name.
-    """
-    require_torch("reading weights")
-    from growlang_runtime.storage.weights import load as read
-
-    return read(_path(path), ema=ema).tensors
-
-
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
-    report = checking.check(_path(path), _texts(params))
-    checked = report.require(_path(path))
+    report = checking.check(path_of(path), _texts(params))
+    checked = report.require(path_of(path))
     told = [found for found in report.diagnostics if found.code not in quiet]
     if told:
         warnings.warn(as_texts(told, report.texts), SpecWarning, stacklevel=_level())
@@ -363,12 +267,13 @@ def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Ch
 def _level() -> int:
     """How far above `_load` the first frame of another file is: a warning stands at its line."""
     level, frame = 0, sys._getframe(1)
-    while frame.f_code.co_filename == __file__ and frame.f_back is not None:
+    while frame.f_globals["__name__"] in OWN and frame.f_back is not None:
         level, frame = level + 1, frame.f_back
     return level + 1
 
 
-def _checked(spec: StrPath | Checked) -> Checked:
+def checked_spec(spec: StrPath | Checked) -> Checked:
+    """A checked spec, of its path or as it is."""
     return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
 
 
@@ -376,9 +281,9 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 
-    if isinstance(spec, Checked) or not are_weights(_path(spec)):
-        return _checked(spec)
-    return read(_path(spec))
+    if isinstance(spec, Checked) or not are_weights(path_of(spec)):
+        return checked_spec(spec)
+    return read(path_of(spec))
 
 
 def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
@@ -387,7 +292,7 @@ def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
     if isinstance(parent, Checked):
         same = parent.net_hash == child.parent.net_hash
     else:
-        same = _path(parent).resolve() == child.parent.path.resolve()
+        same = path_of(parent).resolve() == child.parent.path.resolve()
     if not same:
         named = parent.path if isinstance(parent, Checked) else parent
         raise GrowlangError(
@@ -397,7 +302,7 @@ def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
         )
 
 
-def _path(path: object) -> Path:
+def path_of(path: object) -> Path:
     """A path. Raises TypeError for what is none."""
     if isinstance(path, str | os.PathLike):
         return Path(path)
@@ -419,7 +324,7 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     given: dict[str, Any] = {**fields}
     for name in ("data_root", "out", "parent_run"):
         if given.get(name) is not None:
-            given[name] = _path(given[name])
+            given[name] = path_of(given[name])
     return replace(options or RunOptions(), **given)
 
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections import abc
 from typing import TYPE_CHECKING, Any, Literal
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.unknown import UnknownName
 from growlang.growth import mapping
 from growlang.growth.mapping import Quantity
+from growlang.shown import Shown
 
 if TYPE_CHECKING:
     import torch
+    from rich.console import Console
 
     from growlang.torch_backend.optimizers import Names
 
 
-class Mapping(mapping.Mapping):
+class Mapping(Shown, mapping.Mapping):
     """What becomes of each tensor of a parent in its child; `apply` does it."""
 
     @staticmethod
     def of(found: mapping.Mapping) -> Mapping:
         """The same mapping, which can be applied."""
         return Mapping(found.entries, found.verdicts, found.spaces)
+
+    def print(self, out: Console) -> None:
+        """Print what becomes of the tensors of each component."""
+        from growlang.tables import print_mapping
+
+        print_mapping(self, out)
 
     def only(self, names: abc.Collection[str]) -> Mapping:
         """The entries of some tensors.
@@ -32,7 +40,7 @@ class Mapping(mapping.Mapping):
             raise TypeError(f"expected names of tensors, got a str; give [{names!r}]")
         for name in names:
             if name not in self.by_name:
-                raise GrowlangError(f"the mapping has no tensor `{name}`")
+                raise UnknownName("the mapping has no tensor", name, self.by_name)
         return super().only(names)
 
     def apply(

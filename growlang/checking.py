@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from growlang.applying import Mapping
 from growlang.build.net import build
@@ -25,6 +26,7 @@ from growlang.diagnostics import (
 from growlang.diagnostics.codes import CODES
 from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
+from growlang.diagnostics.unknown import UnknownName
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
 from growlang.growth.bridging import UnbridgeableError, bridged
 from growlang.growth.carried import with_kept_numbers, with_moved_numbers
@@ -37,18 +39,26 @@ from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.files import Files
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
+from growlang.resolve.prompts import refuse_unread_prompts
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
+from growlang.shown import Shown
 from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 @dataclass(frozen=True, repr=False)
-class Checked:
-    """A spec without errors: its net, its parent's, the mapping between them, its recipes."""
+class Checked(Shown):
+    """A spec without errors: its net, its parent's, the mapping between them, its recipes.
+
+    It prints as a table of its components.
+    """
 
     resolved: Resolved
     net: Net
@@ -61,6 +71,14 @@ class Checked:
     def __repr__(self) -> str:
         grows = f", grows {self.parent.name}" if self.parent else ""
         return f"Checked({self.name} in {self.path}: {self.net.parameters:,} parameters{grows})"
+
+    def print(self, out: Console) -> None:
+        """Print the components, and the phases of each recipe."""
+        from growlang.tables import print_spec
+
+        parent = self.parent.name if self.parent else None
+        recipes = {n: [_length(phase) for phase in self.phases(n)] for n in self.recipes}
+        print_spec(self.net, out, parent=parent, recipes=recipes)
 
     @property
     def path(self) -> Path:
@@ -94,8 +112,14 @@ class Checked:
         return (self.parent.texts if self.parent else {}) | own
 
     def phases(self, recipe: str) -> list[Phase]:
-        """The phases of a recipe, with names of tensors for selectors."""
-        return next(schedule(r, self.net) for r in self.resolved.recipes if r.name == recipe)
+        """The phases of a recipe, with names of tensors for selectors.
+
+        Raises GrowlangError if there is no such recipe.
+        """
+        for draft in self.resolved.recipes:
+            if draft.name == recipe:
+                return schedule(draft, self.net)
+        raise UnknownName(f"{self.path} has no recipe", recipe, self.recipes)
 
     def misfits(self, recipe: str) -> list[Diagnostic]:
         """Warnings where settings do not fit the length of a recipe, as far as it is known."""
@@ -106,12 +130,17 @@ class Checked:
         return [misfit_found(misfit, recipe, self.resolved) for misfit in found]
 
 
+def _length(phase: Phase) -> str:
+    steps = f"{phase.steps:,} steps" if phase.steps is not None else f"{phase.epochs:g} epochs"
+    return f"{phase.name} for {steps}"
+
+
 class SpecWarning(UserWarning):
     """What `growlang check` warns of in a spec without errors."""
 
 
 @dataclass(frozen=True, repr=False)
-class Report:
+class Report(Shown):
     """The outcome of checking one file; `checked` is None for a library and where errors are.
 
     Its text is what `growlang check` prints.
@@ -139,6 +168,10 @@ class Report:
         wrong = len(errors(self.diagnostics))
         found = as_texts(self.diagnostics, self.texts)
         return f"{found}\n\n{counts(1, wrong, len(self.diagnostics) - wrong)}".lstrip()
+
+    def print(self, out: Console) -> None:
+        """Print the findings."""
+        out.print(str(self), markup=False, soft_wrap=True)
 
     def require(self, path: Path) -> Checked:
         """The checked spec. Raises SpecError for errors, and GrowlangError for a library."""
@@ -215,12 +248,13 @@ def _refuse_unknown(
 
 @stage
 def _warnings(findings: Findings, document: d.Document, checked: Checked | None) -> None:
-    """Warn of what is no error in a file without errors."""
+    """What is told of a file that is otherwise without errors: warnings, and unread prompts."""
     warn_unused(document, findings)
     warn_not_done(document, findings)
     resolution = checked.resolved.resolution if checked else None
     if checked is None or resolution is None:
         return
+    findings.extend(refuse_unread_prompts(checked.resolved).findings)
     warn_doubtful(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))
     if checked.parent and checked.mapping and resolution.contract.grow:

@@ -20,6 +20,7 @@ from growlang.net import Net
 from growlang.ops import LAYOUT
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import WeightsHeader
+from growlang.shown import Shown
 from growlang.spec.objectives import Objective, meaning_changes
 from growlang.tools import compatibility
 
@@ -36,7 +37,7 @@ SURROUNDED = LAYOUT | {"concat"}
 
 
 @dataclass(frozen=True, repr=False)
-class Difference:
+class Difference(Shown):
     """What becomes of the tensors of net `a` in net `b`; its text is that of `growlang diff`."""
 
     a: Net
@@ -59,11 +60,6 @@ class Difference:
 
     def __repr__(self) -> str:
         return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
-
-    def __str__(self) -> str:
-        from growlang.tables import as_text
-
-        return as_text(self.print)
 
     def print(self, out: Console, verbose: bool = False) -> None:
         """Print the mapping, a line a component or, if `verbose`, a line a tensor."""

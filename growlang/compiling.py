@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.unknown import UnknownName
 from growlang.growth.learning import remarks
 from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
+from growlang.shown import Shown
 from growlang.spec.automatic import choices, told
 from growlang.spec.recipe import Phase
 from growlang.torch_backend import require_torch
@@ -48,7 +50,7 @@ class TensorRow(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class TensorTable(Mapping[str, TensorRow]):
+class TensorTable(Shown, Mapping[str, TensorRow]):
     """The parameters of a net by name, in the order of its graph."""
 
     rows: Mapping[str, TensorRow]
@@ -64,7 +66,12 @@ class TensorTable(Mapping[str, TensorRow]):
         return TensorTable({row.name: row for row in rows})
 
     def __getitem__(self, name: str) -> TensorRow:
+        if name not in self.rows:
+            raise UnknownName("the net has no parameter", name, self.rows)
         return self.rows[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.rows
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.rows)
@@ -76,15 +83,16 @@ class TensorTable(Mapping[str, TensorRow]):
         parameters = sum(row.parameters for row in self.values())
         return f"TensorTable({len(self):,} tensors, {parameters:,} parameters)"
 
-    def __str__(self) -> str:
-        from growlang.tables import as_text, print_tensors
+    def print(self, out: Console) -> None:
+        """Print a line for each parameter."""
+        from growlang.tables import print_tensors
 
         rows = [(Tensor(r.name, r.shape, r.init, r.decay), r.component) for r in self.values()]
-        return as_text(partial(print_tensors, rows))
+        print_tensors(rows, out)
 
 
 @dataclass(frozen=True, repr=False)
-class Compiled:
+class Compiled(Shown):
     """A spec's net with its costs, and its module. Its text is what `growlang compile` prints."""
 
     spec: Checked
@@ -94,11 +102,6 @@ class Compiled:
     def __repr__(self) -> str:
         net = self.net
         return f"Compiled({net.name}: {len(net.table):,} tensors, {net.parameters:,} parameters)"
-
-    def __str__(self) -> str:
-        from growlang.tables import as_text
-
-        return as_text(self.print)
 
     def print(self, out: Console) -> None:
         """Print the components of the net and the phases of the recipe, with their costs."""
@@ -209,7 +212,6 @@ class Compiled:
         """
         require_torch("a file of weights")
         from growlang.atomic import whole
-        from growlang.plans.weights_header import header
         from growlang.torch_backend.tensor_files import write_tensors
 
         path = Path(path)
@@ -219,14 +221,19 @@ class Compiled:
             )
         if not path.parent.is_dir():
             raise GrowlangError(f"cannot write {path}: there is no folder {path.parent}")
-        tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
-        _require_usable(tensors, self.net)
+        tensors = usable(weights, self.net)
+        with whole(path) as temporary:
+            write_tensors(temporary, tensors, self.metadata)
+        return path
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a file of the spec's weights says of itself: the net, and how to sample from it."""
+        from growlang.plans.weights_header import header
+
         hashes = {"net_hash": self.spec.net_hash, "spec_hash": self.spec.spec_hash}
         last = self.schedule[-1].settings if self.schedule else None
-        with whole(path) as temporary:
-            said = header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
-            write_tensors(temporary, tensors, said)
-        return path
+        return header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
 
     def as_json(self) -> dict[str, Any]:
         """The net with its hashes, totals, components, tensors and the phases of the recipe."""
@@ -282,10 +289,14 @@ def _require_declared(module: nn.Module, net: Net) -> None:
         raise RuntimeError(f"the graph's parameters are not the net's: {names[:4]}")
 
 
-def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
-    """Raise GrowlangError unless the tensors are a net's, in a dtype that is read, and finite."""
+def usable(weights: nn.Module | Mapping[str, torch.Tensor], net: Net) -> Mapping[str, torch.Tensor]:
+    """The state dict of a module, or the one that is given.
+
+    Raises GrowlangError unless its tensors are a net's, in a dtype that is read, and finite.
+    """
     from growlang.plans.fit import differences
 
+    tensors = weights if isinstance(weights, Mapping) else weights.state_dict()
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     found = differences(given, {name: t.shape for name, t in net.table.items()})
     if found:
@@ -302,3 +313,4 @@ def _require_usable(tensors: Mapping[str, torch.Tensor], net: Net) -> None:
             )
         if not tensor.isfinite().all():
             raise GrowlangError(f"the weights are not finite: `{name}` holds NaN or infinity")
+    return tensors

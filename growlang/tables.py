@@ -68,7 +68,8 @@ def size(count: float) -> str:
     return f"{count:g} B"
 
 
-def _table(*columns: str) -> Table:
+def table_of(*columns: str) -> Table:
+    """An empty table; columns whose names begin with `<` are aligned to the left."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         left = column.startswith("<")
@@ -76,6 +77,34 @@ def _table(*columns: str) -> Table:
             column.removeprefix("<"), justify="left" if left else "right", no_wrap=not left
         )
     return table
+
+
+# --- a spec --------------------------------------------------------------------------------------
+
+
+def print_spec(
+    net: Net, out: Console, *, parent: str | None, recipes: dict[str, list[str]]
+) -> None:
+    """The components of a net, and the phases of each recipe."""
+    _print_heading(net, out, parent)
+    table = table_of("<component", "<output", "tensors", "parameters")
+    for component in net.components:
+        tensors = [tensor for node in net.of(component.name) for tensor in node.tensors]
+        count = f"{sum(t.parameters for t in tensors):,}"
+        shown = count if tensors else _without_tensors(net, component.name)
+        table.add_row(component.name, str(component.output), f"{len(tensors):,}", shown)
+    out.print(table)
+    lines = [f"recipe [bold]{recipe}[/]: {', '.join(said)}" for recipe, said in recipes.items()]
+    if lines:
+        out.print("\n" + "\n".join(lines))
+
+
+def _print_heading(net: Net, out: Console, parent: str | None) -> None:
+    lineage = f", grown from {parent}" if parent else ""
+    example = (
+        f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
+    )
+    out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
 
 
 # --- compile -------------------------------------------------------------------------------------
@@ -93,11 +122,7 @@ def print_costs(
     remarks: Sequence[str] = (),
 ) -> None:
     """The components of a net and the phases of a recipe, with their costs."""
-    lineage = f", grown from {parent}" if parent else ""
-    example = (
-        f"sequences of {net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
-    )
-    out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
+    _print_heading(net, out, parent)
     out.print(_component_table(net, tuple(costs)))
     print_verdicts(verdicts, out)
     if phases:
@@ -109,7 +134,7 @@ def print_costs(
 
 def _component_table(net: Net, costs: Sequence[ComponentCost]) -> Table:
     unit = "sequence" if net.of_tokens else "image"
-    table = _table(
+    table = table_of(
         "<component",
         "<output",
         "tensors",
@@ -150,7 +175,7 @@ def _without_tensors(net: Net, component: str) -> str:
 
 
 def _phase_table(costs: Iterable[PhaseCost]) -> Table:
-    table = _table(
+    table = table_of(
         "<phase",
         "<length",
         "batch",
@@ -181,7 +206,7 @@ def _phase_table(costs: Iterable[PhaseCost]) -> Table:
 
 def print_tensors(tensors: Iterable[tuple[Tensor, str]], out: Console) -> None:
     """A line for each tensor and its component."""
-    table = _table("<tensor", "<shape", "parameters", "<component", "<init", "<decay")
+    table = table_of("<tensor", "<shape", "parameters", "<component", "<init", "<decay")
     for tensor, component in tensors:
         shape, decay = dimensions(tensor.shape), "yes" if tensor.decay else "no"
         table.add_row(tensor.name, shape, f"{tensor.parameters:,}", component, tensor.init, decay)
@@ -209,7 +234,30 @@ def print_difference(
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
-    out.print(_tensor_table(grouped) if verbose else _mapping_table(grouped, a, b))
+    if verbose:
+        out.print(_tensor_table(grouped))
+    else:
+        present = {c.name for c in b.components}
+        nets = {name: b if name in present else a for name in grouped}
+        empty = {n: _without_tensors(nets[n], n) for n, entries in grouped.items() if not entries}
+        out.print(_mapping_table(grouped, empty))
+    _print_totals(mapping, out)
+    for change in changes:
+        out.print(f"[yellow]warning[/]: {change}")
+    if proposals:
+        out.print(f"\nTo make {b.name} a child of {a.name}, write:")
+        for line in proposals:
+            out.print(f"  {line}", markup=False)
+
+
+def print_mapping(mapping: Mapping, out: Console) -> None:
+    """What becomes of the tensors of each component."""
+    grouped = mapping.by_component(dict.fromkeys(entry.component for entry in mapping))
+    out.print(_mapping_table(grouped, {}))
+    _print_totals(mapping, out)
+
+
+def _print_totals(mapping: Mapping, out: Console) -> None:
     totals = mapping.summary
     parts = [
         f"[{SIGNS[c][1]}]{totals[c][0]:,} {c}[/] ({short(totals[c][1])})"
@@ -218,12 +266,6 @@ def print_difference(
     ]
     out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
     print_verdicts(mapping.verdicts, out)
-    for change in changes:
-        out.print(f"[yellow]warning[/]: {change}")
-    if proposals:
-        out.print(f"\nTo make {b.name} a child of {a.name}, write:")
-        for line in proposals:
-            out.print(f"  {line}", markup=False)
 
 
 LEVELS: dict[Level, str] = {"exact": "green", "exact to eps": "green", "inexact": "yellow"}
@@ -234,7 +276,7 @@ def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
     if not verdicts:
         return
     reasons = any(verdict.reason for verdict in verdicts)
-    table = _table("<grown", "<same function", *(["<why not"] if reasons else []))
+    table = table_of("<grown", "<same function", *(["<why not"] if reasons else []))
     for place, level, reason in verdicts:
         row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]"]
         table.add_row(*row[: len(table.columns)])
@@ -242,14 +284,12 @@ def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
     out.print(table)
 
 
-def _mapping_table(grouped: Grouped, a: Net, b: Net) -> Table:
-    table = _table("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
-    present = {c.name for c in b.components}
+def _mapping_table(grouped: Grouped, empty: dict[ComponentName, str]) -> Table:
+    """A line for each outcome of a component; `empty` says what those without tensors are."""
+    table = table_of("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
     for component, entries in grouped.items():
         if not entries:
-            net = b if component in present else a
-            reason = f"[dim]{_without_tensors(net, component)}[/]"
-            table.add_row(" ", component, "no tensors", "0", "0", reason)
+            table.add_row(" ", component, "no tensors", "0", "0", f"[dim]{empty[component]}[/]")
             continue
         label = str(component)
         for category in CATEGORIES:
@@ -286,7 +326,7 @@ def _clipped(reason: str) -> str:
 
 
 def _tensor_table(grouped: Grouped) -> Table:
-    table = _table("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
+    table = table_of("< ", "<tensor", "<shape", "<outcome", "<from", "<reason")
     for entries in grouped.values():
         for entry in entries:
             table.add_row(*_tensor_row(entry))
@@ -319,12 +359,12 @@ def print_verification(
 ) -> None:
     """The components of a child with their verdicts, and its promises as measured."""
     out.print(f"[bold]{child}[/] grows from [bold]{parent}[/]\n")
-    table = _table("<component", "<verdict", "<reason")
+    table = table_of("<component", "<verdict", "<reason")
     for component in components:
         table.add_row(component.name, component.verdict, f"[dim]{escape(component.reason)}[/]")
     out.print(table)
     out.print()
-    measures = _table("<promise", "<place", "measured", "limit", "<holds", "<what is measured")
+    measures = table_of("<promise", "<place", "measured", "limit", "<holds", "<what is measured")
     for p in promises:
         holds = "[green]yes[/]" if p.holds else "[bold red]no[/]"
         numbers = (f"{n:,}" if isinstance(n, int) else f"{n:.1e}" for n in (p.measured, p.limit))

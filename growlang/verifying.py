@@ -17,6 +17,7 @@ from growlang.net import ComponentName, Net
 from growlang.net.generations import held_by
 from growlang.resolve.contract import Contract
 from growlang.rules.widen import Widen
+from growlang.shown import Shown
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, repr=False)
-class Verification:
+class Verification(Shown):
     """What becomes of a child's components, and what was measured of each promise.
 
     Its text is what `growlang verify` prints.
@@ -49,11 +50,6 @@ class Verification:
         broken = sum(not promise.holds for promise in self.promises)
         said = f"{broken} of {len(self.promises)} broken" if broken else "all hold"
         return f"Verification({self.child} grows from {self.parent}: {said})"
-
-    def __str__(self) -> str:
-        from growlang.tables import as_text
-
-        return as_text(self.print)
 
     def print(self, out: Console) -> None:
         """Print the components with their verdicts, and the promises with what was measured."""

@@ -27,6 +27,7 @@ from growlang.syntax.grow import read
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build
 from growlang.yaml.convert import to_yaml
+from growlang_runtime.report.samples import Places
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.options import RunOptions
@@ -146,7 +147,7 @@ def test_the_example_trains_samples_and_resumes(
     assert Plan.model_validate_json(planned.model_dump_json()) == planned
     run = train(planned, options).run
     whole = load(run).tensors
-    sample(run, prompts=["shade 1"], output=tmp_path / "a.png", steps=2)
+    sample(run, prompts=["shade 1"], places=Places(tmp_path / "a.png"), steps=2)
     assert (tmp_path / "a.png").is_file()
     (run / "model.safetensors").unlink()
     shutil.rmtree(sorted((run / "checkpoints").iterdir())[-1])

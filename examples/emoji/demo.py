@@ -83,7 +83,7 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
     prompts = [line for line in (HERE / "prompts.txt").read_text().splitlines() if line]
     real = torch.stack([training.images[captions.index(p)] for p in prompts])
     sampled = {
-        run.parent.name: sample(run, prompts=prompts, seed=seed, batch=len(prompts))
+        run.parent.name: sample(run, prompts=prompts, seed=seed, batch=len(prompts)).tensor
         for run in (core, grown)
     }
     sheet({"real": real, **sampled}, prompts).save(to)

@@ -156,7 +156,7 @@ def draw(arm: Arm, seed: int, out: Path, steps: Steps) -> None:
                 detail_temperature=drawing.detail_temperature,
                 seed=seed,
             )
-            write_samples(images, metadata, path)
+            write_samples(images.tensor, metadata, path)
 
 
 def drawings(arm: Arm) -> tuple[Drawing, ...]:

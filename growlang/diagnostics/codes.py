@@ -430,6 +430,14 @@ CODES = {
         "images that the net has not seen. It is a warning.",
         "warning",
     ),
+    "G440": Code(
+        "unread-prompt",
+        "No condition of the model reads a prompt of `sample`.",
+        "The grids of a run and `growlang sample` draw an image for each prompt. A model that "
+        "reads classes alone takes labels, and one without conditions takes only the empty "
+        "prompt; any other would be an unconditional image under a caption that promises more. "
+        "Prompts in a file are read, and refused in the same way, when the run begins.",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -193,7 +193,9 @@ class Sample(Part):
         default=1.0, description="scale of classifier-free guidance; 1 is none"
     )
     prompts: str | list[str] | None = Field(
-        default=None, description="captions, or a file with one a line, for the sample grids"
+        default=None,
+        description="captions or classes, or a file with one a line, for the grids of a run and "
+        "for `growlang sample`",
     )
     detail_scale: Annotated[float, Field(ge=0, le=1), Later()] = Field(
         default=1.0,

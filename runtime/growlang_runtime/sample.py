@@ -11,7 +11,7 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net.generations import refinements
-from growlang.plans.weights_header import parsed
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, parsed
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
 from growlang.torch_backend.device import open_device
@@ -21,17 +21,16 @@ from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.report.display import Display
-from growlang_runtime.report.grids import write_grid
-from growlang_runtime.report.prompts import Prompts, require_readable
-from growlang_runtime.storage.files import disk_full, require_place
+from growlang_runtime.report.prompts import Prompts, own_prompts
+from growlang_runtime.report.samples import Places, Samples
 from growlang_runtime.storage.weights import Weights, load
 
 
 def sample(
-    run: Path,
+    run: Path | Weights,
     *,
-    prompts: Sequence[str],
-    output: Path | None = None,
+    prompts: Sequence[str] | None = None,
+    places: Places = Places(),  # noqa: B008 - frozen
     guidance: float | None = None,
     steps: int | None = None,
     detail_scale: float | None = None,
@@ -40,19 +39,17 @@ def sample(
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
-) -> torch.Tensor:
-    """Images (N, C, H, W) in [-1, 1] for N prompts, on the CPU.
+) -> Samples:
+    """Images for prompts, by default those of the spec, written to the places that are given.
 
-    With `output` they are also written as one PNG with the prompts below. `run` is a run's folder,
-    a checkpoint's folder or a model.safetensors. Guidance, steps, and scale and temperature of the
-    detail, are the spec's unless they are given. An image depends on the seed, its prompt and its
-    place among the prompts, not on `batch`.
-    Raises GrowlangError if `output` exists or cannot be written, and for prompts or a guidance that
-    the model cannot use.
+    `run` is a run's folder, a checkpoint's folder, a model.safetensors, or weights that were
+    loaded. Guidance, steps, and scale and temperature of the detail, are the spec's unless they are
+    given. An image depends on the seed, its prompt and its place among the prompts, not on `batch`.
+    Raises GrowlangError if nothing can be written there, and for prompts or a guidance that the
+    model cannot use.
     """
-    if output is not None:
-        _require_writable(output)
-    if not prompts:
+    places.require()
+    if prompts is not None and not prompts:
         raise GrowlangError("no prompts given")
     if guidance is not None and not math.isfinite(guidance):
         raise GrowlangError(
@@ -61,36 +58,28 @@ def sample(
     for name, count in (("steps", steps), ("batch", batch)):
         if count is not None and count < 1:
             raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
-    weights = load(run, ema=ema)
+    weights = run if isinstance(run, Weights) else load(run, ema=ema)
     opened = open_device(device)
     Display(0).say(f"sampling on {opened}")
-    if weights.remark:
-        Display(0).say(f"warning: {weights.remark}")
+    _tell(run, weights)
     settings = requested(weights, guidance, steps, detail_scale, detail_temperature)
-    images = draw(weights, prompts, settings, seed, opened, batch)
+    asked = own_prompts(weights) if prompts is None else prompts
+    images = draw(weights, asked, settings, seed, opened, batch)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
             help="lower --guidance, or train with a lower learning rate: the weights are too large",
         )
-    if output is not None:
-        help = "free disk space, or choose another path with --output"
-        with disk_full(output, help):
-            output.parent.mkdir(parents=True, exist_ok=True)
-        write_grid(images, prompts, output, help)
-    return images
+    return Samples(images, tuple(asked), tuple(places.write(images, asked)))
 
 
-def _require_writable(output: Path) -> None:
-    """Raise GrowlangError unless a new PNG can be written at `output`."""
-    if output.suffix.lower() != ".png":
-        raise GrowlangError(
-            f"{output} does not end in .png: images are written as PNG",
-            help=f"use --output {output.with_suffix('.png') if output.name else 'grid.png'}",
-        )
-    require_place(output, "--output")
-    if output.exists():
-        raise GrowlangError(f"{output} already exists", help="choose another file with --output")
+def _tell(run: Path | Weights, weights: Weights) -> None:
+    """Say on stderr which weights of a run that is not over are used, and what they warn of."""
+    folder = run if isinstance(run, Path) and (run / CHECKPOINTS).is_dir() else None
+    if folder and weights.step is not None and not (folder / MODEL).exists():
+        Display(0).say(f"{run} is not finished: sampling from step {weights.step}, {weights.path}")
+    if weights.remark:
+        Display(0).say(f"warning: {weights.remark}")
 
 
 def draw(
@@ -105,7 +94,7 @@ def draw(
     settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
     net = weights.net
     conditioner = Conditioner(net, semantics=weights.semantics, device=device)
-    require_readable(prompts, conditioner)
+    Prompts.of(prompts, conditioner)  # refuses what it cannot read, before the module is made
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()

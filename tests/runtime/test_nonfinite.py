@@ -18,6 +18,7 @@ from growlang.spec.recipe import AdamW, Start
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.report.metrics import Metrics
+from growlang_runtime.report.samples import Places
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
@@ -224,5 +225,5 @@ def test_images_that_are_not_finite_are_told(
     with pytest.raises(
         GrowlangError, match="gave NaN or infinity, although its weights are finite"
     ):
-        sample(result.run, prompts=["a", "b"], output=data / "grid.png")
+        sample(result.run, prompts=["a", "b"], places=Places(data / "grid.png"))
     assert not (data / "grid.png").exists()

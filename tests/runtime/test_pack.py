@@ -143,6 +143,17 @@ def test_captions_of_tables_and_of_the_hub(images: Path) -> None:
     assert "there are two captions for `circle/0.png`" in refused(images, "b/{0..}.tar")
 
 
+def test_tables_without_captions_and_labels_from_nowhere_are_refused(images: Path) -> None:
+    Path("a.csv").write_text("file;words\ncircle/0.png;one\n")
+    assert "its columns: `file`, `words`" in refused(images, captions="a.csv")
+    assert "did you mean `words`?" in refused(images, captions="a.csv", label="word")
+    assert "did you mean `folder`?" in refused(images, label="folders")
+    assert "a table ends in .csv" in refused(images, captions="a.xlsx")
+    assert "is in no table" in refused(images, caption="words")
+    Path("a.csv").write_bytes(b"file,text\ncircle/0.png,caf\xe9\n")
+    assert "a.csv is not UTF-8" in refused(images, captions="a.csv")
+
+
 def test_a_share_a_name_and_a_pattern_are_checked_first(images: Path) -> None:
     assert 'give a range of numbers: -o "out/{000000..}.tar"' in refused(images, "out")
     assert "must be at least 0 and below 1" in refused(images, holdout=1.5)

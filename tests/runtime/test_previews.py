@@ -13,7 +13,6 @@ from growlang_runtime.report.prompts import (
     Prompts,
     chosen_prompts,
     read_prompts,
-    require_readable,
 )
 from growlang_runtime.train.batches import open_data
 
@@ -48,13 +47,13 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
         chosen([])
 
 
-def test_a_prompt_of_the_spec_that_nothing_reads_is_told(tmp_path: Path) -> None:
+def test_a_run_refuses_a_prompt_that_sampling_refuses(tmp_path: Path) -> None:
     write_data(tmp_path)
     (data,) = open_data(plan().phases, net(), tmp_path)
     none = Net("none", net().inputs[:2], (), (), "", {})
     drawn = plan(sample=Sample(prompts=["", "cat"]))
-    previews = Previews(drawn, none, Conditioner(none), data.images, tmp_path)
-    assert previews.warnings == ['cannot use the prompt "cat": the model has no conditions']
+    with pytest.raises(GrowlangError, match='cannot use the prompt "cat": the model has no cond'):
+        Previews(drawn, none, Conditioner(none), data.images, tmp_path)
 
 
 def test_prompts_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
@@ -69,16 +68,19 @@ def test_a_prompt_that_nothing_reads_is_refused() -> None:
     both = labelled()
     classes = Net("classes", both.inputs, (), (), "", {"kind": both.encoders["kind"]})
     none = Net("none", net().inputs[:2], (), (), "", {})
-    for model, wanted in (
-        (classes, 'give a label from 0 to 9, or --prompt "" for each unconditional image'),
-        (none, 'give --prompt "" for each unconditional image'),
+    for model, wrong, wanted in (
+        (classes, "cat", 'give a label from 0 to 9, or "" for each unconditional image'),
+        (classes, "10", 'give a label from 0 to 9, or "" for each unconditional image'),
+        (both, "10", 'give a label from 0 to 9, or "" for each unconditional image'),
+        (none, "cat", 'give "" for each unconditional image'),
+        (none, "1", 'give "" for each unconditional image'),
     ):
-        with pytest.raises(GrowlangError, match='cannot use the prompt "cat"') as error:
-            require_readable(["", "cat"], Conditioner(model))
-        assert error.value.help.startswith(wanted)
-        require_readable(["", " "], Conditioner(model))
-    require_readable(["3"], Conditioner(classes))
-    require_readable(["cat"], Conditioner(both))
+        with pytest.raises(GrowlangError, match=f'cannot use the prompt "{wrong}"') as error:
+            Prompts.of(["", wrong], Conditioner(model))
+        assert error.value.help == wanted
+        assert Prompts.of(["", " "], Conditioner(model)).labels == [None, None]
+    assert Prompts.of(["3"], Conditioner(classes)).labels == [3]
+    assert Prompts.of(["cat"], Conditioner(both)).captions == ["cat"]
 
 
 def test_a_prompt_may_be_the_name_of_a_class() -> None:
@@ -90,7 +92,7 @@ def test_a_prompt_may_be_the_name_of_a_class() -> None:
     assert found.encode(conditioner)["kind.label"].tolist() == [1, 0, 2]
     assert Prompts([None], [1], found.classes).texts() == ["square"]
     with pytest.raises(GrowlangError, match=r"no class of the model; did you mean `square`\?"):
-        require_readable(["sqare"], conditioner)
+        Prompts.of(["sqare"], conditioner)
 
 
 def test_a_number_is_a_label_where_the_net_reads_labels() -> None:

@@ -133,7 +133,7 @@ def test_it_grows_again_and_is_sampled(folder: Path) -> None:
     for name, value in before.items():
         own = name.startswith(("stem.", "stage.12.", "head."))
         assert torch.equal(after[f"retained.24.{name}" if own else name], value)
-    drawn = sample(folder / "runs" / "large" / "main", prompts=["dot 1", "dot 2"], steps=2)
+    drawn = sample(folder / "runs" / "large" / "main", prompts=["dot 1", "dot 2"], steps=2).tensor
     assert drawn.shape == (2, 3, 72, 72)
     assert F.avg_pool2d(drawn, 6).abs().max() <= 1 + 1e-5
 
@@ -142,7 +142,8 @@ def test_settings_of_detail_leave_the_old_image_alone(folder: Path) -> None:
     """Whatever is drawn of detail, D of the sample is what it was; a scale of 0 draws none."""
 
     def drawn(**settings: float) -> Tensor:
-        return sample(folder / "runs" / "middle" / "main", prompts=["dot 1"], steps=3, **settings)
+        run = folder / "runs" / "middle" / "main"
+        return sample(run, prompts=["dot 1"], steps=3, **settings).tensor
 
     usual, calm = drawn(), drawn(detail_temperature=0.0)
     half, none = drawn(detail_scale=0.5), drawn(detail_scale=0.0)

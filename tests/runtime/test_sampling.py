@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.net import Net
 from growlang.spec.objectives import Diffusion, written
+from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM, SAMPLERS, DPMSolver
 from growlang.spec.schedules import Cosine
 from growlang_runtime.diffusion.noise import noise_schedule, target
 from growlang_runtime.diffusion.objective import Denoising, denoising
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.diffusion.schedulers import over_levels
-from growlang_runtime.report.grids import grid
+from growlang_runtime.report.grids import grid, to_pil_image
+from growlang_runtime.report.prompts import own_prompts
+from growlang_runtime.report.samples import Places, name_of
 from growlang_runtime.sample import draw, requested, sample
-from growlang_runtime.storage.weights import load
+from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.weights import Weights, load
 
 CPU = torch.device("cpu")
 CALLED = [
@@ -125,15 +131,105 @@ def test_an_image_depends_on_seed_and_place_but_not_on_the_batch(
 
 def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) -> None:
     output = tmp_path / "new" / "grid.png"
-    assert sample(run, prompts=["red", "blue"], output=output).shape == (2, 1, 8, 8)
+    drawn = sample(run, prompts=["red", "blue"], places=Places(output))
+    assert (drawn.tensor.shape, drawn.files) == ((2, 1, 8, 8), (output,))
     with Image.open(output) as image:
         assert image.size == (2 * (128 + 8), 128 + 8 + 28)
     before = output.read_bytes()
-    with pytest.raises(GrowlangError, match="already exists"):
-        sample(run, prompts=["red"], output=output)
+    for number in (1, 2):
+        drawn = sample(run, prompts=["red"], places=Places(output))
+        assert drawn.files == (output.with_name(f"grid-{number}.png"),)
     assert output.read_bytes() == before
+    assert sample(run, prompts=["red"], places=Places(output, None, True)).files == (output,)
+    assert output.read_bytes() != before
     with pytest.raises(GrowlangError, match="no prompts"):
-        sample(run, prompts=[], output=tmp_path / "other.png")
+        sample(run, prompts=[], places=Places(tmp_path / "other.png"))
+
+
+def test_single_images_are_named_by_number_and_prompt(run: Path, tmp_path: Path) -> None:
+    prompts = ["a red/dot!", "", "Привет"]
+    drawn = sample(run, prompts=prompts, places=Places(None, tmp_path / "each"))
+    names = ["000-a-red-dot.png", "001.png", "002-Привет.png"]
+    assert [path.name for path in drawn.files] == names == [name_of(*p) for p in enumerate(prompts)]
+    with Image.open(drawn.files[0]) as image:
+        assert image.tobytes() == drawn[0].tobytes() == to_pil_image(drawn.tensor[0]).tobytes()
+    again = sample(run, prompts=prompts[:1], places=Places(None, tmp_path / "each"))
+    assert [path.name for path in again.files] == ["000-a-red-dot-1.png"]
+    with pytest.raises(GrowlangError, match="is a file, not a folder"):
+        sample(run, prompts=prompts, places=Places(None, drawn.files[0]))
+    assert len(name_of(0, "wide " * 99)) < 60
+
+
+def test_without_prompts_those_of_the_spec_are_drawn(tmp_path: Path) -> None:
+    """Of the weights alone, although the spec named a file: its lines are stored with them."""
+    write_data(tmp_path)
+    (tmp_path / "prompts.txt").write_text("red\n\nblue sky\n")
+    made = plan([phase(steps=1)], sample=Sample(sampler=DDIM(steps=2), prompts="prompts.txt"))
+    run = train(made, tmp_path, quiet=True).run
+    (tmp_path / "prompts.txt").unlink()
+    assert sample(run).prompts == ("red", "blue sky")
+    assert sample(run / "checkpoints" / "step_00000001").prompts == ("red", "blue sky")
+
+
+def test_without_prompts_a_model_shows_what_it_reads() -> None:
+    def prompts(encoders: dict[str, Any], stated: Any = None) -> list[str]:
+        said = Sample(prompts=stated).model_dump_json()
+        bare = Net("bare", (), (), (), "", encoders)
+        return own_prompts(Weights(Path("a.safetensors"), bare, {}, {"sample": said}))
+
+    assert prompts({}) == [""] * 8
+    assert prompts({"kind": {"op": "classes", "n": 3, "width": 8}}) == ["0", "1", "2"]
+    named = {"op": "classes", "n": 2, "width": 8, "names": ["circle", "square"]}
+    assert prompts({"kind": named}) == ["circle", "square"]
+    assert len(prompts({"kind": {"op": "classes", "n": 1000, "width": 8}})) == 64
+    with pytest.raises(GrowlangError, match="no prompts given, and the spec of") as error:
+        prompts(net().encoders)
+    assert "--prompt" in error.value.help
+    with pytest.raises(GrowlangError, match=r"cannot read the prompts file lost\.txt"):
+        prompts(net().encoders, "lost.txt")
+
+
+def test_a_run_that_goes_on_is_sampled_by_its_newest_checkpoint(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / "live"
+    shutil.copytree(run, live)
+    (live / "model.safetensors").unlink()
+    newest = live / "checkpoints" / "step_00000004"
+    older = shutil.copytree(newest, live / "checkpoints" / "step_00000002")
+    finished = sample(run).tensor
+    assert capsys.readouterr().err == "sampling on cpu\n"
+    assert torch.equal(sample(live).tensor, finished)
+    assert capsys.readouterr().err == (
+        f"sampling on cpu\n{live} is not finished: sampling from step 4, {newest}\n"
+    )
+    (newest / "state.safetensors").write_bytes(b"torn")
+    sample(live, steps=1)
+    said = capsys.readouterr().err
+    assert f"sampling from step 4, {older}" in said  # the record is the copied one's
+    assert f"warning: skipped {newest}: state.safetensors has 4 bytes" in said
+    shutil.rmtree(live / "checkpoints")
+    with pytest.raises(GrowlangError, match="no weights at") as error:
+        sample(live)
+    assert "has not saved any yet" in error.value.help
+
+
+def test_a_checkpoint_that_is_removed_while_it_is_read_gives_way_to_a_newer_one(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = tmp_path / "live"
+    shutil.copytree(run, live)
+    (live / "model.safetensors").unlink()
+    newest = checkpoint.newest
+
+    def removed(folder: Path) -> Any:
+        found = newest(folder)
+        if found[0] and found[0].path.name == "step_00000004":
+            found[0].path.rename(folder / "step_00000006")
+        return found
+
+    monkeypatch.setattr(checkpoint, "newest", removed)
+    assert load(live).path.name == "step_00000006"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +246,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
 ) -> None:
     (tmp_path / "file.png").write_text("")
     with pytest.raises(GrowlangError, match=match) as error:
-        sample(tmp_path / "no run", prompts=["red"], output=tmp_path / output)
+        sample(tmp_path / "no run", prompts=["red"], places=Places(tmp_path / output))
     assert "--output" in error.value.help
     assert [p.name for p in tmp_path.iterdir()] == ["file.png"]
 
@@ -158,14 +254,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
 @pytest.mark.parametrize("guidance", [float("inf"), float("nan")])
 def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float) -> None:
     with pytest.raises(GrowlangError, match=f"guidance must be finite, but is {guidance}"):
-        sample(tmp_path, prompts=["red"], output=tmp_path / "a.png", guidance=guidance)
+        sample(tmp_path, prompts=["red"], places=Places(tmp_path / "a.png"), guidance=guidance)
 
 
 def test_prompts_that_are_not_read_whole_are_told(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prompts = ["one two three four five", "red", "", "?!", "1 2 3 4 5", "Привет"]
-    sample(run, prompts=prompts, output=tmp_path / "a.png", batch=2)
+    sample(run, prompts=prompts, places=Places(tmp_path / "a.png"), batch=2)
     first, *lines = capsys.readouterr().err.splitlines()
     assert first == "sampling on cpu"
     assert lines == [
@@ -185,7 +281,7 @@ def test_guidance_that_was_not_trained_for_is_told(
         (None, ""),
         (3.0, "guidance 3 needs a model that was also trained without"),
     ):
-        sample(run, prompts=["red"], output=tmp_path / f"{guidance}.png", guidance=guidance)
+        sample(run, prompts=["red"], places=Places(tmp_path / f"{guidance}.png"), guidance=guidance)
         err = capsys.readouterr().err.removeprefix("sampling on cpu\n")
         assert told in err
         assert bool(told) == bool(err)
@@ -206,7 +302,7 @@ def test_words_are_read_as_in_training(tmp_path: Path, semantics: int) -> None:
 
 def test_a_full_disk_leaves_no_half_image(run: Path, tmp_path: Path) -> None:
     with full_disk(100), pytest.raises(GrowlangError, match="the disk is full") as error:
-        sample(run, prompts=["red"], output=tmp_path / "a.png")
+        sample(run, prompts=["red"], places=Places(tmp_path / "a.png"))
     assert "--resume" not in error.value.help
     assert not list(tmp_path.iterdir())
 

@@ -51,6 +51,12 @@ def test_the_fastest_number_is_taken(
     assert found.seconds[1] == pace[1]
 
 
+def test_what_is_hopeless_is_tried_once() -> None:
+    machine = Machine(PACE | {2: 30.0})
+    assert fastest(machine.step, counts(8), machine.clock).threads == 1
+    assert machine.steps == STEPS + 2
+
+
 def test_the_numbers_that_are_tried() -> None:
     assert [counts(cores) for cores in (1, 2, 6, 8)] == [[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]
 

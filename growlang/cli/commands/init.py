@@ -84,10 +84,11 @@ def init(
 
     require_torch("measuring a training step")
     from growlang.torch_backend.device import open_device
+    from growlang_runtime.starting.looking import seen as look
 
     gc.enable()
     place = ask("data", "Folder of images, or shards", None, str)
-    seen = api.seen(place, out=out, captions=captions)
+    seen = look(place, out, captions)
     typer.echo(f"{place}: {describe(seen)}", err=True)
     chosen = ask("device", "Device", "auto", str)
     most = seen.size(open_device(chosen).type)

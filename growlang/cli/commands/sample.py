@@ -7,15 +7,23 @@ from typing import Annotated
 import typer
 
 from growlang.cli.options import DeviceOption
-from growlang.diagnostics import GrowlangError
 
 
 def sample(
     run: Annotated[
-        Path, typer.Argument(help="A run folder or a model.safetensors.", show_default=False)
+        Path,
+        typer.Argument(
+            help="A run's folder, finished or not, RUN@STEP, RUN@best, or a file of weights.",
+            show_default=False,
+        ),
     ],
     prompt: Annotated[
-        list[str] | None, typer.Option("--prompt", "-p", help="A prompt; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--prompt",
+            "-p",
+            help="A caption or a class; may be repeated. By default the spec's prompts.",
+        ),
     ] = None,
     prompts: Annotated[
         Path | None, typer.Option(help="A file of prompts, one per line.", show_default=False)
@@ -35,26 +43,50 @@ def sample(
         typer.Option(min=0, max=1, help="Factor on the noise that this detail begins with."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
-    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path(
-        "grid.png"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="PNG file for a grid; by default grid.png, or none with --each. Where it exists, "
+            "a number is added.",
+            show_default=False,
+        ),
+    ] = None,
+    each: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for single images, named by their number and prompt.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files instead of numbering new ones.")
+    ] = False,
     ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
     device: DeviceOption = "auto",
 ) -> None:
-    """Sample images from a trained model into one PNG grid."""
-    from growlang import api
+    """Sample images from a trained model, into one PNG grid or single files.
+
+    Of a run that is not finished, its newest checkpoint is used.
+    """
+    from growlang import notebook
     from growlang.torch_backend import require_torch
 
     require_torch()
     gc.enable()
+    from growlang_runtime.report.prompts import read_prompts
 
-    written = [*(prompt or []), *(_lines(prompts) if prompts else [])]
-    if not written:
-        raise GrowlangError("no prompts given", help='give --prompt "..." or --prompts FILE')
-    api.sample(
+    written = prompt or []
+    if prompts is not None:
+        written = [*written, *read_prompts(prompts, "give another file with --prompts")]
+    drawn = notebook.sample(
         run,
-        written,
-        output,
+        written or None,
+        Path("grid.png") if output is None and each is None else output,
+        each=each,
+        overwrite=force,
         guidance=guidance,
         steps=steps,
         detail_scale=detail_scale,
@@ -63,12 +95,5 @@ def sample(
         ema=ema,
         device=device,
     )
-    typer.echo(output)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GrowlangError(f"cannot read {path}: {error}") from None
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    for file in drawn.files:
+        typer.echo(file)

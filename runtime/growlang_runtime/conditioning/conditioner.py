@@ -47,7 +47,7 @@ class Conditioner:
         device: torch.device | str = "cpu",
     ) -> None:
         self.semantics = semantics
-        self.conditions = _declared(net.encoders)
+        self.conditions = declared_conditions(net.encoders)
         for name, condition in self.conditions.items():
             _require_field(name, condition)
         shapes = {i.name: i.shape for i in net.inputs if i.condition}
@@ -121,15 +121,15 @@ def dropped(
 
 def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     """Which of caption and label some condition reads."""
-    return frozenset(c.field for c in _declared(conditions).values())
+    return frozenset(c.field for c in declared_conditions(conditions).values())
 
 
 def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> Labels:
     """The classes that labels of samples and prompts name or number."""
-    return Labels.of(_declared(conditions).values())
+    return Labels.of(declared_conditions(conditions).values())
 
 
-def _declared(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+def declared_conditions(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
     """The typed conditions of a net. Raises GrowlangError for one that is not installed."""
     found = {}
     for name, call in conditions.items():
@@ -139,8 +139,8 @@ def _declared(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, Conditio
 
 
 def _example(field: str) -> str:
-    extension = "cls" if field == "label" else "txt"
-    return f'webdataset(..., {field} = "{extension}")'
+    beside, apart = ("cls", "folder") if field == "label" else ("txt", "captions.csv")
+    return f'webdataset(..., {field} = "{beside}"), or folder(..., {field} = "{apart}")'
 
 
 def _require_field(name: str, condition: Condition) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,11 +50,11 @@ def read_table(path: Path, member: str, column: str = "") -> Table:
         close = nearest(found, columns)
         raise GrowlangError(
             f"{path} has no column `{found}`",
-            help=f"did you mean `{close[0]}`?" if close else f"its columns: {_listed(columns)}",
+            help=f"did you mean `{close[0]}`?" if close else f"its columns: {listed(columns)}",
         )
     unit = "row" if path.suffix.lower() == ".parquet" else "line"
-    listed = [(line, str(v.get(file) or ""), _text(v.get(found))) for line, v in rows]
-    return Table(path, found, listed, unit)
+    read = [(line, str(v.get(file) or ""), _text(v.get(found))) for line, v in rows]
+    return Table(path, found, read, unit)
 
 
 def columns_of(path: Path) -> list[str]:
@@ -73,14 +74,15 @@ def _column(path: Path, columns: Sequence[str], what: str) -> str:
         means = "names the images" if what == "file" else f"has the {what}s"
         name = f'"{path.name}:COLUMN"'
         raise GrowlangError(
-            f"{path}: no column {means}; its columns: {_listed(columns)}",
+            f"{path}: no column {means}; its columns: {listed(columns)}",
             help=f"call the column `{NAMED[what][0]}`"
             + ("" if what == "file" else f", or name it: {what} = {name}"),
         )
     return found
 
 
-def _listed(columns: Sequence[str]) -> str:
+def listed(columns: Sequence[str]) -> str:
+    """Columns for a message."""
     return ", ".join(f"`{name}`" for name in columns[:12]) or "none"
 
 
@@ -110,15 +112,22 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _json_lines(path, file) if ending == "jsonl" else _csv(path, file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise GrowlangError(f"cannot read {path}: {reason}", help="tables are UTF-8") from error
+    except OSError as error:
+        raise GrowlangError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise GrowlangError(
+            f"{path} is not UTF-8: {error.reason} at byte {error.start}",
+            help="save it as UTF-8",
+        ) from error
+    except csv.Error as error:
+        raise GrowlangError(f"cannot read {path}: {error}") from error
 
 
-def _csv(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """RFC 4180; fields are separated by tabs in a `.tsv`."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    reader = csv.DictReader(lines, delimiter=separator, strict=True)
+def _csv(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """RFC 4180; fields are separated as in the first line, by commas, semicolons or tabs."""
+    first = next(lines, "")
+    separator = max(",;\t", key=first.count)  # the first of those that are as frequent
+    reader = csv.DictReader(chain([first], lines), delimiter=separator, strict=True)
     for row in reader:
         if None in row:
             most = len(reader.fieldnames or ())

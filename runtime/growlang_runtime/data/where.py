@@ -46,8 +46,7 @@ class Columns:
             return self._json(name.removeprefix(JSON))
         raise GrowlangError(
             f"source `{self.source.name}`: rows have no field `{name}`",
-            help="rows have width, height, json.FIELD, and caption if webdataset(...) sets "
-            "`caption`",
+            help="rows have width, height, json.FIELD, and caption if the source sets `caption`",
         )
 
     def _read(self, place: int, read: Callable[..., Any], *arguments: str) -> Any:

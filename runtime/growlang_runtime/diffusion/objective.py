@@ -35,6 +35,10 @@ A net with retained ends is given the log-SNR of x_t itself as a third value, (B
 class Objective(ABC):
     """An objective for a net; times t are (B,) float64 in [0, 1], on the CPU."""
 
+    def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """x_t = alpha x + sigma eps of images and noise (B, C, H, W)."""
+        return noisy(x, eps, self.log_snr(t))
+
     @abstractmethod
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Loss of each image, (B,) float32; `x` and `eps` are (B, C, H, W), `x` in [-1, 1]."""
@@ -98,6 +102,10 @@ class Denoising(Objective):
         else:
             log_weight = -log_x_error(log_snr, weight)
         return torch.exp(log_weight + log_x_error(log_snr, predict))
+
+    def target(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What the net should predict of x_t, (B, C, H, W): x, eps or v."""
+        return target(x, eps, self.log_snr(t), self.declared.predict)
 
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Weighted mean squared error of each image, (B,) float32."""

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.spelling import nearest
 from growlang.spec.data import IMAGES, TABLES, Folder
 from growlang_runtime.data.apart import FOLDER, TABLE
 from growlang_runtime.data.listing import files, split
-from growlang_runtime.data.tabular import columns_of, default_column
+from growlang_runtime.data.tabular import columns_of, default_column, listed
 
 METADATA = re.compile(rf"(?:.*/)?(metadata\.(?:{'|'.join(TABLES)}))")
 """The table of captions and labels that Hugging Face's `imagefolder` reads."""
@@ -41,8 +42,9 @@ def declaration(
     names = [name for name, _ in files(folder)]
     table = _table(captions, names)
     columns = columns_of(_path(table, folder, names)) if table else []
-    text = _caption(captions, caption, table, columns, names)
     kind = _label(label, table, columns, names)
+    labelled = kind is not None and TABLE.fullmatch(kind) is not None
+    text = _caption(captions, caption, table, columns, names, labelled)
     source = Folder(path=str(folder), caption=text, label=kind)
     said = [_said("captions", text, folder), _said("labels", kind, folder)]
     folders = _class_folders(names)
@@ -93,16 +95,22 @@ def _caption(
     table: str | None,
     columns: Sequence[str],
     names: Sequence[str],
+    labelled: bool,
 ) -> str | None:
-    """What `caption` of the source is."""
+    """What `caption` of the source is; a table that has labels needs no captions."""
     if captions is not None and table is None:
-        return None if captions == NOTHING else captions
+        return None if captions == NOTHING else _ending("captions", captions, columns, names)
     if table is None and column is not None:
         raise GrowlangError(
             f"the column `{column}` of captions is in no table",
             help="name the table: --captions FILE.csv",
         )
     of_table = column or default_column(columns, "caption")
+    if captions is not None and not of_table and not labelled:
+        raise GrowlangError(
+            f"{table} has no column of captions; its columns: {listed(columns)}",
+            help="name it: --caption COLUMN; the first line of a table names its columns",
+        )
     beside = _beside("caption", names)
     if captions is None and of_table and beside:
         raise GrowlangError(
@@ -124,10 +132,25 @@ def _label(
     if label is not None:
         if label == NOTHING:
             return None
-        return f"{table}:{label}" if label in columns else label
+        return f"{table}:{label}" if label in columns else _ending("labels", label, columns, names)
     if of_table := default_column(columns, "label"):
         return f"{table}:{of_table}"
     return BESIDE["label"] if _beside("label", names) else None
+
+
+def _ending(what: str, given: str, columns: Sequence[str], names: Sequence[str]) -> str:
+    """The ending, or the field of JSON, of files beside images. Raises GrowlangError if none is."""
+    ending = given.partition(":")[0].lower().lstrip(".")
+    if any(name.lower().endswith(f".{ending}") for name in names):
+        return given
+    if what == "captions":
+        help = f"a table ends in {', '.join(f'.{known}' for known in TABLES)}"
+    elif close := nearest(given, [*columns, FOLDER]):
+        help = f"did you mean `{close[0]}`?"
+    else:
+        column = f"a column: {listed(columns)}" if columns else "a column of --captions FILE.csv"
+        help = f"use folder, for the folder that holds an image, or {column}"
+    raise GrowlangError(f"no {what} are in `{given}`: no file ends in `.{ending}`", help=help)
 
 
 def _beside(what: str, names: Sequence[str]) -> str | None:

@@ -32,6 +32,12 @@ def write_grid(images: Tensor, captions: Sequence[str], path: Path, help: str = 
         grid(images, captions).save(temporary, "png")
 
 
+def write_image(x: Tensor, path: Path, help: str = RESUME) -> None:
+    """Write an image (C, H, W) in [-1, 1] as a PNG, atomically, as `write_grid` does."""
+    with saved(path, help) as temporary:
+        to_pil_image(x).save(temporary, "png")
+
+
 def grid(images: Tensor, captions: Sequence[str]) -> Image.Image:
     """Images (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
     count, _, height, width = images.shape

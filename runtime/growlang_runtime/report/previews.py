@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import Tensor
 from torch.func import functional_call
 
-from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
@@ -18,7 +17,7 @@ from growlang_runtime.data.images import Images
 from growlang_runtime.diffusion.objective import Objective
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.report.grids import write_grid
-from growlang_runtime.report.prompts import chosen_prompts, require_readable
+from growlang_runtime.report.prompts import chosen_prompts
 
 
 class Previews:
@@ -27,21 +26,16 @@ class Previews:
     def __init__(
         self, plan: Plan, net: Net, conditioner: Conditioner, images: Images, data_root: Path
     ) -> None:
-        self.net, self.sample, self.conditioner = net, plan.sample, conditioner
+        self.net, self.conditioner = net, conditioner
         self.seed = plan.phases[0].settings.seed
         self.prompts = chosen_prompts(plan.sample, conditioner, images, data_root)
         encoded = self.prompts.read(conditioner)
         self.inputs = encoded.inputs
         self.warnings = about_prompts([encoded.readings]) if plan.sample.prompts else []
-        self.warnings += [unread] if plan.sample.prompts and (unread := self._unread()) else []
-        """What the conditions cannot read of the spec's prompts, a line for each."""
-
-    def _unread(self) -> str:
-        try:
-            require_readable([caption or "" for caption in self.prompts.captions], self.conditioner)
-        except GrowlangError as error:
-            return error.message
-        return ""
+        """What the conditions cut of the spec's prompts, a line for each."""
+        read = {"prompts": self.prompts.texts()} if plan.sample.prompts else {}
+        self.sample = plan.sample.model_copy(update=read)
+        """As the plan says, with the lines of a file of prompts: what sampling needs later."""
 
     def draw(
         self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path

@@ -10,14 +10,20 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.plans.weights_header import PLAN, parsed, run_of
 from growlang.spec.labels import ANY, Labels
+from growlang.spec.prompts import labels_shown, reads_labels, refusal
 from growlang.spec.recipe import Sample
-from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
+from growlang_runtime.conditioning.conditioner import Conditioner, Encoded, declared_conditions
 from growlang_runtime.conditioning.readings import quoted
 from growlang_runtime.data.images import Images
+from growlang_runtime.storage.run import recorded_plan
+from growlang_runtime.storage.weights import Weights
 
 COUNT, MOST = 8, 64
 """Images of a grid without prompts, and the most that a grid has."""
+GIVE = 'give --prompt "..." or --prompts FILE'
+DATA_ROOT = "`prompts` is relative to the data root, which --data-root sets"
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,19 @@ class Prompts:
 
     @staticmethod
     def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
-        """Prompts from lines of text; where the net reads labels, these have names or numbers."""
+        """Prompts from lines of text; where the net reads labels, these have names or numbers.
+
+        Raises GrowlangError for a prompt that no condition reads; an empty one is the null.
+        """
         conditions = conditioner.conditions.values()
-        reads = any(c.field == "label" for c in conditions)
-        classes = Labels.of(conditions)
-        return Prompts(
-            list(lines), [classes.read(line) if reads else None for line in lines], classes
-        )
+        for line in lines:
+            if refused := refusal(line, conditions):
+                raise GrowlangError(
+                    f"cannot use the prompt {quoted(line)}: {refused.why}", help=refused.help
+                )
+        classes, reads = Labels.of(conditions), reads_labels(conditions)
+        labels = [classes.read(line) if reads else None for line in lines]
+        return Prompts(list(lines), labels, classes)
 
     def texts(self) -> list[str]:
         """One text for each image."""
@@ -60,52 +72,78 @@ class Prompts:
         return conditioner.read(self.captions, self.labels, missing)
 
 
-def require_readable(prompts: Sequence[str], conditioner: Conditioner) -> None:
-    """Raise GrowlangError for a prompt that no condition reads; an empty one is the null."""
-    conditions = conditioner.conditions.values()
-    if any(c.field != "label" for c in conditions):
-        return
-    labels = Prompts.of(prompts, conditioner).labels
-    for prompt, label in zip(prompts, labels, strict=True):
-        if prompt.strip() and label is None:
-            classes = Labels.of(conditions)
-            why = classes.refusal(prompt) if conditions else "the model has no conditions"
-            help = f"give {classes.asked()}, or" if conditions else "give"
-            raise GrowlangError(
-                f"cannot use the prompt {quoted(prompt)}: {why}",
-                help=f'{help} --prompt "" for each unconditional image',
-            )
-
-
 def chosen_prompts(
     sample: Sample, conditioner: Conditioner, images: Images, data_root: Path
 ) -> Prompts:
-    """The spec's prompts, or the captions and labels of the first draws."""
+    """The spec's prompts, or the captions and labels of the first draws.
+
+    Raises GrowlangError for prompts that `growlang sample` would refuse too.
+    """
     if sample.prompts is None:
         first = images.batch(range(min(COUNT, len(images))))
         classes = Labels.of(conditioner.conditions.values())
         return Prompts(first.captions, first.labels, classes)
+    lines = stated_prompts(sample, data_root) or []
+    try:
+        return Prompts.of(lines, conditioner)
+    except GrowlangError as error:
+        raise GrowlangError(f"`prompts` of `sample`: {error.message}", help=error.help) from error
+
+
+def stated_prompts(sample: Sample, data_root: Path) -> list[str] | None:
+    """The prompts of a `sample` section, at most those of a grid; None where it has none."""
     lines = sample.prompts
     if isinstance(lines, str):
-        lines = read_prompts(data_root / lines)
-    if not lines:
+        lines = read_prompts(data_root / lines, DATA_ROOT)
+    if lines is not None and not lines:
         raise GrowlangError(
             "`prompts` is an empty list: there is nothing to draw in a grid",
             help="leave it out, and the grids have the captions or labels of the first images",
         )
-    return Prompts.of(lines[:MOST], conditioner)
+    return lines and lines[:MOST]
 
 
-def read_prompts(path: Path) -> list[str]:
-    """The lines of a file of prompts that are not empty."""
+def own_prompts(weights: Weights) -> list[str]:
+    """The prompts of the spec that weights were trained by, from what is stored with them.
+
+    Without any: each class of a model that reads classes alone, and a few unconditional images of
+    one without conditions. Raises GrowlangError where only the user knows what to ask for.
+    """
+    text = weights.metadata.get("sample")
+    sample: Sample = parsed(Sample, text, weights.path) if text else Sample()
+    stated = _stored_prompts(sample, weights.path)
+    if stated is not None:
+        return stated
+    shown = labels_shown(declared_conditions(weights.net.encoders).values(), MOST)
+    if shown is None:
+        raise GrowlangError(
+            f"no prompts given, and the spec of {weights.path} has none in its `sample` section",
+            help=GIVE,
+        )
+    return shown or [""] * COUNT
+
+
+def _stored_prompts(sample: Sample, path: Path) -> list[str] | None:
+    """Prompts as they are stored; of older runs that name a file, the lines of it.
+
+    Raises GrowlangError if the file is not where the run's spec was.
+    """
+    if not isinstance(sample.prompts, str):
+        return stated_prompts(sample, path)
+    run = run_of(path)
+    spec = Path(recorded_plan(run).spec) if (run / PLAN).exists() else path
+    return read_prompts(spec.parent / sample.prompts, 'give --prompt "..." or --prompts FILE')[
+        :MOST
+    ]
+
+
+def read_prompts(path: Path, help: str = DATA_ROOT) -> list[str]:
+    """The lines of a file of prompts that are not empty. Raises GrowlangError with `help`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise GrowlangError(
-            f"cannot read the prompts file {path}: {error}",
-            help="`prompts` is relative to the data root, which --data-root sets",
-        ) from error
+        raise GrowlangError(f"cannot read the prompts file {path}: {error}", help=help) from error
     found = [line.strip() for line in lines if line.strip()]
     if not found:
-        raise GrowlangError(f"the prompts file {path} is empty")
+        raise GrowlangError(f"the prompts file {path} is empty", help="write a prompt a line")
     return found

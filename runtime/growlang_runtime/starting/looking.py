@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from growlang.starting.seen import Seen
 from growlang_runtime.conditioning.words import word_ids, words
 from growlang_runtime.data.layout import TEXTS, value_at
 from growlang_runtime.data.source import Samples, Wanted, open_samples
+from growlang_runtime.starting.sources import from_root, source_of
 
 READ = 20_000
 """Samples whose captions and labels are read."""
@@ -27,6 +29,16 @@ VOCABULARIES = (1024, 2048, 4096, 8192)
 """What `words` is given: the first that suffices, or else the last."""
 MOST_CLASSES = 1_000
 """Labels above which they are no classes, but numbers of something else."""
+
+
+def seen(given: str, out: Path, captions: str | None = None) -> Seen:
+    """What a folder of images or shards hold, their place told from the folder `out`.
+
+    `captions` is the table of a folder's captions and labels. Raises GrowlangError for what is not
+    there, or cannot be read.
+    """
+    found = look(source_of(given, captions), Path())
+    return replace(found, data=from_root(found.data, out))
 
 
 def look(declared: Data, root: Path) -> Seen:

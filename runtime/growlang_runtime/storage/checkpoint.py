@@ -132,7 +132,11 @@ def read(path: Path) -> Checkpoint:
     """The checkpoint at `path`. Raises TornCheckpoint if its contents are not as recorded."""
     found = _of_the_recorded_size(path)
     for name, sums in found.files.items():
-        if sha256_of(path / name) != sums.sha256:
+        try:
+            same = sha256_of(path / name) == sums.sha256
+        except FileNotFoundError:  # a run that goes on has removed it meanwhile
+            raise TornCheckpoint(f"{name} is gone") from None
+        if not same:
             raise TornCheckpoint(f"{name} does not match its checksum")
     return found
 

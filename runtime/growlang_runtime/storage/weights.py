@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from safetensors import safe_open
@@ -18,6 +18,7 @@ from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import (
     CHECKPOINTS,
     MODEL,
+    PLAN,
     RECORD,
     STATE,
     contents,
@@ -128,16 +129,37 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         return _from_checkpoint(_valid(path), ema)
     if ema and (path / MODEL).exists():
         return _from_file(path / MODEL)
-    found, torn = checkpoint.newest(path / CHECKPOINTS)
+    found, torn = _newest(path, ema)
     if found:
-        return _from_checkpoint(found, ema)
+        skipped = "; ".join([*([found.remark] if found.remark else []), *torn])
+        return replace(found, remark=skipped)
     if not path.exists():
         raise GrowlangError(f"no weights at {path}: it does not exist")
+    help = "give a run folder, a checkpoint folder or a model.safetensors"
+    if (path / PLAN).exists() and not torn:
+        help = "the run has not saved any yet: wait for its first checkpoint (--checkpoint-every)"
     raise GrowlangError(
         f"no weights at {path}: no {MODEL} and no valid checkpoint"
         + "".join(f"\n  skipped {line}" for line in torn),
-        help="give a run folder, a checkpoint folder or a model.safetensors",
+        help=help,
     )
+
+
+def _newest(path: Path, ema: bool) -> tuple[Weights | None, list[str]]:
+    """The weights of a run's newest valid checkpoint, and a line on each torn one.
+
+    A run that goes on removes old checkpoints: where one is gone while it is read, there is a newer
+    one.
+    """
+    while True:
+        found, torn = checkpoint.newest(path / CHECKPOINTS)
+        if found is None:
+            return None, torn
+        try:
+            return _from_checkpoint(found, ema), [f"skipped {line}" for line in torn]
+        except (GrowlangError, OSError):
+            if found.path.exists():
+                raise
 
 
 def load_moments(path: Path, net: Net) -> Moments:

@@ -82,6 +82,7 @@ def set_up(
     if plan.validation is not None:
         validation = Validation(plan, net, conditioner, data_root, budget)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
+    plan = plan.model_copy(update={"sample": previews.sample})
     module = build(plan, net, device)
     measured = {}
     if step is None:

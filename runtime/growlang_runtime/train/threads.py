@@ -21,6 +21,8 @@ STEPS = 3
 """Steps that are timed with each number of threads, after one that is not."""
 GAIN = 0.95
 """More threads are taken only where a step takes at most this share of the best time so far."""
+HOPELESS = 3.0
+"""A number of threads whose first step takes as many times the best one is not tried further."""
 VARIABLE = "OMP_NUM_THREADS"
 """The variable of the environment that says how many threads there are."""
 
@@ -61,16 +63,23 @@ def fastest(step: Callable[[], object], tried: Iterable[int], clock: Callable[[]
     best = 0
     for count in tried:
         torch.set_num_threads(count)
-        step()
-        begun = clock()
-        for _ in range(STEPS):
-            step()
-        seconds[count] = (clock() - begun) / STEPS
+        seconds[count] = _seconds(step, 1, clock)
+        if best and seconds[count] > HOPELESS * seconds[best]:
+            break
+        seconds[count] = _seconds(step, STEPS, clock)
         if best and seconds[count] > GAIN * seconds[best]:
             break
         best = count
     torch.set_num_threads(best)
     return Choice(best, seconds)
+
+
+def _seconds(step: Callable[[], object], steps: int, clock: Callable[[], float]) -> float:
+    """The mean time of a step."""
+    begun = clock()
+    for _ in range(steps):
+        step()
+    return (clock() - begun) / steps
 
 
 def choose_threads(trainer: Trainer) -> None:

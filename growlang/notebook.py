@@ -1,0 +1,226 @@
+"""The Python API for loops of one's own: runs, weights, noise levels, and what conditions read.
+
+A model is given as the path of a spec, as what `load` or `compile` gave, or as a run or its
+weights: `load_run`, `load_weights`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from growlang.api import StrPath, checked_spec, path_of
+from growlang.checking import Checked
+from growlang.compiling import Compiled, compiled, usable
+from growlang.diagnostics import GrowlangError
+from growlang.planning import recipe_of
+from growlang.torch_backend import require_torch
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from growlang.net import Net
+    from growlang.spec import objectives
+    from growlang_runtime.diffusion.objective import Objective
+    from growlang_runtime.notebook.conditions import Conditions
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.report.samples import Samples
+    from growlang_runtime.storage.weights import Weights as StoredWeights
+
+
+def load_run(path: StrPath) -> Run:
+    """The run in a folder, finished or not: its plan, metrics and weights.
+
+    Raises GrowlangError if there is no run.
+    """
+    require_torch("reading a run")
+    from growlang_runtime.notebook import run
+
+    return run.load_run(path_of(path))
+
+
+def load_weights(path: StrPath, *, ema: bool = True) -> Weights:
+    """The state dict, float32 on the CPU, of a run, a checkpoint or a file that was saved.
+
+    Of a run, the finished averages if `ema` and it is over, else its newest checkpoint; RUN@STEP
+    and RUN@best are checkpoints of it. Raises GrowlangError if there are no weights, or if they do
+    not fit the net that they name.
+    """
+    require_torch("reading weights")
+    from growlang_runtime.notebook import run
+
+    return run.load_weights(path_of(path), ema=ema)
+
+
+def objective(
+    model: StrPath | Checked | Compiled | Run | Weights, recipe: str | None = None
+) -> Objective:
+    """What a recipe trains, by default the first: noise levels, targets and losses, as functions.
+
+    It is that of the recipe's last phase, for the model's image size. `objective.log_snr(t)` is
+    the log-SNR of an image at time t in [0, 1], `objective.embedded(t)` what the net reads of it:
+    the log-SNR before the shift for the image size (`embed = reference`), so that the net reads the
+    same number for the same amount of detail left at every resolution. Raises GrowlangError if
+    there is no such recipe, or if weights do not say what they were trained for.
+    """
+    require_torch("an objective")
+    from growlang_runtime.diffusion.objective import objective_of
+
+    found = _model(model)
+    declared = found.declared(recipe)
+    return objective_of(declared, found.net)
+
+
+def conditions(
+    model: StrPath | Checked | Compiled | Run | Weights, *, device: torch.device | str = "cpu"
+) -> Conditions:
+    """What makes the inputs of a model's conditions: of prompts, or of captions and labels.
+
+    Frozen encoders are loaded. Raises GrowlangError if one cannot be.
+    """
+    require_torch("conditions")
+    from growlang_runtime.notebook.conditions import Conditions
+
+    found = _model(model)
+    return Conditions(found.net, device, found.semantics)
+
+
+def denoiser(
+    module: Callable[..., torch.Tensor],
+    model: StrPath | Checked | Compiled | Run | Weights,
+    given: Mapping[str, torch.Tensor] | None = None,
+) -> Callable[..., torch.Tensor]:
+    """A model's module as a function of a noisy image and what the net reads of its noise level.
+
+    It is called with x_t (B, C, H, W) and `objective.embedded(t)` (B,), as float32 on the module's
+    device. `given` are the inputs that conditions make. Raises GrowlangError if an input is missing
+    or unknown.
+    """
+    require_torch("a denoiser")
+    from growlang_runtime.notebook.conditions import denoiser_of
+
+    return denoiser_of(module, _model(model).net, given or {})
+
+
+def sample(
+    run: StrPath | Run | Weights | Checked,
+    prompts: str | Sequence[str] | None = None,
+    output: StrPath | None = None,
+    *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    each: StrPath | None = None,
+    overwrite: bool = False,
+    guidance: float | None = None,
+    steps: int | None = None,
+    detail_scale: float | None = None,
+    detail_temperature: float | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+    batch: int = 16,
+) -> Samples:
+    """An image for each prompt, from the weights of a run, a checkpoint or a file.
+
+    RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
+    Prompts are captions, or names or numbers of classes; by default those of the spec. With
+    `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
+    With `output`, the images are also written as one PNG grid, with `each` as single files in a
+    folder; a number is added to names that exist, unless `overwrite`. `guidance`, `steps` and, of a
+    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
+    `batch` images are computed at once. Raises GrowlangError if there are no weights, or for what
+    the model cannot use.
+    """
+    require_torch("sampling")
+    from growlang_runtime.report.samples import Places
+    from growlang_runtime.sample import sample as sampled
+
+    return sampled(
+        _weights_of(run, weights),
+        prompts=[prompts] if isinstance(prompts, str) else prompts,
+        places=Places(
+            None if output is None else path_of(output),
+            None if each is None else path_of(each),
+            overwrite,
+        ),
+        guidance=guidance,
+        steps=steps,
+        detail_scale=detail_scale,
+        detail_temperature=detail_temperature,
+        seed=seed,
+        ema=ema,
+        device=device,
+        batch=batch,
+    )
+
+
+class _Model(NamedTuple):
+    """What the functions above need of a model, in whatever form it was given."""
+
+    net: Net
+    semantics: int
+    declared: Callable[[str | None], objectives.Objective]
+    """The objective of a recipe."""
+
+
+def _model(given: StrPath | Checked | Compiled | Run | Weights) -> _Model:
+    """Raises GrowlangError for a spec with errors, and TypeError for what is no model."""
+    from growlang.plans.plan import SEMANTICS
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+
+    if isinstance(given, Run):
+        settings = given.plan.phases[-1].settings
+        return _Model(given.net, given.plan.semantics, lambda _: settings.objective)
+    if isinstance(given, Weights):
+        return _Model(given.net, given.stored.semantics, lambda _: _trained_for(given))
+    spec = given.spec if isinstance(given, Compiled) else checked_spec(given)
+    return _Model(spec.net, SEMANTICS, lambda recipe: _of_recipe(spec, recipe))
+
+
+def _of_recipe(spec: Checked, recipe: str | None) -> objectives.Objective:
+    return spec.phases(recipe_of(spec, recipe).name)[-1].settings.objective
+
+
+def _trained_for(weights: Weights) -> objectives.Objective:
+    from growlang.plans.weights_header import parsed
+    from growlang.spec.recipe import Settings
+
+    said = weights.stored.metadata
+    if "settings" not in said:
+        raise GrowlangError(
+            f"{weights.path} does not say what its weights were trained for",
+            help="give the spec: growlang.objective(SPEC, recipe)",
+        )
+    settings: Settings = parsed(Settings, said["settings"], weights.path)
+    return settings.objective
+
+
+def _weights_of(
+    run: StrPath | Run | Weights | Checked, weights: nn.Module | Mapping[str, torch.Tensor] | None
+) -> Path | StoredWeights:
+    """The path of weights, or what was loaded, or trained in a loop of one's own."""
+    from growlang_runtime.notebook.run import Run
+    from growlang_runtime.notebook.weights import Weights
+    from growlang_runtime.storage.weights import Weights as StoredWeights
+
+    if isinstance(run, Run | Weights):
+        if weights is not None:
+            raise GrowlangError(
+                f"{run.path} has weights of its own", help="give a spec with `weights`, or none"
+            )
+        return run.path if isinstance(run, Run) else run.stored
+    if weights is None:
+        if not isinstance(run, Checked):
+            return path_of(run)
+        raise GrowlangError(
+            f"the spec {run.path} has no weights to sample from",
+            help="give the path of a run, or `weights=module`",
+        )
+    spec = checked_spec(run)
+    made = compiled(spec)
+    found = usable(weights, spec.net)
+    tensors = {name: tensor.detach().float().cpu() for name, tensor in found.items()}
+    return StoredWeights(spec.path, spec.net, tensors, made.metadata)
