@@ -24,6 +24,8 @@ EXAMPLES = {
     "compile": "growlang compile examples/emoji/emoji_64.grow --no-build",
     "pack": "growlang pack shapes --label folder --holdout 10%",
     "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
+    "runs": "growlang runs",
+    "compare": "growlang compare runs/grown_16/carry runs/grown_16/main",
 }
 """A command line for each command whose output is the same everywhere; it is run."""
 RECORDED = {
@@ -94,7 +96,7 @@ EXITS = {
     "schema": "0.",
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
     "compile": "0. 1: the spec has errors. 2: PyTorch is not installed and `--no-build` not given.",
-    "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets differ.",
+    "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ.",
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
         "parent, the weights are not the parent's, or there is no such device."
@@ -108,6 +110,8 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "runs": "0. 2: no such folder.",
+    "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
 }
 
 

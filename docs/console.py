@@ -18,11 +18,12 @@ from own_images import write_folders
 from growlang.cli import main
 
 ROOT = Path(__file__).parent.parent
+STORED = ROOT / "tests" / "fixtures" / "runs" / "0.1" / "runs"
 
 
 @contextmanager
 def checkout() -> Iterator[Path]:
-    """A temporary folder with the specs and the specs of examples, as in a checkout.
+    """A temporary folder with the specs and the specs of examples, as in a checkout, and runs.
 
     There are images of one's own too: `shapes/`, `photos/` and `photos.csv`.
     """
@@ -36,6 +37,7 @@ def checkout() -> Iterator[Path]:
         emoji = Path(folder, "examples", "emoji")
         (emoji / "data").mkdir()
         shutil.copy(ROOT / "examples" / "emoji" / "data" / "demo-00000.tar", emoji / "data")
+        shutil.copytree(STORED, Path(folder, "runs"))
         write_folders(Path(folder))
         yield Path(folder)
 

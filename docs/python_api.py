@@ -18,12 +18,13 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "init"),
+        *("pack", "init", "runs", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
         *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
+        *("Runs", "RunSummary", "Comparison"),
         *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),

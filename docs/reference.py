@@ -95,7 +95,8 @@ def _section(name: str, about: str, model: type[BaseModel]) -> list[str]:
 
 def _others() -> Iterable[str]:
     """What only a recipe or only a phase sets."""
-    yield "Never inherited: `lr` and `rewarm` stand in phases, the others in recipes.\n"
+    yield "`lr` and `rewarm` stand in phases, the others in recipes. Of these only `validate` and "
+    yield "`holdout` are inherited; a recipe that sets one of them inherits neither.\n"
     yield from ["| name | meaning |", "|---|---|"]
     yield from (f"| `{name}` | {about} |" for name, about in SAID.items())
     yield ""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from growlang.api import (
         RunFields,
         check,
+        compare,
         compile,
         diff,
         grow,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         load,
         pack,
         plan,
+        runs,
         train,
         verify,
     )
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
+    from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.trainer import TrainResult
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ApproximateGrowth",
     "Checked",
+    "Comparison",
     "Compiled",
     "Conditions",
     "Denoising",
@@ -66,6 +71,8 @@ __all__ = [
     "Run",
     "RunFields",
     "RunOptions",
+    "RunSummary",
+    "Runs",
     "Samples",
     "Shape",
     "Span",
@@ -81,6 +88,7 @@ __all__ = [
     "Weights",
     "__version__",
     "check",
+    "compare",
     "compile",
     "conditions",
     "denoiser",
@@ -93,13 +101,14 @@ __all__ = [
     "objective",
     "pack",
     "plan",
+    "runs",
     "sample",
     "train",
     "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compile diff grow init load pack plan train verify"
+    _API = "RunFields check compare compile diff grow init load pack plan runs train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -115,6 +124,8 @@ if not TYPE_CHECKING:
         "growlang.plans.plan": "Plan",
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
+        "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.packing.packed import Packed
+    from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.runs import Runs
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.trainer import TrainResult
 
@@ -251,6 +254,9 @@ class RunFields(TypedDict, total=False):
 
     data_root: StrPath | None
     out: StrPath
+    name: str | None
+    fresh: bool
+    from_run: StrPath | None
     resume: Resume
     parent_run: StrPath | None
     accept_parent: bool
@@ -265,6 +271,7 @@ class RunFields(TypedDict, total=False):
     validate_every: int | None
     log_every: int
     max_corrupt: int
+    log: Sequence[str] | None
     quiet: bool
     clock: Callable[[], float]
 
@@ -277,7 +284,7 @@ def train(
     with_parents: bool = False,
     **fields: Unpack[RunFields],
 ) -> TrainResult:
-    """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`.
+    """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`, or `OUT/MODEL/NAME`.
 
     `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
     `with_parents` trains ancestors first where their runs are not finished; the result is that of
@@ -290,12 +297,69 @@ def train(
     from growlang_runtime.train.training import train as run
 
     chosen = _options(options, fields)
+    own = planning.plan(checked, recipe)
+    _refuse_name(checked, own, chosen.name)
     if with_parents and chosen.parent_run is None:
-        for parent, name in _untrained_parents(checked, recipe, chosen):
-            result = run(planning.plan(parent, name), replace(chosen, resume="may"))
+        as_usual = replace(chosen, resume="may", name=None, fresh=False, from_run=None)
+        for parent, name in _untrained_parents(checked, own, chosen):
+            result = run(planning.plan(parent, name), as_usual)
             if result.signal is not None:
                 return result
-    return run(planning.plan(checked, recipe), chosen)
+    return run(own, chosen)
+
+
+def train_each(
+    specs: Sequence[tuple[str, Checked]],
+    recipe: str | None = None,
+    options: RunOptions | None = None,
+    *,
+    with_parents: bool = False,
+) -> int:
+    """Train several specs one after the other, each named by its mark; returns the exit status.
+
+    A run whose training fails does not keep the others from being trained; one that cannot begin
+    does. A signal ends the whole, and is answered with how to go on. Raises GrowlangError as
+    `train` does, and before the first run if one of the later ones could not be started.
+    """
+    require_torch("training")
+    from growlang_runtime.train.several import OneOf, train_several
+
+    chosen = _options(options, {})
+    runs = []
+    for mark, spec in specs:
+        own = _named(spec, recipe, mark, chosen)
+        start = partial(train, spec, recipe, own, with_parents=with_parents)
+        runs.append(OneOf(planning.plan(spec, recipe), own, start))
+    return train_several(runs)
+
+
+def _named(checked: Checked, recipe: str | None, mark: str, options: RunOptions) -> RunOptions:
+    """The options of one run of several, whose name has a mark."""
+    if not mark:
+        return options
+    own = options.name or planning.recipe_of(checked, recipe).name
+    return replace(options, name=f"{own}-{mark}")
+
+
+def runs(folder: StrPath = "runs") -> Runs:
+    """The runs in a folder and the folders in it: `runs`, and a text to print.
+
+    Raises GrowlangError if there is no such folder.
+    """
+    from growlang_runtime.report.runs import runs_under
+
+    return runs_under(path_of(folder))
+
+
+def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison:
+    """Two runs side by side: `settings` that differ, `losses` at common steps, curves to print.
+
+    Each is RUN, RUN@STEP or RUN@best. With `output`, their sample grids are written beside each
+    other as a PNG. Raises GrowlangError if one is no run, or if `output` exists.
+    """
+    from growlang_runtime.report.comparison import compare as compared
+
+    return compared(path_of(a), path_of(b), None if output is None else path_of(output))
 
 
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
@@ -324,9 +388,14 @@ def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:
     """A side of a difference. Raises GrowlangError for weights that cannot be read."""
     from growlang.plans.weights_header import are_weights, read
 
-    if isinstance(spec, Checked) or not are_weights(path_of(spec)):
-        return checked_spec(spec)
-    return read(path_of(spec))
+    if isinstance(spec, Checked):
+        return spec
+    path = path_of(spec)
+    if "@" in path.name:
+        from growlang_runtime.storage.place import located
+
+        path = located(path)
+    return read(path) if are_weights(path) else checked_spec(path)
 
 
 def _require_parent(parent: StrPath | Checked, child: Checked) -> None:
@@ -365,37 +434,49 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     from growlang_runtime.train.options import RunOptions
 
     given: dict[str, Any] = {**fields}
-    for name in ("data_root", "out", "parent_run"):
+    for name in ("data_root", "out", "parent_run", "from_run"):
         if given.get(name) is not None:
             given[name] = path_of(given[name])
+    if given.get("log") is not None:
+        given["log"] = (given["log"],) if isinstance(given["log"], str) else tuple(given["log"])
     return replace(options or RunOptions(), **given)
 
 
+def _refuse_name(checked: Checked, plan: Plan, name: str | None) -> None:
+    """Raise GrowlangError for a run with the name of another recipe, whose run has that place."""
+    if name != plan.recipe and name in checked.recipes:
+        raise GrowlangError(
+            f"`{name}` is a recipe of {checked.path}, and its run has that name",
+            help=f"choose another name, such as `{plan.recipe}-2`, or train that recipe: "
+            f"--recipe {name}",
+        )
+
+
 def _untrained_parents(
-    checked: Checked, recipe: str | None, options: RunOptions
+    checked: Checked, plan: Plan, options: RunOptions
 ) -> list[tuple[Checked, str]]:
     """The ancestors, oldest first, whose weights the run needs and whose runs are not finished.
 
-    Raises GrowlangError if there is a run, or none, against what the options say: it is told here,
-    not hours of training later.
+    `plan` is that of the run. Raises GrowlangError if there is a run, or none, against what the
+    options say, or several of a parent: it is told here, not hours of training later.
     """
     from growlang.plans.weights_header import MODEL
-    from growlang_runtime.storage.run import run_folder
+    from growlang_runtime.storage.lookup import Wanted, find
     from growlang_runtime.train.training import needs_parent
 
-    own = run_folder(options.out, checked.name, planning.recipe_of(checked, recipe).name)
-    if not needs_parent(own, options.resume):
+    if not needs_parent(plan, options):
         return []
     found: list[tuple[Checked, str]] = []
-    child, name = checked, recipe
+    child, recipe = checked, plan.recipe
     while child.parent is not None:
-        start = planning.recipe_of(child, name).start
+        start = planning.recipe_of(child, recipe).start
         if start.origin != "parent":
             break
         parent = child.parent
-        name = start.recipe or planning.recipe_of(parent, None).name
-        if (run_folder(options.out, parent.name, name) / MODEL).exists():
+        recipe = start.recipe or planning.recipe_of(parent, None).name
+        run = find(Wanted(parent.name, recipe, parent.net_hash), options.out)
+        if run is not None and (run.path / MODEL).exists():
             break
-        found.insert(0, (parent, name))
+        found.insert(0, (parent, recipe))
         child = parent
     return found

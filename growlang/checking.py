@@ -6,7 +6,7 @@ from collections import abc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from growlang.diagnostics import (
     Findings,
     GrowlangError,
     Outcome,
-    Span,
     TooMany,
     stage,
 )
@@ -36,7 +35,8 @@ from growlang.net import Net
 from growlang.net.generations import held_by
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
 from growlang.resolve.doubtful import misfit_found, warn_doubtful
-from growlang.resolve.files import Files
+from growlang.resolve.files import Files, in_yaml
+from growlang.resolve.given import paths_of, read_given
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_prompts
@@ -47,7 +47,6 @@ from growlang.shown import Shown
 from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
-from growlang.syntax.grow import read
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,7 +65,7 @@ class Checked(Shown):
     mapping: Mapping | None
     """None where the model has no parent."""
     params: abc.Mapping[str, str] = field(default_factory=dict)
-    """The values that were given for the file's params, as text."""
+    """The values that were given for the file's params, and settings by path, as text."""
 
     def __repr__(self) -> str:
         grows = f", grows {self.parent.name}" if self.parent else ""
@@ -105,10 +104,23 @@ class Checked(Shown):
         """Hash of the net: its graph, arguments and parameters."""
         return self.net.net_hash
 
+    @cached_property
+    def text(self) -> str:
+        """The text of the file, with the params and settings that were given beside it."""
+        document = self.resolved.document
+        if not self.params:
+            return document.text
+        from growlang.resolve.recorded import recorded
+
+        arguments, _ = read_given(self.params, {})
+        values = {name: argument.value for name, argument in arguments.items()}
+        return recorded(document, values, in_yaml(self.path))
+
     @property
     def texts(self) -> dict[str, str]:
-        """The texts of the file and of its ancestors, by the names that findings give them."""
+        """The texts of the file, of what was given, and of its ancestors, by the names of spans."""
         own = {str(self.path): self.resolved.document.text}
+        read_given(self.params, own)
         return (self.parent.texts if self.parent else {}) | own
 
     def phases(self, recipe: str) -> list[Phase]:
@@ -198,25 +210,28 @@ def check(
 ) -> Report:
     """Check one spec file and its ancestors.
 
-    `params` are values for the file's params as text, such as from `--set width=512`; `files`
+    `params` are values for the file's params as text, such as from `--set width=512`, and for its
+    settings by their paths, such as `train.optimizer.lr`, which are as if written in it; `files`
     reads the files, by default from the disk. `parent` is that of a former check, whose files are
     unchanged: it is taken where the spec still grows from it in the same way.
     Raises GrowlangError if the file cannot be read, if a value does not
     parse, or if names refer to names in chains that are far too long.
     """
     files = files or Files()
-    given = {n: _argument(n, text, files) for n, text in (params or {}).items()}
+    given, settings = read_given(params or {}, files.texts)
     reading = files.load(path)
     document = reading.result
     _refuse_unknown(given, document, path)
     try:
-        resolved = resolve(path, files, given, parent.resolved if parent else None)
+        known = parent.resolved if parent else None
+        resolved = resolve(path, files, given, known, settings)
         checked = check_resolved(resolved.result, parent) if resolved.result else Outcome(None)
     except RecursionError:
         raise GrowlangError(f"{path}: definitions nest too deeply") from None
     later = (*resolved.findings, *checked.findings)
     if document and reading.is_sound and not later:
-        later = _warnings(document, checked.result).findings
+        set_so = resolved.result.document if resolved.result else document
+        later = _warnings(set_so, checked.result).findings
     if document and document.cut:
         cut = document.cut
         later = tuple(item for item in later if is_sure(item, cut))
@@ -243,6 +258,8 @@ def _refuse_unknown(
     for name in given:
         if name not in known:
             help = suggestion(name, known) or f"its params: {', '.join(known) or 'none'}"
+            if path_of_setting := paths_of(name):
+                help = f"write `--set {path_of_setting[0]}=...` for the setting of that name"
             raise GrowlangError(f"{path} has no param `{name}`", help=help)
 
 
@@ -390,16 +407,3 @@ def _grown(
     net = initialised(made.net if made else net, found)
     mapping = findings.of(map_tensors(net, parent, resolution, moved, found, made))
     return net, Mapping.of(mapping) if mapping is not None else None
-
-
-def _argument(name: str, text: str, files: Files) -> d.Argument:
-    """A value given on the command line, as an argument of the language."""
-    document = read(f"grow 1 param {name} = ({text})", "--set").result
-    if document is None or len(document.params) != 1:
-        raise GrowlangError(
-            f"`--set {name}={text}` is not NAME=VALUE", help="write `--set width=512`"
-        )
-    written = f"--set {name}={text}"
-    files.texts["--set"] = written
-    span = Span("--set", 1, len(written) - len(text) + 1, 1, len(written) + 1)
-    return d.Argument(name, document.params[0].value, span)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,8 @@ from growlang.tools import compatibility
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from growlang.torch_backend.weight_differences import WeightDifference
 
 FORMAT_VERSION = 1
 SHORT = 80
@@ -52,6 +55,13 @@ class Difference(Shown):
     """Statements that would make b a child of a, where it is not one."""
     remark: str = ""
     """How a side was taken, where not as its file alone gives it."""
+    weights: tuple[WeightDifference, ...] | None = None
+    """Where both sides are weights of one net: how far they are apart, by component."""
+
+    @property
+    def weights_equal(self) -> bool | None:
+        """Whether all weights are equal bit for bit; None where they were not compared."""
+        return None if self.weights is None else not any(w.differing for w in self.weights)
 
     @property
     def equal(self) -> bool:
@@ -63,8 +73,11 @@ class Difference(Shown):
 
     def print(self, out: Console, verbose: bool = False) -> None:
         """Print the mapping, a line a component or, if `verbose`, a line a tensor."""
-        from growlang.tables import print_difference
+        from growlang.tables import print_difference, print_weights
 
+        if self.weights is not None:
+            print_weights(self.a, self.b, self.weights, self.remark, out)
+            return
         print_difference(
             self.a,
             self.b,
@@ -92,6 +105,8 @@ class Difference(Shown):
             },
             "spaces": [space.as_json() for space in self.mapping.spaces],
             "verdicts": [verdict.as_json() for verdict in self.mapping.verdicts],
+            "weights_equal": self.weights_equal,
+            "weights": [w._asdict() for w in self.weights or ()],
             "changes": list(self.changes),
             "proposals": list(self.proposals),
             "tensors": [
@@ -149,7 +164,15 @@ class Side(NamedTuple):
 
 def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     """The difference between two checked specs, related or not, or trained weights."""
-    return _diff(Side.of(a), Side.of(b))
+    found = _diff(Side.of(a), Side.of(b))
+    if isinstance(a, Checked) or isinstance(b, Checked) or not found.equal:
+        return found
+    if find_spec("torch") is None:
+        remark = f"{found.remark}\nthe weights are not compared: PyTorch is not installed"
+        return replace(found, remark=remark)
+    from growlang.torch_backend.weight_differences import weight_differences
+
+    return replace(found, weights=weight_differences(a.path, b.path, found.b))
 
 
 def _diff(a: Side, b: Side) -> Difference:

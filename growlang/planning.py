@@ -61,7 +61,7 @@ def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
     mapping = checked.mapping if parent is not None and checked.mapping else None
     return Plan(
         spec=str(resolved.path),
-        source=resolved.document.text,
+        source=checked.text,
         params=dict(checked.params),
         model=checked.net.name,
         recipe=recipe.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +17,9 @@ from growlang.growth.verdict import Level, Verdict
 from growlang.growth.wording import Reason
 from growlang.net import ComponentName, Net, Tensor
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
+
+if TYPE_CHECKING:
+    from growlang.torch_backend.weight_differences import WeightDifference
 
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
@@ -266,6 +270,22 @@ def _print_totals(mapping: Mapping, out: Console) -> None:
     ]
     out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
     print_verdicts(mapping.verdicts, out)
+
+
+def print_weights(
+    a: Net, b: Net, weights: Sequence[WeightDifference], remark: str, out: Console
+) -> None:
+    """How far the weights of two trainings of one net are apart, a line a component."""
+    same = not any(w.differing for w in weights)
+    end = "and so are the weights" if same else "the weights are not"
+    out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal, {end}.\n")
+    if remark:
+        out.print(f"{remark}\n", markup=False)
+    rows = table("<component", "tensors", "differing", "|b - a| / |a|", "largest", "<in")
+    for w in weights:
+        numbers = f"{w.tensors:,}", f"{w.differing:,}", f"{w.relative:.3g}", f"{w.largest:.3g}"
+        rows.add_row(w.component, *numbers, w.tensor)
+    out.print(rows)
 
 
 LEVELS: dict[Level, str] = {"exact": "green", "exact to eps": "green", "inexact": "yellow"}

@@ -127,7 +127,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic", "pydantic_core"},
         {"diagnostics", "growth", "net", "ops", "resolve", "signatures", "spec", "syntax"},
     ),
-    "torch_backend": ({"torch"}, {"diagnostics", "growth", "net", "ops", "plans", "signatures"}),
+    "torch_backend": (
+        {"safetensors", "torch"},
+        {"diagnostics", "growth", "net", "ops", "plans", "signatures"},
+    ),
     "shown": ({"rich"}, {"tables"}),
     "applying": (set(), {"diagnostics", "growth", "shown", "tables", "torch_backend"}),
     "checking": (
@@ -138,7 +141,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
     ),
     "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
-    "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans"}),
+    "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans", "torch_backend"}),
     "compiling": (
         set(),
         {
@@ -157,7 +160,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {
             *("applying", "checking", "growth", "net", "ops", "planning", "plans", "spec"),
-            *("shown", "tables", "tools"),
+            *("shown", "tables", "tools", "torch_backend"),
         },
     ),
     "verifying": (
@@ -172,6 +175,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {"atomic", "checking", "diagnostics", "planning", "plans", "spec", "syntax"},
     ),
+    "sweeping": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {

@@ -19,6 +19,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 import typer  # noqa: E402
 
 from growlang.cli.commands.check import check  # noqa: E402
+from growlang.cli.commands.compare import compare  # noqa: E402
 from growlang.cli.commands.compile import compile_  # noqa: E402
 from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
@@ -27,6 +28,7 @@ from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
+from growlang.cli.commands.runs import runs  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
 from growlang.cli.commands.show import show  # noqa: E402
@@ -72,6 +74,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pack": pack,
     "train": train,
     "sample": sample,
+    "runs": runs,
+    "compare": compare,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

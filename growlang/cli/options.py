@@ -22,7 +22,12 @@ RecipeOption = Annotated[
     str | None, typer.Option("--recipe", "-r", help="Recipe to use; by default the first.")
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a param.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Set a param by its name, or any setting by its path: train.RECIPE.optimizer.lr=3e-4.",
+    ),
 ]
 DeviceOption = Annotated[
     str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...; auto: CUDA, MPS or the CPU.")

@@ -1,6 +1,6 @@
 """From paths and options of the command line to checked specs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +48,26 @@ def checked_spec(
 
     `quiet` are codes of warnings that do not matter to the command.
     """
+    return _checked(spec, dict(pair(s) for s in settings or []), quiet)
+
+
+def checked_variants(
+    spec: Path, settings: Sequence[str] | None = None
+) -> "list[tuple[str, Checked]]":
+    """The checked spec for each choice of the values that lists of `--set` give, with its mark.
+
+    All are checked before anything is done with one. Without a list there is one, without a mark.
+    """
+    from growlang.sweeping import variants
+
+    several = variants([pair(s) for s in settings or []])
+    return [(variant.mark, _checked(spec, variant.params)) for variant in several]
+
+
+def _checked(spec: Path, params: Mapping[str, str], quiet: Sequence[str] = ()) -> "Checked":
     from growlang.checking import check as check_file
 
-    report = check_file(spec, dict(pair(s) for s in settings or []))
+    report = check_file(spec, params)
     shown = [found for found in report.diagnostics if found.code not in quiet]
     if shown:
         from growlang.checking import errors

@@ -47,6 +47,8 @@ class ParentRun(BaseModel):
     objective: dict[str, Any]
     """The objective of its last phase."""
     run_hash: str
+    weights: str | None = None
+    """The checkpoint whose weights they are; None where they are the finished ones."""
     accepted: list[str] = []
     """What differs from the parent's spec, where `--accept-parent` accepted it."""
 
@@ -68,6 +70,22 @@ class ParentPlan(BaseModel):
     """What the parent's spec says that its run computes: `Plan.lineage` of the parent's recipe."""
     run: ParentRun | None = None
     """The parent's run, once a run has read its plan."""
+
+
+class Branch(BaseModel):
+    """The checkpoint of another run that a run goes on from: state, averages and step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    run: str
+    """Folder of the run, or of the checkpoint where it lies in none."""
+    step: int
+    sha256: str
+    """Of the file with its tensors."""
+    run_hash: str = ""
+    """What that run computed; empty where the checkpoint does not say."""
+
+    def __str__(self) -> str:
+        return f"{self.run}@{self.step}"
 
 
 class Plan(BaseModel):
@@ -99,6 +117,8 @@ class Plan(BaseModel):
     """How inputs are made: `SEMANTICS` at the time the plan was made."""
     data: dict[str, str] | None = None
     """Identity of each source of data, once a run has read its index; None in plans of 0.1."""
+    branch: Branch | None = None
+    """Where the run went on from another one, whose steps up to there are not its own."""
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -131,13 +151,16 @@ class Plan(BaseModel):
 
     @property
     def run_hash(self) -> str:
-        """SHA-256 of what the run computes: `declared`, the data's and the parent's identity.
+        """SHA-256 of what the run computes: `declared`, the data's and the parent's identity, and
+        the state that it went on from.
 
         What a resumed run must have in common with the one that was interrupted.
         """
         phases = list(self.declared["phases"].items())  # their order counts
         run = self.parent.run if self.parent else None
-        found = [self.data, self.start_weights_hash, run.run_hash if run else None]
+        found: list[object] = [self.data, self.start_weights_hash, run.run_hash if run else None]
+        if self.branch is not None:
+            found += [self.branch.run_hash, self.branch.step, self.branch.sha256]
         return digest([self.declared | {"phases": phases}, *found])
 
     @property
@@ -148,11 +171,15 @@ class Plan(BaseModel):
         return digest([self.spec_hash, self.recipe, weights, mapping])
 
     def as_recorded(self, recorded: Plan) -> Plan:
-        """This plan with what a run of it found outside of the spec: data, weights, parent's run.
+        """This plan with what a run of it found outside of the spec: data, weights, other runs.
 
         It is read once, when a run begins. `recorded` is the plan that the run left.
         """
-        found = {"semantics": recorded.semantics, "data": recorded.data}
+        found = {
+            "semantics": recorded.semantics,
+            "data": recorded.data,
+            "branch": recorded.branch,
+        }
         plan = self.model_copy(update=found).starting_from(recorded.start_weights_hash)
         if plan.parent is None or recorded.parent is None:
             return plan

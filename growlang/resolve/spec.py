@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from growlang.resolve.files import Files, real
 from growlang.resolve.generations import generations, refuse_broken
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Names, bind_names, evaluate
+from growlang.resolve.overrides import COMMAND_LINE, Given, Inherited, overridden
 from growlang.resolve.pipes import Library, Pipes, at_call
 from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
@@ -94,14 +95,16 @@ def resolve(
     files: Files,
     given: Mapping[str, d.Argument] | None = None,
     parent: Resolved | None = None,
+    settings: Sequence[Given] = (),
 ) -> Resolved | None:
     """Resolve a spec and its ancestors; None where the file or a parent could not be read.
 
-    `given` are values for its params. `parent` is one that was resolved before without findings,
-    whose files are unchanged: it is taken where the spec still grows from it in the same way.
+    `given` are values for its params, and `settings` are as if the file said them. `parent` is one
+    that was resolved before without findings, whose files are unchanged: it is taken where the spec
+    still grows from it in the same way.
     """
     values = _values((given or {}).values(), Names(findings))
-    return _Resolver(files, findings, parent).file(path, values)
+    return _Resolver(files, findings, parent, settings).file(path, values)
 
 
 def _values(given: Iterable[d.Argument], scope: Names) -> dict[str, Bound]:
@@ -115,6 +118,8 @@ class _Resolver:
     files: Files
     findings: Findings
     known: Resolved | None
+    settings: Sequence[Given] = ()
+    """What is set in the file itself, beside what it says."""
     open: list[Path] = field(default_factory=list)
     libraries: dict[Path, Resolved | None] = field(default_factory=dict)
     """The imported files, each resolved once however many files import it."""
@@ -149,6 +154,8 @@ class _Resolver:
             scope.outer = parent.scope
         for name in scope.params:
             scope.lookup(name)
+        if self.settings and len(self.open) == 1:
+            document = overridden(document, _said_by(parent), self.settings, findings)
         data = {**(parent.data if parent else {})}
         data |= {b.name: DataBinding(b, scope) for b in document.data}
         for block in document.blocks:
@@ -218,6 +225,14 @@ class _Resolver:
         return " -> ".join([p.name for p in self.open[self.open.index(key) :]] + [key.name])
 
 
+def _said_by(parent: Resolved | None) -> Inherited:
+    """What a file takes over from its ancestors."""
+    if parent is None:
+        return Inherited()
+    data = {name: found.binding.value for name, found in parent.data.items()}
+    return Inherited(parent.first_recipes(), parent.sections, data)
+
+
 def _predict(parent: Resolved | None) -> Predict:
     """What a parent predicts: what its first recipe says, and where it has none the default."""
     objectives = [r.settings.objective for r in parent.recipes] if parent else []
@@ -276,7 +291,7 @@ def blamed(grows: d.Grows, found: Diagnostic) -> Diagnostic:
 def _inherited(recipe: d.Recipe, found: Diagnostic) -> Diagnostic:
     """A finding about an inherited setting, at the value or the recipe that makes it wrong."""
     own = recipe.name_span.filename
-    if found.span.filename == own:
+    if found.span.filename in (own, COMMAND_LINE):
         return found
     cause = next((n for n in found.notes if n.span.filename == own), None)
     note = Note(f"recipe `{recipe.name}` inherits this", found.span)

@@ -73,6 +73,21 @@ def to_grow(document: d.Document) -> str:
     return text
 
 
+def with_changes(document: d.Document, changed: d.Document) -> str:
+    """The text of a document that was read from YAML as that of `changed`, with its comments.
+
+    Where an entry is gone, its comments are. Raises GrowlangError where YAML cannot say it.
+    """
+    composed = compose(document.text, document.filename, Findings())
+    assert composed is not None, "the document was read from this text"
+    lines, root, written = document.text.split("\n"), places(composed.node), nodes(changed)
+    comments = held(hang(root, composed.comments, lines))
+    spaced = {p for p in blanks(root, lines) if p in comments and comments[p].above}
+    text = layout(written, comments, spaced)
+    _same(changed, read(text, document.filename))
+    return text
+
+
 def names_schema(comment: str) -> bool:
     """Whether a comment is the line that `convert` writes where it finds the JSON Schema."""
     return _OURS.fullmatch(comment) is not None

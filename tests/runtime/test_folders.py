@@ -123,6 +123,7 @@ def test_each_split_has_a_table_of_its_own(images: Path) -> None:
 def test_what_is_wrong_with_one_image_is_told_of_it(images: Path, png: Encode) -> None:
     (images / "circle" / "0.jpg").write_bytes(png(8, 8))
     (images / "square" / "0.png").write_bytes(b"no image")
+    (images / "notes.txt").write_text("no caption")
     rows = ["circle/1.png,one", "circle/1.png,two", "square/0.png,x", "circle/2.png,x"]
     table(images, "a.csv", "file_name,text", *rows)
     faults = opened(images, "caption", caption="a.csv").faults

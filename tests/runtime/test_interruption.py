@@ -70,7 +70,8 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
         return done.returncode, done.stderr
 
     status, told = stopped(20, signal.SIGTERM)
-    assert (status, "continue with the same command and --resume" in told) == (143, True)
+    again = "continue with: growlang train tiny.grow"
+    assert (status, again in told, told.rstrip().endswith("--resume")) == (143, True, True)
     status, _ = stopped(90, signal.SIGKILL)
     assert status == -signal.SIGKILL
     killed = train(plan([phase(steps=200)]), data, "killed", resume="must")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -154,7 +153,7 @@ def test_a_run_that_ends_in_a_streak_is_not_finished(data: Path, broken: Break) 
     with pytest.raises(GrowlangError, match="does not count as finished") as error:
         train(given, data, resume="must", quiet=True)
     assert not (folder(data) / "model.safetensors").exists()
-    assert "from the checkpoint of step 2" in error.value.help
+    assert "from its checkpoint of step 2" in error.value.help
 
 
 def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -> None:
@@ -168,9 +167,7 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
     assert str(batch) in error.value.message
     assert batch.exists()
     assert [p.name for p in folder(data).glob("model*")] == []
-    found = re.search(r'start = "([^"]*)"', error.value.help)
-    assert found
-    assert found[1] == str((folder(data) / "checkpoints" / "step_00000004").resolve())
+    assert f"--from {folder(data)}@4 --name main-2" in error.value.help
     assert "lower `lr` (now 0.01)" in error.value.help
     assert "--resume would repeat the same steps" in error.value.help
 
@@ -178,7 +175,7 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
     with pytest.raises(GrowlangError, match="10 steps in a row"):
         train(given, data, resume="must", **options)
     broken({})
-    start = Start(origin="path", path=found[1])
+    start = Start(origin="path", path=str(folder(data) / "checkpoints" / "step_00000004"))
     lower = plan([phase(steps=2, optimizer=AdamW(lr=1e-3))], start=start)
     assert train(lower, data, "lower", quiet=True).finished
 
@@ -187,8 +184,8 @@ def test_without_an_older_checkpoint_the_way_is_from_the_start(data: Path, broke
     broken(range(1, 99))
     with pytest.raises(GrowlangError, match="10 steps in a row") as error:
         train(plan([phase(steps=20, precision="bf16")]), data, quiet=True)
-    assert "set `precision = fp32`, and train into another output" in error.value.help
-    assert "start =" not in error.value.help
+    assert "set `precision = fp32`, in the spec or with --set" in error.value.help
+    assert "--from" not in error.value.help
 
 
 def test_an_update_that_breaks_the_weights_ends_the_run_before_it_is_saved(

@@ -124,6 +124,13 @@ def test_images_that_cannot_be_used_are_named_or_left_out(images: Path, png: Enc
     packed = pack(images, max_corrupt=2)
     assert len(packed.left_out) == 2
     assert pack(images, max_corrupt=2) == packed  # as the record says
+    for path in images.rglob("*.png"):
+        path.with_suffix(".txt").write_text("a caption")
+    (images / "square" / "99.txt").write_text("a caption")
+    (images / "square" / "0.txt").unlink()
+    said = refused(images, "other/{000..}.tar")
+    assert "`square/99` in images: there is no image beside square/99.txt" in said
+    assert "`square/0` in images: it has no caption `.txt`, only `.png`" in said
     assert {"circle/2", "square/a_b"} < contents(packed.data).keys()
 
 

@@ -18,6 +18,7 @@ from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Sample
 from growlang_runtime.storage.run import Run, recorded_plan
+from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.resume import require_checkpoints, require_same
 
 PATH = Path("runs/tiny/main")
@@ -32,7 +33,7 @@ def grown(**changes: Any) -> Plan:
 
 def refusal(recorded: Plan, now: Plan) -> GrowlangError:
     with pytest.raises(GrowlangError, match="started with a different spec") as error:
-        require_same(PATH, recorded, now)
+        require_same(PATH, recorded, now, RunOptions())
     return error.value
 
 
@@ -49,10 +50,11 @@ def test_a_setting_that_is_gone_is_not_set() -> None:
 
 def test_params_that_were_set_then_are_in_the_help() -> None:
     now = plan([phase(optimizer=AdamW(lr=0.5))])
-    assert "started with --set rate=3e-4" in refusal(plan(params={"rate": "3e-4"}), now).help
-    assert (
-        "started without --set" in refusal(plan(), now.model_copy(update={"params": {"a": 1}})).help
-    )
+    help = refusal(plan(params={"rate": "3e-4"}), now).help
+    assert "as it was started, with --set rate=3e-4" in help
+    assert "growlang train tiny.grow --set rate=3e-4 --resume" in help
+    help = refusal(plan(), now.model_copy(update={"params": {"a": 1}})).help
+    assert "as it was started, without --set" in help
 
 
 def test_a_mapping_that_changed_is_told_by_tensor() -> None:
@@ -84,12 +86,12 @@ def test_what_does_not_change_the_run_may_change() -> None:
         spec="elsewhere.grow",
         mapping=Mapping(tuple(e._replace(reason=Reason("other words")) for e in plan().mapping)),
     )
-    require_same(PATH, plan(), now)
+    require_same(PATH, plan(), now, RunOptions())
 
 
 def test_how_many_steps_epochs_are_is_found_with_the_data() -> None:
     known, unknown = (plan([phase(steps=steps, epochs=2.0)]) for steps in (8, None))
-    require_same(PATH, known, unknown)
+    require_same(PATH, known, unknown, RunOptions())
 
 
 # --- folders -------------------------------------------------------------------------------------

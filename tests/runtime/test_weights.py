@@ -51,12 +51,12 @@ def test_a_missing_parent_names_the_command_that_makes_it() -> None:
     assert parent is not None
     with pytest.raises(GrowlangError, match="the parent tiny is not trained yet") as error:
         parent_weights(parent, Path("runs/tiny/main"), "main", ema=True)
-    assert error.value.help == ("train it first: growlang train tiny.grow, or add --with-parents")
+    ways = "or add --with-parents, or name its run with --parent-run"
+    assert error.value.help == f"train it first: growlang train tiny.grow, {ways}"
     with pytest.raises(GrowlangError) as error:
         parent_weights(parent, Path("my runs/tiny/long"), "long", ema=True)
     assert error.value.help == (
-        "train it first: growlang train tiny.grow --recipe long --out 'my runs', "
-        "or add --with-parents"
+        f"train it first: growlang train tiny.grow --recipe long --out 'my runs', {ways}"
     )
 
 

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 def diff(
-    a: Annotated[Path, typer.Argument(help="The old spec or weights.", show_default=False)],
-    b: Annotated[Path, typer.Argument(help="The new spec or weights.", show_default=False)],
+    a: Annotated[Path, typer.Argument(help="The old spec, run or weights.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="The new spec, run or weights.", show_default=False)],
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per tensor.")] = False,
     json: JsonOption = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit 1 when the nets differ.")
+        bool,
+        typer.Option("--exit-code", help="Exit 1 when the nets or trained weights differ."),
     ] = False,
 ) -> None:
-    """Print what happens to every parameter from one spec to another."""
+    """Print how a net differs from another, and trained weights, too."""
     from growlang.comparing import diff as difference_of
 
     difference = difference_of(_side(a), _side(b))
@@ -33,10 +34,15 @@ def diff(
         from growlang.cli.console import console
 
         difference.print(console(), verbose)
-    raise typer.Exit(1 if exit_code and not difference.equal else 0)
+    same = difference.equal and difference.weights_equal is not False
+    raise typer.Exit(1 if exit_code and not same else 0)
 
 
 def _side(path: Path) -> "Checked | WeightsHeader":
     from growlang.plans.weights_header import are_weights, read
 
+    if "@" in path.name:
+        from growlang_runtime.storage.place import located
+
+        path = located(path)
     return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])

@@ -1,4 +1,4 @@
-"""`train`: a recipe, or the whole lineage, into run folders."""
+"""`train`: a recipe, the whole lineage, or a run for each of several values, into run folders."""
 
 import gc
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
-from growlang.cli.specs import checked_spec
+from growlang.cli.specs import checked_variants
 from growlang.diagnostics import GrowlangError
 
-Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE.")]
+Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE or OUT/MODEL/NAME.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(
@@ -26,7 +26,28 @@ WithParents = Annotated[
     bool, typer.Option("--with-parents", help="Train untrained ancestors first.")
 ]
 ParentRun = Annotated[
-    Path | None, typer.Option(help="Folder of the parent's run, instead of the one under --out.")
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        help="Parent's run, instead of the one under --out or runs: RUN, RUN@STEP or RUN@best.",
+    ),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Name of the run's folder, OUT/MODEL/NAME; by default the recipe's."),
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start anew; a run that is there is moved aside.")
+]
+FromRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Go on from a checkpoint of another run, with its optimizer's state, averages and "
+        "step: RUN, RUN@STEP or RUN@best.",
+        show_default=False,
+    ),
 ]
 AcceptParent = Annotated[
     bool,
@@ -60,6 +81,10 @@ ValidateEvery = Annotated[
     typer.Option(min=1, help="Steps between validations; by default by what they cost."),
 ]
 LogEvery = Annotated[int, typer.Option(min=1, help="Steps between log lines.")]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option("--log", metavar="wandb|mlflow", help="Log there too; may be repeated."),
+]
 MaxCorrupt = Annotated[int, typer.Option(min=0, help="Unusable images to skip before giving up.")]
 
 
@@ -67,6 +92,9 @@ def train(
     spec: Spec,
     recipe: RecipeOption = None,
     out: Out = Path("runs"),
+    name: Name = None,
+    fresh: Fresh = False,
+    from_run: FromRun = None,
     data_root: DataRoot = None,
     resume: Resume = False,
     resume_or_start: ResumeOrStart = False,
@@ -85,9 +113,14 @@ def train(
     validate_every: ValidateEvery = None,
     log_every: LogEvery = 10,
     max_corrupt: MaxCorrupt = 0,
+    log: LogTo = None,
 ) -> None:
-    """Train a recipe, from the parent's weights or from scratch."""
-    checked = checked_spec(spec, settings)
+    """Train a recipe, from the parent's weights or from scratch.
+
+    `--from RUN` goes on from another run's checkpoint. `--set NAME=VALUE,VALUE` trains a run for
+    each value, named RECIPE-NAME=VALUE.
+    """
+    found = checked_variants(spec, settings)
     from growlang import api
     from growlang.torch_backend import require_torch
 
@@ -98,6 +131,9 @@ def train(
     options = RunOptions(
         data_root=data_root,
         out=out,
+        name=name,
+        fresh=fresh,
+        from_run=from_run,
         resume="may" if resume_or_start else "must" if resume else "never",
         parent_run=parent_run,
         accept_parent=accept_parent,
@@ -112,9 +148,10 @@ def train(
         validate_every=validate_every,
         log_every=log_every,
         max_corrupt=max_corrupt,
+        log=tuple(log) if log else None,
     )
-    result = api.train(checked, recipe, options, with_parents=with_parents)
-    if status := result.exit_status:
+    status = api.train_each(found, recipe, options, with_parents=with_parents)
+    if status:
         raise typer.Exit(status)
 
 

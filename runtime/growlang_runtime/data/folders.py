@@ -97,7 +97,7 @@ def open_folder(
     samples = grouped(there, layout)
     require_members(samples, layout, place)
     found = read_apart(apart, samples, place)
-    missing = {row: why for row, s in enumerate(found.samples) if (why := fault(s, layout))}
+    missing = {row: why for row, s in enumerate(found.samples) if (why := _fault(s, layout))}
     faults = missing | found.faults | _doubles(found.samples, layout)
     forget()
     scans = _each(lambda sample: _scan(root, sample), found.samples)
@@ -125,6 +125,14 @@ def layout_of(declared: Folder, wanted: Wanted) -> tuple[dict[str, str], Layout]
 def _each(function: Callable[[Sample], T], samples: Sequence[Sample]) -> list[T]:
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(function, samples))
+
+
+def _fault(sample: Sample, layout: Layout) -> str:
+    """Why a sample cannot be used, as its files show; empty where it can."""
+    if sample.members and not sample.member(layout.endings("image")):
+        names = sorted(member.name for member in sample.members.values())
+        return f"there is no image beside {' and '.join(names)}"
+    return fault(sample, layout)
 
 
 def _doubles(samples: Sequence[Sample], layout: Layout) -> dict[int, str]:

@@ -21,7 +21,7 @@ Rows = NDArray[np.intp]
 def is_held_out(key: str, share: float) -> bool:
     """Whether the sample of a key is among a share of all: its hash, in [0, 1), is below that."""
     hashed = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(hashed, "little") / 2**64 < share
+    return int.from_bytes(hashed, "big") / 2**64 < share
 
 
 def parted(source: Source, index: Samples, rows: Rows, held_out: bool) -> Rows:

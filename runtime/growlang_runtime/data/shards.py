@@ -43,7 +43,13 @@ def _matches(url: str, urls: str, data_root: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not glob.has_magic(url):
-        message = f"{path} is a folder" if path.is_dir() else f"no such file: {path}"
+        message = f"no such file: {path}"
+        if path.is_dir():
+            message = f"{path} is a folder"
+            help = (
+                f'name its shards ("{url}/*.tar"); images in it are read by folder("{url}/"), or '
+                f"packed into shards by `growlang pack {url}`"
+            )
         raise GrowlangError(f'shards "{urls}": {message}', help=help)
     names = glob.glob(os.path.expanduser(url), root_dir=data_root, recursive=True)
     found = [data_root / name for name in sorted(names) if (data_root / name).is_file()]

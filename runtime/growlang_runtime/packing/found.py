@@ -30,6 +30,8 @@ class Found(NamedTuple):
     source: Folder
     said: list[str]
     """What the user is told of it."""
+    files: int
+    """The number of files in the folder."""
 
 
 def declaration(
@@ -54,7 +56,7 @@ def declaration(
             f"labels: none; the images lie in {len(folders)} folders ({listed}), whose names "
             "`--label folder` makes their classes"
         )
-    return Found(source, said)
+    return Found(source, said, len(names))
 
 
 def _said(what: str, value: object, folder: Path) -> str:

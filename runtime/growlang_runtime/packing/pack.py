@@ -40,6 +40,8 @@ SHARD_BYTES = 256_000_000
 """Bytes of a shard, by default."""
 THREADS = 8
 """Threads that decode images."""
+MANY = 10_000
+"""Files that take so long to look through that it is said."""
 KEYWORDS = frozenset(
     ("all", "core", "data", "decode", "encode", "except", "head", "model", "stage", "stem", "train")
 )
@@ -118,6 +120,8 @@ def _open(asked: Packing, report: Report) -> FolderIndex:
     found = declaration(asked.folder, asked.captions, asked.caption, asked.label)
     for line in found.said:
         report.say(line)
+    if found.files > MANY:
+        report.say(f"looking through {found.files:,} files")
     source = found.source
     texts = [member for member in ("caption", "label") if getattr(source, member) is not None]
     return open_folder(source, Wanted(frozenset(texts), SEMANTICS), Path(), None)

@@ -1,4 +1,4 @@
-"""The numbers of a run while it trains: lines of metrics.jsonl, and curves for TensorBoard."""
+"""The numbers of a run while it trains: lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -41,22 +41,3 @@ class Metrics:
 
 def _is_known(value: object) -> bool:
     return not isinstance(value, float) or isfinite(value)
-
-
-class Board:
-    """The scalars of a run for TensorBoard; earlier ones from step `first` on are dropped."""
-
-    def __init__(self, folder: Path, first: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=first)
-
-    def write(self, step: int, **scalars: float) -> None:
-        """Add a point to each curve whose value is finite."""
-        for name, value in scalars.items():
-            if isfinite(value):
-                self._writer.add_scalar(name, value, step)
-
-    def close(self) -> None:
-        """Write what is still buffered."""
-        self._writer.close()

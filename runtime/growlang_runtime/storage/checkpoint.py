@@ -13,17 +13,17 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from safetensors import safe_open
-from torch import Tensor
 
 from growlang.net import digest
 from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake
-from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage.files import saved
 from growlang_runtime.storage.record import FileSum, Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TENSORS = STATE
 BEST = "best"
@@ -51,6 +51,8 @@ class Checkpoint:
 
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix`, named without it."""
+        from safetensors import safe_open
+
         with safe_open(self.path / TENSORS, framework="pt") as file:
             return {
                 name.removeprefix(prefix): file.get_tensor(name)
@@ -120,6 +122,8 @@ def _fill(
     at: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> None:
     """Write the files of a checkpoint into a new folder."""
+    from growlang.torch_backend.tensor_files import write_tensors
+
     at.mkdir(parents=True)
     write_tensors(at / TENSORS, tensors, metadata)
     sums = {"bytes": (at / TENSORS).stat().st_size, "sha256": sha256_of(at / TENSORS)}
@@ -198,18 +202,19 @@ def prune(folder: Path, keep: int, always: frozenset[int]) -> None:
     for path in reversed(checkpoints_of(folder)):
         if path.name in names:
             continue
-        if kept < keep and _is_of_the_recorded_size(path):
+        if kept < keep and not damage(path):
             kept += 1
         else:
             shutil.rmtree(path)
 
 
-def _is_of_the_recorded_size(path: Path) -> bool:
+def damage(path: Path) -> str:
+    """What is wrong with a checkpoint by its record and the sizes of its files; "" if nothing."""
     try:
         _of_the_recorded_size(path)
-    except TornCheckpoint:
-        return False
-    return True
+    except TornCheckpoint as torn:
+        return str(torn)
+    return ""
 
 
 def forget_after(folder: Path, found: Checkpoint | None) -> None:

@@ -8,9 +8,8 @@ from typing import Literal, NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import CHECKPOINTS, checkpoints_of
+from growlang_runtime.storage.checkpoint import BEST, best_path, checkpoint_name
 
-BEST = "best"
-"""What stands behind `@` for the best checkpoint, and the name of its folder."""
 STEP = re.compile(r"([0-9][0-9_]*)([kM]?)")
 TIMES = {"": 1, "k": 1000, "M": 1_000_000}
 SHOWN = 8
@@ -61,9 +60,10 @@ def located(written: str | Path) -> Path:
             f"there is no run at {place.run}", help="name a run's folder, such as runs/MODEL/RECIPE"
         )
     folder = place.run / CHECKPOINTS
-    named = f"step_{place.at:08d}" if isinstance(place.at, int) else BEST
-    if (folder / named).is_dir():
-        return folder / named
+    if place.at == BEST and (best := best_path(folder)):
+        return best
+    if isinstance(place.at, int) and (folder / checkpoint_name(place.at)).is_dir():
+        return folder / checkpoint_name(place.at)
     what = f"of step {place.at:,}" if isinstance(place.at, int) else "`best`"
     more = "" if place.at != BEST else "; `best` is kept by recipes that say `validate`"
     raise GrowlangError(

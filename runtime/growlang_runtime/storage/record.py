@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from growlang.plans.plan import Branch
+
 
 class _Recorded(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -72,6 +74,8 @@ class Record(_Recorded):
     """By the condition."""
     validation: Validated | None = None
     """Of the best weights so far: in `checkpoints/best` alone."""
+    branch: Branch | None = None
+    """The checkpoint of another run that this one went on from."""
 
 
 class FileSum(_Recorded):

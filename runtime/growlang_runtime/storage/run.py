@@ -1,10 +1,12 @@
-"""The folder of a run: `OUT/MODEL/RECIPE`, written by one process at a time."""
+"""The folder of a run: `OUT/MODEL/NAME`, written by one process at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -17,12 +19,13 @@ from growlang_runtime.storage.files import disk_full, save_text
 LOCK = ".lock"
 OUT = Path("runs")
 """The default of `--out`."""
-ELSEWHERE = "move the folder away, or choose another output folder with --out"
+ELSEWHERE = "move the folder away, or train under another name with --name"
+AFRESH = "add --fresh, which moves the old run aside, or train under another name with --name"
 
 
-def run_folder(out: Path, model: str, recipe: str) -> Path:
-    """Where the run of a model's recipe is kept under the output root."""
-    return out / model / recipe
+def run_folder(out: Path, model: str, name: str) -> Path:
+    """Where a run of a model is kept under the output root: by its name, which is its recipe's."""
+    return out / model / name
 
 
 class Run:
@@ -109,6 +112,16 @@ class Run:
         shutil.rmtree(self.path)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a run. Raises GrowlangError if another process holds it."""
+    descriptor = _lock(path)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _lock(path: Path) -> int:
     """Lock the run; the system gives it back when the process ends, however it ends."""
     descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -119,7 +132,7 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
         raise GrowlangError(
             f"process {holder} is training in {path}",
-            help="wait for it or stop it, or choose another output folder with --out",
+            help="wait for it or stop it, or train under another name with --name",
         ) from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -142,7 +155,7 @@ def recorded_plan(path: Path) -> Plan:
 def _unreadable(path: Path, reason: str) -> GrowlangError:
     return GrowlangError(
         f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
-        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {ELSEWHERE}",
+        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {AFRESH}",
     )
 
 
@@ -152,7 +165,7 @@ def exists(path: Path) -> GrowlangError:
         return _no_run(path)
     return GrowlangError(
         f"the run {path} already exists",
-        help="add --resume to continue it, or choose another output folder with --out",
+        help=f"add --resume to continue it, or {AFRESH.removeprefix('add ')}",
     )
 
 
@@ -162,10 +175,25 @@ def _no_run(path: Path) -> GrowlangError:
         kind = "a link that leads nowhere" if path.is_symlink() else "a file"
         return GrowlangError(
             f"{path} is {kind}, not a run folder",
-            help="remove it, or choose another output folder with --out",
+            help="remove it, or choose another output folder with --out or name with --name",
         )
     if not any(path.iterdir()):
         return GrowlangError(
             f"{path} is an empty folder, not a run", help=f"remove it: rmdir {path}"
         )
     return GrowlangError(f"{path} is not a run folder: it has no {PLAN}", help=ELSEWHERE)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process trains in the run at `path`."""
+    try:
+        descriptor = os.open(path / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -46,6 +46,8 @@ class Weights:
     """Step of the checkpoint that they are of; None for a finished model."""
     remark: str = ""
     """A warning about them, such as that they were widened from half precision."""
+    found: str = ""
+    """What is to be said of where they were found; empty where they were expected."""
 
     @property
     def semantics(self) -> int:
@@ -67,7 +69,7 @@ class Weights:
             raise GrowlangError(
                 f"{self.path} contains {self.net.name} with net_hash {self.net.net_hash[:12]}, but "
                 f"{whose} has net_hash {net.net_hash[:12]}:" + "".join(f"\n  {x}" for x in lines),
-                help="retrain it from the current spec into another output folder (--out), or "
+                help="retrain it from the current spec under another name (--name), or "
                 "revert the change to the spec (`growlang diff "
                 f"{shlex.quote(str(self.path))} SPEC` shows it)",
             )
@@ -204,7 +206,8 @@ def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> 
             command += ["--out", str(out)]
         raise GrowlangError(
             f"the parent {parent.model} is not trained yet: {run} does not exist",
-            help=f"train it first: {shlex.join(command)}, or add --with-parents",
+            help=f"train it first: {shlex.join(command)}, or add --with-parents, or name its run "
+            "with --parent-run",
         )
     weights = load(run, ema=ema)
     weights.require(Net.from_json(parent.net), f"{parent.spec} (the parent {parent.model})")

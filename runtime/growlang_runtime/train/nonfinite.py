@@ -8,11 +8,14 @@ from pathlib import Path
 from torch import Tensor
 
 from growlang.plans.fit import Difference
+from growlang.plans.plan import Plan
 from growlang.spec.recipe import Settings
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import saved
 from growlang_runtime.train.batches import StepBatch
+from growlang_runtime.train.commands import anew, branching, ways
+from growlang_runtime.train.options import RunOptions
 
 LIMIT = 10
 """Steps in a row without a finite loss and gradient after which a run gives up."""
@@ -83,7 +86,9 @@ def unfinished(streak: Streak, step: int) -> str:
     )
 
 
-def ways_out(settings: Settings, checkpoints: Path, last: int) -> str:
+def ways_out(
+    settings: Settings, checkpoints: Path, last: int, plan: Plan, options: RunOptions
+) -> str:
     """The help for a run that ended in skipped steps: it would fail again if it were resumed.
 
     `last` is its last finite step. The steps after it failed with the weights that it left, so
@@ -93,13 +98,11 @@ def ways_out(settings: Settings, checkpoints: Path, last: int) -> str:
     if settings.precision == "bf16":
         changes.append("set `precision = fp32`")
     found, _ = checkpoint.newest(checkpoints, before=last)
-    origin = ""
+    run = checkpoints.parent
+    offers = anew(plan, options, run)
     if found is not None:
-        origin = (
-            f", from the beginning or from the checkpoint of step {found.step} (`start = "
-            f'"{found.path.resolve()}"` in the recipe)'
-        )
+        offers = branching(plan, options, run, found.step) | offers
     return (
-        f"{', '.join(changes[:-1])} or {changes[-1]}, and train into another output folder "
-        f"with --out{origin}; --resume would repeat the same steps and fail again"
+        f"{', '.join(changes[:-1])} or {changes[-1]}, in the spec or with --set, since --resume "
+        f"would repeat the same steps and fail again; then\n    {ways(offers)}"
     )

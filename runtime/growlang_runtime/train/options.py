@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.storage.aside import ASIDE
 from growlang_runtime.storage.run import OUT
 
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,99}")
+"""What a run may be called."""
 Resume = Literal["never", "must", "may"]
 """Whether the run that is to be trained is there already."""
 LEAST = {
@@ -34,10 +38,16 @@ class RunOptions:
     """The folder that data and prompts are relative to; None: that of the plan's spec."""
     out: Path = OUT
     """The output root: the run is kept in `OUT/MODEL/RECIPE`, and so is its parent's."""
+    name: str | None = None
+    """The name of the run's folder in `OUT/MODEL`; None: that of the recipe."""
+    fresh: bool = False
+    """Whether to move the run that is there aside, and start anew."""
+    from_run: Path | None = None
+    """A checkpoint of another run to go on from, with its state and step: RUN[@STEP|@best]."""
     resume: Resume = "never"
     """What is expected of the run: it must not be there, it must, or it may."""
     parent_run: Path | None = None
-    """A folder to take instead of the parent's run under the output root."""
+    """What to take instead of the parent's run under the output root: RUN[@STEP|@best]."""
     accept_parent: bool = False
     """Whether to take a parent's run that was trained with a different version of its spec."""
     device: str = "auto"
@@ -64,6 +74,8 @@ class RunOptions:
     """Steps between lines of metrics."""
     max_corrupt: int = 0
     """Unusable samples that the run may skip."""
+    log: tuple[str, ...] | None = None
+    """Boards besides TensorBoard: `wandb`, `mlflow`, whose packages are then needed."""
     quiet: bool = False
     """Whether to print nothing on stderr."""
     clock: Callable[[], float] = time.monotonic
@@ -74,6 +86,17 @@ class RunOptions:
         if self.resume not in get_args(Resume):
             known = ", ".join(f'"{value}"' for value in get_args(Resume))
             raise GrowlangError(f"`resume` is {self.resume!r}", help=f"it may be {known}")
+        if self.name is not None and (not NAME.fullmatch(self.name) or ASIDE.fullmatch(self.name)):
+            raise GrowlangError(
+                f"a run cannot have the name `{self.name}`",
+                help="use letters, digits and . _ + = -, such as `--name lr=3e-4`; names that end "
+                "in `.old-N` are those of runs that were moved aside",
+            )
+        if self.fresh and self.resume != "never":
+            raise GrowlangError(
+                "--fresh starts anew and --resume goes on with what is there",
+                help="leave one of them out",
+            )
         many = isinstance(self.threads, int) and self.threads >= 1
         if not (many or self.threads in ("auto", None)):
             raise GrowlangError(

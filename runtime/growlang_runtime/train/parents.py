@@ -33,7 +33,8 @@ def with_parent_run(plan: Plan, weights: Weights | None, accept: bool) -> Plan:
             f"changes since (old -> new):{listed(found)}",
             help=_ways_out(parent, run[0]),
         )
-    known = run[0].model_copy(update={"accepted": found})
+    checkpoint = str(weights.path) if weights.step is not None else None
+    known = run[0].model_copy(update={"accepted": found, "weights": checkpoint})
     return plan.model_copy(update={"parent": parent.model_copy(update={"run": known})})
 
 
@@ -99,12 +100,12 @@ def _differences(was: dict[str, Any], now: dict[str, Any] | None) -> Iterator[st
 
 
 def _ways_out(parent: ParentPlan, run: ParentRun) -> str:
-    command = ["growlang", "train", parent.spec, "--out", "OTHER"]
+    command = ["growlang", "train", parent.spec, "--name", "NAME"]
     if parent.recipe != "main":
         command[3:3] = ["--recipe", parent.recipe]
     given = " ".join(f"--set {name}={value}" for name, value in run.params.items())
     return (
         f"revert the change{f' (the run was trained with {given})' if given else ''}; or "
-        f"retrain the parent ({shlex.join(command)}) and pass its folder with --parent-run; or use "
+        f"retrain the parent ({shlex.join(command)}) and name it with --parent-run; or use "
         "this run anyway with --accept-parent, which is recorded in the plan"
     )

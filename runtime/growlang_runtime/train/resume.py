@@ -12,9 +12,11 @@ from growlang.diagnostics.literals import literal
 from growlang.growth.mapping import Entry
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
-from growlang.plans.weights_header import CHECKPOINTS, METRICS, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, METRICS, PLAN, checkpoints_of
 from growlang.spec.recipe import Phase
-from growlang_runtime.storage.run import ELSEWHERE
+from growlang_runtime.storage.run import AFRESH, exists, recorded_plan
+from growlang_runtime.train.commands import anew, branching, command, ways
+from growlang_runtime.train.options import RunOptions
 
 SHOWN = 8
 """Differences that a message names; of the rest it gives the number."""
@@ -22,12 +24,38 @@ LONGEST = 80
 """Characters of a value that a message shows."""
 
 
-def nothing_to_resume(path: Path) -> GrowlangError:
+def nothing_to_resume(path: Path, plan: Plan, options: RunOptions) -> GrowlangError:
     """The error for resuming where there is no run."""
+    start = command(plan, options)
     return GrowlangError(
         f"there is no run at {path}: nothing to resume",
-        help="remove --resume to start a new run, or use --resume-or-start",
+        help=f"remove --resume to start a new run, or use --resume-or-start: {start}",
     )
+
+
+def already_there(path: Path, plan: Plan, options: RunOptions) -> GrowlangError:
+    """The error for starting a run where there is one."""
+    error = exists(path)
+    if not (path / PLAN).exists():
+        return error
+    offers = _continuing(path, plan, options) | anew(plan, options, path)
+    if checkpoints_of(path / CHECKPOINTS):
+        offers |= branching(plan, options, path)
+    return GrowlangError(error.message, help=ways(offers))
+
+
+def _continuing(path: Path, plan: Plan, options: RunOptions) -> dict[str, str]:
+    """The way to resume the run at `path`, where a command does."""
+    try:
+        recorded = recorded_plan(path)
+    except GrowlangError:
+        return {}
+    if plan.as_recorded(recorded).run_hash == recorded.run_hash:
+        return {"continue it": command(plan, options, "--resume")}
+    if recorded.params == plan.params:
+        return {}
+    again = command(plan, options, "--resume", params=recorded.params)
+    return {f"continue it as it was started, {_params(recorded)}": again}
 
 
 def all_torn(path: Path, torn: list[str]) -> GrowlangError:
@@ -35,7 +63,7 @@ def all_torn(path: Path, torn: list[str]) -> GrowlangError:
     return GrowlangError(
         f"cannot resume the run {path}: all its checkpoints are damaged"
         + "".join(f"\n  {line}" for line in torn),
-        help=f"restore one, or {ELSEWHERE}",
+        help=f"restore one, or {AFRESH}",
     )
 
 
@@ -50,7 +78,7 @@ def require_checkpoints(path: Path) -> None:
     reached = f" (the last one was at step {last})" if folder.is_dir() else ""
     raise GrowlangError(
         f"cannot resume the run {path}: its checkpoints are missing{reached}",
-        help=f"restore {folder}, or {ELSEWHERE}",
+        help=f"restore {folder}, or {AFRESH}",
     )
 
 
@@ -85,17 +113,26 @@ def require_whole(model: Path) -> None:
         ) from error
 
 
-def require_same(path: Path, recorded: Plan, plan: Plan) -> None:
-    """Raise GrowlangError with what differs if `plan` is not of the run that `recorded` began."""
+def require_same(path: Path, recorded: Plan, plan: Plan, options: RunOptions) -> None:
+    """Raise GrowlangError with what differs if `plan` is not of the run that `recorded` began.
+
+    Its own recipe, model, data and start: other recipes, `sample` and `evaluate` are no part of it.
+    """
     if recorded.run_hash == plan.run_hash:
         return
     found = [*declared_differences(recorded.declared, plan.declared), *_mapping(recorded, plan)]
     found += differences(_found(recorded), _found(plan))
+    offers: dict[str, str] = {}
+    if recorded.params != plan.params:
+        again = command(plan, options, "--resume", params=recorded.params)
+        offers[f"resume it as it was started, {_params(recorded)}"] = again
+    if recorded.net_hash == plan.net_hash and checkpoints_of(path / CHECKPOINTS):
+        offers |= branching(plan, options, path)
     raise GrowlangError(
         f"the run {path} was started with a different spec; changes since (old -> new):"
         f"{listed(found)}",
-        help=f"revert the change to resume this run{_params(recorded, plan)}, or train into "
-        "another output folder with --out",
+        help="revert the change to resume this run, or\n    "
+        + ways(offers | anew(plan, options, path)),
     )
 
 
@@ -105,7 +142,7 @@ UNKNOWN_DATA = (
 )
 
 
-def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
+def require_same_data(path: Path, recorded: Plan, now: Plan, options: RunOptions) -> None:
     """Raise GrowlangError if the data is not that which the run at `path` was started with.
 
     The plan of a run of 0.1 does not know it.
@@ -118,7 +155,8 @@ def require_same_data(path: Path, recorded: Plan, now: Plan) -> None:
     raise GrowlangError(
         f"the data has changed since the run {path} was started: {names} has different samples, or "
         "the same in a different order",
-        help="restore the shards, or train into another output folder with --out",
+        help=f"restore the shards, or\n    "
+        f"{ways(branching(now, options, path) | anew(now, options, path))}",
     )
 
 
@@ -178,12 +216,10 @@ def _found(plan: Plan) -> dict[str, Any]:
     return {"data": plan.data, "weights": weights, "parent": run.run_hash if run else None}
 
 
-def _params(recorded: Plan, plan: Plan) -> str:
-    """The params that the run was started with, if others are set now."""
-    if recorded.params == plan.params:
-        return ""
+def _params(recorded: Plan) -> str:
+    """What was set beside the spec when a run was started."""
     given = " ".join(f"--set {name}={value}" for name, value in recorded.params.items())
-    return f" (it was started with {given})" if given else " (it was started without --set)"
+    return f"with {given}" if given else "without --set"
 
 
 def _shown(value: Any) -> str:

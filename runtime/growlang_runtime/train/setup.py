@@ -9,6 +9,7 @@ import torch
 
 from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
+from growlang.plans.weights_header import run_of
 from growlang.spec.feasibility import long_warmups
 from growlang.spec.lengths import misfits
 from growlang.torch_backend.lower import LoweredNet
@@ -52,6 +53,8 @@ class Setup:
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
+    found: str = ""
+    """What is to be said of where the parent's run was found."""
     validation: Validation | None = None
 
 
@@ -94,14 +97,25 @@ def set_up(
         old = weights or start_weights(plan, options.out, data_root, options.parent_run)
         assert old is not None
         bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
-    remarks = [*_remarks(plan, weights), *late_warmups(declared, plan)]
+    remarks = [*_remarks(plan, weights, options), *late_warmups(declared, plan)]
     remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
     remarks += validation.images.warnings if validation else []
     if options.validate_every is not None and validation is None:
         remarks.append(NOTHING_HELD_OUT)
     return Setup(
-        plan, net, device, module, state, data, budget, previews, bridge, tuple(remarks), validation
+        plan,
+        net,
+        device,
+        module,
+        state,
+        data,
+        budget,
+        previews,
+        bridge,
+        tuple(remarks),
+        weights.found if weights else "",
+        validation,
     )
 
 
@@ -135,10 +149,11 @@ def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> li
     ]
 
 
-def _remarks(plan: Plan, weights: Weights | None) -> tuple[str, ...]:
+def _remarks(plan: Plan, weights: Weights | None, options: RunOptions) -> tuple[str, ...]:
     if weights is None:
         return ()
     found = [weights.remark] if weights.remark else []
-    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema:
+    asked = options.parent_run is not None and run_of(weights.path) != options.parent_run
+    if weights.step is not None and plan.start.origin == "parent" and plan.start.ema and not asked:
         found.append(f"the parent run is not finished: starting from {weights.path}")
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import abc
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +19,9 @@ from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
-from growlang_runtime.storage.run import run_folder
+from growlang_runtime.storage.lookup import Found, Wanted, find
+from growlang_runtime.storage.place import located
+from growlang_runtime.storage.run import AFRESH, run_folder
 from growlang_runtime.storage.weights import Weights, load, load_moments, parent_weights
 from growlang_runtime.train.bridge import begin_at_zero
 from growlang_runtime.train.carrying import carry
@@ -32,8 +35,12 @@ def build(plan: Plan, net: Net, device: torch.device) -> LoweredNet:
     return module
 
 
-def parent_run(plan: Plan, out: Path, given: Path | None) -> Path:
-    """Folder of the run that the plan starts from; `given` overrides where it is looked for."""
+def parent_run(plan: Plan, out: Path, given: Path | None) -> Found:
+    """The run that the plan starts from; `given` overrides where it is looked for.
+
+    A run that began knows it. Otherwise it is `OUT/MODEL/RECIPE`, or the only one under `out` or
+    `runs`. Raises GrowlangError if there are several, or if what is given is not there.
+    """
     if plan.parent is None:
         raise GrowlangError(
             f"recipe {plan.recipe} of {plan.model} starts from a parent, but the model has none",
@@ -41,7 +48,21 @@ def parent_run(plan: Plan, out: Path, given: Path | None) -> Path:
             f'`model {plan.model} grows "PARENT.grow"`',
         )
     recipe = plan.start.recipe or plan.parent.recipe
-    return given or run_folder(out, plan.parent.model, recipe)
+    if given is not None:
+        path = located(given)
+        if not path.exists():
+            raise GrowlangError(
+                f"there is no run of the parent at {given}",
+                help="name its folder with --parent-run, or leave that out to take the one under "
+                "the output root",
+            )
+        return Found(path)
+    run = plan.parent.run
+    known = (run.weights, run.path) if run else ()
+    if there := [Path(path) for path in known if path and Path(path).exists()]:
+        return Found(there[0])
+    found = find(Wanted(plan.parent.model, recipe, plan.parent.net_hash), out)
+    return found or Found(run_folder(out, plan.parent.model, recipe))
 
 
 def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) -> Weights | None:
@@ -59,23 +80,18 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
             whose = plan.parent or plan
             weights.require(Net.from_json(whose.net), f"{whose.spec} ({whose.model})")
     else:
-        folder = parent_run(plan, out, given)
-        if given is not None and not given.exists():
-            raise GrowlangError(
-                f"there is no run of the parent at {given}",
-                help="name its folder with --parent-run, or leave that out to take the one under "
-                "the output root",
-            )
+        run = parent_run(plan, out, given)
         assert plan.parent is not None
         recipe = start.recipe or plan.parent.recipe
-        weights = parent_weights(plan.parent, folder, recipe, ema=start.ema)
+        weights = parent_weights(plan.parent, run.path, recipe, ema=start.ema)
+        weights = replace(weights, found=run.said)
     recorded = plan.start_weights_hash
     found = contents_hash(weights.tensors)
     if recorded is not None and recorded != found:
         raise GrowlangError(
             f"the weights at {weights.path} have changed since the run was started: their hash was "
             f"{recorded[:12]}, and is {found[:12]}",
-            help="restore them, or train into another output folder with --out",
+            help=f"restore them, or {AFRESH}",
         )
     return weights
 

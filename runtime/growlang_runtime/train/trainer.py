@@ -17,15 +17,17 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.display import Display, Rate
-from growlang_runtime.report.metrics import Board, Metrics
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
-from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
+from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.train.learning_rate import learning_rate, scales
@@ -35,7 +37,7 @@ from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.timer import Timer
-from growlang_runtime.train.watch import Watch
+from growlang_runtime.train.watch import Moment, Watch, report
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Trainer:
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
-        self.remarks = setup.remarks
+        self.remarks, self.found = setup.remarks, setup.found
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.new = self.plan.mapping.new
         self.step = 0
@@ -80,6 +82,8 @@ class Trainer:
         self.rate = Rate()
         self.display = Display(self.steps, options.quiet)
         self.interruption = Interruption()
+        self.saved: int | None = None
+        """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
 
     def warn(self, text: str) -> None:
@@ -96,21 +100,19 @@ class Trainer:
             self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
-            self._report_data()
-            for remark in self.remarks:
-                self.warn(remark)
+            self._report_start()
             return
         record = found.record
         if record.images != (now := self._images()):
             raise GrowlangError(
                 "the data has changed since the run was started: its phases had "
                 f"{record.images} images, and have {now}",
-                help="restore the data, or train into another output folder with --out",
+                help=f"restore the data, or {AFRESH}",
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
         self.state.load(found.tensors(), record.counts)
-        self.step = found.step
+        self.step = self.saved = found.step
         self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
         self.frozen = record.frozen
         self.tally = Tally(record.readings)
@@ -120,6 +122,14 @@ class Trainer:
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
         self.budget.restore(record.corrupt)
         self._report_data()
+
+    def _report_start(self) -> None:
+        """Report what is to be known of the data and the parent before the first step."""
+        self._report_data()
+        if self.found:
+            self.display.say(self.found)
+        for remark in self.remarks:
+            self.warn(remark)
 
     def _report_data(self) -> None:
         """Warn of what the indexes of the data show."""
@@ -144,7 +154,8 @@ class Trainer:
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        self.board = Board(self.run.path / "tensorboard", self.step + 1)
+        logs = self.options.log or ()
+        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
         self.since_saved.start()
         with closing(self.board), self.interruption, self.display:
             for data in self.data:
@@ -153,8 +164,8 @@ class Trainer:
                 self._phase(data)
                 if self.interruption.signal is not None and self.step < self.steps:
                     self.display.say(
-                        f"stopped after step {self.step} of {self.steps}; "
-                        "continue with the same command and --resume"
+                        f"stopped after step {self.step} of {self.steps}; continue with: "
+                        f"{command(self.plan, self.options, '--resume')}"
                     )
                     return self._result(self.interruption.signal)
             for name, line, counts in self.tally.totals():
@@ -188,8 +199,11 @@ class Trainer:
         if self.bridge:
             training_mode(self.bridge.module)
         self._prove_frozen(data, "start")
+        if self.plan.branch is not None and self.saved is None:
+            self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        self.board.phase(self.step, phase.name, self.data.index(data))
         with closing(
             step_batches(data, self.previews.conditioner, self.step, self.options.workers)
         ) as batches:
@@ -320,7 +334,8 @@ class Trainer:
         self.metrics.write(step=self.step, event="failed", text=text)
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
-        help = nonfinite.ways_out(phase.settings, self.run.checkpoints, last)
+        known = self.run.checkpoints, last, self.plan, self.options
+        help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
@@ -347,6 +362,7 @@ class Trainer:
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
+        self.board.grid(self.step, path)
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
@@ -358,13 +374,8 @@ class Trainer:
             tensors = self.state.tensors()
             self._require_finite(tensors)
             watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
-        name = data.phase.name
-        self.metrics.write(
-            step=self.step, event="validation", phase=name, best=best, **losses.as_json()
-        )
-        self.board.write(self.step, **losses.scalars())
-        levels = [level.averaged for level in losses.levels]
-        self.display.validated(self.step, name, losses.averaged, losses.plain, levels, best)
+        at = Moment(self.step, data.phase.name, best)
+        report(losses, at, self.metrics, self.board, self.display)
 
     def _record(self, data: Data) -> Record:
         """What a checkpoint records of this step beside its tensors."""
@@ -379,6 +390,7 @@ class Trainer:
             corrupt=self.budget.names,
             environment=self._environment(),
             readings=self.tally.counts,
+            branch=self.plan.branch,
         )
 
     def _save(self, data: Data) -> None:
@@ -387,6 +399,7 @@ class Trainer:
         self._require_finite(tensors)
         folder = self.run.checkpoints
         checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
+        self.saved = self.step
         self.metrics.write(step=self.step, event="checkpoint")
         self.since_saved.start()
         if self.streak.length:

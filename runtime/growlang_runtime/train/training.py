@@ -2,78 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
-from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding
+from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.aside import move_aside
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.train.branching import (
+    Source,
+    again,
+    open_source,
+    require_same_branch,
+    take_over,
+)
 from growlang_runtime.train.environment import computed_on, processor
-from growlang_runtime.train.options import Resume, RunOptions
+from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
     all_torn,
+    already_there,
+    listed,
     nothing_to_resume,
     require_checkpoints,
     require_same,
     require_same_data,
     require_whole,
 )
-from growlang_runtime.train.setup import set_up
+from growlang_runtime.train.setup import Setup, set_up
 from growlang_runtime.train.threads import choose_threads, kept, use_threads
 from growlang_runtime.train.trainer import Trainer, TrainResult
 
 
 def train(plan: Plan, options: RunOptions) -> TrainResult:
-    """Train a plan into `OUT/MODEL/RECIPE`, or resume the run that is there.
+    """Train a plan into `OUT/MODEL/NAME`, or resume the run that is there.
 
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
     whatever else keeps it from going on.
     """
+    require_boards(options.log or ())
     device = open_device(options.device)
     if isinstance(options.threads, int):
         use_threads(options.threads)
-    path = run_folder(options.out, plan.model, plan.recipe)
     data_root = options.data_root or Path(plan.spec).parent
     with decoding.quiet():
-        return _train(plan, path, options, data_root, device)
+        return _train(plan, options, data_root, device)
 
 
-def needs_parent(path: Path, resume: Resume) -> bool:
-    """Whether training into `path` reads the weights of a parent, which a checkpoint replaces.
+def folder_of(plan: Plan, options: RunOptions) -> Path:
+    """The folder of a plan's run."""
+    return run_folder(options.out, plan.model, options.name or plan.recipe)
 
-    Raises GrowlangError if there is a run, or none, against what `resume` says.
+
+def needs_parent(plan: Plan, options: RunOptions) -> bool:
+    """Whether training a plan reads the weights of a parent, which a checkpoint replaces.
+
+    Raises GrowlangError if there is a run, or none, against what the options say.
     """
-    _require_asked(path, resume)
-    return not ((path / MODEL).exists() or checkpoints_of(path / CHECKPOINTS))
+    there = require_asked(plan, options)
+    if options.from_run is not None:
+        return plan.start.bridge is not None
+    path = folder_of(plan, options)
+    kept = there and not options.fresh
+    return not (kept and ((path / MODEL).exists() or checkpoints_of(path / CHECKPOINTS)))
 
 
-def _require_asked(path: Path, resume: Resume) -> bool:
-    """Whether there is something at `path`. Raises GrowlangError if `resume` says otherwise."""
+def require_asked(plan: Plan, options: RunOptions) -> bool:
+    """Whether there is a run of a plan. Raises GrowlangError if the options say otherwise."""
+    path = folder_of(plan, options)
     there = path.is_symlink() or path.exists()
-    if resume == "must" and not there:
-        raise nothing_to_resume(path)
-    if resume == "never" and there:
+    if options.resume == "must" and not there:
+        raise nothing_to_resume(path, plan, options)
+    if options.resume == "never" and there and not options.fresh:
+        raise already_there(path, plan, options)
+    if there and options.fresh and not (path / PLAN).exists():
         raise exists(path)
     return there
 
 
-def _train(
-    plan: Plan, path: Path, options: RunOptions, data_root: Path, device: torch.device
-) -> TrainResult:
-    if not _require_asked(path, options.resume):
+def _train(plan: Plan, options: RunOptions, data_root: Path, device: torch.device) -> TrainResult:
+    path = folder_of(plan, options)
+    if not require_asked(plan, options) or options.fresh:
         require_place(path, "--out")
         return _start(plan, path, options, data_root, device)
     recorded = recorded_plan(path)
-    require_same(path, recorded, plan.as_recorded(recorded))
+    require_same(path, recorded, plan.as_recorded(recorded), options)
+    require_same_branch(path, recorded, options)
     with Run(path, _going_on(recorded, plan)) as run:
         return _resume(run, recorded, options, data_root, device)
 
@@ -87,21 +113,89 @@ def _start(
     plan: Plan, path: Path, options: RunOptions, data_root: Path, device: torch.device
 ) -> TrainResult:
     """Train a plan into a new run, which is removed if its first step fails."""
-    setup = set_up(plan, options, data_root, device)
-    with Run.create(path, setup.plan) as run:
-        trainer = Trainer(run, setup, options)
+    source = None if options.from_run is None else open_source(plan, options.from_run, options)
+    if source is not None:
+        setup = set_up(source.joined(plan), options, data_root, device, source.step)
+        _require_steps_left(setup, source)
+    else:
+        setup = set_up(plan, options, data_root, device)
+    display = Display(0, options.quiet)
+    with _room(path, display) as aside:
+        if source is not None and aside is not None:
+            source = source.moved(path, aside)
+            known = setup.plan.model_copy(update={"branch": source.branch})
+            setup = replace(setup, plan=known)
+        with Run.create(path, setup.plan) as run:
+            trainer = Trainer(run, setup, options)
+            _begin(trainer, source)
+            first = trainer.step
+            try:
+                return trainer.run_phases()
+            except GrowlangError:
+                if trainer.step == first:
+                    run.remove()  # nothing to resume, and the corrected try needs its place
+                raise
+
+
+def _begin(trainer: Trainer, source: Source | None) -> None:
+    """Give a new run the state of its first step, and say where it begins."""
+    run, say = trainer.run.path, trainer.display.say
+    if source is None:
         trainer.restore(None)
-        if options.threads == "auto" and device.type == "cpu":
+        if trainer.options.threads == "auto" and trainer.device.type == "cpu":
             choose_threads(trainer)
-        trainer.display.say(f"started {path}: {trainer.steps} steps on {computed_on(device)}")
-        for line in told(setup.plan.phases):
-            trainer.display.say(line)
-        try:
-            return trainer.run_phases()
-        except GrowlangError:
-            if trainer.step == 0:
-                run.remove()  # there is nothing to resume, and the corrected try needs its place
-            raise
+        say(f"started {run}: {trainer.steps} steps on {computed_on(trainer.device)}")
+        for line in told(trainer.plan.phases):
+            say(line)
+        return
+    begun = take_over(trainer.state, source)
+    trainer.step = source.step
+    trainer.restore(None)
+    changes = source.changes(trainer.plan)
+    trainer.metrics.write(
+        step=source.step, event="branched", run=source.branch.run, changes=changes
+    )
+    if trainer.options.threads == "auto" and trainer.device.type == "cpu":
+        choose_threads(trainer)
+    where = f"step {source.step} of {trainer.steps} on {computed_on(trainer.device)}"
+    say(f"started {run} from {source.branch}: {where}")
+    if changes:
+        say(f"changes since (old -> new):{listed(changes)}")
+    for line in source.torn:
+        trainer.warn(f"passed over a damaged checkpoint: {line}")
+    if begun:
+        trainer.warn(f"the moments of {len(begun)} tensors begin anew with this optimizer")
+
+
+@contextmanager
+def _room(path: Path, display: Display) -> Iterator[Path | None]:
+    """Move the run at `path` aside, if there is one; it is put back if no new one came to be."""
+    aside = move_aside(path) if path.exists() else None
+    if aside is not None:
+        display.say(f"moved the old run {path} to {aside}")
+    try:
+        yield aside
+    except GrowlangError:
+        if aside is not None and not path.exists():
+            aside.rename(path)
+            display.say(f"moved {aside} back to {path}")
+        raise
+
+
+def _require_steps_left(setup: Setup, source: Source) -> None:
+    """Raise GrowlangError where a run would go on from a step at which its recipe is over."""
+    last, plan = setup.data[-1], setup.plan
+    end = last.span.first + last.span.steps
+    if source.step < end:
+        return
+    own = "" if plan.recipe == "main" else f".{plan.recipe}"
+    longer = last.span.steps + max(last.span.steps, source.step - end + 1)
+    raise GrowlangError(
+        f"{source.branch} is at step {source.step}, and recipe {plan.recipe} ends at step {end}: "
+        "there is nothing left to train",
+        help=f"make the recipe longer, such as --set train{own}.phase.{last.phase.name}.for="
+        f"{longer}, or name an earlier checkpoint: RUN@STEP",
+    )
 
 
 def _resume(
@@ -121,13 +215,19 @@ def _resume(
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
         raise all_torn(run.path, torn)
+    branch = run.plan.branch
+    source = again(run.plan, branch, options) if branch and found is None else None
+    begun = found or (source.found if source else None)
     if found:
         before = found.record.environment
         device = open_device(options.device, before.device)
         use_threads(kept(options.threads, before, processor()))
-    setup = set_up(run.plan, options, data_root, device, found.step if found else None)
-    require_same_data(run.path, run.plan, setup.plan)
+    setup = set_up(run.plan, options, data_root, device, begun.step if begun else None)
+    require_same_data(run.path, run.plan, setup.plan, options)
     trainer = Trainer(run, setup, options)
+    if source is not None:
+        _begin(trainer, source)
+        return trainer.run_phases()
     trainer.restore(found)
     if run.plan.data is None:
         trainer.warn(UNKNOWN_DATA)

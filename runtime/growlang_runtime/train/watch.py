@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from growlang_runtime.report.board import Boards
+from growlang_runtime.report.display import Display
+from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record, Validated
 from growlang_runtime.train.options import RunOptions
@@ -17,6 +20,24 @@ from growlang_runtime.train.validation import Losses, Validation, usual_interval
 
 if TYPE_CHECKING:
     from growlang_runtime.train.setup import Setup
+
+
+class Moment(NamedTuple):
+    """When a run was validated, and whether its averaged weights did best so far."""
+
+    step: int
+    phase: str
+    best: bool
+
+
+def report(losses: Losses, at: Moment, metrics: Metrics, boards: Boards, display: Display) -> None:
+    """Tell what a validation found: in the metrics, on boards and on the console."""
+    metrics.write(
+        step=at.step, event="validation", phase=at.phase, best=at.best, **losses.as_json()
+    )
+    boards.write(at.step, **losses.scalars())
+    levels = [level.averaged for level in losses.levels]
+    display.validated(at.step, at.phase, losses.averaged, losses.plain, levels, at.best)
 
 
 class Watch:

@@ -1,0 +1,68 @@
+"""How far two files of weights of one net are apart, by component."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from growlang.net import Net
+from growlang.plans.weights_header import is_state
+
+
+class WeightDifference(NamedTuple):
+    """How far the tensors of a component are apart."""
+
+    component: str
+    tensors: int
+    differing: int
+    """Tensors that are not equal bit for bit."""
+    relative: float
+    """|b - a| / |a| over all of them, by the Euclidean norm."""
+    largest: float
+    """The largest difference of two entries."""
+    tensor: str
+    """The tensor that it is in; empty where all are equal."""
+
+
+def weight_differences(a: Path, b: Path, net: Net) -> tuple[WeightDifference, ...]:
+    """A row for each component of the net, the largest relative difference first.
+
+    Of checkpoints, the averaged weights are compared. One tensor of each file is read at a time.
+    """
+    from safetensors import safe_open
+
+    with safe_open(a, framework="pt") as old, safe_open(b, framework="pt") as new:
+
+        def pair(name: str) -> tuple[Tensor, Tensor]:
+            first, last = (
+                file.get_tensor(f"ema.{name}" if is_state(path) else name).double()
+                for file, path in ((old, a), (new, b))
+            )
+            return first, last
+
+        rows = [
+            _component(c.name, [t.name for n in net.of(c.name) for t in n.tensors], pair)
+            for c in net.components
+        ]
+    found = [row for row in rows if row.tensors]
+    return tuple(sorted(found, key=lambda row: -row.relative))
+
+
+def _component(
+    name: str, tensors: list[str], pair: Callable[[str], tuple[Tensor, Tensor]]
+) -> WeightDifference:
+    differing, apart, norm, largest, where = 0, 0.0, 0.0, 0.0, ""
+    for tensor in tensors:
+        a, b = pair(tensor)
+        change = (b - a).abs()
+        norm += float(a.square().sum())
+        apart += float(change.square().sum())
+        differing += not torch.equal(a, b)
+        if change.numel() and (most := float(change.max())) > largest:
+            largest, where = most, tensor
+    relative = (apart / norm) ** 0.5 if norm else float(apart > 0)
+    return WeightDifference(str(name), len(tensors), differing, relative, largest, where)

@@ -1,0 +1,74 @@
+"""The command lines that a message offers: ready to be run, with the options of the call."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import count
+from pathlib import Path
+
+from growlang.plans.plan import Plan
+from growlang_runtime.storage.aside import aside_of
+from growlang_runtime.storage.run import run_folder
+from growlang_runtime.train.options import RunOptions
+
+OWN = ("resume", "fresh", "from_run", "quiet", "clock")
+"""Options that a command states by itself, or that have no flag."""
+
+
+def command(
+    plan: Plan, options: RunOptions, *words: str, params: Mapping[str, str] | None = None
+) -> str:
+    """The command that trains a plan with these options and further words.
+
+    A `--name` or `--set` among the options is left out where the words or `params` have another.
+    """
+    line = ["growlang", "train", plan.spec]
+    if plan.recipe != "main":
+        line += ["--recipe", plan.recipe]
+    given = {str(n): str(v) for n, v in (plan.params if params is None else params).items()}
+    for name, value in given.items():
+        line += ["--set", f"{name}={value}"]
+    return shlex.join([*line, *_flags(options, words), *words])
+
+
+def _flags(options: RunOptions, words: tuple[str, ...]) -> Iterator[str]:
+    """The options that are not at their defaults, as flags."""
+    for field in fields(options):
+        value, flag = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
+        if field.name in OWN or flag in words or value == field.default:
+            continue
+        yield from [flag] if value is True else [flag, str(value)]
+
+
+def new_name(plan: Plan, options: RunOptions) -> str:
+    """A name beside the run's own that is free."""
+    own = options.name or plan.recipe
+    names = (f"{own}-{number}" for number in count(2))
+    return next(n for n in names if not run_folder(options.out, plan.model, n).exists())
+
+
+def ways(lines: Mapping[str, str]) -> str:
+    """What there is to do, each with its command on a line of its own."""
+    return "".join(f"\n    {what}:\n      {line}" for what, line in lines.items()).lstrip()
+
+
+def anew(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
+    """The ways to train anew where there is a run: beside it, or in its place."""
+    beside = command(plan, options, "--name", new_name(plan, options))
+    place = command(plan, options, "--fresh")
+    return {
+        "start anew beside it": beside,
+        f"start anew in its place; the old run becomes {aside_of(run).name}": place,
+    }
+
+
+def branching(
+    plan: Plan, options: RunOptions, run: Path, step: int | None = None
+) -> dict[str, str]:
+    """The way to go on from a run's checkpoint, by default its newest, under another name."""
+    place = str(run) if step is None else f"{run}@{step}"
+    made = command(plan, options, "--from", place, "--name", new_name(plan, options))
+    which = "its newest checkpoint" if step is None else f"its checkpoint of step {step}"
+    return {f"go on from {which}, in a run of its own": made}
