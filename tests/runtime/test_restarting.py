@@ -14,6 +14,7 @@ from growlang.spec.recipe import AdamW, Muon, Sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import aside_of, is_aside, move_aside
 from growlang_runtime.storage.run import Run, recorded_plan
+from growlang_runtime.train.commands import command
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.trainer import Trainer
 
@@ -256,6 +257,13 @@ def test_a_refused_start_offers_commands(folder: Path) -> None:
         f"{usual} {own} --fresh",
         f"{usual} {own} --from {folder / MAIN} --name main-2",
     ]
+
+
+def test_a_command_repeats_an_option_of_several_values() -> None:
+    options = RunOptions(log=("wandb", "mlflow"), accept_parent=True)
+    line = command(plan(), options, "--resume")
+    flags = "--accept-parent --log wandb --log mlflow --resume"
+    assert line == f"growlang train tiny.grow {flags}"
 
 
 def test_a_refused_resume_offers_what_was_wanted(folder: Path) -> None:

@@ -108,8 +108,12 @@ def open_source(plan: Plan, written: Path, options: RunOptions) -> Source:
 
 def again(plan: Plan, branch: Branch, options: RunOptions) -> Source:
     """The source that a run was begun with. Raises GrowlangError if it is not there as it was."""
-    place = Path(branch.run) / CHECKPOINTS / checkpoint.checkpoint_name(branch.step)
-    source = open_source(plan, place, options) if place.is_dir() else None
+    folder = Path(branch.run) / CHECKPOINTS
+    own = folder / checkpoint.checkpoint_name(branch.step)
+    places = [p for p in (own, checkpoint.best_path(folder)) if p and p.is_dir()]
+    found = [open_source(plan, place, options) for place in places]
+    same = [source for source in found if source.branch.sha256 == branch.sha256]
+    source = next(iter([*same, *found]), None)
     if source is None or source.branch.sha256 != branch.sha256:
         by_now = "is gone" if source is None else "is another one by now"
         raise GrowlangError(

@@ -39,7 +39,10 @@ def _flags(options: RunOptions, words: tuple[str, ...]) -> Iterator[str]:
         value, flag = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
         if field.name in OWN or flag in words or value == field.default:
             continue
-        yield from [flag] if value is True else [flag, str(value)]
+        if value is True:
+            yield flag
+        for one in value if isinstance(value, tuple) else () if value is True else (value,):
+            yield from (flag, str(one))
 
 
 def new_name(plan: Plan, options: RunOptions) -> str:
