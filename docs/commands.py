@@ -29,6 +29,15 @@ EXAMPLES = {
 }
 """A command line for each command whose output is the same everywhere; it is run."""
 RECORDED = {
+    "init": """\
+$ growlang init --data shapes --budget 10 --yes
+shapes: 100 images, 64 px, 100 different captions
+width 64, depth 2: 0.702 s a step
+grown to 64 px: 0.829 s a step
+wrote core_32.grow and shapes_64.grow; next:
+growlang train core_32.grow --threads auto
+growlang train shapes_64.grow --threads auto
+growlang sample runs/shapes_64/main""",
     "schema": "$ growlang schema > grow-1.json",
     "lsp": "$ growlang lsp        # an editor starts it, and talks to it over stdin and stdout",
     "verify": """\
@@ -72,6 +81,10 @@ pictures/001-rocket.png""",
 }
 """What was seen on one machine."""
 EXITS = {
+    "init": (
+        "0: both specs are written. 2: something was not given and there is no terminal to ask, "
+        "the data cannot be read, the device is not there, or a spec exists already."
+    ),
     "check": "0: no errors (there may be warnings). 1: errors.",
     "explain": "0. 2: no such code.",
     "fmt": "0. 1: a file does not parse, or, with `--check` and `--diff`, would change.",

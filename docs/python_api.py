@@ -18,12 +18,12 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "runs", "compare"),
+        *("pack", "init", "runs", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
         *("Runs", "RunSummary", "Comparison"),
         *("Objective", "Denoising", "Conditions"),
     ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         compile,
         diff,
         grow,
+        init,
         load,
         pack,
         plan,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
     from growlang.plans.plan import Plan
+    from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.notebook.conditions import Conditions
@@ -77,6 +79,7 @@ __all__ = [
     "SpecError",
     "SpecWarning",
     "Standing",
+    "Started",
     "Tensor",
     "TensorRow",
     "TensorTable",
@@ -91,6 +94,7 @@ __all__ = [
     "denoiser",
     "diff",
     "grow",
+    "init",
     "load",
     "load_run",
     "load_weights",
@@ -104,7 +108,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load pack plan runs train verify"
+    _API = "RunFields check compare compile diff grow init load pack plan runs train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -118,6 +122,7 @@ if not TYPE_CHECKING:
         "growlang.net": "Net Node Shape Tensor",
         "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
         "growlang.plans.plan": "Plan",
+        "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
         "growlang_runtime.report.runs": "RunSummary Runs",

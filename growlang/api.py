@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
+    from growlang.starting.seen import Condition
+    from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
@@ -196,6 +198,55 @@ def pack(
             quiet=quiet,
         )
     )
+
+
+def init(
+    data: StrPath,
+    *,
+    out: StrPath = ".",
+    captions: str | None = None,
+    size: int | None = None,
+    condition: Condition | None = None,
+    minutes: float = 10,
+    device: str = "auto",
+    name: str | None = None,
+    force: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Started:
+    """Write a spec that trains in a budget of minutes, and one that grows its model.
+
+    `data` is a folder of images, a folder of shards or their pattern. `size` is the side of grown
+    images, in pixels; `condition` is what images are drawn for: "text", "classes" or "none". What
+    is None is chosen by what the images are, the net and its steps by measuring steps on `device`,
+    which `say` is told of. Raises GrowlangError for what cannot be read or trained, and for specs
+    that are in `out` already, unless `force`.
+    """
+    require_torch("measuring a training step")
+    from growlang.starting.choice import batch_on
+    from growlang.starting.project import refuse_existing
+    from growlang.starting.seen import Asked, project_of
+    from growlang.starting.start import start
+    from growlang.torch_backend.device import open_device
+    from growlang_runtime.starting import sources
+    from growlang_runtime.starting.looking import seen
+    from growlang_runtime.starting.measuring import seconds_per_step
+    from growlang_runtime.train.options import RunOptions
+
+    kind, place = open_device(device).type, path_of(out)
+    found = seen(str(data), place, captions)
+    asked = Asked(name or str(data), size, condition, minutes, kind)
+    project = project_of(found, asked)
+    refuse_existing(place, project.files, force)
+    if sources.is_large(found.data, found.images):
+        shards = sources.packed(found.data, str(data), captions, place / "shards", force)
+        shards = sources.from_root(shards, place)
+        project = project_of(replace(found, data=shards), asked)
+    options = RunOptions(data_root=place, device=device, threads="auto")
+
+    def measure(plan: Plan, runs: Path) -> float:
+        return seconds_per_step(plan, replace(options, out=runs))
+
+    return start(project, place, batch_on(kind), measure, say or (lambda line: None))
 
 
 class RunFields(TypedDict, total=False):

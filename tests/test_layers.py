@@ -172,6 +172,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "atomic": (set(), {"diagnostics"}),
     "sweeping": (set(), {"diagnostics"}),
+    "starting": (
+        set(),
+        {"atomic", "checking", "diagnostics", "planning", "plans", "spec", "syntax"},
+    ),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {
@@ -275,6 +279,7 @@ RUNTIME_ROOMS = (
     ("report",),
     ("sample", "train"),
     ("notebook",),
+    ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""
 

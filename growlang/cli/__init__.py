@@ -25,6 +25,7 @@ from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
+from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
 from growlang.cli.commands.runs import runs  # noqa: E402
@@ -59,6 +60,7 @@ def version(
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "init": init,
     "check": check,
     "explain": explain,
     "fmt": fmt,

@@ -1,0 +1,1 @@
+"""What `growlang init` finds out before it writes: what the data holds, how long a step takes."""

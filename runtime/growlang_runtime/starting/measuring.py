@@ -1,0 +1,35 @@
+"""How long a training step takes on this machine, by training a few."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from growlang.plans.plan import Plan
+from growlang.spec.recipe import Sample
+from growlang.spec.samplers import DDIM
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.training import train
+
+WARMED_UP = 3
+"""Steps that are not counted: the first ones allocate memory and choose kernels."""
+
+
+def seconds_per_step(plan: Plan, options: RunOptions) -> float:
+    """Seconds of a step of a plan: the median over the run, which is trained into `options.out`.
+
+    Loading, optimizer and averages are in it, as in the run that is planned. Raises GrowlangError
+    as `train` does.
+    """
+    short = plan.model_copy(update={"sample": Sample(sampler=DDIM(steps=1), prompts=[""])})
+    result = train(short, replace(options, log_every=1, quiet=True))
+    rates = images_per_second(result.run / "metrics.jsonl")
+    return plan.phases[0].settings.batch / median(rates[WARMED_UP:] or rates)
+
+
+def images_per_second(metrics: Path) -> list[float]:
+    """The rate of each step in a file of metrics."""
+    lines = map(json.loads, metrics.read_text("utf-8").splitlines())
+    return [max(1e-2, line["images_per_s"]) for line in lines if "loss" in line]
