@@ -171,11 +171,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
     ),
     "atomic": (set(), {"diagnostics"}),
+    "sweeping": (set(), {"diagnostics"}),
     "starting": (
         set(),
         {"atomic", "checking", "diagnostics", "planning", "plans", "spec", "syntax"},
     ),
-    "sweeping": (set(), {"diagnostics"}),
     "lsp": (
         {"lark", "lsprotocol", "pydantic", "pygls"},
         {

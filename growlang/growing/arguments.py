@@ -72,6 +72,7 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
     if op.resized == "positions":
         return "sides"  # the grid of its tokens
     before = match.parent.net.shapes[pair.parent.inputs[0]]
+    found: Decided = "sizes"
     for of, x, declared, value in (
         (node, net.shapes[node.inputs[0]], op, was),
         (pair.parent, before, other, now),
@@ -81,8 +82,10 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
             changed.output(x, of.scope)
         except (ValueError, OpError):
             continue
-        return _difference(declared, changed, x, of.scope)
-    return "sizes"
+        found = _difference(declared, changed, x, of.scope)
+        if found != "function":
+            break
+    return found
 
 
 def _difference(one: Op, other: Op, x: Shape, scope: Scope) -> Decided:
