@@ -281,7 +281,7 @@ def print_weights(
     out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal, {end}.\n")
     if remark:
         out.print(f"{remark}\n", markup=False)
-    rows = table("<component", "tensors", "differing", "|b - a| / |a|", "largest", "<in")
+    rows = table_of("<component", "tensors", "differing", "|b - a| / |a|", "largest", "<in")
     for w in weights:
         numbers = f"{w.tensors:,}", f"{w.differing:,}", f"{w.relative:.3g}", f"{w.largest:.3g}"
         rows.add_row(w.component, *numbers, w.tensor)
