@@ -53,6 +53,11 @@ def test_machines_of_any_speed_get_a_net(seconds: float, rung: tuple[int, int]) 
     assert 1 <= found.steps * seconds <= SHARE * 600
 
 
+def test_a_budget_that_is_too_small_goes_into_more_steps_of_fewer_images() -> None:
+    found = choose(lambda choice: choice.batch / 16, 10, 16)
+    assert (found.width, found.batch, found.steps) == (LADDER[0].width, 8, 1000)
+
+
 def test_a_longer_budget_goes_into_the_net_and_into_its_steps() -> None:
     short, long = (choose(lambda c: c.width * c.depth / 1200, m, 16) for m in (10, 120))
     assert long.width > short.width
