@@ -157,49 +157,6 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     return planning.plan(checked_spec(spec), recipe)
 
 
-def pack(
-    folder: StrPath,
-    output: str,
-    *,
-    captions: StrPath | None = None,
-    caption: str | None = None,
-    label: str | None = None,
-    holdout: float = 0.0,
-    name: str | None = None,
-    shard_bytes: int = 256_000_000,
-    max_corrupt: int = 0,
-    force: bool = False,
-    quiet: bool = True,
-) -> Packed:
-    """Pack a folder of images, with their captions and labels, into tar shards.
-
-    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
-    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
-    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
-    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
-    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
-    """
-    require_torch("packing")
-    from growlang_runtime.packing.pack import Packing
-    from growlang_runtime.packing.pack import pack as packed
-
-    return packed(
-        Packing(
-            path_of(folder),
-            output,
-            captions=None if captions is None else str(path_of(captions)),
-            caption=caption,
-            label=label,
-            holdout=holdout,
-            name=name,
-            shard_bytes=shard_bytes,
-            max_corrupt=max_corrupt,
-            force=force,
-            quiet=quiet,
-        )
-    )
-
-
 def init(
     data: StrPath,
     *,
@@ -247,6 +204,49 @@ def init(
         return seconds_per_step(plan, replace(options, out=runs))
 
     return start(project, place, batch_on(kind), measure, say or (lambda line: None))
+
+
+def pack(
+    folder: StrPath,
+    output: str,
+    *,
+    captions: StrPath | None = None,
+    caption: str | None = None,
+    label: str | None = None,
+    holdout: float = 0.0,
+    name: str | None = None,
+    shard_bytes: int = 256_000_000,
+    max_corrupt: int = 0,
+    force: bool = False,
+    quiet: bool = True,
+) -> Packed:
+    """Pack a folder of images, with their captions and labels, into tar shards.
+
+    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
+    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
+    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
+    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
+    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
+    """
+    require_torch("packing")
+    from growlang_runtime.packing.pack import Packing
+    from growlang_runtime.packing.pack import pack as packed
+
+    return packed(
+        Packing(
+            path_of(folder),
+            output,
+            captions=None if captions is None else str(path_of(captions)),
+            caption=caption,
+            label=label,
+            holdout=holdout,
+            name=name,
+            shard_bytes=shard_bytes,
+            max_corrupt=max_corrupt,
+            force=force,
+            quiet=quiet,
+        )
+    )
 
 
 class RunFields(TypedDict, total=False):

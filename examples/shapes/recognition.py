@@ -1,8 +1,8 @@
 """How recognisable the samples of a run are: by the drawings, and by a classifier of others.
 
 Run ``python recognition.py RUN --drawings DIR``, with what ``draw.py`` wrote. One sample is
-drawn for each caption. Retrieval@1 counts those whose nearest drawing is the caption's own. The classifier
-is a small CNN, trained on drawings that no model has seen.
+drawn for each caption. Retrieval@1 counts those whose nearest drawing is the caption's own. The
+classifier is a small CNN, trained on drawings that no model has seen.
 """
 
 from __future__ import annotations
