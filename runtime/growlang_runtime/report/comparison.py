@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import run_of
+from growlang.shown import Shown
+from growlang.tables import table_of
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Curve, History, history_of
 from growlang_runtime.report.runs import RunSummary, summary_of
@@ -41,7 +42,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
+class Comparison(Shown):
     """What differs between two runs; its text is that of `growlang compare`."""
 
     a: RunSummary
@@ -84,7 +85,7 @@ class Comparison:
             out.print(f"{name}  {run.path}  {run.state}, step {step}", markup=False)
         out.print()
         if self.settings:
-            table = _table("<setting", "<a", "<b")
+            table = table_of("<setting", "<a", "<b")
             for row in self.settings:
                 table.add_row(*map(escape, row))
             out.print(table)
@@ -101,7 +102,7 @@ class Comparison:
 
     def _print_losses(self, out: Console) -> None:
         for name, rows in self.losses.items():
-            table = _table("step", f"{name}, a", f"{name}, b", "b - a")
+            table = table_of("step", f"{name}, a", f"{name}, b", "b - a")
             for row in _spread(rows):
                 change = row.b - row.a
                 values = [f"{row.a:.4f}", f"{row.b:.4f}", f"{change:+.4f}"]
@@ -171,11 +172,3 @@ def _spread(rows: tuple[Row, ...]) -> list[Row]:
     if len(rows) <= ROWS:
         return list(rows)
     return [rows[i * (len(rows) - 1) // (ROWS - 1)] for i in range(ROWS)]
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        left = column.startswith("<")
-        table.add_column(column.removeprefix("<"), justify="left" if left else "right")
-    return table

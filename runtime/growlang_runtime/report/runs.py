@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, checkpoints_of
+from growlang.shown import Shown
+from growlang.tables import table_of
 from growlang_runtime.report.history import Curve, History, Point, history_of, lowest
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.run import is_locked, recorded_plan
@@ -28,8 +29,10 @@ COLOURS: dict[State, str] = {
     "torn": "red",
 }
 
-NUMBERS = ("step", "loss", "validation", "best", "at step")
-COLUMNS = ("run", "model", "recipe", *NUMBERS, "state", "parent")
+COLUMNS = (
+    *("<run", "<model", "<recipe", "step", "loss", "validation", "best", "at step"),
+    *("<state", "<parent"),
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class RunSummary:
 
 
 @dataclass(frozen=True, repr=False)
-class Runs:
+class Runs(Shown):
     """The runs in a folder, by their paths; its text is that of `growlang runs`."""
 
     folder: Path
@@ -91,10 +94,7 @@ class Runs:
         if not self.runs:
             out.print(f"no runs in {self.folder}", markup=False)
             return
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for name in COLUMNS:
-            right = name in NUMBERS
-            table.add_column(name, justify="right" if right else "left", no_wrap=right)
+        table = table_of(*COLUMNS)
         for run in self.runs:
             table.add_row(*_row(run, self.folder))
         out.print(table)
