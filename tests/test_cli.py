@@ -144,7 +144,7 @@ def library(tmp_path: Path) -> Path:
         (["train", "core.grow", "--recipe", "frist"], ["frist", "first, second"]),
         (["train", "plain.grow"], ["no recipe"]),
         (["sample", "nowhere", "--prompt", "a cat"], ["nowhere"]),
-        (["sample", "nowhere"], ["--prompt"]),
+        (["sample", "nowhere"], ["no weights at nowhere"]),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_message(

@@ -22,14 +22,14 @@ class Machine:
     """A clock that moves by the step, as fast as a number of threads lets it."""
 
     def __init__(self, pace: dict[int, float]) -> None:
-        self.pace, self.now, self.steps = pace, 0.0, 0
+        self.pace, self.seconds, self.steps = pace, 0.0, 0
 
     def clock(self) -> float:
-        return self.now
+        return self.seconds
 
     def step(self) -> None:
         self.steps += 1
-        self.now += self.pace[torch.get_num_threads()]
+        self.seconds += self.pace[torch.get_num_threads()]
 
 
 @pytest.mark.parametrize(

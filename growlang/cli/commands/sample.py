@@ -67,7 +67,7 @@ def sample(
     ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
     device: DeviceOption = "auto",
 ) -> None:
-    """Sample images from a trained model, into one PNG grid or single files.
+    """Sample images from a trained model: a PNG grid, or single files.
 
     Of a run that is not finished, its newest checkpoint is used.
     """
