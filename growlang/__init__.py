@@ -16,9 +16,7 @@ if TYPE_CHECKING:
         compile,
         diff,
         grow,
-        init,
         load,
-        pack,
         plan,
         runs,
         train,
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
     from growlang.plans.plan import Plan
+    from growlang.preparing import init, pack
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
@@ -108,7 +107,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow init load pack plan runs train verify"
+    _API = "RunFields check compare compile diff grow load plan runs train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -122,6 +121,7 @@ if not TYPE_CHECKING:
         "growlang.net": "Net Node Shape Tensor",
         "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
         "growlang.plans.plan": "Plan",
+        "growlang.preparing": "init pack",
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",

@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from growlang.compiling import Compiled
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
-    from growlang.starting.seen import Condition
-    from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
-    from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
     from growlang_runtime.report.runs import Runs
     from growlang_runtime.train.options import Resume, RunOptions
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
-OWN = (__name__, "growlang.notebook")
+OWN = (__name__, "growlang.notebook", "growlang.preparing")
 """The modules of the API."""
 NOT_DONE = "G214"
 """The warning that a section is not carried out yet, which matters to training alone."""
@@ -155,98 +152,6 @@ def plan(spec: StrPath | Checked, recipe: str | None = None) -> Plan:
     no such recipe.
     """
     return planning.plan(checked_spec(spec), recipe)
-
-
-def init(
-    data: StrPath,
-    *,
-    out: StrPath = ".",
-    captions: str | None = None,
-    size: int | None = None,
-    condition: Condition | None = None,
-    minutes: float = 10,
-    device: str = "auto",
-    name: str | None = None,
-    force: bool = False,
-    say: Callable[[str], None] | None = None,
-) -> Started:
-    """Write a spec that trains in a budget of minutes, and one that grows its model.
-
-    `data` is a folder of images, a folder of shards or their pattern. `size` is the side of grown
-    images, in pixels; `condition` is what images are drawn for: "text", "classes" or "none". What
-    is None is chosen by what the images are, the net and its steps by measuring steps on `device`,
-    which `say` is told of. Raises GrowlangError for what cannot be read or trained, and for specs
-    that are in `out` already, unless `force`.
-    """
-    require_torch("measuring a training step")
-    from growlang.starting.choice import batch_on
-    from growlang.starting.project import refuse_existing
-    from growlang.starting.seen import Asked, project_of
-    from growlang.starting.start import start
-    from growlang.torch_backend.device import open_device
-    from growlang_runtime.starting import sources
-    from growlang_runtime.starting.looking import seen
-    from growlang_runtime.starting.measuring import seconds_per_step
-    from growlang_runtime.train.options import RunOptions
-
-    kind, place = open_device(device).type, path_of(out)
-    found = seen(str(data), place, captions)
-    asked = Asked(name or str(data), size, condition, minutes, kind)
-    project = project_of(found, asked)
-    refuse_existing(place, project.files, force)
-    if sources.is_large(found.data, found.images):
-        shards = sources.packed(found.data, str(data), captions, place / "shards", force)
-        shards = sources.from_root(shards, place)
-        project = project_of(replace(found, data=shards), asked)
-    options = RunOptions(data_root=place, device=device, threads="auto")
-
-    def measure(plan: Plan, runs: Path) -> float:
-        return seconds_per_step(plan, replace(options, out=runs))
-
-    return start(project, place, batch_on(kind), measure, say or (lambda line: None))
-
-
-def pack(
-    folder: StrPath,
-    output: str,
-    *,
-    captions: StrPath | None = None,
-    caption: str | None = None,
-    label: str | None = None,
-    holdout: float = 0.0,
-    name: str | None = None,
-    shard_bytes: int = 256_000_000,
-    max_corrupt: int = 0,
-    force: bool = False,
-    quiet: bool = True,
-) -> Packed:
-    """Pack a folder of images, with their captions and labels, into tar shards.
-
-    `output` is a pattern such as "shards/{000000..}.tar". `captions` is a table of them (CSV, JSONL
-    or Parquet), `caption` its column of captions, and `label` its column of labels, or "folder" for
-    the name of the folder that holds an image. `holdout`, a share, goes to shards of its own. What
-    a killed call left is gone on with. Raises GrowlangError for what cannot be packed, unless they
-    are at most `max_corrupt` images, and for an `output` that exists, unless `force`.
-    """
-    require_torch("packing")
-    from growlang_runtime.packing.pack import Packing
-    from growlang_runtime.packing.pack import pack as packed
-
-    return packed(
-        Packing(
-            path_of(folder),
-            output,
-            captions=None if captions is None else str(path_of(captions)),
-            caption=caption,
-            label=label,
-            holdout=holdout,
-            name=name,
-            shard_bytes=shard_bytes,
-            max_corrupt=max_corrupt,
-            force=force,
-            quiet=quiet,
-        )
-    )
 
 
 class RunFields(TypedDict, total=False):

@@ -79,7 +79,7 @@ def init(
     """
     given = {"data": data, "size": size, "condition": condition, "budget": budget, "device": device}
     ask = _asker(given, yes)
-    from growlang import api
+    from growlang import preparing
     from growlang.torch_backend import require_torch
 
     require_torch("measuring a training step")
@@ -92,7 +92,7 @@ def init(
     typer.echo(f"{place}: {describe(seen)}", err=True)
     chosen = ask("device", "Device", "auto", str)
     most = seen.size(open_device(chosen).type)
-    started = api.init(
+    started = preparing.init(
         place,
         out=out,
         captions=captions,

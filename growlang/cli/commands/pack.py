@@ -64,11 +64,11 @@ def pack(
 
     Captions and labels are packed with them. What is printed is for the spec that trains on them.
     """
-    from growlang import api
+    from growlang import preparing
 
     gc.enable()
     try:
-        packed = api.pack(
+        packed = preparing.pack(
             folder,
             output,
             captions=captions,
