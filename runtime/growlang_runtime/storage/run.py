@@ -80,12 +80,12 @@ class Run:
                 raise exists(path) from None
             try:
                 run = Run(path, plan)
-            except OSError:
+            except (OSError, KeyboardInterrupt):
                 shutil.rmtree(path)
                 raise
             try:
                 run._fill()
-            except OSError:
+            except BaseException:
                 run.remove()
                 run.close()
                 raise

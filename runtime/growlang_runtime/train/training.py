@@ -126,13 +126,13 @@ def _start(
             known = setup.plan.model_copy(update={"branch": source.branch})
             setup = replace(setup, plan=known)
         with Run.create(path, setup.plan) as run:
-            trainer = Trainer(run, setup, options)
-            _begin(trainer, source)
-            first = trainer.step
+            trainer: Trainer | None = None
             try:
+                trainer = Trainer(run, setup, options)
+                _begin(trainer, source)
                 return trainer.run_phases()
-            except GrowlangError:
-                if trainer.step == first:
+            except BaseException:
+                if trainer is None or trainer.step <= (source.step if source else 0):
                     run.remove()  # nothing to resume, and the corrected try needs its place
                 raise
 
@@ -171,11 +171,11 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
 def _room(path: Path, display: Display) -> Iterator[Path | None]:
     """Move the run at `path` aside, if there is one; it is put back if no new one came to be."""
     aside = move_aside(path) if path.exists() else None
-    if aside is not None:
-        display.say(f"moved the old run {path} to {aside}")
     try:
+        if aside is not None:
+            display.say(f"moved the old run {path} to {aside}")
         yield aside
-    except GrowlangError:
+    except BaseException:
         if aside is not None and not path.exists():
             aside.rename(path)
             display.say(f"moved {aside} back to {path}")
