@@ -155,9 +155,9 @@ class Trainer:
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
         logs = self.options.log or ()
-        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
+        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with closing(self.board), self.interruption, self.display:
+        with self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -191,7 +191,9 @@ class Trainer:
         return self.state.ema.averages
 
     def _result(self, signal: int | None) -> TrainResult:
-        return TrainResult(self.run.path, self.step, self.steps, signal)
+        result = TrainResult(self.run.path, self.step, self.steps, signal)
+        self.board.status = result.exit_status
+        return result
 
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
