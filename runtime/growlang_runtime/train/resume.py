@@ -167,7 +167,7 @@ def require_same_data(path: Path, recorded: Plan, now: Plan, options: RunOptions
     raise GrowlangError(
         f"the data has changed since the run {path} was started: {names} has different samples, or "
         "the same in a different order",
-        help=f"restore the shards, or\n    "
+        help=f"restore the data, or\n    "
         f"{ways(branching(now, options, path) | anew(now, options, path))}",
     )
 
