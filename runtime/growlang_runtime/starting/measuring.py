@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
@@ -30,6 +31,12 @@ def seconds_per_step(plan: Plan, options: RunOptions) -> float:
 
 
 def images_per_second(metrics: Path) -> list[float]:
-    """The rate of each step in a file of metrics."""
-    lines = map(json.loads, metrics.read_text("utf-8").splitlines())
-    return [max(1e-2, line["images_per_s"]) for line in lines if "loss" in line]
+    """The rate of each step in a file of metrics. Raises GrowlangError if one was skipped."""
+    lines = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+    for line in lines:
+        if line.get("event") == "skipped":
+            raise GrowlangError(
+                f"step {line['step']} of the measuring was not finite: its loss is {line['loss']}",
+                help="a training from here would fail too: try another --device or --size",
+            )
+    return [max(1e-2, line["images_per_s"]) for line in lines if "images_per_s" in line]
