@@ -24,20 +24,24 @@ def is_held_out(key: str, share: float) -> bool:
     return int.from_bytes(hashed, "big") / 2**64 < share
 
 
-def parted(source: Source, index: Samples, rows: Rows, held_out: bool) -> Rows:
-    """The rows that a source holds out, or else those that it trains on.
+def held_out(index: Samples, share: float) -> NDArray[np.bool_]:
+    """Which samples of an index, by row, are among a share of all."""
+    return np.array([is_held_out(index.key(row), share) for row in range(len(index))], np.bool_)
+
+
+def parted(source: Source, rows: Rows, held: NDArray[np.bool_], wanted: bool) -> Rows:
+    """The rows that a source holds out, or else those that it trains on: `held` says it of each.
 
     Raises GrowlangError where it holds out none of them, or all.
     """
-    share = source.holdout
-    held = np.array([is_held_out(index.key(int(row)), share) for row in rows], np.bool_)
-    count = int(held.sum())
+    apart = held[rows]
+    count = int(apart.sum())
     if count in (0, len(rows)):
         raise GrowlangError(
-            f"`holdout` of {share:.4g} holds out {'all' if count else 'none'} of the {len(rows):,} "
-            f"images of source `{source.name}`",
+            f"`holdout` of {source.holdout:.4g} holds out {'all' if count else 'none'} of the "
+            f"{len(rows):,} images of source `{source.name}`",
             help=f"{'lower' if count else 'raise'} `holdout`, or name data that is held out: "
             "`validate = NAME`",
         )
-    kept: Rows = rows[held == held_out]
+    kept: Rows = rows[apart == wanted]
     return kept

@@ -22,7 +22,7 @@ from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
-from growlang_runtime.data.holdout import parted
+from growlang_runtime.data.holdout import held_out, parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
@@ -88,6 +88,7 @@ class Indexes:
         self.data_root, self.reads, self.semantics = data_root, reads, semantics
         self._cache = cache
         self._opened: dict[tuple[str, Wanted], Samples] = {}
+        self._held_out: dict[tuple[str, float], NDArray[np.bool_]] = {}
 
     def of(self, source: Source) -> Samples:
         """The index of a source."""
@@ -96,6 +97,13 @@ class Indexes:
         if key not in self._opened:
             self._opened[key] = open_samples(declared, wanted, self.data_root, self._cache)
         return self._opened[key]
+
+    def held_out(self, source: Source) -> NDArray[np.bool_]:
+        """Which rows of a source are held out: hashed once, whatever phases draw the others."""
+        key = source.data.model_dump_json(), source.holdout
+        if key not in self._held_out:
+            self._held_out[key] = held_out(self.of(source), source.holdout)
+        return self._held_out[key]
 
 
 class Images:
@@ -132,7 +140,7 @@ class Images:
         self.warnings: list[str] = []
         self._held_out = held_out
         self._budget = Budget(0, indexes.data_root) if budget is None else budget
-        self._sources = [self._open(source, indexes.of(source)) for source in sources]
+        self._sources = [self._open(source, indexes) for source in sources]
         self._shares = [Fraction(repr(source.share)) for source in sources]
         self._given = dict(given or {})
 
@@ -200,8 +208,9 @@ class Images:
         except GrowlangError as error:
             raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
 
-    def _open(self, source: Source, index: Samples) -> _Opened:
+    def _open(self, source: Source, indexes: Indexes) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
+        index = indexes.of(source)
         faults = index.faults.items()
         self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
         # Version 0.1 drew an image without a header like any other, and then took the next one.
@@ -214,7 +223,7 @@ class Images:
             self._budget.count(corrupt)
             self.warnings += [warning] if warning else []
         if source.holdout:
-            rows = parted(source, index, rows, self._held_out)
+            rows = parted(source, rows, indexes.held_out(source), self._held_out)
         return _Opened(source, index, rows)
 
 
