@@ -89,9 +89,7 @@ def main() -> None:
     try:
         app()
     except GrowlangError as error:
-        typer.echo(f"error: {error.message}", err=True)
-        if error.help:
-            typer.echo(f"  help: {error.help}", err=True)
+        typer.echo(error.as_text(), err=True)
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

@@ -202,3 +202,7 @@ class GrowlangError(Exception):
         self.help = help
         if help:
             self.add_note(f"help: {help}")
+
+    def as_text(self) -> str:
+        """The message and its help, as the command line prints them."""
+        return f"error: {self.message}" + (f"\n  help: {self.help}" if self.help else "")

@@ -86,6 +86,24 @@ def test_the_old_run_comes_back_where_no_new_one_began(
     assert recorded_plan(run).phases[0].steps == 4
 
 
+@pytest.mark.parametrize("error", [GrowlangError("no"), OSError("no"), KeyboardInterrupt("no")])
+@pytest.mark.parametrize("where", ["_report_start", "run_phases"])
+def test_whatever_ends_a_run_before_its_first_step_leaves_all_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Trainer, where, fails)
+    for options in ({"fresh": True}, {"name": "new"}, {"name": "branch", "from_run": MAIN}):
+        with pytest.raises(type(error), match="no"):
+            again(folder, longer(), **options)
+        assert [path.name for path in (folder / MAIN).parent.iterdir()] == ["main"]
+    monkeypatch.undo()
+    assert recorded_plan(folder / MAIN).phases[0].steps == 4
+    assert train(longer(5), folder, name="new").finished  # the corrected try has its place
+
+
 def test_a_run_that_is_in_use_or_is_none_is_not_moved(folder: Path) -> None:
     with Run(folder / MAIN, plan()), pytest.raises(GrowlangError, match="is training in"):
         move_aside(folder / MAIN)
@@ -157,6 +175,7 @@ def test_a_branch_that_was_killed_before_its_first_checkpoint_begins_again(
     whole = again(folder, longer(), name="whole", from_run=MAIN)
     with monkeypatch.context() as patch, pytest.raises(KeyError):
         patch.setattr(Trainer, "_save", lambda *_: {}["broken"])
+        patch.setattr(Run, "remove", lambda _: None)  # what is killed removes nothing
         again(folder, longer(), name="cut", from_run=MAIN)
     kept = folder / MAIN / "checkpoints/step_00000004"
     kept.rename(folder / "elsewhere")
@@ -334,6 +353,7 @@ def test_a_place_of_the_parent_is_kept_on_resume(
     whole = train(child, folder, out="whole", parent_run=place)
     with monkeypatch.context() as patch, pytest.raises(KeyError):
         patch.setattr(Trainer, "_step", lambda *_: {}["broken"])
+        patch.setattr(Run, "remove", lambda _: None)
         train(child, folder, out="cut", parent_run=place)
     assert state(train(child, folder, out="cut", resume="must")) == state(whole)
     newest = train(child, folder, out="newest", parent_run=MAIN)

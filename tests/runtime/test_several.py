@@ -105,6 +105,25 @@ def test_a_run_that_fails_leaves_the_others_to_be_trained(monkeypatch: pytest.Mo
     assert (RUNS / "main-seed=2/model.safetensors").exists()
 
 
+@pytest.mark.parametrize("again", ["--fresh", "--resume-or-start"])
+def test_a_run_that_cannot_begin_ends_the_whole_where_an_old_one_is(
+    monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    assert train("--set", "train.main.seed=1").status == 0
+    (RUNS / "main").rename(RUNS / "main-seed=1")
+    (RUNS / "main-seed=1/model.safetensors").unlink()
+
+    def fails(self: Trainer, found: Any) -> None:
+        raise GrowlangError("the data is gone")
+
+    monkeypatch.setattr(Trainer, "restore", fails)
+    run = train("--set", "train.main.seed=1,2", again)
+    assert run.status == 2
+    assert run.err.splitlines()[-1] == "error: the data is gone"
+    assert "run 2 of 2" not in run.err
+    assert [path.name for path in RUNS.iterdir()] == ["main-seed=1"]
+
+
 def test_an_output_root_that_is_a_file_is_one_message() -> None:
     Path("file").touch()
     run = train("--out", "file", "--set", "train.main.seed=1,2")

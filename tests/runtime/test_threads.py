@@ -11,6 +11,7 @@ from tiny import interrupt_at, metrics, phase, plan, state, train
 from growlang.cli.commands.train import _threads
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.storage.record import Environment
+from growlang_runtime.train import training
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.threads import STEPS, counts, fastest, kept
 
@@ -97,6 +98,20 @@ def test_a_run_is_resumed_with_the_threads_that_it_began_with(
     assert "at step 2 of 4 on cpu (1 thread)" in " ".join(said.split())
     assert "warning" not in said
     assert len([line for line in metrics(done.run) if line.get("event") == "threads"]) == 1
+
+
+def test_on_another_processor_the_number_is_chosen_anew(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = plan([phase(steps=4)])
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        train(made, data, threads=1)
+    monkeypatch.setattr(training, "processor", lambda: "another")
+    torch.set_num_threads(2)
+    done = train(made, data, resume="must", threads="auto", clock=slow_with(2))
+    (event,) = [line for line in metrics(done.run) if line.get("event") == "threads"]
+    assert (event["step"], event["threads"]) == (2, 1)
 
 
 def test_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,9 +159,29 @@ def test_a_killed_run_goes_on_to_the_same_best(
     resumed = train(watched(), data, "cut", resume="must", validate_every=2, checkpoint_every=3)
     assert state(resumed) == state(whole)
     assert best(resumed) == best(whole)
-    assert [line["averaged"] for line in validations(resumed)] == [
-        line["averaged"] for line in validations(whole)
-    ]
+    assert validations(resumed) == validations(whole)
+
+
+def test_steps_that_are_done_again_are_best_as_they_were(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(watched(), data, "whole", validate_every=1, checkpoint_every=3)
+    keep = checkpoint.save_best
+
+    def dying(folder: Path, record: Any, *rest: Any) -> Path:
+        path = keep(folder, record, *rest)
+        if record.step == last:
+            raise Killed
+        return path
+
+    told = [line["step"] for line in validations(whole) if line["best"] and 3 < line["step"] < 7]
+    last = max(told)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(checkpoint, "save_best", dying)
+        train(watched(), data, "cut", validate_every=1, checkpoint_every=3)
+    resumed = train(watched(), data, "cut", resume="must", validate_every=1, checkpoint_every=3)
+    assert validations(resumed) == validations(whole)
+    assert best(resumed) == best(whole)
 
 
 def test_the_best_survives_a_kill_while_it_is_replaced(data: Path, monkeypatch: Any) -> None:

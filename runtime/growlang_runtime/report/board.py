@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
@@ -24,6 +25,8 @@ HPARAMS = ("loss", "validation/averaged")
 class Board(ABC):
     """Where a run shows its curves, sample grids, settings and phases."""
 
+    name: str
+
     @abstractmethod
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
         """Add a point to each curve; all values are finite."""
@@ -37,19 +40,22 @@ class Board(ABC):
         """Mark that a phase begins behind a step."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Write what is still buffered."""
+    def close(self, status: int) -> None:
+        """Write what is still buffered; the run ended with an exit status."""
 
 
 class TensorBoard(Board):
     """Files for TensorBoard; what they have of steps from `first` on is dropped."""
 
+    name = "TensorBoard"
+
     def __init__(self, folder: Path, first: int, settings: Mapping[str, Value]) -> None:
         from torch.utils.tensorboard import SummaryWriter
         from torch.utils.tensorboard.summary import hparams
 
+        begun = any(folder.glob("events.out.tfevents.*"))
         self._writer = SummaryWriter(str(folder), purge_step=first)
-        if first == 1:
+        if not begun:
             listed = dict.fromkeys(HPARAMS, 0)
             for part in hparams(dict(settings), listed):  # type: ignore[no-untyped-call]
                 self._writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
@@ -72,13 +78,15 @@ class TensorBoard(Board):
         self._writer.add_text("phase", name, step)
         self._writer.add_scalar("phase", number, step)
 
-    def close(self) -> None:
+    def close(self, status: int) -> None:
         """Flush and close the files."""
         self._writer.close()
 
 
 class Wandb(Board):
     """A run of Weights & Biases; its project is the model."""
+
+    name = "wandb"
 
     def __init__(self, package: Any, run: Path, settings: Mapping[str, Value]) -> None:
         self._package = package
@@ -104,13 +112,15 @@ class Wandb(Board):
         """A step in the curve `phase`, with its name."""
         self._run.log({"phase": number, "phase_name": name}, step=step)
 
-    def close(self) -> None:
-        """End the run there."""
-        self._run.finish()
+    def close(self, status: int) -> None:
+        """End the run there, with its exit status."""
+        self._run.finish(exit_code=status)
 
 
 class MLflow(Board):
     """A run of MLflow; its experiment is the model."""
+
+    name = "mlflow"
 
     def __init__(self, package: Any, run: Path, settings: Mapping[str, Value]) -> None:
         self._package = package
@@ -135,48 +145,86 @@ class MLflow(Board):
         self._package.log_metrics({"phase": number}, step=step)
         self._package.set_tag(f"phase {number}", name)
 
-    def close(self) -> None:
-        """End the run there."""
-        self._package.end_run()
+    def close(self, status: int) -> None:
+        """End the run there, as finished, failed or killed."""
+        ended = "FINISHED" if status == 0 else "KILLED" if status > SIGNALLED else "FAILED"
+        self._package.end_run(status=ended)
 
 
 OTHERS: dict[str, type[Wandb] | type[MLflow]] = {"wandb": Wandb, "mlflow": MLflow}
 """The boards that `--log` names, by the packages that they need."""
+FAILED, SIGNALLED = 2, 128
+"""The exit status of a run that failed, and what a signal's number is added to."""
 
 
 class Boards:
-    """All boards of a run; values that are not finite are left out."""
+    """All boards of a run; values that are not finite are left out.
 
-    def __init__(self, boards: Sequence[Board]) -> None:
-        self.boards = boards
+    A board that fails is dropped, with a warning: the run goes on without it. Used as a context
+    manager, they are closed with the `status` that the run ended with.
+    """
+
+    def __init__(self, boards: Sequence[Board], warn: Callable[[str], None]) -> None:
+        self.boards, self.warn = list(boards), warn
+        self.status = 0
+
+    def __enter__(self) -> Boards:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        status = self.status if error is None else FAILED
+        self._tell(lambda board: board.close(status))
 
     def write(self, step: int, **scalars: float) -> None:
         """Add a point to each curve whose value is finite."""
         known = {name: value for name, value in scalars.items() if isfinite(value)}
-        for board in self.boards:
-            board.write(step, known)
+        self._tell(lambda board: board.write(step, known))
 
     def grid(self, step: int, path: Path) -> None:
         """Show a sample grid."""
-        for board in self.boards:
-            board.grid(step, path)
+        self._tell(lambda board: board.grid(step, path))
 
     def phase(self, step: int, name: str, number: int) -> None:
         """Mark that a phase begins behind a step."""
-        for board in self.boards:
-            board.phase(step, name, number)
+        self._tell(lambda board: board.phase(step, name, number))
 
-    def close(self) -> None:
-        """Write what is still buffered."""
-        for board in self.boards:
-            board.close()
+    def _tell(self, call: Callable[[Board], None]) -> None:
+        for board in [*self.boards]:
+            try:
+                call(board)
+            except Exception as error:  # of any type that the package, or its network, raises
+                self.boards.remove(board)
+                self.warn(f"{board.name} failed, and is told no more of this run: {_why(error)}")
 
 
-def open_boards(run: Path, first: int, plan: Plan, log: Sequence[str]) -> Boards:
-    """TensorBoard in the run's folder, and the boards of `log`; the run goes on at step `first`."""
+def open_boards(
+    run: Path, first: int, plan: Plan, log: Sequence[str], warn: Callable[[str], None]
+) -> Boards:
+    """TensorBoard in the run's folder, and the boards of `log`; the run goes on at step `first`.
+
+    `warn` is told of a board that fails later. Raises GrowlangError for one that cannot begin.
+    """
     settings = settings_of(plan)
-    others = [OTHERS[name](import_module(name), run, settings) for name in log]
-    return Boards([TensorBoard(run / "tensorboard", first, settings), *others])
+    boards: list[Board] = [TensorBoard(run / "tensorboard", first, settings)]
+    for name in log:
+        try:
+            boards.append(OTHERS[name](import_module(name), run, settings))
+        except Exception as error:
+            Boards(boards, warn).__exit__(type(error), error, None)
+            raise GrowlangError(
+                f"`--log {name}` could not begin: {_why(error)}",
+                help=f"mend it, or leave --log {name} out",
+            ) from error
+    return Boards(boards, warn)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def require_boards(names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ def history_of(run: Path, until: int | None = None) -> History:
     )
 
 
-def lowest(curve: Curve) -> Point | None:
+def lowest(curve: Iterable[Point]) -> Point | None:
     """The first point of the lowest loss; None where there is none."""
     return min(curve, key=lambda point: point.loss, default=None)
 

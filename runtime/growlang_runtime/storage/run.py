@@ -6,8 +6,9 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 from types import TracebackType
 
 from growlang.atomic import write_text
@@ -17,6 +18,8 @@ from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mis
 from growlang_runtime.storage.files import disk_full, save_text
 
 LOCK = ".lock"
+TRIES, PAUSE = 50, 0.02
+"""How often a lock is tried that no living process is named in, and the seconds between."""
 OUT = Path("runs")
 """The default of `--out`."""
 ELSEWHERE = "move the folder away, or train under another name with --name"
@@ -80,12 +83,12 @@ class Run:
                 raise exists(path) from None
             try:
                 run = Run(path, plan)
-            except OSError:
+            except (OSError, KeyboardInterrupt):
                 shutil.rmtree(path)
                 raise
             try:
                 run._fill()
-            except OSError:
+            except BaseException:
                 run.remove()
                 run.close()
                 raise
@@ -101,7 +104,7 @@ class Run:
 
     def close(self) -> None:
         """Give back the lock."""
-        os.close(self._lock)
+        _unlock(self._lock)
 
     def record(self, plan: Plan) -> None:
         """Overwrite the plan, atomically."""
@@ -119,24 +122,71 @@ def locked(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        _unlock(descriptor)
 
 
 def _lock(path: Path) -> int:
-    """Lock the run; the system gives it back when the process ends, however it ends."""
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(descriptor, 32).decode().strip()
+    """Lock the run; the system gives it back when the process ends, however it ends.
+
+    `is_locked` holds the lock for a moment as well: where no process that trains is named in the
+    file, it is tried again. So it is where the folder was moved aside before the lock was had.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            raise GrowlangError(
+                f"the run {path} was moved or removed meanwhile", help="look what there is now"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            if not left or _is_alive(holder):
+                raise _in_use(path, holder) from None
+            sleep(PAUSE)
+            continue
+        if _is_at(descriptor, path / LOCK):
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+            return descriptor
         os.close(descriptor)
-        raise GrowlangError(
-            f"process {holder} is training in {path}",
-            help="wait for it or stop it, or train under another name with --name",
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-    return descriptor
+    raise _in_use(path, "")
+
+
+def _unlock(descriptor: int) -> None:
+    """Give back a lock; its file names no process then."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process with this number runs on this machine."""
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that the path names now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _in_use(path: Path, holder: str) -> GrowlangError:
+    who = f"process {holder}" if holder else "another process"
+    return GrowlangError(
+        f"{who} is training in {path}",
+        help="wait for it or stop it, or train under another name with --name",
+    )
 
 
 def recorded_plan(path: Path) -> Plan:

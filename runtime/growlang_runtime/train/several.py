@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang_runtime.report.display import Display
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.trainer import TrainResult
-from growlang_runtime.train.training import folder_of, require_asked
+from growlang_runtime.train.training import RunFailed, folder_of, require_asked
 
 
 class OneOf(NamedTuple):
@@ -65,9 +64,9 @@ def _status(run: OneOf, say: Callable[[str], None], failed: list[Path]) -> int:
     """
     try:
         return run.train().exit_status
-    except GrowlangError as error:
-        if not run.folder.exists():
+    except RunFailed as error:
+        if error.run != run.folder:
             raise
-        say(f"error: {error.message}\n  help: {error.help}")
+        say(error.as_text())
         failed.append(run.folder)
         return 0

@@ -19,6 +19,7 @@ from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.display import Display, Rate
+from growlang_runtime.report.history import history_of
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
@@ -96,8 +97,10 @@ class Trainer:
 
         Raises GrowlangError if the data is not what it was.
         """
-        if self.watch and (text := self.watch.recall()):
-            self.warn(text)
+        if self.watch:
+            begun = found.step if found else self.step
+            if text := self.watch.recall(begun, history_of(self.run.path).averaged):
+                self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
             self._report_start()
@@ -155,9 +158,9 @@ class Trainer:
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
         logs = self.options.log or ()
-        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs)
+        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with closing(self.board), self.interruption, self.display:
+        with self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -191,7 +194,9 @@ class Trainer:
         return self.state.ema.averages
 
     def _result(self, signal: int | None) -> TrainResult:
-        return TrainResult(self.run.path, self.step, self.steps, signal)
+        result = TrainResult(self.run.path, self.step, self.steps, signal)
+        self.board.status = result.exit_status
+        return result
 
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps

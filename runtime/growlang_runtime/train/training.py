@@ -46,6 +46,14 @@ from growlang_runtime.train.threads import choose_threads, kept, use_threads
 from growlang_runtime.train.trainer import Trainer, TrainResult
 
 
+class RunFailed(GrowlangError):
+    """A run that had begun has failed; what it had done is kept in its folder, `run`."""
+
+    def __init__(self, error: GrowlangError, run: Path) -> None:
+        super().__init__(error.message, help=error.help)
+        self.run = run
+
+
 def train(plan: Plan, options: RunOptions) -> TrainResult:
     """Train a plan into `OUT/MODEL/NAME`, or resume the run that is there.
 
@@ -126,15 +134,26 @@ def _start(
             known = setup.plan.model_copy(update={"branch": source.branch})
             setup = replace(setup, plan=known)
         with Run.create(path, setup.plan) as run:
-            trainer = Trainer(run, setup, options)
-            _begin(trainer, source)
-            first = trainer.step
+            trainer: Trainer | None = None
+            first = source.step if source else 0
             try:
-                return trainer.run_phases()
-            except GrowlangError:
-                if trainer.step == first:
+                trainer = Trainer(run, setup, options)
+                _begin(trainer, source)
+                return _trained(trainer, first)
+            except BaseException:
+                if trainer is None or trainer.step <= first:
                     run.remove()  # nothing to resume, and the corrected try needs its place
                 raise
+
+
+def _trained(trainer: Trainer, first: int = -1) -> TrainResult:
+    """Train what is left of a run. Raises RunFailed where it fails after step `first`."""
+    try:
+        return trainer.run_phases()
+    except GrowlangError as error:
+        if trainer.step <= first:
+            raise
+        raise RunFailed(error, trainer.run.path) from error
 
 
 def _begin(trainer: Trainer, source: Source | None) -> None:
@@ -142,8 +161,7 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
     run, say = trainer.run.path, trainer.display.say
     if source is None:
         trainer.restore(None)
-        if trainer.options.threads == "auto" and trainer.device.type == "cpu":
-            choose_threads(trainer)
+        _choose_threads(trainer)
         say(f"started {run}: {trainer.steps} steps on {computed_on(trainer.device)}")
         for line in told(trainer.plan.phases):
             say(line)
@@ -155,8 +173,7 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
     trainer.metrics.write(
         step=source.step, event="branched", run=source.branch.run, changes=changes
     )
-    if trainer.options.threads == "auto" and trainer.device.type == "cpu":
-        choose_threads(trainer)
+    _choose_threads(trainer)
     where = f"step {source.step} of {trainer.steps} on {computed_on(trainer.device)}"
     say(f"started {run} from {source.branch}: {where}")
     if changes:
@@ -167,15 +184,22 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
         trainer.warn(f"the moments of {len(begun)} tensors begin anew with this optimizer")
 
 
+def _choose_threads(trainer: Trainer) -> None:
+    """Choose the number of threads where it is asked for, and there are steps left to compute."""
+    asked = trainer.options.threads == "auto" and trainer.device.type == "cpu"
+    if asked and trainer.step < trainer.steps:
+        choose_threads(trainer)
+
+
 @contextmanager
 def _room(path: Path, display: Display) -> Iterator[Path | None]:
     """Move the run at `path` aside, if there is one; it is put back if no new one came to be."""
     aside = move_aside(path) if path.exists() else None
-    if aside is not None:
-        display.say(f"moved the old run {path} to {aside}")
     try:
+        if aside is not None:
+            display.say(f"moved the old run {path} to {aside}")
         yield aside
-    except GrowlangError:
+    except BaseException:
         if aside is not None and not path.exists():
             aside.rename(path)
             display.say(f"moved {aside} back to {path}")
@@ -218,27 +242,29 @@ def _resume(
     branch = run.plan.branch
     source = again(run.plan, branch, options) if branch and found is None else None
     begun = found or (source.found if source else None)
+    count = None
     if found:
         before = found.record.environment
         device = open_device(options.device, before.device)
-        use_threads(kept(options.threads, before, processor()))
+        count = kept(options.threads, before, processor())
+        use_threads(count)
     setup = set_up(run.plan, options, data_root, device, begun.step if begun else None)
     require_same_data(run.path, run.plan, setup.plan, options)
     trainer = Trainer(run, setup, options)
     if source is not None:
         _begin(trainer, source)
-        return trainer.run_phases()
+        return _trained(trainer)
     trainer.restore(found)
     if run.plan.data is None:
         trainer.warn(UNKNOWN_DATA)
     if setup.plan != recorded:
         run.record(setup.plan)
-    if options.threads == "auto" and found is None and device.type == "cpu":
-        choose_threads(trainer)
+    if count is None:
+        _choose_threads(trainer)
     trainer.display.say(
         f"resumed {run.path} at step {trainer.step} of {trainer.steps} on {computed_on(device)}"
     )
     for line in torn:
         trainer.warn(f"removed a damaged checkpoint: {line}")
     checkpoint.forget_after(run.checkpoints, found)
-    return trainer.run_phases()
+    return _trained(trainer)

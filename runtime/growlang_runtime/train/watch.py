@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display
+from growlang_runtime.report.history import Curve, lowest
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record, Validated
@@ -81,20 +82,26 @@ class Watch:
         checkpoint.save_best(self.folder, told, tensors, metadata)
         self.best = losses.averaged
 
-    def recall(self) -> str:
-        """Take over the best loss of an earlier part of the run; returns a warning, or "".
+    def recall(self, step: int, told: Curve) -> str:
+        """Take over the best loss up to the step that a run resumes at; returns a warning, or "".
 
-        It may be of a later step than the run resumes at: the same steps then give the same loss.
+        The best weights may be of a later step, which is done again: then the best loss up to here
+        is the lowest of those that were `told`.
         """
         checkpoint.restore_best(self.folder)
         path = checkpoint.best_path(self.folder)
         if path is None:
             return ""
         try:
-            found = checkpoint.read(path).record.validation
+            record = checkpoint.read(path).record
         except checkpoint.TornCheckpoint as torn:
             return f"{path} is damaged ({torn}): the best weights are those from here on"
+        found = record.validation
         if found is None or found.identity != self.validation.identity:
             return f"{path} was validated on other images: the best weights are those from here on"
-        self.best = found.averaged
+        before = lowest([point for point in told if point.step <= step])
+        if record.step <= step:
+            self.best = found.averaged
+        elif before is not None:
+            self.best = before.loss
         return ""
