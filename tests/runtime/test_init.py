@@ -93,7 +93,7 @@ def test_what_is_written_trains_and_grows(tmp_path: Path, measured: list[str]) -
 def test_a_step_is_measured_by_training_some(data: Path) -> None:
     options = RunOptions(data_root=data, out=data / "runs")
     found = measuring.seconds_per_step(plan([phase(steps=5)]), options)
-    rates = measuring.images_per_second(data / "runs" / "tiny" / "main" / "metrics.jsonl")
+    rates = measuring.images_per_second(data / "runs" / "tiny" / "main")
     assert len(rates) == 5
     assert min(rates[3:]) <= 4 / found <= max(rates[3:])
 
