@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from growlang.plans.plan import Plan
 from growlang_runtime.storage.aside import aside_of
+from growlang_runtime.storage.checkpoint import BEST
+from growlang_runtime.storage.place import Place
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.train.options import RunOptions
 
@@ -68,10 +71,11 @@ def anew(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
 
 
 def branching(
-    plan: Plan, options: RunOptions, run: Path, step: int | None = None
+    plan: Plan, options: RunOptions, run: Path, at: int | Literal["best"] | None = None
 ) -> dict[str, str]:
     """The way to go on from a run's checkpoint, by default its newest, under another name."""
-    place = str(run) if step is None else f"{run}@{step}"
+    place = str(Place(run, at))
     made = command(plan, options, "--from", place, "--name", new_name(plan, options))
-    which = "its newest checkpoint" if step is None else f"its checkpoint of step {step}"
+    named = {"None": "newest checkpoint", BEST: "best weights"}
+    which = f"its {named.get(str(at), f'checkpoint of step {at}')}"
     return {f"go on from {which}, in a run of its own": made}
