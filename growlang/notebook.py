@@ -107,7 +107,7 @@ def denoiser(
 
 def sample(
     run: StrPath | Run | Weights | Checked,
-    prompts: str | Sequence[str] | None = None,
+    prompts: str | Sequence[str | int] | None = None,
     output: StrPath | None = None,
     *,
     weights: nn.Module | Mapping[str, torch.Tensor] | None = None,

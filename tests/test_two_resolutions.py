@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from fixture_specs import SHIPPED
+from PIL import Image
 
 import growlang
 from growlang_runtime.report.previews import Previews
@@ -105,7 +106,14 @@ def test_every_arm_is_a_recipe(arm: Arm) -> None:
 def test_the_command_trains_draws_and_scores_once(
     out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Previews, "draw", lambda *_: True)  # of 40 steps each
+    def empty(previews: Previews, *given: object) -> bool:
+        path = given[-1]
+        assert isinstance(path, Path)
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (4, 4)).save(path)
+        return True
+
+    monkeypatch.setattr(Previews, "draw", empty)  # not 40 steps each
 
     def run() -> str:
         measure.main(out, [1], [Arm.frozen], core_steps=1, steps=2, sampler_steps=1, run=True)

@@ -54,7 +54,7 @@ def about_call(call: d.Call) -> str:
     """What to write instead of a call that reads images of one's own elsewhere; else nothing."""
     given = [a.value.value for a in call.arguments if isinstance(a.value, d.Constant)]
     path = next((value for value in given if isinstance(value, str)), "")
-    return Place.of(path).two_ways() if MEANT.fullmatch(call.name) else ""
+    return about_path(path) if MEANT.fullmatch(call.name) else ""
 
 
 def about_path(path: str) -> str:

@@ -86,7 +86,7 @@ class _Probe:
         return seconds
 
     def _seconds(self, choice: Choice, model: str) -> float:
-        place = self.folder / f"{choice.width}_{choice.depth}"
+        place = self.folder / f"{choice.width}_{choice.depth}_{choice.batch}"
         place.mkdir(exist_ok=True)
         few = replace(choice, steps=PROBED)
         for name, text in specs(self.project, few, few).items():

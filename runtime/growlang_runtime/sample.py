@@ -29,7 +29,7 @@ from growlang_runtime.storage.weights import Weights, load
 def sample(
     run: Path | Weights,
     *,
-    prompts: Sequence[str] | None = None,
+    prompts: Sequence[str | int] | None = None,
     places: Places = Places(),  # noqa: B008 - frozen
     guidance: float | None = None,
     steps: int | None = None,
@@ -58,12 +58,13 @@ def sample(
     for name, count in (("steps", steps), ("batch", batch)):
         if count is not None and count < 1:
             raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise GrowlangError(f"`seed` must be a whole number, at least 0, but is {seed!r}")
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
     opened = open_device(device)
-    Display(0).say(f"sampling on {opened}")
     _tell(run, weights)
     settings = requested(weights, guidance, steps, detail_scale, detail_temperature)
-    asked = own_prompts(weights) if prompts is None else prompts
+    asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
     images = draw(weights, asked, settings, seed, opened, batch)
     if not images.isfinite().all():
         raise GrowlangError(
@@ -95,6 +96,7 @@ def draw(
     net = weights.net
     conditioner = Conditioner(net, semantics=weights.semantics, device=device)
     Prompts.of(prompts, conditioner)  # refuses what it cannot read, before the module is made
+    Display(0).say(f"sampling on {device}")
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()

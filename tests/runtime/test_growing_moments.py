@@ -21,7 +21,8 @@ from growlang.growth.composition import unchanged
 from growlang.growth.learning import is_approximate
 from growlang.growth.transforms import Expand, Stages
 from growlang.net import Net
-from growlang.spec.recipe import AdamW, Muon, Start
+from growlang.spec.recipe import AdamW, Muon, Sample, Start
+from growlang.spec.samplers import DDIM
 from growlang.torch_backend.expansions import adjoint
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.transforms import apply
@@ -252,12 +253,13 @@ def test_a_grown_run_resumes_to_the_same_tensors(
     child = wide(tmp_path, *LONGER)
     assert child.parent is not None
     phases = [phase(steps=4, optimizer=how, rewarm=3)]
-    parent = plan(phases, child.parent.net)
+    quiet = {"sample": Sample(sampler=DDIM(steps=1))}  # these nets read no prompts
+    parent = plan(phases, child.parent.net, **quiet)
     train(parent, data)
     given: dict[str, Any] = {"moments": new.partition("(")[0]}
     given |= {"new_moments": "reset"} if "new" in new else {}
     start = Start(origin="parent", ema=False, **given)
-    made = plan(phases, child.net, parent, start=start, mapping=child.mapping)
+    made = plan(phases, child.net, parent, start=start, mapping=child.mapping, **quiet)
     whole = train(made, data)
     with monkeypatch.context() as patch:
         interrupt_at(patch, 2)

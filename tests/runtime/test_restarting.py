@@ -248,15 +248,22 @@ def test_a_recipe_that_is_over_is_told_how_to_be_longer(folder: Path) -> None:
 def test_a_refused_start_offers_commands(folder: Path) -> None:
     with pytest.raises(GrowlangError, match="already exists") as error:
         again(folder, plan(), workers=1)
-    lines = [line.strip() for line in error.value.help.splitlines()]
     usual = "growlang train tiny.grow"
     own = f"--data-root {folder} --out {folder / 'runs'} --workers 1 --log-every 1"
-    assert lines[1::2] == [
-        f"{usual} {own} --resume",
-        f"{usual} {own} --name main-2",
-        f"{usual} {own} --fresh",
-        f"{usual} {own} --from {folder / MAIN} --name main-2",
-    ]
+    anew = [f"{usual} {own} --name main-2", f"{usual} {own} --fresh"]
+    assert offered(error.value) == anew  # nothing is left to train of a finished run
+    (folder / MAIN / "model.safetensors").unlink()
+    with pytest.raises(GrowlangError, match="already exists") as error:
+        again(folder, plan(), workers=1)
+    assert offered(error.value) == [f"{usual} {own} --resume", *anew]
+    with pytest.raises(GrowlangError, match="already exists") as error:
+        again(folder, plan([phase(steps=9)]), workers=1)
+    assert offered(error.value) == [*anew, f"{usual} {own} --from {folder / MAIN} --name main-2"]
+
+
+def offered(error: GrowlangError) -> list[str]:
+    """The commands of a help, which stand on every other line."""
+    return [line.strip() for line in error.help.splitlines()][1::2]
 
 
 def test_a_command_repeats_an_option_of_several_values() -> None:
@@ -268,7 +275,7 @@ def test_a_command_repeats_an_option_of_several_values() -> None:
 
 def test_a_refused_resume_offers_what_was_wanted(folder: Path) -> None:
     with pytest.raises(GrowlangError, match=r"lr: 0\.01 -> 1e-3") as error:
-        again(folder, plan([phase(optimizer=LOWER)]), resume="must")
+        again(folder, plan([phase(steps=9, optimizer=LOWER)]), resume="must")
     assert "--resume" not in error.value.help
     assert f"--from {folder / MAIN} --name main-2" in error.value.help
     assert error.value.help.rstrip().endswith("--fresh")

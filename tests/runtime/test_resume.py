@@ -238,11 +238,13 @@ def test_where_all_are_torn_the_best_weights_are_offered_if_they_are_whole(tmp_p
     folder = run / "checkpoints"
     (newest,) = folder.glob("step_*")
     shutil.copytree(newest, folder / "best")
+    going_on, over = plan([phase(steps=20)]), plan([phase(steps=13)])
     offered = f"growlang train tiny.grow --from {run}@best --name main-2"
-    assert offered in all_torn(run, [], plan(), RunOptions()).help
+    assert offered in all_torn(run, [], going_on, RunOptions()).help
+    assert "@best" not in all_torn(run, [], over, RunOptions()).help
     with (folder / "best/state.safetensors").open("r+b") as file:
         file.write(b"x")
-    assert "@best" not in all_torn(run, [], plan(), RunOptions()).help
+    assert "@best" not in all_torn(run, [], going_on, RunOptions()).help
 
 
 # --- data ----------------------------------------------------------------------------------------

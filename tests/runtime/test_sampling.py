@@ -201,7 +201,7 @@ def test_a_run_that_goes_on_is_sampled_by_its_newest_checkpoint(
     assert capsys.readouterr().err == "sampling on cpu\n"
     assert torch.equal(sample(live).tensor, finished)
     assert capsys.readouterr().err == (
-        f"sampling on cpu\n{live} is not finished: sampling from step 4, {newest}\n"
+        f"{live} is not finished: sampling from step 4, {newest}\nsampling on cpu\n"
     )
     (newest / "state.safetensors").write_bytes(b"torn")
     sample(live, steps=1)
@@ -331,3 +331,21 @@ def test_a_grid_has_the_images_above_their_captions() -> None:
     below = sheet.crop((0, 132, 136, 164)).convert("L")
     darkest, lightest = below.getextrema()
     assert darkest < 64 < lightest
+
+
+def test_what_has_no_weights_is_told_with_what_has(run: Path, tmp_path: Path) -> None:
+    def said(path: Path) -> str:
+        with pytest.raises(GrowlangError) as error:
+            sample(path, prompts=["red"])
+        return f"{error.value.message} ({error.value.help})"
+
+    assert f"did you mean `{run}`?" in said(run.with_name("mian"))
+    assert f"name one of the runs in it: {run}" in said(run.parent)
+    spec = tmp_path / "a.grow"
+    spec.write_text("grow 1\n")
+    assert f"{spec} is a spec, which has no weights" in said(spec)
+
+
+def test_a_seed_is_a_whole_number(run: Path) -> None:
+    with pytest.raises(GrowlangError, match="`seed` must be a whole number, at least 0, but is -1"):
+        sample(run, prompts=["red"], seed=-1)

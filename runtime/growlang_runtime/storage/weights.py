@@ -11,6 +11,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.spelling import suggestion
 from growlang.net import Net
 from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
@@ -30,8 +31,12 @@ from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import saved
+from growlang_runtime.storage.lookup import runs_under
 from growlang_runtime.storage.place import located
 from growlang_runtime.storage.run import OUT, run_folder
+
+LISTED = 8
+"""Runs that a message names."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,11 @@ def load(path: Path, *, ema: bool = True) -> Weights:
     finite: no tensor is loaded before that is known.
     """
     path = located(path)
+    if path.suffix in (".grow", ".yaml") and path.is_file():
+        raise GrowlangError(
+            f"{path} is a spec, which has no weights",
+            help=f"name a run: `growlang runs` lists them, and `growlang train {path}` makes one",
+        )
     if is_state(path):
         path = path.parent
     if path.is_file():
@@ -136,8 +146,13 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         skipped = "; ".join([*([found.remark] if found.remark else []), *torn])
         return replace(found, remark=skipped)
     if not path.exists():
-        raise GrowlangError(f"no weights at {path}: it does not exist")
+        beside = [str(run) for run in runs_under(path.parent)] if path.parent.is_dir() else []
+        raise GrowlangError(
+            f"no weights at {path}: it does not exist", help=suggestion(str(path), beside)
+        )
     help = "give a run folder, a checkpoint folder or a model.safetensors"
+    if below := [str(run) for run in runs_under(path)][:LISTED]:
+        help = f"name one of the runs in it: {', '.join(below)}"
     if (path / PLAN).exists() and not torn:
         help = "the run has not saved any yet: wait for its first checkpoint (--checkpoint-every)"
     raise GrowlangError(

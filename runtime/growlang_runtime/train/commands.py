@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 from growlang.plans.plan import Plan
 from growlang_runtime.storage.aside import aside_of
-from growlang_runtime.storage.checkpoint import BEST
-from growlang_runtime.storage.place import Place
+from growlang_runtime.storage.place import Place, steps_of
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.train.options import RunOptions
 
@@ -71,11 +69,23 @@ def anew(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
 
 
 def branching(
-    plan: Plan, options: RunOptions, run: Path, at: int | Literal["best"] | None = None
+    plan: Plan, options: RunOptions, run: Path, step: int | None = None, *, best: bool = False
 ) -> dict[str, str]:
-    """The way to go on from a run's checkpoint, by default its newest, under another name."""
-    place = str(Place(run, at))
+    """The way to go on from a run's checkpoint, by default its newest, under another name.
+
+    That of a step, or of the `best` weights, which are of it. There is none where the recipe is
+    over by then.
+    """
+    if not _is_left(plan, run, step):
+        return {}
+    place = str(Place(run, "best" if best else step))
     made = command(plan, options, "--from", place, "--name", new_name(plan, options))
-    named = {"None": "newest checkpoint", BEST: "best weights"}
-    which = f"its {named.get(str(at), f'checkpoint of step {at}')}"
-    return {f"go on from {which}, in a run of its own": made}
+    which = "newest checkpoint" if step is None else f"checkpoint of step {step}"
+    which = f"best weights, of step {step}" if best else which
+    return {f"go on from its {which}, in a run of its own": made}
+
+
+def _is_left(plan: Plan, run: Path, step: int | None) -> bool:
+    """Whether a plan trains on behind a checkpoint, as far as its length is known."""
+    reached = max(steps_of(run), default=0) if step is None else step
+    return plan.steps is None or reached < plan.steps

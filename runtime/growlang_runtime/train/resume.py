@@ -12,7 +12,7 @@ from growlang.diagnostics.literals import literal
 from growlang.growth.mapping import Entry
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
-from growlang.plans.weights_header import CHECKPOINTS, PLAN, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.recipe import Phase
 from growlang_runtime.report.history import lines_of
 from growlang_runtime.storage import checkpoint
@@ -52,6 +52,8 @@ def _continuing(path: Path, plan: Plan, options: RunOptions) -> dict[str, str]:
         recorded = recorded_plan(path)
     except GrowlangError:
         return {}
+    if (path / MODEL).exists():
+        return {}  # it is finished
     if plan.as_recorded(recorded).run_hash == recorded.run_hash:
         return {"continue it": command(plan, options, "--resume")}
     if recorded.params == plan.params:
@@ -63,8 +65,8 @@ def _continuing(path: Path, plan: Plan, options: RunOptions) -> dict[str, str]:
 def all_torn(path: Path, torn: list[str], plan: Plan, options: RunOptions) -> GrowlangError:
     """The error for resuming a run whose checkpoints are all damaged, but perhaps its best one."""
     help = f"restore one, or {AFRESH}"
-    if _has_best(path):
-        offers = branching(plan, options, path, "best") | anew(plan, options, path)
+    if best := _best(path):
+        offers = branching(plan, options, path, best.step, best=True) | anew(plan, options, path)
         help = f"restore one, or\n    {ways(offers)}"
     return GrowlangError(
         f"cannot resume the run {path}: all its checkpoints are damaged"
@@ -73,13 +75,13 @@ def all_torn(path: Path, torn: list[str], plan: Plan, options: RunOptions) -> Gr
     )
 
 
-def _has_best(path: Path) -> bool:
-    """Whether a run has its best weights, whole."""
+def _best(path: Path) -> checkpoint.Checkpoint | None:
+    """The checkpoint of a run's best weights, if it is whole."""
     best = checkpoint.best_path(path / CHECKPOINTS)
     try:
-        return best is not None and bool(checkpoint.read(best).files)
+        return checkpoint.read(best) if best else None
     except checkpoint.TornCheckpoint:
-        return False
+        return None
 
 
 def require_checkpoints(path: Path) -> None:
@@ -129,7 +131,7 @@ def require_same(path: Path, recorded: Plan, plan: Plan, options: RunOptions) ->
     found = [*declared_differences(recorded.declared, plan.declared), *_mapping(recorded, plan)]
     found += differences(_found(recorded), _found(plan))
     offers: dict[str, str] = {}
-    if recorded.params != plan.params:
+    if _may_be_params(recorded, plan, len(found)):
         again = command(plan, options, "--resume", params=recorded.params)
         offers[f"resume it as it was started, {_params(recorded)}"] = again
     if recorded.net_hash == plan.net_hash and checkpoints_of(path / CHECKPOINTS):
@@ -140,6 +142,16 @@ def require_same(path: Path, recorded: Plan, plan: Plan, options: RunOptions) ->
         help="revert the change to resume this run, or\n    "
         + ways(offers | anew(plan, options, path)),
     )
+
+
+def _may_be_params(recorded: Plan, plan: Plan, differences: int) -> bool:
+    """Whether what was set on the command line may be all that differs.
+
+    A setting that was set by its path makes one difference; a param of the spec may make many.
+    """
+    changed = {n for n, _ in recorded.params.items() ^ plan.params.items()}
+    of_spec = any("." not in name for name in changed)
+    return bool(changed) and (of_spec or differences <= len(changed))
 
 
 UNKNOWN_DATA = (
@@ -161,7 +173,7 @@ def require_same_data(path: Path, recorded: Plan, now: Plan, options: RunOptions
     raise GrowlangError(
         f"the data has changed since the run {path} was started: {names} has different samples, or "
         "the same in a different order",
-        help=f"restore the shards, or\n    "
+        help=f"restore the data, or\n    "
         f"{ways(branching(now, options, path) | anew(now, options, path))}",
     )
 
