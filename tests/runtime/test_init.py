@@ -95,7 +95,7 @@ def test_what_is_written_trains_and_grows(tmp_path: Path, measured: list[str]) -
 def test_a_step_is_measured_by_training_some(data: Path) -> None:
     options = RunOptions(data_root=data, out=data / "runs")
     found = measuring.seconds_per_step(plan([phase(steps=5)]), options)
-    rates = measuring.images_per_second(data / "runs" / "tiny" / "main" / "metrics.jsonl")
+    rates = measuring.images_per_second(data / "runs" / "tiny" / "main")
     assert len(rates) == 5
     assert min(rates[3:]) <= 4 / found <= max(rates[3:])
 
@@ -107,7 +107,7 @@ def test_a_step_that_is_not_finite_ends_the_measuring(tmp_path: Path) -> None:
         '{"step": 2, "event": "skipped", "loss": "nan", "grad_norm": "nan"}\n'
     )
     with pytest.raises(GrowlangError, match="step 2 of the measuring was not finite"):
-        measuring.images_per_second(metrics)
+        measuring.images_per_second(tmp_path)
 
 
 def test_many_images_are_packed_first(

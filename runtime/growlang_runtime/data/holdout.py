@@ -16,32 +16,40 @@ from growlang.spec.data import Source
 from growlang_runtime.data.source import Samples
 
 Rows = NDArray[np.intp]
+Hashes = NDArray[np.float64]
 
 
 def is_held_out(key: str, share: float) -> bool:
     """Whether the sample of a key is among a share of all: its hash, in [0, 1), is below that."""
-    hashed = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(hashed, "big") / 2**64 < share
+    return hashed(key) < share
 
 
-def held_out(index: Samples, share: float) -> NDArray[np.bool_]:
-    """Which samples of an index, by row, are among a share of all."""
-    return np.array([is_held_out(index.key(row), share) for row in range(len(index))], np.bool_)
+def hashed(key: str) -> float:
+    """The hash of a sample's key, in [0, 1)."""
+    found = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(found, "big") / 2**64
 
 
-def parted(source: Source, rows: Rows, held: NDArray[np.bool_], wanted: bool) -> Rows:
-    """The rows that a source holds out, or else those that it trains on: `held` says it of each.
+def hashes_of(index: Samples) -> Hashes:
+    """The hash of each sample's key, (samples,)."""
+    keys = map(index.key, range(len(index)))
+    return np.fromiter(map(hashed, keys), np.float64, len(index))
+
+
+def parted(source: Source, hashes: Hashes, rows: Rows, held_out: bool) -> Rows:
+    """The rows that a source holds out, or else those that it trains on, by all rows' hashes.
 
     Raises GrowlangError where it holds out none of them, or all.
     """
-    apart = held[rows]
-    count = int(apart.sum())
+    share = source.holdout
+    held = hashes[rows] < share
+    count = int(held.sum())
     if count in (0, len(rows)):
         raise GrowlangError(
-            f"`holdout` of {source.holdout:.4g} holds out {'all' if count else 'none'} of the "
+            f"`holdout` of {share:.4g} holds out {'all' if count else 'none'} of the "
             f"{len(rows):,} images of source `{source.name}`",
             help=f"{'lower' if count else 'raise'} `holdout`, or name data that is held out: "
             "`validate = NAME`",
         )
-    kept: Rows = rows[apart == wanted]
+    kept: Rows = rows[held == held_out]
     return kept

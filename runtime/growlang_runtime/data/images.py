@@ -22,7 +22,7 @@ from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
-from growlang_runtime.data.holdout import held_out, parted
+from growlang_runtime.data.holdout import Hashes, hashes_of, parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
@@ -71,6 +71,10 @@ class _Opened:
     rows: NDArray[np.intp]
 
 
+_Key = tuple[str, Wanted]
+"""What an index is of: the data, and the members that are wanted."""
+
+
 class Indexes:
     """The indexes of a run, each opened once, whatever phases and sources share it.
 
@@ -87,23 +91,25 @@ class Indexes:
     ) -> None:
         self.data_root, self.reads, self.semantics = data_root, reads, semantics
         self._cache = cache
-        self._opened: dict[tuple[str, Wanted], Samples] = {}
-        self._held_out: dict[tuple[str, float], NDArray[np.bool_]] = {}
+        self._opened: dict[_Key, Samples] = {}
+        self._hashes: dict[_Key, Hashes] = {}
 
     def of(self, source: Source) -> Samples:
         """The index of a source."""
-        declared, wanted = source.data, wanted_of(source, self.reads, self.semantics)
-        key = declared.model_dump_json(), wanted
+        key = self._key(source)
         if key not in self._opened:
-            self._opened[key] = open_samples(declared, wanted, self.data_root, self._cache)
+            self._opened[key] = open_samples(source.data, key[1], self.data_root, self._cache)
         return self._opened[key]
 
-    def held_out(self, source: Source) -> NDArray[np.bool_]:
-        """Which rows of a source are held out: hashed once, whatever phases draw the others."""
-        key = source.data.model_dump_json(), source.holdout
-        if key not in self._held_out:
-            self._held_out[key] = held_out(self.of(source), source.holdout)
-        return self._held_out[key]
+    def hashes(self, source: Source) -> Hashes:
+        """The hashes of its keys, by which it holds a share out."""
+        key = self._key(source)
+        if key not in self._hashes:
+            self._hashes[key] = hashes_of(self.of(source))
+        return self._hashes[key]
+
+    def _key(self, source: Source) -> _Key:
+        return source.data.model_dump_json(), wanted_of(source, self.reads, self.semantics)
 
 
 class Images:
@@ -223,7 +229,7 @@ class Images:
             self._budget.count(corrupt)
             self.warnings += [warning] if warning else []
         if source.holdout:
-            rows = parted(source, rows, indexes.held_out(source), self._held_out)
+            rows = parted(source, indexes.hashes(source), rows, self._held_out)
         return _Opened(source, index, rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -11,6 +10,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
+from growlang_runtime.report.history import lines_of
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.training import train
 
@@ -26,13 +26,13 @@ def seconds_per_step(plan: Plan, options: RunOptions) -> float:
     """
     short = plan.model_copy(update={"sample": Sample(sampler=DDIM(steps=1), prompts=[""])})
     result = train(short, replace(options, log_every=1, quiet=True))
-    rates = images_per_second(result.run / "metrics.jsonl")
+    rates = images_per_second(result.run)
     return plan.phases[0].settings.batch / median(rates[WARMED_UP:] or rates)
 
 
-def images_per_second(metrics: Path) -> list[float]:
-    """The rate of each step in a file of metrics. Raises GrowlangError if one was skipped."""
-    lines = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+def images_per_second(run: Path) -> list[float]:
+    """The rate of each step by a run's metrics. Raises GrowlangError if one was skipped."""
+    lines = list(lines_of(run))
     for line in lines:
         if line.get("event") == "skipped":
             raise GrowlangError(
