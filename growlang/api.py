@@ -251,9 +251,9 @@ def runs(folder: StrPath = "runs") -> Runs:
 
     Raises GrowlangError if there is no such folder.
     """
-    from growlang_runtime.report.runs import runs_under
+    from growlang_runtime.report.runs import runs_in
 
-    return runs_under(path_of(folder))
+    return runs_in(path_of(folder))
 
 
 def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison:

@@ -12,7 +12,7 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     from growlang.plans.plan import Plan
-    from growlang.starting.seen import Condition
+    from growlang.starting.seen import Asked, Condition, Seen
     from growlang.starting.start import Started
     from growlang_runtime.packing.packed import Packed
 
@@ -78,32 +78,52 @@ def init(
     `data` is a folder of images, a folder of shards or their pattern. `size` is the side of grown
     images, in pixels; `condition` is what images are drawn for: "text", "classes" or "none". What
     is None is chosen by what the images are, the net and its steps by measuring steps on `device`,
-    which `say` is told of. Raises GrowlangError for what cannot be read or trained, and for specs
-    that are in `out` already, unless `force`.
+    which `say` is told of. Many images are packed into `out`/NAME_shards first. Raises
+    GrowlangError for what cannot be read or trained, for specs that are in `out` already, unless
+    `force`, and for other shards.
     """
     require_torch("measuring a training step")
+    from growlang.starting.seen import Asked
+    from growlang.torch_backend.device import open_device
+    from growlang_runtime.starting.looking import seen
+
+    open_device(device)
+    given, place = str(data), path_of(out)
+    asked = Asked(name or given, size, condition, minutes, device)
+    found = seen(given, place, captions)
+    return begin(found, asked, given, place, captions=captions, force=force, say=say)
+
+
+def begin(
+    found: Seen,
+    asked: Asked,
+    data: str,
+    out: Path,
+    *,
+    captions: str | None = None,
+    force: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> Started:
+    """What `init` does with images that have been looked at: `found` is what `data` holds."""
     from growlang.starting.choice import batch_on
     from growlang.starting.project import refuse_existing
-    from growlang.starting.seen import Asked, project_of
+    from growlang.starting.seen import project_of
     from growlang.starting.start import start
     from growlang.torch_backend.device import open_device
     from growlang_runtime.starting import sources
-    from growlang_runtime.starting.looking import seen
     from growlang_runtime.starting.measuring import seconds_per_step
     from growlang_runtime.train.options import RunOptions
 
-    kind, place = open_device(device).type, path_of(out)
-    found = seen(str(data), place, captions)
-    asked = Asked(name or str(data), size, condition, minutes, kind)
+    options = RunOptions(data_root=out, device=asked.device, threads="auto")
+    kind = open_device(asked.device).type
+    asked = asked._replace(device=kind)
     project = project_of(found, asked)
-    refuse_existing(place, project.files, force)
+    refuse_existing(out, project.files, force)
     if sources.is_large(found.data, found.images):
-        shards = sources.packed(found.data, str(data), captions, place / "shards", force)
-        shards = sources.from_root(shards, place)
-        project = project_of(replace(found, data=shards), asked)
-    options = RunOptions(data_root=place, device=device, threads="auto")
+        shards = sources.packed(found.data, data, captions, out / f"{project.name}_shards")
+        project = project_of(replace(found, data=sources.from_root(shards, out)), asked)
 
     def measure(plan: Plan, runs: Path) -> float:
         return seconds_per_step(plan, replace(options, out=runs))
 
-    return start(project, place, batch_on(kind), measure, say or (lambda line: None))
+    return start(project, out, batch_on(kind), measure, say or (lambda line: None))

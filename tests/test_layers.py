@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -297,6 +298,35 @@ def test_a_room_of_the_runtime_needs_lower_ones_only(module: str) -> None:
     own = runtime_room(module)
     needed = {runtime_room(n) for n in everything(module) if n.startswith("growlang_runtime.")}
     assert [room for room in needed - {own} if floors[room] >= floors[own]] == []
+
+
+# --- the table in CONTRIBUTING.md ----------------------------------------------------------------
+
+
+def written_table() -> list[str]:
+    """The modules and packages of the table, from top to bottom and from left to right."""
+    rows = re.findall(r"(?m)^\| (`.+?`) \|", (ROOT / "CONTRIBUTING.md").read_text())
+    found = []
+    for path in re.findall(r"`(.+?)`", " ".join(rows)):
+        before, inside, after = re.fullmatch(r"([^{]*)(?:{(.+)})?(.*)", path).groups()
+        for name in (inside or "").split(","):
+            whole = f"{before}{name}{after}".removeprefix("runtime/").removesuffix(".py")
+            found.append(whole.strip("/").replace("/", "."))
+    return found
+
+
+def test_the_written_table_has_every_room_and_each_imports_from_those_before_it() -> None:
+    table = written_table()
+    outer = {"growlang", "growlang.__main__", "growlang_runtime"}
+    place = {m: n for n, name in enumerate(table) for m in under(name)}
+    assert set(modules()) - set(place) == outer
+    upwards = [
+        (module, name)
+        for module, own in place.items()
+        for name in project(everything(module)) - outer
+        if place[name] > own
+    ]
+    assert upwards == []
 
 
 def test_no_module_imports_itself_through_others() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -48,6 +49,24 @@ def test_a_run_that_is_not_finished_has_the_weights_of_its_newest_checkpoint() -
     assert repr(plain).startswith("Weights(weights of core_8 at step 13: ")
     assert plain.keys() == weights.keys() == run.net.table.keys()
     assert any(not torch.equal(plain[name], weights[name]) for name in plain)
+
+
+def test_a_run_is_read_with_steps_that_were_skipped_and_a_line_cut_short(tmp_path: Path) -> None:
+    path = Path(shutil.copytree(LIVE, tmp_path / "run"))
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 14, "event": "skipped", "loss": "nan", "grad_norm": "nan"}\n')
+        file.write('{"step": 15, "phase": "first", "loss": null}\n{"step": 16, "lo')
+    run = growlang.load_run(path)
+    assert (run.step, max(run.losses), run.metrics[-1]["step"]) == (15, 13, 15)
+    assert "at step 13" in str(run)
+
+
+def test_the_run_in_the_folder_that_one_is_in_has_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(LIVE)
+    run = growlang.load_run(".")
+    assert run.weights(13).step == 13
+    with pytest.raises(growlang.GrowlangError, match="has no checkpoint `best`"):
+        run.weights("best")
 
 
 def test_weights_are_a_state_dict_and_make_the_module() -> None:

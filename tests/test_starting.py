@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 from growlang.checking import check
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import WebDataset
+from growlang.spec.declaring import classes_call, name_of
+from growlang.spec.labels import named_or_counted
 from growlang.starting.choice import ENOUGH, LADDER, SHARE, Choice, choose, steps_within
-from growlang.starting.project import SIZES, Project, name_of, proposed_size, require_size, specs
+from growlang.starting.project import SIZES, Project, proposed_size, require_size, specs
 from growlang.starting.seen import Asked, Condition, Seen, project_of
+from growlang.starting.start import Started
 from growlang.tools.formatting import formatted
 
 IMAGES = Seen(
@@ -145,6 +149,7 @@ def test_a_size_that_cannot_be_made_is_refused(size: int) -> None:
         ("birds/000000.tar", "birds"),
         ("flowers-102", "flowers_102"),
         ("2024/", "set_2024"),
+        ("and", "and_images"),
         ("写真", "images"),
         ("core", "core_images"),
         (".", "images"),
@@ -160,3 +165,28 @@ def test_conditions_that_the_images_lack_are_refused(condition: Condition) -> No
     with pytest.raises(GrowlangError, match="the images have no") as refused:
         bare.call(condition)
     assert "--condition none" in (refused.value.help or "")
+
+
+@pytest.mark.parametrize(
+    ("labels", "call"),
+    [
+        (["3", "5"], 'classes(width, names = ["3", "5"])'),
+        (["10", "9"], 'classes(width, names = ["9", "10"])'),
+        (["1", "0", "2"], "classes(3, width)"),
+        (["b", "a", "b"], 'classes(width, names = ["a", "b"])'),
+    ],
+)
+def test_classes_are_named_where_their_numbers_do_not_count_them(
+    labels: list[str], call: str
+) -> None:
+    assert classes_call(*named_or_counted(labels)) == call
+    assert replace(IMAGES, classes=labels).call("classes") == call
+
+
+def test_commands_are_quoted_for_the_shell() -> None:
+    started = Started(Path("my specs/core_8.grow"), Path("my specs/x_16.grow"), Choice(64, 2, 16))
+    assert [shlex.split(line)[2] for line in started.commands] == [
+        "my specs/core_8.grow",
+        "my specs/x_16.grow",
+        "runs/x_16/main",
+    ]

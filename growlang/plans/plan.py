@@ -170,6 +170,12 @@ class Plan(BaseModel):
         mapping = [_hashed(entry) for entry in self.mapping]
         return digest([self.spec_hash, self.recipe, weights, mapping])
 
+    @property
+    def steps(self) -> int | None:
+        """Steps of all phases; None where they depend on data that was not opened yet."""
+        known = [phase.steps for phase in self.phases if phase.steps is not None]
+        return sum(known) if len(known) == len(self.phases) else None
+
     def as_recorded(self, recorded: Plan) -> Plan:
         """This plan with what a run of it found outside of the spec: data, weights, other runs.
 

@@ -57,7 +57,7 @@ class Sources(NamedTuple):
                 beyond = DATA.elsewhere(called)
                 help, edits = meant(place, called, known, choose, "call", beyond=beyond)
                 if own := about_call(value):
-                    help, edits = f"{own}, or {beyond}", ()
+                    place, help, edits = value.span, f"{own}, or {beyond}", ()
                 message = f"unknown data source `{called}`"
                 self.findings.add("G106", message, place, help=help, edits=edits)
             case d.Constant(str(path)):

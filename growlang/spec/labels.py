@@ -79,5 +79,22 @@ class Labels:
         return "a label" if self.count is None else f"a label from 0 to {self.count - 1}"
 
 
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """The classes that labels name, in their order: numbers by their size, names by letters."""
+    distinct = sorted(set(labels))
+    numbers = all(label.isdecimal() for label in distinct)
+    return tuple(sorted(distinct, key=int) if numbers else distinct)
+
+
+def named_or_counted(labels: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """The names of the classes that labels name, in order, and their number.
+
+    Labels that are the numbers from 0 to n - 1 need no names.
+    """
+    classes = in_order(labels)
+    counted = classes == tuple(map(str, range(len(classes))))
+    return () if counted else classes, len(classes)
+
+
 ANY = Labels()
 """Any integer is a label."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,8 +9,8 @@ from pathlib import Path
 from string import Template
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.declaring import strings
 from growlang.starting.choice import Choice
-from growlang.starting.declaring import strings
 from growlang.syntax.fmt import fmt_text
 
 SMALLEST, LARGEST, MULTIPLE = 16, 1024, 8
@@ -89,29 +88,6 @@ SIZES = (16, 32, 64, 128, 256, 512)
 def proposed_size(side: int, most: int) -> int:
     """The largest usual side up to that of most images and up to `most`."""
     return max(size for size in SIZES if size == SIZES[0] or size <= min(side, most))
-
-
-def name_of(given: str) -> str:
-    """A name of the language from that of a folder or of shards; `images` where none is left.
-
-    `birds/`, `birds-{000..017}.tar` and `birds/{000..017}.tar` are all `birds`.
-    """
-    words = [_word(part) for part in Path(given).parts if part not in ("..", ".", "/")]
-    found = next((word for word in reversed(words) if word), "")
-    return f"{found}_images".strip("_") if not found or found in RESERVED else found
-
-
-RESERVED = {"stem", "stage", "core", "head", "encode", "decode", "except"}
-"""Words of the language that nothing can be called."""
-
-
-def _word(part: str) -> str:
-    """The name within a part of a path: without its ending, numbers and patterns."""
-    stem = part
-    if part.endswith(".tar"):
-        stem = re.sub(r"\{.*\}|[*?]|(^|[-_.])\d+$", "", part.removesuffix(".tar"))
-    word = re.sub(r"\W+", "_", stem.lower(), flags=re.ASCII).strip("_")
-    return re.sub(r"^(?=\d)", "set_", word)
 
 
 def specs(project: Project, core: Choice, grown: Choice) -> dict[str, str]:

@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Data
-from growlang.starting.declaring import statement, strings
-from growlang.starting.project import Project, name_of, proposed_size, require_size
+from growlang.spec.declaring import classes_call, name_of, statement
+from growlang.spec.labels import named_or_counted
+from growlang.starting.project import Project, proposed_size, require_size
 
 Condition = Literal["text", "classes", "none"]
 """What images are drawn for: captions, classes, or nothing."""
@@ -63,9 +64,7 @@ class Seen:
             return ""
         if not self.classes:
             raise _lacking("classes", "classes", self)
-        if all(name.isdecimal() for name in self.classes):
-            return f"classes({int(self.classes[-1]) + 1}, width)"
-        return f"classes(width, names = {strings(self.classes)})"
+        return classes_call(*named_or_counted(self.classes))
 
     def prompts(self, condition: Condition) -> tuple[str, ...]:
         """Captions or classes, spread over the set, for the sample grids."""
@@ -119,7 +118,7 @@ def project_of(seen: Seen, asked: Asked) -> Project:
     return Project(
         name=called,
         size=side,
-        data=f"data {called} = {statement(seen.data)}",
+        data=statement(called, seen.data),
         condition=seen.call(chosen),
         prompts=seen.prompts(chosen),
         images=seen.images,

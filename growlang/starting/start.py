@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,11 +35,12 @@ class Started:
     @property
     def commands(self) -> tuple[str, ...]:
         """What to type next, in order; with as many threads as were the fastest here."""
-        return (
-            f"growlang train {self.core} --threads auto",
-            f"growlang train {self.grown} --threads auto",
-            f"growlang sample runs/{self.grown.stem}/main",
+        words = (
+            ("growlang", "train", str(self.core), "--threads", "auto"),
+            ("growlang", "train", str(self.grown), "--threads", "auto"),
+            ("growlang", "sample", f"runs/{self.grown.stem}/main"),
         )
+        return tuple(map(shlex.join, words))
 
 
 def start(

@@ -9,13 +9,14 @@ from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import Diffusion
 from growlang.spec.schedules import Cosine
 from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.data.images import Indexes
 from growlang_runtime.train.batches import noise_times, open_data, step_batches
 
 
 def test_epochs_become_steps_and_draws_go_on_over_phases(tmp_path: Path) -> None:
     write_data(tmp_path, count=6)
     phases = [phase("a", steps=3), phase("b", steps=None, epochs=1.5, batch=2), phase("c", steps=1)]
-    data = open_data(phases, net(), tmp_path)
+    data = open_data(phases, net(), Indexes(tmp_path))
     assert [d.phase.steps for d in data] == [3, 5, 1]
     assert [d.span.first for d in data] == [0, 3, 8]
     assert list(data[0].draws(2)) == [8, 9, 10, 11]
@@ -29,12 +30,12 @@ def test_epochs_become_steps_and_draws_go_on_over_phases(tmp_path: Path) -> None
 def test_a_phase_without_steps_is_refused(tmp_path: Path) -> None:
     write_data(tmp_path)
     with pytest.raises(GrowlangError, match="phase a has no steps"):
-        open_data([phase("a", steps=0)], net(), tmp_path)
+        open_data([phase("a", steps=0)], net(), Indexes(tmp_path))
 
 
 def test_a_step_is_the_same_wherever_one_starts_and_with_any_workers(tmp_path: Path) -> None:
     write_data(tmp_path)
-    (data,) = open_data([phase(steps=4)], net(), tmp_path)
+    (data,) = open_data([phase(steps=4)], net(), Indexes(tmp_path))
     conditioner = Conditioner(net())
     whole = list(step_batches(data, conditioner, 0, workers=1))
     rest = list(step_batches(data, conditioner, 2, workers=3))
@@ -50,7 +51,7 @@ def test_a_step_is_the_same_wherever_one_starts_and_with_any_workers(tmp_path: P
 def test_an_error_ends_the_threads_that_load_images(tmp_path: Path) -> None:
     write_data(tmp_path)
     drop = Diffusion(schedule=Cosine(base=8), drop={"colour": 0.5})
-    (data,) = open_data([phase(steps=4, objective=drop)], net(), tmp_path)
+    (data,) = open_data([phase(steps=4, objective=drop)], net(), Indexes(tmp_path))
     batches = step_batches(data, Conditioner(net()), 0, workers=2)
     with pytest.raises(GrowlangError) as caught:
         next(batches)
@@ -67,7 +68,7 @@ def test_times_of_a_step_cover_all_noise_levels_evenly() -> None:
 
 def test_parts_of_a_batch_make_it_up_again(tmp_path: Path) -> None:
     write_data(tmp_path)
-    (data,) = open_data([phase(steps=1)], net(), tmp_path)
+    (data,) = open_data([phase(steps=1)], net(), Indexes(tmp_path))
     (batch,) = step_batches(data, Conditioner(net()), 0, workers=1)
     parts = list(batch.parts(3))
     assert [len(p.x) for p in parts] == [3, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ from fixture_specs import SHIPPED, edited, growlang
 from tiny import phase, plan, write_data
 
 from growlang.checking import check
+from growlang.diagnostics import GrowlangError
 from growlang.tools.formatting import formatted
-from growlang_runtime.starting import measuring, sources
+from growlang_runtime.starting import looking, measuring, sources
 from growlang_runtime.starting.looking import look
 from growlang_runtime.starting.sources import pattern_of, source_of
 from growlang_runtime.train.options import RunOptions
@@ -93,9 +95,19 @@ def test_what_is_written_trains_and_grows(tmp_path: Path, measured: list[str]) -
 def test_a_step_is_measured_by_training_some(data: Path) -> None:
     options = RunOptions(data_root=data, out=data / "runs")
     found = measuring.seconds_per_step(plan([phase(steps=5)]), options)
-    rates = measuring.images_per_second(data / "runs" / "tiny" / "main" / "metrics.jsonl")
+    rates = measuring.images_per_second(data / "runs" / "tiny" / "main")
     assert len(rates) == 5
     assert min(rates[3:]) <= 4 / found <= max(rates[3:])
+
+
+def test_a_step_that_is_not_finite_ends_the_measuring(tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(
+        '{"step": 1, "loss": 0.5, "images_per_s": 9}\n'
+        '{"step": 2, "event": "skipped", "loss": "nan", "grad_norm": "nan"}\n'
+    )
+    with pytest.raises(GrowlangError, match="step 2 of the measuring was not finite"):
+        measuring.images_per_second(tmp_path)
 
 
 def test_many_images_are_packed_first(
@@ -105,9 +117,58 @@ def test_many_images_are_packed_first(
     core, grown = init(draw(Layout.folders), tmp_path / "specs")
     require_clean([core, grown])
     text = core.read_text("utf-8")
-    assert 'data shapes = webdataset("shards/' in text
+    assert 'data shapes = webdataset("shapes_shards/' in text
     assert 'names = ["circle", "square"]' in text
-    assert list((tmp_path / "specs" / "shards").glob("*.tar"))
+    assert list((tmp_path / "specs" / "shapes_shards").glob("*.tar"))
+
+
+def test_no_shards_of_another_set_are_replaced(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FEW", 10)
+    folder, out = draw(Layout.folders), tmp_path / "specs"
+    other = folder.parent / "others"
+    shutil.copytree(folder, other)
+    init(folder, out)
+    first = out / "shapes_shards" / "000000.tar"
+    before = first.read_bytes()
+    init(other, out, "--force")
+    assert (out / "others_shards" / "000000.tar").is_file()
+    next(folder.rglob("*.png")).unlink()
+    given = ("--data", folder, "--out", out, "--device", "cpu", "--yes", "--force")
+    refused = growlang("init", *given)
+    assert refused.status == 2
+    assert "give --name" in refused.err
+    assert first.read_bytes() == before
+    assert growlang("init", *given, "--name", "again").status == 0
+
+
+def test_folders_of_one_name_are_one_class(tmp_path: Path, draw: Draw, measured: list[str]) -> None:
+    drawn = [*draw(Layout.folders).rglob("*.png")]
+    for year in ("2023", "2024"):
+        (tmp_path / "photos" / year / "img").mkdir(parents=True)
+    for number, path in enumerate(drawn):
+        path.rename(tmp_path / "photos" / f"{2023 + number % 2}" / "img" / f"{number}.png")
+    core, _ = init(tmp_path / "photos", tmp_path / "specs")
+    assert "label" not in core.read_text("utf-8")
+
+
+def test_a_folder_is_looked_at_once(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    look_at = looking.look
+    monkeypatch.setattr(looking, "look", lambda *given: looked.append(given) or look_at(*given))
+    init(draw(Layout.captions), tmp_path / "specs")
+    assert len(looked) == 1
+
+
+def test_a_folder_of_the_home_is_packed(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "FEW", 10)
+    monkeypatch.setenv("HOME", str(draw(Layout.folders).parent))
+    assert init("~/shapes", tmp_path / "specs")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ import pytest
 import growlang
 from growlang import GrowlangError, Packed
 from growlang.spec.data import WebDataset
+from growlang_runtime.data.holdout import is_held_out
 from growlang_runtime.data.index import open_index
 from growlang_runtime.data.layout import Layout
 from growlang_runtime.packing import pack as packing
+from growlang_runtime.packing.locking import locked
 from growlang_runtime.packing.shards import Member
 
 Encode = Callable[..., bytes]
@@ -53,10 +55,8 @@ def test_shards_hold_images_captions_and_labels(images: Path) -> None:
         path.with_suffix(".txt").write_text(f"caption of {path}")
     packed = pack(images, label="folder", holdout=0.3, shard_bytes=20_000)
     assert packed.statements == (
-        'data images = webdataset("shards/{000..001}.tar", image = "png", caption = "txt", '
-        'label = "cls")\n'
-        'data images_holdout = webdataset("shards/holdout/000.tar", image = "png", '
-        'caption = "txt", label = "cls")'
+        'data images = webdataset("shards/{000..001}.tar", image = "png", label = "cls")\n'
+        'data images_holdout = webdataset("shards/holdout/000.tar", image = "png", label = "cls")'
     )
     assert packed.condition == 'classes(width, names = ["circle", "square"])'
     training, held_out = contents(packed.data), contents(packed.holdout)
@@ -166,4 +166,43 @@ def test_a_share_a_name_and_a_pattern_are_checked_first(images: Path) -> None:
     assert "must be at least 0 and below 1" in refused(images, holdout=1.5)
     assert "leaves 0 held out" in refused(images, holdout=1e-9)
     assert "cannot be the name of data" in refused(images, name="My images")
+    assert "cannot be the name of data" in refused(images, name="core")
     assert not Path("shards").exists()
+
+
+def test_a_share_of_shards_is_that_of_the_folder_packed(images: Path, png: Encode) -> None:
+    for number in range(40):
+        (images / f"a.{number}.png").write_bytes(png(8, 8))
+    packed = pack(images, holdout=0.3)
+    assert all(is_held_out(key, 0.3) for key in contents(packed.holdout))
+    assert not any(is_held_out(key, 0.3) for key in contents(packed.data))
+
+
+def test_shards_without_a_usable_image_are_no_data(images: Path) -> None:
+    whole = (images / "circle" / "0.png").read_bytes()
+    for path in images.rglob("*.png"):
+        path.write_bytes(whole[:-30])
+    said = refused(images, max_corrupt=20)
+    assert "none of the 20 images to train on can be used: `circle/0` in images" in said
+    assert not list(Path("shards").glob("*.tar"))
+    for path in images.rglob("*.png"):
+        held_out = is_held_out(path.relative_to(images).with_suffix("").as_posix(), 0.3)
+        path.write_bytes(whole if held_out else whole[:-30])
+    assert "images to train on can be used" in refused(images, max_corrupt=20, holdout=0.3)
+    assert [path.parent.name for path in Path("shards").rglob("*.tar")] == ["holdout"]
+
+
+def test_two_processes_do_not_write_the_same_shards(images: Path) -> None:
+    with locked(Path("shards/pack.json")):
+        assert "another process is packing the shards of shards/pack.json" in refused(images)
+        assert pack(images, "other/{000..}.tar").images == 20
+    assert pack(images).images == 20
+
+
+def test_shards_without_an_image_are_left_out_of_the_pattern(images: Path, png: Encode) -> None:
+    for number in (0, 3, 9):
+        (images / "circle" / f"{number}.png").write_bytes(png(64, 64)[:-40])
+    packed = pack(images / "circle", shard_bytes=1, max_corrupt=3)
+    assert packed.data.urls == "shards/{{001..002},{004..008}}.tar"
+    assert contents(packed.data).keys() == {"1", "2", "4", "5", "6", "7", "8"}
+    assert pack(images / "circle", shard_bytes=1, max_corrupt=3) == packed

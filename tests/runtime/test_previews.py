@@ -8,6 +8,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape
 from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.data.images import Indexes
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.report.prompts import (
     Prompts,
@@ -32,7 +33,7 @@ def labelled(*names: str) -> Net:
 
 def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path) -> None:
     write_data(tmp_path)
-    (data,) = open_data(plan().phases, net(), tmp_path)
+    (data,) = open_data(plan().phases, net(), Indexes(tmp_path))
     conditioner = Conditioner(net())
 
     def chosen(prompts: str | list[str] | None) -> list[str]:
@@ -49,7 +50,7 @@ def test_prompts_are_the_first_captions_unless_the_spec_has_some(tmp_path: Path)
 
 def test_a_run_refuses_a_prompt_that_sampling_refuses(tmp_path: Path) -> None:
     write_data(tmp_path)
-    (data,) = open_data(plan().phases, net(), tmp_path)
+    (data,) = open_data(plan().phases, net(), Indexes(tmp_path))
     none = Net("none", net().inputs[:2], (), (), "", {})
     drawn = plan(sample=Sample(prompts=["", "cat"]))
     with pytest.raises(GrowlangError, match='cannot use the prompt "cat": the model has no cond'):

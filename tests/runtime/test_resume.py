@@ -19,9 +19,11 @@ from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Sample
 from growlang_runtime.storage.run import Run, recorded_plan
 from growlang_runtime.train.options import RunOptions
-from growlang_runtime.train.resume import require_checkpoints, require_same
+from growlang_runtime.train.resume import all_torn, require_checkpoints, require_same
 
 PATH = Path("runs/tiny/main")
+SHORT = Path(__file__).parent.parent / "fixtures/runs/0.1/runs/core_8/long"
+"""A run of 0.1 with one checkpoint."""
 
 
 def grown(**changes: Any) -> Plan:
@@ -229,6 +231,20 @@ def test_a_run_whose_checkpoints_are_all_torn_keeps_them(interrupted: Path) -> N
     with pytest.raises(GrowlangError, match=r"all its checkpoints are damaged") as error:
         go_on(interrupted)
     assert all(path.exists() and path.parent.name in error.value.message for path in torn)
+
+
+def test_where_all_are_torn_the_best_weights_are_offered_if_they_are_whole(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(SHORT, tmp_path / "run"))
+    folder = run / "checkpoints"
+    (newest,) = folder.glob("step_*")
+    shutil.copytree(newest, folder / "best")
+    going_on, over = plan([phase(steps=20)]), plan([phase(steps=13)])
+    offered = f"growlang train tiny.grow --from {run}@best --name main-2"
+    assert offered in all_torn(run, [], going_on, RunOptions()).help
+    assert "@best" not in all_torn(run, [], over, RunOptions()).help
+    with (folder / "best/state.safetensors").open("r+b") as file:
+        file.write(b"x")
+    assert "@best" not in all_torn(run, [], going_on, RunOptions()).help
 
 
 # --- data ----------------------------------------------------------------------------------------

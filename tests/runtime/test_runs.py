@@ -16,7 +16,7 @@ from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Validation
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Point
-from growlang_runtime.report.runs import runs_under, summary_of
+from growlang_runtime.report.runs import runs_in, summary_of
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1" / "runs"
 
@@ -47,7 +47,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_runs_of_every_version_are_listed(stored: Path, two: Path) -> None:
-    found = {str(run.path.relative_to(stored)): run for run in runs_under(stored).runs}
+    found = {str(run.path.relative_to(stored)): run for run in runs_in(stored).runs}
     assert {name: (run.state, run.step, run.steps) for name, run in found.items()} == {
         "core_8/long": ("stopped", 13, 70),
         "core_8/main": ("finished", 30, 30),
@@ -72,6 +72,14 @@ def test_a_run_that_trains_is_running(stored: Path) -> None:
     assert summary_of(path).state == "running"
     os.close(lock)
     assert summary_of(path).state == "stopped"
+
+
+def test_runs_behind_links_are_listed_once(stored: Path, tmp_path: Path) -> None:
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    for name in ("a", "b"):
+        (shown / name).symlink_to(stored / "core_8")
+    assert [run.path for run in runs_in(shown).runs] == [shown / "a/long", shown / "a/main"]
 
 
 @pytest.mark.parametrize(

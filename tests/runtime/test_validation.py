@@ -14,7 +14,8 @@ from growlang.plans.plan import Plan
 from growlang.spec.data import Source, WebDataset
 from growlang.spec.recipe import Validation
 from growlang.torch_backend.tensor_files import tensor_hash
-from growlang_runtime.data.holdout import is_held_out
+from growlang_runtime.data import holdout
+from growlang_runtime.data.holdout import hashed, is_held_out
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
@@ -233,6 +234,17 @@ def test_which_are_held_out_depends_on_the_key_alone_and_grows_with_the_share() 
     small, large = ({k for k in keys if is_held_out(k, share)} for share in (0.02, 0.05))
     assert small < large
     assert (len(small), len(large)) == (69, 204)
+
+
+def test_each_key_is_hashed_once_for_all_phases_and_the_validation(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr(holdout, "hashed", lambda key: keys.append(key) or hashed(key))
+    first = sharing(0.5).phases[0]
+    more = first.model_copy(update={"name": "more", "steps": 1})
+    train(sharing(0.5).model_copy(update={"phases": [first, more]}), data, quiet=True)
+    assert sorted(keys) == [f"{i:03d}" for i in range(6)]
 
 
 def test_a_run_is_validated_on_its_share(data: Path) -> None:

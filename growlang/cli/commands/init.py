@@ -55,7 +55,9 @@ Name = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Folder for the specs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the defaults.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace specs that are there.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace the two specs if they are there; never shards.")
+]
 
 MINUTES = 10
 
@@ -80,6 +82,7 @@ def init(
     given = {"data": data, "size": size, "condition": condition, "budget": budget, "device": device}
     ask = _asker(given, yes)
     from growlang import preparing
+    from growlang.starting.seen import Asked
     from growlang.torch_backend import require_torch
 
     require_torch("measuring a training step")
@@ -92,15 +95,19 @@ def init(
     typer.echo(f"{place}: {describe(seen)}", err=True)
     chosen = ask("device", "Device", "auto", str)
     most = seen.size(open_device(chosen).type)
-    started = preparing.init(
-        place,
-        out=out,
-        captions=captions,
+    asked = Asked(
+        name=name or place,
         size=ask("size", "Side of the grown images, in pixels", most, _size),
         condition=ask("condition", "Drawn for: text, classes or none", seen.condition, _condition),
         minutes=ask("budget", "Minutes that each of two trainings may take", MINUTES, float),
         device=chosen,
-        name=name,
+    )
+    started = preparing.begin(
+        seen,
+        asked,
+        place,
+        out,
+        captions=captions,
         force=force,
         say=lambda line: typer.echo(line, err=True),
     )

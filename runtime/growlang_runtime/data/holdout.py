@@ -16,26 +16,38 @@ from growlang.spec.data import Source
 from growlang_runtime.data.source import Samples
 
 Rows = NDArray[np.intp]
+Hashes = NDArray[np.float64]
 
 
 def is_held_out(key: str, share: float) -> bool:
     """Whether the sample of a key is among a share of all: its hash, in [0, 1), is below that."""
-    hashed = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(hashed, "big") / 2**64 < share
+    return hashed(key) < share
 
 
-def parted(source: Source, index: Samples, rows: Rows, held_out: bool) -> Rows:
-    """The rows that a source holds out, or else those that it trains on.
+def hashed(key: str) -> float:
+    """The hash of a sample's key, in [0, 1)."""
+    found = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(found, "big") / 2**64
+
+
+def hashes_of(index: Samples) -> Hashes:
+    """The hash of each sample's key, (samples,)."""
+    keys = map(index.key, range(len(index)))
+    return np.fromiter(map(hashed, keys), np.float64, len(index))
+
+
+def parted(source: Source, hashes: Hashes, rows: Rows, held_out: bool) -> Rows:
+    """The rows that a source holds out, or else those that it trains on, by all rows' hashes.
 
     Raises GrowlangError where it holds out none of them, or all.
     """
     share = source.holdout
-    held = np.array([is_held_out(index.key(int(row)), share) for row in rows], np.bool_)
+    held = hashes[rows] < share
     count = int(held.sum())
     if count in (0, len(rows)):
         raise GrowlangError(
-            f"`holdout` of {share:.4g} holds out {'all' if count else 'none'} of the {len(rows):,} "
-            f"images of source `{source.name}`",
+            f"`holdout` of {share:.4g} holds out {'all' if count else 'none'} of the "
+            f"{len(rows):,} images of source `{source.name}`",
             help=f"{'lower' if count else 'raise'} `holdout`, or name data that is held out: "
             "`validate = NAME`",
         )

@@ -22,7 +22,7 @@ from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
-from growlang_runtime.data.holdout import parted
+from growlang_runtime.data.holdout import Hashes, hashes_of, parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
@@ -71,6 +71,10 @@ class _Opened:
     rows: NDArray[np.intp]
 
 
+_Key = tuple[str, Wanted]
+"""What an index is of: the data, and the members that are wanted."""
+
+
 class Indexes:
     """The indexes of a run, each opened once, whatever phases and sources share it.
 
@@ -87,15 +91,25 @@ class Indexes:
     ) -> None:
         self.data_root, self.reads, self.semantics = data_root, reads, semantics
         self._cache = cache
-        self._opened: dict[tuple[str, Wanted], Samples] = {}
+        self._opened: dict[_Key, Samples] = {}
+        self._hashes: dict[_Key, Hashes] = {}
 
     def of(self, source: Source) -> Samples:
         """The index of a source."""
-        declared, wanted = source.data, wanted_of(source, self.reads, self.semantics)
-        key = declared.model_dump_json(), wanted
+        key = self._key(source)
         if key not in self._opened:
-            self._opened[key] = open_samples(declared, wanted, self.data_root, self._cache)
+            self._opened[key] = open_samples(source.data, key[1], self.data_root, self._cache)
         return self._opened[key]
+
+    def hashes(self, source: Source) -> Hashes:
+        """The hashes of its keys, by which it holds a share out."""
+        key = self._key(source)
+        if key not in self._hashes:
+            self._hashes[key] = hashes_of(self.of(source))
+        return self._hashes[key]
+
+    def _key(self, source: Source) -> _Key:
+        return source.data.model_dump_json(), wanted_of(source, self.reads, self.semantics)
 
 
 class Images:
@@ -132,7 +146,7 @@ class Images:
         self.warnings: list[str] = []
         self._held_out = held_out
         self._budget = Budget(0, indexes.data_root) if budget is None else budget
-        self._sources = [self._open(source, indexes.of(source)) for source in sources]
+        self._sources = [self._open(source, indexes) for source in sources]
         self._shares = [Fraction(repr(source.share)) for source in sources]
         self._given = dict(given or {})
 
@@ -200,8 +214,9 @@ class Images:
         except GrowlangError as error:
             raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
 
-    def _open(self, source: Source, index: Samples) -> _Opened:
+    def _open(self, source: Source, indexes: Indexes) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
+        index = indexes.of(source)
         faults = index.faults.items()
         self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
         # Version 0.1 drew an image without a header like any other, and then took the next one.
@@ -214,7 +229,7 @@ class Images:
             self._budget.count(corrupt)
             self.warnings += [warning] if warning else []
         if source.holdout:
-            rows = parted(source, index, rows, self._held_out)
+            rows = parted(source, indexes.hashes(source), rows, self._held_out)
         return _Opened(source, index, rows)
 
 

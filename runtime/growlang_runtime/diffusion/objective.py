@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
+from torch.nn import Module
 from torch.nn.functional import logsigmoid
 
 from growlang.net import TIME, Net
@@ -126,6 +128,17 @@ def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, T
         return module(*(given[i.name] for i in net.inputs))
 
     return denoise
+
+
+def with_weights(module: Module, weights: Mapping[str, Tensor]) -> Callable[..., Tensor]:
+    """The module as a function that computes with `weights` in place of its own."""
+    given = dict(weights)
+
+    def computed(*inputs: Tensor) -> Tensor:
+        out: Tensor = functional_call(module, given, inputs)
+        return out
+
+    return computed
 
 
 def objective_of(declared: declarations.Objective, net: Net) -> Objective:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,16 +11,15 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import (
-    CHECKPOINTS,
-    METRICS,
     MODEL,
     PLAN,
     are_weights,
-    checkpoints_of,
 )
 from growlang.shown import Shown
 from growlang_runtime.notebook.weights import Weights
+from growlang_runtime.report.history import history_of, lines_of
 from growlang_runtime.storage import weights as storage
+from growlang_runtime.storage.place import Place, located, steps_of
 from growlang_runtime.storage.run import recorded_plan
 
 if TYPE_CHECKING:
@@ -51,35 +49,30 @@ class Run(Shown):
     @property
     def steps(self) -> int | None:
         """Its steps in all; None where they depend on data that it has not opened yet."""
-        counts = [phase.steps for phase in self.plan.phases]
-        return None if None in counts else sum(count or 0 for count in counts)
+        return self.plan.steps
 
     @property
     def step(self) -> int:
         """The last step that its metrics tell of; 0 for a run that has just begun."""
-        return max((int(line["step"]) for line in self.metrics), default=0)
+        return history_of(self.path).step
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl, the oldest first: losses have `step` and `loss`."""
-        try:
-            lines = (self.path / METRICS).read_text(encoding="utf-8").splitlines()
-            return [json.loads(line) for line in lines]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            raise GrowlangError(f"cannot read {self.path / METRICS}: {error}") from error
+        """The lines of metrics.jsonl, the oldest first: losses have `step` and `loss`.
+
+        A line that was cut short is left out.
+        """
+        return [*lines_of(self.path)]
 
     @property
     def losses(self) -> dict[int, float]:
-        """The training loss by step, as it was logged; None where it was not finite."""
-        return {line["step"]: line["loss"] for line in self.metrics if "loss" in line}
+        """The training loss by step, as it was logged, where it was finite."""
+        return dict(history_of(self.path).training)
 
     @property
     def checkpoints(self) -> list[int]:
         """The steps of its checkpoints, the oldest first."""
-        names = (path.name for path in checkpoints_of(self.path / CHECKPOINTS))
-        return [int(name.removeprefix("step_")) for name in names]
+        return steps_of(self.path)
 
     def weights(self, at: int | Literal["best"] | None = None, *, ema: bool = True) -> Weights:
         """The averaged weights, or those that it trains if not `ema`.
@@ -87,8 +80,7 @@ class Run(Shown):
         Of the checkpoint of a step if `at` says so, else the finished ones or those of the newest
         checkpoint. Raises GrowlangError if there are none.
         """
-        path = self.path if at is None else self.path.with_name(f"{self.path.name}@{at}")
-        return load_weights(path, ema=ema)
+        return load_weights(located(Place(self.path, at)), ema=ema)
 
     def __repr__(self) -> str:
         return f"Run({self.path}: {self._state()})"
@@ -103,8 +95,7 @@ class Run(Shown):
         """Print what it is, how far it is, its last loss and its checkpoints."""
         from growlang.tables import table_of
 
-        losses = {step: loss for step, loss in self.losses.items() if loss is not None}
-        last = max(losses, default=None)
+        losses = history_of(self.path).training
         parent = self.plan.parent
         table = table_of("<run", f"<{self.path}")
         for name, value in (
@@ -112,7 +103,7 @@ class Run(Shown):
             ("recipe", f"{self.plan.recipe}: {', '.join(p.name for p in self.plan.phases)}"),
             ("grown from", f"{parent.model}, recipe {parent.recipe}" if parent else "-"),
             ("state", self._state()),
-            ("last loss", "-" if last is None else f"{losses[last]:.4g} at step {last:,}"),
+            ("last loss", f"{losses[-1].loss:.4g} at step {losses[-1].step:,}" if losses else "-"),
             ("checkpoints", ", ".join(f"{step:,}" for step in self.checkpoints) or "-"),
         ):
             table.add_row(name, value)

@@ -32,6 +32,8 @@ class Found(NamedTuple):
     """What the user is told of it."""
     files: int
     """The number of files in the folder."""
+    class_folders: list[str]
+    """The names of the folders that hold images, where all images lie in some."""
 
 
 def declaration(
@@ -56,7 +58,7 @@ def declaration(
             f"labels: none; the images lie in {len(folders)} folders ({listed}), whose names "
             "`--label folder` makes their classes"
         )
-    return Found(source, said, len(names))
+    return Found(source, said, len(names), folders)
 
 
 def _said(what: str, value: object, folder: Path) -> str:
@@ -167,16 +169,3 @@ def _class_folders(names: Sequence[str]) -> list[str]:
     images = [name for name in names if split(name)[1] in IMAGES]
     folders = Counter(posixpath.basename(posixpath.dirname(name)) for name in images)
     return [] if "" in folders else sorted(folders)
-
-
-def classes(labels: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """The names of classes in their order, and their number, by the labels of all images.
-
-    Labels that are the numbers from 0 to n - 1 have no names.
-    """
-    distinct = set(labels)
-    if distinct == {str(number) for number in range(len(distinct))}:
-        return (), len(distinct)
-    if all(label.isdecimal() for label in distinct):
-        return tuple(sorted(distinct, key=int)), len(distinct)
-    return tuple(sorted(distinct)), len(distinct)

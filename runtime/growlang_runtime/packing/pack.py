@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +15,18 @@ import numpy as np
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import WebDataset
+from growlang.spec.declaring import is_name, name_of
+from growlang.spec.labels import named_or_counted
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoding import quiet
 from growlang_runtime.data.folders import FolderIndex, open_folder
+from growlang_runtime.data.holdout import is_held_out
 from growlang_runtime.data.source import Wanted
-from growlang_runtime.packing.found import classes, declaration
+from growlang_runtime.packing.found import declaration
+from growlang_runtime.packing.locking import locked
 from growlang_runtime.packing.packed import Packed
 from growlang_runtime.packing.progress import Report
-from growlang_runtime.packing.samples import Sample, is_held_out, members, samples_of
+from growlang_runtime.packing.samples import Sample, members, samples_of
 from growlang_runtime.packing.shards import (
     Member,
     Pattern,
@@ -42,11 +45,6 @@ THREADS = 8
 """Threads that decode images."""
 MANY = 10_000
 """Files that take so long to look through that it is said."""
-KEYWORDS = frozenset(
-    ("all", "core", "data", "decode", "encode", "except", "head", "model", "stage", "stem", "train")
-)
-"""Names that say something else in a spec."""
-NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,8 @@ class Packing:
     max_corrupt: int = 0
     force: bool = False
     quiet: bool = False
+    instead: str = "choose another --output, or replace them with --force"
+    """What to do where there are other shards."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,17 @@ def pack(asked: Packing) -> Packed:
         budget = Budget(asked.max_corrupt, asked.folder)
         budget.count(corrupt)
         sets = _sets(asked, pattern, index, samples)
-        record = prepare((pattern, pattern.held_out()), _digest(asked, index), asked.force)
-        with disk_full(pattern.record(), "free disk space: the same command goes on"):
+        full = disk_full(pattern.record(), "free disk space: the same command goes on")
+        with full, locked(pattern.record()):
+            record = _prepared(asked, pattern, index)
             left_out = _write(sets, index, record, budget, report)
+            kept = _kept(sets, index, record, left_out)
     for one in budget.report():
         report.say(f"left out {one}")
-    gone = {one.key for one in left_out}
-    kept = [
-        [s for s in some if index.key(s.row) not in gone] for some in (sets.training, sets.held_out)
-    ]
-    packed = _packed(asked, index, sets, kept, [*corrupt, *left_out])
-    report.say(_summary(packed, sets))
+    written = _written(sets, kept)
+    urls = [p.urls(numbers) for p, numbers in zip(sets.patterns, written, strict=True)]
+    packed = _packed(asked, index, urls, kept, [*corrupt, *left_out])
+    report.say(_summary(packed, sum(map(len, written))))
     return packed
 
 
@@ -107,10 +107,10 @@ def _require_sane(asked: Packing) -> None:
             f"the share that is held out must be at least 0 and below 1, but is {asked.holdout:g}",
             help="such as --holdout 5%",
         )
-    if asked.name is not None and not NAME.fullmatch(asked.name):
+    if asked.name is not None and not is_name(asked.name):
         raise GrowlangError(
             f"`{asked.name}` cannot be the name of data in a spec",
-            help="use small letters, digits and _, such as my_images",
+            help="use small letters, digits and _, such as my_images, and no word of the language",
         )
     if asked.shard_bytes < 1 or asked.max_corrupt < 0:
         raise GrowlangError("the size of a shard must be at least 1 byte, and --max-corrupt 0")
@@ -137,7 +137,7 @@ def _sets(asked: Packing, pattern: Pattern, index: FolderIndex, samples: Sequenc
     """Which samples go to which shard. Raises GrowlangError where there are none to train on."""
     if not samples:
         raise GrowlangError(f"no image in {asked.folder} can be used")
-    apart = {s.row for s in samples if is_held_out(index.key(s.row), asked.holdout)}
+    apart = {s.row for s in samples if is_held_out(s.name, asked.holdout)}
     training = [s for s in samples if s.row not in apart]
     held_out = [s for s in samples if s.row in apart]
     if asked.holdout and not (training and held_out):
@@ -153,6 +153,12 @@ def _sets(asked: Packing, pattern: Pattern, index: FolderIndex, samples: Sequenc
     return _Sets(training, held_out, patterns, shards)
 
 
+def _prepared(asked: Packing, pattern: Pattern, index: FolderIndex) -> Record:
+    """The record to go on with. Raises GrowlangError for other shards, unless they are replaced."""
+    patterns = pattern, pattern.held_out()
+    return prepare(patterns, _digest(asked, index), asked.force, asked.instead)
+
+
 def _write(
     sets: _Sets, index: FolderIndex, record: Record, budget: Budget, report: Report
 ) -> list[Corrupt]:
@@ -161,7 +167,7 @@ def _write(
     by_row = {s.row: s for some in (sets.training, sets.held_out) for s in some}
     shards = [shard for planned in sets.shards for shard in planned]
     root = index.shards[0]
-    done = [s for s in shards if str(s.path) in record.done and s.path.is_file()]
+    done = [shard for shard in shards if record.has(shard)]
     left_out = [Corrupt(root, *out) for s in done for out in record.done[str(s.path)]]
     budget.count(left_out)
     finished = sum(len(shard.rows) for shard in done)
@@ -176,6 +182,8 @@ def _write(
             out: list[Corrupt] = []
             found = members(index, [by_row[row] for row in shard.rows], pool)
             write_tar(shard.path, _usable(found, out, budget, report))
+            if len(out) == len(shard.rows):
+                shard.path.unlink()  # an empty one cannot be read
             record.done[str(shard.path)] = [(one.key, one.reason) for one in out]
             record.save(path)
             finished += len(shard.rows)
@@ -197,27 +205,56 @@ def _usable(
             yield from one
 
 
+def _kept(
+    sets: _Sets, index: FolderIndex, record: Record, left_out: Sequence[Corrupt]
+) -> list[list[Sample]]:
+    """The samples that are in the shards to train on, and in those that are held out.
+
+    Raises GrowlangError where either has lost all of its images: the next call tries again.
+    """
+    gone = {one.key: one for one in left_out}
+    both = sets.training, sets.held_out
+    found = [[s for s in some if index.key(s.row) not in gone] for some in both]
+    for shards, some, what in zip(sets.shards, found, ("to train on", "held out"), strict=False):
+        if some:
+            continue
+        for shard in shards:
+            record.done.pop(str(shard.path), None)
+        record.save(sets.patterns[0].record())
+        lost = [gone[index.key(row)] for shard in shards for row in shard.rows]
+        raise GrowlangError(
+            f"none of the {len(lost)} images {what} can be used: {lost[0]}",
+            help="replace them: --max-corrupt leaves out images where others are left",
+        )
+    return found
+
+
+def _written(sets: _Sets, kept: Sequence[Sequence[Sample]]) -> list[list[int]]:
+    """The numbers of the shards to train on, and of those that are held out, that hold samples."""
+    rows = {sample.row for some in kept for sample in some}
+    return [
+        [n for n, shard in enumerate(of) if not rows.isdisjoint(shard.rows)] for of in sets.shards
+    ]
+
+
 # --- what was packed -----------------------------------------------------------------------------
 
 
 def _packed(
     asked: Packing,
     index: FolderIndex,
-    sets: _Sets,
+    urls: Sequence[str],
     kept: Sequence[Sequence[Sample]],
     left_out: Sequence[Corrupt],
 ) -> Packed:
     everything = [sample for some in kept for sample in some]
     labels = [s.label for s in everything if s.label is not None]
-    names, count = classes(labels)
+    names, count = named_or_counted(labels)
     width, height = index.pixels(np.array([s.row for s in everything], np.intp))
     least = int(np.minimum(width, height).argmin())
-    both = [
-        _source(pattern.urls(len(shards)), index, everything)
-        for pattern, shards in zip(sets.patterns, sets.shards, strict=True)
-    ]
+    both = [_source(pattern, index, everything) for pattern in urls]
     return Packed(
-        name=asked.name or _name(asked.folder),
+        name=asked.name or name_of(str(asked.folder)),
         data=both[0],
         holdout=both[1] if both[1:] else None,
         images=len(kept[0]),
@@ -240,16 +277,7 @@ def _source(urls: str, index: FolderIndex, samples: Sequence[Sample]) -> WebData
     )
 
 
-def _name(folder: Path) -> str:
-    """A name for the data, of that of the folder."""
-    found = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
-    return (
-        found if NAME.fullmatch(found) and found not in KEYWORDS else f"images_{found}".rstrip("_")
-    )
-
-
-def _summary(packed: Packed, sets: _Sets) -> str:
-    shards = sum(map(len, sets.shards))
+def _summary(packed: Packed, shards: int) -> str:
     apart = f" and {packed.held_out} that are held out" if packed.held_out else ""
     width, height = packed.smallest
     return (

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from growlang.spec.data import WebDataset
+from growlang.spec.declaring import classes_call, statement
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,4 @@ class Packed:
 
         Empty without labels.
         """
-        if self.classes:
-            return f"classes(width, names = {_written(list(self.classes))})"
-        return f"classes({self.class_count}, width)" if self.class_count else ""
-
-
-def statement(name: str, data: WebDataset) -> str:
-    """The `data` statement of some shards."""
-    return f"data {name} = {data.call}({', '.join(_arguments(data))})"
-
-
-def _arguments(data: WebDataset) -> Iterator[str]:
-    yield _written(data.urls)
-    yield f"image = {_written(data.image)}"
-    yield f"caption = {_written(data.caption)}"
-    if data.label is not None:
-        yield f"label = {_written(data.label)}"
-
-
-def _written(value: str | list[str] | None) -> str:
-    """A string, a list of strings or `none`, as the language writes it."""
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+        return classes_call(self.classes, self.class_count)

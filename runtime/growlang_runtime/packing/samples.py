@@ -1,11 +1,10 @@
-"""The samples of a folder as they go into shards: names, labels, and which are held out."""
+"""The samples of a folder as they go into shards: their names and labels."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
-from hashlib import blake2b
 from typing import NamedTuple
 
 from growlang_runtime.data.corrupt import Corrupt
@@ -54,12 +53,6 @@ def _label(index: FolderIndex, row: int) -> str | None:
     value = written_label(index, row)
     whole = isinstance(value, float) and value.is_integer()
     return None if value is None else str(int(value) if whole else value)
-
-
-def is_held_out(key: str, share: float) -> bool:
-    """Whether a sample is among the share that is held out: a fixed function of its key."""
-    number = int.from_bytes(blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest())
-    return number < share * 2**64
 
 
 def members(

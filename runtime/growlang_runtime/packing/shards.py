@@ -34,12 +34,20 @@ class Pattern(NamedTuple):
         """The path of the shard of a number from 0."""
         return f"{self.before}{self._digits(number)}{self.behind}"
 
-    def urls(self, count: int) -> str:
-        """The pattern of `count` shards, as a source of data takes it."""
-        if count == 1:
-            return self.name(0)
-        last = self._digits(count - 1)
-        return f"{self.before}{{{self.first}..{last}}}{self.behind}"
+    def urls(self, numbers: Iterable[int]) -> str:
+        """The pattern of the shards of these numbers, which rise, as a source of data takes it."""
+        ranges: list[list[int]] = []
+        for number in numbers:
+            if ranges and number == ranges[-1][-1] + 1:
+                ranges[-1].append(number)
+            else:
+                ranges.append([number])
+        found = ",".join(map(self._range, ranges))
+        return f"{self.before}{f'{{{found}}}' if ranges[1:] else found}{self.behind}"
+
+    def _range(self, numbers: Sequence[int]) -> str:
+        first, last = self._digits(numbers[0]), self._digits(numbers[-1])
+        return first if first == last else f"{{{first}..{last}}}"
 
     def held_out(self) -> Pattern:
         """The shards of the images that are held out: in a folder of their own."""
@@ -108,6 +116,11 @@ class Record(NamedTuple):
     done: dict[str, list[LeftOut]]
     """By the path of a shard, what was left out of it."""
 
+    def has(self, shard: Shard) -> bool:
+        """Whether a shard is done: written, or without a sample that can be used."""
+        left_out = self.done.get(str(shard.path))
+        return left_out is not None and (len(left_out) == len(shard.rows) or shard.path.is_file())
+
     def save(self, path: Path) -> None:
         """Write the record whole."""
         values = {"format_version": FORMAT_VERSION, "digest": self.digest, "shards": self.done}
@@ -126,10 +139,10 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
-def prepare(patterns: Sequence[Pattern], digest: str, force: bool) -> Record:
+def prepare(patterns: Sequence[Pattern], digest: str, force: bool, instead: str) -> Record:
     """The record to go on with. Raises GrowlangError if the shards are those of something else.
 
-    With `force`, these are removed.
+    With `force`, these are removed; else `instead` is what to do.
     """
     path = patterns[0].record()
     record = read_record(path)
@@ -140,7 +153,7 @@ def prepare(patterns: Sequence[Pattern], digest: str, force: bool) -> Record:
         why = "of other images, captions or settings" if record else "that pack did not write"
         raise GrowlangError(
             f"{existing[0]} already exists, with shards {why}",
-            help="choose another --output, or replace them with --force",
+            help=instead,
         )
     for shard in existing:
         shard.unlink()

@@ -15,13 +15,13 @@ from growlang.shown import Shown
 from growlang.tables import table_of
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Curve, History, history_of
+from growlang_runtime.report.png import require_png
 from growlang_runtime.report.runs import RunSummary, summary_of
 from growlang_runtime.report.settings import differing, settings_of
 from growlang_runtime.report.side_by_side import (
     Grid,
     grids_of,
     matching,
-    require_new_png,
     write_side_by_side,
 )
 from growlang_runtime.storage import checkpoint
@@ -120,7 +120,7 @@ def compare(a: Path, b: Path, output: Path | None = None) -> Comparison:
     if one is no run, if there are no grids, or if `output` exists.
     """
     if output is not None:
-        require_new_png(output)
+        require_png(output, new=True)
     sides = [_side(path) for path in (a, b)]
     runs, ends = [run for run, _ in sides], [end for _, end in sides]
     settings = differing(*(settings_of(recorded_plan(run)) for run in runs))

@@ -44,7 +44,7 @@ class History:
 
 def history_of(run: Path, until: int | None = None) -> History:
     """The history of the run in a folder, up to a step; lines that were cut short are left out."""
-    said = [v for v in _lines(run / METRICS) if until is None or v["step"] <= until]
+    said = [v for v in lines_of(run) if until is None or v["step"] <= until]
     validated = [v for v in said if v.get("event") == "validation"]
     return History(
         _curve([v for v in said if "event" not in v], "loss"),
@@ -64,9 +64,13 @@ def _curve(lines: Sequence[dict[str, Any]], name: str) -> Curve:
     return tuple(Point(step, loss) for step, loss in found if isinstance(loss, int | float))
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def lines_of(run: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a run's metrics, the oldest first, but those that were cut short.
+
+    Each has its `step`. There are none where there is no file.
+    """
     try:
-        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        texts = (run / METRICS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for text in texts:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor
-from torch.func import functional_call
 
 from growlang.net import Net
 from growlang.plans.plan import Plan
@@ -14,7 +13,7 @@ from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.data.images import Images
-from growlang_runtime.diffusion.objective import Objective
+from growlang_runtime.diffusion.objective import Objective, with_weights
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.report.grids import write_grid
 from growlang_runtime.report.prompts import chosen_prompts
@@ -56,12 +55,8 @@ class Previews:
             self.sample.detail_scale,
             self.sample.detail_temperature,
         )
-
-        def averaged(*inputs: Tensor) -> Tensor:
-            out: Tensor = functional_call(module, dict(weights), inputs)
-            return out
-
         device = next(iter(weights.values())).device
+        averaged = with_weights(module, weights)
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
         path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
         write_grid(drawn, texts, path)

@@ -13,11 +13,13 @@ from rich.markup import escape
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
-from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, checkpoints_of
 from growlang.shown import Shown
 from growlang.tables import table_of
 from growlang_runtime.report.history import Curve, History, Point, history_of, lowest
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.lookup import each_once, runs_under
+from growlang_runtime.storage.place import steps_of
 from growlang_runtime.storage.run import is_locked, recorded_plan
 
 FORMAT_VERSION = 1
@@ -105,16 +107,14 @@ class Runs(Shown):
                 out.print(f"{run.path} is torn: {run.remark}", markup=False)
 
 
-def runs_under(folder: Path) -> Runs:
+def runs_in(folder: Path) -> Runs:
     """The runs in a folder and the folders in it. Raises GrowlangError if there is no folder."""
     if not folder.is_dir():
         raise GrowlangError(
             f"there is no folder {folder}",
             help="name the folder that runs are in, as --out of `growlang train` did",
         )
-    marks = (path for name in (PLAN, METRICS) for path in folder.rglob(name))
-    found = sorted({path.parent for path in marks})
-    return Runs(folder, tuple(map(summary_of, found)))
+    return Runs(folder, tuple(map(summary_of, each_once(runs_under(folder)))))
 
 
 def summary_of(path: Path) -> RunSummary:
@@ -123,7 +123,6 @@ def summary_of(path: Path) -> RunSummary:
     plan, torn = _plan(path)
     torn = torn or _damage(path)
     locked = is_locked(path)
-    reached = [int(p.name.removeprefix("step_")) for p in checkpoints_of(path / CHECKPOINTS)]
     state: State = "stopped"
     if locked:
         state = "running"
@@ -136,8 +135,8 @@ def summary_of(path: Path) -> RunSummary:
         state=state,
         model=plan.model if plan else None,
         recipe=plan.recipe if plan else None,
-        step=max([history.step, *reached]),
-        steps=_steps(plan),
+        step=max([history.step, *steps_of(path)]),
+        steps=plan.steps if plan else None,
         history=history,
         parent=_parent(plan) if plan else "",
         remark="" if locked else torn,
@@ -161,12 +160,6 @@ def _damage(path: Path) -> str:
     newest = checkpoints_of(path / CHECKPOINTS)[-1:]
     found = ((place, checkpoint.damage(place)) for place in newest)
     return next((f"{place.name}: {why}" for place, why in found if why), "")
-
-
-def _steps(plan: Plan | None) -> int | None:
-    counts = [phase.steps for phase in plan.phases] if plan else [None]
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
 
 
 def _parent(plan: Plan) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.conditioning.readings import quoted
 from growlang_runtime.report.grids import grid, to_pil_image, write_grid, write_image
+from growlang_runtime.report.png import require_png
 from growlang_runtime.storage.files import disk_full, require_place
 
 SLUG = 40
@@ -75,7 +76,7 @@ class Places(NamedTuple):
     def require(self) -> None:
         """Raise GrowlangError unless PNG files can be written there."""
         if self.grid is not None:
-            _require_png(self.grid)
+            require_png(self.grid)
         if self.each is not None:
             if self.each.exists() and not self.each.is_dir():
                 raise GrowlangError(
@@ -115,15 +116,3 @@ def name_of(index: int, prompt: str) -> str:
     """The file of a single image, by its number from 0 and its prompt: `003-red-apple.png`."""
     words = re.sub(r"[^\w]+", "-", prompt)[:SLUG].strip("-")
     return f"{index:03d}-{words}.png" if words else f"{index:03d}.png"
-
-
-def _require_png(path: Path) -> None:
-    """Raise GrowlangError unless a PNG can be written at `path`."""
-    if path.suffix.lower() != ".png":
-        raise GrowlangError(
-            f"{path} does not end in .png: images are written as PNG",
-            help=f"use --output {path.with_suffix('.png') if path.name else 'grid.png'}",
-        )
-    require_place(path, "--output")
-    if path.is_dir():
-        raise GrowlangError(f"{path} is a folder", help="choose a file with --output")

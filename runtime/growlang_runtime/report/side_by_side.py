@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from growlang.diagnostics import GrowlangError
-from growlang_runtime.storage.files import disk_full, require_place, saved
+from growlang_runtime.storage.files import disk_full, saved
 
 GAP, TITLE = 12, 24
 """Pixels between two grids, and of the line above them."""
@@ -35,18 +34,6 @@ def matching(a: Sequence[Grid], b: Sequence[Grid]) -> tuple[Grid, Grid] | None:
     if common is None:
         return a[-1], b[-1]
     return tuple(next(g for g in grids if g.step == common) for grids in (a, b))  # type: ignore
-
-
-def require_new_png(output: Path) -> None:
-    """Raise GrowlangError unless a new PNG can be written at `output`."""
-    if output.suffix.lower() != ".png":
-        raise GrowlangError(
-            f"{output} does not end in .png: images are written as PNG",
-            help=f"use --output {output.with_suffix('.png') if output.name else 'grids.png'}",
-        )
-    if output.exists():
-        raise GrowlangError(f"{output} already exists", help="choose another file with --output")
-    require_place(output, "--output")
 
 
 def write_side_by_side(grids: Sequence[tuple[str, Path]], output: Path) -> None:

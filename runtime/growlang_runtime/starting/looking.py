@@ -12,6 +12,7 @@ import numpy as np
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Data
+from growlang.spec.labels import in_order
 from growlang.starting.seen import Seen
 from growlang_runtime.conditioning.words import word_ids, words
 from growlang_runtime.data.layout import TEXTS, value_at
@@ -77,10 +78,7 @@ def _values(index: Samples, member: str) -> Iterator[str]:
 
 def _classes(found: set[str]) -> Sequence[str]:
     """Labels in order; none where they are too many."""
-    if len(found) > MOST_CLASSES:
-        return []
-    numbers = all(label.isdecimal() for label in found)
-    return sorted(found, key=int) if numbers else sorted(found)
+    return in_order(found) if len(found) <= MOST_CLASSES else []
 
 
 def _tokens(captions: Counter[str]) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.data import IMAGES, Data, Folder, WebDataset
+from growlang.spec.data import Data, Folder, WebDataset
 from growlang_runtime.data.apart import FOLDER
-from growlang_runtime.data.listing import files, split
 from growlang_runtime.data.samples import HIDDEN, is_image
 from growlang_runtime.data.shards import expand
 from growlang_runtime.data.tars import members
@@ -51,10 +49,10 @@ def folder(path: Path, captions: str | None = None) -> Folder:
 
     Where there are no labels and all images lie in folders of their own, these are the classes.
     """
-    source = declaration(path, captions, None, None).source
-    if source.label is None and len(class_folders(path)) > 1:
-        source = declaration(path, captions, None, FOLDER).source
-    return source
+    found = declaration(path, captions, None, None)
+    if found.source.label is None and len(found.class_folders) > 1:
+        found = declaration(path, captions, None, FOLDER)
+    return found.source
 
 
 def is_large(source: Data, images: int) -> bool:
@@ -62,23 +60,17 @@ def is_large(source: Data, images: int) -> bool:
     return isinstance(source, Folder) and images > FEW
 
 
-def packed(source: Data, given: str, captions: str | None, output: Path, force: bool) -> Data:
+def packed(source: Data, given: str, captions: str | None, output: Path) -> Data:
     """A folder packed into shards in `output`; what a killed call left is gone on with.
 
-    Raises GrowlangError as `growlang pack` does.
+    Raises GrowlangError as `growlang pack` does: other shards that are there stay.
     """
     label = getattr(source, "label", None)
     pattern = (output / "{000000..}.tar").as_posix()
     folder_label = FOLDER if label == FOLDER else None
-    asked = Packing(Path(given), pattern, captions, label=folder_label, force=force)
-    return pack(asked).data
-
-
-def class_folders(path: Path) -> set[str]:
-    """The folders that hold images, where all images lie in some below `path`."""
-    names = (name for name, _ in files(path) if split(name)[1] in IMAGES)
-    found = {posixpath.dirname(name) for name in names}
-    return set() if "" in found else found
+    folder = Path(given).expanduser()
+    instead = f"give --name for shards in another folder, or remove {output}"
+    return pack(Packing(folder, pattern, captions, label=folder_label, instead=instead)).data
 
 
 def packed_set(urls: str) -> WebDataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,17 +58,21 @@ def find(wanted: Wanted, out: Path) -> Found | None:
 
 def _runs(roots: tuple[Path, ...]) -> Iterator[Path]:
     """The folders of runs below several roots, each once, but those that were moved aside."""
+    found = (run for root in roots for run in runs_under(root))
+    return each_once(run for run in found if not is_aside(run))
+
+
+def each_once(runs: Iterable[Path]) -> Iterator[Path]:
+    """The folders of runs without those that links lead to again."""
     seen: set[Path] = set()
-    for root in roots:
-        for run in runs_under(root):
-            real = run.resolve()
-            if real not in seen and not is_aside(run):
-                seen.add(real)
-                yield run
+    for run in runs:
+        if (real := run.resolve()) not in seen:
+            seen.add(real)
+            yield run
 
 
 def runs_under(root: Path) -> Iterator[Path]:
-    """The folders of runs below a folder, in the order of their names."""
+    """The folders with a plan in a folder and up to `DEEPEST` below it, by name; links too."""
     for folder, inside, files in os.walk(root, followlinks=True):
         path = Path(folder)
         if PLAN in files:

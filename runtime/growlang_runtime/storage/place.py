@@ -47,12 +47,12 @@ def place_of(written: str | Path) -> Place:
     )
 
 
-def located(written: str | Path) -> Path:
+def located(written: str | Path | Place) -> Path:
     """The path of a place: a checkpoint's folder where one is named, else the path as it is.
 
     Raises GrowlangError if the run is not there, or has no such checkpoint; what it has is told.
     """
-    place = place_of(written)
+    place = written if isinstance(written, Place) else place_of(written)
     if place.at is None:
         return place.run
     if not place.run.is_dir():

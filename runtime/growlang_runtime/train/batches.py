@@ -19,7 +19,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.plans.plan import SEMANTICS
+from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
@@ -74,12 +74,16 @@ class StepBatch:
         return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
 
 
+def indexes_of(plan: Plan, net: Net, data_root: Path) -> Indexes:
+    """The indexes of a plan's data, of what its net reads; none is opened yet."""
+    return Indexes(data_root, fields_read(net.encoders), semantics=plan.semantics)
+
+
 def open_data(
     phases: Sequence[Phase],
     net: Net,
-    data_root: Path,
+    indexes: Indexes,
     budget: Budget | None = None,
-    semantics: int = SEMANTICS,
 ) -> list[Data]:
     """Open the data of all phases, turn epochs into steps, and `auto` into numbers.
 
@@ -87,8 +91,7 @@ def open_data(
     """
     first, given = 0, dict[str, int]()
     opened: list[tuple[Phase, Images, int]] = []
-    indexes = Indexes(data_root, fields_read(net.encoders), semantics=semantics)
-    budget = Budget(0, data_root) if budget is None else budget
+    budget = Budget(0, indexes.data_root) if budget is None else budget
     for phase in phases:
         settings = phase.settings
         images = Images(

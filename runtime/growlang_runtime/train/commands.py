@@ -10,7 +10,7 @@ from pathlib import Path
 
 from growlang.plans.plan import Plan
 from growlang_runtime.storage.aside import aside_of
-from growlang_runtime.storage.place import steps_of
+from growlang_runtime.storage.place import Place, steps_of
 from growlang_runtime.storage.run import run_folder
 from growlang_runtime.train.options import RunOptions
 
@@ -69,22 +69,23 @@ def anew(plan: Plan, options: RunOptions, run: Path) -> dict[str, str]:
 
 
 def branching(
-    plan: Plan, options: RunOptions, run: Path, step: int | None = None
+    plan: Plan, options: RunOptions, run: Path, step: int | None = None, *, best: bool = False
 ) -> dict[str, str]:
     """The way to go on from a run's checkpoint, by default its newest, under another name.
 
-    There is none where the recipe is over by then.
+    That of a step, or of the `best` weights, which are of it. There is none where the recipe is
+    over by then.
     """
     if not _is_left(plan, run, step):
         return {}
-    place = str(run) if step is None else f"{run}@{step}"
+    place = str(Place(run, "best" if best else step))
     made = command(plan, options, "--from", place, "--name", new_name(plan, options))
-    which = "its newest checkpoint" if step is None else f"its checkpoint of step {step}"
-    return {f"go on from {which}, in a run of its own": made}
+    which = "newest checkpoint" if step is None else f"checkpoint of step {step}"
+    which = f"best weights, of step {step}" if best else which
+    return {f"go on from its {which}, in a run of its own": made}
 
 
 def _is_left(plan: Plan, run: Path, step: int | None) -> bool:
     """Whether a plan trains on behind a checkpoint, as far as its length is known."""
     reached = max(steps_of(run), default=0) if step is None else step
-    lengths = [phase.steps for phase in plan.phases]
-    return None in lengths or reached < sum(n for n in lengths if n is not None)
+    return plan.steps is None or reached < plan.steps

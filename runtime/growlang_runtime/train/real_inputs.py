@@ -10,7 +10,7 @@ from growlang.plans.plan import Plan
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.diffusion.noise import noisy
 from growlang_runtime.diffusion.objective import objective_of
-from growlang_runtime.train.batches import open_data, step_batch
+from growlang_runtime.train.batches import indexes_of, open_data, step_batch
 
 
 def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
@@ -21,7 +21,7 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     first image cannot be read.
     """
     net = plan.child_net()
-    first = open_data(plan.phases[:1], net, data_root, semantics=plan.semantics)[0]
+    first = open_data(plan.phases[:1], net, indexes_of(plan, net, data_root))[0]
     draws = range(first.first_draw, first.first_draw + count)
     conditioner = Conditioner(net, semantics=plan.semantics)
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))

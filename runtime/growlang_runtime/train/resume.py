@@ -12,8 +12,10 @@ from growlang.diagnostics.literals import literal
 from growlang.growth.mapping import Entry
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
-from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.recipe import Phase
+from growlang_runtime.report.history import lines_of
+from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.run import AFRESH, exists, recorded_plan
 from growlang_runtime.train.commands import anew, branching, command, ways
 from growlang_runtime.train.options import RunOptions
@@ -60,13 +62,26 @@ def _continuing(path: Path, plan: Plan, options: RunOptions) -> dict[str, str]:
     return {f"continue it as it was started, {_params(recorded)}": again}
 
 
-def all_torn(path: Path, torn: list[str]) -> GrowlangError:
-    """The error for resuming a run whose checkpoints are all damaged."""
+def all_torn(path: Path, torn: list[str], plan: Plan, options: RunOptions) -> GrowlangError:
+    """The error for resuming a run whose checkpoints are all damaged, but perhaps its best one."""
+    help = f"restore one, or {AFRESH}"
+    if best := _best(path):
+        offers = branching(plan, options, path, best.step, best=True) | anew(plan, options, path)
+        help = f"restore one, or\n    {ways(offers)}"
     return GrowlangError(
         f"cannot resume the run {path}: all its checkpoints are damaged"
         + "".join(f"\n  {line}" for line in torn),
-        help=f"restore one, or {AFRESH}",
+        help=help,
     )
+
+
+def _best(path: Path) -> checkpoint.Checkpoint | None:
+    """The checkpoint of a run's best weights, if it is whole."""
+    best = checkpoint.best_path(path / CHECKPOINTS)
+    try:
+        return checkpoint.read(best) if best else None
+    except checkpoint.TornCheckpoint:
+        return None
 
 
 def require_checkpoints(path: Path) -> None:
@@ -90,16 +105,7 @@ def _saved(path: Path) -> int:
     Runs of 0.1 do not say it: their sample grids are drawn where phases, and so checkpoints, end.
     """
     steps = [0]
-    try:
-        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        try:
-            said = json.loads(line)
-            steps += [said["step"]] if said.get("event") in ("checkpoint", "finished") else []
-        except (ValueError, KeyError, AttributeError):
-            continue  # a line that was cut short
+    steps += [v["step"] for v in lines_of(path) if v.get("event") in ("checkpoint", "finished")]
     grids = (grid.stem.removeprefix("step_") for grid in (path / "samples").glob("step_*.png"))
     return max([*steps, *(int(step) for step in grids if step.isdecimal())])
 

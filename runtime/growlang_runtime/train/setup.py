@@ -17,7 +17,7 @@ from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
-from growlang_runtime.train.batches import Data, identities, open_data
+from growlang_runtime.train.batches import Data, identities, indexes_of, open_data
 from growlang_runtime.train.bridge import Bridge, build_bridge
 from growlang_runtime.train.detail import detail_variances, unmeasured
 from growlang_runtime.train.options import RunOptions
@@ -72,7 +72,8 @@ def set_up(
     """
     net = plan.child_net()
     budget = Budget(options.max_corrupt, data_root)
-    data = open_data(plan.phases, net, data_root, budget, plan.semantics)
+    indexes = indexes_of(plan, net, data_root)
+    data = open_data(plan.phases, net, indexes, budget)
     known = {"phases": [d.phase for d in data], "data": identities(data)}
     declared, plan = plan, plan.model_copy(update=known)
     weights = None
@@ -83,7 +84,7 @@ def set_up(
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     validation = None
     if plan.validation is not None:
-        validation = Validation(plan, net, conditioner, data_root, budget)
+        validation = Validation(plan, net, conditioner, indexes, budget)
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
     module = build(plan, net, device)

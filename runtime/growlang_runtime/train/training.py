@@ -238,7 +238,7 @@ def _resume(
     require_checkpoints(run.path)
     found, torn = checkpoint.newest(run.checkpoints)
     if torn and found is None:
-        raise all_torn(run.path, torn)
+        raise all_torn(run.path, torn, run.plan, options)
     branch = run.plan.branch
     source = again(run.plan, branch, options) if branch and found is None else None
     begun = found or (source.found if source else None)

@@ -9,21 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from growlang.net import Net, digest
 from growlang.plans.plan import Plan
 from growlang.signatures.canonical import canonical
-from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, fields_read
+from growlang_runtime.conditioning.conditioner import Conditioner, classes_of
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import batch_normals
 from growlang_runtime.data.images import Images, Indexes
-from growlang_runtime.diffusion.objective import denoiser, objective_of
+from growlang_runtime.diffusion.objective import denoiser, objective_of, with_weights
 from growlang_runtime.train.batches import StepBatch
 
 DRAWS, LEVELS = 128, 8
@@ -82,14 +80,13 @@ class Validation:
     """The fixed draws of a run's validation. Raises GrowlangError for data that cannot be read."""
 
     def __init__(
-        self, plan: Plan, net: Net, conditioner: Conditioner, data_root: Path, budget: Budget
+        self, plan: Plan, net: Net, conditioner: Conditioner, indexes: Indexes, budget: Budget
     ) -> None:
         declared = plan.validation
         assert declared is not None
         self.net, self.conditioner = net, conditioner
         self.settings = plan.phases[0].settings
         self.seed = self.settings.seed ^ SALT
-        indexes = Indexes(data_root, fields_read(net.encoders), semantics=plan.semantics)
         self.images = Images(
             declared.data,
             declared.transform,
@@ -115,11 +112,7 @@ class Validation:
         The module is left in the mode of evaluation.
         """
         module.eval()
-
-        def averaged(*inputs: Tensor) -> Tensor:
-            out: Tensor = functional_call(module, dict(averages), inputs)
-            return out
-
+        averaged = with_weights(module, averages)
         plain, mean = [], []
         for part in self._batches(size):
             there = part.to(device)
