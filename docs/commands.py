@@ -32,8 +32,12 @@ RECORDED = {
     "init": """\
 $ growlang init --data shapes --budget 10 --yes
 shapes: 100 images, 64 px, 100 different captions
-width 64, depth 2: 0.702 s a step
-grown to 64 px: 0.829 s a step
+width 64, depth 2: 0.0875 s a step
+width 128, depth 2: 0.181 s a step
+width 128, depth 3: 0.175 s a step
+width 192, depth 4: 0.246 s a step
+width 256, depth 6: 0.481 s a step
+grown to 64 px: 0.208 s a step
 wrote core_32.grow and shapes_64.grow; next:
 growlang train core_32.grow --threads auto
 growlang train shapes_64.grow --threads auto
