@@ -11,7 +11,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.diagnostics.spelling import suggestion
+from growlang.diagnostics.spelling import nearest
 from growlang.net import Net
 from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
@@ -146,10 +146,9 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         skipped = "; ".join([*([found.remark] if found.remark else []), *torn])
         return replace(found, remark=skipped)
     if not path.exists():
-        beside = [str(run) for run in runs_under(path.parent)] if path.parent.is_dir() else []
-        raise GrowlangError(
-            f"no weights at {path}: it does not exist", help=suggestion(str(path), beside)
-        )
+        beside = {run.name: run for run in runs_under(path.parent)}
+        close = "".join(f"did you mean `{beside[n]}`?" for n in nearest(path.name, beside))
+        raise GrowlangError(f"no weights at {path}: it does not exist", help=close)
     help = "give a run folder, a checkpoint folder or a model.safetensors"
     if below := [str(run) for run in runs_under(path)][:LISTED]:
         help = f"name one of the runs in it: {', '.join(below)}"
