@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from growlang.syntax.fmt import fmt_text
 from growlang.syntax.grow import read
 from growlang.tools.fix import fix
 
-PARENT = Path(__file__).parent / "fixtures" / "errors" / "_parent.grow"
+FIXTURES = Path(__file__).parent / "fixtures"
+PARENT = FIXTURES / "errors" / "_parent.grow"
 GOOD = PARENT.read_bytes()
 
 
@@ -254,3 +256,26 @@ def test_a_fixed_file_parses(tmp_path: Path, text: str, at: int) -> None:
         if fixed.made:
             after = decoded(fixed.after.encode())
             assert read(after, "spec.grow").result is not None
+
+
+GROWN = ("growth/wide_u", "growth/kept", "growth/moved", "growth/paper", "retain/middle")
+OPS_OF_PIPES = re.compile(r"\b(patch|unpatch|conv|residual|transformer|linear)\(")
+
+
+@pytest.mark.parametrize("name", GROWN)
+def test_an_op_that_is_misspelt_in_a_child_or_its_parent_is_a_finding(
+    name: str, tmp_path: Path
+) -> None:
+    child = FIXTURES / f"{name}.grow"
+    written = {path.name: path.read_text() for path in child.parent.glob("*.grow")}
+    parent = re.search(r'grows "(.+?)"', written[child.name])
+    assert parent
+    for file in (child.name, parent[1]):
+        for slip in OPS_OF_PIPES.finditer(written[file]):
+            for other, text in written.items():
+                (tmp_path / other).write_text(text)
+            start, end = slip.span(1)
+            text = written[file]
+            (tmp_path / file).write_text(f"{text[:start]}slipt{text[end:]}")
+            found = check(tmp_path / child.name).diagnostics
+            assert any("`slipt`" in one.message for one in found)

@@ -27,13 +27,18 @@ from growlang.rules.widen import Noise, Widen
 
 @stage
 def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -> Grown | None:
-    """Apply the rules of all grown components; None, with findings, where one does not hold."""
+    """Apply the rules of all grown components; None, with findings, where one does not hold.
+
+    Of nets of which an op was refused nothing is said: that finding comes first.
+    """
     statements = {
         name: growing
         for name, growing in resolution.contract.grow.items()
         if child.of(name) and parent.of(name)
     }
     if not all(growing.is_sound for growing in resolution.contract.grow.values()):
+        return None
+    if not (_is_whole(child) and _is_whole(parent)):
         return None
     pairs: dict[str, Pair] = {}
     blamed: list[tuple[ComponentName, Obstacle]] = []
@@ -68,6 +73,11 @@ def grown_spaces(made: Engine) -> tuple[GrownSpace, ...]:
         GrownSpace(tuple(places), g.old, g.new, g.how, g.index, g.shares, g.scale)
         for g, places in alike.items()
     )
+
+
+def _is_whole(net: Net) -> bool:
+    """Whether it is known what each node reads."""
+    return all(node.inputs[0] in net.shapes for node in net.nodes)
 
 
 def asked(rules: tuple[Rule, ...]) -> Asked:

@@ -53,7 +53,9 @@ def _changed(child: Net, parent: Net, sources: Mapping[str, str]) -> Iterator[No
         old = olds.get(sources.get(node.path, ""))
         if old is None or (old.op, old.args.get("width")) != (node.op, node.args.get("width")):
             continue
-        x, before = child.shapes[node.inputs[0]], parent.shapes[old.inputs[0]]
+        x, before = child.shapes.get(node.inputs[0]), parent.shapes.get(old.inputs[0])
+        if x is None or before is None:
+            continue  # what it reads was refused
         if _width(x) == _width(before) and _own(node) != _own(old):
             yield rebuilt(node, x, old.scope.numbers, old.scope.eps)
 
