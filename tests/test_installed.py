@@ -158,6 +158,7 @@ DECLARED = """
 [growlang.ops]
 joined = joined_package:Joined
 apart = joined_package:Apart
+weighted = joined_package:Weighted
 looking = joined_package:Looking
 """
 
@@ -188,3 +189,13 @@ def test_what_an_op_attends_to_is_what_its_argument_of_conditions_names(
     ops = {node.op: op_in(node) for node in net("joined").nodes if node.declaration}
     assert ops["looking"].attended == ("self",)
     assert ops["joined"].attended is None
+
+
+def test_a_number_that_decides_what_is_computed_is_not_taken_for_a_size(
+    net: Callable[[str], Net],
+) -> None:
+    assert net("weighted").components
+    (found,) = findings(PACKAGE / "weighted_child.grow")
+    assert found.code == "G320"
+    assert "`strength` is 0.5 here and 1 in the parent" in found.message
+    assert found.help == "write `strength = 1`"

@@ -66,7 +66,7 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
     op, other = op_in(node), op_in(pair.parent)
     if op.is_layout:
         return "sizes"
-    now, was = op.arguments().get(name), other.arguments().get(name)
+    now, was = node.args.get(name), pair.parent.args.get(name)
     if not all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was)):
         return "function"
     if op.resized == "positions":
@@ -212,10 +212,8 @@ def lost(pair: Pair, match: Match) -> Iterator[Obstacle]:
         why = f"it has no `{name}`, which the parent's has"
         mend = "keep what makes it: its widths and its norm"
         before = op_in(pair.parent)
-        argument, attending = (
-            before.conditions_argument,
-            [b for b, c in before.branches.items() if c],
-        )
-        if argument and str(name).startswith(tuple(attending)):
+        argument = before.conditions_argument
+        attending = tuple(branch for branch, attended in before.branches.items() if attended)
+        if argument and str(name).startswith(attending):
             mend = f"write `{argument} = {literal(pair.parent.args.get(argument))}`"
         yield Obstacle("impossible", pair.child.path, why, mend)
