@@ -191,6 +191,18 @@ def test_a_folder_is_read_where_it_lies(
     assert set(measured) == {"core_16", "shapes_32"}
 
 
+def test_a_table_beside_the_folder_is_named_from_the_specs(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{image.name},{image.stem}" for image in draw(Layout.captions).glob("*.png")]
+    (tmp_path / "mine.csv").write_text("\n".join(["file_name,text", *rows]), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    core, _ = init("shapes", Path("specs"), "--captions", "mine.csv")
+    assert 'caption = "../mine.csv:text"' in core.read_text("utf-8")
+    (source,) = check(core).require(core).phases("main")[0].settings.data
+    assert len(look(source.data, core.parent).captions) == 12
+
+
 def test_the_next_commands_are_printed(tmp_path: Path, draw: Draw, measured: list[str]) -> None:
     folder = draw(Layout.captions)
     run = growlang(
