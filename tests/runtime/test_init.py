@@ -279,6 +279,8 @@ def test_files_that_are_there_stay_unless_forced(
     [
         (["--size", "20"], "--size 20"),
         (["--budget", "0"], "--budget 0"),
+        (["--budget", "inf"], "--budget inf"),
+        (["--budget", "nan"], "--budget nan"),
         (["--condition", "classes"], "the images have no classes"),
         (["--condition", "flowers"], "text, classes or none"),
         (["--device", "tpu"], "tpu"),
