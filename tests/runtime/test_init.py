@@ -309,6 +309,12 @@ def test_shards_are_named_by_one_pattern(tmp_path: Path) -> None:
     assert pattern_of(tmp_path) == f"{tmp_path}/*.tar"
 
 
+def test_classes_are_those_of_all_samples(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = draw(Layout.folders)
+    monkeypatch.setattr(looking, "READ", 1)
+    assert look(source_of(str(folder)), Path()).classes == ("circle", "square")
+
+
 def test_a_vocabulary_is_so_large_that_words_do_not_share_a_row(tmp_path: Path) -> None:
     captions = [b"word%d other%d" % (i, i) for i in range(60)]
     write_data(tmp_path, captions=captions)
