@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, NamedTuple
 
 from growlang.diagnostics import GrowlangError
@@ -110,9 +111,10 @@ def project_of(seen: Seen, asked: Asked) -> Project:
     chosen = require_condition(asked.condition or seen.condition)
     side = asked.size or seen.size(asked.device)
     require_size(side)
-    if not asked.minutes > 0:
+    if not (asked.minutes > 0 and isfinite(asked.minutes)):
         raise GrowlangError(
-            f"--budget {asked.minutes:g}: no step fits", help="give a number of minutes, such as 10"
+            f"--budget {asked.minutes:g}: a training needs a number of minutes above 0",
+            help="such as --budget 10",
         )
     called = name_of(asked.name)
     return Project(

@@ -191,6 +191,18 @@ def test_a_folder_is_read_where_it_lies(
     assert set(measured) == {"core_16", "shapes_32"}
 
 
+def test_a_table_beside_the_folder_is_named_from_the_specs(
+    tmp_path: Path, draw: Draw, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{image.name},{image.stem}" for image in draw(Layout.captions).glob("*.png")]
+    (tmp_path / "mine.csv").write_text("\n".join(["file_name,text", *rows]), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    core, _ = init("shapes", Path("specs"), "--captions", "mine.csv")
+    assert 'caption = "../mine.csv:text"' in core.read_text("utf-8")
+    (source,) = check(core).require(core).phases("main")[0].settings.data
+    assert len(look(source.data, core.parent).captions) == 12
+
+
 def test_the_next_commands_are_printed(tmp_path: Path, draw: Draw, measured: list[str]) -> None:
     folder = draw(Layout.captions)
     run = growlang(
@@ -267,6 +279,8 @@ def test_files_that_are_there_stay_unless_forced(
     [
         (["--size", "20"], "--size 20"),
         (["--budget", "0"], "--budget 0"),
+        (["--budget", "inf"], "--budget inf"),
+        (["--budget", "nan"], "--budget nan"),
         (["--condition", "classes"], "the images have no classes"),
         (["--condition", "flowers"], "text, classes or none"),
         (["--device", "tpu"], "tpu"),
@@ -293,6 +307,12 @@ def test_shards_are_named_by_one_pattern(tmp_path: Path) -> None:
     assert pattern_of(tmp_path) == f"{tmp_path}/x-{{000..002}}.tar"
     (tmp_path / "other.tar").touch()
     assert pattern_of(tmp_path) == f"{tmp_path}/*.tar"
+
+
+def test_classes_are_those_of_all_samples(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = draw(Layout.folders)
+    monkeypatch.setattr(looking, "READ", 1)
+    assert look(source_of(str(folder)), Path()).classes == ("circle", "square")
 
 
 def test_a_vocabulary_is_so_large_that_words_do_not_share_a_row(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def caption(index: Samples, row: int) -> str | None:
 
 
 def written_label(index: Samples, row: int) -> str | int | float | None:
-    """The label as it is written; None where none is read.
+    """The label as it is written, 3.0 as 3; None where none is read.
 
     Raises Unusable for one that is empty, or neither a name nor a number.
     """
@@ -42,6 +42,8 @@ def written_label(index: Samples, row: int) -> str | int | float | None:
         raise Unusable(f"its label {shown(value)} in JSON is not an integer")
     if isinstance(value, str) and not value.strip():
         raise Unusable("its label is empty")
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value.strip() if isinstance(value, str) else value
 
 

@@ -51,8 +51,7 @@ def samples_of(index: FolderIndex) -> tuple[list[Sample], list[Corrupt]]:
 
 def _label(index: FolderIndex, row: int) -> str | None:
     value = written_label(index, row)
-    whole = isinstance(value, float) and value.is_integer()
-    return None if value is None else str(int(value) if whole else value)
+    return None if value is None else str(value)
 
 
 def members(

@@ -132,9 +132,7 @@ def _stored_prompts(sample: Sample, path: Path) -> list[str] | None:
         return stated_prompts(sample, path)
     run = run_of(path)
     spec = Path(recorded_plan(run).spec) if (run / PLAN).exists() else path
-    return read_prompts(spec.parent / sample.prompts, 'give --prompt "..." or --prompts FILE')[
-        :MOST
-    ]
+    return read_prompts(spec.parent / sample.prompts, GIVE)[:MOST]
 
 
 def read_prompts(path: Path, help: str = DATA_ROOT) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from growlang.spec.data import Data
 from growlang.spec.labels import in_order
 from growlang.starting.seen import Seen
 from growlang_runtime.conditioning.words import word_ids, words
-from growlang_runtime.data.layout import TEXTS, value_at
+from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.source import Samples, Wanted, open_samples
+from growlang_runtime.data.texts import Unusable, caption, written_label
 from growlang_runtime.starting.sources import from_root, source_of
 
 READ = 20_000
-"""Samples whose captions and labels are read."""
+"""Samples of which captions are read, spread over the set; labels are read of all."""
 COVERED = 0.95
 """Share of the captions that are read to their end."""
 COMMON = 1_000
@@ -49,31 +51,29 @@ def look(declared: Data, root: Path) -> Seen:
     sides = np.minimum(*index.pixels(np.arange(len(index))))
     if not (sides > 0).any():
         raise GrowlangError(f"none of the {len(index):,} images can be read")
-    captions = Counter(_values(index, "caption")) if "caption" in reads else Counter[str]()
+    rows = range(len(index))
+    some = rows[:: max(1, len(rows) // READ)]
+    captions = Counter(_texts(index, some, caption) if "caption" in reads else ())
     return Seen(
         data=declared,
         images=len(index),
         side=int(np.median(sides[sides > 0])),
         captions=list(captions),
-        classes=_classes(set(_values(index, "label"))) if "label" in reads else [],
+        classes=_classes({*_texts(index, rows, written_label)}) if "label" in reads else [],
         tokens=_tokens(captions),
         vocabulary=_vocabulary(captions),
     )
 
 
-def _values(index: Samples, member: str) -> Iterator[str]:
+def _texts(
+    index: Samples, rows: Iterable[int], read: Callable[[Samples, int], object]
+) -> Iterator[str]:
     """The captions or labels of the samples that have them."""
-    for row in range(0, len(index), max(1, len(index) // READ)):
-        data = index.read(row, member)
-        if data is None:
-            continue
-        try:
-            fields = index.fields(row, member)
-            value = value_at(data, fields) if fields else data.decode()
-        except ValueError:
-            continue  # the run reports it, with its place
-        if isinstance(value, str | int) and (text := str(value).strip()):
-            yield text
+    for row in rows:
+        with suppress(Unusable):  # the run reports it, with its place
+            value = read(index, row)
+            if value is not None and (text := str(value).strip()):
+                yield text
 
 
 def _classes(found: set[str]) -> Sequence[str]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Data, Folder, WebDataset
-from growlang_runtime.data.apart import FOLDER
+from growlang_runtime.data.apart import FOLDER, TABLE
+from growlang_runtime.data.layout import TEXTS
+from growlang_runtime.data.listing import files
 from growlang_runtime.data.samples import HIDDEN, is_image
 from growlang_runtime.data.shards import expand
 from growlang_runtime.data.tars import members
@@ -111,13 +113,25 @@ def pattern_of(folder: Path) -> str:
 
 
 def from_root(data: Data, root: Path) -> Data:
-    """The same source, its path relative to another data root than the current folder."""
+    """The same source, its paths relative to another data root than the current folder."""
     moved: dict[str, Any] = {
         name: _relative(getattr(data, name), root)
         for name in ("path", "urls")
         if name in type(data).model_fields
     }
+    if isinstance(data, Folder):
+        moved |= {member: _table(getattr(data, member), Path(data.path), root) for member in TEXTS}
     return data.model_copy(update=moved)
+
+
+def _table(value: Any, folder: Path, root: Path) -> Any:
+    """The place of captions or labels; that of a table is moved unless it is in the folder."""
+    match = TABLE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or (folder / match["path"]).is_file():
+        return value
+    if any(Path(name).name == match["path"] for name, _ in files(folder)):
+        return value
+    return _relative(match["path"], root) + value.removeprefix(match["path"])
 
 
 def _relative(path: str, root: Path) -> str:
