@@ -51,9 +51,9 @@ def sample(
     places.require()
     if prompts is not None and not prompts:
         raise GrowlangError("no prompts given")
-    if guidance is not None and not math.isfinite(guidance):
+    if guidance is not None and not (math.isfinite(guidance) and guidance >= 0):
         raise GrowlangError(
-            f"guidance must be finite, but is {guidance}", help="use a number such as 4"
+            f"guidance must be finite, at least 0, but is {guidance}", help="use a number such as 4"
         )
     for name, count in (("steps", steps), ("batch", batch)):
         if count is not None and count < 1:

@@ -251,9 +251,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
     assert [p.name for p in tmp_path.iterdir()] == ["file.png"]
 
 
-@pytest.mark.parametrize("guidance", [float("inf"), float("nan")])
+@pytest.mark.parametrize("guidance", [float("inf"), float("nan"), -1.0])
 def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float) -> None:
-    with pytest.raises(GrowlangError, match=f"guidance must be finite, but is {guidance}"):
+    with pytest.raises(GrowlangError, match=f"guidance must be finite, at least 0, but is {guidance}"):
         sample(tmp_path, prompts=["red"], places=Places(tmp_path / "a.png"), guidance=guidance)
 
 
