@@ -20,10 +20,12 @@ Decided = Literal["sizes", "sides", "tokens", "function"]
 """What of an op an argument decides: how many places its spaces have, how many lie along axes
 without a space and how many positions its result has, how many tokens a condition has, or what is
 computed."""
+Known = dict[tuple[object, ...], Decided]
+"""What arguments decide, of nodes that are declared alike, such as the repeats of a block."""
 
 
 def argument_obstacles(
-    pair: Pair, match: Match, how: Resizing, extends: bool
+    pair: Pair, match: Match, how: Resizing, extends: bool, known: Known
 ) -> Iterator[Obstacle]:
     """What a node is declared with that growth does not lead to.
 
@@ -43,7 +45,11 @@ def argument_obstacles(
         if name == op.names_argument:
             yield from _names(path, name, now, was)
             continue
-        decided = _decided(pair, match, name)
+        declared = (id(node.declaration or node) for node in pair[:2])
+        key = name, *declared, *_read(pair, match)
+        if key not in known:
+            known[key] = _decided(pair, match, name)
+        decided = known[key]
         if decided == "tokens":
             yield from _tokens(path, name, now, was, extends)
         elif decided == "sides" and op.resized in ("patches", "pixels", "kernel"):
@@ -57,12 +63,18 @@ def argument_obstacles(
             yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
 
 
+def _read(pair: Pair, match: Match) -> tuple[Shape, Shape]:
+    """The shapes of what the child's node reads, and the parent's."""
+    new, old = pair.child.inputs[0], pair.parent.inputs[0]
+    return match.child.net.shapes[new], match.parent.net.shapes[old]
+
+
 def _decided(pair: Pair, match: Match, name: str) -> Decided:
     """What an argument decides: what is other where it alone is the parent's, or the child's.
 
     Where neither can be (8 heads do not divide the parent's width), a number decides sizes.
     """
-    node, net = pair.child, match.child.net
+    node = pair.child
     op, other = op_in(node), op_in(pair.parent)
     if op.is_layout:
         return "sizes"
@@ -71,10 +83,10 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
         return "function"
     if op.resized == "positions":
         return "sides"  # the grid of its tokens
-    before = match.parent.net.shapes[pair.parent.inputs[0]]
+    after, before = _read(pair, match)
     found: Decided = "sizes"
     for of, x, declared, value in (
-        (node, net.shapes[node.inputs[0]], op, was),
+        (node, after, op, was),
         (pair.parent, before, other, now),
     ):
         try:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from growlang.growing.arguments import argument_obstacles, drawn_skip, lost, unresizable
+from growlang.growing.arguments import Known, argument_obstacles, drawn_skip, lost, unresizable
 from growlang.growing.choice import Choice, Manner, choose
 from growlang.growing.dead import dead
 from growlang.growing.matching import Match, Pair, match
@@ -113,13 +113,14 @@ def _transforms(
 
 def _misfits(found: Match, asked: Mapping[ComponentName, Asked]) -> Iterator[Obstacle]:
     """What is declared of the nodes that growth does not lead to."""
+    known: Known = {}
     for pair in found.pairs.values():
         if pair.is_drawn:
             yield from drawn_skip(pair, found.child)
         elif not pair.is_copy:
             how = asked.get(pair.child.component, Asked())
             extends = how.manner.extend is not None
-            yield from argument_obstacles(pair, found, how.resizing, extends)
+            yield from argument_obstacles(pair, found, how.resizing, extends, known)
             yield from lost(pair, found)
             yield from unresizable(pair, found)
 

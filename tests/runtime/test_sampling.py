@@ -253,7 +253,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_drawing(
 
 @pytest.mark.parametrize("guidance", [float("inf"), float("nan"), -1.0])
 def test_a_guidance_that_is_no_number_is_refused(tmp_path: Path, guidance: float) -> None:
-    with pytest.raises(GrowlangError, match=f"guidance must be finite, at least 0, but is {guidance}"):
+    with pytest.raises(
+        GrowlangError, match=f"guidance must be finite, at least 0, but is {guidance}"
+    ):
         sample(tmp_path, prompts=["red"], places=Places(tmp_path / "a.png"), guidance=guidance)
 
 
