@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
-    from growlang_runtime.train.trainer import TrainResult
+    from growlang_runtime.train.result import TrainResult
 
 __all__ = [
     "ApproximateGrowth",
@@ -133,7 +133,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.report.samples": "Samples",
         "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
-        "growlang_runtime.train.trainer": "TrainResult",
+        "growlang_runtime.train.result": "TrainResult",
     }
     _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

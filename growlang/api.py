@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from growlang_runtime.report.comparison import Comparison
     from growlang_runtime.report.runs import Runs
     from growlang_runtime.train.options import Resume, RunOptions
-    from growlang_runtime.train.trainer import TrainResult
+    from growlang_runtime.train.result import TrainResult
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]

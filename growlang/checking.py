@@ -27,7 +27,7 @@ from growlang.diagnostics.spelling import suggestion
 from growlang.diagnostics.text import as_texts, counts
 from growlang.diagnostics.unknown import UnknownName
 from growlang.growth.accounting import account, map_tensors, warn_changed_conditions
-from growlang.growth.bridging import UnbridgeableError, bridged
+from growlang.growth.bridging import refuse_unbridgeable
 from growlang.growth.carried import with_kept_numbers, with_moved_numbers
 from growlang.growth.initialisation import initialisations, initialised, refuse_dead
 from growlang.growth.moves import moves
@@ -40,7 +40,6 @@ from growlang.resolve.given import paths_of, read_given
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_prompts
-from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_not_done, warn_unused
 from growlang.shown import Shown
@@ -339,37 +338,11 @@ def check_resolved(
     for draft in resolved.recipes:
         findings.extend(check_schedule(draft, places, held))
         if draft.start.bridge and (mapping or not parent):
-            findings.extend(_refuse_unbridgeable(draft, net, parent, mapping, resolved))
+            own = next(r for r in resolved.document.recipes if r.name == draft.name)
+            place = next(s.value.span for s in own.settings if s.name == "transition")
+            begun = parent.net if parent else None
+            findings.extend(refuse_unbridgeable(draft, place, net, begun, mapping))
     return Checked(resolved, net, parent, mapping)
-
-
-def _refuse_unbridgeable(
-    draft: RecipeDraft,
-    net: Net,
-    parent: Checked | None,
-    mapping: Mapping | None,
-    resolved: Resolved,
-) -> Iterator[Diagnostic]:
-    """Refuse a bridge where the parent's function cannot fade to the child's."""
-    own = next(r for r in resolved.document.recipes if r.name == draft.name)
-    place = next(s.value.span for s in own.settings if s.name == "transition")
-    objective = draft.settings.objective
-    lengths = [phase.phase.steps for phase in draft.phases]
-    run = sum(n for n in lengths if n is not None)
-    if None not in lengths and run < (fade := draft.start.bridge or 0):
-        message = (
-            f"recipe `{draft.name}` ends after {run:,} steps, before the fade of {fade:,} does"
-        )
-        help = f"write `bridge(for = {max(1, run // 2)})`, or longer phases"
-        yield Diagnostic("G333", message, place, help)
-        return
-    try:
-        if parent is None or mapping is None or draft.start.origin != "parent":
-            raise UnbridgeableError("the recipe does not start from the parent")
-        bridged(net, parent.net, mapping, getattr(objective, "predict", "v"))
-    except UnbridgeableError as error:
-        message = f"recipe `{draft.name}` cannot begin as the parent does: {error}"
-        yield Diagnostic("G333", message, place, "write `discard`")
 
 
 def _misses_of_unscheduled(

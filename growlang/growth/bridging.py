@@ -7,15 +7,19 @@ without detail. Z_in and Z_out, the child's own, begin at zero; with w = 0 the c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from growlang.diagnostics import Diagnostic, Span
 from growlang.growth.mapping import Mapping
 from growlang.growth.transforms import Copy
 from growlang.net import CORE, TIME, ComponentName, Input, Net, Node, Shape, Tensor
 from growlang.net.generations import FADE, MEASURED, REDUCE, REFINE, refinements
 from growlang.ops import LAYOUT, axes_in, op_in
+
+if TYPE_CHECKING:
+    from growlang.resolve.recipes import RecipeDraft
 
 BRIDGE = ComponentName("bridge")
 LEVEL, FADED = "level", "fade"
@@ -34,6 +38,28 @@ class Bridged(NamedTuple):
 
 class UnbridgeableError(Exception):
     """There is no bridge between two nets, and why."""
+
+
+def refuse_unbridgeable(
+    draft: RecipeDraft, place: Span, child: Net, parent: Net | None, mapping: Mapping | None
+) -> Iterator[Diagnostic]:
+    """Refuse the bridge of a recipe, at its `place`, where the parent cannot fade to the child."""
+    lengths = [phase.phase.steps for phase in draft.phases]
+    run = sum(n for n in lengths if n is not None)
+    if None not in lengths and run < (fade := draft.start.bridge or 0):
+        message = (
+            f"recipe `{draft.name}` ends after {run:,} steps, before the fade of {fade:,} does"
+        )
+        help = f"write `bridge(for = {max(1, run // 2)})`, or longer phases"
+        yield Diagnostic("G333", message, place, help)
+        return
+    try:
+        if parent is None or mapping is None or draft.start.origin != "parent":
+            raise UnbridgeableError("the recipe does not start from the parent")
+        bridged(child, parent, mapping, getattr(draft.settings.objective, "predict", "v"))
+    except UnbridgeableError as error:
+        message = f"recipe `{draft.name}` cannot begin as the parent does: {error}"
+        yield Diagnostic("G333", message, place, "write `discard`")
 
 
 def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:

@@ -15,7 +15,7 @@ from tiny import metrics, phase, plan, train
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.report.metrics import Metrics
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

@@ -16,7 +16,7 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
 from growlang_runtime.storage.run import Run
 from growlang_runtime.train.ema import EMA
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 
 def files_of(result: TrainResult) -> list[Path]:

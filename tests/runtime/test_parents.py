@@ -18,7 +18,7 @@ from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.plans.plan import Plan
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from safetensors import safe_open
-from tiny import net, phase, plan, train, write_data
+from tiny import metrics, net, phase, plan, train, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang.growth.mapping import Entry, Mapping
@@ -19,7 +19,7 @@ from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Sample
 from growlang_runtime.storage.run import Run, recorded_plan
 from growlang_runtime.train.options import RunOptions
-from growlang_runtime.train.resume import all_torn, require_checkpoints, require_same
+from growlang_runtime.train.resume import all_torn, require_same
 
 PATH = Path("runs/tiny/main")
 SHORT = Path(__file__).parent.parent / "fixtures/runs/0.1/runs/core_8/long"
@@ -88,11 +88,13 @@ def test_what_does_not_change_the_run_may_change() -> None:
         spec="elsewhere.grow",
         mapping=Mapping(tuple(e._replace(reason=Reason("other words")) for e in plan().mapping)),
     )
+    assert now.run_hash == plan().run_hash
     require_same(PATH, plan(), now, RunOptions())
 
 
 def test_how_many_steps_epochs_are_is_found_with_the_data() -> None:
     known, unknown = (plan([phase(steps=steps, epochs=2.0)]) for steps in (8, None))
+    assert known.run_hash == unknown.run_hash
     require_same(PATH, known, unknown, RunOptions())
 
 
@@ -208,9 +210,12 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(interrupted: Path
 
 
 def test_a_run_that_had_no_checkpoint_yet_begins_again(tmp_path: Path) -> None:
-    with Run.create(tmp_path / "run", plan()) as run:
+    folder = write_data(tmp_path)
+    with Run.create(folder / PATH, plan()) as run:
         run.metrics.write_text('{"step": 1, "loss": 1.0}\n{"step"')
-    require_checkpoints(run.path)
+    done = go_on(folder)
+    assert done.finished
+    assert [line["step"] for line in metrics(done.run) if "event" not in line] == [1, 2, 3, 4]
 
 
 def test_finished_weights_that_are_torn_are_not_finished(interrupted: Path) -> None:

@@ -27,7 +27,7 @@ from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train import detail
 from growlang_runtime.train.freezing import freeze
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 SPECS = Path(__file__).parent.parent / "fixtures" / "retain"
 COUNT = 8

@@ -17,7 +17,7 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Optimizer
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 
 def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:

@@ -22,7 +22,8 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.place import located
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train import validation as module
-from growlang_runtime.train.trainer import Trainer, TrainResult
+from growlang_runtime.train.result import TrainResult
+from growlang_runtime.train.trainer import Trainer
 from growlang_runtime.train.validation import usual_interval
 
 STEPS = 7

@@ -11,7 +11,7 @@ from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
 from growlang.spec.schedules import Cosine
 from growlang_runtime.storage.run import recorded_plan
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 LONG = [b"one two three four five", b"?!", b"a b c d", b"shade", b"", b"and one more that is long"]
 

@@ -34,7 +34,7 @@ from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.train import training
 from growlang_runtime.train.options import RunOptions
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 

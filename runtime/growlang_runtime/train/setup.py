@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
@@ -78,32 +80,23 @@ def set_up(
     declared, plan = plan, plan.model_copy(update=known)
     weights = None
     if step is None:
-        weights = start_weights(plan, options.out, data_root, options.parent_run)
-        plan = with_parent_run(plan, weights, options.accept_parent)
-        plan = with_weights_hash(plan, weights)
+        plan, weights = _with_start(plan, options, data_root)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
-    validation = None
-    if plan.validation is not None:
-        validation = Validation(plan, net, conditioner, indexes, budget)
+    validation = Validation(plan, net, conditioner, indexes, budget) if plan.validation else None
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
     module = build(plan, net, device)
-    measured = {}
-    if step is None:
-        unknown = unmeasured(net, mapping_of(plan, net, weights))
-        measured = detail_variances(unknown, data[0].images, options.workers)
+    measured = _measured(plan, net, weights, data[0], options) if step is None else {}
     state = start_state(plan, net, module, weights, measured)
     bridge = None
     if (step or 0) < (plan.start.bridge or 0):
         old = weights or start_weights(plan, options.out, data_root, options.parent_run)
         assert old is not None
         bridge = build_bridge(plan, module, old.tensors, data[0].images, options.workers)
-    remarks = [*_remarks(plan, weights, options), *late_warmups(declared, plan)]
+    remarks = [*_of_start(plan, weights, options), *late_warmups(declared, plan)]
     remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    remarks += validation.images.warnings if validation else []
-    if options.validate_every is not None and validation is None:
-        remarks.append(NOTHING_HELD_OUT)
+    remarks += _of_validation(validation, options)
     return Setup(
         plan,
         net,
@@ -118,6 +111,21 @@ def set_up(
         weights.found if weights else "",
         validation,
     )
+
+
+def _with_start(plan: Plan, options: RunOptions, data_root: Path) -> tuple[Plan, Weights | None]:
+    """The weights that a run starts from, if any, and the plan that knows them and their run."""
+    weights = start_weights(plan, options.out, data_root, options.parent_run)
+    plan = with_parent_run(plan, weights, options.accept_parent)
+    return with_weights_hash(plan, weights), weights
+
+
+def _measured(
+    plan: Plan, net: Net, weights: Weights | None, data: Data, options: RunOptions
+) -> dict[str, Tensor]:
+    """What the data gives of the tensors that the start weights do not."""
+    unknown = unmeasured(net, mapping_of(plan, net, weights))
+    return detail_variances(unknown, data.images, options.workers)
 
 
 def late_warmups(declared: Plan, known: Plan) -> list[str]:
@@ -150,11 +158,19 @@ def words_split_differently(plan: Plan, net: Net, weights: Weights | None) -> li
     ]
 
 
-def _remarks(plan: Plan, weights: Weights | None, options: RunOptions) -> tuple[str, ...]:
+def _of_start(plan: Plan, weights: Weights | None, options: RunOptions) -> list[str]:
+    """What is to be said of the weights that a run starts from."""
     if weights is None:
-        return ()
+        return []
     found = [weights.remark] if weights.remark else []
     asked = options.parent_run is not None and run_of(weights.path) != options.parent_run
     if weights.step is not None and plan.start.origin == "parent" and plan.start.ema and not asked:
         found.append(f"the parent run is not finished: starting from {weights.path}")
-    return tuple(found)
+    return found
+
+
+def _of_validation(validation: Validation | None, options: RunOptions) -> Sequence[str]:
+    """What is to be said of what is held out, or that nothing is where it is asked for."""
+    if validation is not None:
+        return validation.images.warnings
+    return [] if options.validate_every is None else [NOTHING_HELD_OUT]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from growlang.plans.plan import Plan
 from growlang_runtime.report.display import Display
 from growlang_runtime.train.options import RunOptions
-from growlang_runtime.train.trainer import TrainResult
+from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.training import RunFailed, folder_of, require_asked
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -34,31 +32,12 @@ from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, t
 from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """How a run ended: finished, or interrupted by a signal after a checkpoint."""
-
-    run: Path
-    step: int
-    steps: int
-    signal: int | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether all phases are done."""
-        return self.step == self.steps
-
-    @property
-    def exit_status(self) -> int:
-        """0, or 128 + the signal that interrupted the run."""
-        return 0 if self.signal is None else 128 + self.signal
 
 
 class Trainer:

@@ -30,6 +30,7 @@ from growlang_runtime.train.branching import (
 )
 from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
     all_torn,
@@ -43,7 +44,7 @@ from growlang_runtime.train.resume import (
 )
 from growlang_runtime.train.setup import Setup, set_up
 from growlang_runtime.train.threads import choose_threads, kept, use_threads
-from growlang_runtime.train.trainer import Trainer, TrainResult
+from growlang_runtime.train.trainer import Trainer
 
 
 class RunFailed(GrowlangError):
@@ -253,12 +254,14 @@ def _resume(
     trainer = Trainer(run, setup, options)
     if source is not None:
         _begin(trainer, source)
-        return _trained(trainer)
-    trainer.restore(found)
-    if run.plan.data is None:
-        trainer.warn(UNKNOWN_DATA)
+    else:
+        trainer.restore(found)
     if setup.plan != recorded:
         run.record(setup.plan)
+    if source is not None:
+        return _trained(trainer)
+    if run.plan.data is None:
+        trainer.warn(UNKNOWN_DATA)
     if count is None:
         _choose_threads(trainer)
     trainer.display.say(
