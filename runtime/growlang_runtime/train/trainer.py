@@ -189,7 +189,9 @@ class Trainer:
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
         with closing(
-            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
+            step_batches(
+                data, self.previews.conditioner, self.step, self.options.workers, self.device
+            )
         ) as batches:
             for batch in batches:
                 self._skip_corrupt(batch.corrupt, self.step + 1)
@@ -277,8 +279,7 @@ class Trainer:
         if self.bridge:
             objective = objective_of(settings.objective, net)
         self.errors = Errors(net)
-        for part in batch.parts(self.options.micro_batch or settings.batch):
-            part = part.to(device)
+        for part in batch.parts(self.options.micro_batch or settings.batch, device):
             with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
                 given = part.conditions
                 if self.bridge:
