@@ -8,14 +8,11 @@ from contextlib import closing
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
-from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.history import history_of
-from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -32,6 +29,7 @@ from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.step import Stepped, Stepper
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
@@ -52,9 +50,9 @@ class Trainer:
         self.tally = Tally()
         self.stepper = Stepper(setup, options)
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.metrics = Metrics(run.metrics)
-        self.rate = Rate()
-        self.display = Display(self.steps, options.quiet)
+        again = command(self.plan, options, "--resume")
+        self.told = Telling(run, self.steps, options.quiet, again)
+        self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
@@ -133,7 +131,8 @@ class Trainer:
         logs = self.options.log or ()
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with self.board, self.interruption, self.display:
+        self.told.seconds.start()
+        with self.told.status, self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -169,6 +168,7 @@ class Trainer:
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
+        self.told.end(result)
         return result
 
     def _phase(self, data: Data) -> None:
@@ -182,26 +182,34 @@ class Trainer:
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
+        self.told.status.tell(self.step, phase=phase.name)
+        self.told.seconds.lap("other")
         with closing(
             step_batches(
                 data, self.previews.conditioner, self.step, self.options.workers, self.device
             )
         ) as batches:
             for batch in batches:
+                self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.told.seconds.lap("step")
                 if self.step == end:
                     self._prove_frozen(data, "end")
+                    self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
+                    self.told.seconds.lap("validation")
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
                     self._save(data)
+                    self.told.seconds.lap("checkpoint")
                 if stop:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
+                    self.told.seconds.lap("samples")
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -242,7 +250,7 @@ class Trainer:
             self._skip(data, batch, float(done.loss), float(done.norm))
         elif text := self.streak.end(self.step):
             self.warn(text)
-        self.rate.count(data.phase.settings.batch)
+        self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
         if self._logs(self.step):
             self._log(data, done)
@@ -274,6 +282,7 @@ class Trainer:
     def _failure(self, text: str) -> GrowlangError:
         """The error that ends the run, with its help; it is recorded in the metrics."""
         self.metrics.write(step=self.step, event="failed", text=text)
+        self.told.status.command = None  # the same steps would fail again
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
         known = self.run.checkpoints, last, self.plan, self.options
@@ -281,23 +290,9 @@ class Trainer:
         return GrowlangError(text, help=help)
 
     def _log(self, data: Data, done: Stepped) -> None:
-        loss, lr, norm = float(done.loss), done.lr, float(done.norm)
-        rate, memory = self.rate.read(), peak_memory(self.device)
-        errors = self.stepper.errors.means()
-        skipped = {"skipped": self.streak.length} if self.streak.length else {}
-        self.metrics.write(
-            step=self.step,
-            phase=data.phase.name,
-            loss=loss,
-            lr=lr,
-            grad_norm=norm,
-            images_per_s=round(rate, 2),
-            memory=memory,
-            **errors,
-            **skipped,
-        )
-        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate, **errors)
-        self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
+        values = float(done.loss), done.lr, float(done.norm)
+        at = Measured(self.step, data.phase.name, *values, self.streak.length)
+        self.told.step(at, self.stepper.errors.means(), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
