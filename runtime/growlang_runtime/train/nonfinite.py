@@ -66,7 +66,8 @@ def given_up(
 ) -> str:
     """What to say after too many skipped steps, whose last batch is written into the run."""
     path = run / f"nonfinite_{step:08d}.safetensors"
-    tensors = {"x": batch.x, "eps": batch.eps, "t": batch.t, **batch.conditions}
+    eps = batch.noise.on(batch.x.device)
+    tensors = {"x": batch.x, "eps": eps, "t": batch.t, **batch.conditions}
     with saved(path) as temporary:
         write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.automatic import known
-from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
-from growlang_runtime.diffusion.generations import Errors
-from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
-from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.history import history_of
-from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -29,13 +23,13 @@ from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
-from growlang_runtime.train.learning_rate import learning_rate, scales
-from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
+from growlang_runtime.train.step import Stepped, Stepper
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
@@ -50,17 +44,15 @@ class Trainer:
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks, self.found = setup.remarks, setup.found
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
-        self.new = self.plan.mapping.new
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
-        self.errors = Errors(setup.net)
-        self.bridge = setup.bridge
+        self.stepper = Stepper(setup, options)
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.metrics = Metrics(run.metrics)
-        self.rate = Rate()
-        self.display = Display(self.steps, options.quiet)
+        again = command(self.plan, options, "--resume")
+        self.told = Telling(run, self.steps, options.quiet, again)
+        self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
@@ -139,7 +131,8 @@ class Trainer:
         logs = self.options.log or ()
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with self.board, self.interruption, self.display:
+        self.told.seconds.start()
+        with self.told.status, self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -175,37 +168,48 @@ class Trainer:
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
+        self.told.end(result)
         return result
 
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.bridge:
-            training_mode(self.bridge.module)
+        if self.stepper.bridge:
+            training_mode(self.stepper.bridge.module)
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
+        self.told.status.tell(self.step, phase=phase.name)
+        self.told.seconds.lap("other")
         with closing(
-            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
+            step_batches(
+                data, self.previews.conditioner, self.step, self.options.workers, self.device
+            )
         ) as batches:
             for batch in batches:
+                self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.told.seconds.lap("step")
                 if self.step == end:
                     self._prove_frozen(data, "end")
+                    self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
+                    self.told.seconds.lap("validation")
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
                     self._save(data)
+                    self.told.seconds.lap("checkpoint")
                 if stop:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
+                    self.told.seconds.lap("samples")
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -235,62 +239,24 @@ class Trainer:
                 )
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
-        settings = data.phase.settings
-        lr = learning_rate(data.phase, data.span, self.step)
-        loss = self.gradients(data, objective, batch)
-        norm = gradient_norm(self.state.weights)
-        finite = bool(torch.isfinite(norm + loss))
-        if finite:
-            clip_gradients(self.state.weights, norm, settings.grad_clip)
-            scale = scales(data.phase, data.span, self.step, self.new)
-            self.state.optimizer.step(settings.optimizer, lr, scale)
-            self.state.ema.update(self.state.weights, known(settings.ema))
-        else:
+        watched = self._logs(self.step + 1)
+        done = self.stepper.take(data, objective, batch, self.step, watched=watched)
+        if not done.finite:
             self._require_finite(self.state.weights)
         self.step += 1
         for line in self.tally.add(batch.readings):
             self.warn(line)
-        if not finite:
-            self._skip(data, batch, float(loss), float(norm))
+        if not done.finite:
+            self._skip(data, batch, float(done.loss), float(done.norm))
         elif text := self.streak.end(self.step):
             self.warn(text)
-        self.rate.count(settings.batch)
+        self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
         if self._logs(self.step):
-            self._log(data, float(loss), lr, float(norm))
+            self._log(data, done)
 
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
-
-    def gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
-        """Add up the gradients of the mean loss over the batch; returns that loss."""
-        settings, device = data.phase.settings, self.device
-        for weight in self.state.weights.values():
-            weight.grad = None
-        # Dropout draws from the global generator: it must depend on the step alone.
-        torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
-        total = torch.zeros((), device=device)
-        if self.bridge and not self.bridge.lasts(self.step):
-            self.bridge = None
-        module: nn.Module = self.bridge.module if self.bridge else self.module
-        net = self.bridge.net if self.bridge else self.net
-        if self.bridge:
-            objective = objective_of(settings.objective, net)
-        self.errors = Errors(net)
-        for part in batch.parts(self.options.micro_batch or settings.batch):
-            part = part.to(device)
-            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                given = part.conditions
-                if self.bridge:
-                    given = given | self.bridge.inputs(self.step, len(part.x), device)
-                denoise = denoiser(module, net, given)
-                if self._logs(self.step + 1):
-                    denoise = self.errors.watching(denoise, part.x, part.eps)
-                losses = objective.losses(denoise, part.x, part.eps, part.t)
-            loss = losses.sum() / settings.batch
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        return total
 
     def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
         """Report a skipped step; stop after many in a row."""
@@ -316,28 +282,17 @@ class Trainer:
     def _failure(self, text: str) -> GrowlangError:
         """The error that ends the run, with its help; it is recorded in the metrics."""
         self.metrics.write(step=self.step, event="failed", text=text)
+        self.told.status.command = None  # the same steps would fail again
         phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
         last = self.step - self.streak.length
         known = self.run.checkpoints, last, self.plan, self.options
         help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
-    def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
-        rate, memory, errors = self.rate.read(), peak_memory(self.device), self.errors.means()
-        skipped = {"skipped": self.streak.length} if self.streak.length else {}
-        self.metrics.write(
-            step=self.step,
-            phase=data.phase.name,
-            loss=loss,
-            lr=lr,
-            grad_norm=norm,
-            images_per_s=round(rate, 2),
-            memory=memory,
-            **errors,
-            **skipped,
-        )
-        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate, **errors)
-        self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
+    def _log(self, data: Data, done: Stepped) -> None:
+        values = float(done.loss), done.lr, float(done.norm)
+        at = Measured(self.step, data.phase.name, *values, self.streak.length)
+        self.told.step(at, self.stepper.errors.means(), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
