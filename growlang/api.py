@@ -168,6 +168,7 @@ class RunFields(TypedDict, total=False):
     device: str
     threads: int | Literal["auto"] | None
     micro_batch: int | None
+    activation_checkpointing: bool
     workers: int
     checkpoint_every: int
     checkpoint_minutes: float

@@ -12,6 +12,7 @@ from growlang.net import Net, Node
 from growlang.net.generations import refinements
 from growlang.torch_backend.generations import high, pooled, upsampled
 from growlang_runtime.diffusion.noise import target
+from growlang_runtime.distributed.ranks import ALONE, Ranks
 
 Denoise = Callable[..., Tensor]
 
@@ -81,11 +82,13 @@ class Errors:
         self._detail += count * float(detail.square().mean())
         self._images += count
 
-    def means(self) -> dict[str, float]:
-        """Of D of the error, which generations before decide, and of H of it; empty if unknown."""
+    def means(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """Of D of the error, which generations before decide, and of H of it; empty if unknown.
+
+        Over the images of all processes.
+        """
         if not self._images:
             return {}
-        return {
-            "low_error": self._low / self._images,
-            "detail_error": self._detail / self._images,
-        }
+        counted = torch.tensor([self._low, self._detail, self._images], dtype=torch.float64)
+        low, detail, images = ranks.sum(counted).tolist()
+        return {"low_error": low / images, "detail_error": detail / images}

@@ -30,6 +30,8 @@ from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.train.learning_rate import Span, spans
 
 Item = TypeVar("Item")
+WHOLE = slice(None)
+"""The share of a process that trains alone: all of a batch."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,31 @@ class StepBatch:
     readings: dict[str, Reading] = field(default_factory=dict)
     """What the conditions could not read, of the whole batch."""
 
-    def parts(self, size: int) -> Iterator[StepBatch]:
-        """The batch in order, `size` images at a time."""
-        for start in range(0, len(self.x), size):
-            part = slice(start, start + size)
+    def parts(self, size: int, count: int | None = None) -> Iterator[StepBatch]:
+        """The batch in order, `size` images at a time; in `count` parts, if it is given.
+
+        Processes with fewer images so have as many parts as others, the last ones of one image.
+        """
+        total = len(self.x)
+        count = -(-total // size) if count is None else count
+        start = 0
+        for left in reversed(range(count)):
+            part = slice(start, start + min(size, total - start - left))
+            start = part.stop
             conditions = {name: value[part] for name, value in self.conditions.items()}
             yield StepBatch(self.x[part], self.eps[part], self.t[part], conditions)
+
+    @staticmethod
+    def joined(shares: Sequence[StepBatch]) -> StepBatch:
+        """A batch from the shares of several processes, in their order."""
+        conditions = {
+            name: torch.cat([share.conditions[name] for share in shares])
+            for name in shares[0].conditions
+        }
+        x, eps, t = (
+            torch.cat([getattr(share, part) for share in shares]) for part in ("x", "eps", "t")
+        )
+        return StepBatch(x, eps, t, conditions)
 
     def to(self, device: torch.device) -> StepBatch:
         """The batch on a device; the times stay on the CPU, where noise levels are computed."""
@@ -133,37 +154,46 @@ def identities(data: Sequence[Data]) -> dict[str, str]:
 
 
 def step_batches(
-    data: Data, conditioner: Conditioner, start: int, workers: int
+    data: Data, conditioner: Conditioner, start: int, workers: int, share: slice = WHOLE
 ) -> Generator[StepBatch]:
     """The batches of a phase from step `start` of the run to the phase's end, in order.
 
-    They are prepared in the background; close the generator to stop that.
+    Of each, the `share` of a process. They are prepared in the background; close the generator to
+    stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
-    batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, batches))
+    draws = (data.draws(step)[share] for step in steps)
+    batches = prefetch(data.images, draws, max(1, workers))
+    return _ahead(_prepared(data, conditioner, steps, batches, share))
 
 
 def _prepared(
-    data: Data, conditioner: Conditioner, steps: range, batches: Generator[Batch]
+    data: Data, conditioner: Conditioner, steps: range, batches: Generator[Batch], share: slice
 ) -> Generator[StepBatch]:
     # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
     with closing(batches):
         for step, batch in zip(steps, batches, strict=True):
-            yield step_batch(data, conditioner, data.draws(step), batch)
+            yield step_batch(data, conditioner, data.draws(step), batch, share)
 
 
 def step_batch(
-    data: Data, conditioner: Conditioner, draws: Sequence[int], batch: Batch
+    data: Data,
+    conditioner: Conditioner,
+    step: Sequence[int],
+    batch: Batch,
+    share: slice = WHOLE,
 ) -> StepBatch:
-    """The inputs of a step from its images, with what is random about the rest."""
-    settings = data.phase.settings
+    """The inputs of a step from its images, with what is random about the rest.
+
+    `step` are the draws of the whole step, of which `batch` has the images of a share.
+    """
+    settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
-        noise_times(settings.seed, draws),
+        noise_times(settings.seed, step)[share],
         encoded.inputs,
         batch.corrupt,
         encoded.readings,

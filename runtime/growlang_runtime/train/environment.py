@@ -12,7 +12,7 @@ from growlang_runtime.storage.record import Environment
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def environment(device: torch.device, micro_batch: int | None) -> Environment:
+def environment(device: torch.device, micro_batch: int | None, processes: int = 1) -> Environment:
     """What a run computes with here."""
     return Environment(
         torch=str(torch.__version__),
@@ -20,6 +20,7 @@ def environment(device: torch.device, micro_batch: int | None) -> Environment:
         device=device.type,
         threads=torch.get_num_threads(),
         micro_batch=micro_batch,
+        processes=processes,
     )
 
 

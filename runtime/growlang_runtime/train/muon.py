@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from growlang.spec.recipe import Muon
+from growlang.torch_backend.shards import local, whole
+from growlang.torch_backend.shards import rows as held_rows
 
 ITERATIONS = 5
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
@@ -48,7 +50,11 @@ def step(
     lr: float,
     weight_decay: float,
 ) -> None:
-    """One update of a matrix and of its momentum, in place."""
-    momentum.lerp_(gradient, 1 - settings.momentum)
+    """One update of a matrix and of its momentum, in place.
+
+    The direction of a row depends on all rows: they are gathered, and each process computes it.
+    """
+    local(momentum).lerp_(local(gradient), 1 - settings.momentum)
     ahead = gradient.lerp(momentum, settings.momentum) if settings.nesterov else momentum
-    weight.mul_(1 - lr * weight_decay).sub_(direction(ahead, rows), alpha=lr)
+    update = direction(whole(ahead), rows)[held_rows(weight)]
+    local(weight).mul_(1 - lr * weight_decay).sub_(update, alpha=lr)

@@ -10,7 +10,9 @@ from torch import Tensor
 from growlang.plans.fit import Difference
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Settings
+from growlang.torch_backend.shards import local
 from growlang.torch_backend.tensor_files import write_tensors
+from growlang_runtime.distributed.ranks import ALONE, Ranks, each_once
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import saved
 from growlang_runtime.train.batches import StepBatch
@@ -49,9 +51,13 @@ class Streak:
         return f"step {step} is finite again: skipped {which} ({counts})"
 
 
-def broken(tensors: Mapping[str, Tensor], step: int) -> str:
-    """What to say of weights that a step left with NaN or infinity; "" if they are finite."""
-    names = [f"`{name}`" for name, tensor in tensors.items() if not tensor.isfinite().all()]
+def broken(tensors: Mapping[str, Tensor], step: int, ranks: Ranks = ALONE) -> str:
+    """What to say of weights that a step left with NaN or infinity; "" if they are finite.
+
+    Each process looks at the rows that it holds; all say the same.
+    """
+    own = [f"`{name}`" for name, tensor in tensors.items() if not local(tensor).isfinite().all()]
+    names = each_once(ranks.gather_if(bool(own), own))
     if not names:
         return ""
     which = Difference(f"of {len(tensors):,} tensors", names)

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from growlang.spec.recipe import AdamW, Muon
-from growlang.torch_backend.per_axis import PerAxis, latest, spread
+from growlang.torch_backend.per_axis import PerAxis, held, latest, spread
+from growlang.torch_backend.shards import local, put
 from growlang_runtime.train import muon
 
 
@@ -31,6 +32,11 @@ class Factors:
     """Of eps, 1 as usual."""
     born: PerAxis | None = None
     """The tensor's count of updates when its places came, 0 as usual."""
+
+    def of(self, tensor: Tensor) -> Factors:
+        """The numbers of the entries that this process holds of a tensor."""
+        parts = {part: held(found, tensor) if found else None for part, found in vars(self).items()}
+        return Factors(**parts)
 
     def __bool__(self) -> bool:
         return any(part is not None for part in (self.step, self.eps, self.born))
@@ -87,10 +93,10 @@ class Optimizer:
 
     def _usual(self, names: list[str], settings: AdamW, lr: float, decay: float) -> None:
         adamw(
-            [self.weights[n] for n in names],
-            [_gradient(self.weights[n]) for n in names],
-            [self.first[n] for n in names],
-            [self.second[n] for n in names],
+            [local(self.weights[n]) for n in names],
+            [local(_gradient(self.weights[n])) for n in names],
+            [local(self.first[n]) for n in names],
+            [local(self.second[n]) for n in names],
             [],
             [self.steps[n] for n in names],
             fused=True,
@@ -105,8 +111,9 @@ class Optimizer:
 
     def _grown(self, name: str, settings: AdamW, lr: float, decay: float) -> None:
         """AdamW of a tensor whose entries have steps, eps and counts of their own."""
-        weight, given = self.weights[name], self.factors[name]
-        gradient, first, second = _gradient(weight), self.first[name], self.second[name]
+        weight, given = local(self.weights[name]), self.factors[name].of(self.weights[name])
+        gradient = local(_gradient(self.weights[name]))
+        first, second = local(self.first[name]), local(self.second[name])
         self.steps[name] += 1
         count = self.steps[name].to(weight.dtype)
         if given.born:
@@ -146,7 +153,7 @@ class Optimizer:
         """
         self.begin(name, steps)
         for part, tensors in self.moments(name).items():
-            tensors[name].copy_(moments[part])
+            put(tensors[name], moments[part])
 
     def moments(self, name: str) -> dict[str, dict[str, Tensor]]:
         """The moments that a tensor has, of all tensors that have them."""
@@ -171,8 +178,11 @@ def _corrected(beta: float, count: Tensor) -> Tensor:
 
 
 def gradient_norm(weights: Mapping[str, Tensor]) -> Tensor:
-    """Euclidean norm of all gradients together, a scalar tensor; 0 if there is none."""
-    gradients = [w.grad for w in weights.values() if w.grad is not None]
+    """Euclidean norm of all gradients together, a scalar tensor; 0 if there is none.
+
+    Of sharded ones, that of the rows that this process holds.
+    """
+    gradients = [local(w.grad) for w in weights.values() if w.grad is not None]
     if not gradients:
         return torch.zeros(())
     return torch.nn.utils.get_total_norm(gradients)
