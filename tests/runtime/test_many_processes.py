@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,3 +201,83 @@ def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how
     done = in_two(tmp_path, "goes_on")
     assert done.returncode == 0, done.stderr
     require_alike(folder / "one/tiny/main", run)
+
+
+# --- a net of a million parameters ----------------------------------------------------------------
+
+SPECS = Path(__file__).parent.parent / "fixtures" / "many"
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Specs of a net of every kind of op and of what grows from it, with their data."""
+    path = tmp_path_factory.mktemp("large")
+    for spec in SPECS.glob("*.grow"):
+        shutil.copy(spec, path)
+    with tarfile.open(path / "dots.tar", "w") as tar:
+        for i in range(12):
+            generator = torch.Generator().manual_seed(i)
+            pixels = torch.randint(0, 256, (72, 72, 3), generator=generator, dtype=torch.uint8)
+            data = io.BytesIO()
+            Image.fromarray(pixels.numpy()).resize((72, 72)).save(data, "png")
+            files = {"png": data.getvalue(), "txt": b"dot %d" % i, "cls": b"%d" % (i % 4)}
+            for ending, content in files.items():
+                info = tarfile.TarInfo(f"{i:03d}.{ending}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def by_command(folder: Path, out: str, name: str, processes: int, *flags: str) -> Path:
+    """Train a spec with the command, from the run that one process made of its parent."""
+    command = ["growlang", "train", str(folder / f"{name}.grow"), "--out", str(folder / out)]
+    command += ["--log-every", "1", *flags]
+    if name != "small":
+        command += ["--parent-run", str(folder / "one" / "small" / "main")]
+    if processes > 1:
+        done = torchrun("-m", *command)
+    else:
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        run = [sys.executable, "-m", *command]
+        done = subprocess.run(run, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / out / name / "main"
+
+
+@pytest.mark.slow
+def test_two_train_every_op_as_one_over_growth_bridge_and_retained_ends(large: Path) -> None:
+    for name in ("small", "wide", "retained", "bridged"):
+        one = by_command(large, "one", name, 1)
+        require_alike(one, by_command(large, "two", name, 2))
+        flags = ("--micro-batch", "2", "--activation-checkpointing")
+        if name != "wide":
+            require_alike(one, by_command(large, "parts", name, 2, *flags))
+    grown = last(large / "two" / "wide" / "main")
+    assert {name.split(".")[1] for name in grown.names if name.startswith("grown.")} >= {"ema"}
+
+
+@pytest.mark.slow
+def test_slurm_starts_processes_that_keep_their_exit_status(large: Path) -> None:
+    def by_srun(job: int) -> list[tuple[int, str]]:
+        command = [sys.executable, "-m", "growlang", "train", str(large / "small.grow")]
+        started = [
+            subprocess.Popen(
+                [*command, "--out", str(large / "slurm")],
+                env=os.environ
+                | {"PYTHONPATH": os.pathsep.join(sys.path), "SLURM_NTASKS": "2"}
+                | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)}
+                | {"SLURM_JOB_ID": str(job), "SLURM_STEP_NODELIST": "localhost"},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in (0, 1)
+        ]
+        ended = [process.communicate()[1] for process in started]
+        return [(p.returncode, said) for p, said in zip(started, ended, strict=True)]
+
+    (first, told), (second, silent) = by_srun(os.getpid())
+    assert (first, second, silent) == (0, 0, "")
+    assert "finished: " in told
+    ends = by_srun(os.getpid() + 1)
+    assert [status for status, _ in ends] == [2, 2]
+    assert "".join(said for _, said in ends).count("already exists") == 1
