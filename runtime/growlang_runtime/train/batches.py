@@ -77,12 +77,12 @@ class StepBatch:
     def parts(self, size: int, device: torch.device) -> Iterator[Part]:
         """The batch in order, `size` images at a time, on a device."""
         for start in range(0, len(self.x), size):
-            of = slice(start, start + size)
+            length = min(size, len(self.x) - start)
             yield Part(
-                self.x[of].to(device),
-                self.noise.part(of).on(device),
-                self.t[of].to(where_levels_are(device)),
-                {name: value[of].to(device) for name, value in self.conditions.items()},
+                self.x.narrow(0, start, length).to(device),
+                self.noise.part(slice(start, start + length)).on(device),
+                self.t.narrow(0, start, length).to(where_levels_are(device)),
+                {n: v.narrow(0, start, length).to(device) for n, v in self.conditions.items()},
             )
 
 
