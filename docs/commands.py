@@ -114,7 +114,10 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
-    "runs": "0. 2: no such folder.",
+    "runs": (
+        "0. 2: no such folder. With `--status`, 0: finished. 1: failed, or torn. 2: no such run. "
+        "3: running. 4: interrupted, killed or stopped, to be resumed."
+    ),
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
 }
 

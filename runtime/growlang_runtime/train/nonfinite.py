@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from growlang.plans.fit import Difference
@@ -51,6 +52,8 @@ class Streak:
 
 def broken(tensors: Mapping[str, Tensor], step: int) -> str:
     """What to say of weights that a step left with NaN or infinity; "" if they are finite."""
+    if torch.stack([tensor.sum() for tensor in tensors.values()]).isfinite().all():
+        return ""  # NaN and infinity would be in the sums, which are quickly had
     names = [f"`{name}`" for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if not names:
         return ""

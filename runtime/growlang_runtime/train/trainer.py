@@ -8,14 +8,11 @@ from contextlib import closing
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
-from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.history import history_of
-from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -32,6 +29,7 @@ from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
 from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
@@ -54,9 +52,9 @@ class Trainer:
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.metrics = Metrics(run.metrics)
-        self.rate = Rate()
-        self.display = Display(self.steps, options.quiet)
+        again = command(self.plan, options, "--resume")
+        self.told = Telling(run, self.steps, options.quiet, again)
+        self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
@@ -140,7 +138,8 @@ class Trainer:
         logs = self.options.log or ()
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with self.board, self.interruption, self.display:
+        self.told.seconds.start()
+        with self.told.status, self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -176,6 +175,7 @@ class Trainer:
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
+        self.told.end(result)
         return result
 
     def _phase(self, data: Data) -> None:
@@ -189,27 +189,35 @@ class Trainer:
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
+        self.told.status.tell(self.step, phase=phase.name)
+        self.told.seconds.lap("other")
         with closing(
             step_batches(
                 data, self.previews.conditioner, self.step, self.options.workers, self.device
             )
         ) as batches:
             for batch in batches:
+                self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
                     self._prove_frozen(data, "end")
+                    self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
+                    self.told.seconds.lap("validation")
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
                     self._save(data)
+                    self.told.seconds.lap("checkpoint")
                 if stop:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
+                    self.told.seconds.lap("samples")
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -246,7 +254,7 @@ class Trainer:
         self.step += 1
         for line in self.tally.add(batch.readings):
             self.warn(line)
-        self.rate.count(data.phase.settings.batch)
+        self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
         if not self.lags:
             self._settle()
@@ -295,28 +303,16 @@ class Trainer:
     def _failure(self, text: str, step: int) -> GrowlangError:
         """The error that ends the run after a step, with its help; it is in the metrics too."""
         self.metrics.write(step=step, event="failed", text=text)
+        self.told.status.command = None  # the same steps would fail again
         phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
         known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
     def _log(self, done: Stepped, found: Found) -> None:
-        """Write what a step found into the metrics, on boards and on the console."""
-        rate, memory = self.rate.read(), peak_memory(self.device)
-        phase, errors = done.data.phase.name, done.errors.means()
-        measured = {"loss": found.loss, "lr": done.lr, "grad_norm": found.norm}
-        skipped = {"skipped": self.streak.length} if self.streak.length else {}
-        self.metrics.write(
-            step=done.step,
-            phase=phase,
-            **measured,
-            images_per_s=round(rate, 2),
-            memory=memory,
-            **errors,
-            **skipped,
-        )
-        self.board.write(done.step, **measured, images_per_s=rate, **errors)
-        self.display.show(done.step, phase, found.loss, rate, self.streak.length)
+        values = found.loss, done.lr, found.norm
+        at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
+        self.told.step(at, done.errors.means(), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
