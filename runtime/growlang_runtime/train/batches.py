@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,13 +25,14 @@ from growlang.spec.recipe import Phase
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt
-from growlang_runtime.data.draws import batch_normals, uniforms
+from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.train.learning_rate import Span, spans
 
 Item = TypeVar("Item")
 WHOLE = slice(None)
 """The share of a process that trains alone: all of a batch."""
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Data:
     span: Span
     images: Images
     first_draw: int
+    noise: int = 1
+    """How noise is drawn: `DRAWS` of the plan."""
 
     def draws(self, step: int) -> range:
         """Numbers of the draws of a step of the run."""
@@ -50,12 +53,22 @@ class Data:
         return range(first, first + batch)
 
 
-@dataclass(frozen=True)
-class StepBatch:
-    """The inputs of one step, on the CPU: images and noise (B, C, H, W), times (B,) float64."""
+class Part(NamedTuple):
+    """Images that go through the net together, on the device: x and eps (B, C, H, W)."""
 
     x: Tensor
     eps: Tensor
+    t: Tensor
+    """Times (B,) float64, where noise levels are computed: on the device if it has float64."""
+    conditions: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """The inputs of one step: images (B, C, H, W), their noise, times (B,) float64, conditions."""
+
+    x: Tensor
+    noise: Noise
     t: Tensor
     conditions: dict[str, Tensor]
     corrupt: tuple[Corrupt, ...] = ()
@@ -63,8 +76,8 @@ class StepBatch:
     readings: dict[str, Reading] = field(default_factory=dict)
     """What the conditions could not read, of the whole batch."""
 
-    def parts(self, size: int, count: int | None = None) -> Iterator[StepBatch]:
-        """The batch in order, `size` images at a time; in `count` parts, if it is given.
+    def parts(self, size: int, device: torch.device, count: int | None = None) -> Iterator[Part]:
+        """The batch in order, `size` images at a time, on a device; in `count` parts, if given.
 
         Processes with fewer images so have as many parts as others, the last ones of one image.
         """
@@ -72,27 +85,25 @@ class StepBatch:
         count = -(-total // size) if count is None else count
         start = 0
         for left in reversed(range(count)):
-            part = slice(start, start + min(size, total - start - left))
-            start = part.stop
-            conditions = {name: value[part] for name, value in self.conditions.items()}
-            yield StepBatch(self.x[part], self.eps[part], self.t[part], conditions)
+            length = min(size, total - start - left)
+            yield Part(
+                self.x.narrow(0, start, length).to(device),
+                self.noise.part(slice(start, start + length)).on(device),
+                self.t.narrow(0, start, length).to(where_levels_are(device)),
+                {n: v.narrow(0, start, length).to(device) for n, v in self.conditions.items()},
+            )
+            start += length
 
-    @staticmethod
-    def joined(shares: Sequence[StepBatch]) -> StepBatch:
-        """A batch from the shares of several processes, in their order."""
-        conditions = {
-            name: torch.cat([share.conditions[name] for share in shares])
-            for name in shares[0].conditions
-        }
-        x, eps, t = (
-            torch.cat([getattr(share, part) for share in shares]) for part in ("x", "eps", "t")
-        )
-        return StepBatch(x, eps, t, conditions)
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it on the CPU, by name."""
+        eps = self.noise.on(CPU)
+        found = {"x": self.x, "eps": eps, "t": self.t, **self.conditions}
+        return {name: tensor.cpu() for name, tensor in found.items()}
 
-    def to(self, device: torch.device) -> StepBatch:
-        """The batch on a device; the times stay on the CPU, where noise levels are computed."""
-        conditions = {name: value.to(device) for name, value in self.conditions.items()}
-        return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
+
+def where_levels_are(device: torch.device) -> torch.device:
+    """Where noise levels are computed, in float64: on the device, but MPS has none."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def indexes_of(plan: Plan, net: Net, data_root: Path) -> Indexes:
@@ -105,10 +116,12 @@ def open_data(
     net: Net,
     indexes: Indexes,
     budget: Budget | None = None,
+    noise: int = 1,
 ) -> list[Data]:
     """Open the data of all phases, turn epochs into steps, and `auto` into numbers.
 
-    A source that several phases draw from goes on where the phase before left it.
+    `noise` is the plan's number of how it is drawn. A source that several phases draw from goes on
+    where the phase before left it.
     """
     first, given = 0, dict[str, int]()
     opened: list[tuple[Phase, Images, int]] = []
@@ -136,7 +149,7 @@ def open_data(
         given = images.given(first)
     known = chosen([phase for phase, _, _ in opened])
     return [
-        Data(phase, span, images, draw)
+        Data(phase, span, images, draw, noise)
         for phase, span, (_, images, draw) in zip(known, spans(known), opened, strict=True)
     ]
 
@@ -154,26 +167,37 @@ def identities(data: Sequence[Data]) -> dict[str, str]:
 
 
 def step_batches(
-    data: Data, conditioner: Conditioner, start: int, workers: int, share: slice = WHOLE
+    data: Data,
+    conditioner: Conditioner,
+    start: int,
+    workers: int,
+    device: torch.device = CPU,
+    share: slice = WHOLE,
 ) -> Generator[StepBatch]:
     """The batches of a phase from step `start` of the run to the phase's end, in order.
 
-    Of each, the `share` of a process. They are prepared in the background; close the generator to
-    stop that.
+    Of each, the `share` of a process. They are prepared in the background for a device; close the
+    generator to stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
     draws = (data.draws(step)[share] for step in steps)
     batches = prefetch(data.images, draws, max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, batches, share))
+    return _ahead(_prepared(data, conditioner, steps, batches, device, share))
 
 
 def _prepared(
-    data: Data, conditioner: Conditioner, steps: range, batches: Generator[Batch], share: slice
+    data: Data,
+    conditioner: Conditioner,
+    steps: range,
+    batches: Generator[Batch],
+    device: torch.device,
+    share: slice,
 ) -> Generator[StepBatch]:
     # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
     with closing(batches):
         for step, batch in zip(steps, batches, strict=True):
-            yield step_batch(data, conditioner, data.draws(step), batch, share)
+            made = step_batch(data, conditioner, data.draws(step), batch, share)
+            yield replace(made, noise=made.noise.ahead(device))
 
 
 def step_batch(
@@ -192,7 +216,7 @@ def step_batch(
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
-        batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
+        Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
         noise_times(settings.seed, step)[share],
         encoded.inputs,
         batch.corrupt,

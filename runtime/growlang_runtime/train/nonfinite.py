@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from growlang.plans.fit import Difference
@@ -15,7 +16,6 @@ from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.distributed.ranks import ALONE, Ranks, each_once
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import saved
-from growlang_runtime.train.batches import StepBatch
 from growlang_runtime.train.commands import anew, branching, ways
 from growlang_runtime.train.options import RunOptions
 
@@ -56,7 +56,12 @@ def broken(tensors: Mapping[str, Tensor], step: int, ranks: Ranks = ALONE) -> st
 
     Each process looks at the rows that it holds; all say the same.
     """
-    own = [f"`{name}`" for name, tensor in tensors.items() if not local(tensor).isfinite().all()]
+    held = {name: local(tensor) for name, tensor in tensors.items()}
+    # NaN and infinity would be in the sums, which are quickly had.
+    finite = bool(torch.stack([tensor.sum() for tensor in held.values()]).isfinite().all())
+    own = []
+    if not finite:
+        own = [f"`{name}`" for name, tensor in held.items() if not tensor.isfinite().all()]
     names = each_once(ranks.gather_if(bool(own), own))
     if not names:
         return ""
@@ -68,11 +73,19 @@ def broken(tensors: Mapping[str, Tensor], step: int, ranks: Ranks = ALONE) -> st
 
 
 def given_up(
-    streak: Streak, step: int, phase: str, values: tuple[float, float], batch: StepBatch, run: Path
+    streak: Streak,
+    step: int,
+    phase: str,
+    values: tuple[float, float],
+    shares: Sequence[Mapping[str, Tensor]],
+    run: Path,
 ) -> str:
-    """What to say after too many skipped steps, whose last batch is written into the run."""
+    """What to say after too many skipped steps, whose last batch is written into the run.
+
+    `shares` are the tensors of the batch, of each process.
+    """
     path = run / f"nonfinite_{step:08d}.safetensors"
-    tensors = {"x": batch.x, "eps": batch.eps, "t": batch.t, **batch.conditions}
+    tensors = {name: torch.cat([share[name] for share in shares]) for name in shares[0]}
     with saved(path) as temporary:
         write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from growlang.net import Net
@@ -84,9 +85,11 @@ class State:
 
     def counts(self) -> Counts:
         """Updates of each average and of each tensor."""
+        steps = self.optimizer.steps
+        found = torch.stack([*steps.values()]).tolist()
         return Counts(
             ema=dict(self.ema.updates),
-            optimizer={name: int(s.item()) for name, s in self.optimizer.steps.items()},
+            optimizer=dict(zip(steps, map(int, found), strict=True)),
         )
 
     def load(

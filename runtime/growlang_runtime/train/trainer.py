@@ -9,7 +9,6 @@ from functools import partial
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.shards import whole
 from growlang.torch_backend.tensor_files import contents_hash, hash_of
 from growlang_runtime.conditioning.readings import Reading, added
@@ -17,9 +16,7 @@ from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.distributed.ranks import each_once
 from growlang_runtime.report.board import Boards, open_boards
-from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.history import history_of
-from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -34,8 +31,9 @@ from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption, Stopped
-from growlang_runtime.train.step import Stepped, Stepper
+from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
@@ -58,14 +56,21 @@ class Trainer:
         self.unread: dict[str, Reading] = {}
         """What was read of captions and is not in the tally yet."""
         self.stepper = Stepper(setup, options)
+        self.pending: Stepped | None = None
+        """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.metrics = Metrics(run.metrics, written=self.ranks.first)
-        self.rate = Rate()
-        self.display = Display(self.steps, options.quiet)
+        again = command(self.plan, options, "--resume")
+        self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
+        self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
+
+    @property
+    def lags(self) -> bool:
+        """Whether what a step found is read only when the next one is under way."""
+        return self.device.type != "cpu"
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -144,7 +149,8 @@ class Trainer:
         """Train all phases that are not done."""
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
-        with self.board, self.interruption, self.display:
+        self.told.seconds.start()
+        with self.told.status, self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -196,13 +202,14 @@ class Trainer:
     def _require_finished(self) -> None:
         """Raise GrowlangError if the run ended in a streak of skipped steps."""
         if self.streak.length:
-            raise self._failure(nonfinite.unfinished(self.streak, self.step))
+            raise self._failure(nonfinite.unfinished(self.streak, self.step), self.step)
         if self.streak.total:
             self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
 
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
+        self.told.end(result)
         return result
 
     def _phase(self, data: Data) -> None:
@@ -216,30 +223,40 @@ class Trainer:
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
+        self.told.status.tell(self.step, phase=phase.name)
+        self.told.seconds.lap("other")
         with closing(
             step_batches(
                 data,
                 self.previews.conditioner,
                 self.step,
                 self.options.workers,
+                self.device,
                 self.ranks.share(data.phase.settings.batch),
             )
         ) as batches:
             for batch in batches:
+                self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.told.seconds.lap("step")
                 if self.step == end:
+                    self._settle()
                     self._prove_frozen(data, "end")
+                    self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
+                    self.told.seconds.lap("validation")
                 stopped = self._stopped()
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if by_steps or stopped.save:
                     self._save(data)
+                    self.told.seconds.lap("checkpoint")
                 if stopped.signal:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
+                    self.told.seconds.lap("samples")
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -270,19 +287,31 @@ class Trainer:
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         watched = self._logs(self.step + 1)
-        done = self.stepper.take(data, objective, batch, self.step, watched=watched)
-        if not done.finite:
-            self._require_finite(self.state.weights)
+        self.pending = self.stepper.take(
+            data, objective, batch, self.step, self._settle, watched=watched
+        )
         self.step += 1
         self._count(batch.readings)
-        if not done.finite:
-            self._skip(data, batch, float(done.loss), float(done.norm))
-        elif text := self.streak.end(self.step):
-            self.warn(text)
-        self.rate.count(data.phase.settings.batch)
+        self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self._logs(self.step):
-            self._log(data, done)
+        if not self.lags:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take note of what the last step found, once: averages, skipped steps, metrics."""
+        done, self.pending = self.pending, None
+        if done is None:
+            return
+        found = done.found()
+        if found.finite:
+            self.stepper.average(done.data)
+            if text := self.streak.end(done.step):
+                self.warn(text)
+        else:
+            self._require_finite(self.state.weights, done.step - 1)
+            self._skip(done, found)
+        if self._logs(done.step):
+            self._log(done, found)
 
     def _count(self, readings: Mapping[str, Reading], *, all: bool = False) -> None:
         """Count what was read of captions; processes do it together when one has lost some."""
@@ -296,58 +325,46 @@ class Trainer:
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
+    def _skip(self, done: Stepped, found: Found) -> None:
         """Report a skipped step; stop after many in a row."""
+        phase, step = done.data.phase.name, done.step
         self.metrics.write(
-            step=self.step,
+            step=step,
             event="skipped",
-            phase=data.phase.name,
-            loss=str(loss),
-            grad_norm=str(norm),
+            phase=phase,
+            loss=str(found.loss),
+            grad_norm=str(found.norm),
         )
-        if text := self.streak.skip(self.step, loss, norm):
+        if text := self.streak.skip(step, found.loss, found.norm):
             self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
-            name, path = data.phase.name, self.run.path
-            whole = StepBatch.joined(self.ranks.gather(batch))
-            given_up = partial(nonfinite.given_up, self.streak, self.step, name, (loss, norm))
-            raise self._failure(self.ranks.tell(lambda: given_up(whole, path)))
+            values, path = (found.loss, found.norm), self.run.path
+            shares = self.ranks.gather(done.batch.tensors())
+            given_up = partial(nonfinite.given_up, self.streak, step, phase, values)
+            raise self._failure(self.ranks.tell(lambda: given_up(shares, path)), step)
 
-    def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
-        """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if text := nonfinite.broken(tensors, self.step, self.ranks):
-            raise self._failure(text)
+    def _require_finite(self, tensors: Mapping[str, Tensor], step: int) -> None:
+        """Raise GrowlangError if a step left NaN or infinity in the weights."""
+        if text := nonfinite.broken(tensors, step, self.ranks):
+            raise self._failure(text, step)
 
-    def _failure(self, text: str) -> GrowlangError:
-        """The error that ends the run, with its help; it is recorded in the metrics."""
-        self.metrics.write(step=self.step, event="failed", text=text)
-        phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
-        last = self.step - self.streak.length
-        known = self.run.checkpoints, last, self.plan, self.options
+    def _failure(self, text: str, step: int) -> GrowlangError:
+        """The error that ends the run after a step, with its help; it is in the metrics too."""
+        self.metrics.write(step=step, event="failed", text=text)
+        self.told.status.command = None  # the same steps would fail again
+        phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
+        known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = self.ranks.tell(lambda: nonfinite.ways_out(phase.settings, *known))
         return GrowlangError(text, help=help)
 
-    def _log(self, data: Data, done: Stepped) -> None:
-        loss, lr, norm = float(done.loss), done.lr, float(done.norm)
-        rate, memory = self.rate.read(), peak_memory(self.device)
-        errors = self.stepper.errors.means(self.ranks)
-        skipped = {"skipped": self.streak.length} if self.streak.length else {}
-        self.metrics.write(
-            step=self.step,
-            phase=data.phase.name,
-            loss=loss,
-            lr=lr,
-            grad_norm=norm,
-            images_per_s=round(rate, 2),
-            memory=memory,
-            **errors,
-            **skipped,
-        )
-        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate, **errors)
-        self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
+    def _log(self, done: Stepped, found: Found) -> None:
+        values = found.loss, done.lr, found.norm
+        at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
+        self.told.step(at, done.errors.means(self.ranks), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
+        self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         if not self.ranks.tell(path.exists):
             averages, own = self.state.ema.averages, path if self.ranks.first else None
@@ -359,6 +376,7 @@ class Trainer:
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
+        self._settle()
         measured = watch.measure(self.module, self.state.ema.averages, self.device)
         losses = self.ranks.tell(lambda: measured)
         training_mode(self.module)
@@ -366,7 +384,7 @@ class Trainer:
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
-            self._require_finite(tensors)
+            self._require_finite(tensors, self.step)
             record, metadata = self._record(data), model_metadata(self.plan)
             watch.keep(losses, record, tensors, metadata, self.ranks)
         at = Moment(self.step, data.phase.name, best)
@@ -391,8 +409,9 @@ class Trainer:
 
     def _save(self, data: Data) -> None:
         """Write a checkpoint; older ones go, unless steps are being skipped."""
+        self._settle()
         tensors = self.state.tensors()
-        self._require_finite(tensors)
+        self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
         record, metadata = self._record(data), model_metadata(self.plan)
         checkpoint.save(folder, record, tensors, metadata, self.ranks)

@@ -14,7 +14,7 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
-from growlang_runtime.data import decoding
+from growlang_runtime.data import decoding, progress
 from growlang_runtime.distributed.ranks import Ranks, joined
 from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
@@ -67,7 +67,8 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     data_root = options.data_root or Path(plan.spec).parent
     with joined() as ranks, decoding.quiet():
         options = replace(options, quiet=options.quiet or not ranks.first)
-        return _train(plan, options, data_root, ranks)
+        with progress.shown(options.quiet):
+            return _train(plan, options, data_root, ranks)
 
 
 def folder_of(plan: Plan, options: RunOptions) -> Path:
