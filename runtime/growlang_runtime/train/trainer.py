@@ -18,7 +18,7 @@ from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
-from growlang_runtime.train import nonfinite
+from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
@@ -128,7 +128,7 @@ class Trainer:
             self.display.say(f"skipped image {corrupt}")
 
     def _environment(self) -> Environment:
-        return environment(self.device, self.options.micro_batch)
+        return environment(self.device, self.options.micro_batch, self.options.compile)
 
     def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
@@ -181,8 +181,7 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.stepper.bridge:
-            training_mode(self.stepper.bridge.module)
+        self.stepper.begin_phase()
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
@@ -319,7 +318,9 @@ class Trainer:
         self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         self.module.eval()
-        if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
+        with precision.apart(self.device, compiled=self.options.compile):
+            finite = self.previews.draw(self.module, self.state.ema.averages, objective, path)
+        if not finite:
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
         self.board.grid(self.step, path)
@@ -327,7 +328,8 @@ class Trainer:
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
         self._settle()
-        losses = watch.measure(self.module, self.state.ema.averages, self.device)
+        with precision.apart(self.device, compiled=self.options.compile):
+            losses = watch.measure(self.module, self.state.ema.averages, self.device)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
