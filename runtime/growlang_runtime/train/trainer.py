@@ -14,6 +14,7 @@ from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
@@ -56,6 +57,7 @@ class Trainer:
         self.told = Telling(run, self.steps, options.quiet, again)
         self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
+        self.background = Background()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
@@ -139,12 +141,13 @@ class Trainer:
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display:
+        with self.told.status, self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
                 if self.interruption.signal is not None and self.step < self.steps:
+                    self.background.join()
                     self.display.say(
                         f"stopped after step {self.step} of {self.steps}; continue with: "
                         f"{command(self.plan, self.options, '--resume')}"
@@ -153,6 +156,7 @@ class Trainer:
             for name, line, counts in self.tally.totals():
                 self.warn(line)
                 self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
+            self.background.join()
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
             weights, skipped = contents_hash(averages), len(self.budget)
@@ -199,6 +203,7 @@ class Trainer:
                 self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.background.poll()
                 self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
@@ -357,16 +362,23 @@ class Trainer:
         )
 
     def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        """Begin to write a checkpoint; older ones go then, unless steps are being skipped."""
         self._settle()
         tensors = self.state.tensors()
         self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
-        checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
-        self.saved = self.step
-        self.metrics.write(step=self.step, event="checkpoint")
-        self.since_saved.start()
-        if self.streak.length:
-            return
+        record, metadata = self._record(data), model_metadata(self.plan)
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        checkpoint.prune(folder, self.options.keep_checkpoints, ends)
+        prunes = not self.streak.length
+
+        def write(copies: Mapping[str, Tensor]) -> None:
+            checkpoint.save(folder, record, copies, metadata)
+            if prunes:
+                checkpoint.prune(folder, self.options.keep_checkpoints, ends)
+
+        def written() -> None:
+            self.metrics.write(step=record.step, event="checkpoint")
+
+        self.background.submit(tensors, write, written)
+        self.saved = self.step
+        self.since_saved.start()

@@ -14,7 +14,7 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
-from growlang_runtime.data import decoding
+from growlang_runtime.data import decoding, progress
 from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
@@ -64,7 +64,8 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     whatever else keeps it from going on.
     """
     require_boards(options.log or ())
-    with precision.computing(Flags(options.tf32, options.deterministic)), decoding.quiet():
+    flags = Flags(options.tf32, options.deterministic)
+    with precision.computing(flags), decoding.quiet(), progress.shown(options.quiet):
         device = open_device(options.device)
         if isinstance(options.threads, int):
             use_threads(options.threads)
