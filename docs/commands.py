@@ -200,8 +200,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if kind is bool:
         names = names if stated else [names[0], f"--no-{names[0][2:]}"]
     else:
-        words = "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]
-        value = f" {info.metavar or words}"
+        value = f" {info.metavar or _value(kind)}"
     shown = ", ".join(f"`{n}{value if n.startswith('--') else ''}`" for n in names)
     written = {True: "on", False: "", None: ""}.get(default, f"`{default}`")
     return Parameter(shown, "required" if required else written, info.help or "")
+
+
+def _value(kind: type) -> str:
+    """What stands for the value of an option of a type."""
+    return "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]

@@ -104,6 +104,13 @@ TRAINING = {
         "prompt; any other would be an unconditional image under a caption that promises more. "
         "Prompts in a file are read, and refused in the same way, when the run begins.",
     ),
+    "G470": Code(
+        "idle-guidance",
+        "A setting of guidance changes nothing, since there is no guidance.",
+        "`guidance_interval` and `guidance_rescale` say how guidance is applied. With "
+        "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -27,7 +27,7 @@ from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
-from growlang_runtime.train.step import Stepped, Stepper
+from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
@@ -49,6 +49,8 @@ class Trainer:
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
         self.stepper = Stepper(setup, options)
+        self.pending: Stepped | None = None
+        """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again)
@@ -57,6 +59,11 @@ class Trainer:
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
+
+    @property
+    def lags(self) -> bool:
+        """Whether what a step found is read only when the next one is under way."""
+        return self.device.type != "cpu"
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -160,7 +167,7 @@ class Trainer:
     def _finished(self) -> dict[str, Tensor]:
         """The averages of a run that is done. Raises GrowlangError if it ended in a streak."""
         if self.streak.length:
-            raise self._failure(nonfinite.unfinished(self.streak, self.step))
+            raise self._failure(nonfinite.unfinished(self.streak, self.step), self.step)
         if self.streak.total:
             self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
         return self.state.ema.averages
@@ -185,7 +192,9 @@ class Trainer:
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
         with closing(
-            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
+            step_batches(
+                data, self.previews.conditioner, self.step, self.options.workers, self.device
+            )
         ) as batches:
             for batch in batches:
                 self.told.seconds.lap("data")
@@ -193,6 +202,7 @@ class Trainer:
                 self._step(data, objective, batch)
                 self.told.seconds.lap("step")
                 if self.step == end:
+                    self._settle()
                     self._prove_frozen(data, "end")
                     self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
@@ -238,62 +248,75 @@ class Trainer:
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         watched = self._logs(self.step + 1)
-        done = self.stepper.take(data, objective, batch, self.step, watched=watched)
-        if not done.finite:
-            self._require_finite(self.state.weights)
+        self.pending = self.stepper.take(
+            data, objective, batch, self.step, self._settle, watched=watched
+        )
         self.step += 1
         for line in self.tally.add(batch.readings):
             self.warn(line)
-        if not done.finite:
-            self._skip(data, batch, float(done.loss), float(done.norm))
-        elif text := self.streak.end(self.step):
-            self.warn(text)
         self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self._logs(self.step):
-            self._log(data, done)
+        if not self.lags:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take note of what the last step found, once: averages, skipped steps, metrics."""
+        done, self.pending = self.pending, None
+        if done is None:
+            return
+        found = done.found()
+        if found.finite:
+            self.stepper.average(done.data)
+            if text := self.streak.end(done.step):
+                self.warn(text)
+        else:
+            self._require_finite(self.state.weights, done.step - 1)
+            self._skip(done, found)
+        if self._logs(done.step):
+            self._log(done, found)
 
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
+    def _skip(self, done: Stepped, found: Found) -> None:
         """Report a skipped step; stop after many in a row."""
+        phase, step = done.data.phase.name, done.step
         self.metrics.write(
-            step=self.step,
+            step=step,
             event="skipped",
-            phase=data.phase.name,
-            loss=str(loss),
-            grad_norm=str(norm),
+            phase=phase,
+            loss=str(found.loss),
+            grad_norm=str(found.norm),
         )
-        if text := self.streak.skip(self.step, loss, norm):
+        if text := self.streak.skip(step, found.loss, found.norm):
             self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
-            name, path = data.phase.name, self.run.path
-            text = nonfinite.given_up(self.streak, self.step, name, (loss, norm), batch, path)
-            raise self._failure(text)
+            values, path = (found.loss, found.norm), self.run.path
+            text = nonfinite.given_up(self.streak, step, phase, values, done.batch, path)
+            raise self._failure(text, step)
 
-    def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
-        """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if text := nonfinite.broken(tensors, self.step):
-            raise self._failure(text)
+    def _require_finite(self, tensors: Mapping[str, Tensor], step: int) -> None:
+        """Raise GrowlangError if a step left NaN or infinity in the weights."""
+        if text := nonfinite.broken(tensors, step):
+            raise self._failure(text, step)
 
-    def _failure(self, text: str) -> GrowlangError:
-        """The error that ends the run, with its help; it is recorded in the metrics."""
-        self.metrics.write(step=self.step, event="failed", text=text)
+    def _failure(self, text: str, step: int) -> GrowlangError:
+        """The error that ends the run after a step, with its help; it is in the metrics too."""
+        self.metrics.write(step=step, event="failed", text=text)
         self.told.status.command = None  # the same steps would fail again
-        phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
-        last = self.step - self.streak.length
-        known = self.run.checkpoints, last, self.plan, self.options
+        phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
+        known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
-    def _log(self, data: Data, done: Stepped) -> None:
-        values = float(done.loss), done.lr, float(done.norm)
-        at = Measured(self.step, data.phase.name, *values, self.streak.length)
-        self.told.step(at, self.stepper.errors.means(), self.device, self.board)
+    def _log(self, done: Stepped, found: Found) -> None:
+        values = found.loss, done.lr, found.norm
+        at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
+        self.told.step(at, done.errors.means(), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
+        self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         self.module.eval()
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
@@ -303,13 +326,14 @@ class Trainer:
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
+        self._settle()
         losses = watch.measure(self.module, self.state.ema.averages, self.device)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
-            self._require_finite(tensors)
+            self._require_finite(tensors, self.step)
             watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
         at = Moment(self.step, data.phase.name, best)
         report(losses, at, self.metrics, self.board, self.display)
@@ -332,8 +356,9 @@ class Trainer:
 
     def _save(self, data: Data) -> None:
         """Write a checkpoint; older ones go, unless steps are being skipped."""
+        self._settle()
         tensors = self.state.tensors()
-        self._require_finite(tensors)
+        self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
         checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
         self.saved = self.step
