@@ -18,13 +18,13 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "init", "runs", "status", "compare"),
+        *("pack", "init", "runs", "status", "compare", "report"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
         *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
-        *("Runs", "RunSummary", "Comparison"),
+        *("Runs", "RunSummary", "Comparison", "ReportPage"),
         *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),

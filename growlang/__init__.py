@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         grow,
         load,
         plan,
+        report,
         runs,
         status,
         train,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
@@ -68,6 +70,7 @@ __all__ = [
     "Plan",
     "Promise",
     "Report",
+    "ReportPage",
     "Run",
     "RunFields",
     "RunOptions",
@@ -101,6 +104,7 @@ __all__ = [
     "objective",
     "pack",
     "plan",
+    "report",
     "runs",
     "sample",
     "status",
@@ -109,7 +113,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan runs status train verify"
+    _API = "RunFields check compare compile diff grow load plan report runs status train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -127,6 +131,7 @@ if not TYPE_CHECKING:
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.page.document": "ReportPage",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.notebook.conditions": "Conditions",

@@ -73,6 +73,13 @@ ActivationCheckpointing = Annotated[
         "memory, more time.",
     ),
 ]
+TF32 = Annotated[bool, typer.Option("--tf32", help="Round fp32 products on CUDA to TF32.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="Use kernels that give the same bits every time.")
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the net's blocks (torch.compile).")
+]
 Workers = Annotated[int, typer.Option(min=0, help="Threads that load images, in each process.")]
 Threads = Annotated[
     str | None,
@@ -121,6 +128,9 @@ def train(
     threads: Threads = None,
     micro_batch: MicroBatch = None,
     activation_checkpointing: ActivationCheckpointing = False,
+    tf32: TF32 = False,
+    deterministic: Deterministic = False,
+    compile: Compile = False,
     workers: Workers = 2,
     checkpoint_every: CheckpointEvery = 1000,
     checkpoint_minutes: CheckpointMinutes = 5.0,
@@ -155,6 +165,9 @@ def train(
                 "threads": _threads(threads),
                 "micro_batch": micro_batch,
                 "activation_checkpointing": activation_checkpointing,
+                "tf32": tf32,
+                "deterministic": deterministic,
+                "compile": compile,
                 "workers": workers,
                 "checkpoint_every": checkpoint_every,
                 "checkpoint_minutes": checkpoint_minutes,

@@ -85,7 +85,8 @@ def given_up(
     `shares` are the tensors of the batch, of each process.
     """
     path = run / f"nonfinite_{step:08d}.safetensors"
-    tensors = {name: torch.cat([share[name] for share in shares]) for name in shares[0]}
+    names = [name for name in shares[0] if all(name in share for share in shares)]
+    tensors = {name: torch.cat([share[name] for share in shares]) for name in names}
     with saved(path) as temporary:
         write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values

@@ -60,6 +60,12 @@ class RunOptions:
     """Images in one forward and backward pass of a process; None: all of its share of the batch."""
     activation_checkpointing: bool = False
     """Whether blocks keep only their inputs for the backward pass, which computes them again."""
+    tf32: bool = False
+    """Whether fp32 products on a CUDA device are rounded to TF32."""
+    deterministic: bool = False
+    """Whether kernels are chosen that give the same bits every time."""
+    compile: bool = False
+    """Whether the net's blocks are compiled (`torch.compile`), each by itself."""
     workers: int = 2
     """Threads that load images, in each process."""
     checkpoint_every: int = 1000

@@ -18,11 +18,12 @@ from growlang_runtime.distributed.ranks import each_once
 from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
-from growlang_runtime.train import nonfinite
+from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
@@ -63,6 +64,7 @@ class Trainer:
         self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
+        self.background = Background()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
@@ -140,7 +142,10 @@ class Trainer:
             self.display.say(f"skipped image {corrupt}")
 
     def _environment(self) -> Environment:
-        return environment(self.device, self.options.micro_batch, self.ranks.size)
+        options, processes = self.options, self.ranks.size
+        return environment(
+            self.device, options.micro_batch, compile=options.compile, processes=processes
+        )
 
     def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
@@ -150,12 +155,13 @@ class Trainer:
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display:
+        with self.told.status, self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
                 if (signal := self._stopped().signal) and self.step < self.steps:
+                    self.background.join()
                     self.display.say(
                         f"stopped after step {self.step} of {self.steps}; continue with: "
                         f"{command(self.plan, self.options, '--resume')}"
@@ -165,6 +171,7 @@ class Trainer:
             for name, line, counts in self.tally.totals():
                 self.warn(line)
                 self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
+            self.background.join()
             self._require_finished()
             weights, skipped = self._save_model(), len(self.budget)
             self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=skipped)
@@ -215,8 +222,7 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.stepper.bridge:
-            training_mode(self.stepper.bridge.module)
+        self.stepper.begin_phase()
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
@@ -239,6 +245,7 @@ class Trainer:
                 self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.background.poll()
                 self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
@@ -339,7 +346,7 @@ class Trainer:
             self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
             values, path = (found.loss, found.norm), self.run.path
-            shares = self.ranks.gather(done.batch.tensors())
+            shares = self.ranks.gather(done.batch.drawn())
             given_up = partial(nonfinite.given_up, self.streak, step, phase, values)
             raise self._failure(self.ranks.tell(lambda: given_up(shares, path)), step)
 
@@ -369,7 +376,9 @@ class Trainer:
         if not self.ranks.tell(path.exists):
             averages, own = self.state.ema.averages, path if self.ranks.first else None
             self.module.eval()
-            if not self.previews.draw(self.module, averages, objective, own):
+            with precision.apart(self.device, compiled=self.options.compile):
+                finite = self.previews.draw(self.module, averages, objective, own)
+            if not finite:
                 self.warn(f"NaN or infinity in the images of {path}")
             training_mode(self.module)
         self.board.grid(self.step, path)
@@ -377,7 +386,8 @@ class Trainer:
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
         self._settle()
-        measured = watch.measure(self.module, self.state.ema.averages, self.device)
+        with precision.apart(self.device, compiled=self.options.compile):
+            measured = watch.measure(self.module, self.state.ema.averages, self.device)
         losses = self.ranks.tell(lambda: measured)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
@@ -408,18 +418,27 @@ class Trainer:
         )
 
     def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        """Begin to write a checkpoint; older ones go then, unless steps are being skipped."""
         self._settle()
         tensors = self.state.tensors()
         self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
         record, metadata = self._record(data), model_metadata(self.plan)
-        checkpoint.save(folder, record, tensors, metadata, self.ranks)
-        self.saved = self.step
-        self.metrics.write(step=self.step, event="checkpoint")
-        self.since_saved.start()
-        if self.streak.length:
-            return
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        keep = self.options.keep_checkpoints
-        self.ranks.tell(lambda: checkpoint.prune(folder, keep, ends))
+        prunes, keep = not self.streak.length, self.options.keep_checkpoints
+
+        def write(copies: Mapping[str, Tensor]) -> None:
+            checkpoint.save(folder, record, copies, metadata, self.ranks)
+            if prunes:
+                self.ranks.tell(lambda: checkpoint.prune(folder, keep, ends))
+
+        def written() -> None:
+            self.metrics.write(step=record.step, event="checkpoint")
+
+        if self.ranks.size == 1:
+            self.background.submit(tensors, write, written)
+        else:  # which write together, and so not beside the exchanges of a step
+            write(tensors)
+            written()
+        self.saved = self.step
+        self.since_saved.start()

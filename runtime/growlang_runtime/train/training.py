@@ -23,6 +23,7 @@ from growlang_runtime.storage.aside import move_aside
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.train import precision
 from growlang_runtime.train.branching import (
     Source,
     again,
@@ -32,6 +33,7 @@ from growlang_runtime.train.branching import (
 )
 from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.precision import Flags
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
@@ -65,7 +67,8 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     train together, each with its share of every batch; all of them call it.
     """
     data_root = options.data_root or Path(plan.spec).parent
-    with joined() as ranks, decoding.quiet():
+    flags = Flags(options.tf32, options.deterministic)
+    with joined() as ranks, precision.computing(flags), decoding.quiet():
         options = replace(options, quiet=options.quiet or not ranks.first)
         with progress.shown(options.quiet):
             return _train(plan, options, data_root, ranks)
