@@ -150,11 +150,22 @@ def goes_on(folder: Path, ranks: Ranks) -> None:
     train(plan(PHASES, scene()), folder, "killed", resume="must")
 
 
+def matrix(folder: Path, ranks: Ranks) -> None:
+    """Whole runs with 0, 1 and 3 workers, and each stopped by a signal and resumed."""
+    for workers in (0, 1, 3):
+        given, name = plan(PHASES, scene()), f"{ranks.size}_{workers}"
+        train(given, folder, f"whole_{name}", workers=workers, quiet=True)
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_at(patch, 4)
+            train(given, folder, f"resumed_{name}", workers=workers)
+        train(given, folder, f"resumed_{name}", workers=0, resume="must")
+
+
 def main() -> None:
     folder, *names = sys.argv[1:]
     known: dict[str, Callable[[Path, Ranks], None]] = {
         made.__name__: made for made in (whole_run, child, there_and_back, nan, refused, watched)
-    } | {made.__name__: made for made in (killed, killed_in_a_step, goes_on)}
+    } | {made.__name__: made for made in (killed, killed_in_a_step, goes_on, matrix)}
     with group.joined() as ranks:
         for name in names:
             known[name](Path(folder), ranks)

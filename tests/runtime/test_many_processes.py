@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import many
 import numpy
 import pytest
 import torch
@@ -20,6 +21,8 @@ from PIL import Image
 from scenes import PHASES, WATCHED, few_draws, grown, parent, scene
 from tiny import metrics, plan, train, write_data
 
+from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.distributed.ranks import ALONE
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.weights import load, load_moments
@@ -201,6 +204,26 @@ def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how
     done = in_two(tmp_path, "goes_on")
     assert done.returncode == 0, done.stderr
     require_alike(folder / "one/tiny/main", run)
+
+
+@pytest.mark.slow
+def test_the_matrix_of_processes_workers_and_resuming(tmp_path: Path) -> None:
+    """Of one number of processes the bits are the same; of another one the losses to 1e-5."""
+    write_data(tmp_path)
+    done = in_two(tmp_path, "matrix")
+    assert done.returncode == 0, done.stderr
+    many.matrix(tmp_path, ALONE)
+    states = {
+        (how, processes, workers): contents_hash(
+            last(tmp_path / f"{how}_{processes}_{workers}/tiny/main").tensors()
+        )
+        for how in ("whole", "resumed")
+        for processes in (1, 2)
+        for workers in (0, 1, 3)
+    }
+    for processes in (1, 2):
+        assert len({hash for key, hash in states.items() if key[1] == processes}) == 1, states
+    require_alike(tmp_path / "whole_1_0/tiny/main", tmp_path / "resumed_2_3/tiny/main")
 
 
 # --- a net of a million parameters ----------------------------------------------------------------
