@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.evaluating import evaluate
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -57,6 +59,8 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "Entry",
+    "Evaluation",
+    "Evaluations",
     "GrowlangError",
     "GrownMapping",
     "Mapping",
@@ -67,6 +71,7 @@ __all__ = [
     "Plan",
     "Promise",
     "Report",
+    "Result",
     "Run",
     "RunFields",
     "RunOptions",
@@ -92,6 +97,7 @@ __all__ = [
     "conditions",
     "denoiser",
     "diff",
+    "evaluate",
     "grow",
     "init",
     "load",
@@ -115,6 +121,7 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.evaluating": "evaluate",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
@@ -127,6 +134,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.report.comparison": "Comparison",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",
