@@ -126,7 +126,10 @@ EXITS = {
         "0. 2: no such run, a metric needs more images than there are, or weights are missing. An "
         "evaluation that is stopped goes on when it is started again."
     ),
-    "runs": "0. 2: no such folder.",
+    "runs": (
+        "0. 2: no such folder. With `--status`, 0: finished. 1: failed, or torn. 2: no such run. "
+        "3: running. 4: interrupted, killed or stopped, to be resumed."
+    ),
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
 }
 
@@ -207,8 +210,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if kind is bool:
         names = names if stated else [names[0], f"--no-{names[0][2:]}"]
     else:
-        words = "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]
-        value = f" {info.metavar or words}"
+        value = f" {info.metavar or _value(kind)}"
     shown = ", ".join(f"`{n}{value if n.startswith('--') else ''}`" for n in names)
     written = {True: "on", False: "", None: ""}.get(default, f"`{default}`")
     return Parameter(shown, "required" if required else written, info.help or "")
+
+
+def _value(kind: type) -> str:
+    """What stands for the value of an option of a type."""
+    return "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]

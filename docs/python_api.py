@@ -29,7 +29,7 @@ SECTIONS = {
             "evaluate",
         ),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "init", "runs", "compare"),
+        *("pack", "init", "runs", "status", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),

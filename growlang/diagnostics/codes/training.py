@@ -121,6 +121,13 @@ TRAINING = {
         "training does not depend on it; `growlang evaluate` refuses it.",
         "warning",
     ),
+    "G470": Code(
+        "idle-guidance",
+        "A setting of guidance changes nothing, since there is no guidance.",
+        "`guidance_interval` and `guidance_rescale` say how guidance is applied. With "
+        "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -125,7 +125,7 @@ class Bench:
                 further = reference.pictures.part(len(real), count)
             source, lines = self._prompts(weights, real)
             drawing = Drawing(asked, lines, count, settings.seed)
-            made = drawn(weights, drawing, self.device, self.batch, folder)
+            made = drawn(weights, drawing, self.device, self.batch, folder, self.say)
             about = self._said(drawing, source, weights)
         subject = Subject(
             weights,
