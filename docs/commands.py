@@ -83,6 +83,14 @@ grid.png
 $ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket --each pictures
 pictures/000-red-apple.png
 pictures/001-rocket.png""",
+    "evaluate": """\
+$ growlang evaluate runs/core_32/main --metric held_out_loss --metric 'fd_efflite0(dimensions = 64)' --count 200
+runs/core_32/main, step 400
+metric          value  floor  images  real  better
+held_out_loss  0.1089                       lower
+fd_efflite0     8.646  1.156     200   200  lower
+protocol
+...""",  # noqa: E501
 }
 """What was seen on one machine."""
 EXITS = {
@@ -115,6 +123,10 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "evaluate": (
+        "0. 2: no such run, a metric needs more images than there are, or weights are missing. An "
+        "evaluation that is stopped goes on when it is started again."
+    ),
     "runs": (
         "0. 2: no such folder. With `--status`, 0: finished. 1: failed, or torn. 2: no such run. "
         "3: running. 4: interrupted, killed or stopped, to be resumed."

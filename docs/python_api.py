@@ -16,7 +16,18 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 """
 SECTIONS = {
     "Functions": (
-        *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
+        *(
+            "load",
+            "check",
+            "compile",
+            "diff",
+            "grow",
+            "verify",
+            "plan",
+            "train",
+            "sample",
+            "evaluate",
+        ),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
         *("pack", "init", "runs", "status", "compare", "report"),
     ),
@@ -24,6 +35,7 @@ SECTIONS = {
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
         *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
+        *("Evaluations", "Evaluation", "Result"),
         *("Runs", "RunSummary", "Comparison", "ReportPage"),
         *("Objective", "Denoising", "Conditions"),
     ),

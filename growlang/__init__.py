@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.evaluating import evaluate
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -60,6 +62,8 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "Entry",
+    "Evaluation",
+    "Evaluations",
     "GrowlangError",
     "GrownMapping",
     "Mapping",
@@ -71,6 +75,7 @@ __all__ = [
     "Promise",
     "Report",
     "ReportPage",
+    "Result",
     "Run",
     "RunFields",
     "RunOptions",
@@ -96,6 +101,7 @@ __all__ = [
     "conditions",
     "denoiser",
     "diff",
+    "evaluate",
     "grow",
     "init",
     "load",
@@ -121,6 +127,7 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.evaluating": "evaluate",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
@@ -134,6 +141,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.report.page.document": "ReportPage",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
-OWN = (__name__, "growlang.notebook", "growlang.preparing")
+OWN = (__name__, "growlang.notebook", "growlang.preparing", "growlang.evaluating")
 """The modules of the API."""
-NOT_DONE = "G214"
-"""The warning that a section is not carried out yet, which matters to training alone."""
+EVALUATED = ("G460", "G461")
+"""Warnings about `evaluate`, which matter to training and evaluation alone."""
 REAL_INPUTS = 4
 """Images of its data on which a growth is verified."""
 
@@ -59,7 +59,7 @@ def load(path: StrPath, params: Params | None = None) -> Checked:
             f"{path} is not a spec",
             help="growlang.load_run(...) opens a run, and growlang.load_weights(...) its weights",
         )
-    return _load(path, params, quiet=(NOT_DONE,))
+    return _load(path, params, quiet=EVALUATED)
 
 
 def check(spec: StrPath | Checked, params: Params | None = None) -> Report:
@@ -103,7 +103,7 @@ def grow(
     """
     from growlang.verifying import GrownMapping
 
-    grown = child if isinstance(child, Checked) else _load(child, params, quiet=(NOT_DONE,))
+    grown = child if isinstance(child, Checked) else _load(child, params, quiet=EVALUATED)
     found = GrownMapping.to(grown)
     _require_parent(parent, grown)
     return found
@@ -315,7 +315,7 @@ def _level() -> int:
 
 def checked_spec(spec: StrPath | Checked) -> Checked:
     """A checked spec, of its path or as it is."""
-    return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
+    return spec if isinstance(spec, Checked) else _load(spec, None, quiet=EVALUATED)
 
 
 def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:

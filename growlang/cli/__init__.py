@@ -23,6 +23,7 @@ from growlang.cli.commands.compare import compare  # noqa: E402
 from growlang.cli.commands.compile import compile_  # noqa: E402
 from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
+from growlang.cli.commands.evaluate import evaluate  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
@@ -75,6 +76,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pack": pack,
     "train": train,
     "sample": sample,
+    "evaluate": evaluate,
     "runs": runs,
     "compare": compare,
     "report": report,

@@ -6,6 +6,7 @@ its own. Rows are spread as FSDP2 does it: all processes have the same number, t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -39,6 +40,19 @@ def whole(tensor: Tensor) -> Tensor:
     if not is_sharded(tensor):
         return tensor
     return cast(Tensor, cast(Any, tensor).full_tensor())
+
+
+def gathered(tensors: Mapping[str, Tensor], kept: bool) -> dict[str, Tensor]:
+    """The whole tensors by name, for which all processes ask; only where they are `kept`.
+
+    Of sharded ones each is brought to the CPU before the next is gathered.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        value = whole(tensor).cpu() if is_sharded(tensor) else tensor
+        if kept:
+            found[name] = value
+    return found
 
 
 @torch.no_grad()

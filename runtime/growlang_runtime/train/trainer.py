@@ -9,12 +9,13 @@ from functools import partial
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.torch_backend.shards import whole
+from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash, hash_of
 from growlang_runtime.conditioning.readings import Reading, added
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.distributed.ranks import each_once
+from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
@@ -63,6 +64,8 @@ class Trainer:
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
+        own = self.plan, run.path, options.data_root, self.device, options.micro_batch
+        self.evaluator = Evaluator.of(*own)
         self.interruption = Interruption()
         self.background = Background()
         self.saved: int | None = None
@@ -167,6 +170,7 @@ class Trainer:
                         f"{command(self.plan, self.options, '--resume')}"
                     )
                     return self._result(signal)
+            self._evaluate()
             self._count({}, all=True)
             for name, line, counts in self.tally.totals():
                 self.warn(line)
@@ -196,10 +200,7 @@ class Trainer:
 
     def _save_model(self) -> str:
         """Write the averages as the finished weights; returns the hash of their contents."""
-        averages = self.state.ema.averages
-        if self.ranks.size > 1:  # only the first process needs room for all of them
-            gathered = ((name, whole(tensor)) for name, tensor in averages.items())
-            averages = {name: tensor.cpu() for name, tensor in gathered if self.ranks.first}
+        averages = gathered(self.state.ema.averages, self.ranks.first)
         return self.ranks.tell(lambda: self._write_model(averages))
 
     def _write_model(self, averages: Mapping[str, Tensor]) -> str:
@@ -231,6 +232,8 @@ class Trainer:
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
+        if self._evaluate() and self._stopped().signal:
+            return  # a run that was stopped in an evaluation goes on with it
         with closing(
             step_batches(
                 data,
@@ -264,6 +267,10 @@ class Trainer:
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
+                if self._evaluate() and self._stopped().signal:
+                    if self.saved != self.step:
+                        self._save(data)
+                    return
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -382,6 +389,17 @@ class Trainer:
                 self.warn(f"NaN or infinity in the images of {path}")
             training_mode(self.module)
         self.board.grid(self.step, path)
+
+    def _evaluate(self) -> bool:
+        """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
+        evaluator, told = self.evaluator, self.told
+        if evaluator is None or not self.ranks.tell(lambda: evaluator.due(self.step, self.steps)):
+            return False
+        averages = gathered(self.state.ema.averages, self.ranks.first)
+        if self.ranks.first:
+            evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
+        told.seconds.lap("evaluation")
+        return True
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
