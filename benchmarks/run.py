@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.measuring import ROOT, Result, environment, show
 
-BENCHMARKS = ("startup", "language", "lsp", "table", "compile", "growth", "step")
+BENCHMARKS = ("startup", "language", "lsp", "table", "compile", "growth", "step", "training")
 
 
 def main() -> None:
