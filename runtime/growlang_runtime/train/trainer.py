@@ -11,6 +11,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
+from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
@@ -56,6 +57,8 @@ class Trainer:
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again)
         self.metrics, self.display = self.told.metrics, self.told.display
+        own = self.plan, run.path, options.data_root, self.device, options.micro_batch
+        self.evaluator = Evaluator.of(*own)
         self.interruption = Interruption()
         self.background = Background()
         self.saved: int | None = None
@@ -153,6 +156,7 @@ class Trainer:
                         f"{command(self.plan, self.options, '--resume')}"
                     )
                     return self._result(self.interruption.signal)
+            self._evaluate()
             for name, line, counts in self.tally.totals():
                 self.warn(line)
                 self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
@@ -194,6 +198,8 @@ class Trainer:
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
+        if self._evaluate() and self.interruption.signal is not None:
+            return  # a run that was stopped in an evaluation goes on with it
         with closing(
             step_batches(
                 data, self.previews.conditioner, self.step, self.options.workers, self.device
@@ -222,6 +228,10 @@ class Trainer:
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
+                if self._evaluate() and self.interruption.signal is not None:
+                    if self.saved != self.step:
+                        self._save(data)
+                    return
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -329,6 +339,15 @@ class Trainer:
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
         self.board.grid(self.step, path)
+
+    def _evaluate(self) -> bool:
+        """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
+        if self.evaluator is None or not self.evaluator.due(self.step, self.steps):
+            return False
+        averages, told = self.state.ema.averages, self.told
+        self.evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
+        told.seconds.lap("evaluation")
+        return True
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
