@@ -169,6 +169,9 @@ class RunFields(TypedDict, total=False):
     device: str
     threads: int | Literal["auto"] | None
     micro_batch: int | None
+    tf32: bool
+    deterministic: bool
+    compile: bool
     workers: int
     checkpoint_every: int
     checkpoint_minutes: float
