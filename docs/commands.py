@@ -82,6 +82,12 @@ grid.png
 $ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket --each pictures
 pictures/000-red-apple.png
 pictures/001-rocket.png""",
+    "export": """\
+$ growlang export runs/core_32/main --to diffusers -o core_32 --license mit
+core_32
+$ growlang export runs/core_32/main@20k --to safetensors -o core_32.safetensors --dtype bf16
+core_32.safetensors
+core_32.grow""",
 }
 """What was seen on one machine."""
 EXITS = {
@@ -114,6 +120,7 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "export": "0. 2: no such run, the output exists, or the model cannot be written so.",
     "runs": "0. 2: no such folder.",
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
 }

@@ -17,13 +17,13 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        *("load_run", "load_weights", "objective", "conditions", "denoiser"),
+        *("load_run", "load_weights", "objective", "conditions", "denoiser", "export"),
         *("pack", "init", "runs", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Exported", "Started"),
         *("Runs", "RunSummary", "Comparison"),
         *("Objective", "Denoising", "Conditions"),
     ),

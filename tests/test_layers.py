@@ -280,7 +280,7 @@ RUNTIME_ROOMS = (
     ("conditioning", "packing"),
     ("report",),
     ("sample", "train"),
-    ("notebook",),
+    ("notebook", "export"),
     ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""

@@ -24,6 +24,7 @@ from growlang.cli.commands.compile import compile_  # noqa: E402
 from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
+from growlang.cli.commands.export import export  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
@@ -74,6 +75,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pack": pack,
     "train": train,
     "sample": sample,
+    "export": export,
     "runs": runs,
     "compare": compare,
 }
