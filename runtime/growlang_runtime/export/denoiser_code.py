@@ -35,16 +35,16 @@ net_hash {net_hash}
 """
 '''
 
-FRAME = '''class Part(nn.Module):
+PART = '''class Part(nn.Module):
     """A module that has been given its layers and settings by name."""
 
     def __init__(self, **parts: Any) -> None:
         super().__init__()
         for name, part in parts.items():
             setattr(self, name, part)
+'''
 
-
-def place(root: nn.Module, path: str, part: nn.Module | nn.Parameter) -> None:
+FRAME = '''def place(root: nn.Module, path: str, part: nn.Module | nn.Parameter) -> None:
     """Put a module or a parameter at a dotted path below a module."""
     *parents, name = path.split(".")
     for parent in parents:
@@ -75,7 +75,7 @@ class Denoiser(ModelMixin, ConfigMixin):
         super().__init__()
 {made}
 
-    def forward(self, {inputs}) -> Tensor:
+    def forward({inputs}) -> Tensor:
         """The prediction {result}.
 
 {shapes}
@@ -118,22 +118,18 @@ def denoiser_code(net: Net, predicts: str, version: str) -> str:
         out=net.result.dims[0],
         net_hash=net.net_hash,
         made=made,
-        inputs=", ".join(f"{_identifier(i.name)}: Tensor" for i in net.inputs),
+        inputs=_signature([f"{_identifier(i.name)}: Tensor" for i in net.inputs]),
         result=_shape(net.result.dims),
         shapes="\n".join(f"        {_identifier(i.name)}: {_about(i)}" for i in net.inputs),
         computed=computed,
     )
-    frame, _, denoiser = text.partition("\n\n\ndef place(")
     header = HEADER.format(name=net.name, version=version, net_hash=net.net_hash)
     flat = writer.flat
     for name, found in FIXED.items():
         flat.imports[name] = found
     parts = [header + "\nfrom __future__ import annotations", flat.header()]
-    return (
-        "\n\n".join(parts)
-        + "\n\n\n"
-        + "\n\n\n".join(filter(None, [frame, flat.body(), "def place(" + denoiser]))
-    )
+    body = filter(None, [PART.rstrip(), flat.body(), text])
+    return "\n\n".join(parts) + "\n\n\n" + "\n\n\n".join(body)
 
 
 FIXED = {
@@ -147,6 +143,15 @@ FIXED = {
     "ModelMixin": Name("diffusers.models.modeling_utils", "ModelMixin"),
 }
 """What the frame itself imports."""
+
+
+def _signature(arguments: Sequence[str]) -> str:
+    """The arguments of `forward`, on one line if it has room."""
+    line = ", ".join(["self", *arguments])
+    if len(line) + len("    def forward() -> Tensor:") <= WIDTH:
+        return line
+    rows = "".join(f"        {argument},\n" for argument in ("self", *arguments))
+    return f"\n{rows}    "
 
 
 def _about(given: Any) -> str:
@@ -170,6 +175,12 @@ class Layers:
     def __init__(self, net: Net) -> None:
         self.net = net
         self.flat = Flat(bases=BASES, without=DRAWING)
+        paths = {node.path for node in net.nodes}
+        above = {".".join(p.split(".")[:n]) for p in paths for n in range(1, p.count(".") + 1)}
+        self.around = paths & above
+        """The nodes below whose own path others lie: they are placed first."""
+        self._below: set[str] = set()
+        """What is below the one that is being written, and is placed after it."""
 
     def made(self, module: LoweredNet) -> Iterator[str]:
         """The lines that make all modules; those in a row that are alike, in one loop."""
@@ -190,15 +201,22 @@ class Layers:
 
     def _parts(self, module: LoweredNet) -> Iterator[tuple[str, nn.Module | nn.Parameter]]:
         called = {n.target for n in module.graph.nodes if n.op == "call_module"}
-        for node in self.net.nodes:
+        nodes = sorted(self.net.nodes, key=lambda node: node.path not in self.around)
+        for node in nodes:
             if node.path in called:
                 yield node.path, module.get_submodule(node.path)
             else:
                 yield from ((t.name, module.get_parameter(t.name)) for t in node.tensors)
 
+    def expression(self, part: nn.Module | nn.Parameter) -> str:
+        """How a module or a parameter is made, over lines whose indent is 12."""
+        return render(self._call(part), 12)
+
     def _written(self, part: nn.Module | nn.Parameter, path: str) -> str:
+        below = (n.path for n in self.net.nodes if n.path.startswith(f"{path}."))
+        self._below = {name.removeprefix(f"{path}.").split(".")[0] for name in below}
         try:
-            return render(self._call(part), 12)
+            return self.expression(part)
         except (GrowlangError, OSError, SyntaxError) as error:
             op = next((n.op for n in self.net.nodes if n.path == path), "")
             said = error.message if isinstance(error, GrowlangError) else str(error)
@@ -242,7 +260,8 @@ class Layers:
             if not _is_plain(value):
                 raise GrowlangError(f"its attribute `{name}` is a {type(value).__name__}")
         inner = {**part._parameters, **part._modules}
-        return plain | {name: self._call(value) for name, value in inner.items()}
+        held = {n: v for n, v in inner.items() if type(v) is not nn.Module and n not in self._below}
+        return plain | {name: self._call(value) for name, value in held.items()}
 
 
 def _is_plain(value: Any) -> bool:
@@ -382,7 +401,7 @@ def _written(node: fx.Node, names: Mapping[fx.Node, str], flat: Flat) -> str:
 
 def _free(name: str) -> str:
     """A name that nothing else in `forward` has."""
-    return f"{name}_" if name in ("x", "part", "self", "torch") else name
+    return f"{name}_" if name in ("x", "part", "self", "torch", "nn", "F", "sincos") else name
 
 
 def _identifier(name: str) -> str:

@@ -65,7 +65,7 @@ def write_folder(folder: Path, model: Model) -> None:
     drawing = drawing_of(net, objective, model.sample, model.weights.semantics)
     _require_names(net)
     code = denoiser_code(net, objective.declared.predict, __version__)
-    _require_same(code, net, model.weights.tensors)
+    require_same(code, net, model.weights.tensors)
     files = {"denoiser": code, "pipeline": pipeline_code()}
     names = {kind: _named(kind, net, text) for kind, text in files.items()}
     index: dict[str, Any] = {
@@ -145,10 +145,11 @@ def _write_encoders(folder: Path, net: Net) -> dict[str, list[str]]:
 
 def _require_names(net: Net) -> None:
     """Raise GrowlangError for a part of the net whose name is an attribute of diffusers' models."""
+    from diffusers.configuration_utils import ConfigMixin
     from diffusers.models.modeling_utils import ModelMixin
 
     for name in {node.path.split(".")[0] for node in net.nodes}:
-        if hasattr(ModelMixin, name) or name in ("config", "part", "x"):
+        if hasattr(ModelMixin, name) or hasattr(ConfigMixin, name):
             raise GrowlangError(
                 f"{name} is a name used by diffusers' models",
                 help=f"give {name} another name in the spec, such as {name}_1, and train again; or "
@@ -156,7 +157,7 @@ def _require_names(net: Net) -> None:
             )
 
 
-def _require_same(code: str, net: Net, tensors: Mapping[str, Tensor]) -> None:
+def require_same(code: str, net: Net, tensors: Mapping[str, Tensor]) -> None:
     """Raise GrowlangError unless the written net computes what the lowered one does."""
     space: dict[str, Any] = {"__name__": "denoiser", "__file__": "denoiser.py"}
     exec(compile(code, "denoiser.py", "exec"), space)  # our own text

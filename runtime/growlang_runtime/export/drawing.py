@@ -31,6 +31,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
         )
     return {
         "dims": [*net.image.dims],
+        "inputs": [i.name for i in net.inputs],
         "predict": objective.declared.predict,
         "log_snr": {
             "low": schedule.low,

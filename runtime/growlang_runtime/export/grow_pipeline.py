@@ -151,13 +151,13 @@ class GrowPipeline(DiffusionPipeline):
 
     def _under(self, conditions: Mapping[str, Tensor]) -> Predict:
         """The denoiser under conditions; in half precision if its weights are."""
-        names = {name.replace(".", "_"): value for name, value in conditions.items()}
-        dtype = self.unet.dtype
+        dtype, inputs = self.unet.dtype, self.unet.config.drawing["inputs"]
 
         def predict(x_t: Tensor, log_snr: Tensor, level: Tensor) -> Tensor:
-            levels = {"level": level} if self.unet.config.drawing["joints"] else {}
+            given = {"image": x_t, "log_snr": log_snr, "level": level, **conditions}
+            named = {name.replace(".", "_"): given[name] for name in inputs}
             with torch.autocast(x_t.device.type, dtype, enabled=dtype != torch.float32):
-                found: Tensor = self.unet(x_t, log_snr, **levels, **names)
+                found: Tensor = self.unet(**named)
             return found
 
         return predict
@@ -193,7 +193,7 @@ class GrowPipeline(DiffusionPipeline):
         model = encoding_half(getattr(self, f"text_encoder{part}"), condition["op"])
         return FrozenEncoder(
             getattr(self, f"tokenizer{part}"),
-            model.eval(),
+            model.eval().float() if model.device.type == "cpu" else model.eval(),
             tokens=condition["tokens"],
             width=condition["width"],
             cache_bytes=0,
