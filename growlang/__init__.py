@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         grow,
         load,
         plan,
+        report,
         runs,
+        status,
         train,
         verify,
     )
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.evaluating import evaluate
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
@@ -45,12 +48,14 @@ if TYPE_CHECKING:
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
     from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
@@ -66,6 +71,8 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "Entry",
+    "Evaluation",
+    "Evaluations",
     "Exported",
     "GrowlangError",
     "GrownMapping",
@@ -77,6 +84,8 @@ __all__ = [
     "Plan",
     "Promise",
     "Report",
+    "ReportPage",
+    "Result",
     "Run",
     "RunFields",
     "RunOptions",
@@ -102,6 +111,7 @@ __all__ = [
     "conditions",
     "denoiser",
     "diff",
+    "evaluate",
     "export",
     "grow",
     "init",
@@ -111,14 +121,16 @@ __all__ = [
     "objective",
     "pack",
     "plan",
+    "report",
     "runs",
     "sample",
+    "status",
     "train",
     "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan runs train verify"
+    _API = "RunFields check compare compile diff grow load plan report runs status train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -126,6 +138,7 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.evaluating": "evaluate",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
@@ -136,8 +149,10 @@ if not TYPE_CHECKING:
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.page.document": "ReportPage",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
         "growlang_runtime.export.exporting": "Exported",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",

@@ -211,7 +211,7 @@ def test_a_module_imports_what_its_room_may(module: str) -> None:
 
 
 def test_every_module_is_in_a_room() -> None:
-    api = under("growlang.api", "growlang.notebook", "growlang.preparing")
+    api = under("growlang.api", "growlang.evaluating", "growlang.notebook", "growlang.preparing")
     above = [*api, *under("growlang.cli", "growlang.__main__")]
     outer = {"growlang", *above, *EXCEPTIONS}
     assert set(under("growlang")) - set(of_rooms()) == outer
@@ -279,7 +279,9 @@ RUNTIME_ROOMS = (
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
-    ("sample", "train"),
+    ("sample",),
+    ("evaluation",),
+    ("train",),
     ("notebook", "export"),
     ("starting",),
 )

@@ -1,6 +1,8 @@
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from growlang_runtime.report.display import Display, Rate
 
@@ -11,15 +13,31 @@ def test_without_a_terminal_there_is_a_line_for_each_report(
     with Display(total=10) as display:
         display.advance(1, "first")
         display.show(1, "first", 0.25, 12.34)
-        display.show(2, "first", 1e30, 12.34, skipped=3)
+        display.show(2, "first", 1e30, 12.34, skipped=3, data_wait=0.034, memory=3 << 29)
         display.say("[brackets] are text")
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "first  step 1/10  loss 0.2500  12.3 images/s",
-        "first  step 2/10  loss 1e+30  12.3 images/s  3 skipped  0:00 left",
+        "first  step 2/10  loss 1e+30  12.3 images/s  data wait 3%  1.50 GiB  3 skipped  0:00 left",
         "[brackets] are text",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_shows_all_of_it(width: int) -> None:
+    display = Display(total=1000)
+    out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    display.bar.disable = False
+    display.show(20, "joint", 0.25, 12.34, data_wait=0.034, memory=3 << 29)
+    display.validated(20, "joint", 0.119, 0.12, [0.1], best=True)
+    display.first = (0, 0.0)
+    display.show(40, "joint", 0.25, 12.34, data_wait=0.034, memory=3 << 29)
+    out.print(display.bar.get_renderable())
+    assert isinstance(out.file, StringIO)
+    words = out.file.getvalue().split()
+    for text in ("joint", "40/1000", "0.2500", "0.1190", "wait", "3%", "1.50", "GiB", "left"):
+        assert text in words, text
 
 
 def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:

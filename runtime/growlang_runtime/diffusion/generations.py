@@ -32,7 +32,7 @@ class Errors:
 
     def __init__(self, net: Net) -> None:
         self.joined = refinements(net)
-        self._low, self._detail, self._images = 0.0, 0.0, 0
+        self._found: list[tuple[int, Tensor]] = []
 
     def watching(self, denoise: Callable[..., Tensor], x: Tensor, eps: Tensor) -> Denoise:
         """The same denoiser of images x and noise eps (B, C, H, W); its errors are counted."""
@@ -49,15 +49,15 @@ class Errors:
     def _count(self, error: Tensor) -> None:
         last, count = self.joined[-1].args, len(error)
         low, detail = pooled(error, last["factor"]), high(error, last["factor"], last["upsample"])
-        self._low += count * float(low.square().mean())
-        self._detail += count * float(detail.square().mean())
-        self._images += count
+        self._found.append((count, torch.stack([low.square().mean(), detail.square().mean()])))
 
     def means(self) -> dict[str, float]:
         """Of D of the error, which generations before decide, and of H of it; empty if unknown."""
-        if not self._images:
+        if not self._found:
             return {}
-        return {
-            "low_error": self._low / self._images,
-            "detail_error": self._detail / self._images,
-        }
+        images = sum(count for count, _ in self._found)
+        low = detail = 0.0
+        for count, means in self._found:
+            first, second = means.tolist()
+            low, detail = low + count * first, detail + count * second
+        return {"low_error": low / images, "detail_error": detail / images}
