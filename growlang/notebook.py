@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from growlang.api import StrPath, checked_spec, path_of
 from growlang.checking import Checked
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from growlang.net import Net
     from growlang.spec import objectives
     from growlang_runtime.diffusion.objective import Objective
+    from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -115,23 +116,30 @@ def sample(
     overwrite: bool = False,
     guidance: float | None = None,
     steps: int | None = None,
+    sampler: str | None = None,
+    guidance_interval: Sequence[float] | None = None,
+    guidance_rescale: float | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
     seed: int = 0,
+    count: int = 1,
+    precision: Literal["fp32", "bf16"] = "fp32",
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
 ) -> Samples:
-    """An image for each prompt, from the weights of a run, a checkpoint or a file.
+    """Images for prompts, `count` of each, from the weights of a run, a checkpoint or a file.
 
     RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
     Prompts are captions, or names or numbers of classes; by default those of the spec. With
     `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
     With `output`, the images are also written as one PNG grid, with `each` as single files in a
-    folder; a number is added to names that exist, unless `overwrite`. `guidance`, `steps` and, of a
-    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
-    `batch` images are computed at once. Raises GrowlangError if there are no weights, or for what
-    the model cannot use.
+    folder; a number is added to names that exist, unless `overwrite`. `guidance`, its interval (in
+    times, 1 being noise) and rescale, `steps`, the name of the `sampler` and, of a model that
+    retains ends, `detail_scale` and `detail_temperature` are the spec's unless given. The images of
+    a prompt have the seeds `seed`, `seed` + 1, and so on; `batch` images are computed at once,
+    which changes none of them. Raises GrowlangError if there are no weights, or for what the model
+    cannot use.
     """
     require_torch("sampling")
     from growlang_runtime.report.samples import Places
@@ -147,12 +155,54 @@ def sample(
         ),
         guidance=guidance,
         steps=steps,
+        sampler=sampler,
+        guidance_interval=guidance_interval,
+        guidance_rescale=guidance_rescale,
         detail_scale=detail_scale,
         detail_temperature=detail_temperature,
         seed=seed,
+        count=count,
+        precision=precision,
         ema=ema,
         device=device,
         batch=batch,
+    )
+
+
+def export(
+    run: StrPath | Run | Weights | Checked,
+    to: Literal["diffusers", "safetensors"],
+    output: StrPath,
+    *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    ema: bool = True,
+    dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
+    sampler: str | None = None,
+    license: str | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write trained weights as a folder that diffusers loads alone, or as one safetensors file.
+
+    RUN@STEP and RUN@best are checkpoints of a run; with `weights`, `run` is the checked spec of a
+    module, or of a state dict, that you trained yourself. The folder's pipeline draws the images
+    that `sample` draws; `sampler` is its sampler by name, if not the spec's, and `license` stands
+    in the model card. Beside a file of weights its spec is written. What exists is replaced only
+    with `force`. Gives the paths that were written. Raises GrowlangError if there are no weights,
+    if the place cannot be written, or for a model that a pipeline has no words for.
+    """
+    require_torch("exporting")
+    from growlang_runtime.export.exporting import export as exported
+
+    found = _weights_of(run, weights)
+    return exported(
+        found,
+        to,
+        path_of(output),
+        ema=ema,
+        dtype=dtype,
+        sampler=sampler,
+        license=license,
+        force=force,
     )
 
 
@@ -216,7 +266,7 @@ def _weights_of(
         if not isinstance(run, Checked):
             return path_of(run)
         raise GrowlangError(
-            f"the spec {run.path} has no weights to sample from",
+            f"the spec {run.path} has no weights",
             help="give the path of a run, or `weights=module`",
         )
     spec = checked_spec(run)

@@ -104,6 +104,30 @@ TRAINING = {
         "prompt; any other would be an unconditional image under a caption that promises more. "
         "Prompts in a file are read, and refused in the same way, when the run begins.",
     ),
+    "G460": Code(
+        "too-few-images",
+        "`evaluate` generates too few images for a metric.",
+        "A Frechet distance needs more images than features, or the covariance is singular and "
+        "the value says more about the number of images than about the images; a kernel distance "
+        "needs a whole subset. It is a warning, since training does not depend on it; "
+        "`growlang evaluate` refuses it.",
+        "warning",
+    ),
+    "G461": Code(
+        "nothing-held-out",
+        "`evaluate` asks for held-out images, and no recipe holds any out.",
+        "`held_out_loss` and `reference = held_out` need images that no step trains on: a recipe "
+        "says `validate = NAME`, or `holdout = 5%` of its own data. It is a warning, since "
+        "training does not depend on it; `growlang evaluate` refuses it.",
+        "warning",
+    ),
+    "G470": Code(
+        "idle-guidance",
+        "A setting of guidance changes nothing, since there is no guidance.",
+        "`guidance_interval` and `guidance_rescale` say how guidance is applied. With "
+        "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from growlang.spec.recipe import Muon
+from growlang.torch_backend.shards import local, whole
+from growlang.torch_backend.shards import rows as held_rows
 
 ITERATIONS = 5
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
@@ -38,8 +41,15 @@ def direction(momentum: Tensor, rows: Sequence[int]) -> Tensor:
     return torch.cat(parts).view_as(momentum)
 
 
+class Updated(NamedTuple):
+    """A matrix and its momentum after an update."""
+
+    weight: Tensor
+    momentum: Tensor
+
+
 @torch.no_grad()
-def step(
+def updated(
     weight: Tensor,
     gradient: Tensor,
     momentum: Tensor,
@@ -47,8 +57,14 @@ def step(
     settings: Muon,
     lr: float,
     weight_decay: float,
-) -> None:
-    """One update of a matrix and of its momentum, in place."""
-    momentum.lerp_(gradient, 1 - settings.momentum)
-    ahead = gradient.lerp(momentum, settings.momentum) if settings.nesterov else momentum
-    weight.mul_(1 - lr * weight_decay).sub_(direction(ahead, rows), alpha=lr)
+) -> Updated:
+    """What one update makes of a matrix and its momentum, which stay as they are.
+
+    The direction of a row depends on all rows: they are gathered, and each process computes it, and
+    returns the rows that it holds.
+    """
+    new = momentum.lerp(gradient, 1 - settings.momentum)
+    ahead = gradient.lerp(new, settings.momentum) if settings.nesterov else new
+    update = direction(whole(ahead), rows)[held_rows(weight)]
+    kept = local(weight) * (1 - lr * weight_decay)
+    return Updated(kept.sub_(update, alpha=lr), local(new))
