@@ -68,7 +68,6 @@ class Bench:
     data_root: Path
     device: torch.device
     batch: int
-    kept: Kept
     say: Callable[[str], None]
 
     @staticmethod
@@ -81,18 +80,17 @@ class Bench:
         say: Callable[[str], None],
     ) -> Bench:
         """Open the references. Raises GrowlangError if a metric needs more than there are."""
-        kept = Kept(user_cache())
         reference = None
         drawing = [metric for metric in settings.metrics if metric.draws]
         if drawing:
             net = plan.child_net()
-            reference = open_reference(plan, net, settings.reference, data_root, kept)
+            reference = open_reference(plan, net, settings.reference, data_root, Kept(user_cache()))
             for text in reference.warnings:
                 say(f"warning: {text}")
             for metric in drawing:
                 real = len(reference.pictures)
                 require_images(metric.call, metric.least(), settings.count, real)
-        return Bench(plan, settings, reference, data_root, device, batch, kept, say)
+        return Bench(plan, settings, reference, data_root, device, batch, say)
 
     def evaluate(
         self, weights: Weights, asked: Sample, place: str, folder: Path, ema: bool = True
@@ -136,7 +134,6 @@ class Bench:
             self.data_root,
             self.device,
             self.batch,
-            self.kept,
             self.say,
         )
         return subject, about
@@ -253,4 +250,4 @@ def _no_images(places: range) -> Any:
     raise GrowlangError("this metric looks at images, and says that it does not (`draws`)")
 
 
-_NONE = Pictures("", 0, _no_images, _no_images)
+_NONE = Pictures("", 0, _no_images, _no_images, Kept(Path()))
