@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from fixture_specs import growlang
+from fixture_specs import SPECS, growlang
 from packages import Install, declare
 from safetensors.torch import load_file
 from tiny import metrics, phase, plan, state, train
@@ -214,6 +214,12 @@ def test_the_command_prints_a_table_and_json(data: Path) -> None:
     assert [m["name"] for m in row["metrics"]] == ["held_out_loss"] and row["drawn"] == {}
     assert growlang(*common, "--metric", "fidd").status == 2
     assert "did you mean" in growlang(*common, "--metric", "retrival").err
+    spec = (
+        (SPECS / "core.grow").read_text().replace("count = 1k", "count = 1 metrics = [retrieval]")
+    )
+    (data / "other.grow").write_text(spec)
+    other = json.loads(growlang(*common, "--spec", data / "other.grow", "--json").out)
+    assert other["evaluations"][0]["drawn"]["count"] == 1
 
 
 def test_metrics_are_read_as_a_spec_has_them() -> None:

@@ -73,11 +73,11 @@ def _panel(
     for value in (low + margin, high - margin):
         shown = number(0.0 if abs(value) < margin * 1e-6 else value)
         yield f'<text x="{left - 6}" y="{y_of(value) + 4}" text-anchor="end">{shown}</text>'
+    yield from _bars(series, at, y_of(max(low, 0.0)), y_of) if bars else _lines(series, at, y_of)
     if floors:
         y = y_of(sum(floors) / len(floors))
         yield f'<path d="M{left} {y}H{left + WIDTH}" stroke="#666" stroke-dasharray="5 4"/>'
-        yield f'<text x="{left + WIDTH}" y="{y - 4}" text-anchor="end" fill="#666">floor</text>'
-    yield from _bars(series, at, y_of(max(low, 0.0)), y_of) if bars else _lines(series, at, y_of)
+        yield f'<text x="{left + WIDTH}" y="{y - 4}" text-anchor="end" fill="#666">real images</text>'
 
 
 def _series(found: Evaluations, run: str, name: str, colour: str) -> Series:

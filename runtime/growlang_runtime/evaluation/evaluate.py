@@ -43,6 +43,8 @@ FULL = "free disk space, and evaluate again: it goes on where it was"
 class Asked:
     """What is said of an evaluation beside the spec; None leaves what the spec says."""
 
+    said: Evaluate | None = None
+    """The `evaluate` of another spec, instead of the run's."""
     metrics: tuple[Metric, ...] | None = None
     prompts: Path | None = None
     count: int | None = None
@@ -199,14 +201,15 @@ def settings_of(plan: Plan, run: Path, asked: Asked) -> Evaluate:
         "reference": asked.reference,
         "seed": asked.seed,
     }
-    if plan.evaluate is None and asked.metrics is None:
+    declared = asked.said or plan.evaluate
+    if declared is None and asked.metrics is None:
         raise GrowlangError(
             f"the spec of {run} has no `evaluate`, and no metrics are given",
             help="give some: --metric fd_efflite0 --metric held_out_loss, or write "
-            "`evaluate { count = 5k  metrics = [fd_efflite0] }` in the spec",
+            "`evaluate { count = 5k  metrics = [fd_efflite0] }` in the spec and add --spec SPEC",
         )
     said = {name: value for name, value in given.items() if value is not None}
-    return (plan.evaluate or Evaluate()).model_copy(update=said)
+    return (declared or Evaluate()).model_copy(update=said)
 
 
 def _measured(metric: Metric, subject: Subject) -> Measured:
