@@ -26,6 +26,7 @@ EXAMPLES = {
     "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
     "runs": "growlang runs",
     "compare": "growlang compare runs/grown_16/carry runs/grown_16/main",
+    "report": "growlang report runs/core_8/main runs/grown_16/carry -o page.html",
 }
 """A command line for each command whose output is the same everywhere; it is run."""
 RECORDED = {
@@ -71,10 +72,10 @@ parting    stem                                     0        0  yes    rows that
 All 12 promises hold.""",  # noqa: E501
     "train": """\
 $ growlang train examples/emoji/core_32.grow
-pretrain  step 10/1000  loss 1.2704  74.4 images/s
-pretrain  step 20/1000  loss 0.4326  77.0 images/s  3:24 left
+pretrain  step 10/1000  loss 1.2704  32.2 images/s  data wait 5%  0.43 GiB
+pretrain  step 20/1000  loss 0.4326  25.1 images/s  data wait 2%  0.43 GiB  10:23 left
 ...
-pretrain  step 1000/1000  loss 0.0142  63.9 images/s  0:00 left
+pretrain  step 1000/1000  loss 0.0142  108.5 images/s  data wait 2%  0.48 GiB  0:00 left
 finished: runs/core_32/main/model.safetensors""",
     "sample": """\
 $ growlang sample runs/core_32/main
@@ -131,6 +132,7 @@ EXITS = {
         "3: running. 4: interrupted, killed or stopped, to be resumed."
     ),
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
+    "report": "0. 2: one is no run, or there is a file at the output that is no report.",
 }
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         grow,
         load,
         plan,
+        report,
         runs,
         status,
         train,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
@@ -72,6 +74,7 @@ __all__ = [
     "Plan",
     "Promise",
     "Report",
+    "ReportPage",
     "Result",
     "Run",
     "RunFields",
@@ -107,6 +110,7 @@ __all__ = [
     "objective",
     "pack",
     "plan",
+    "report",
     "runs",
     "sample",
     "status",
@@ -115,7 +119,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan runs status train verify"
+    _API = "RunFields check compare compile diff grow load plan report runs status train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -134,6 +138,7 @@ if not TYPE_CHECKING:
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.page.document": "ReportPage",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.result import TrainResult
@@ -168,6 +169,9 @@ class RunFields(TypedDict, total=False):
     device: str
     threads: int | Literal["auto"] | None
     micro_batch: int | None
+    tf32: bool
+    deterministic: bool
+    compile: bool
     workers: int
     checkpoint_every: int
     checkpoint_minutes: float
@@ -275,6 +279,20 @@ def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison
     from growlang_runtime.report.comparison import compare as compared
 
     return compared(path_of(a), path_of(b), None if output is None else path_of(output))
+
+
+def report(runs: StrPath | Sequence[StrPath], output: StrPath | None = None) -> ReportPage:
+    """One self-contained HTML page about a run, or several overlaid; also written to `output`.
+
+    It has the curves with phases and resumes, where the time went, sample grids over the steps,
+    evaluations, plan and lineage, hashes of frozen tensors, what was skipped and left out, and the
+    environment. Each run is RUN, RUN@STEP or RUN@best. Raises GrowlangError if one is no run, or if
+    a file that is no report is at `output`.
+    """
+    from growlang_runtime.report.page.document import report as made
+
+    several = [runs] if isinstance(runs, str | os.PathLike) else runs
+    return made([path_of(run) for run in several], None if output is None else path_of(output))
 
 
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:

@@ -29,6 +29,7 @@ from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
+from growlang.cli.commands.report import report  # noqa: E402
 from growlang.cli.commands.runs import runs  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
@@ -78,6 +79,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "runs": runs,
     "compare": compare,
+    "report": report,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

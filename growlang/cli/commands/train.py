@@ -58,6 +58,13 @@ AcceptParent = Annotated[
 MicroBatch = Annotated[
     int | None, typer.Option(min=1, help="Images per forward pass; gradients accumulate.")
 ]
+TF32 = Annotated[bool, typer.Option("--tf32", help="Round fp32 products on CUDA to TF32.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="Use kernels that give the same bits every time.")
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the net's blocks (torch.compile).")
+]
 Workers = Annotated[int, typer.Option(min=0, help="Threads that load images.")]
 Threads = Annotated[
     str | None,
@@ -105,6 +112,9 @@ def train(
     device: DeviceOption = "auto",
     threads: Threads = None,
     micro_batch: MicroBatch = None,
+    tf32: TF32 = False,
+    deterministic: Deterministic = False,
+    compile: Compile = False,
     workers: Workers = 2,
     checkpoint_every: CheckpointEvery = 1000,
     checkpoint_minutes: CheckpointMinutes = 5.0,
@@ -140,6 +150,9 @@ def train(
         device=device,
         threads=_threads(threads),
         micro_batch=micro_batch,
+        tf32=tf32,
+        deterministic=deterministic,
+        compile=compile,
         workers=workers,
         checkpoint_every=checkpoint_every,
         checkpoint_minutes=checkpoint_minutes,

@@ -121,10 +121,14 @@ class Denoising(Objective):
 
 
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
-    """The lowered `module` of `net` under conditions: values of the net's other inputs by name."""
+    """The lowered `module` of `net` under conditions: values of the net's other inputs by name.
+
+    Of masks those may be missing under which all tokens are valid.
+    """
+    none = {i.name: None for i in net.inputs if i.role == "mask"}
 
     def denoise(x_t: Tensor, log_snr: Tensor, level: Tensor | None = None) -> Tensor:
-        given = {"image": x_t, "log_snr": log_snr, "level": level, **conditions}
+        given = {"image": x_t, "log_snr": log_snr, "level": level, **none, **conditions}
         return module(*(given[i.name] for i in net.inputs))
 
     return denoise

@@ -46,3 +46,9 @@ class Seconds:
 def waiting(seconds: dict[str, float]) -> float:
     """The share of the time that was spent waiting for data, from 0 to 1."""
     return seconds.get("data", 0.0) / (sum(seconds.values()) or 1.0)
+
+
+def between(seconds: dict[str, float]) -> float:
+    """The share of the time that was spent between steps: on validation, checkpoints, grids."""
+    inside = seconds.get("data", 0.0) + seconds.get("step", 0.0)
+    return 1 - inside / (sum(seconds.values()) or inside or 1.0) if seconds else 0.0

@@ -7,7 +7,8 @@ number has its own random numbers (growlang_runtime.data.draws).
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.train.learning_rate import Span, spans
+from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
 
 Item = TypeVar("Item")
 CPU = torch.device("cpu")
@@ -73,6 +75,19 @@ class StepBatch:
     """The samples that were to be in it and could not be used."""
     readings: dict[str, Reading] = field(default_factory=dict)
     """What the conditions could not read, of the whole batch."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What goes to the device before the step; its noise is made there."""
+        noise = {} if self.noise.made is None else {"noise": self.noise.made}
+        named = {f"condition.{name}": value for name, value in self.conditions.items()}
+        return {"x": self.x, "t": self.t} | noise | named
+
+    def having(self, tensors: Mapping[str, Tensor]) -> StepBatch:
+        """This batch with others for what `tensors` gave."""
+        conditions = {name: tensors[f"condition.{name}"] for name in self.conditions}
+        noise = replace(self.noise, made=tensors.get("noise"))
+        x, t = tensors["x"], tensors["t"]
+        return replace(self, x=x, t=t, noise=noise, conditions=conditions)
 
     def parts(self, size: int, device: torch.device) -> Iterator[Part]:
         """The batch in order, `size` images at a time, on a device."""
@@ -164,7 +179,18 @@ def step_batches(
     """
     steps = range(start, data.span.first + data.span.steps)
     batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, batches, device))
+    made = _prepared(data, conditioner, steps, batches, device)
+    link = link_to(device)
+    return _ahead(made) if link is None else on_device(made, link)
+
+
+def on_device(batches: Generator[StepBatch], link: Link) -> Generator[StepBatch]:
+    """The same batches on the link's device, to which they are copied in the background."""
+    ring = Ring(link)
+    sent = ((batch, ring.send(batch.tensors())) for batch in batches)
+    with closing(batches), closing(_ahead(sent, AHEAD)) as arriving:
+        for batch, copies in arriving:
+            yield batch.having(copies.receive())
 
 
 def _prepared(
@@ -192,7 +218,7 @@ def step_batch(
         batch.images,
         Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
         noise_times(settings.seed, draws),
-        encoded.inputs,
+        conditioner.without_full_masks(encoded.inputs),
         batch.corrupt,
         encoded.readings,
     )
@@ -209,11 +235,11 @@ def noise_times(seed: int, draws: Sequence[int]) -> Tensor:
     return torch.remainder(places + offset, 1.0)
 
 
-def _ahead(items: Generator[Item]) -> Generator[Item]:
-    """The same items, each computed in the background while the one before is used."""
+def _ahead(items: Generator[Item], count: int = 1) -> Generator[Item]:
+    """The same items, of which `count` are computed in the background while one is used."""
     end = object()
     with closing(items), ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        pending = pool.submit(next, items, end)
-        while (item := pending.result()) is not end:
-            pending = pool.submit(next, items, end)
+        pending = deque(pool.submit(next, items, end) for _ in range(count))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, items, end))
             yield item  # type: ignore[misc]

@@ -58,6 +58,12 @@ class RunOptions:
     None: as PyTorch has them. A run is resumed with as many as it began with."""
     micro_batch: int | None = None
     """Images in one forward and backward pass; None: the whole batch."""
+    tf32: bool = False
+    """Whether fp32 products on a CUDA device are rounded to TF32."""
+    deterministic: bool = False
+    """Whether kernels are chosen that give the same bits every time."""
+    compile: bool = False
+    """Whether the net's blocks are compiled (`torch.compile`), each by itself."""
     workers: int = 2
     """Threads that load images."""
     checkpoint_every: int = 1000

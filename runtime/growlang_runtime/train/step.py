@@ -18,6 +18,8 @@ from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.train import readback
 from growlang_runtime.train.batches import Data, StepBatch
+from growlang_runtime.train.compiled import compile_blocks
+from growlang_runtime.train.freezing import training_mode
 from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm, is_skipped
 from growlang_runtime.train.options import RunOptions
@@ -66,6 +68,15 @@ class Stepper:
         self.micro_batch = options.micro_batch
         self.errors = Errors(setup.net)
         self.begin = readback.begin
+        self.compile = options.compile
+
+    def begin_phase(self) -> None:
+        """Make the modules ready for what trains in the phase, which is known by now."""
+        bridge = [self.bridge.module] if self.bridge else []
+        for module in bridge:
+            training_mode(module)
+        if self.compile:
+            compile_blocks(self.module, *bridge)
 
     def take(
         self,

@@ -15,11 +15,12 @@ from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
-from growlang_runtime.train import nonfinite
+from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
@@ -59,6 +60,7 @@ class Trainer:
         own = self.plan, run.path, options.data_root, self.device, options.micro_batch
         self.evaluator = Evaluator.of(*own)
         self.interruption = Interruption()
+        self.background = Background()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
@@ -131,7 +133,7 @@ class Trainer:
             self.display.say(f"skipped image {corrupt}")
 
     def _environment(self) -> Environment:
-        return environment(self.device, self.options.micro_batch)
+        return environment(self.device, self.options.micro_batch, self.options.compile)
 
     def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
@@ -142,12 +144,13 @@ class Trainer:
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display:
+        with self.told.status, self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
                 if self.interruption.signal is not None and self.step < self.steps:
+                    self.background.join()
                     self.display.say(
                         f"stopped after step {self.step} of {self.steps}; continue with: "
                         f"{command(self.plan, self.options, '--resume')}"
@@ -157,6 +160,7 @@ class Trainer:
             for name, line, counts in self.tally.totals():
                 self.warn(line)
                 self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
+            self.background.join()
             averages = self._finished()
             save_model(self.run.model, averages, self.plan)
             weights, skipped = contents_hash(averages), len(self.budget)
@@ -185,8 +189,7 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.stepper.bridge:
-            training_mode(self.stepper.bridge.module)
+        self.stepper.begin_phase()
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
@@ -206,6 +209,7 @@ class Trainer:
                 self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.background.poll()
                 self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
@@ -329,7 +333,9 @@ class Trainer:
         self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         self.module.eval()
-        if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
+        with precision.apart(self.device, compiled=self.options.compile):
+            finite = self.previews.draw(self.module, self.state.ema.averages, objective, path)
+        if not finite:
             self.warn(f"NaN or infinity in the images of {path}")
         training_mode(self.module)
         self.board.grid(self.step, path)
@@ -346,7 +352,8 @@ class Trainer:
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
         self._settle()
-        losses = watch.measure(self.module, self.state.ema.averages, self.device)
+        with precision.apart(self.device, compiled=self.options.compile):
+            losses = watch.measure(self.module, self.state.ema.averages, self.device)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
@@ -374,16 +381,23 @@ class Trainer:
         )
 
     def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        """Begin to write a checkpoint; older ones go then, unless steps are being skipped."""
         self._settle()
         tensors = self.state.tensors()
         self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
-        checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
-        self.saved = self.step
-        self.metrics.write(step=self.step, event="checkpoint")
-        self.since_saved.start()
-        if self.streak.length:
-            return
+        record, metadata = self._record(data), model_metadata(self.plan)
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        checkpoint.prune(folder, self.options.keep_checkpoints, ends)
+        prunes = not self.streak.length
+
+        def write(copies: Mapping[str, Tensor]) -> None:
+            checkpoint.save(folder, record, copies, metadata)
+            if prunes:
+                checkpoint.prune(folder, self.options.keep_checkpoints, ends)
+
+        def written() -> None:
+            self.metrics.write(step=record.step, event="checkpoint")
+
+        self.background.submit(tensors, write, written)
+        self.saved = self.step
+        self.since_saved.start()

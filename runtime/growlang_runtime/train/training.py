@@ -21,6 +21,7 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import move_aside
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.train import precision
 from growlang_runtime.train.branching import (
     Source,
     again,
@@ -30,6 +31,7 @@ from growlang_runtime.train.branching import (
 )
 from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.precision import Flags
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
@@ -62,11 +64,12 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     whatever else keeps it from going on.
     """
     require_boards(options.log or ())
-    device = open_device(options.device)
-    if isinstance(options.threads, int):
-        use_threads(options.threads)
-    data_root = options.data_root or Path(plan.spec).parent
-    with decoding.quiet(), progress.shown(options.quiet):
+    flags = Flags(options.tf32, options.deterministic)
+    with precision.computing(flags), decoding.quiet(), progress.shown(options.quiet):
+        device = open_device(options.device)
+        if isinstance(options.threads, int):
+            use_threads(options.threads)
+        data_root = options.data_root or Path(plan.spec).parent
         return _train(plan, options, data_root, device)
 
 

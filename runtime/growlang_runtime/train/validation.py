@@ -155,7 +155,8 @@ class Validation:
         encoded = self.conditioner.read(batch.captions, batch.labels)
         noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise).ahead(CPU)
         times = levels()[torch.tensor(draws) % LEVELS]
-        return StepBatch(batch.images, noise, times, encoded.inputs, batch.corrupt)
+        given = self.conditioner.without_full_masks(encoded.inputs)
+        return StepBatch(batch.images, noise, times, given, batch.corrupt)
 
 
 def levels() -> Tensor:
