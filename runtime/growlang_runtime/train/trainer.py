@@ -57,8 +57,7 @@ class Trainer:
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again)
         self.metrics, self.display = self.told.metrics, self.told.display
-        own = self.plan, run.path, options.data_root, self.device, options.micro_batch
-        self.evaluator = Evaluator.of(*own)
+        self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
         self.interruption = Interruption()
         self.background = Background()
         self.saved: int | None = None
@@ -218,6 +217,7 @@ class Trainer:
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
                     self.told.seconds.lap("validation")
+                self._evaluate()
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
@@ -228,10 +228,6 @@ class Trainer:
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
-                if self._evaluate() and self.interruption.signal is not None:
-                    if self.saved != self.step:
-                        self._save(data)
-                    return
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -344,6 +340,7 @@ class Trainer:
         """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
         if self.evaluator is None or not self.evaluator.due(self.step, self.steps):
             return False
+        self._settle()
         averages, told = self.state.ema.averages, self.told
         self.evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
         told.seconds.lap("evaluation")
