@@ -79,10 +79,12 @@ class Evaluator:
         batch = options.micro_batch or plan.phases[0].settings.batch
         return Evaluator(plan, run, root, device, batch, every)
 
-    def due(self, step: int, steps: int) -> bool:
-        """Whether a run of `steps` is evaluated after a step, and was not yet."""
-        if not step or (step % self.every and step != steps):
-            return False
+    def falls_on(self, step: int, steps: int) -> bool:
+        """Whether a run of `steps` is evaluated after a step."""
+        return step > 0 and (step % self.every == 0 or step == steps)
+
+    def is_due(self, step: int) -> bool:
+        """Whether the run has told of no evaluation of that step yet."""
         said = lines_of(self.run)
         return not any(v.get("event") == EVENT and v["step"] == step for v in said)
 
