@@ -215,11 +215,11 @@ def test_the_command_prints_a_table_and_json(data: Path) -> None:
     assert growlang(*common, "--metric", "fidd").status == 2
     assert "did you mean" in growlang(*common, "--metric", "retrival").err
     spec = (
-        (SPECS / "core.grow").read_text().replace("count = 1k", "count = 1 metrics = [retrieval]")
+        (SPECS / "core.grow").read_text().replace("count = 1k", "count = 3 metrics = [retrieval]")
     )
     (data / "other.grow").write_text(spec)
     other = json.loads(growlang(*common, "--spec", data / "other.grow", "--json").out)
-    assert other["evaluations"][0]["drawn"]["count"] == 1
+    assert other["evaluations"][0]["drawn"]["count"] == 3
 
 
 def test_metrics_are_read_as_a_spec_has_them() -> None:

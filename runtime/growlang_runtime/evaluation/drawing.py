@@ -70,6 +70,6 @@ def drawn(
 
 
 def said_of(drawing: Drawing) -> tuple[object, ...]:
-    """What decides the images besides the weights; how many there are does not."""
+    """What decides the images besides the weights; their number does by its prompts alone."""
     said = canonical(drawing.asked.model_copy(update={"prompts": None}))
     return said, [*drawing.prompts], drawing.seed
