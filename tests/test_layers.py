@@ -279,6 +279,7 @@ RUNTIME_ROOMS = (
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
+    ("sharing",),
     ("sample",),
     ("evaluation",),
     ("train",),
