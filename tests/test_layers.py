@@ -276,6 +276,7 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 
 RUNTIME_ROOMS = (
+    ("distributed",),
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
