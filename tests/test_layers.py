@@ -280,7 +280,6 @@ RUNTIME_ROOMS = (
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
-    ("sharing",),
     ("sample",),
     ("evaluation",),
     ("train",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +26,10 @@ from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
+from growlang_runtime.distributed.ranks import ALONE, Ranks, joined
 from growlang_runtime.report.display import Display
 from growlang_runtime.report.prompts import Prompts, own_prompts
 from growlang_runtime.report.samples import Places, Samples
-from growlang_runtime.sharing import Share, processes
 from growlang_runtime.storage.weights import Weights, load
 
 Precision = Literal["fp32", "bf16"]
@@ -74,12 +75,12 @@ def sample(
     if precision not in ("fp32", "bf16"):
         raise GrowlangError(f"`precision` must be fp32 or bf16, but is {precision}")
     _require_guidance(guidance, guidance_interval, guidance_rescale)
-    with processes(shared) as share:
-        if share.first:
+    with joined() if shared else nullcontext(ALONE) as ranks:
+        if ranks.first:
             places.require()
         weights = run if isinstance(run, Weights) else load(run, ema=ema)
-        opened = share.device(open_device(device))
-        if share.first:
+        opened = own_device(open_device(device), ranks)
+        if ranks.first:
             _tell(run, weights)
         settings = requested(
             weights,
@@ -92,7 +93,7 @@ def sample(
             guidance_rescale=guidance_rescale,
         )
         asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
-        images = draw(weights, asked, settings, seed, opened, batch, count, precision, share)
+        images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
@@ -100,8 +101,15 @@ def sample(
         )
     each = tuple(prompt for prompt in asked for _ in range(count))[: len(images)]
     columns = count if count > 1 else None
-    written = places.write(images, each, columns) if share.first else ()
+    written = places.write(images, each, columns) if ranks.first else ()
     return Samples(images, each, tuple(written), columns)
+
+
+def own_device(opened: torch.device, ranks: Ranks) -> torch.device:
+    """The GPU of this process, where there are several and only the kind of device is said."""
+    if ranks.size == 1 or opened.type != "cuda" or opened.index is not None:
+        return opened
+    return torch.device("cuda", ranks.local % torch.cuda.device_count())
 
 
 def _tell(run: Path | Weights, weights: Weights) -> None:
@@ -122,22 +130,22 @@ def draw(
     batch: int,
     count: int = 1,
     precision: Precision = "fp32",
-    share: Share = Share(),  # noqa: B008 - a value
+    ranks: Ranks = ALONE,
 ) -> torch.Tensor:
     """Images (N * count, C, H, W) in [-1, 1], on the CPU, for N prompts: those of one together.
 
-    Each process of a share draws its part; the first has all of them, the others none.
+    Each of the processes draws its part; the first has all of them, the others none.
     """
     told: list[str] = []
-    drawer = Drawer(weights, asked, device, precision, None if share.first else told.append)
+    drawer = Drawer(weights, asked, device, precision, None if ranks.first else told.append)
     wanted = [(place, seed + n) for place in range(len(prompts)) for n in range(count)]
-    own = drawer.draw(prompts, wanted[share.part(len(wanted))], batch)
-    for lines in share.gathered(told)[1:]:
+    own = drawer.draw(prompts, wanted[ranks.share(len(wanted))], batch)
+    for lines in ranks.gather(told)[1:]:
         for line in lines:
             if line.startswith("warning"):
                 drawer.say(line)
-    parts = share.gathered(own)
-    return torch.cat(parts) if share.first else own[:0]
+    parts = ranks.gather(own)
+    return torch.cat(parts) if ranks.first else own[:0]
 
 
 class Drawer:

@@ -23,11 +23,11 @@ from growlang_runtime.diffusion.noise import noise_schedule, target
 from growlang_runtime.diffusion.objective import Denoising, denoising
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.diffusion.schedulers import over_levels
+from growlang_runtime.distributed.ranks import Ranks
 from growlang_runtime.report.grids import grid, to_pil_image
 from growlang_runtime.report.prompts import own_prompts
 from growlang_runtime.report.samples import Places, name_of
 from growlang_runtime.sample import draw, requested, sample
-from growlang_runtime.sharing import Share
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.weights import Weights, load
 
@@ -150,14 +150,6 @@ def test_several_images_of_a_prompt_have_the_seeds_in_a_row(run: Path, tmp_path:
     assert row.crop((136, 0, 3 * 136, 28)).getextrema() == (255, 255), "one caption for the row"
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_every_image_is_drawn_by_one_of_the_processes(size: int) -> None:
-    shares = [Share(rank, size) for rank in range(size)]
-    parts = [list(range(7))[share.part(7)] for share in shares]
-    assert [n for part in parts for n in part] == list(range(7))
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
 def test_the_parts_of_processes_are_what_one_draws(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,10 +165,10 @@ def test_the_parts_of_processes_are_what_one_draws(
     )
     whole = draw(*asked)
     parts = []
-    for share in (Share(0, 4), Share(1, 4), Share(2, 4), Share(3, 4)):
-        monkeypatch.setattr(Share, "gathered", lambda _, value: [value])
-        monkeypatch.setattr(Share, "first", True)
-        parts.append(draw(*asked, share=share))
+    for rank in range(4):
+        monkeypatch.setattr(Ranks, "gather", lambda _, value: [value])
+        monkeypatch.setattr(Ranks, "first", True)
+        parts.append(draw(*asked, ranks=Ranks(rank, 4)))
     assert [len(part) for part in parts] == [1, 2, 1, 2]
     torch.testing.assert_close(torch.cat(parts), whole, atol=1 / 255, rtol=0)
 
