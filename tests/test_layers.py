@@ -283,7 +283,7 @@ RUNTIME_ROOMS = (
     ("sample",),
     ("evaluation",),
     ("train",),
-    ("notebook",),
+    ("notebook", "export"),
     ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""

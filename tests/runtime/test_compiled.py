@@ -32,7 +32,7 @@ def test_the_blocks_are_those_with_parameters_and_keep_their_names(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own imports
+@pytest.mark.filterwarnings("ignore")  # of PyTorch's compiler about itself
 def test_a_compiled_run_trains_what_an_eager_one_trains(data: Path) -> None:
     """Over a freeze and what follows it, with grids and checkpoints: to float32 rounding."""
     frozen = tuple(name for name in net().table if name.startswith("core"))

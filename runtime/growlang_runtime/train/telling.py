@@ -49,7 +49,7 @@ class Telling:
     ) -> None:
         self.metrics = Metrics(run.metrics, written=written)
         self.display = Display(steps, quiet)
-        self.status = StatusFile(run.path, steps, resume, silent=not written)
+        self.status = StatusFile(run.path, steps, resume, written=written)
         self.rate = Rate()
         self.seconds = Seconds(clock)
 
