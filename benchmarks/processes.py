@@ -49,7 +49,7 @@ def seconds_per_step(folder: Path, out: str, processes: int) -> float:
     threads = {"OMP_NUM_THREADS": str(2 // processes)}
     subprocess.run(command, cwd=ROOT, env=os.environ | threads, check=True, capture_output=True)
     lines = map(json.loads, (folder / out / "core_32/main/metrics.jsonl").read_text().splitlines())
-    rates = [line["images_per_s"] for line in lines if "images_per_s" in line]
+    rates: list[float] = [line["images_per_s"] for line in lines if "images_per_s" in line]
     return BATCH / median(rates[SKIPPED:])
 
 

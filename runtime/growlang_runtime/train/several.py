@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.plans.plan import Plan
+from growlang_runtime.distributed.ranks import is_joined
 from growlang_runtime.report.display import Display
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
@@ -61,11 +62,12 @@ def _status(run: OneOf, say: Callable[[str], None], failed: list[Path]) -> int:
     """Train a run; returns its exit status, and 0 for one that failed, which is listed.
 
     Raises GrowlangError for one that could not begin: what keeps it from that keeps the others too.
+    So does a failure of several processes, which need not be where this one is.
     """
     try:
         return run.train().exit_status
     except RunFailed as error:
-        if error.run != run.folder:
+        if error.run != run.folder or is_joined():
             raise
         say(error.as_text())
         failed.append(run.folder)

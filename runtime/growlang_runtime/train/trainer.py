@@ -11,10 +11,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash, hash_of
-from growlang_runtime.conditioning.readings import Reading, added
-from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
-from growlang_runtime.distributed.ranks import each_once
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
@@ -31,10 +28,10 @@ from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
+from growlang_runtime.train.seen import Seen
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption, Stopped
 from growlang_runtime.train.step import Found, Stepped, Stepper
-from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
@@ -54,9 +51,6 @@ class Trainer:
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
-        self.tally = Tally()
-        self.unread: dict[str, Reading] = {}
-        """What was read of captions and is not in the tally yet."""
         self.stepper = Stepper(setup, options)
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
@@ -64,6 +58,7 @@ class Trainer:
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
+        self.seen = Seen(self.budget, self.ranks, self.metrics, self.display, self.warn)
         self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
         self.interruption = Interruption()
         self.background = Background()
@@ -108,12 +103,11 @@ class Trainer:
         self.step = self.saved = found.step
         self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
         self.frozen = record.frozen
-        self.tally = Tally(record.readings)
+        self.seen.restore(record)
         self.metrics.forget_after(self.step)
         for line in changes(record.environment, self._environment()):
             self.warn(line)
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
-        self.budget.restore(record.corrupt)
         self._report_data()
 
     def _recalled(self, watch: Watch, begun: int) -> tuple[str, float]:
@@ -132,16 +126,7 @@ class Trainer:
         """Warn of what the indexes of the data show."""
         for text in dict.fromkeys(text for data in self.data for text in data.images.warnings):
             self.warn(text)
-        self._skip_corrupt((), self.step)
-
-    def _skip_corrupt(self, found: tuple[Corrupt, ...], step: int) -> None:
-        """Report each unusable sample once. Raises GrowlangError if they are too many."""
-        new = self.budget.report(each_once(self.ranks.gather_if(bool(found), found)))
-        for corrupt in new:
-            self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
-        self.budget.require(new)
-        for corrupt in new:
-            self.display.say(f"skipped image {corrupt}")
+        self.seen.corrupt((), self.step)
 
     def _environment(self) -> Environment:
         options, processes = self.options, self.ranks.size
@@ -170,10 +155,7 @@ class Trainer:
                     )
                     return self._result(signal)
             self._evaluate()
-            self._count({}, all=True)
-            for name, line, counts in self.tally.totals():
-                self.warn(line)
-                self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
+            self.seen.tell_totals(self.step)
             self.background.join()
             self._require_finished()
             weights, skipped = self._save_model(), len(self.budget)
@@ -245,7 +227,7 @@ class Trainer:
         ) as batches:
             for batch in batches:
                 self.told.seconds.lap("data")
-                self._skip_corrupt(batch.corrupt, self.step + 1)
+                self.seen.corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
                 self.background.poll()
                 self.told.seconds.lap("step")
@@ -301,7 +283,7 @@ class Trainer:
             data, objective, batch, self.step, self._settle, watched=watched
         )
         self.step += 1
-        self._count(batch.readings)
+        self.seen.read(batch.readings)
         self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
         if not self.lags:
@@ -322,15 +304,6 @@ class Trainer:
             self._skip(done, found)
         if self._logs(done.step):
             self._log(done, found)
-
-    def _count(self, readings: Mapping[str, Reading], *, all: bool = False) -> None:
-        """Count what was read of captions; processes do it together when one has lost some."""
-        self.unread = added([self.unread, readings])
-        lost = any(reading.cut or reading.wordless for reading in self.unread.values())
-        if self.ranks.largest(int(all or lost)):
-            for line in self.tally.add(added(self.ranks.gather(self.unread))):
-                self.warn(line)
-            self.unread = {}
 
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
@@ -407,7 +380,7 @@ class Trainer:
             measured = watch.measure(self.module, self.state.ema.averages, self.device)
         losses = self.ranks.tell(lambda: measured)
         training_mode(self.module)
-        self._skip_corrupt(watch.validation.corrupt, self.step)
+        self.seen.corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
@@ -419,7 +392,7 @@ class Trainer:
 
     def _record(self, data: Data) -> Record:
         """What a checkpoint records of this step beside its tensors."""
-        self._count({}, all=True)
+        self.seen.read({}, all=True)
         return Record(
             step=self.step,
             phase=data.phase.name,
@@ -430,7 +403,7 @@ class Trainer:
             images=self._images(),
             corrupt=self.budget.names,
             environment=self._environment(),
-            readings=self.tally.counts,
+            readings=self.seen.tally.counts,
             branch=self.plan.branch,
         )
 
