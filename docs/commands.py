@@ -83,6 +83,12 @@ grid.png
 $ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket --each pictures
 pictures/000-red-apple.png
 pictures/001-rocket.png""",
+    "export": """\
+$ growlang export runs/core_32/main --to diffusers -o core_32 --license mit
+core_32
+$ growlang export runs/core_32/main@20k --to safetensors -o core_32.safetensors --dtype bf16
+core_32.safetensors
+core_32.grow""",
     "evaluate": """\
 $ growlang evaluate runs/core_32/main --metric held_out_loss --metric 'fd_efflite0(dimensions = 64)' --count 200
 runs/core_32/main, step 400
@@ -123,6 +129,7 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "export": "0. 2: no such run, the output exists, or the model cannot be written so.",
     "evaluate": (
         "0. 2: no such run, a metric needs more images than there are, or weights are missing. An "
         "evaluation that is stopped goes on when it is started again."

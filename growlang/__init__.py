@@ -34,13 +34,22 @@ if TYPE_CHECKING:
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
-    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
+    from growlang.notebook import (
+        conditions,
+        denoiser,
+        export,
+        load_run,
+        load_weights,
+        objective,
+        sample,
+    )
     from growlang.plans.plan import Plan
     from growlang.preparing import init, pack
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
+    from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -64,6 +73,7 @@ __all__ = [
     "Entry",
     "Evaluation",
     "Evaluations",
+    "Exported",
     "GrowlangError",
     "GrownMapping",
     "Mapping",
@@ -102,6 +112,7 @@ __all__ = [
     "denoiser",
     "diff",
     "evaluate",
+    "export",
     "grow",
     "init",
     "load",
@@ -132,7 +143,7 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
+        "growlang.notebook": ("conditions denoiser export load_run load_weights objective sample"),
         "growlang.plans.plan": "Plan",
         "growlang.preparing": "init pack",
         "growlang.starting.start": "Started",
@@ -142,6 +153,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
+        "growlang_runtime.export.exporting": "Exported",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",

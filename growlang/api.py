@@ -169,6 +169,7 @@ class RunFields(TypedDict, total=False):
     device: str
     threads: int | Literal["auto"] | None
     micro_batch: int | None
+    activation_checkpointing: bool
     tf32: bool
     deterministic: bool
     compile: bool

@@ -276,13 +276,14 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 
 RUNTIME_ROOMS = (
+    ("distributed",),
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
     ("sample",),
     ("evaluation",),
     ("train",),
-    ("notebook",),
+    ("notebook", "export"),
     ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""

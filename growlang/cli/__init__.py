@@ -25,6 +25,7 @@ from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
 from growlang.cli.commands.evaluate import evaluate  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
+from growlang.cli.commands.export import export  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
@@ -77,6 +78,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
+    "export": export,
     "runs": runs,
     "compare": compare,
     "report": report,

@@ -127,6 +127,12 @@ def test_values_are_those_of_the_metrics(run: Path, html: str) -> None:
     assert data["axes"][averaged["x"]] == [line["step"] for line in validated]
     assert averaged["y"] == pytest.approx([line["averaged"] for line in validated], rel=1e-5)
     assert plain["y"] == pytest.approx([line["plain"] for line in validated], rel=1e-5)
+    assert [one["name"] for one in curves["levels"]] == [
+        f"log-SNR {level['log_snr']:.3g}" for level in validated[0]["levels"]
+    ]
+    assert curves["levels"][2]["y"][-1] == pytest.approx(
+        validated[-1]["levels"][2]["averaged"], rel=1e-5
+    )
     (marks,) = data["runs"]
     assert marks["phases"] == [["first", 0, 3], ["second", 3, 6]]
     assert marks["resumes"] == [4]
@@ -193,12 +199,15 @@ def test_long_runs_make_no_large_page(tmp_path: Path) -> None:
             {"step": s, "loss": 1 / s, "lr": 1 / s, "grad_norm": s / 7} for s in range(1, 4000)
         ]
         lines[2345]["loss"] = 77.5
+        lines[0]["low_error"] = 0.5
         lines += [{"step": s, "event": "skipped", "loss": "nan"} for s in range(500)]
         (path / "metrics.jsonl").write_text("".join(f"{json.dumps(x)}\n" for x in lines))
         paths.append(path)
     html = api.report(paths).html
     assert len(html.encode()) - pictures(html) <= LARGEST
-    loss = embedded(html)["charts"][0]["series"]
+    drawn = embedded(html)["charts"]
+    assert (drawn[-1]["title"], drawn[-1]["series"][0]["name"]) == ("low error", "low error")
+    loss = drawn[0]["series"]
     assert all(77.5 in series["y"] for series in loss if series["name"] == "loss")
     assert "500 steps were skipped" in html
     assert "and 460 more" in html

@@ -39,6 +39,7 @@ class Environment(_Recorded):
     threads: int | None = None
     micro_batch: int | None = None
     """Images in one forward and backward pass; None too if it is the whole batch."""
+    processes: int = 1
     tf32: bool = False
     """Whether fp32 products are rounded to TF32."""
     deterministic: bool = False

@@ -32,6 +32,8 @@ from growlang_runtime.train.learning_rate import Span, spans
 from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
 
 Item = TypeVar("Item")
+WHOLE = slice(None)
+"""The share of a process that trains alone: all of a batch."""
 CPU = torch.device("cpu")
 
 
@@ -89,16 +91,29 @@ class StepBatch:
         x, t = tensors["x"], tensors["t"]
         return replace(self, x=x, t=t, noise=noise, conditions=conditions)
 
-    def parts(self, size: int, device: torch.device) -> Iterator[Part]:
-        """The batch in order, `size` images at a time, on a device."""
-        for start in range(0, len(self.x), size):
-            length = min(size, len(self.x) - start)
+    def parts(self, size: int, device: torch.device, count: int | None = None) -> Iterator[Part]:
+        """The batch in order, `size` images at a time, on a device; in `count` parts, if given.
+
+        Processes with fewer images so have as many parts as others, the last ones of one image.
+        """
+        total = len(self.x)
+        count = -(-total // size) if count is None else count
+        start = 0
+        for left in reversed(range(count)):
+            length = min(size, total - start - left)
             yield Part(
                 self.x.narrow(0, start, length).to(device),
                 self.noise.part(slice(start, start + length)).on(device),
                 self.t.narrow(0, start, length).to(where_levels_are(device)),
                 {n: v.narrow(0, start, length).to(device) for n, v in self.conditions.items()},
             )
+            start += length
+
+    def drawn(self) -> dict[str, Tensor]:
+        """All that the net was given, by name, on the CPU."""
+        eps = self.noise.on(self.x.device)
+        found = {"x": self.x, "eps": eps, "t": self.t, **self.conditions}
+        return {name: tensor.cpu() for name, tensor in found.items()}
 
 
 def where_levels_are(device: torch.device) -> torch.device:
@@ -172,14 +187,17 @@ def step_batches(
     start: int,
     workers: int,
     device: torch.device = CPU,
+    share: slice = WHOLE,
 ) -> Generator[StepBatch]:
     """The batches of a phase from step `start` of the run to the phase's end, in order.
 
-    They are prepared in the background for a device; close the generator to stop that.
+    Of each, the `share` of a process. They are prepared in the background for a device; close the
+    generator to stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
-    batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
-    made = _prepared(data, conditioner, steps, batches, device)
+    draws = (data.draws(step)[share] for step in steps)
+    batches = prefetch(data.images, draws, max(1, workers))
+    made = _prepared(data, conditioner, steps, batches, device, share)
     link = link_to(device)
     return _ahead(made) if link is None else on_device(made, link)
 
@@ -199,25 +217,33 @@ def _prepared(
     steps: range,
     batches: Generator[Batch],
     device: torch.device,
+    share: slice,
 ) -> Generator[StepBatch]:
     # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
     with closing(batches):
         for step, batch in zip(steps, batches, strict=True):
-            made = step_batch(data, conditioner, data.draws(step), batch)
+            made = step_batch(data, conditioner, data.draws(step), batch, share)
             yield replace(made, noise=made.noise.ahead(device))
 
 
 def step_batch(
-    data: Data, conditioner: Conditioner, draws: Sequence[int], batch: Batch
+    data: Data,
+    conditioner: Conditioner,
+    step: Sequence[int],
+    batch: Batch,
+    share: slice = WHOLE,
 ) -> StepBatch:
-    """The inputs of a step from its images, with what is random about the rest."""
-    settings = data.phase.settings
+    """The inputs of a step from its images, with what is random about the rest.
+
+    `step` are the draws of the whole step, of which `batch` has the images of a share.
+    """
+    settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
-        noise_times(settings.seed, draws),
+        noise_times(settings.seed, step)[share],
         conditioner.without_full_masks(encoded.inputs),
         batch.corrupt,
         encoded.readings,

@@ -14,7 +14,11 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment(
-    device: torch.device, micro_batch: int | None, compile: bool = False
+    device: torch.device,
+    micro_batch: int | None = None,
+    *,
+    compile: bool = False,
+    processes: int = 1,
 ) -> Environment:
     """What a run computes with here, read back from PyTorch."""
     flags = precision.read()
@@ -24,6 +28,7 @@ def environment(
         device=device.type,
         threads=torch.get_num_threads(),
         micro_batch=micro_batch,
+        processes=processes,
         tf32=flags.tf32,
         deterministic=flags.deterministic,
         compile=compile,

@@ -22,6 +22,7 @@ from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.diffusion.objective import denoiser, objective_of, with_weights
+from growlang_runtime.distributed.sharding import reshard
 from growlang_runtime.train.batches import CPU, Part, StepBatch
 
 DRAWS, LEVELS = 128, 8
@@ -119,6 +120,7 @@ class Validation:
             (there,) = part.parts(size, device)
             plain.append(self._losses(module, there))
             mean.append(self._losses(averaged, there))
+        reshard(module)
         return self._summary(torch.cat(mean), torch.cat(plain))
 
     @torch.no_grad()

@@ -41,10 +41,14 @@ def charts(runs: Sequence[Facts], most: int) -> list[Chart]:
     made = [
         Chart("loss", "Training loss", True, _losses(runs, kept)),
         Chart("validation", "Validation loss", True, _validation(runs)),
+        Chart("levels", "Validation loss by noise level", True, _levels(runs)),
         Chart("lr", "Learning rate by group", False, _rates(runs, kept)),
         Chart("grad-norm", "Norm of the gradient", True, _plain(runs, kept, "grad_norm")),
         Chart("speed", "Images per second", False, _speeds(runs, kept)),
         Chart("data-wait", "Waiting for data (% of the time)", False, _waits(runs, kept)),
+    ]
+    made += [
+        Chart(f"own-{n}", n.replace("_", " "), True, _plain(runs, kept, n)) for n in _own(runs)
     ]
     return [chart for chart in made if any(series.x for series in chart.series)]
 
@@ -100,6 +104,34 @@ def _validation(runs: Sequence[Facts]) -> list[Series]:
         found.append(_series(index, "averaged weights", "main", lines, every, "averaged"))
         found.append(_series(index, "plain weights", "dashed", lines, every, "plain"))
     return found
+
+
+def _levels(runs: Sequence[Facts]) -> list[Series]:
+    """The loss of the averaged weights by noise level, of a run that is alone."""
+    if len(runs) > 1:
+        return []
+    found: dict[str, tuple[list[int], Values]] = {}
+    for line in runs[0].events("validation"):
+        for level in line.get("levels") or ():
+            name = f"log-SNR {level.get('log_snr', 0.0):.3g}"
+            steps, values = found.setdefault(name, ([], []))
+            steps.append(line["step"])
+            values.append(rounded(number(level.get("averaged"))))
+    return [Series(0, name, "main", *points) for name, points in found.items()]
+
+
+def _own(runs: Sequence[Facts]) -> list[str]:
+    """Numbers that lines of some runs alone have, such as the errors of a net that retains ends."""
+    names = dict.fromkeys(n for run in runs for row in run.rows for n in row if n not in USUAL)
+    return [
+        n for n in names if any(number(row.get(n)) is not None for run in runs for row in run.rows)
+    ]
+
+
+USUAL = frozenset(
+    {"step", "phase", "loss", "lr", "grad_norm", "images_per_s", "memory", "seconds", "skipped"}
+)
+"""What the lines of all runs have; each has its place on the page."""
 
 
 def _plain(runs: Sequence[Facts], kept: Sequence[list[int]], name: str) -> list[Series]:
