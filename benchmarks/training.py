@@ -17,7 +17,7 @@ from growlang_runtime.train.options import RunOptions
 
 SPEC = "gpu_core.grow"
 PARAMS = {"width": "128", "depth": "2", "side": "32", "batch": "16", "train.precision": "fp32"}
-PAIRS, STEPS, EVERY = 8, 4, 50
+PAIRS, STEPS, EVERY = 8, 2, 50
 LOGGED = 10
 """Steps between lines of metrics: the default."""
 PHASE = 1000
@@ -61,7 +61,7 @@ def with_checkpoints(rig: Rig) -> Result:
             rig.trainer._save(rig.data)
 
     plain, saving = steps(rig, EVERY, one), steps(rig, EVERY, saved)
-    pairs = blocks(saving, plain, 4, taken)
+    pairs = blocks(saving, plain, 2, taken)
     return ratio(f"training: with a checkpoint every {EVERY} steps / without", pairs, 1.03)
 
 
