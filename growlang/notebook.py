@@ -127,6 +127,7 @@ def sample(
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
+    shared: bool = False,
 ) -> Samples:
     """Images for prompts, `count` of each, from the weights of a run, a checkpoint or a file.
 
@@ -138,8 +139,9 @@ def sample(
     times, 1 being noise) and rescale, `steps`, the name of the `sampler` and, of a model that
     retains ends, `detail_scale` and `detail_temperature` are the spec's unless given. The images of
     a prompt have the seeds `seed`, `seed` + 1, and so on; `batch` images are computed at once,
-    which changes none of them. Raises GrowlangError if there are no weights, or for what the model
-    cannot use.
+    which changes none of them. If `shared`, the processes that torchrun started, all of which have
+    to call it, draw a part each, and the first has the images. Raises GrowlangError if there are no
+    weights, or for what the model cannot use.
     """
     require_torch("sampling")
     from growlang_runtime.report.samples import Places
@@ -166,6 +168,7 @@ def sample(
         ema=ema,
         device=device,
         batch=batch,
+        shared=shared,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
+from growlang_runtime.distributed.ranks import ALONE, Ranks, joined
 from growlang_runtime.report.display import Display
 from growlang_runtime.report.prompts import Prompts, own_prompts
 from growlang_runtime.report.samples import Places, Samples
@@ -51,16 +53,18 @@ def sample(
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
+    shared: bool = False,
 ) -> Samples:
     """Images for prompts, by default those of the spec, written to the places that are given.
 
     `run` is a run's folder, a checkpoint's folder, a model.safetensors, or weights that were
     loaded. What is None of the sampler's settings is the spec's. Of each prompt there are `count`
     images, with `seed` and the seeds after it. An image depends on its seed, its prompt and its
-    place among the prompts, not on `batch`. Raises GrowlangError if nothing can be written there,
-    and for prompts or settings that the model cannot use.
+    place among the prompts, not on `batch`. If `shared`, the processes that torchrun started, all
+    of which have to call it, draw a part each; the first has all images, the others none. Raises
+    GrowlangError if nothing can be written there, and for prompts or settings that the model cannot
+    use.
     """
-    places.require()
     if prompts is not None and not prompts:
         raise GrowlangError("no prompts given")
     for name, number in (("steps", steps), ("batch", batch), ("count", count)):
@@ -71,29 +75,41 @@ def sample(
     if precision not in ("fp32", "bf16"):
         raise GrowlangError(f"`precision` must be fp32 or bf16, but is {precision}")
     _require_guidance(guidance, guidance_interval, guidance_rescale)
-    weights = run if isinstance(run, Weights) else load(run, ema=ema)
-    opened = open_device(device)
-    _tell(run, weights)
-    settings = requested(
-        weights,
-        guidance,
-        steps,
-        detail_scale,
-        detail_temperature,
-        sampler=sampler,
-        guidance_interval=guidance_interval,
-        guidance_rescale=guidance_rescale,
-    )
-    asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
-    images = draw(weights, asked, settings, seed, opened, batch, count, precision)
+    with joined() if shared else nullcontext(ALONE) as ranks:
+        if ranks.first:
+            places.require()
+        weights = run if isinstance(run, Weights) else load(run, ema=ema)
+        opened = own_device(open_device(device), ranks)
+        if ranks.first:
+            _tell(run, weights)
+        settings = requested(
+            weights,
+            guidance,
+            steps,
+            detail_scale,
+            detail_temperature,
+            sampler=sampler,
+            guidance_interval=guidance_interval,
+            guidance_rescale=guidance_rescale,
+        )
+        asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
+        images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
             help="lower --guidance, or train with a lower learning rate: the weights are too large",
         )
-    each = tuple(prompt for prompt in asked for _ in range(count))
+    each = tuple(prompt for prompt in asked for _ in range(count))[: len(images)]
     columns = count if count > 1 else None
-    return Samples(images, each, tuple(places.write(images, each, columns)), columns)
+    written = places.write(images, each, columns) if ranks.first else ()
+    return Samples(images, each, tuple(written), columns)
+
+
+def own_device(opened: torch.device, ranks: Ranks) -> torch.device:
+    """The GPU of this process, where there are several and only the kind of device is said."""
+    if ranks.size == 1 or opened.type != "cuda" or opened.index is not None:
+        return opened
+    return torch.device("cuda", ranks.local % torch.cuda.device_count())
 
 
 def _tell(run: Path | Weights, weights: Weights) -> None:
@@ -114,11 +130,22 @@ def draw(
     batch: int,
     count: int = 1,
     precision: Precision = "fp32",
+    ranks: Ranks = ALONE,
 ) -> torch.Tensor:
-    """Images (N * count, C, H, W) in [-1, 1], on the CPU, for N prompts: those of one together."""
-    drawer = Drawer(weights, asked, device, precision)
+    """Images (N * count, C, H, W) in [-1, 1], on the CPU, for N prompts: those of one together.
+
+    Each of the processes draws its part; the first has all of them, the others none.
+    """
+    told: list[str] = []
+    drawer = Drawer(weights, asked, device, precision, None if ranks.first else told.append)
     wanted = [(place, seed + n) for place in range(len(prompts)) for n in range(count)]
-    return drawer.draw(prompts, wanted, batch)
+    own = drawer.draw(prompts, wanted[ranks.share(len(wanted))], batch)
+    for lines in ranks.gather(told)[1:]:
+        for line in lines:
+            if line.startswith("warning"):
+                drawer.say(line)
+    parts = ranks.gather(own)
+    return torch.cat(parts) if ranks.first else own[:0]
 
 
 class Drawer:
@@ -155,6 +182,7 @@ class Drawer:
         `prompts` are those of the places from `first` on.
         """
         Prompts.of(prompts, self.conditioner)  # refuses what it cannot read, before all else
+        computed = self.computed
         objective = objective_of(self.settings.objective, self.net)
         parts = [wanted[at : at + batch] for at in range(0, len(wanted), batch)]
         texts = [[prompts[place - first] for place, _ in part] for part in parts]
@@ -166,8 +194,8 @@ class Drawer:
             null = self.conditioner.null(len(part))
             request = Request.of(self.asked, encoded.inputs, null, places, seeds)
             sampler, net, device = self.asked.sampler, self.net, self.device
-            drawn.append(generate(self.computed, net, objective, sampler, request, device).cpu())
-        return torch.cat(drawn)
+            drawn.append(generate(computed, net, objective, sampler, request, device).cpu())
+        return torch.cat(drawn) if drawn else torch.empty(0, *self.net.image.dims)
 
     def _warn(self, read: Sequence[Encoded]) -> None:
         """Warn of truncated prompts and of guidance that was not trained for, the first time."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
+from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.evaluation.result import Evaluation, Result
 from growlang_runtime.export.card import card, facts
 from growlang_runtime.export.exporting import export
 from growlang_runtime.sample import sample
@@ -127,7 +130,11 @@ def test_diffusers_draws_the_same_images_alone(
         {"folder": str(tmp_path / "older"), "prompts": words, "asked": {"seed": 3}},
         {"folder": str(tmp_path / "out"), "prompts": words, "copy": str(tmp_path / "copy")},
         {"folder": str(tmp_path / "out"), "prompts": words, "scheduler": "euler"},
-        {"folder": retained.export(tmp_path / "retained"), "prompts": words[:2]},
+        {
+            "folder": retained.export(tmp_path / "retained"),
+            "prompts": words[:2],
+            "asked": {"num_inference_steps": 3, "detail_scale": 0.5},
+        },
         {
             "folder": named.export(tmp_path / "named"),
             "prompts": classes,
@@ -147,7 +154,7 @@ def test_diffusers_draws_the_same_images_alone(
         sample(checkpoint, prompts=words, seed=3, ema=False, sampler="heun").tensor,
         usual,
         sample(run, prompts=words, sampler="euler", steps=4).tensor,
-        retained.sample(words[:2]),
+        retained.sample(words[:2], steps=3, detail_scale=0.5),
         named.sample(classes, steps=3, guidance=2.0),
         frozen.sample(texts, steps=3, guidance=2.0),
     ]
@@ -178,6 +185,23 @@ def test_a_folder_says_what_it_is(run: Path, tmp_path: Path) -> None:
     assert own.net_hash in page
     index = json.loads((folder / "model_index.json").read_text())
     assert index["scheduler"] == ["diffusers", "DDIMScheduler"]
+
+
+def test_the_card_has_what_was_measured_of_these_weights(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    weights = load(copy)
+    result = Result("fid", 12.3456, 1.5, "lower", {}, {"extractor": "inception"})
+    for name, digest in (("model-1", contents_hash(weights.tensors)), ("model-2", "other")):
+        found = Evaluation("run", None, {"sha256": digest}, {"seed": 7}, {}, (result,))
+        (copy / "evaluation").mkdir(exist_ok=True)
+        text = json.dumps(found.as_json())
+        (copy / "evaluation" / f"{name}.json").write_text(text)
+    (copy / "evaluation" / "torn.json").write_text("{")
+    own = growlang.load_run(copy).plan
+    page = card(weights, own, own.sample, facts(weights, own, ema=True), None)
+    assert page.count("| fid | 12.35 | 1.5 |") == 1
+    assert '"extractor": "inception"' in page
+    assert '"seed": 7' in page
 
 
 def test_the_card_of_a_grown_model_names_its_parent() -> None:

@@ -109,7 +109,8 @@ def sample(
 ) -> None:
     """Sample images from a trained model: a PNG grid, or single files.
 
-    Of a run that is not finished, its newest checkpoint is used.
+    Of a run that is not finished, its newest checkpoint is used. Processes that torchrun starts
+    share the images, and the first one writes them.
     """
     from growlang import notebook
     from growlang.torch_backend import require_torch
@@ -139,6 +140,7 @@ def sample(
         precision=precision.value,
         ema=ema,
         device=device,
+        shared=True,
     )
     for file in drawn.files:
         typer.echo(file)

@@ -11,10 +11,13 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import run_of
 from growlang.spec.labels import Labels
 from growlang.spec.recipe import Sample
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang.version import __version__
 from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.storage.weights import Weights
 
+EVALUATIONS = "evaluation"
+"""The folder of a run's evaluations."""
 HASHES = ("net_hash", "spec_hash", "plan_hash", "run_hash")
 
 
@@ -129,12 +132,28 @@ def _training(plan: Plan | None) -> Iterator[str]:
 
 
 def _metrics(weights: Weights) -> Iterator[str]:
-    """Results of evaluations that lie in the run, with their protocols."""
-    found = sorted((run_of(weights.path) / "evaluation").glob("*.json"))
-    for path in found:
-        result = json.loads(path.read_text(encoding="utf-8"))
-        text = json.dumps(result, indent=2, ensure_ascii=False)
-        yield f"## Metrics: {path.stem}\n\n```json\n{text}\n```"
+    """What was measured of these weights, with protocols: the evaluations that lie in their run."""
+    own = contents_hash(weights.tensors)
+    for path in sorted((run_of(weights.path) / EVALUATIONS).glob("*.json")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["weights"]["sha256"] != own:
+                continue
+            rows = [(m["name"], _number(m["value"]), _number(m["floor"])) for m in found["metrics"]]
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        said = {
+            "drawn": found.get("drawn"),
+            "reference": found.get("reference"),
+            "metrics": {m["name"]: m.get("protocol") for m in found["metrics"]},
+        }
+        yield "## Metrics\n\n" + _table(("metric", "value", "floor (real against real)"), rows)
+        text = json.dumps(said, indent=2, ensure_ascii=False)
+        yield f"Their protocol:\n\n```json\n{text}\n```"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
 
 
 def _lineage(facts: Mapping[str, Any]) -> str:
