@@ -10,7 +10,7 @@ from benchmarks.measuring import ROOT, Result, environment, show
 
 BENCHMARKS = (
     *("startup", "language", "lsp", "table", "compile", "growth"),
-    *("step", "training", "processes"),
+    *("step", "training", "processes", "data"),
 )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from growlang.api import StrPath, path_of
+from growlang.api import StrPath, checked_spec, path_of
 from growlang.diagnostics import GrowlangError
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
+    from growlang.checking import Checked
     from growlang.spec.metrics import Metric
+    from growlang.spec.recipe import Evaluate
     from growlang_runtime.evaluation.result import Evaluations
     from growlang_runtime.notebook.run import Run
 
@@ -19,6 +21,7 @@ def evaluate(
     runs: StrPath | Run | Sequence[StrPath | Run],
     metrics: str | Sequence[str | Metric] | None = None,
     *,
+    spec: StrPath | Checked | None = None,
     output: StrPath | Sequence[StrPath] = (),
     prompts: StrPath | None = None,
     count: int | None = None,
@@ -35,7 +38,8 @@ def evaluate(
     """Measure one or several runs as their specs say in `evaluate`; a row for each.
 
     A run is RUN, RUN@STEP or RUN@best. Metrics are written as in a spec, such as
-    `["fd_efflite0", "kid(subset_size = 50)"]`. What is given is used instead of what the specs say.
+    `["fd_efflite0", "kid(subset_size = 50)"]`. What is given is used instead of what the specs say,
+    which are as they were when the runs were trained; `spec` is one that is read now.
     With several values of `guidance` there is a row for each. `output` are files of all rows: a
     table (.csv, .json) or a picture (.svg). Each result is written into its run's folder too, with
     its protocol. Raises GrowlangError for what cannot be measured, such as too few images.
@@ -50,6 +54,7 @@ def evaluate(
     values = guidance if isinstance(guidance, Sequence) else (guidance,)
     given = [metrics] if isinstance(metrics, str) else metrics
     asked = Asked(
+        said=None if spec is None else _said(spec),
         metrics=None if given is None else _metrics(given),
         prompts=None if prompts is None else path_of(prompts),
         count=count,
@@ -65,6 +70,17 @@ def evaluate(
     )
     paths = [run.path if isinstance(run, Run) else path_of(run) for run in several]
     return evaluate_all(paths, asked, [path_of(file) for file in files])
+
+
+def _said(spec: StrPath | Checked) -> Evaluate:
+    """The `evaluate` of a spec. Raises GrowlangError where it has none."""
+    checked = checked_spec(spec)
+    if checked.resolved.evaluate is None:
+        raise GrowlangError(
+            f"{checked.path} has no `evaluate`",
+            help="write `evaluate { count = 5k  metrics = [fd_efflite0] }` in it",
+        )
+    return checked.resolved.evaluate
 
 
 def _metrics(given: Sequence[str | Metric]) -> tuple[Metric, ...]:

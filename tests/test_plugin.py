@@ -149,6 +149,8 @@ def test_the_example_trains_samples_and_resumes(
     whole = load(run).tensors
     sample(run, prompts=["shade 1"], places=Places(tmp_path / "a.png"), steps=2)
     assert (tmp_path / "a.png").is_file()
+    given = {"data_root": tmp_path, "count": 2, "quiet": True}
+    assert growlang.evaluate(run, "contrast", **given)[0]["contrast"] >= 0
     (run / "model.safetensors").unlink()
     shutil.rmtree(sorted((run / "checkpoints").iterdir())[-1])
     train(planned, replace(options, resume="must"))

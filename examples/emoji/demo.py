@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HERE = Path(os.path.relpath(Path(__file__).resolve().parent))
-POOLED = 16
-"""Side, in pixels, to which images are pooled before they are compared."""
 
 
 def main(
@@ -72,6 +70,7 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
 
     from growlang.plans.plan import Plan
     from growlang_runtime.data.images import Images, Indexes
+    from growlang_runtime.evaluation.retrieval import matches, nearest
     from growlang_runtime.sample import sample
 
     plan = Plan.model_validate_json((grown / "plan.json").read_text())
@@ -87,29 +86,11 @@ def compare(core: Path, grown: Path, seed: int, to: Path) -> dict[str, tuple[int
         for run in (core, grown)
     }
     sheet({"real": real, **sampled}, prompts).save(to)
+    found = {name: nearest(images, training.images) for name, images in sampled.items()}
     return {
-        name: retrieval(images, prompts, training.images, captions)
-        for name, images in sampled.items()
+        name: (matches([captions[place] for place in places], prompts), len(prompts))
+        for name, places in found.items()
     }
-
-
-def retrieval(
-    images: Tensor,
-    prompts: Sequence[str],
-    training: Tensor,
-    captions: Sequence[str],
-) -> tuple[int, int]:
-    """(hits, prompts): for how many is the nearest training image the prompt's own?
-
-    Images (N, C, H, W) are average-pooled to 16 x 16 and compared by Euclidean distance.
-    """
-    import torch
-    from torch.nn.functional import adaptive_avg_pool2d
-
-    a, b = (adaptive_avg_pool2d(x, POOLED).flatten(1) for x in (images, training))
-    nearest = torch.cdist(a, b).argmin(dim=1)
-    hits = sum(captions[int(i)] == prompt for i, prompt in zip(nearest, prompts, strict=True))
-    return hits, len(prompts)
 
 
 def sheet(rows: dict[str, Tensor], prompts: Sequence[str]) -> Image.Image:

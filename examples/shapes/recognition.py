@@ -17,12 +17,13 @@ import typer
 from draw import COLOURS, SHAPES, drawings
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
+from torch.nn.functional import cross_entropy
 from typer import Argument, Option
 
 import growlang
+from growlang_runtime.evaluation.retrieval import matches, nearest
 
-SIDE, POOLED = 32, 16
+SIDE = 32
 """Sides, in pixels, at which the classifier reads images, and at which drawings are compared."""
 STEPS, BATCH, DRAWN = 400, 64, 2000
 """How the classifier is trained."""
@@ -93,9 +94,8 @@ def scores(
     captions: Sequence[str],
 ) -> Scores:
     """The scores of samples, each for the caption of the drawing at its place."""
-    a, b = (adaptive_avg_pool2d(pixels(x, SIDE), POOLED).flatten(1) for x in (samples, drawn))
-    nearest = torch.cdist(a, b).argmin(1)
-    found = sum(captions[int(i)] == caption for i, caption in zip(nearest, captions, strict=True))
+    places = nearest(pixels(samples, SIDE), pixels(drawn, SIDE))
+    found = matches([captions[place] for place in places], captions)
     return Scores(len(captions), found, *classified(net, pixels(samples, SIDE), captions))
 
 

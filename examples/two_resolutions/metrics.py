@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import Tensor, cdist
-from torch.nn.functional import (
-    adaptive_avg_pool2d,
-    avg_pool2d,
-    cosine_similarity,
-    interpolate,
-)
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, cosine_similarity, interpolate
 
-POOLED = 16
-"""Side, in pixels, to which images are pooled before the nearest one is looked for."""
+from growlang_runtime.evaluation.retrieval import nearest
+
 FACTOR = 2
 """By how much the high resolution exceeds the low one."""
 
@@ -47,15 +42,6 @@ def scores(samples: Tensor, real: Tensor, places: Sequence[int]) -> Scores:
         rmse=(large - own).square().mean().sqrt().item(),
         detail=cosine_similarity(details(large), details(own)).mean().item(),
     )
-
-
-def nearest(samples: Tensor, real: Tensor) -> list[int]:
-    """For each sample the place of the real image that is the nearest to it.
-
-    Both are average-pooled to 16 x 16 and compared by Euclidean distance.
-    """
-    a, b = (adaptive_avg_pool2d(x, POOLED).flatten(1) for x in (samples, real))
-    return [int(place) for place in cdist(a, b).argmin(dim=1)]
 
 
 def downsampled(x: Tensor) -> Tensor:

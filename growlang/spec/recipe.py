@@ -121,6 +121,10 @@ class Settings(Part):
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="number format of the forward and backward pass"
     )
+    decoder: Annotated[Literal["pillow", "simplejpeg"], Later()] = Field(
+        default="pillow",
+        description="what decodes JPEGs; `simplejpeg` is faster, and rounds in its own way",
+    )
     grad_clip: Annotated[float, Field(gt=0), Formerly("clip")] = Field(
         default=1.0, description="maximum norm of the gradient"
     )

@@ -233,7 +233,7 @@ def test_a_shard_that_shrinks_under_a_run_is_named(tmp_path: Path, write_tar: Wr
     path = write_tar("a.tar", sample("one"))
     index = opened(PNG, tmp_path, tmp_path / "cache")
     os.truncate(path, 540)
-    with pytest.raises(GrowlangError, match=r"a\.tar has changed: got 28 of"):
+    with pytest.raises(GrowlangError, match=r"a\.tar has changed"):
         index.read(0, "image")
 
 

@@ -200,6 +200,8 @@ def test_long_runs_make_no_large_page(tmp_path: Path) -> None:
         ]
         lines[2345]["loss"] = 77.5
         lines[0]["low_error"] = 0.5
+        found = {"metrics": {"fid": 9.5, "kid": None}, "floors": {"fid": 2.5}}
+        lines += [{"step": 3000, "event": "evaluation", **found}]
         lines += [{"step": s, "event": "skipped", "loss": "nan"} for s in range(500)]
         (path / "metrics.jsonl").write_text("".join(f"{json.dumps(x)}\n" for x in lines))
         paths.append(path)
@@ -207,6 +209,11 @@ def test_long_runs_make_no_large_page(tmp_path: Path) -> None:
     assert len(html.encode()) - pictures(html) <= LARGEST
     drawn = embedded(html)["charts"]
     assert (drawn[-1]["title"], drawn[-1]["series"][0]["name"]) == ("low error", "low error")
+    (fid,) = [chart for chart in drawn if chart["title"] == "Evaluation: fid"]
+    assert [(one["run"], one["name"], one["y"]) for one in fid["series"]] == [
+        *((0, "fid", [9.5]), (0, "fid floor", [2.5])),
+        *((1, "fid", [9.5]), (1, "fid floor", [2.5])),
+    ]
     loss = drawn[0]["series"]
     assert all(77.5 in series["y"] for series in loss if series["name"] == "loss")
     assert "500 steps were skipped" in html

@@ -1,4 +1,4 @@
-"""What a run computes for `bytes` and `pseudo_huber`; it imports torch."""
+"""What a run computes for `bytes`, `pseudo_huber` and `contrast`; it imports torch."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,13 @@ from torch import Tensor
 
 from growlang.net import Net
 from growlang_extras.condition import NULL, Bytes
+from growlang_extras.metric import Contrast
 from growlang_extras.objective import PseudoHuber
 from growlang_runtime.conditioning.readers import Read, Reader, Setting
 from growlang_runtime.diffusion.noise import noise_schedule, noisy, target, to_x
 from growlang_runtime.diffusion.objective import Denoiser, Objective, reads_reference
+from growlang_runtime.evaluation.pictures import Pictures
+from growlang_runtime.evaluation.subject import Measured, Subject
 
 
 def read_bytes(declared: Bytes, setting: Setting) -> Reader:
@@ -55,3 +58,14 @@ class PseudoHuberLoss(Objective):
         prediction = denoise(noisy(x, eps, log_snr), level)
         error = (prediction.float() - target(x, eps, log_snr, "v").float()).flatten(1)
         return (error.square().sum(1) + self.scale**2).sqrt() - self.scale
+
+
+def contrast(declared: Contrast, subject: Subject) -> Measured:
+    """The mean over generated images, and over real ones."""
+
+    def mean(pictures: Pictures) -> float:
+        parts = [c.images[:, declared.channel].flatten(1).float().std(1) for c in pictures.chunks()]
+        return float(torch.cat(parts).mean()) / 255
+
+    protocol = {"generated": len(subject.generated), "real": len(subject.reference)}
+    return Measured(mean(subject.generated), mean(subject.reference), protocol=protocol)

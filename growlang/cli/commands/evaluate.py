@@ -36,6 +36,14 @@ Metrics = Annotated[
 def evaluate(
     run: Runs,
     metric: Metrics = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(
+            help="A spec file whose `evaluate` is used, instead of the one that the run was "
+            "trained with.",
+            show_default=False,
+        ),
+    ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="Images to generate; by default the spec's.")
     ] = None,
@@ -95,6 +103,7 @@ def evaluate(
     found = measure(
         run,
         metric,
+        spec=spec,
         output=output if output is not None else _usual(run, guidance),
         prompts=prompts,
         count=count,

@@ -64,7 +64,7 @@ def load(cached: Path) -> tuple[Rows, Said] | None:
         rows: np.memmap[Any, np.dtype[np.void]] = np.load(cached, mmap_mode="r", allow_pickle=False)
         with cached.open("rb") as file:
             file.seek(rows.offset + rows.nbytes)
-            return rows, json.loads(file.read())
+            return np.asarray(rows), json.loads(file.read())
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError, AttributeError) as error:

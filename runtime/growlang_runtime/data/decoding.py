@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Resize, Transform
+from growlang_runtime.data.decoders import by_simplejpeg
 from growlang_runtime.data.image_headers import TAIL
 
 TURNS = {
@@ -52,7 +53,11 @@ def mode_of(channels: int) -> str:
 
 
 def decode(
-    data: bytes, channels: int, transforms: Sequence[Transform] = (), semantics: int = SEMANTICS
+    data: bytes,
+    channels: int,
+    transforms: Sequence[Transform] = (),
+    semantics: int = SEMANTICS,
+    decoder: str = "pillow",
 ) -> Image.Image:
     """The image in grey (1 channel) or RGB (3), upright, with what is transparent on white.
 
@@ -60,20 +65,35 @@ def decode(
     1/4, 1/8) that is still twice the target, which is several times faster and then resampled
     down like any other. Semantics 1 knows neither EXIF nor the transparent colour of a PNG with
     2, 4 or 16 bits a channel. Raises whatever Pillow raises for data that is not an image.
+
+    With `simplejpeg` it is the smallest multiple of 1/8 that is not below the target. CMYK, and
+    what that package refuses, is decoded by Pillow.
     """
     mode = mode_of(channels)
     with Image.open(io.BytesIO(data)) as image:
+        target = None
         if transforms and isinstance(transforms[0], Resize):
-            width, height = resized(image.size, transforms[0])
-            image.draft(None, (2 * width, 2 * height))
-        image.load()
-        if semantics < 2:
-            return _on_white(image, mode)
-        turn = TURNS.get(_orientation(image))
-        if image.format == "PNG":
-            _scale_transparency(image, bits=data[24])
-        opaque = _on_white(image, mode, image.info.get("transparency"))
+            target = resized(image.size, transforms[0])
+        opaque = None
+        if decoder == "simplejpeg" and image.format == "JPEG" and image.mode != "CMYK":
+            opaque = by_simplejpeg(data, mode, target)
+        if opaque is None:
+            opaque = _by_pillow(image, mode, target, semantics, data)
+        turn = TURNS.get(_orientation(image)) if semantics >= 2 else None
         return opaque if turn is None else opaque.transpose(turn)
+
+
+def _by_pillow(
+    image: Image.Image, mode: str, target: tuple[int, int] | None, semantics: int, data: bytes
+) -> Image.Image:
+    if target is not None:
+        image.draft(None, (2 * target[0], 2 * target[1]))
+    image.load()
+    if semantics < 2:
+        return _on_white(image, mode)
+    if image.format == "PNG":
+        _scale_transparency(image, bits=data[24])
+    return _on_white(image, mode, image.info.get("transparency"))
 
 
 def size(file: IO[bytes], semantics: int = SEMANTICS) -> tuple[int, int]:
@@ -156,4 +176,4 @@ def _on_white(image: Image.Image, mode: str, clear: object = None) -> Image.Imag
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")
         return Image.alpha_composite(white, coloured).convert(mode)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)

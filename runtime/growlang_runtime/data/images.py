@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Source, Transform
 from growlang.spec.labels import ANY, Labels
 from growlang_runtime.data.corrupt import Budget, Corrupt
+from growlang_runtime.data.decoders import require_decoder
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import counts, permuted, split
 from growlang_runtime.data.holdout import Hashes, hashes_of, parted
@@ -120,7 +122,7 @@ class Images:
     Labels are those of `classes`. Of sources that hold a share out, all but that share is
     drawn, or that share if `held_out`. Samples that the index shows to be unusable count against
     the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
-    nothing, and a budget that is used up.
+    nothing, a budget that is used up, and a decoder that is not installed.
     """
 
     def __init__(
@@ -136,13 +138,16 @@ class Images:
         first: int = 0,
         given: Mapping[str, int] | None = None,
         held_out: bool = False,
+        decoder: str = "pillow",
     ) -> None:
+        require_decoder(decoder)
         self.transform = tuple(transform)
         self.image = image
         self.seed = seed
         self.first = first
         self.classes = classes
         self.semantics = indexes.semantics
+        self.decoder = decoder
         self.warnings: list[str] = []
         self._held_out = held_out
         self._budget = Budget(0, indexes.data_root) if budget is None else budget
@@ -156,8 +161,9 @@ class Images:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The identity of each source's index, by the source's name."""
-        return {opened.source.name: opened.index.identity for opened in self._sources}
+        """The identity of each source's index, by the source's name, and of another decoder."""
+        behind = "" if self.decoder == "pillow" else f" by {self.decoder}"
+        return {o.source.name: o.index.identity + behind for o in self._sources}
 
     def given(self, end: int) -> dict[str, int]:
         """How many draws each source has given when the mix ends before draw `end`."""
@@ -169,10 +175,15 @@ class Images:
 
     def batch(self, draws: Sequence[int]) -> Batch:
         """The images of some draws, in their order."""
-        return _batch([self.draw(p) for p in draws])
+        images = self.empty(len(draws))
+        return _batch(images, [self.draw(p, out) for p, out in zip(draws, images, strict=True)])
 
-    def draw(self, p: int) -> Example:
-        """The image of draw `p`; for one that cannot be used, the next that can.
+    def empty(self, count: int) -> torch.Tensor:
+        """Room for some images, (count, C, H, W)."""
+        return torch.empty((count, *self.image.dims))
+
+    def draw(self, p: int, out: torch.Tensor | None = None) -> Example:
+        """The image of draw `p`, in `out` if that is given; for one of no use, the next that is.
 
         Threads may call it in any order. Raises GrowlangError where a source has no other, and
         where it passes over `PATIENCE` more than a run may leave out: where every label of millions
@@ -195,24 +206,26 @@ class Images:
                 corrupt.append(Corrupt(index.shard(row), index.key(row), str(error)))
                 self._budget.require_patience(corrupt)
                 continue
-            tensor = self._tensor(image, p, index.place(row))
+            tensor = self._tensor(image, p, partial(index.place, row), out)
             return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt))
         raise _useless(source, corrupt[0])
 
     def _decoded(self, data: bytes) -> Image:
         try:
-            return decode(data, self.image.width, self.transform, self.semantics)
+            return decode(data, self.image.width, self.transform, self.semantics, self.decoder)
         except (GrowlangError, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders raise many types on broken files
             raise Unusable(why(error, data)) from error
 
-    def _tensor(self, image: Image, p: int, place: str) -> torch.Tensor:
+    def _tensor(
+        self, image: Image, p: int, place: Callable[[], str], out: torch.Tensor | None
+    ) -> torch.Tensor:
         try:
             image = transformed(image, self.transform, seed=self.seed, p=p)
-            return to_tensor(image, self.image)
+            return to_tensor(image, self.image, out)
         except GrowlangError as error:
-            raise GrowlangError(f"{place}: {error.message}", help=error.help) from error
+            raise GrowlangError(f"{place()}: {error.message}", help=error.help) from error
 
     def _open(self, source: Source, indexes: Indexes) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
@@ -247,25 +260,27 @@ def prefetch(images: Images, ranges: Iterable[Sequence[int]], workers: int) -> G
     Close the generator to stop early.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
-    pending: deque[list[Future[Example]]] = deque()
+    pending: deque[tuple[torch.Tensor, list[Future[Example]]]] = deque()
     try:
         for draws in ranges:
-            pending.append([pool.submit(images.draw, p) for p in draws])
+            room = images.empty(len(draws))
+            pairs = zip(draws, room, strict=True)
+            pending.append((room, [pool.submit(images.draw, p, out) for p, out in pairs]))
             if len(pending) > AHEAD:
-                yield _collect(pending.popleft())
+                yield _collect(*pending.popleft())
         while pending:
-            yield _collect(pending.popleft())
+            yield _collect(*pending.popleft())
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _collect(futures: Iterable[Future[Example]]) -> Batch:
-    return _batch([future.result() for future in futures])
+def _collect(images: torch.Tensor, futures: Iterable[Future[Example]]) -> Batch:
+    return _batch(images, [future.result() for future in futures])
 
 
-def _batch(examples: Sequence[Example]) -> Batch:
+def _batch(images: torch.Tensor, examples: Sequence[Example]) -> Batch:
     return Batch(
-        torch.stack([example.image for example in examples]),
+        images,
         tuple(example.caption for example in examples),
         tuple(example.label for example in examples),
         tuple(corrupt for example in examples for corrupt in example.corrupt),

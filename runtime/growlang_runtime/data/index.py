@@ -20,7 +20,7 @@ from growlang.spec.data import WebDataset
 from growlang_runtime.data.cache import user_cache
 from growlang_runtime.data.joining import open_rows
 from growlang_runtime.data.layout import MEMBERS, SIDECAR, Layout
-from growlang_runtime.data.shards import expand, forget, pread
+from growlang_runtime.data.shards import expand, forget, pread, remember
 from growlang_runtime.data.source import Samples, Wanted
 
 
@@ -108,5 +108,6 @@ def open_index(layout: Layout, urls: str, data_root: Path, cache: Path | None = 
     """
     shards = tuple(expand(urls, data_root))
     forget()  # a shard may have been replaced since another index was opened
+    remember(shards)
     rows, faults = open_rows(shards, layout, cache or user_cache())
     return Index(shards, rows, layout, faults)

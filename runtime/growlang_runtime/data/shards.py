@@ -7,8 +7,11 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+
+from braceexpand import braceexpand
 
 from growlang.diagnostics import GrowlangError
 
@@ -25,16 +28,23 @@ def expand(urls: str, data_root: Path) -> list[Path]:
             f'shards "{urls}": streaming is not supported, since samples are read in random order',
             help="copy the shards to a local folder and name them relative to --data-root",
         )
-    from webdataset.shardlists import expand_urls  # which loads torch
-
     try:
-        expanded = expand_urls(urls)
+        expanded = _expanded(urls)
     except (ValueError, AssertionError) as error:  # unbalanced braces, ${unset}
         raise GrowlangError(
             f'shards "{urls}": invalid pattern: {error}',
             help='write a range such as "{00000..00012}.tar"',
         ) from error
     return [path for url in expanded for path in _matches(url, urls, data_root)]
+
+
+def _expanded(urls: str) -> list[str]:
+    """What webdataset makes of a pattern, whose import takes as long as ours."""
+    if "$" in urls:
+        from webdataset.shardlists import expand_urls
+
+        return list(expand_urls(urls))
+    return [url for part in urls.split("::") for url in braceexpand(part)]
 
 
 def _matches(url: str, urls: str, data_root: Path) -> list[Path]:
@@ -73,6 +83,8 @@ class _Handle:
 
 
 _handle = lru_cache(maxsize=256)(_Handle)
+_known: dict[Path, tuple[int, int]] = {}
+"""Size and time of shards as they were when they were indexed, or first read."""
 
 RETRIES = (0.1, 1.0, 5.0)
 """Seconds to wait before a failed read is tried again; network storage recovers."""
@@ -95,6 +107,12 @@ def pread(path: Path, at: int, length: int) -> bytes:
 
 def _pread(path: Path, at: int, length: int) -> bytes:
     handle = _handle(path)  # held, so that no other thread's clearing closes it before the read
+    now = os.fstat(handle.descriptor)
+    if _known.setdefault(path, (now.st_size, now.st_mtime_ns)) != (now.st_size, now.st_mtime_ns):
+        raise GrowlangError(
+            f"{path} has changed: it was replaced or written to since it was indexed",
+            help="restore it and resume; shards must not change while a run reads them",
+        )
     data = os.pread(handle.descriptor, length, at)
     if len(data) < length:
         raise GrowlangError(
@@ -104,6 +122,14 @@ def _pread(path: Path, at: int, length: int) -> bytes:
     return data
 
 
+def remember(paths: Iterable[Path]) -> None:
+    """Note what shards are that are indexed: whatever comes in their place is refused."""
+    for path in paths:
+        found = path.stat()
+        _known[path] = (found.st_size, found.st_mtime_ns)
+
+
 def forget() -> None:
     """Open shards again when they are read next: one may have been replaced."""
     _handle.cache_clear()
+    _known.clear()

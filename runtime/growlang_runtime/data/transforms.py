@@ -24,7 +24,9 @@ def transformed(
     """
     for number, transform in enumerate(transforms):
         if isinstance(transform, Resize):
-            image = image.resize(resized(image.size, transform), Image.Resampling.LANCZOS)
+            size = resized(image.size, transform)
+            if size != image.size:
+                image = image.resize(size, Image.Resampling.LANCZOS)
         elif isinstance(transform, Crop):
             image = _cropped(image, transform, seed, p, number)
         elif uniforms(seed, p, "flip", number + 1)[-1] < transform.probability:
@@ -32,8 +34,11 @@ def transformed(
     return image
 
 
-def to_tensor(image: Image.Image, shape: Shape) -> torch.Tensor:
-    """The image as (C, H, W) float32 in [-1, 1]. Raises GrowlangError if it is not of `shape`."""
+def to_tensor(image: Image.Image, shape: Shape, out: torch.Tensor | None = None) -> torch.Tensor:
+    """The image as (C, H, W) float32 in [-1, 1], in `out` if that is given.
+
+    Raises GrowlangError if it is not of `shape`.
+    """
     channels, height, width = shape.dims
     if image.size != (width, height):
         raise GrowlangError(
@@ -41,10 +46,14 @@ def to_tensor(image: Image.Image, shape: Shape) -> torch.Tensor:
             f"{width} x {height}",
             help=f"end the transform with crop({width}), or change the net's image size",
         )
-    pixels = np.asarray(image.convert(mode_of(channels)), np.float32).reshape(
-        height, width, channels
-    )
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)) / 127.5 - 1)
+    mode = mode_of(channels)
+    image = image if image.mode == mode else image.convert(mode)
+    pixels = np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+    found = torch.empty(shape.dims) if out is None else out
+    values = found.numpy()
+    np.divide(pixels, np.float32(127.5), out=values)
+    values -= 1
+    return found
 
 
 def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> Image.Image:
@@ -55,6 +64,8 @@ def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> 
             help=f"put resize({crop.size}, side = short) before it, or keep only larger images: "
             f".where(min(row.width, row.height) >= {crop.size})",
         )
+    if across == down == 0:
+        return image
     left, top = across // 2, down // 2
     if crop.at == "random":
         x, y = uniforms(seed, p, "crop", 2 * number + 2)[-2:]

@@ -64,8 +64,8 @@ def align_ridge(metric: AlignRidge, subject: Subject) -> Measured:
             help=f"leave `{metric.call}` out of `metrics`",
         )
     extractor, (embed, text_weights) = efflite0(subject.device), minilm()
-    real = extractor.features(subject.reference, subject.kept, subject.batch)
-    fake = extractor.features(subject.generated, subject.kept, subject.batch)
+    real = extractor.features(subject.reference, subject.batch)
+    fake = extractor.features(subject.generated, subject.batch)
     texts = list(dict.fromkeys((*captions, *prompts)))
     place = {text: number for number, text in enumerate(texts)}
     embeddings = embed(texts)

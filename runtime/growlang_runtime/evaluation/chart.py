@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from math import isfinite, nan
 from typing import NamedTuple
 
 from growlang_runtime.evaluation.result import Evaluations, number
@@ -14,6 +15,10 @@ ACROSS = 3
 """Panels in a row."""
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's, which the colour-blind tell apart."""
+
+
+Scale = Callable[[float], float]
+"""From a value to its place in pixels."""
 
 
 class Series(NamedTuple):
@@ -57,6 +62,7 @@ def _panel(
     results = [r for row in found.rows for r in row.results if r.name == name]
     floors = [r.floor for r in results if r.floor is not None]
     levels = [y for one in series for _, y in one.points] + floors
+    levels = levels or [0.0]
     bars = len({x for one in series for x, _ in one.points}) == 1
     low, high = min([0.0, *levels] if bars else levels), max([0.0, *levels] if bars else levels)
     margin = (high - low) * 0.08 or abs(high) * 0.08 or 1.0
@@ -73,26 +79,24 @@ def _panel(
     for value in (low + margin, high - margin):
         shown = number(0.0 if abs(value) < margin * 1e-6 else value)
         yield f'<text x="{left - 6}" y="{y_of(value) + 4}" text-anchor="end">{shown}</text>'
+    yield from _bars(series, at, y_of(max(low, 0.0)), y_of) if bars else _lines(series, at, y_of)
     if floors:
         y = y_of(sum(floors) / len(floors))
         yield f'<path d="M{left} {y}H{left + WIDTH}" stroke="#666" stroke-dasharray="5 4"/>'
-        yield f'<text x="{left + WIDTH}" y="{y - 4}" text-anchor="end" fill="#666">floor</text>'
-    yield from _bars(series, at, y_of(max(low, 0.0)), y_of) if bars else _lines(series, at, y_of)
+        right = f'x="{left + WIDTH}" y="{y - 4}" text-anchor="end"'
+        yield f'<text {right} fill="#666">real images</text>'
 
 
 def _series(found: Evaluations, run: str, name: str, colour: str) -> Series:
     points = [
         (row.guidance or 0.0, row.values[name])
         for row in found.rows
-        if row.run == run and name in row.values
+        if row.run == run and isfinite(row.values.get(name, nan))
     ]
     return Series(run, colour, tuple(sorted(points)))
 
 
-def _bars(
-    series: Sequence[Series], at: tuple[int, int], base: float, y_of: object
-) -> Iterator[str]:
-    assert callable(y_of)
+def _bars(series: Sequence[Series], at: tuple[int, int], base: float, y_of: Scale) -> Iterator[str]:
     shown = [one for one in series if one.points]
     step = WIDTH / max(1, len(shown))
     for place, one in enumerate(shown):
@@ -107,8 +111,7 @@ def _bars(
         yield f'<text x="{middle}" y="{y - 4}" text-anchor="middle">{number(value)}</text>'
 
 
-def _lines(series: Sequence[Series], at: tuple[int, int], y_of: object) -> Iterator[str]:
-    assert callable(y_of)
+def _lines(series: Sequence[Series], at: tuple[int, int], y_of: Scale) -> Iterator[str]:
     scales = sorted({x for one in series for x, _ in one.points})
     span = (scales[-1] - scales[0]) or 1.0
     left, bottom = at[0], at[1] + HEIGHT

@@ -84,11 +84,13 @@ def measured(
 ) -> Measured:
     """A distance of generated from real images, and the floor: of real from other real ones."""
     subject.require(name, needed)
-    batch, kept = subject.batch, subject.kept
-    real = extractor.features(subject.reference, kept, batch)
-    fake = extractor.features(subject.generated, kept, batch)
+    real = extractor.features(subject.reference, subject.batch)
+    fake = extractor.features(subject.generated, subject.batch)
     if subject.further is not None:
-        pair, which = (real, extractor.features(subject.further, kept, batch)), "other real images"
+        pair, which = (
+            (real, extractor.features(subject.further, subject.batch)),
+            "other real images",
+        )
     else:
         pair, which = (real[::2], real[1::2]), "halves of the real images"
     floor = distance(*pair) if min(map(len, pair)) >= needed else None

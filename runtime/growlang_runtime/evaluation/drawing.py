@@ -51,6 +51,7 @@ def drawn(
         return tuple(drawing.prompts[place % len(drawing.prompts)] for place in places)
 
     def images(places: range) -> Tensor:
+        say(f"drawing images {places.start + 1:,} to {places.stop:,} of {drawing.count:,}")
         wanted = [(place, drawing.seed) for place in places]
         made = drawer.draw(caption(places), wanted, batch, first=places.start)
         if not made.isfinite().all():
@@ -59,17 +60,16 @@ def drawn(
                 "finite",
                 help="lower --guidance, or train with a lower learning rate",
             )
-        say(f"drew {places.stop:,} of {drawing.count:,} images")
         return to_bytes(made)
 
     def make(places: range) -> Chunk:
         name = f"{places.start:08d}-{len(places)}"
         return Chunk(places, kept.tensor(name, lambda: images(places)), caption(places))
 
-    return Pictures(identity, drawing.count, make, caption)
+    return Pictures(identity, drawing.count, make, caption, kept)
 
 
 def said_of(drawing: Drawing) -> tuple[object, ...]:
-    """What decides the images besides the weights; how many there are does not."""
+    """What decides the images besides the weights; their number does by its prompts alone."""
     said = canonical(drawing.asked.model_copy(update={"prompts": None}))
     return said, [*drawing.prompts], drawing.seed

@@ -34,6 +34,18 @@ class Stopped(Exception):
     """An evaluation is given up, since the run is to stop."""
 
 
+class Options(Protocol):
+    """The options of a run that are read here."""
+
+    @property
+    def data_root(self) -> Path | None:
+        """The folder that data and prompts are relative to; None: the spec's."""
+
+    @property
+    def micro_batch(self) -> int | None:
+        """Images in one pass; None: the whole batch."""
+
+
 class Told(Protocol):
     """Where a run tells of itself."""
 
@@ -58,20 +70,21 @@ class Evaluator:
         self.bench = Bench.of(plan, plan.evaluate, data_root, device, batch, lambda text: None)
 
     @staticmethod
-    def of(
-        plan: Plan, run: Path, data_root: Path | None, device: torch.device, batch: int | None
-    ) -> Evaluator | None:
+    def of(plan: Plan, run: Path, options: Options, device: torch.device) -> Evaluator | None:
         """What a run is evaluated with; None where its spec does not say `every`."""
         every = plan.evaluate.every if plan.evaluate else None
         if every is None:
             return None
-        root = Path(plan.spec).parent if data_root is None else data_root
-        return Evaluator(plan, run, root, device, batch or plan.phases[0].settings.batch, every)
+        root = options.data_root or Path(plan.spec).parent
+        batch = options.micro_batch or plan.phases[0].settings.batch
+        return Evaluator(plan, run, root, device, batch, every)
 
-    def due(self, step: int, steps: int) -> bool:
-        """Whether a run of `steps` is evaluated after a step, and was not yet."""
-        if not step or (step % self.every and step != steps):
-            return False
+    def falls_on(self, step: int, steps: int) -> bool:
+        """Whether a run of `steps` is evaluated after a step."""
+        return step > 0 and (step % self.every == 0 or step == steps)
+
+    def is_due(self, step: int) -> bool:
+        """Whether the run has told of no evaluation of that step yet."""
         said = lines_of(self.run)
         return not any(v.get("event") == EVENT and v["step"] == step for v in said)
 

@@ -43,6 +43,8 @@ FULL = "free disk space, and evaluate again: it goes on where it was"
 class Asked:
     """What is said of an evaluation beside the spec; None leaves what the spec says."""
 
+    said: Evaluate | None = None
+    """The `evaluate` of another spec, instead of the run's."""
     metrics: tuple[Metric, ...] | None = None
     prompts: Path | None = None
     count: int | None = None
@@ -68,7 +70,6 @@ class Bench:
     data_root: Path
     device: torch.device
     batch: int
-    kept: Kept
     say: Callable[[str], None]
 
     @staticmethod
@@ -81,18 +82,17 @@ class Bench:
         say: Callable[[str], None],
     ) -> Bench:
         """Open the references. Raises GrowlangError if a metric needs more than there are."""
-        kept = Kept(user_cache())
         reference = None
         drawing = [metric for metric in settings.metrics if metric.draws]
         if drawing:
             net = plan.child_net()
-            reference = open_reference(plan, net, settings.reference, data_root, kept)
+            reference = open_reference(plan, net, settings.reference, data_root, Kept(user_cache()))
             for text in reference.warnings:
                 say(f"warning: {text}")
             for metric in drawing:
                 real = len(reference.pictures)
                 require_images(metric.call, metric.least(), settings.count, real)
-        return Bench(plan, settings, reference, data_root, device, batch, kept, say)
+        return Bench(plan, settings, reference, data_root, device, batch, say)
 
     def evaluate(
         self, weights: Weights, asked: Sample, place: str, folder: Path, ema: bool = True
@@ -136,7 +136,6 @@ class Bench:
             self.data_root,
             self.device,
             self.batch,
-            self.kept,
             self.say,
         )
         return subject, about
@@ -202,14 +201,15 @@ def settings_of(plan: Plan, run: Path, asked: Asked) -> Evaluate:
         "reference": asked.reference,
         "seed": asked.seed,
     }
-    if plan.evaluate is None and asked.metrics is None:
+    declared = asked.said or plan.evaluate
+    if declared is None and asked.metrics is None:
         raise GrowlangError(
             f"the spec of {run} has no `evaluate`, and no metrics are given",
             help="give some: --metric fd_efflite0 --metric held_out_loss, or write "
-            "`evaluate { count = 5k  metrics = [fd_efflite0] }` in the spec",
+            "`evaluate { count = 5k  metrics = [fd_efflite0] }` in the spec and add --spec SPEC",
         )
     said = {name: value for name, value in given.items() if value is not None}
-    return (plan.evaluate or Evaluate()).model_copy(update=said)
+    return (declared or Evaluate()).model_copy(update=said)
 
 
 def _measured(metric: Metric, subject: Subject) -> Measured:
@@ -253,4 +253,4 @@ def _no_images(places: range) -> Any:
     raise GrowlangError("this metric looks at images, and says that it does not (`draws`)")
 
 
-_NONE = Pictures("", 0, _no_images, _no_images)
+_NONE = Pictures("", 0, _no_images, _no_images, Kept(Path()))

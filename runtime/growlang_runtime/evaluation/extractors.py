@@ -16,7 +16,6 @@ from torch.nn.functional import interpolate, normalize
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
 from growlang.torch_backend.tensor_files import contents_hash
-from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, coloured
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -49,9 +48,9 @@ class Extractor:
             **self.preprocessing,
         }
 
-    def features(self, pictures: Pictures, kept: Kept, batch: int) -> Tensor:
+    def features(self, pictures: Pictures, batch: int) -> Tensor:
         """Features (N, dimensions) float32 of images, on the CPU; they are kept."""
-        return torch.cat([*pictures.computed(digest(self.protocol), kept, self._of(batch))])
+        return torch.cat([*pictures.computed(digest(self.protocol), self._of(batch))])
 
     def _of(self, batch: int) -> Callable[[Chunk], Tensor]:
         def compute(chunk: Chunk) -> Tensor:

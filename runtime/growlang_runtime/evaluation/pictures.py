@@ -34,6 +34,8 @@ class Pictures:
     make: Callable[[range], Chunk]
     caption: Callable[[range], tuple[str, ...]]
     """The captions of some, for which no image is made."""
+    kept: Kept
+    """Where what is computed of them is kept."""
     first: int = 0
 
     def __len__(self) -> int:
@@ -60,15 +62,13 @@ class Pictures:
 
     def part(self, first: int, count: int) -> Pictures:
         """Other images of the same source."""
-        return Pictures(self.identity, count, self.make, self.caption, first)
+        return Pictures(self.identity, count, self.make, self.caption, self.kept, first)
 
-    def computed(
-        self, what: str, kept: Kept, compute: Callable[[Chunk], Tensor]
-    ) -> Iterator[Tensor]:
+    def computed(self, what: str, compute: Callable[[Chunk], Tensor]) -> Iterator[Tensor]:
         """What is computed of each chunk, kept under `what` and what the images are made from."""
         for places in self.places():
             name = digest([self.identity, what, places.start, len(places)])
-            yield kept.tensor(f"{name[:2]}/{name}", lambda p=places: compute(self.make(p)))  # type: ignore[misc]
+            yield self.kept.tensor(f"{name[:2]}/{name}", lambda p=places: compute(self.make(p)))  # type: ignore[misc]
 
 
 def to_bytes(x: Tensor) -> Tensor:

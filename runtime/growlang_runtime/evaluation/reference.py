@@ -70,7 +70,7 @@ def open_reference(
         batch = images.batch(places)
         return Chunk(places, to_bytes(batch.images), _texts(batch, names))
 
-    pictures = Pictures(identity, len(images), make, caption)
+    pictures = Pictures(identity, len(images), make, caption, kept)
     changed = which == "training" and plan.data is not None and _differs(plan, images)
     warnings = [*images.warnings]
     if changed:

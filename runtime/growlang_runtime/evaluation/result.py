@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,8 @@ class Result:
         """All of it."""
         return {
             "name": self.name,
-            "value": self.value,
-            "floor": self.floor,
+            "value": known(self.value),
+            "floor": known(self.floor),
             "better": self.better,
             "details": dict(self.details),
             "protocol": dict(self.protocol),
@@ -165,6 +166,11 @@ class Evaluations(Shown):
 def number(value: float | None) -> str:
     """A value in four digits."""
     return "" if value is None else f"{value:.4g}"
+
+
+def known(value: float | None) -> float | None:
+    """NaN and infinity, which JSON does not have, are None."""
+    return value if value is not None and isfinite(value) else None
 
 
 def _common(floors: Sequence[float | None]) -> str:

@@ -36,7 +36,7 @@ def retrieval(metric: Retrieval, subject: Subject) -> Measured:
             f"`{metric.call}` looks for images by their captions, and the model reads none",
             help=f"leave `{metric.call}` out of `metrics`",
         )
-    real, fake = (_small(x, metric.side, subject) for x in (subject.reference, subject.generated))
+    real, fake = (_small(x, metric.side) for x in (subject.reference, subject.generated))
     hits = matches([captions[place] for place in nearest_of(fake, real)], prompts)
     floor = sum(captions.count(p) for p in prompts) / (len(captions) * len(prompts))
     protocol = {
@@ -73,8 +73,8 @@ def pooled(images: Tensor, side: int) -> Tensor:
     return adaptive_avg_pool2d(images.float(), side).flatten(1)
 
 
-def _small(pictures: Pictures, side: int, subject: Subject) -> Tensor:
+def _small(pictures: Pictures, side: int) -> Tensor:
     def compute(chunk: Chunk) -> Tensor:
         return pooled(to_signed(chunk.images), side)
 
-    return torch.cat([*pictures.computed(f"pooled to {side}", subject.kept, compute)])
+    return torch.cat([*pictures.computed(f"pooled to {side}", compute)])

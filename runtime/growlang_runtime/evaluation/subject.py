@@ -11,7 +11,6 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
-from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.pictures import Pictures
 from growlang_runtime.storage.weights import Weights
 
@@ -33,8 +32,6 @@ class Subject:
     device: torch.device
     batch: int
     """Images that are computed at once."""
-    kept: Kept
-    """Where features are kept from one evaluation to the next."""
     say: Callable[[str], None] = print
 
     def require(self, name: str, needed: int) -> None:

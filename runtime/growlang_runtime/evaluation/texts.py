@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
@@ -34,7 +34,7 @@ def clip_score(metric: CLIPScore, subject: Subject) -> Measured:
     model = pretrained(CLIPModel, weights, metric.call).to(subject.device)
     processor = pretrained(CLIPProcessor, weights, metric.call)
     kind = from_torchmetrics("multimodal.clip_score", "CLIPScore")
-    scorer = kind(lambda: (model, processor)).to(subject.device)
+    scorer = kind(lambda: (_Embedding(model), processor)).to(subject.device)
     protocol = {
         "extractor": f"CLIPModel ({weights_name(weights)})",
         "weights_sha256": contents_hash(model.state_dict()),
@@ -58,12 +58,34 @@ def clip_score(metric: CLIPScore, subject: Subject) -> Measured:
         return torch.tensor([float(scorer.score), float(scorer.n_samples)], dtype=torch.float64)
 
     what = digest([protocol["extractor"], protocol["weights_sha256"], "clip_score"])
-    sums = torch.stack([*subject.generated.computed(what, subject.kept, compute)]).sum(0)
-    real = torch.stack([*subject.reference.computed(what, subject.kept, compute)]).sum(0)
+    sums = torch.stack([*subject.generated.computed(what, compute)]).sum(0)
+    real = torch.stack([*subject.reference.computed(what, compute)]).sum(0)
     value, floor = (max(0.0, float(s[0] / s[1])) for s in (sums, real))
     captioned = all(subject.reference.texts())
     said = {"floor_of": "real images with their captions" if captioned else "none: no captions"}
     return Measured(value, floor if captioned else None, protocol=protocol | said)
+
+
+class _Embedding(nn.Module):
+    """A CLIP model whose embeddings are tensors, as torchmetrics reads them.
+
+    From version 5 on, those of transformers are in an output with other fields.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+
+    def get_image_features(self, *args: Any, **kwargs: Any) -> Tensor:
+        return _tensor(self.model.get_image_features(*args, **kwargs))
+
+    def get_text_features(self, *args: Any, **kwargs: Any) -> Tensor:
+        return _tensor(self.model.get_text_features(*args, **kwargs))
+
+
+def _tensor(found: Any) -> Tensor:
+    embedding: Tensor = found if isinstance(found, Tensor) else found.pooler_output
+    return embedding
 
 
 # --- questions about images ----------------------------------------------------------------------
@@ -102,7 +124,7 @@ def dsg(metric: DSG, subject: Subject) -> Measured:
 
     asked = {prompt: questions[prompt] for prompt in dict.fromkeys(prompts)}
     what = digest(["dsg", hashed, asked])
-    found = torch.cat([*subject.generated.computed(what, subject.kept, compute)])
+    found = torch.cat([*subject.generated.computed(what, compute)])
     protocol = {
         "extractor": f"questions by {weights_name(weights)}",
         "weights_sha256": hashed,

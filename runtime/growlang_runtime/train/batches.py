@@ -153,6 +153,7 @@ def open_data(
             classes=classes_of(net.encoders),
             first=first,
             given=given,
+            decoder=settings.decoder,
         )
         steps = phase.steps
         if steps is None:

@@ -48,7 +48,8 @@ def computing(flags: Flags, variables: MutableMapping[str, str] | None = None) -
 def _set(flags: Flags) -> None:
     torch.backends.cuda.matmul.allow_tf32 = flags.tf32
     torch.backends.cudnn.allow_tf32 = flags.tf32
-    torch.use_deterministic_algorithms(flags.deterministic)
+    if torch.are_deterministic_algorithms_enabled() != flags.deterministic:
+        torch.use_deterministic_algorithms(flags.deterministic)  # which loads all of the compiler
 
 
 def read() -> Flags:

@@ -64,8 +64,7 @@ class Trainer:
         again = command(self.plan, options, "--resume")
         self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
-        own = self.plan, run.path, options.data_root, self.device, options.micro_batch
-        self.evaluator = Evaluator.of(*own)
+        self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
         self.interruption = Interruption()
         self.background = Background()
         self.saved: int | None = None
@@ -257,6 +256,7 @@ class Trainer:
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
                     self.told.seconds.lap("validation")
+                self._evaluate()
                 stopped = self._stopped()
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if by_steps or stopped.save:
@@ -267,10 +267,6 @@ class Trainer:
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
-                if self._evaluate() and self._stopped().signal:
-                    if self.saved != self.step:
-                        self._save(data)
-                    return
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -393,8 +389,11 @@ class Trainer:
     def _evaluate(self) -> bool:
         """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
         evaluator, told = self.evaluator, self.told
-        if evaluator is None or not self.ranks.tell(lambda: evaluator.due(self.step, self.steps)):
+        if evaluator is None or not evaluator.falls_on(self.step, self.steps):
             return False
+        if not self.ranks.tell(lambda: evaluator.is_due(self.step)):
+            return False
+        self._settle()
         averages = gathered(self.state.ema.averages, self.ranks.first)
         if self.ranks.first:
             evaluator.evaluate(self.step, averages, told, self.board, self.interruption)

@@ -157,7 +157,8 @@ def _recorded(plan: Plan, options: RunOptions) -> Plan | None:
 
 def _going_on(recorded: Plan, plan: Plan) -> Plan:
     """The plan of a resumed run: what no training tensor depends on is as the spec says it now."""
-    return recorded.model_copy(update={"sample": plan.sample, "validation": plan.validation})
+    names = ("sample", "validation", "evaluate")
+    return recorded.model_copy(update={name: getattr(plan, name) for name in names})
 
 
 def _start(
@@ -293,8 +294,8 @@ def _resume(
 ) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
-    `recorded` is the plan in its folder, from which that of `run` differs in `sample`
-    and `validation` alone.
+    `recorded` is the plan in its folder, from which that of `run` differs in `sample`,
+    `validation` and `evaluate` alone.
     """
     newest = ranks.tell(lambda: _newest(run, options))
     if newest is None:

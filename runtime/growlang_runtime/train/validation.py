@@ -97,6 +97,7 @@ class Validation:
             budget,
             classes=classes_of(net.encoders),
             held_out=bool(declared.holdout),
+            decoder=self.settings.decoder,
         )
         self.corrupt: tuple[Corrupt, ...] = ()
         """Held-out images that could not be used and that others stand for, as far as read."""

@@ -47,6 +47,7 @@ def charts(runs: Sequence[Facts], most: int) -> list[Chart]:
         Chart("speed", "Images per second", False, _speeds(runs, kept)),
         Chart("data-wait", "Waiting for data (% of the time)", False, _waits(runs, kept)),
     ]
+    made += _evaluations(runs)
     made += [
         Chart(f"own-{n}", n.replace("_", " "), True, _plain(runs, kept, n)) for n in _own(runs)
     ]
@@ -118,6 +119,25 @@ def _levels(runs: Sequence[Facts]) -> list[Series]:
             steps.append(line["step"])
             values.append(rounded(number(level.get("averaged"))))
     return [Series(0, name, "main", *points) for name, points in found.items()]
+
+
+def _evaluations(runs: Sequence[Facts]) -> list[Chart]:
+    """What was measured on images while the runs trained, by metric, with its floor."""
+    told = [run.events("evaluation") for run in runs]
+    names = dict.fromkeys(n for lines in told for line in lines for n in line.get("metrics", ()))
+    found = []
+    for name in names:
+        series = []
+        for index, lines in enumerate(told):
+            for key, label, look in LINES:
+                rows = [{"step": x["step"], **x.get(key, {})} for x in lines]
+                series.append(_series(index, f"{name}{label}", look, rows, range(len(rows)), name))
+        found.append(Chart(f"evaluation-{name}", f"Evaluation: {name}", False, series))
+    return found
+
+
+LINES: tuple[tuple[str, str, Look], ...] = (("metrics", "", "main"), ("floors", " floor", "dashed"))
+"""The curves of a metric: where its values are in a line, and how they are called and drawn."""
 
 
 def _own(runs: Sequence[Facts]) -> list[str]:

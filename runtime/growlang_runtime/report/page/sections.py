@@ -88,6 +88,7 @@ PART_NAMES = {
     "validation": "validation",
     "checkpoint": "checkpoints",
     "samples": "sample grids",
+    "evaluation": "evaluation",
     "other": "starts of phases, hashes",
 }
 

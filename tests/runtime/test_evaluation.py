@@ -1,0 +1,320 @@
+"""Evaluations of runs: what is measured, kept and refused, and that training is untouched."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fixture_specs import SPECS, growlang
+from packages import Install, declare
+from safetensors.torch import load_file
+from tiny import metrics, phase, plan, state, train
+
+import growlang as api
+from growlang.diagnostics import GrowlangError
+from growlang.plans.plan import Plan
+from growlang.resolve.metrics import metrics_of
+from growlang.spec.metrics import FDEffLite0, HeldOutLoss, Metric, Retrieval
+from growlang.spec.recipe import Evaluate, Validation
+from growlang_runtime import sample
+from growlang_runtime.evaluation import pictures
+from growlang_runtime.evaluation.evaluate import Asked, evaluate
+from growlang_runtime.evaluation.extractors import Extractor
+from growlang_runtime.evaluation.kept import Kept
+from growlang_runtime.evaluation.reference import open_reference
+from growlang_runtime.evaluation.result import Evaluation
+from growlang_runtime.train import validation
+
+COUNT = 6
+CHUNKS = ("00000000-2.safetensors", "00000002-1.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Chunks of two images, few draws of held-out ones, and a cache of its own."""
+    monkeypatch.setattr(pictures, "CHUNK", 2)
+    monkeypatch.setattr(validation, "DRAWS", 8)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def evaluated(*chosen: Metric, **changes: Any) -> Plan:
+    """A plan whose spec says what is measured, and that holds its own data out for the loss."""
+    said = Evaluate(**{"count": COUNT, "metrics": [*chosen], **changes})
+    first = phase(ema=0.5)
+    held = Validation(data=first.settings.data, transform=first.settings.transform)
+    return plan([first], evaluate=said, validation=held, params={})
+
+
+def run_of(made: Plan, folder: Path, **options: Any) -> Path:
+    return train(made, folder, quiet=True, **options).run
+
+
+def captions(data: Path) -> tuple[str, ...]:
+    """The captions of the reference, in its order."""
+    made = evaluated(Retrieval())
+    opened = open_reference(made, made.child_net(), "training", data, Kept(data / "texts"))
+    return opened.pictures.texts()
+
+
+def measured(run: Path, data: Path, **asked: Any) -> list[Evaluation]:
+    return evaluate(run, Asked(data_root=data, quiet=True, **asked))
+
+
+class Counted:
+    """Counts the images that are drawn, and may end the process after some."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.images, self.most = 0, 1000
+        draw = sample.Drawer.draw
+
+        def counted(drawer: sample.Drawer, *args: Any, **kwargs: Any) -> torch.Tensor:
+            if self.images >= self.most:
+                raise KeyboardInterrupt
+            found = draw(drawer, *args, **kwargs)
+            self.images += len(found)
+            return found
+
+        monkeypatch.setattr(sample.Drawer, "draw", counted)
+
+
+def test_a_run_is_measured_as_its_spec_says_with_the_protocol(data: Path) -> None:
+    made = evaluated(FDEffLite0(dimensions=2), HeldOutLoss(), Retrieval(), count=3)
+    run = run_of(made, data)
+    (found,) = measured(run, data)
+    loss = [v for v in metrics(run) if v.get("event") == "validation"][-1]
+    assert found["held_out_loss"] == pytest.approx(loss["averaged"], rel=1e-6)
+    assert found["fd_efflite0"] > 0 and 0 <= found["retrieval"] <= 1
+    assert found.file is not None
+    said = json.loads(found.file.read_text())
+    assert said["drawn"].items() >= {"count": 3, "seed": 0, "guidance": 1.0}.items()
+    assert said["drawn"]["sampler"] == {"ddim": {"steps": 2, "eta": 0.0}}
+    assert said["weights"]["ema"] and said["step"] == 4
+    assert said["reference"]["there_are"] == 6 and len(said["reference"]["sha256"]) == 64
+    distance = next(m for m in said["metrics"] if m["name"] == "fd_efflite0")
+    assert distance["floor"] >= 0 and distance["better"] == "lower"
+    expected = {"generated", "real", "floor_of", "weights_sha256", "size", "resize", "antialias"}
+    assert distance["protocol"].keys() >= expected | {"dtype", "normalisation", "input"}
+    assert "floor" in str(found) and "Lite0" in str(found) and "<pre" in found._repr_html_()
+
+
+def test_images_are_those_of_sample(data: Path) -> None:
+    run = run_of(evaluated(Retrieval(), count=3), data)
+    measured(run, data)
+    folder = next((run / "evaluation/images").iterdir())
+    chunks = [load_file(folder / name)["tensor"] for name in CHUNKS]
+    own = sample.sample(run, prompts=captions(data)[:3], batch=3)
+    assert (torch.cat(chunks).int() - pictures.to_bytes(own.tensor).int()).abs().max() <= 1
+
+
+def test_an_interrupted_evaluation_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(evaluated(Retrieval()), data)
+    whole = measured(run, data)[0]["retrieval"]
+    again = run_of(evaluated(Retrieval()), data, name="again")
+    counted = Counted(monkeypatch)
+    counted.most = 4
+    with pytest.raises(KeyboardInterrupt):
+        measured(again, data)
+    counted.most = 1000
+    assert measured(again, data)[0]["retrieval"] == whole
+    assert counted.images == COUNT
+    assert measured(again, data)[0]["retrieval"] == whole
+    assert counted.images == COUNT
+
+
+def test_a_damaged_file_is_made_anew(data: Path) -> None:
+    run = run_of(evaluated(Retrieval()), data)
+    whole = measured(run, data)[0]["retrieval"]
+    kept = [*(run / "evaluation/images").rglob("*.safetensors")]
+    for path in (*kept, *(data / "cache").rglob("*.safetensors")):
+        path.write_bytes(path.read_bytes()[:20])
+    assert kept and measured(run, data)[0]["retrieval"] == whole
+
+
+def test_features_of_references_are_kept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of(evaluated(FDEffLite0(dimensions=2), count=3), data)
+    seen: list[int] = []
+    compute = Extractor._of
+
+    def counted(self: Extractor, batch: int) -> Any:
+        made = compute(self, batch)
+        return lambda chunk: (seen.append(len(chunk.images)), made(chunk))[1]
+
+    monkeypatch.setattr(Extractor, "_of", counted)
+    first = measured(run, data)[0]["fd_efflite0"]
+    assert sum(seen) == 3 + 3 + 3  # drawn, real, and other real ones for the floor
+    other = measured(run, data, seed=1)[0]["fd_efflite0"]
+    assert sum(seen) == 9 + 3 and other != first
+
+
+@pytest.mark.parametrize(
+    ("metric", "count", "message"),
+    [
+        (FDEffLite0(dimensions=4), 3, "needs at least 5 generated images, but `count` is 3"),
+        (FDEffLite0(dimensions=7), 8, "needs at least 8 real images, but the reference has 6"),
+    ],
+)
+def test_too_few_images_are_refused_before_any_is_drawn(
+    metric: Metric, count: int, message: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(evaluated(metric, count=count), data)
+    counted = Counted(monkeypatch)
+    with pytest.raises(GrowlangError, match=message):
+        measured(run, data)
+    assert counted.images == 0
+
+
+def test_what_a_spec_does_not_say_is_asked_for(data: Path) -> None:
+    run = run_of(plan(), data)
+    with pytest.raises(GrowlangError, match="no `evaluate`") as refused:
+        measured(run, data)
+    assert refused.value.help and "--metric" in refused.value.help
+    with pytest.raises(GrowlangError, match="holds none out"):
+        measured(run, data, metrics=(HeldOutLoss(),))
+    with pytest.raises(GrowlangError, match="holds nothing out"):
+        measured(run, data, metrics=(Retrieval(),), count=2, reference="held_out")
+    prompts = data / "prompts.txt"
+    prompts.write_text("none of them\nshade 1\n")
+    with pytest.raises(GrowlangError, match='no real image has the caption "none of them"'):
+        measured(run, data, metrics=(Retrieval(),), count=2, prompts=prompts)
+
+
+def test_runs_and_guidance_are_side_by_side(data: Path, tmp_path: Path) -> None:
+    a = run_of(evaluated(Retrieval(), count=2), data)
+    b = run_of(evaluated(Retrieval(), count=2), data, name="b")
+    files = [tmp_path / "all.csv", tmp_path / "all.svg", tmp_path / "all.json"]
+    options = {"data_root": data, "quiet": True}
+    found = api.evaluate([a, b], output=files, guidance=[1, 2], **options)
+    assert [(row.run, row.guidance) for row in found] == [
+        (str(run), g) for run in (a, b) for g in (1, 2)
+    ]
+    rows = files[0].read_text().splitlines()
+    assert rows[0].startswith("run,step,guidance,metric,value,floor") and len(rows) == 5
+    picture = files[1].read_text()
+    assert picture.count("<circle") == 4 and str(a) in picture and "guidance" in picture
+    assert len(json.loads(files[2].read_text())["evaluations"]) == 4
+    assert str(found).count("main") >= 2 and "protocol" in str(found)
+    bars = api.evaluate([a, b], output=tmp_path / "bars.svg", **options)
+    assert "<circle" not in bars.files[0].read_text()
+    with pytest.raises(GrowlangError, match=r"written as \.csv"):
+        api.evaluate(a, output=tmp_path / "all.txt", **options)
+
+
+def test_the_command_prints_a_table_and_json(data: Path) -> None:
+    run = run_of(evaluated(Retrieval(), count=2), data)
+    common = ("evaluate", run, "--data-root", data, "--device", "cpu")
+    shown = growlang(*common)
+    assert shown.status == 0 and "retrieval" in shown.out and "protocol" in shown.out
+    printed = growlang(*common, "--metric", "held_out_loss", "--json")
+    (row,) = json.loads(printed.out)["evaluations"]
+    assert [m["name"] for m in row["metrics"]] == ["held_out_loss"] and row["drawn"] == {}
+    assert growlang(*common, "--metric", "fidd").status == 2
+    assert "did you mean" in growlang(*common, "--metric", "retrival").err
+    spec = (
+        (SPECS / "core.grow").read_text().replace("count = 1k", "count = 3 metrics = [retrieval]")
+    )
+    (data / "other.grow").write_text(spec)
+    other = json.loads(growlang(*common, "--spec", data / "other.grow", "--json").out)
+    assert other["evaluations"][0]["drawn"]["count"] == 3
+
+
+def test_metrics_are_read_as_a_spec_has_them() -> None:
+    found, wrong = metrics_of(["fd_efflite0(dimensions = 8)", "held_out_loss"])
+    assert found == (FDEffLite0(dimensions=8), HeldOutLoss()) and not wrong
+    assert [d.code for d in metrics_of(["fd_efflite0(dimensions = 0)"])[1]] == ["G201"]
+    assert metrics_of(["kid("])[1]
+
+
+# --- while a run trains --------------------------------------------------------------------------
+
+
+def test_evaluations_leave_training_untouched(data: Path) -> None:
+    every = evaluated(Retrieval(), HeldOutLoss(), count=2, every=2)
+    plain = evaluated(Retrieval(), HeldOutLoss(), count=2)
+    with_, without = train(every, data, quiet=True), train(plain, data, name="plain", quiet=True)
+    assert state(with_) == state(without)
+    said = [v for v in metrics(with_.run) if v.get("event") == "evaluation"]
+    assert [v["step"] for v in said] == [2, 4]
+    losses = {
+        v["step"]: v["averaged"] for v in metrics(with_.run) if v.get("event") == "validation"
+    }
+    assert said[-1]["metrics"]["held_out_loss"] == pytest.approx(losses[4], rel=1e-6)
+    assert not (with_.run / "evaluation/images").exists()
+    assert len([*(with_.run / "evaluation").glob("step_*.json")]) == 2
+
+
+def test_a_run_that_is_stopped_in_an_evaluation_goes_on_with_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = evaluated(Retrieval(), every=2)
+    whole = train(made, data, quiet=True)
+    counted, draw = 0, sample.Drawer.draw
+
+    def stopped(drawer: sample.Drawer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        nonlocal counted
+        counted += 1
+        if counted == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return draw(drawer, *args, **kwargs)
+
+    monkeypatch.setattr(sample.Drawer, "draw", stopped)
+    first = train(made, data, name="stopped", quiet=True)
+    assert (first.step, first.signal) == (2, signal.SIGTERM)
+    counted = 100
+    again = train(made, data, name="stopped", resume="must", quiet=True)
+    assert counted == 100 + 1 + 3  # one chunk of three was left, then those of the last step
+    assert state(again) == state(whole)
+    lines = [
+        [(v["step"], v["metrics"]) for v in metrics(run) if v.get("event") == "evaluation"]
+        for run in (whole.run, again.run)
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_an_evaluation_that_fails_does_not_end_the_run(data: Path) -> None:
+    found = train(evaluated(Retrieval(), every=2, prompts="none.txt"), data, quiet=True)
+    texts = [v["text"] for v in metrics(found.run) if v.get("event") == "warning"]
+    assert found.signal is None and "none.txt" in texts[0]
+    with pytest.raises(GrowlangError, match="needs at least 1,281"):
+        train(evaluated(FDEffLite0(), every=2), data, name="few", quiet=True)
+
+
+# --- metrics of other packages -------------------------------------------------------------------
+
+OWN = """
+from growlang.signatures.signature import argument
+from growlang.spec.metrics import Metric
+
+class Brightness(Metric):
+    \"\"\"Mean of all pixels.\"\"\"
+
+    call = "brightness"
+    runtime = "metrics_package:brightness"
+    scale: float = argument("factor", 1.0)
+
+def brightness(metric, subject):
+    from growlang_runtime.evaluation.subject import Measured
+
+    parts = [chunk.images.double().mean() for chunk in subject.generated.chunks()]
+    return Measured(metric.scale * float(sum(parts)) / len(parts))
+"""
+
+
+def test_a_package_adds_a_metric(data: Path, tmp_path: Path, install: Install) -> None:
+    entries = "[growlang.metrics]\nbrightness = metrics_package:Brightness\n"
+    install(declare(tmp_path / "site", entries, OWN, "metrics"))
+    run = run_of(plan(), data)
+    options = {"data_root": data, "count": 2, "quiet": True}
+    one = api.evaluate(run, "brightness", **options)[0]["brightness"]
+    assert api.evaluate(run, ["brightness(scale = 2)"], **options)[0]["brightness"] == 2 * one
+
+
+def test_prompts_are_captions_of_the_reference(data: Path) -> None:
+    run = run_of(evaluated(Retrieval(), count=COUNT), data)
+    (found,) = measured(run, data)
+    assert found.drawn["prompts"]["from"] == "captions of the reference"
+    assert found.drawn["prompts"]["different"] == COUNT
