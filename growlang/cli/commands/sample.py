@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from growlang.cli.options import DeviceOption
+from growlang.cli.voices import one_voice
 
 
 class Precision(StrEnum):
@@ -122,25 +123,26 @@ def sample(
     written = prompt or []
     if prompts is not None:
         written = [*written, *read_prompts(prompts, "give another file with --prompts")]
-    drawn = notebook.sample(
-        run,
-        written or None,
-        Path("grid.png") if output is None and each is None else output,
-        each=each,
-        overwrite=force,
-        guidance=guidance,
-        steps=steps,
-        sampler=sampler,
-        guidance_interval=guidance_interval,
-        guidance_rescale=guidance_rescale,
-        detail_scale=detail_scale,
-        detail_temperature=detail_temperature,
-        seed=seed,
-        count=count,
-        precision=precision.value,
-        ema=ema,
-        device=device,
-        shared=True,
-    )
+    with one_voice():
+        drawn = notebook.sample(
+            run,
+            written or None,
+            Path("grid.png") if output is None and each is None else output,
+            each=each,
+            overwrite=force,
+            guidance=guidance,
+            steps=steps,
+            sampler=sampler,
+            guidance_interval=guidance_interval,
+            guidance_rescale=guidance_rescale,
+            detail_scale=detail_scale,
+            detail_temperature=detail_temperature,
+            seed=seed,
+            count=count,
+            precision=precision.value,
+            ema=ema,
+            device=device,
+            shared=True,
+        )
     for file in drawn.files:
         typer.echo(file)
