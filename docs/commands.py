@@ -99,7 +99,10 @@ EXITS = {
     "show": "0. 1: the spec has errors.",
     "schema": "0.",
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
-    "compile": "0. 1: the spec has errors. 2: PyTorch is not installed and `--no-build` not given.",
+    "compile": (
+        "0. 1: the spec has errors, or a phase does not fit `--memory`. 2: PyTorch is not installed "
+        "and `--no-build` not given, or a device would get no image."
+    ),
     "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ.",
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
