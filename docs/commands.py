@@ -100,8 +100,8 @@ EXITS = {
     "schema": "0.",
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
     "compile": (
-        "0. 1: the spec has errors, or a phase does not fit `--memory`. 2: PyTorch is not installed "
-        "and `--no-build` not given, or a device would get no image."
+        "0. 1: the spec has errors, or a phase does not fit `--memory`. 2: PyTorch is not "
+        "installed and `--no-build` not given, or a device would get no image."
     ),
     "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ.",
     "verify": (
@@ -117,7 +117,10 @@ EXITS = {
         "130, 143: stopped by a signal, after saving a checkpoint."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
-    "runs": "0. 2: no such folder.",
+    "runs": (
+        "0. 2: no such folder. With `--status`, 0: finished. 1: failed, or torn. 2: no such run. "
+        "3: running. 4: interrupted, killed or stopped, to be resumed."
+    ),
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
 }
 
@@ -198,8 +201,12 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if kind is bool:
         names = names if stated else [names[0], f"--no-{names[0][2:]}"]
     else:
-        words = "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]
-        value = f" {info.metavar or words}"
+        value = f" {info.metavar or _value(kind)}"
     shown = ", ".join(f"`{n}{value if n.startswith('--') else ''}`" for n in names)
     written = {True: "on", False: "", None: ""}.get(default, f"`{default}`")
     return Parameter(shown, "required" if required else written, info.help or "")
+
+
+def _value(kind: type) -> str:
+    """What stands for the value of an option of a type."""
+    return "\\|".join(kind) if issubclass(kind, StrEnum) else VALUES[kind]

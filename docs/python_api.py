@@ -18,7 +18,7 @@ SECTIONS = {
     "Functions": (
         *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
         *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "init", "runs", "compare"),
+        *("pack", "init", "runs", "status", "compare"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         load,
         plan,
         runs,
+        status,
         train,
         verify,
     )
@@ -102,12 +103,13 @@ __all__ = [
     "plan",
     "runs",
     "sample",
+    "status",
     "train",
     "verify",
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan runs train verify"
+    _API = "RunFields check compare compile diff grow load plan runs status train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.report.comparison import Comparison
-    from growlang_runtime.report.runs import Runs
+    from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.result import TrainResult
 
@@ -254,6 +254,16 @@ def runs(folder: StrPath = "runs") -> Runs:
     from growlang_runtime.report.runs import runs_in
 
     return runs_in(path_of(folder))
+
+
+def status(run: StrPath) -> RunSummary:
+    """How a run fares: its `state`, step, losses, what `status.json` says, and a text to print.
+
+    Raises GrowlangError if there is no run.
+    """
+    from growlang_runtime.report.runs import status_of
+
+    return status_of(path_of(run))
 
 
 def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison:

@@ -13,20 +13,23 @@ from growlang.diagnostics import GrowlangError
 
 
 @contextmanager
-def whole(final: Path, *, shared: bool = False) -> Iterator[Path]:
+def whole(final: Path, *, shared: bool = False, durable: bool = True) -> Iterator[Path]:
     """Give a path to write a file or folder at, which is then flushed and renamed to `final`.
 
     Where the body fails, `final` is untouched and nothing else is left. The path is
     `.NAME.tmp` beside `final`, so that what a killed process left there is replaced; it is a
-    new one each time if `shared`, for a `final` that several processes may write at once.
+    new one each time if `shared`, for a `final` that several processes may write at once. Without
+    `durable` nothing is flushed: readers see it whole, but a loss of power may take it.
     """
     temporary = temporary_path(final, secrets.token_hex(4) if shared else "")
     _remove(temporary)
     try:
         yield temporary
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
         os.replace(temporary, final)
-        _flush_one(final.parent)
+        if durable:
+            _flush_one(final.parent)
     finally:
         _remove(temporary)
 
@@ -36,9 +39,9 @@ def temporary_path(final: Path, mark: str = "") -> Path:
     return final.with_name(f".{final.name}.{mark}.tmp" if mark else f".{final.name}.tmp")
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Write a text file whole, with the line ends that the text has."""
-    with whole(path) as temporary:
+    with whole(path, durable=durable) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 

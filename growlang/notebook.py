@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from growlang.api import StrPath, checked_spec, path_of
 from growlang.checking import Checked
@@ -115,23 +115,30 @@ def sample(
     overwrite: bool = False,
     guidance: float | None = None,
     steps: int | None = None,
+    sampler: str | None = None,
+    guidance_interval: Sequence[float] | None = None,
+    guidance_rescale: float | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
     seed: int = 0,
+    count: int = 1,
+    precision: Literal["fp32", "bf16"] = "fp32",
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
 ) -> Samples:
-    """An image for each prompt, from the weights of a run, a checkpoint or a file.
+    """Images for prompts, `count` of each, from the weights of a run, a checkpoint or a file.
 
     RUN@STEP and RUN@best are checkpoints of a run; of one that is not finished, its newest is used.
     Prompts are captions, or names or numbers of classes; by default those of the spec. With
     `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
     With `output`, the images are also written as one PNG grid, with `each` as single files in a
-    folder; a number is added to names that exist, unless `overwrite`. `guidance`, `steps` and, of a
-    model that retains ends, `detail_scale` and `detail_temperature` are the spec's unless given;
-    `batch` images are computed at once. Raises GrowlangError if there are no weights, or for what
-    the model cannot use.
+    folder; a number is added to names that exist, unless `overwrite`. `guidance`, its interval (in
+    times, 1 being noise) and rescale, `steps`, the name of the `sampler` and, of a model that
+    retains ends, `detail_scale` and `detail_temperature` are the spec's unless given. The images of
+    a prompt have the seeds `seed`, `seed` + 1, and so on; `batch` images are computed at once,
+    which changes none of them. Raises GrowlangError if there are no weights, or for what the model
+    cannot use.
     """
     require_torch("sampling")
     from growlang_runtime.report.samples import Places
@@ -147,9 +154,14 @@ def sample(
         ),
         guidance=guidance,
         steps=steps,
+        sampler=sampler,
+        guidance_interval=guidance_interval,
+        guidance_rescale=guidance_rescale,
         detail_scale=detail_scale,
         detail_temperature=detail_temperature,
         seed=seed,
+        count=count,
+        precision=precision,
         ema=ema,
         device=device,
         batch=batch,

@@ -40,7 +40,7 @@ def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
 
     Raises GrowlangError where the spec has no such recipe.
     """
-    from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
+    from growlang.plans.plan import DRAWS, SEMANTICS, ParentPlan, Plan
 
     resolved, recipe = checked.resolved, recipe_of(checked, recipe_name)
     start = recipe.start
@@ -76,4 +76,5 @@ def plan(checked: Checked, recipe_name: str | None = None) -> Plan:
         evaluate=resolved.evaluate,
         validation=recipe.validation,
         semantics=SEMANTICS,
+        draws=DRAWS,
     )

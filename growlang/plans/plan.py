@@ -23,6 +23,11 @@ SEMANTICS = 2
 of captions are lower-cased. 2: images are turned as EXIF states; words are in NFC and case-folded.
 A run keeps the number of its plan, and so do its weights.
 """
+DRAWS = 2
+"""How noise is drawn: a run keeps the number of its plan.
+
+1: version 0.1, and plans without the number: by numpy, on the CPU. 2: on the device that trains.
+"""
 
 
 def _mapping(value: object) -> Mapping:
@@ -115,6 +120,8 @@ class Plan(BaseModel):
     validation: Validation | None = None
     semantics: int = 1
     """How inputs are made: `SEMANTICS` at the time the plan was made."""
+    draws: int = 1
+    """How noise is drawn: `DRAWS` at the time the plan was made."""
     data: dict[str, str] | None = None
     """Identity of each source of data, once a run has read its index; None in plans of 0.1."""
     branch: Branch | None = None
@@ -183,6 +190,7 @@ class Plan(BaseModel):
         """
         found = {
             "semantics": recorded.semantics,
+            "draws": recorded.draws,
             "data": recorded.data,
             "branch": recorded.branch,
         }

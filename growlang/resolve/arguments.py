@@ -234,6 +234,8 @@ def report(
         bound = context.get("min_length") or context.get("max_length")
         wanted = f"must have {bound} items"
         shown = f"{context['actual_length']}"
+    elif kind == "value_error":
+        wanted = str(context["error"])
     else:
         wanted = "must be " + TYPES.get(kind, "of another type")
     about = f" ({info.description})" if info and info.description else ""

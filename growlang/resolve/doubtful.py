@@ -13,7 +13,7 @@ from growlang.syntax import document as d
 
 
 def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
-    """Warn of warm-ups that never end, of guidance without dropped conditions, of idle detail."""
+    """Warn of warm-ups that never end, of guidance without dropped conditions, of what is idle."""
     written = {recipe.name: recipe for recipe in resolved.document.recipes}
     for draft in resolved.recipes:
         recipe = written[draft.name]
@@ -21,6 +21,7 @@ def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
             _warn_warmup(long, recipe, resolved, findings)
         _warn_guidance(draft, recipe, resolved, findings)
     _warn_detail(resolved, findings)
+    _warn_idle_guidance(resolved, findings)
 
 
 def _warn_warmup(
@@ -91,6 +92,19 @@ def _warn_detail(resolved: Resolved, findings: Findings) -> None:
                 f"`{binding.name}` has no effect: the model retains no ends",
                 binding.span,
                 help="remove it",
+            )
+
+
+def _warn_idle_guidance(resolved: Resolved, findings: Findings) -> None:
+    if resolved.sample.guidance != 1:
+        return
+    for binding in resolved.sections("sample")[0]:
+        if binding.name in resolved.sample.says_of_guidance:
+            findings.add(
+                "G470",
+                f"`{binding.name}` has no effect: `guidance` is 1",
+                binding.span,
+                help="remove it, or set `guidance` to a number such as 2",
             )
 
 

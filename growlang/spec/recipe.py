@@ -7,7 +7,7 @@ never holds an expression; `Plan` carries them to the runtime as JSON.
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from growlang.net import digest
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
@@ -192,6 +192,18 @@ class Sample(Part):
     guidance: Annotated[float, Field(ge=0)] = Field(
         default=1.0, description="scale of classifier-free guidance; 1 is none"
     )
+    guidance_interval: Annotated[
+        list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=2, max_length=2), Later()
+    ] = Field(
+        default=[0.0, 1.0],
+        description="times t between which guidance applies, 1 being noise; elsewhere it is 1, and "
+        "the network is evaluated once per image (arXiv 2404.07724)",
+    )
+    guidance_rescale: Annotated[float, Field(ge=0, le=1), Later()] = Field(
+        default=0.0,
+        description="how far a guided prediction is given the standard deviation of the one with "
+        "the condition: 0 not at all, 0.7 is usual (arXiv 2305.08891, section 3.4)",
+    )
     prompts: str | list[str] | None = Field(
         default=None,
         description="captions or classes, or a file with one a line, for the grids of a run and "
@@ -208,11 +220,29 @@ class Sample(Part):
         "retained; 0 gives the detail without chance",
     )
 
+    @field_validator("guidance_interval")
+    @classmethod
+    def rises(cls, interval: list[float]) -> list[float]:
+        """The interval, from the lower time to the higher."""
+        if interval[0] >= interval[1]:
+            raise ValueError("must be two rising times, such as `[0.1, 0.9]`")
+        return interval
+
     @property
     def says_of_detail(self) -> dict[str, float]:
         """The settings of detail that are not at their defaults, by name."""
         both = {"scale": self.detail_scale, "temperature": self.detail_temperature}
         return {f"detail_{name}": value for name, value in both.items() if value != 1}
+
+    @property
+    def says_of_guidance(self) -> dict[str, list[float] | float]:
+        """The settings of guidance, besides its scale, that are not at their defaults, by name."""
+        found: dict[str, list[float] | float] = {}
+        if self.guidance_interval != [0.0, 1.0]:
+            found["guidance_interval"] = self.guidance_interval
+        if self.guidance_rescale:
+            found["guidance_rescale"] = self.guidance_rescale
+        return found
 
 
 class Evaluate(Part):

@@ -20,7 +20,8 @@ class Sampler(Signature):
     runtime: ClassVar[str]
     """`module:function` of its computation, which a run imports: (sampler, noise (N, C, H, W),
     `growlang_runtime.diffusion.sampling.Levels`) -> images (N, C, H, W). It calls
-    `levels.denoised` once a step, at t = 1 first and at falling times."""
+    `levels.denoised` for each evaluation of the net, at t = 1 first and never at a later time
+    than before."""
     steps: Positive = argument("number of network evaluations", 50)
 
 
@@ -50,5 +51,23 @@ class DPMSolver(Sampler):
     order: Annotated[int, Field(ge=1, le=3)] = argument("order of the solver", 2)
 
 
-SAMPLERS = Table(Sampler, [DDIM, DDPM, DPMSolver], group="growlang.samplers")
+class Heun(Sampler):
+    """Heun's method of second order on the probability-flow ODE (arXiv 2206.00364, algorithm 1)."""
+
+    call = "heun"
+    runtime = "growlang_runtime.diffusion.schedulers:heun"
+    steps: Positive = argument(
+        "number of steps, each of which evaluates the network twice, but the last once", 32
+    )
+
+
+class Euler(Sampler):
+    """Euler's method on the probability-flow ODE (arXiv 2206.00364)."""
+
+    call = "euler"
+    runtime = "growlang_runtime.diffusion.schedulers:euler"
+    steps: Positive = argument("number of network evaluations", 50)
+
+
+SAMPLERS = Table(Sampler, [DDIM, DDPM, DPMSolver, Heun, Euler], group="growlang.samplers")
 CalledSampler = Annotated[SerializeAsAny[Sampler], CallOf(SAMPLERS), read_call(SAMPLERS)]

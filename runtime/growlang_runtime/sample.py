@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.spelling import nearest
 from growlang.net.generations import refinements
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, parsed
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
+from growlang.spec.samplers import SAMPLERS, Sampler
 from growlang.torch_backend.device import open_device
 from growlang.torch_backend.lower import lower
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
@@ -25,6 +29,8 @@ from growlang_runtime.report.prompts import Prompts, own_prompts
 from growlang_runtime.report.samples import Places, Samples
 from growlang_runtime.storage.weights import Weights, load
 
+Precision = Literal["fp32", "bf16"]
+
 
 def sample(
     run: Path | Weights,
@@ -33,9 +39,14 @@ def sample(
     places: Places = Places(),  # noqa: B008 - frozen
     guidance: float | None = None,
     steps: int | None = None,
+    sampler: str | None = None,
+    guidance_interval: Sequence[float] | None = None,
+    guidance_rescale: float | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
     seed: int = 0,
+    count: int = 1,
+    precision: Precision = "fp32",
     ema: bool = True,
     device: str = "cpu",
     batch: int = 16,
@@ -43,35 +54,45 @@ def sample(
     """Images for prompts, by default those of the spec, written to the places that are given.
 
     `run` is a run's folder, a checkpoint's folder, a model.safetensors, or weights that were
-    loaded. Guidance, steps, and scale and temperature of the detail, are the spec's unless they are
-    given. An image depends on the seed, its prompt and its place among the prompts, not on `batch`.
-    Raises GrowlangError if nothing can be written there, and for prompts or a guidance that the
-    model cannot use.
+    loaded. What is None of the sampler's settings is the spec's. Of each prompt there are `count`
+    images, with `seed` and the seeds after it. An image depends on its seed, its prompt and its
+    place among the prompts, not on `batch`. Raises GrowlangError if nothing can be written there,
+    and for prompts or settings that the model cannot use.
     """
     places.require()
     if prompts is not None and not prompts:
         raise GrowlangError("no prompts given")
-    if guidance is not None and not (math.isfinite(guidance) and guidance >= 0):
-        raise GrowlangError(
-            f"guidance must be finite, at least 0, but is {guidance}", help="use a number such as 4"
-        )
-    for name, count in (("steps", steps), ("batch", batch)):
-        if count is not None and count < 1:
-            raise GrowlangError(f"`{name}` must be at least 1, but is {count}")
+    for name, number in (("steps", steps), ("batch", batch), ("count", count)):
+        if number is not None and number < 1:
+            raise GrowlangError(f"`{name}` must be at least 1, but is {number}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise GrowlangError(f"`seed` must be a whole number, at least 0, but is {seed!r}")
+    if precision not in ("fp32", "bf16"):
+        raise GrowlangError(f"`precision` must be fp32 or bf16, but is {precision}")
+    _require_guidance(guidance, guidance_interval, guidance_rescale)
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
     opened = open_device(device)
     _tell(run, weights)
-    settings = requested(weights, guidance, steps, detail_scale, detail_temperature)
+    settings = requested(
+        weights,
+        guidance,
+        steps,
+        detail_scale,
+        detail_temperature,
+        sampler=sampler,
+        guidance_interval=guidance_interval,
+        guidance_rescale=guidance_rescale,
+    )
     asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
-    images = draw(weights, asked, settings, seed, opened, batch)
+    images = draw(weights, asked, settings, seed, opened, batch, count, precision)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
             help="lower --guidance, or train with a lower learning rate: the weights are too large",
         )
-    return Samples(images, tuple(asked), tuple(places.write(images, asked)))
+    each = tuple(prompt for prompt in asked for _ in range(count))
+    columns = count if count > 1 else None
+    return Samples(images, each, tuple(places.write(images, each, columns)), columns)
 
 
 def _tell(run: Path | Weights, weights: Weights) -> None:
@@ -90,8 +111,10 @@ def draw(
     seed: int,
     device: torch.device,
     batch: int,
+    count: int = 1,
+    precision: Precision = "fp32",
 ) -> torch.Tensor:
-    """Images (N, C, H, W) in [-1, 1], on the CPU, for N prompts."""
+    """Images (N * count, C, H, W) in [-1, 1], on the CPU, for N prompts: those of one together."""
     settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
     net = weights.net
     conditioner = Conditioner(net, semantics=weights.semantics, device=device)
@@ -100,24 +123,34 @@ def draw(
     module = lower(net, device)
     module.load_state_dict(weights.tensors)
     module.eval()
+    computed = in_precision(module, device, precision)
     objective = objective_of(settings.objective, net)
-    starts = range(0, len(prompts), batch)
-    read = [Prompts.of(prompts[i : i + batch], conditioner).read(conditioner) for i in starts]
+    wanted = [(place, seed + n) for place in range(len(prompts)) for n in range(count)]
+    parts = [wanted[first : first + batch] for first in range(0, len(wanted), batch)]
+    asked_for = [Prompts.of([prompts[p] for p, _ in part], conditioner) for part in parts]
+    read = [own.read(conditioner) for own in asked_for]
     _warn(read, asked.guidance, settings.objective.dropped(), list(conditioner.conditions))
     drawn = []
-    for first, encoded in zip(starts, read, strict=True):
-        some = prompts[first : first + batch]
-        request = Request(
-            encoded.inputs,
-            conditioner.null(len(some)),
-            range(first, first + len(some)),
-            seed,
-            asked.guidance,
-            asked.detail_scale,
-            asked.detail_temperature,
-        )
-        drawn.append(generate(module, net, objective, asked.sampler, request, device).cpu())
+    for part, encoded in zip(parts, read, strict=True):
+        places, seeds = zip(*part, strict=True)
+        null = conditioner.null(len(part))
+        request = Request.of(asked, encoded.inputs, null, places, seeds)
+        drawn.append(generate(computed, net, objective, asked.sampler, request, device).cpu())
     return torch.cat(drawn)
+
+
+def in_precision(
+    module: Callable[..., Tensor], device: torch.device, precision: Precision
+) -> Callable[..., Tensor]:
+    """A module that computes in a precision; its weights, inputs and result stay float32."""
+    if precision == "fp32":
+        return module
+
+    def computed(*inputs: Tensor) -> Tensor:
+        with torch.autocast(device.type, torch.bfloat16):
+            return module(*inputs).float()
+
+    return computed
 
 
 def requested(
@@ -126,8 +159,16 @@ def requested(
     steps: int | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
+    *,
+    sampler: str | None = None,
+    guidance_interval: Sequence[float] | None = None,
+    guidance_rescale: float | None = None,
 ) -> Sample:
-    """What the weights' spec says of sampling, and what is given instead of it."""
+    """What the weights' spec says of sampling, and what is given instead of it.
+
+    A `sampler` of another name has its own defaults. Raises GrowlangError for one that is unknown,
+    and for detail of a model that has none.
+    """
     if not {"settings", "sample"} <= weights.metadata.keys():
         raise GrowlangError(
             f"{weights.path} has no sampling settings in its metadata",
@@ -136,18 +177,50 @@ def requested(
     declared: Sample = parsed(Sample, weights.metadata["sample"], weights.path)
     given = {
         "guidance": guidance,
+        "guidance_interval": guidance_interval and [*guidance_interval],
+        "guidance_rescale": guidance_rescale,
         "detail_scale": detail_scale,
         "detail_temperature": detail_temperature,
     }
-    if steps is not None:
-        call = declared.sampler
-        changed = {call.call: {**call.arguments(), "steps": steps}}
-        sampler = Sample.model_validate_json(json.dumps({"sampler": changed})).sampler
-        declared = declared.model_copy(update={"sampler": sampler})
-    said = {name: value for name, value in given.items() if value is not None}
-    for name in said.keys() - {"guidance"}:
+    said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name in said.keys() & {"detail_scale", "detail_temperature"}:
         _require_detail(name, said[name], weights)
+    said["sampler"] = _sampler(declared.sampler, sampler, steps)
     return declared.model_copy(update=said)
+
+
+def _sampler(declared: Sampler, name: str | None, steps: int | None) -> Sampler:
+    """The spec's sampler, or the one of a name at its defaults, with a number of steps."""
+    if name is not None and name not in SAMPLERS.names():
+        near = nearest(name, SAMPLERS.names())
+        raise GrowlangError(
+            f"unknown sampler `{name}`",
+            help=f"did you mean `{near[0]}`?" if near else f"use {', '.join(SAMPLERS.names())}",
+        )
+    arguments = declared.arguments() if name in (None, declared.call) else {}
+    arguments |= {} if steps is None else {"steps": steps}
+    call = json.dumps({"sampler": {name or declared.call: arguments}})
+    return Sample.model_validate_json(call).sampler
+
+
+def _require_guidance(
+    scale: float | None, interval: Sequence[float] | None, rescale: float | None
+) -> None:
+    """Raise GrowlangError for settings of guidance that a spec could not have."""
+    if scale is not None and not (math.isfinite(scale) and scale >= 0):
+        raise GrowlangError(
+            f"guidance must be finite, at least 0, but is {scale}", help="use a number such as 4"
+        )
+    if interval is not None and not (len(interval) == 2 and 0 <= interval[0] < interval[1] <= 1):
+        raise GrowlangError(
+            "the guidance interval must be two rising times from 0 to 1, but is "
+            f"{' '.join(f'{t:g}' for t in interval) or 'empty'}",
+            help="1 is noise: 0.1 1 leaves the last steps without guidance",
+        )
+    if rescale is not None and not 0 <= rescale <= 1:
+        raise GrowlangError(
+            f"`guidance_rescale` must be from 0 to 1, but is {rescale:g}", help="0.7 is usual"
+        )
 
 
 def _require_detail(name: str, value: float, weights: Weights) -> None:

@@ -10,7 +10,7 @@ from growlang.spec.objectives import Diffusion
 from growlang.spec.schedules import Cosine
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.images import Indexes
-from growlang_runtime.train.batches import noise_times, open_data, step_batches
+from growlang_runtime.train.batches import CPU, noise_times, open_data, step_batches
 
 
 def test_epochs_become_steps_and_draws_go_on_over_phases(tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_a_step_is_the_same_wherever_one_starts_and_with_any_workers(tmp_path: P
     assert (len(whole), len(rest)) == (4, 2)
     for one, other in zip(whole[2:], rest, strict=True):
         assert torch.equal(one.x, other.x)
-        assert torch.equal(one.eps, other.eps)
+        assert torch.equal(one.noise.made, other.noise.made)
         assert torch.equal(one.t, other.t)
         assert torch.equal(one.conditions["text.ids"], other.conditions["text.ids"])
-    assert not torch.equal(whole[0].eps, whole[1].eps)
+    assert not torch.equal(whole[0].noise.made, whole[1].noise.made)
 
 
 def test_an_error_ends_the_threads_that_load_images(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_parts_of_a_batch_make_it_up_again(tmp_path: Path) -> None:
     write_data(tmp_path)
     (data,) = open_data([phase(steps=1)], net(), Indexes(tmp_path))
     (batch,) = step_batches(data, Conditioner(net()), 0, workers=1)
-    parts = list(batch.parts(3))
+    parts = list(batch.parts(3, CPU))
     assert [len(p.x) for p in parts] == [3, 1]
     assert torch.equal(
         torch.cat([p.conditions["text.mask"] for p in parts]), batch.conditions["text.mask"]

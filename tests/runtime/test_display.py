@@ -11,13 +11,13 @@ def test_without_a_terminal_there_is_a_line_for_each_report(
     with Display(total=10) as display:
         display.advance(1, "first")
         display.show(1, "first", 0.25, 12.34)
-        display.show(2, "first", 1e30, 12.34, skipped=3)
+        display.show(2, "first", 1e30, 12.34, skipped=3, data_wait=0.034, memory=3 << 29)
         display.say("[brackets] are text")
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "first  step 1/10  loss 0.2500  12.3 images/s",
-        "first  step 2/10  loss 1e+30  12.3 images/s  3 skipped  0:00 left",
+        "first  step 2/10  loss 1e+30  12.3 images/s  data wait 3%  1.50 GiB  3 skipped  0:00 left",
         "[brackets] are text",
     ]
 

@@ -1,6 +1,5 @@
 """Indexes of tar shards: what webdataset writes is read back, and broken shards are named."""
 
-import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -91,53 +90,6 @@ def test_groups_members_as_webdataset_does(
     theirs = read_by_webdataset(path)
     assert [index.key(row) for row in range(len(index))] == [s["__key__"] for s in theirs]
     assert [index.read(row, "image") for row in range(2)] == [s["png"] for s in theirs]
-
-
-def test_an_index_is_cached_until_a_shard_changes(
-    tmp_path: Path, write_tar: WriteTar, png: Encode
-) -> None:
-    path = write_tar("a.tar", sample("one"))
-    cache = tmp_path / "cache"
-    opened(PNG, tmp_path, cache)
-    (cached,) = cache.iterdir()
-    os.utime(cached, ns=(1, 1))
-    assert opened(PNG, tmp_path, cache).key(0) == "one"
-    assert cached.stat().st_mtime_ns == 1
-    write_tar("a.tar", {"two.png": png(16, 4), "two.txt": b"text"})
-    os.utime(path, ns=(1, 1))
-    changed = opened(PNG, tmp_path, cache)
-    assert (changed.key(0), changed.rows["width"][0], changed.rows["height"][0]) == ("two", 16, 4)
-    assert len(list(cache.iterdir())) == 2
-
-
-def test_the_default_cache_is_the_users(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_tar: WriteTar
-) -> None:
-    write_tar("a.tar", sample("one"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    opened(PNG, tmp_path)
-    assert len(list((tmp_path / "xdg/growlang/index").iterdir())) == 1
-
-
-def test_a_torn_cache_is_built_anew(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, write_tar: WriteTar
-) -> None:
-    write_tar("a.tar", sample("one"))
-    opened(PNG, tmp_path, tmp_path / "cache")
-    (cached,) = (tmp_path / "cache").iterdir()
-    cached.write_bytes(cached.read_bytes()[:100])
-    with caplog.at_level(logging.WARNING):
-        assert opened(PNG, tmp_path, tmp_path / "cache").key(0) == "one"
-    assert "rebuilding the index" in caplog.text
-
-
-def test_a_cache_that_cannot_be_written_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, write_tar: WriteTar
-) -> None:
-    write_tar("a.tar", sample("one"))
-    (tmp_path / "file").write_text("not a folder")
-    assert opened(PNG, tmp_path, tmp_path / "file").key(0) == "one"
-    assert "cannot cache the index" in caplog.text
 
 
 def test_a_missing_shard_is_named_with_its_pattern_and_the_data_root(
@@ -326,25 +278,3 @@ def test_a_folder_is_no_shard(tmp_path: Path) -> None:
     assert failure(WebDataset(urls="."), tmp_path).message == (
         f'shards ".": {tmp_path} is a folder'
     )
-
-
-def test_a_replaced_shard_of_the_same_size_and_time_is_read_anew(
-    tmp_path: Path, write_tar: WriteTar
-) -> None:
-    path = write_tar("a.tar", sample("one"))
-    os.utime(path, ns=(1, 1))
-    opened(PNG, tmp_path, tmp_path / "cache")
-    length = path.stat().st_size
-    write_tar("a.tar", sample("two"))
-    os.utime(path, ns=(1, 1))
-    assert path.stat().st_size == length
-    assert opened(PNG, tmp_path, tmp_path / "cache").key(0) == "two"
-
-
-def test_a_cache_without_its_last_bytes_is_built_anew(tmp_path: Path, write_tar: WriteTar) -> None:
-    write_tar("a.tar", {"one.png": b"", "one.txt": b"text"})
-    faults = opened(PNG, tmp_path, tmp_path / "cache").faults
-    (cached,) = (tmp_path / "cache").iterdir()
-    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults != {}
-    cached.write_bytes(cached.read_bytes()[:-3])
-    assert opened(PNG, tmp_path, tmp_path / "cache").faults == faults

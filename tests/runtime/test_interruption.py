@@ -12,6 +12,7 @@ import pytest
 from tiny import CORE, full_disk, interrupt_at, metrics, net, phase, plan, state, train
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.report.runs import summary_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
 from growlang_runtime.storage.run import Run
@@ -75,6 +76,7 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
     assert (status, again in told, told.rstrip().endswith("--resume")) == (143, True, True)
     status, _ = stopped(90, signal.SIGKILL)
     assert status == -signal.SIGKILL
+    assert summary_of(data / "killed" / "tiny" / "main").state == "killed"
     killed = train(plan([phase(steps=200)]), data, "killed", resume="must")
     assert state(killed) == state(train(plan([phase(steps=200)]), data))
     assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 201))

@@ -21,6 +21,7 @@ from growlang_runtime.report.samples import Places
 from growlang_runtime.sample import sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.record import Record
+from growlang_runtime.storage.status import read_status
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.optimizer import Optimizer
 
@@ -170,6 +171,9 @@ def test_a_run_that_gives_up_names_a_way_that_works(data: Path, broken: Break) -
     assert f"--from {folder(data)}@4 --name main-2" in error.value.help
     assert "lower `lr` (now 0.01)" in error.value.help
     assert "--resume would repeat the same steps" in error.value.help
+    said = read_status(folder(data))
+    assert said is not None
+    assert (said.state, said.reason, said.command) == ("failed", error.value.message, None)
 
     broken(range(1, 99))
     with pytest.raises(GrowlangError, match="10 steps in a row"):

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,8 +8,12 @@ from tiny import net, plan, write_data
 from growlang.diagnostics import GrowlangError
 from growlang.net import Input, Net, Shape
 from growlang.spec.recipe import Sample
+from growlang.spec.samplers import Heun, Sampler
+from growlang.torch_backend.lower import lower
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.images import Indexes
+from growlang_runtime.diffusion.objective import objective_of
+from growlang_runtime.diffusion.sampling import Request
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.report.prompts import (
     Prompts,
@@ -109,3 +114,30 @@ def test_a_number_is_a_label_where_the_net_reads_labels() -> None:
     assert Prompts.of(["\u00b2"], conditioner).labels == [None], "a digit, but no number"
     assert Prompts.of(["9" * 5000], conditioner).labels == [None], "more digits than are read"
     assert Prompts([None], [3]).texts() == ["3"]
+
+
+def test_a_grid_obeys_the_sampler_and_the_guidance_of_the_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data(tmp_path)
+    said = Sample(
+        sampler=Heun(steps=3),
+        guidance=4.0,
+        guidance_interval=[0.2, 0.8],
+        guidance_rescale=0.7,
+        prompts=["red"],
+    )
+    (data,) = open_data(plan().phases, net(), Indexes(tmp_path))
+    previews = Previews(plan(sample=said), net(), Conditioner(net()), data.images, tmp_path)
+    asked: list[tuple[Sampler, Request]] = []
+
+    def drawn(*given: Any) -> torch.Tensor:
+        asked.append(given[3:5])
+        return torch.zeros(1, 1, 8, 8)
+
+    monkeypatch.setattr("growlang_runtime.report.previews.generate", drawn)
+    goal = objective_of(plan().phases[0].settings.objective, net())
+    previews.draw(lower(net(), "cpu"), {"a": torch.zeros(1)}, goal, tmp_path / "a.png")
+    ((sampler, request),) = asked
+    assert sampler == said.sampler
+    assert (request.guidance, request.interval, request.rescale) == (4.0, (0.2, 0.8), 0.7)

@@ -22,7 +22,8 @@ from growlang.planning import plan
 from growlang.torch_backend.generations import high, noise_in_detail, pooled
 from growlang.torch_backend.lower import lower
 from growlang_runtime.data.images import to_tensor
-from growlang_runtime.diffusion.generations import with_detail
+from growlang_runtime.diffusion.detail import with_detail
+from growlang_runtime.diffusion.generations import joints
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train import detail
@@ -158,7 +159,7 @@ def test_detail_is_scaled_in_all_generations(folder: Path) -> None:
     net = checked(folder / "large.grow").net
     (k, how), (last, above) = [(n.args["factor"], n.args["upsample"]) for n in refinements(net)]
     x = torch.randn(2, *net.image.dims, generator=torch.Generator().manual_seed(0)).double()
-    found = with_detail(x, net, 0.25)
+    found = with_detail(x, joints(net), 0.25)
     torch.testing.assert_close(high(found, last, above), high(x, last, above) / 4)
     before, after = pooled(x, last), pooled(found, last)
     torch.testing.assert_close(high(after, k, how), high(before, k, how) / 4)

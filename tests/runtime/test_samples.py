@@ -12,7 +12,8 @@ from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import WebDataset
 from growlang_runtime.data.index import Index, open_index
 from growlang_runtime.data.layout import Layout
-from growlang_runtime.data.tars import EDGE, scan
+from growlang_runtime.data.plain_tars import EDGE
+from growlang_runtime.data.tars import members
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]
@@ -232,19 +233,18 @@ def test_another_order_has_another_identity(
 
 
 @pytest.mark.parametrize("at", [0, EDGE - 1, 3 * EDGE, 4 * EDGE - 1])
-def test_a_byte_at_either_end_of_a_member_changes_the_digest(
+def test_a_byte_at_either_end_of_a_member_changes_its_checksum(
     tmp_path: Path, write_tar: WriteTar, at: int
 ) -> None:
     data = bytearray(4 * EDGE)
-    before = scan(write_tar("a.tar", {"1.png": bytes(data), "2.png": b""}))
+    (before, _) = members(write_tar("a.tar", {"1.png": bytes(data), "2.png": b""}))
     data[at] = 1
-    after = scan(write_tar("a.tar", {"1.png": bytes(data), "2.png": b""}))
-    assert before.digest != after.digest
-    assert before.checksums != after.checksums
+    (after, _) = members(write_tar("a.tar", {"1.png": bytes(data), "2.png": b""}))
+    assert before.checksum != after.checksum
 
 
 def test_extended_headers_are_passed_over(tmp_path: Path, png: Encode) -> None:
-    """Long names in both dialects: the checksums stand where the members are."""
+    """Long names in both dialects."""
     for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
         with tarfile.open(tmp_path / "a.tar", "w", format=form) as tar:
             for name, data in [("ü" * 150 + ".png", png(9, 9)), ("ü" * 150 + ".txt", b"one")]:
@@ -253,5 +253,3 @@ def test_extended_headers_are_passed_over(tmp_path: Path, png: Encode) -> None:
                 tar.addfile(info, io.BytesIO(data))
         index = opened(PNG, tmp_path)
         assert texts(index) == {"ü" * 150: "one"}
-        places = {int(index.rows["image_at"][0]), int(index.rows["caption_at"][0])}
-        assert places <= scan(tmp_path / "a.tar").checksums.keys()

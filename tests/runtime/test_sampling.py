@@ -74,7 +74,7 @@ def test_a_perfect_net_gives_its_image(sampler: Any, predict: Any) -> None:
     torch.testing.assert_close(found, image.expand(2, 1, 8, 8), atol=2e-3, rtol=0)
     assert perfect.seen[0] == pytest.approx(-15, abs=1e-4)
     assert perfect.seen == sorted(perfect.seen)
-    assert len(perfect.seen) == 20
+    assert len(perfect.seen) == (39 if sampler.call == "heun" else 20)
 
 
 @pytest.mark.parametrize("kind", [DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler])
@@ -127,6 +127,62 @@ def test_an_image_depends_on_seed_and_place_but_not_on_the_batch(
     torch.testing.assert_close(drawn[0], drawn[1], atol=1 / 255, rtol=0)
     assert (drawn[0] - drawn[2]).abs().max() > 0.05
     assert (drawn[0][0] - drawn[0][2]).abs().max() > 0.05
+
+
+def test_several_images_of_a_prompt_have_the_seeds_in_a_row(run: Path, tmp_path: Path) -> None:
+    """Whatever the batch, and each is the one that its seed alone gives."""
+    drawn = sample(
+        run, prompts=["red", "blue"], count=3, seed=5, batch=4, places=Places(tmp_path / "a.png")
+    )
+    assert drawn.prompts == ("red",) * 3 + ("blue",) * 3
+    for n in range(3):
+        alone = sample(run, prompts=["red", "blue"], seed=5 + n).tensor
+        torch.testing.assert_close(drawn.tensor[n::3], alone, atol=1 / 255, rtol=0)
+    with Image.open(drawn.files[0]) as sheet:
+        assert sheet.size == (3 * 136, 2 * 164)
+        assert sheet.size == drawn.grid().size
+        row = sheet.convert("L").crop((0, 136, 3 * 136, 164))
+    assert row.crop((0, 0, 136, 28)).getextrema()[0] < 64
+    assert row.crop((136, 0, 3 * 136, 28)).getextrema() == (255, 255), "one caption for the row"
+
+
+@pytest.mark.parametrize("sampler", ["ddpm", "heun"])
+def test_settings_can_be_given_to_a_trained_model(run: Path, sampler: str) -> None:
+    weights = load(run)
+    said = requested(
+        weights, 3.0, 4, sampler=sampler, guidance_interval=(0.25, 0.75), guidance_rescale=0.7
+    )
+    assert (said.sampler.call, said.sampler.steps) == (sampler, 4)
+    assert said.says_of_guidance == {"guidance_interval": [0.25, 0.75], "guidance_rescale": 0.7}
+    whole = requested(weights, 3.0, 4, sampler=sampler)
+    drawn = [draw(weights, ["red"], one, 0, CPU, 1) for one in (said, whole)]
+    assert not torch.equal(*drawn)
+
+
+def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
+    fine, coarse, again = (
+        sample(run, prompts=["red"], precision=precision).tensor
+        for precision in ("fp32", "bf16", "bf16")
+    )
+    assert torch.equal(coarse, again)
+    assert coarse.dtype == torch.float32
+    assert 1e-5 < float((fine - coarse).abs().max()) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"sampler": "eular"}, "unknown sampler `eular`"),
+        ({"guidance_interval": (0.5, 0.5)}, "must be two rising times from 0 to 1, but is 0.5 0.5"),
+        ({"guidance_rescale": 2.0}, "`guidance_rescale` must be from 0 to 1, but is 2"),
+        ({"count": 0}, "`count` must be at least 1"),
+        ({"precision": "fp8"}, "`precision` must be fp32 or bf16, but is fp8"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(run: Path, given: Any, match: str) -> None:
+    with pytest.raises(GrowlangError, match=match) as error:
+        sample(run, prompts=["red"], **given)
+    assert "eular" not in given.values() or "did you mean `euler`?" in error.value.help
 
 
 def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Runs that earlier versions wrote: they load, go on to the tensors that they had, and grow."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def test_an_interrupted_run_goes_on_to_the_tensors_that_it_had(
 ) -> None:
     said = train(stored, model, recipe, "--resume")
     assert f"resumed runs/{model}/{recipe} at step" in said
+    plan = json.loads((stored / "runs" / model / recipe / "plan.json").read_text())
+    assert plan.get("draws", 1) == 1, "a run keeps the noise that it began with"
     resumed = last(stored, "runs", model, recipe)
     expected = load_file(stored / "expected" / f"{model}_{recipe}.safetensors")
     assert resumed.keys() == expected.keys()

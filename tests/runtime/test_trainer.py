@@ -37,6 +37,7 @@ def test_a_run_leaves_everything_a_user_needs(data: Path) -> None:
         "grad_norm",
         "images_per_s",
         "memory",
+        "seconds",
     }
     assert load(result.run).metadata["net_hash"] == net().net_hash
 

@@ -23,7 +23,7 @@ from growlang.ops.attention import Transformer
 from growlang.ops.conditions import Fourier, Words
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
-from growlang.plans.plan import ParentPlan, Plan
+from growlang.plans.plan import DRAWS, ParentPlan, Plan
 from growlang.spec.data import Resize, Source, WebDataset
 from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import AdamW, Phase, Sample, Settings, Start
@@ -143,6 +143,7 @@ def plan(
         "spec_hash": "0" * 64,
         "phases": list(phases or [phase()]),
         "sample": Sample(sampler=DDIM(steps=2), prompts=["red", "blue sky"]),
+        "draws": DRAWS,
     }
     return Plan(**(values | changes))
 

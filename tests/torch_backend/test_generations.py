@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,17 +28,18 @@ from growlang.torch_backend.generations import (
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.verifying import verify
-from growlang_runtime.diffusion.generations import clipped
+from growlang_runtime.diffusion.detail import clipped
+from growlang_runtime.diffusion.generations import joints
+from growlang_runtime.diffusion.guidance import Guidance, guided
 from growlang_runtime.diffusion.noise import to_x
-from growlang_runtime.diffusion.objective import Denoising, objective_of
-from growlang_runtime.diffusion.sampling import Levels, Request, guided
+from growlang_runtime.diffusion.objective import Denoising, denoiser, objective_of
+from growlang_runtime.diffusion.sampling import Levels
 from growlang_runtime.diffusion.schedulers import ddim
 
 SPECS = Path(__file__).parent.parent / "fixtures" / "retain"
 PREDICTIONS: tuple[Predict, ...] = ("v", "eps", "x")
 EXACT = 1e-10
 BATCH = 5
-CPU = torch.device("cpu")
 
 
 def family(
@@ -181,17 +183,17 @@ def sampled(spec: Checked, weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
     given = inputs_of(net, x, REFERENCE, LEVEL)
     conditions = {n: v for n, v in zip(names, given, strict=True) if "." in n}
     null = {name: torch.ones_like(value) for name, value in conditions.items()}
-    request = Request(conditions, null, range(len(x)), guidance=3.0)
-    predict = guided(module_of(net, weights), net, request, CPU)
+    under = partial(denoiser, module_of(net, weights), net)
+    predict = guided(under, conditions, null, Guidance(3.0))(1.0)
 
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
         t = time.expand(len(x_t))
         p = predict(x_t, goal.embedded(t), goal.log_snr(t))
-        return clipped(goal.to_x(p, x_t, t), net)
+        return clipped(goal.to_x(p, x_t, t), joints(net))
 
     generators = [torch.Generator() for _ in x]
     levels_of = Levels(denoised, goal.log_snr, generators)
-    return clipped(ddim(DDIM(steps=4), x, levels_of), net)
+    return clipped(ddim(DDIM(steps=4), x, levels_of), joints(net))
 
 
 def test_the_core_is_passed_once_at_any_depth(tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
 """`sample`: images from trained weights."""
 
 import gc
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from growlang.cli.options import DeviceOption
+
+
+class Precision(StrEnum):
+    """What a network computes in."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
 
 
 def sample(
@@ -34,6 +42,29 @@ def sample(
     steps: Annotated[
         int | None, typer.Option(min=1, help="Sampler steps; by default the spec's.")
     ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Sampler, at its defaults if it is not the spec's: ddim, ddpm, dpm_solver, heun, "
+            "euler.",
+            show_default=False,
+        ),
+    ] = None,
+    guidance_interval: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="FROM TO",
+            help="Times from 0 to 1, which is noise, between which guidance applies.",
+            show_default=False,
+        ),
+    ] = None,
+    guidance_rescale: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Share of a guided prediction whose deviation is restored; try 0.7."
+        ),
+    ] = None,
     detail_scale: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="Factor on the detail of a model that retains ends."),
@@ -43,6 +74,15 @@ def sample(
         typer.Option(min=0, max=1, help="Factor on the noise that this detail begins with."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
+    count: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Images of each prompt, of this seed and those after it; a row of the grid."
+        ),
+    ] = 1,
+    precision: Annotated[
+        Precision, typer.Option(help="What the network computes in.")
+    ] = Precision.fp32,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -89,9 +129,14 @@ def sample(
         overwrite=force,
         guidance=guidance,
         steps=steps,
+        sampler=sampler,
+        guidance_interval=guidance_interval,
+        guidance_rescale=guidance_rescale,
         detail_scale=detail_scale,
         detail_temperature=detail_temperature,
         seed=seed,
+        count=count,
+        precision=precision.value,
         ema=ema,
         device=device,
     )

@@ -113,6 +113,13 @@ TRAINING = {
         "a smaller micro-batch, then activation checkpointing, then more devices. `check` does "
         "not look at it.",
     ),
+    "G470": Code(
+        "idle-guidance",
+        "A setting of guidance changes nothing, since there is no guidance.",
+        "`guidance_interval` and `guidance_rescale` say how guidance is applied. With "
+        "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
+        "warning",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

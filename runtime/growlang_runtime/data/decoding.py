@@ -13,9 +13,10 @@ from typing import IO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Resize, Transform
-from growlang_runtime.data.transforms import mode_of, resized
+from growlang_runtime.data.image_headers import TAIL
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,8 +28,27 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What puts an image upright, by its EXIF orientation (CIPA DC-008, 4.6.5.1)."""
-TAIL = 1 << 16
-"""Bytes at the end of a PNG in which its metadata may be, after the pixels."""
+MODES = {1: "L", 3: "RGB"}
+"""Channels of the net -> Pillow's mode."""
+
+
+def resized(size: tuple[int, int], resize: Resize) -> tuple[int, int]:
+    """Width and height in pixels that a resize gives to an image of `size`."""
+    if resize.side == "both":
+        return resize.size, resize.size
+    base = min(size) if resize.side == "short" else max(size)
+    width, height = (max(1, (2 * s * resize.size + base) // (2 * base)) for s in size)
+    return width, height
+
+
+def mode_of(channels: int) -> str:
+    """Pillow's mode for a number of channels. Raises GrowlangError where there is none."""
+    if channels not in MODES:
+        raise GrowlangError(
+            f"the net expects {channels} channels, but images have 1 (grayscale) or 3 (RGB)",
+            help="write `image(size, channels = 3)`",
+        )
+    return MODES[channels]
 
 
 def decode(

@@ -2,12 +2,14 @@
 
 Draws are counted over the whole run, so nothing here depends on steps, batches, workers or
 processes. `permuted` shuffles without a table, `split` deals the draws of a mix to its sources,
-and the random numbers come from the counter-based generator Philox.
+and the random numbers come from the counter-based generator Philox: small ones from numpy's, on the
+CPU, and noise on the device that trains (growlang_runtime.data.philox).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,6 +19,8 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from growlang_runtime.data.philox import normals
 
 Stream = Literal["noise", "time", "crop", "flip", "drop"]
 
@@ -114,3 +118,36 @@ def _generator(seed: int, p: int, stream: Stream) -> np.random.Generator:
     """Philox4x64 keyed by (seed, stream) at counter p 2^128: draws are 2^128 blocks apart."""
     key = np.array([seed & WORD, STREAMS[stream]], np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, p, 0], np.uint64)))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The noise of some draws, made where it is needed: standard normal numbers, float32."""
+
+    seed: int
+    draws: Sequence[int]
+    shape: tuple[int, ...]
+    """That of one draw."""
+    version: int
+    """How it is drawn: `growlang.plans.plan.DRAWS` of the plan."""
+    made: torch.Tensor | None = None
+    """The numbers, where they were made beforehand."""
+
+    def ahead(self, device: torch.device) -> Noise:
+        """This noise, made now if it is made on the CPU for the device."""
+        if self.version > 1 and device.type != "cpu":
+            return self
+        return replace(self, made=self.on(torch.device("cpu")))
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """The noise (B, *shape) on a device: the same numbers everywhere, to float32 rounding."""
+        if self.made is not None:
+            return self.made.to(device)
+        if self.version == 1:
+            return batch_normals(self.seed, self.draws, "noise", self.shape).to(device)
+        return normals(self.seed, STREAMS["noise"], self.draws, self.shape, device)
+
+    def part(self, of: slice) -> Noise:
+        """That of some of the draws."""
+        made = None if self.made is None else self.made[of]
+        return replace(self, draws=self.draws[of], made=made)

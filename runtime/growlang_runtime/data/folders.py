@@ -7,32 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import posixpath
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import IO, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Folder
 from growlang_runtime.data import decoding
 from growlang_runtime.data.apart import TABLE, Place, is_apart, read_apart
-from growlang_runtime.data.index import FORMAT_VERSION, Index, cached_rows
-from growlang_runtime.data.indexing import BEGIN, FIELDS
+from growlang_runtime.data.cache import file_name, load, save, user_cache
+from growlang_runtime.data.image_headers import pixels
+from growlang_runtime.data.index import Index
+from growlang_runtime.data.indexing import BEGIN, Rows
+from growlang_runtime.data.joining import COLUMNS
 from growlang_runtime.data.layout import MEMBERS, SIDECAR, TEXTS, Layout, parsed
 from growlang_runtime.data.listing import files, grouped, split
+from growlang_runtime.data.plain_tars import EDGE
 from growlang_runtime.data.samples import Sample, fault, is_image, listed
 from growlang_runtime.data.shards import forget, pread
 from growlang_runtime.data.source import Wanted
 from growlang_runtime.data.tabular import columns_of, default_column
-from growlang_runtime.data.tars import EDGE
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 THREADS = 8
@@ -102,9 +107,17 @@ def open_folder(
     forget()
     scans = _each(lambda sample: _scan(root, sample), found.samples)
     keys = [sample.key for sample in found.samples]
-    identity = [FORMAT_VERSION, "folder", layout.declared, layout.semantics, keys, scans]
-    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
-    rows, broken = cached_rows(name, cache, lambda: _rows(root, found.samples, scans, layout))
+    name = file_name(["folder", layout.declared, layout.semantics, keys, scans])
+    cached = (cache or user_cache()) / name
+    known = load(cached)
+    if known is None:
+        known = _rows(root, found.samples, scans, layout)
+        try:
+            save(cached, [known[0]], len(known[0]), known[1])
+        except OSError as error:
+            log.warning("cannot cache the index of the folder: %s", error)
+    rows, headers = known
+    broken = {int(row): why for row, why in headers.items()}
     return FolderIndex((root,), rows, layout, broken | faults, found.texts)
 
 
@@ -166,24 +179,24 @@ def _scan(root: Path, sample: Sample) -> Scan:
 
 def _rows(
     root: Path, samples: Sequence[Sample], scans: Sequence[Scan], layout: Layout
-) -> tuple[NDArray[np.void], dict[int, str]]:
+) -> tuple[Rows, dict[str, str]]:
     """The rows, and why the headers of some images cannot be read."""
     headers = _each(lambda sample: _pixels(root, sample, layout), samples)
     rows, names = [], []
-    for sample, scan, (pixels, _) in zip(samples, scans, headers, strict=True):
+    for sample, scan, (size, _) in zip(samples, scans, headers, strict=True):
         found = [sample.member(layout.endings(member)) for member in MEMBERS]
         places = [value for f in found for value in ((0, f[1].size) if f else (-1, -1))]
         ends = [layout.endings(m)[f[0]] if f else "" for m, f in zip(MEMBERS, found, strict=True)]
         checksums = [scan.checksums.get(ending, 0) for ending in ends]
         numbers = [f[0] if f else 0 for f in found[1 : 1 + len(TEXTS)]]
-        rows.append((0, *pixels, *places, *checksums, *numbers))
+        rows.append((0, *size, *places, *checksums, *numbers))
         behind = [f[1].name[len(sample.key) + 1 :] if f else "" for f in found]
         names.append([_bytes(name) for name in (*behind, sample.key)])
     longest = [max(1, *map(len, column)) for column in zip(*names, strict=True)]
     columns = [*(f"{member}_file" for member in MEMBERS), "key"]
-    dtype = [*FIELDS, *((c, f"S{n}") for c, n in zip(columns, longest, strict=True))]
+    dtype = [*COLUMNS, *((c, f"S{n}") for c, n in zip(columns, longest, strict=True))]
     made = [(*row, *texts) for row, texts in zip(rows, names, strict=True)]
-    faults = {row: why for row, (_, why) in enumerate(headers) if why}
+    faults = {str(row): why for row, (_, why) in enumerate(headers) if why}
     return np.array(made, dtype=dtype), faults
 
 
@@ -197,11 +210,20 @@ def _pixels(root: Path, sample: Sample, layout: Layout) -> tuple[tuple[int, int]
     if found is None:
         return (0, 0), ""
     with (root / found[1].name).open("rb") as file:
+        known = pixels(file.read(EDGE), found[1].size, partial(_part, file), layout.semantics)
+        if known is not None:
+            return known, ""
         try:
+            file.seek(0)
             return decoding.size(file, layout.semantics), ""
         except Exception as error:  # Pillow's decoders raise many types on broken files
             file.seek(0)
             return (0, 0), decoding.why(error, file.read(BEGIN))
+
+
+def _part(file: IO[bytes], at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
 
 
 # --- what is missing -----------------------------------------------------------------------------

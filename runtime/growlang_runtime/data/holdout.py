@@ -32,8 +32,7 @@ def hashed(key: str) -> float:
 
 def hashes_of(index: Samples) -> Hashes:
     """The hash of each sample's key, (samples,)."""
-    keys = map(index.key, range(len(index)))
-    return np.fromiter(map(hashed, keys), np.float64, len(index))
+    return np.fromiter(map(hashed, index.keys()), np.float64, len(index))
 
 
 def parted(source: Source, hashes: Hashes, rows: Rows, held_out: bool) -> Rows:

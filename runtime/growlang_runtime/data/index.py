@@ -1,18 +1,13 @@
 """Index of tar shards in the WebDataset layout: where each sample's members lie, and their sizes.
 
-The index is built once and cached as a file that is mapped into memory, so a sample of millions
-is found and read by one `pread` per member. Its name is a digest over the headers and the ends of
-all members, so that one of other shards is never taken, whatever their names, sizes and times.
+The index of each shard is made once and kept as a file that is mapped into memory, so a sample of
+millions is found and read by one `pread` per member, and a new shard costs only itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,22 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from growlang.atomic import whole
 from growlang.spec.data import WebDataset
-from growlang_runtime.data.indexing import build
+from growlang_runtime.data.cache import user_cache
+from growlang_runtime.data.joining import open_rows
 from growlang_runtime.data.layout import MEMBERS, SIDECAR, Layout
 from growlang_runtime.data.shards import expand, forget, pread
 from growlang_runtime.data.source import Samples, Wanted
-from growlang_runtime.data.tars import scan
-
-FORMAT_VERSION = 2
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Index(Samples):
-    """The samples of a list of shards, in their order. `rows` has the columns of `FIELDS`."""
+    """The samples of a list of shards, in their order. `rows` has the columns of `COLUMNS`."""
 
     shards: tuple[Path, ...]
     rows: NDArray[np.void]
@@ -71,6 +61,11 @@ class Index(Samples):
         """The name that the sample's members share."""
         return bytes(self.rows[row]["key"]).decode("utf-8", "surrogateescape")
 
+    def keys(self) -> Iterator[str]:
+        """The names of all samples, in their order."""
+        for key in self.rows["key"].tolist():
+            yield key.decode("utf-8", "surrogateescape")
+
     def shard(self, row: int) -> Path:
         """The shard that holds the sample."""
         return self.shards[int(self.rows[row]["shard"])]
@@ -92,7 +87,7 @@ class Index(Samples):
         names = ["key", "shard"]
         names += [f"{m}_{what}" for m in MEMBERS for what in ("at", "bytes", "checksum")]
         for name in names:
-            digest.update(np.ascontiguousarray(self.rows[name]).tobytes())
+            digest.update(np.ascontiguousarray(self.rows[name]).data)
         return digest.hexdigest()
 
 
@@ -106,62 +101,12 @@ def open_webdataset(
 
 
 def open_index(layout: Layout, urls: str, data_root: Path, cache: Path | None = None) -> Index:
-    """The index of the shards that a pattern names, from the `cache` folder where it is there.
+    """The index of the shards that a pattern names, from the `cache` folder as far as it is there.
 
     Without `cache`, it is `growlang/index` in the user's cache folder. Raises GrowlangError for
     shards that are missing, empty or cut short, and where no sample has what the layout needs.
     """
     shards = tuple(expand(urls, data_root))
     forget()  # a shard may have been replaced since another index was opened
-    with ThreadPoolExecutor(8) as pool:
-        scans = list(pool.map(scan, shards))
-    identity = [FORMAT_VERSION, layout.declared, layout.semantics, [s.digest for s in scans]]
-    name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
-    rows, faults = cached_rows(name, cache, lambda: build(shards, scans, layout))
+    rows, faults = open_rows(shards, layout, cache or user_cache())
     return Index(shards, rows, layout, faults)
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "growlang" / "index"
-
-
-# --- cache ---------------------------------------------------------------------------------------
-
-
-def cached_rows(
-    name: str, cache: Path | None, make: Callable[[], tuple[NDArray[np.void], dict[int, str]]]
-) -> tuple[NDArray[np.void], dict[int, str]]:
-    """The rows of an index and their faults, as the cache has them by a name, else made."""
-    cached = (cache or _user_cache()) / f"{name}.npy"
-    found = _load(cached)
-    if found is None:
-        found = make()
-        _save(cached, *found)
-    return found
-
-
-def _load(cached: Path) -> tuple[NDArray[np.void], dict[int, str]] | None:
-    """The rows, mapped into memory, and the faults, which follow as JSON."""
-    try:
-        rows: np.memmap[Any, np.dtype[np.void]] = np.load(cached, mmap_mode="r", allow_pickle=False)
-        with cached.open("rb") as file:
-            file.seek(rows.offset + rows.nbytes)
-            faults = json.loads(file.read())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        log.warning("rebuilding the index %s: %s", cached, error)
-        return None
-    return rows, {int(row): reason for row, reason in faults.items()}
-
-
-def _save(cached: Path, rows: NDArray[np.void], faults: dict[int, str]) -> None:
-    """Write the index in one step, so that no process ever maps half of it."""
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with whole(cached, shared=True) as temporary, temporary.open("wb") as file:
-            np.save(file, rows)
-            file.write(json.dumps(faults).encode())
-    except OSError as error:
-        log.warning("cannot cache the index of the shards: %s", error)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data.layout import Layout
+from growlang_runtime.data.plain_tars import Member
 from growlang_runtime.data.samples import Sample
-from growlang_runtime.data.tars import Member
 
 SEEN = 100_000
 """Files among which something that is not there is looked for."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from webdataset.tariterators import base_plus_ext
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data.layout import Layout
-from growlang_runtime.data.tars import Member
+from growlang_runtime.data.plain_tars import Member
 
+SPLIT = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)$")
+"""A name and its endings, as webdataset splits them."""
 HIDDEN = re.compile(r"__[^/]*__($|/)|(.*/)?(__MACOSX/|\.[^/.][^/]*$|\._)")
 """Names that are no members: webdataset's metadata, and what macOS and others hide."""
 
@@ -42,10 +43,10 @@ def group(path: Path, members: Iterable[Member], layout: Layout) -> list[Sample]
     newest: dict[str, Sample] = {}
     last = None
     for member in members:
-        key, ending = base_plus_ext(member.name)
-        if key is None or HIDDEN.match(member.name):
+        split = SPLIT.match(member.name)
+        if split is None or HIDDEN.match(member.name):
             continue
-        ending = ending.lower()
+        key, ending = split[1], split[2].lower()
         sample = newest.get(key)
         again = sample is not None and (layout.semantics < 2 or ending in sample.members)
         if sample is None or (again and last != key):
@@ -58,11 +59,14 @@ def group(path: Path, members: Iterable[Member], layout: Layout) -> list[Sample]
             )
         sample.members[ending] = member
         last = key
-    return [s for sample in samples for s in _split(sample, layout) if _is_one(s, layout)]
+    known = {ending for member in layout.needed for ending in layout.endings(member)}
+    return [s for sample in samples for s in _split(sample, layout) if _is_one(s, known)]
 
 
 def _split(sample: Sample, layout: Layout) -> list[Sample]:
     """The sample, and those whose names have more dots than the one before the ending."""
+    if not any("." in ending for ending in sample.members):
+        return [sample]
     images = layout.endings("image")
     dotted: dict[str, dict[str, Member]] = {}
     for own, member in sample.members.items():
@@ -89,9 +93,8 @@ def _declared_ending(name: str, layout: Layout) -> str:
     return max(found, key=len, default="")
 
 
-def _is_one(sample: Sample, layout: Layout) -> bool:
+def _is_one(sample: Sample, known: Container[str]) -> bool:
     """Whether it may be meant as a sample: a file such as `meta.json` is not."""
-    known = {ending for member in layout.needed for ending in layout.endings(member)}
     return any(ending in known or is_image(ending) for ending in sample.members)
 
 

@@ -10,8 +10,6 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from webdataset.shardlists import expand_urls
-
 from growlang.diagnostics import GrowlangError
 
 log = logging.getLogger(__name__)
@@ -27,6 +25,8 @@ def expand(urls: str, data_root: Path) -> list[Path]:
             f'shards "{urls}": streaming is not supported, since samples are read in random order',
             help="copy the shards to a local folder and name them relative to --data-root",
         )
+    from webdataset.shardlists import expand_urls  # which loads torch
+
     try:
         expanded = expand_urls(urls)
     except (ValueError, AssertionError) as error:  # unbalanced braces, ${unset}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +48,10 @@ class Samples(ABC):
     @abstractmethod
     def key(self, row: int) -> str:
         """The name of a sample."""
+
+    def keys(self) -> Iterator[str]:
+        """The names of all samples, in their order."""
+        return map(self.key, range(len(self)))
 
     @abstractmethod
     def shard(self, row: int) -> Path:

@@ -1,8 +1,7 @@
-"""Tar archives (POSIX.1-2001, pax): their members, and a digest that changes when one does."""
+"""The members of tar archives (POSIX.1-2001, pax), with what tells their contents from others."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import posixpath
@@ -12,78 +11,27 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.data.plain_tars import BLOCK, EDGE, Look, Member, plain_members
 
-BLOCK = 512
-"""Bytes of a header, and of the zeros that end an archive."""
-EDGE = 4096
-"""Bytes at either end of a member's contents that its checksum covers: a page of memory."""
 PAX_SIZE = re.compile(rb" size=(\d+)\n")
 """The record of an extended header that stands for a size of 8 GiB and more."""
 
 
-class Member(NamedTuple):
-    """A member's name, and the place and size of its contents in bytes."""
+def members(path: Path, look: Look = lambda begin, length, read: None) -> list[Member]:
+    """The files of a tar in their order; links have the contents of their target.
 
-    name: str
-    at: int
-    size: int
-    fault: str = ""
-    """Why its contents cannot be read; empty where they can."""
-
-
-class Scan(NamedTuple):
-    """What `scan` finds in an archive."""
-
-    digest: str
-    """SHA-256 over all headers and checksums."""
-    checksums: dict[int, int]
-    """CRC-32 over the first and the last `EDGE` bytes of contents, by their place."""
-
-
-def scan(path: Path) -> Scan:
-    """Read every header of a tar and both ends of each member: one read a member, no whole file.
-
-    What is not a tar is scanned as far as it looks like one. Raises GrowlangError for a file that
-    cannot be read.
+    `look` finds the sizes of images; it is not asked about all of them. Raises GrowlangError for
+    what is not a tar, is truncated, or cannot be read.
     """
-    digest, checksums = hashlib.sha256(), dict[int, int]()
-    data = at = 0  # where the contents before begin, and the next header
-    pax_size = None
     with _opened(path) as descriptor:
-        while True:
-            start = max(data, at - EDGE)
-            window = os.pread(descriptor, at - start + BLOCK + EDGE, start)
-            header = window[at - start : at - start + BLOCK]
-            checksum = zlib.crc32(window[: at - start], checksums.get(data, 0))
-            checksums[data] = checksum
-            digest.update(checksum.to_bytes(4, "little") + header)
-            size = _size(header)
-            if size is None:
-                return Scan(digest.hexdigest(), checksums)
-            if header[156:157] not in b"xgLK" and pax_size is not None:
-                size, pax_size = pax_size, None
-            data = at + BLOCK
-            at = data + (size + BLOCK - 1) // BLOCK * BLOCK
-            first = window[data - start : data - start + min(EDGE, at - data)]
-            checksums[data] = zlib.crc32(first)
-            if header[156:157] == b"x" and (found := PAX_SIZE.search(first[:size])):
-                pax_size = int(found[1])
-
-
-def _size(header: bytes) -> int | None:
-    """The size that a header states; None for what is not a header, such as the end's zeros."""
-    field = header[124:136]
-    if len(header) < BLOCK or not any(header):
-        return None
-    if field[0] & 0x80:
-        return int.from_bytes(field[1:], "big")
-    try:
-        return int(field.strip(b"\0 ") or b"0", 8)
-    except ValueError:
-        return None
+        plain = plain_members(descriptor, look)
+        if plain is not None and os.fstat(descriptor).st_size:
+            return plain
+        found = _by_tarfile(path)
+        checksums = _checksums(descriptor)
+    return [member._replace(checksum=checksums.get(member.at, 0)) for member in found]
 
 
 @contextmanager
@@ -100,11 +48,43 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def members(path: Path) -> list[Member]:
-    """The files of a tar in their order; links have the contents of their target.
+def _checksums(descriptor: int) -> dict[int, int]:
+    """CRC-32 over the first and the last `EDGE` bytes of the contents, by their place."""
+    checksums = dict[int, int]()
+    data = at = 0  # where the contents before begin, and the next header
+    pax_size = None
+    while True:
+        start = max(data, at - EDGE)
+        window = os.pread(descriptor, at - start + BLOCK + EDGE, start)
+        header = window[at - start : at - start + BLOCK]
+        checksums[data] = zlib.crc32(window[: at - start], checksums.get(data, 0))
+        size = _size(header)
+        if size is None:
+            return checksums
+        if header[156:157] not in b"xgLK" and pax_size is not None:
+            size, pax_size = pax_size, None
+        data = at + BLOCK
+        at = data + (size + BLOCK - 1) // BLOCK * BLOCK
+        first = window[data - start : data - start + min(EDGE, at - data)]
+        checksums[data] = zlib.crc32(first)
+        if header[156:157] == b"x" and (found := PAX_SIZE.search(first[:size])):
+            pax_size = int(found[1])
 
-    Raises GrowlangError for what is not a tar, or is truncated.
-    """
+
+def _size(header: bytes) -> int | None:
+    """The size that a header states; None for what is not a header, such as the end's zeros."""
+    field = header[124:136]
+    if len(header) < BLOCK or not any(header):
+        return None
+    if field[0] & 0x80:
+        return int.from_bytes(field[1:], "big")
+    try:
+        return int(field.strip(b"\0 ") or b"0", 8)
+    except ValueError:
+        return None
+
+
+def _by_tarfile(path: Path) -> list[Member]:
     length = path.stat().st_size
     if length == 0:
         raise GrowlangError(f"{path} is empty (0 bytes)", help="create or copy it again")

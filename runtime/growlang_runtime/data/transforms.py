@@ -11,19 +11,8 @@ from PIL import Image
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.spec.data import Crop, Resize, Transform
+from growlang_runtime.data.decoding import mode_of, resized
 from growlang_runtime.data.draws import uniforms
-
-MODES = {1: "L", 3: "RGB"}
-"""Channels of the net -> Pillow's mode."""
-
-
-def resized(size: tuple[int, int], resize: Resize) -> tuple[int, int]:
-    """Width and height in pixels that a resize gives to an image of `size`."""
-    if resize.side == "both":
-        return resize.size, resize.size
-    base = min(size) if resize.side == "short" else max(size)
-    width, height = (max(1, (2 * s * resize.size + base) // (2 * base)) for s in size)
-    return width, height
 
 
 def transformed(
@@ -56,16 +45,6 @@ def to_tensor(image: Image.Image, shape: Shape) -> torch.Tensor:
         height, width, channels
     )
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)) / 127.5 - 1)
-
-
-def mode_of(channels: int) -> str:
-    """Pillow's mode for a number of channels. Raises GrowlangError where there is none."""
-    if channels not in MODES:
-        raise GrowlangError(
-            f"the net expects {channels} channels, but images have 1 (grayscale) or 3 (RGB)",
-            help="write `image(size, channels = 3)`",
-        )
-    return MODES[channels]
 
 
 def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""What training and sampling need of a net with retained ends: levels, errors, clipping, detail."""
+"""What training needs of a net with retained ends: how they are joined, levels and errors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from growlang.net import Net, Node
+from growlang.net import Net
 from growlang.net.generations import refinements
-from growlang.torch_backend.generations import high, pooled, upsampled
+from growlang.torch_backend.generations import high, pooled
+from growlang_runtime.diffusion.detail import Joint
 from growlang_runtime.diffusion.noise import target
 
 Denoise = Callable[..., Tensor]
@@ -21,38 +22,9 @@ def gain(net: Net) -> float:
     return 2 * math.log(math.prod(node.args["factor"] for node in refinements(net)))
 
 
-def clipped(x: Tensor, net: Net) -> Tensor:
-    """A denoised image, clipped to [-1, 1]: of retained ends the first's part, never the detail.
-
-    With x_0 the image of the first generation: x changes by what the clipping of x_0 does to U x_0.
-    """
-    return _clipped(x, refinements(net))
-
-
-def _clipped(x: Tensor, joined: tuple[Node, ...]) -> Tensor:
-    if not joined:
-        return x.clamp(-1, 1)
-    factor, how = joined[-1].args["factor"], joined[-1].args["upsample"]
-    low = pooled(x, factor)
-    return x + upsampled(_clipped(low, joined[:-1]) - low, factor, how)
-
-
-def with_detail(x: Tensor, net: Net, factor: float) -> Tensor:
-    """Images or noise (B, C, H, W) whose detail, in every generation but the first, is scaled.
-
-    With x_0 that of the generation before, so scaled: U x_0 + factor * H x. A net without retained
-    ends has no detail, and a factor of 1 changes nothing.
-    """
-    return x if factor == 1 else _with_detail(x, refinements(net), factor)
-
-
-def _with_detail(x: Tensor, joined: tuple[Node, ...], factor: float) -> Tensor:
-    if not joined:
-        return x
-    k, how = joined[-1].args["factor"], joined[-1].args["upsample"]
-    low = pooled(x, k)
-    detail = x - upsampled(low, k, how)
-    return upsampled(_with_detail(low, joined[:-1], factor), k, how) + factor * detail
+def joints(net: Net) -> tuple[Joint, ...]:
+    """How the generations of a net are joined, from the smallest images on; none for one."""
+    return tuple(Joint(n.args["factor"], n.args["upsample"]) for n in refinements(net))
 
 
 class Errors:
@@ -60,7 +32,7 @@ class Errors:
 
     def __init__(self, net: Net) -> None:
         self.joined = refinements(net)
-        self._low, self._detail, self._images = 0.0, 0.0, 0
+        self._found: list[tuple[int, Tensor]] = []
 
     def watching(self, denoise: Callable[..., Tensor], x: Tensor, eps: Tensor) -> Denoise:
         """The same denoiser of images x and noise eps (B, C, H, W); its errors are counted."""
@@ -77,15 +49,15 @@ class Errors:
     def _count(self, error: Tensor) -> None:
         last, count = self.joined[-1].args, len(error)
         low, detail = pooled(error, last["factor"]), high(error, last["factor"], last["upsample"])
-        self._low += count * float(low.square().mean())
-        self._detail += count * float(detail.square().mean())
-        self._images += count
+        self._found.append((count, torch.stack([low.square().mean(), detail.square().mean()])))
 
     def means(self) -> dict[str, float]:
         """Of D of the error, which generations before decide, and of H of it; empty if unknown."""
-        if not self._images:
+        if not self._found:
             return {}
-        return {
-            "low_error": self._low / self._images,
-            "detail_error": self._detail / self._images,
-        }
+        images = sum(count for count, _ in self._found)
+        low = detail = 0.0
+        for count, means in self._found:
+            first, second = means.tolist()
+            low, detail = low + count * first, detail + count * second
+        return {"low_error": low / images, "detail_error": detail / images}

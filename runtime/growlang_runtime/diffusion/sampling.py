@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -18,9 +19,12 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.signatures.installed import attribute
+from growlang.spec.recipe import Sample
 from growlang.spec.samplers import Sampler
-from growlang_runtime.diffusion.generations import clipped, with_detail
-from growlang_runtime.diffusion.objective import Denoiser, Objective, denoiser
+from growlang_runtime.diffusion.detail import clipped, with_detail
+from growlang_runtime.diffusion.generations import joints
+from growlang_runtime.diffusion.guidance import Guidance, guided
+from growlang_runtime.diffusion.objective import Objective, denoiser
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,44 @@ class Request:
     conditions: Mapping[str, Tensor]
     null: Mapping[str, Tensor]
     indices: Sequence[int]
-    seed: int = 0
+    seed: int | Sequence[int] = 0
+    """Of all images, or of each."""
     guidance: float = 1.0
     detail_scale: float = 1.0
     """On the detail of the images, where ends are retained."""
     detail_temperature: float = 1.0
     """On the detail of the noise to begin with, where ends are retained."""
+    interval: tuple[float, float] = (0.0, 1.0)
+    """Times between which there is guidance."""
+    rescale: float = 0.0
+    """Of guided predictions: see `growlang_runtime.diffusion.guidance`."""
+
+    @staticmethod
+    def of(
+        said: Sample,
+        conditions: Mapping[str, Tensor],
+        null: Mapping[str, Tensor],
+        indices: Sequence[int],
+        seed: int | Sequence[int] = 0,
+    ) -> Request:
+        """What a `sample` section says, of images with these conditions."""
+        low, high = said.guidance_interval
+        return Request(
+            conditions,
+            null,
+            indices,
+            seed,
+            said.guidance,
+            said.detail_scale,
+            said.detail_temperature,
+            (low, high),
+            said.guidance_rescale,
+        )
+
+    def generators(self) -> list[torch.Generator]:
+        """The random numbers of each image, on the CPU."""
+        seeds = self.seed if isinstance(self.seed, Sequence) else [self.seed] * len(self.indices)
+        return [generator(*of) for of in zip(seeds, self.indices, strict=True)]
 
 
 class Levels(NamedTuple):
@@ -67,16 +103,21 @@ def generate(
     Raises GrowlangError where the sampler gives something else.
     """
     count = len(request.indices)
-    generators = [generator(request.seed, index) for index in request.indices]
+    generators = request.generators()
     noise = torch.stack([torch.randn(net.image.dims, generator=g) for g in generators])
-    x_t = with_detail(noise.to(device), net, request.detail_temperature)
-    predict = guided(module, net, request, device)
+    x_t = with_detail(noise.to(device), joints(net), request.detail_temperature)
+    given, null = (
+        {name: value.to(device) for name, value in values.items()}
+        for values in (request.conditions, request.null)
+    )
+    guidance = Guidance(request.guidance, request.interval, request.rescale)
+    predict = guided(partial(denoiser, module, net), given, null, guidance)
 
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
         t = time.expand(count)
         level = objective.log_snr(t).to(device)
-        prediction = predict(x_t, objective.embedded(t).float().to(device), level)
-        return clipped(objective.to_x(prediction.float(), x_t, t), net)
+        prediction = predict(float(time))(x_t, objective.embedded(t).float().to(device), level)
+        return clipped(objective.to_x(prediction.float(), x_t, t), joints(net))
 
     levels = Levels(denoised, objective.log_snr, generators)
     drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
@@ -86,26 +127,7 @@ def generate(
             f"the sampler `{sampler.call}` ({sampler.runtime}) gave {gave}, "
             f"not images {tuple(x_t.shape)}"
         )
-    return with_detail(clipped(drawn, net), net, request.detail_scale)
-
-
-def guided(
-    module: Callable[..., Tensor], net: Net, request: Request, device: torch.device
-) -> Denoiser:
-    """The prediction under classifier-free guidance (arXiv 2207.12598): null + s (given - null)."""
-    given = {name: value.to(device) for name, value in request.conditions.items()}
-    if request.guidance == 1.0 or not given:
-        return denoiser(module, net, given)
-    null = {name: request.null[name].to(device) for name in given}
-    both = {name: torch.cat([value, null[name]]) for name, value in given.items()}
-    denoise = denoiser(module, net, both)
-
-    def predict(x_t: Tensor, log_snr: Tensor, level: Tensor) -> Tensor:
-        twice = x_t.repeat(2, 1, 1, 1), log_snr.repeat(2), level.repeat(2)
-        with_, without = denoise(*twice).chunk(2)
-        return without + request.guidance * (with_ - without)
-
-    return predict
+    return with_detail(clipped(drawn, joints(net)), joints(net), request.detail_scale)
 
 
 def generator(seed: int, index: int) -> torch.Generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from growlang.spec.samplers import DDIM, DDPM, DPMSolver
+from growlang.spec.samplers import DDIM, DDPM, DPMSolver, Euler, Heun
 from growlang_runtime.diffusion.sampling import Levels
 
 
@@ -18,7 +19,7 @@ def ddim(declared: DDIM, noise: Tensor, levels: Levels) -> Tensor:
     from diffusers import DDIMScheduler
 
     scheduler = over_levels(DDIMScheduler, declared.steps, levels.log_snr, clip_sample=False)
-    return _drawn(scheduler, noise, levels, eta=declared.eta)
+    return drawn(scheduler, noise, levels, eta=declared.eta, generator=levels.generators)
 
 
 def ddpm(declared: DDPM, noise: Tensor, levels: Levels) -> Tensor:
@@ -26,7 +27,7 @@ def ddpm(declared: DDPM, noise: Tensor, levels: Levels) -> Tensor:
     from diffusers import DDPMScheduler
 
     scheduler = over_levels(DDPMScheduler, declared.steps, levels.log_snr, clip_sample=False)
-    return _drawn(scheduler, noise, levels)
+    return drawn(scheduler, noise, levels, generator=levels.generators)
 
 
 def dpm_solver(declared: DPMSolver, noise: Tensor, levels: Levels) -> Tensor:
@@ -34,7 +35,21 @@ def dpm_solver(declared: DPMSolver, noise: Tensor, levels: Levels) -> Tensor:
     from diffusers import DPMSolverMultistepScheduler as Solver
 
     scheduler = over_levels(Solver, declared.steps, levels.log_snr, solver_order=declared.order)
-    return _drawn(scheduler, noise, levels)
+    return drawn(scheduler, noise, levels)
+
+
+def heun(declared: Heun, noise: Tensor, levels: Levels) -> Tensor:
+    """Images (N, C, H, W) from noise."""
+    from diffusers import HeunDiscreteScheduler
+
+    return drawn(over_levels(HeunDiscreteScheduler, declared.steps, levels.log_snr), noise, levels)
+
+
+def euler(declared: Euler, noise: Tensor, levels: Levels) -> Tensor:
+    """Images (N, C, H, W) from noise."""
+    from diffusers import EulerDiscreteScheduler
+
+    return drawn(over_levels(EulerDiscreteScheduler, declared.steps, levels.log_snr), noise, levels)
 
 
 def times(steps: int) -> Tensor:
@@ -47,25 +62,42 @@ def over_levels(kind: Any, steps: int, log_snr: Callable[[Tensor], Tensor], **op
 
     Its table has exactly one entry for each step, so `trailing` starts at the noisiest one
     (arXiv 2305.08891) and no spacing skips or repeats a level. The table is float64: at high
-    log-SNR, 1 - alpha^2 has no digits left in float32.
+    log-SNR, 1 - alpha^2 has no digits left in float32. So is sigma / alpha, which schedulers that
+    hold x_t / alpha read: it is in the thousands at low log-SNR, and rounded there the levels are
+    others than those of the net.
     """
-    scheduler = kind(
-        num_train_timesteps=steps,
-        timestep_spacing="trailing",
-        prediction_type="sample",
-        **options,
-    )
-    scheduler.alphas_cumprod = torch.sigmoid(log_snr(times(steps)))
     with warnings.catch_warnings():
         # diffusers 0.42 turns a tensor into an array in a way that numpy 2 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
+        scheduler = kind(
+            num_train_timesteps=steps,
+            timestep_spacing="trailing",
+            prediction_type="sample",
+            **options,
+        )
+        levels = log_snr(times(steps))
+        scheduler.alphas_cumprod = torch.sigmoid(levels)
         scheduler.set_timesteps(steps)
+    if scheduler.init_noise_sigma != 1:
+        sigmas = torch.exp(-levels / 2)[scheduler.timesteps.long()]
+        scheduler.sigmas = torch.cat([sigmas, sigmas.new_zeros(1)])
     return scheduler
 
 
-def _drawn(scheduler: Any, x_t: Tensor, levels: Levels, **options: Any) -> Tensor:
-    at = times(len(scheduler.timesteps))
-    for step in scheduler.timesteps.tolist():
-        x = levels.denoised(x_t, at[step])
-        x_t = scheduler.step(x, step, x_t, generator=levels.generators, **options).prev_sample
-    return x_t
+def drawn(scheduler: Any, x_t: Tensor, levels: Levels, **options: Any) -> Tensor:
+    """Images from noise x_t, both (N, C, H, W), by a scheduler of `over_levels`.
+
+    Some schedulers hold x_t / alpha, whose noise has the standard deviation sigma / alpha
+    (arXiv 2206.00364): they say so by `init_noise_sigma`. That begins in the thousands, and their
+    steps subtract nearly all of it, so it is held in float64.
+    """
+    at = times(scheduler.config.num_train_timesteps)
+    x = x_t
+    if scheduler.init_noise_sigma != 1:
+        wide = torch.float32 if x_t.device.type == "mps" else torch.float64  # which mps has not
+        x = x_t.to(wide) * math.hypot(1, float(scheduler.sigmas[0]))
+    for step in scheduler.timesteps:
+        seen = scheduler.scale_model_input(x, step).to(x_t.dtype)
+        denoised = levels.denoised(seen, at[int(step)]).to(x.dtype)
+        x = scheduler.step(denoised, step, x, **options).prev_sample
+    return x.to(x_t.dtype)

@@ -15,6 +15,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang_runtime.report.settings import Value, settings_of
 from growlang_runtime.storage.files import save_text
+from growlang_runtime.storage.status import FAILED, SIGNALLED
 
 LOGGED = "logged.json"
 """Which run of another board a run folder belongs to, so that a resumed one goes on there."""
@@ -153,8 +154,6 @@ class MLflow(Board):
 
 OTHERS: dict[str, type[Wandb] | type[MLflow]] = {"wandb": Wandb, "mlflow": MLflow}
 """The boards that `--log` names, by the packages that they need."""
-FAILED, SIGNALLED = 2, 128
-"""The exit status of a run that failed, and what a signal's number is added to."""
 
 
 class Boards:

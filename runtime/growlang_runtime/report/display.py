@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+
+BAR = 12
+"""Columns of the bar, which leaves room for the metrics on a terminal of 100."""
 
 
 class Display:
@@ -17,10 +20,10 @@ class Display:
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} steps"),
+            BarColumn(BAR),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             TextColumn("{task.fields[metrics]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             disable=not self.console.is_terminal or quiet,
         )
@@ -29,7 +32,9 @@ class Display:
         """What the last validation found, which the bar shows."""
         self.first: tuple[int, float] | None = None
         """Step and time (s) of the first metrics, from which the time left is estimated."""
-        self.task = self.bar.add_task("", total=total, metrics="")
+        self.left: int | None = None
+        """Seconds left when metrics were shown last; None where they cannot be known yet."""
+        self.task = self.bar.add_task("", total=total, metrics="", left="")
 
     def __enter__(self) -> Display:
         self.bar.start()
@@ -52,18 +57,35 @@ class Display:
         self.bar.update(self.task, completed=step, description=phase)
 
     def show(
-        self, step: int, phase: str, loss: float, images_per_s: float, skipped: int = 0
+        self,
+        step: int,
+        phase: str,
+        loss: float,
+        images_per_s: float,
+        skipped: int = 0,
+        *,
+        data_wait: float | None = None,
+        memory: int | None = None,
     ) -> None:
-        """Show metrics; `skipped` is how many steps in a row were skipped up to this one."""
+        """Show metrics; `skipped` is how many steps in a row were skipped up to this one.
+
+        `data_wait` is the share of the time that was spent waiting for data, `memory` is in bytes.
+        """
+        self.left = self._seconds_left(step)
         shown = f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4g}"
         text = f"loss {shown}  {images_per_s:.1f} images/s"
         if not self.bar.disable:
             text += self.held_out
+        if data_wait is not None:
+            text += f"  data wait {data_wait:.0%}"
+        if memory is not None:
+            text += f"  {memory / 2**30:.2f} GiB"
         if skipped:
             text += f"  {skipped} skipped"
-        self.bar.update(self.task, completed=step, description=phase, metrics=text)
+        left = "" if self.left is None else f"{clock_time(self.left)} left"
+        self.bar.update(self.task, completed=step, description=phase, metrics=text, left=left)
         if self.bar.disable:
-            self.say(f"{phase}  step {step}/{self.total}  {text}{self._left(step)}")
+            self.say("  ".join(filter(None, (phase, f"step {step}/{self.total}", text, left))))
 
     def validated(
         self,
@@ -82,17 +104,21 @@ class Display:
         if self.bar.disable:
             self.say(f"{phase}  step {step}/{self.total}  {text}{mark}")
 
-    def _left(self, step: int) -> str:
-        """The time left at the mean speed since the first metrics, as `  1:23 left`."""
+    def _seconds_left(self, step: int) -> int | None:
+        """The seconds left at the mean speed since the first metrics."""
         now = time.perf_counter()
         if self.first is None:
             self.first = (step, now)
-            return ""
+            return None
         begun, since = self.first
-        left = round((self.total - step) * (now - since) / max(1, step - begun))
-        hours, minutes = divmod(left // 60, 60)
-        clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-        return f"  {clock}:{left % 60:02} left"
+        return round((self.total - step) * (now - since) / max(1, step - begun))
+
+
+def clock_time(seconds: int) -> str:
+    """Seconds as `1:23`, or `4:05:06`."""
+    hours, minutes = divmod(seconds // 60, 60)
+    clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{clock}:{seconds % 60:02}"
 
 
 class Rate:

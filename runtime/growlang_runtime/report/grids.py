@@ -25,11 +25,17 @@ def to_pil_image(x: Tensor) -> Image.Image:
     return Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array)
 
 
-def write_grid(images: Tensor, captions: Sequence[str], path: Path, help: str = RESUME) -> None:
+def write_grid(
+    images: Tensor,
+    captions: Sequence[str],
+    path: Path,
+    help: str = RESUME,
+    columns: int | None = None,
+) -> None:
     """Write a grid as a PNG, atomically. Raises GrowlangError with `help` if the disk is full."""
     with saved(path, help) as temporary:
         path.parent.mkdir(exist_ok=True)  # git and archives leave empty folders out
-        grid(images, captions).save(temporary, "png")
+        grid(images, captions, columns).save(temporary, "png")
 
 
 def write_image(x: Tensor, path: Path, help: str = RESUME) -> None:
@@ -38,21 +44,24 @@ def write_image(x: Tensor, path: Path, help: str = RESUME) -> None:
         to_pil_image(x).save(temporary, "png")
 
 
-def grid(images: Tensor, captions: Sequence[str]) -> Image.Image:
-    """Images (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption."""
+def grid(images: Tensor, captions: Sequence[str], columns: int | None = None) -> Image.Image:
+    """Images (N, C, H, W) in [-1, 1] in rows of about sqrt(N), each above its caption.
+
+    With `columns`, each row has so many images of one caption, which stands once below it.
+    """
     count, _, height, width = images.shape
     scale = max(1, math.ceil(CELL / width))
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    across = width * scale + 2 * MARGIN
-    down = height * scale + 2 * MARGIN + LINE * LINES
-    sheet = Image.new("RGB", (columns * across, rows * down), "white")
+    across = columns or math.ceil(math.sqrt(count))
+    cell = width * scale + 2 * MARGIN, height * scale + 2 * MARGIN + LINE * LINES
+    sheet = Image.new("RGB", (across * cell[0], math.ceil(count / across) * cell[1]), "white")
     draw = ImageDraw.Draw(sheet)
     for index, (x, caption) in enumerate(zip(images, captions, strict=True)):
-        left = index % columns * across + MARGIN
-        top = index // columns * down + MARGIN
+        left = index % across * cell[0] + MARGIN
+        top = index // across * cell[1] + MARGIN
         tile = to_pil_image(x).resize((width * scale, height * scale), Image.Resampling.NEAREST)
         sheet.paste(tile, (left, top))
-        box = (left, top + height * scale + MARGIN // 2, width * scale, LINE * LINES)
-        draw_caption(draw, caption, box, LINE)
+        if columns is None or left == MARGIN:
+            room = (columns or 1) * cell[0] - 2 * MARGIN
+            box = (left, top + height * scale + MARGIN // 2, room, LINE * LINES)
+            draw_caption(draw, caption, box, LINE)
     return sheet

@@ -46,15 +46,8 @@ class Previews:
         if path.exists():
             return True
         texts = self.prompts.texts()
-        request = Request(
-            self.inputs,
-            self.conditioner.null(len(texts)),
-            range(len(texts)),
-            self.seed,
-            self.sample.guidance,
-            self.sample.detail_scale,
-            self.sample.detail_temperature,
-        )
+        null, indices = self.conditioner.null(len(texts)), range(len(texts))
+        request = Request.of(self.sample, self.inputs, null, indices, self.seed)
         device = next(iter(weights.values())).device
         averaged = with_weights(module, weights)
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)

@@ -26,13 +26,15 @@ HELP = "free disk space, or choose another path with --output"
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Samples(Sequence[Image.Image]):
-    """PIL images that a model drew, one for each prompt; a notebook shows them as a grid."""
+    """PIL images that a model drew for prompts, in their order; a notebook shows them as a grid."""
 
     tensor: Tensor
     """The same images (N, C, H, W), float32 in [-1, 1], on the CPU."""
     prompts: tuple[str, ...]
     files: tuple[Path, ...] = ()
     """The PNG files that were written."""
+    columns: int | None = None
+    """Images of each prompt, where there are several: a grid has a row for each prompt."""
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -54,7 +56,7 @@ class Samples(Sequence[Image.Image]):
 
     def grid(self) -> Image.Image:
         """All images in one, each above its prompt."""
-        return grid(self.tensor, self.prompts)
+        return grid(self.tensor, self.prompts, self.columns)
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
@@ -84,14 +86,18 @@ class Places(NamedTuple):
                 )
             require_place(self.each / name_of(0, ""), "--each")
 
-    def write(self, images: Tensor, prompts: Sequence[str]) -> Iterator[Path]:
+    def write(
+        self, images: Tensor, prompts: Sequence[str], columns: int | None = None
+    ) -> Iterator[Path]:
         """Write images (N, C, H, W) in [-1, 1]; gives the paths, the grid's first.
+
+        With `columns`, the grid has a row for so many images of one prompt.
 
         Raises GrowlangError if the disk is full.
         """
         if self.grid is not None:
             path = self._named(self.grid)
-            write_grid(images, prompts, path, HELP)
+            write_grid(images, prompts, path, HELP, columns)
             yield path
         if self.each is not None:
             for index, (x, prompt) in enumerate(zip(images, prompts, strict=True)):

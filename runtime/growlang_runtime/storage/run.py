@@ -13,7 +13,7 @@ from types import TracebackType
 
 from growlang.atomic import write_text
 from growlang.diagnostics import GrowlangError
-from growlang.plans.plan import FORMAT_VERSION, SEMANTICS, Plan
+from growlang.plans.plan import DRAWS, FORMAT_VERSION, SEMANTICS, Plan
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
 from growlang_runtime.storage.files import disk_full, save_text
 
@@ -197,7 +197,8 @@ def recorded_plan(path: Path) -> Plan:
         raise _no_run(path) from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, mistake(error)) from error
-    if plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS:
+    later = plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS
+    if later or plan.draws > DRAWS:
         raise _unreadable(path, "a later version wrote it")
     return plan
 

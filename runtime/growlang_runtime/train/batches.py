@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -25,11 +25,12 @@ from growlang.spec.recipe import Phase
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt
-from growlang_runtime.data.draws import batch_normals, uniforms
+from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.train.learning_rate import Span, spans
 
 Item = TypeVar("Item")
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Data:
     span: Span
     images: Images
     first_draw: int
+    noise: int = 1
+    """How noise is drawn: `DRAWS` of the plan."""
 
     def draws(self, step: int) -> range:
         """Numbers of the draws of a step of the run."""
@@ -48,12 +51,22 @@ class Data:
         return range(first, first + batch)
 
 
-@dataclass(frozen=True)
-class StepBatch:
-    """The inputs of one step, on the CPU: images and noise (B, C, H, W), times (B,) float64."""
+class Part(NamedTuple):
+    """Images that go through the net together, on the device: x and eps (B, C, H, W)."""
 
     x: Tensor
     eps: Tensor
+    t: Tensor
+    """Times (B,) float64, where noise levels are computed: on the device if it has float64."""
+    conditions: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """The inputs of one step: images (B, C, H, W), their noise, times (B,) float64, conditions."""
+
+    x: Tensor
+    noise: Noise
     t: Tensor
     conditions: dict[str, Tensor]
     corrupt: tuple[Corrupt, ...] = ()
@@ -61,17 +74,21 @@ class StepBatch:
     readings: dict[str, Reading] = field(default_factory=dict)
     """What the conditions could not read, of the whole batch."""
 
-    def parts(self, size: int) -> Iterator[StepBatch]:
-        """The batch in order, `size` images at a time."""
+    def parts(self, size: int, device: torch.device) -> Iterator[Part]:
+        """The batch in order, `size` images at a time, on a device."""
         for start in range(0, len(self.x), size):
-            part = slice(start, start + size)
-            conditions = {name: value[part] for name, value in self.conditions.items()}
-            yield StepBatch(self.x[part], self.eps[part], self.t[part], conditions)
+            length = min(size, len(self.x) - start)
+            yield Part(
+                self.x.narrow(0, start, length).to(device),
+                self.noise.part(slice(start, start + length)).on(device),
+                self.t.narrow(0, start, length).to(where_levels_are(device)),
+                {n: v.narrow(0, start, length).to(device) for n, v in self.conditions.items()},
+            )
 
-    def to(self, device: torch.device) -> StepBatch:
-        """The batch on a device; the times stay on the CPU, where noise levels are computed."""
-        conditions = {name: value.to(device) for name, value in self.conditions.items()}
-        return replace(self, x=self.x.to(device), eps=self.eps.to(device), conditions=conditions)
+
+def where_levels_are(device: torch.device) -> torch.device:
+    """Where noise levels are computed, in float64: on the device, but MPS has none."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def indexes_of(plan: Plan, net: Net, data_root: Path) -> Indexes:
@@ -84,10 +101,12 @@ def open_data(
     net: Net,
     indexes: Indexes,
     budget: Budget | None = None,
+    noise: int = 1,
 ) -> list[Data]:
     """Open the data of all phases, turn epochs into steps, and `auto` into numbers.
 
-    A source that several phases draw from goes on where the phase before left it.
+    `noise` is the plan's number of how it is drawn. A source that several phases draw from goes on
+    where the phase before left it.
     """
     first, given = 0, dict[str, int]()
     opened: list[tuple[Phase, Images, int]] = []
@@ -115,7 +134,7 @@ def open_data(
         given = images.given(first)
     known = chosen([phase for phase, _, _ in opened])
     return [
-        Data(phase, span, images, draw)
+        Data(phase, span, images, draw, noise)
         for phase, span, (_, images, draw) in zip(known, spans(known), opened, strict=True)
     ]
 
@@ -133,24 +152,33 @@ def identities(data: Sequence[Data]) -> dict[str, str]:
 
 
 def step_batches(
-    data: Data, conditioner: Conditioner, start: int, workers: int
+    data: Data,
+    conditioner: Conditioner,
+    start: int,
+    workers: int,
+    device: torch.device = CPU,
 ) -> Generator[StepBatch]:
     """The batches of a phase from step `start` of the run to the phase's end, in order.
 
-    They are prepared in the background; close the generator to stop that.
+    They are prepared in the background for a device; close the generator to stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
     batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, batches))
+    return _ahead(_prepared(data, conditioner, steps, batches, device))
 
 
 def _prepared(
-    data: Data, conditioner: Conditioner, steps: range, batches: Generator[Batch]
+    data: Data,
+    conditioner: Conditioner,
+    steps: range,
+    batches: Generator[Batch],
+    device: torch.device,
 ) -> Generator[StepBatch]:
     # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
     with closing(batches):
         for step, batch in zip(steps, batches, strict=True):
-            yield step_batch(data, conditioner, data.draws(step), batch)
+            made = step_batch(data, conditioner, data.draws(step), batch)
+            yield replace(made, noise=made.noise.ahead(device))
 
 
 def step_batch(
@@ -162,7 +190,7 @@ def step_batch(
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
-        batch_normals(settings.seed, draws, "noise", tuple(batch.images.shape[1:])),
+        Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
         noise_times(settings.seed, draws),
         encoded.inputs,
         batch.corrupt,

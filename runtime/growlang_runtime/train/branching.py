@@ -56,7 +56,7 @@ class Source:
         known: dict[str, object] = {"branch": self.branch}
         if self.plan is None:
             return plan.model_copy(update=known)
-        known["semantics"] = self.plan.semantics
+        known |= {"semantics": self.plan.semantics, "draws": self.plan.draws}
         return _with_parent(plan.model_copy(update=known), self.plan)
 
     def changes(self, plan: Plan) -> list[str]:

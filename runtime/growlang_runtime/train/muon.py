@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,8 +39,15 @@ def direction(momentum: Tensor, rows: Sequence[int]) -> Tensor:
     return torch.cat(parts).view_as(momentum)
 
 
+class Updated(NamedTuple):
+    """A matrix and its momentum after an update."""
+
+    weight: Tensor
+    momentum: Tensor
+
+
 @torch.no_grad()
-def step(
+def updated(
     weight: Tensor,
     gradient: Tensor,
     momentum: Tensor,
@@ -47,8 +55,8 @@ def step(
     settings: Muon,
     lr: float,
     weight_decay: float,
-) -> None:
-    """One update of a matrix and of its momentum, in place."""
-    momentum.lerp_(gradient, 1 - settings.momentum)
-    ahead = gradient.lerp(momentum, settings.momentum) if settings.nesterov else momentum
-    weight.mul_(1 - lr * weight_decay).sub_(direction(ahead, rows), alpha=lr)
+) -> Updated:
+    """What one update makes of a matrix and its momentum, which stay as they are."""
+    new = momentum.lerp(gradient, 1 - settings.momentum)
+    ahead = gradient.lerp(new, settings.momentum) if settings.nesterov else new
+    return Updated((weight * (1 - lr * weight_decay)).sub_(direction(ahead, rows), alpha=lr), new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from growlang.plans.fit import Difference
@@ -51,6 +52,8 @@ class Streak:
 
 def broken(tensors: Mapping[str, Tensor], step: int) -> str:
     """What to say of weights that a step left with NaN or infinity; "" if they are finite."""
+    if torch.stack([tensor.sum() for tensor in tensors.values()]).isfinite().all():
+        return ""  # NaN and infinity would be in the sums, which are quickly had
     names = [f"`{name}`" for name, tensor in tensors.items() if not tensor.isfinite().all()]
     if not names:
         return ""
@@ -66,7 +69,8 @@ def given_up(
 ) -> str:
     """What to say after too many skipped steps, whose last batch is written into the run."""
     path = run / f"nonfinite_{step:08d}.safetensors"
-    tensors = {"x": batch.x, "eps": batch.eps, "t": batch.t, **batch.conditions}
+    eps = batch.noise.on(batch.x.device)
+    tensors = {"x": batch.x, "eps": eps, "t": batch.t, **batch.conditions}
     with saved(path) as temporary:
         write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values

@@ -65,27 +65,39 @@ class Optimizer:
         }
 
     @torch.no_grad()
-    def step(self, settings: AdamW | Muon, lr: float, scale: Mapping[str, float]) -> None:
-        """One update at learning rate `lr`, times `scale` for the tensors that it names."""
+    def step(
+        self,
+        settings: AdamW | Muon,
+        lr: float,
+        scale: Mapping[str, float],
+        skipped: Tensor | None = None,
+    ) -> None:
+        """One update at learning rate `lr`, times `scale` for the tensors that it names.
+
+        Where `skipped`, a float32 scalar on the device, is 1 and not 0, it changes nothing: so no
+        one has to wait for the device to know whether the gradients are finite.
+        """
         named = [name for name, weight in self.weights.items() if weight.grad is not None]
         for name in named:
             self._allocate(name)
         if isinstance(settings, Muon):
             for name in (n for n in named if n in self.matrices):
-                self._orthogonal(name, settings, lr * scale.get(name, 1.0))
+                self._orthogonal(name, settings, lr * scale.get(name, 1.0), skipped)
             lr, settings = lr * settings.rest.lr / settings.lr, settings.rest
         others = [name for name in named if name not in self.matrices]
         groups: defaultdict[tuple[float, float], list[str]] = defaultdict(list)
         for name in others:
             rate, decay = lr * scale.get(name, 1.0), self._decay(name, settings)
             if name in self.factors:
-                self._grown(name, settings, rate, decay)
+                self._grown(name, settings, rate, decay, skipped)
             else:
                 groups[rate, decay].append(name)
         for (rate, decay), names in groups.items():
-            self._usual(names, settings, rate, decay)
+            self._usual(names, settings, rate, decay, skipped)
 
-    def _usual(self, names: list[str], settings: AdamW, lr: float, decay: float) -> None:
+    def _usual(
+        self, names: list[str], settings: AdamW, lr: float, decay: float, skipped: Tensor | None
+    ) -> None:
         adamw(
             [self.weights[n] for n in names],
             [_gradient(self.weights[n]) for n in names],
@@ -94,6 +106,7 @@ class Optimizer:
             [],
             [self.steps[n] for n in names],
             fused=True,
+            found_inf=skipped,
             amsgrad=False,
             beta1=settings.betas[0],
             beta2=settings.betas[1],
@@ -103,32 +116,35 @@ class Optimizer:
             maximize=False,
         )
 
-    def _grown(self, name: str, settings: AdamW, lr: float, decay: float) -> None:
+    def _grown(
+        self, name: str, settings: AdamW, lr: float, decay: float, skipped: Tensor | None
+    ) -> None:
         """AdamW of a tensor whose entries have steps, eps and counts of their own."""
         weight, given = self.weights[name], self.factors[name]
-        gradient, first, second = _gradient(weight), self.first[name], self.second[name]
-        self.steps[name] += 1
-        count = self.steps[name].to(weight.dtype)
+        gradient, (b1, b2) = _gradient(weight), settings.betas
+        count = self.steps[name] + 1
+        first = self.first[name].lerp(gradient, 1 - b1)
+        second = (self.second[name] * b2).addcmul_(gradient, gradient, value=1 - b2)
+        age = count.to(weight.dtype)
         if given.born:
-            count = count - latest(given.born)
-        first.lerp_(gradient, 1 - settings.betas[0])
-        second.mul_(settings.betas[1])
-        second.addcmul_(gradient, gradient, value=1 - settings.betas[1])
-        unbiased, root = (
-            first / _corrected(settings.betas[0], count),
-            (second / _corrected(settings.betas[1], count)).sqrt_(),
-        )
+            age = age - latest(given.born)
+        unbiased, root = first / _corrected(b1, age), (second / _corrected(b2, age)).sqrt_()
         root += settings.eps * spread(given.eps) if given.eps else settings.eps
         update = unbiased.div_(root)
         if given.step:
             update *= spread(given.step)
-        weight.mul_(1 - lr * decay).sub_(update, alpha=lr)
+        _keep(self.first[name], first, skipped)
+        _keep(self.second[name], second, skipped)
+        _keep(self.steps[name], count, skipped)
+        _keep(weight, (weight * (1 - lr * decay)).sub_(update, alpha=lr), skipped)
 
-    def _orthogonal(self, name: str, settings: Muon, lr: float) -> None:
+    def _orthogonal(self, name: str, settings: Muon, lr: float, skipped: Tensor | None) -> None:
         weight, decay = self.weights[name], self._decay(name, settings)
-        self.steps[name] += 1
-        momentum, rows = self.momentum[name], self.matrices[name]
-        muon.step(weight, _gradient(weight), momentum, rows, settings, lr, decay)
+        gradient, rows = _gradient(weight), self.matrices[name]
+        updated = muon.updated(weight, gradient, self.momentum[name], rows, settings, lr, decay)
+        _keep(self.steps[name], self.steps[name] + 1, skipped)
+        _keep(self.momentum[name], updated.momentum, skipped)
+        _keep(weight, updated.weight, skipped)
 
     def _decay(self, name: str, settings: AdamW | Muon) -> float:
         return settings.weight_decay if name in self.decay else 0.0
@@ -165,6 +181,11 @@ def _gradient(weight: Tensor) -> Tensor:
     return weight.grad
 
 
+def _keep(tensor: Tensor, new: Tensor, skipped: Tensor | None) -> None:
+    """Let a tensor have new values, unless the step is skipped."""
+    tensor.copy_(new if skipped is None else torch.where(skipped == 0, new, tensor))
+
+
 def _corrected(beta: float, count: Tensor) -> Tensor:
     """1 - beta^count, to full precision where beta^count is near 1."""
     return -torch.expm1(count * (math.log(beta) if beta else -math.inf))
@@ -176,6 +197,11 @@ def gradient_norm(weights: Mapping[str, Tensor]) -> Tensor:
     if not gradients:
         return torch.zeros(())
     return torch.nn.utils.get_total_norm(gradients)
+
+
+def is_skipped(loss: Tensor, norm: Tensor) -> Tensor:
+    """1 if loss or norm is NaN or infinite, else 0: a float32 scalar on their device."""
+    return (~torch.isfinite(loss + norm)).to(torch.float32)
 
 
 @torch.no_grad()

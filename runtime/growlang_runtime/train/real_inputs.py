@@ -21,14 +21,15 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     first image cannot be read.
     """
     net = plan.child_net()
-    first = open_data(plan.phases[:1], net, indexes_of(plan, net, data_root))[0]
+    indexes = indexes_of(plan, net, data_root)
+    first = open_data(plan.phases[:1], net, indexes, noise=plan.draws)[0]
     draws = range(first.first_draw, first.first_draw + count)
     conditioner = Conditioner(net, semantics=plan.semantics)
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))
     objective = objective_of(first.phase.settings.objective, net)
     level = objective.log_snr(batch.t)
     named = {
-        "image": noisy(batch.x, batch.eps, level),
+        "image": noisy(batch.x, batch.noise.on(batch.x.device), level),
         "log_snr": objective.embedded(batch.t),
         "level": level,
         **batch.conditions,

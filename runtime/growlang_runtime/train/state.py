@@ -66,9 +66,11 @@ class State:
 
     def counts(self) -> Counts:
         """Updates of each average and of each tensor."""
+        steps = self.optimizer.steps
+        found = torch.stack([*steps.values()]).tolist()
         return Counts(
             ema=dict(self.ema.updates),
-            optimizer={name: int(s.item()) for name, s in self.optimizer.steps.items()},
+            optimizer=dict(zip(steps, map(int, found), strict=True)),
         )
 
     @torch.no_grad()

@@ -93,7 +93,9 @@ def choose_threads(trainer: Trainer) -> None:
     with closing(step_batches(data, trainer.previews.conditioner, trainer.step, 1)) as batches:
         batch = next(batches)
     chosen = fastest(
-        lambda: trainer.gradients(data, objective, batch), counts(), trainer.options.clock
+        lambda: trainer.stepper.gradients(data, objective, batch, trainer.step),
+        counts(),
+        trainer.options.clock,
     )
     trainer.display.say(str(chosen))
     trainer.metrics.write(

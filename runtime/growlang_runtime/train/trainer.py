@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.automatic import known
-from growlang.torch_backend.device import peak_memory
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
-from growlang_runtime.diffusion.generations import Errors
-from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
-from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.history import history_of
-from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
@@ -29,13 +23,13 @@ from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
-from growlang_runtime.train.learning_rate import learning_rate, scales
-from growlang_runtime.train.optimizer import clip_gradients, gradient_norm
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption
+from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.tally import Tally
+from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
 from growlang_runtime.train.watch import Moment, Watch, report
 
@@ -50,21 +44,26 @@ class Trainer:
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks, self.found = setup.remarks, setup.found
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
-        self.new = self.plan.mapping.new
         self.step = 0
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
-        self.errors = Errors(setup.net)
-        self.bridge = setup.bridge
+        self.stepper = Stepper(setup, options)
+        self.pending: Stepped | None = None
+        """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.metrics = Metrics(run.metrics)
-        self.rate = Rate()
-        self.display = Display(self.steps, options.quiet)
+        again = command(self.plan, options, "--resume")
+        self.told = Telling(run, self.steps, options.quiet, again)
+        self.metrics, self.display = self.told.metrics, self.told.display
         self.interruption = Interruption()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
+
+    @property
+    def lags(self) -> bool:
+        """Whether what a step found is read only when the next one is under way."""
+        return self.device.type != "cpu"
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr and record it in the metrics."""
@@ -139,7 +138,8 @@ class Trainer:
         logs = self.options.log or ()
         self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
         self.since_saved.start()
-        with self.board, self.interruption, self.display:
+        self.told.seconds.start()
+        with self.told.status, self.board, self.interruption, self.display:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
@@ -167,7 +167,7 @@ class Trainer:
     def _finished(self) -> dict[str, Tensor]:
         """The averages of a run that is done. Raises GrowlangError if it ended in a streak."""
         if self.streak.length:
-            raise self._failure(nonfinite.unfinished(self.streak, self.step))
+            raise self._failure(nonfinite.unfinished(self.streak, self.step), self.step)
         if self.streak.total:
             self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
         return self.state.ema.averages
@@ -175,37 +175,49 @@ class Trainer:
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
+        self.told.end(result)
         return result
 
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.bridge:
-            training_mode(self.bridge.module)
+        if self.stepper.bridge:
+            training_mode(self.stepper.bridge.module)
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
+        self.told.status.tell(self.step, phase=phase.name)
+        self.told.seconds.lap("other")
         with closing(
-            step_batches(data, self.previews.conditioner, self.step, self.options.workers)
+            step_batches(
+                data, self.previews.conditioner, self.step, self.options.workers, self.device
+            )
         ) as batches:
             for batch in batches:
+                self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.told.seconds.lap("step")
                 if self.step == end:
+                    self._settle()
                     self._prove_frozen(data, "end")
+                    self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
+                    self.told.seconds.lap("validation")
                 stop = self.interruption.signal is not None
                 by_steps = self._due(self.options.checkpoint_every, end)
                 if stop or by_steps or self.since_saved.due():
                     self._save(data)
+                    self.told.seconds.lap("checkpoint")
                 if stop:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
+                    self.told.seconds.lap("samples")
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -235,112 +247,76 @@ class Trainer:
                 )
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
-        settings = data.phase.settings
-        lr = learning_rate(data.phase, data.span, self.step)
-        loss = self.gradients(data, objective, batch)
-        norm = gradient_norm(self.state.weights)
-        finite = bool(torch.isfinite(norm + loss))
-        if finite:
-            clip_gradients(self.state.weights, norm, settings.grad_clip)
-            scale = scales(data.phase, data.span, self.step, self.new)
-            self.state.optimizer.step(settings.optimizer, lr, scale)
-            self.state.ema.update(self.state.weights, known(settings.ema))
-        else:
-            self._require_finite(self.state.weights)
+        watched = self._logs(self.step + 1)
+        self.pending = self.stepper.take(
+            data, objective, batch, self.step, self._settle, watched=watched
+        )
         self.step += 1
         for line in self.tally.add(batch.readings):
             self.warn(line)
-        if not finite:
-            self._skip(data, batch, float(loss), float(norm))
-        elif text := self.streak.end(self.step):
-            self.warn(text)
-        self.rate.count(settings.batch)
+        self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
-        if self._logs(self.step):
-            self._log(data, float(loss), lr, float(norm))
+        if not self.lags:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Take note of what the last step found, once: averages, skipped steps, metrics."""
+        done, self.pending = self.pending, None
+        if done is None:
+            return
+        found = done.found()
+        if found.finite:
+            self.stepper.average(done.data)
+            if text := self.streak.end(done.step):
+                self.warn(text)
+        else:
+            self._require_finite(self.state.weights, done.step - 1)
+            self._skip(done, found)
+        if self._logs(done.step):
+            self._log(done, found)
 
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def gradients(self, data: Data, objective: Objective, batch: StepBatch) -> Tensor:
-        """Add up the gradients of the mean loss over the batch; returns that loss."""
-        settings, device = data.phase.settings, self.device
-        for weight in self.state.weights.values():
-            weight.grad = None
-        # Dropout draws from the global generator: it must depend on the step alone.
-        torch.manual_seed((settings.seed << 32) + self.step & (1 << 63) - 1)
-        total = torch.zeros((), device=device)
-        if self.bridge and not self.bridge.lasts(self.step):
-            self.bridge = None
-        module: nn.Module = self.bridge.module if self.bridge else self.module
-        net = self.bridge.net if self.bridge else self.net
-        if self.bridge:
-            objective = objective_of(settings.objective, net)
-        self.errors = Errors(net)
-        for part in batch.parts(self.options.micro_batch or settings.batch):
-            part = part.to(device)
-            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                given = part.conditions
-                if self.bridge:
-                    given = given | self.bridge.inputs(self.step, len(part.x), device)
-                denoise = denoiser(module, net, given)
-                if self._logs(self.step + 1):
-                    denoise = self.errors.watching(denoise, part.x, part.eps)
-                losses = objective.losses(denoise, part.x, part.eps, part.t)
-            loss = losses.sum() / settings.batch
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.detach()
-        return total
-
-    def _skip(self, data: Data, batch: StepBatch, loss: float, norm: float) -> None:
+    def _skip(self, done: Stepped, found: Found) -> None:
         """Report a skipped step; stop after many in a row."""
+        phase, step = done.data.phase.name, done.step
         self.metrics.write(
-            step=self.step,
+            step=step,
             event="skipped",
-            phase=data.phase.name,
-            loss=str(loss),
-            grad_norm=str(norm),
+            phase=phase,
+            loss=str(found.loss),
+            grad_norm=str(found.norm),
         )
-        if text := self.streak.skip(self.step, loss, norm):
+        if text := self.streak.skip(step, found.loss, found.norm):
             self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
-            name, path = data.phase.name, self.run.path
-            text = nonfinite.given_up(self.streak, self.step, name, (loss, norm), batch, path)
-            raise self._failure(text)
+            values, path = (found.loss, found.norm), self.run.path
+            text = nonfinite.given_up(self.streak, step, phase, values, done.batch, path)
+            raise self._failure(text, step)
 
-    def _require_finite(self, tensors: Mapping[str, Tensor]) -> None:
-        """Raise GrowlangError if the last step left NaN or infinity in the weights."""
-        if text := nonfinite.broken(tensors, self.step):
-            raise self._failure(text)
+    def _require_finite(self, tensors: Mapping[str, Tensor], step: int) -> None:
+        """Raise GrowlangError if a step left NaN or infinity in the weights."""
+        if text := nonfinite.broken(tensors, step):
+            raise self._failure(text, step)
 
-    def _failure(self, text: str) -> GrowlangError:
-        """The error that ends the run, with its help; it is recorded in the metrics."""
-        self.metrics.write(step=self.step, event="failed", text=text)
-        phase = next(d.phase for d in self.data if self.step <= d.span.first + d.span.steps)
-        last = self.step - self.streak.length
-        known = self.run.checkpoints, last, self.plan, self.options
+    def _failure(self, text: str, step: int) -> GrowlangError:
+        """The error that ends the run after a step, with its help; it is in the metrics too."""
+        self.metrics.write(step=step, event="failed", text=text)
+        self.told.status.command = None  # the same steps would fail again
+        phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
+        known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = nonfinite.ways_out(phase.settings, *known)
         return GrowlangError(text, help=help)
 
-    def _log(self, data: Data, loss: float, lr: float, norm: float) -> None:
-        rate, memory, errors = self.rate.read(), peak_memory(self.device), self.errors.means()
-        skipped = {"skipped": self.streak.length} if self.streak.length else {}
-        self.metrics.write(
-            step=self.step,
-            phase=data.phase.name,
-            loss=loss,
-            lr=lr,
-            grad_norm=norm,
-            images_per_s=round(rate, 2),
-            memory=memory,
-            **errors,
-            **skipped,
-        )
-        self.board.write(self.step, loss=loss, lr=lr, grad_norm=norm, images_per_s=rate, **errors)
-        self.display.show(self.step, data.phase.name, loss, rate, self.streak.length)
+    def _log(self, done: Stepped, found: Found) -> None:
+        values = found.loss, done.lr, found.norm
+        at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
+        self.told.step(at, done.errors.means(), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
+        self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         self.module.eval()
         if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
@@ -350,13 +326,14 @@ class Trainer:
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
+        self._settle()
         losses = watch.measure(self.module, self.state.ema.averages, self.device)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
-            self._require_finite(tensors)
+            self._require_finite(tensors, self.step)
             watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
         at = Moment(self.step, data.phase.name, best)
         report(losses, at, self.metrics, self.board, self.display)
@@ -379,8 +356,9 @@ class Trainer:
 
     def _save(self, data: Data) -> None:
         """Write a checkpoint; older ones go, unless steps are being skipped."""
+        self._settle()
         tensors = self.state.tensors()
-        self._require_finite(tensors)
+        self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
         checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
         self.saved = self.step

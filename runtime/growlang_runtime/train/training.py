@@ -14,7 +14,7 @@ from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
-from growlang_runtime.data import decoding
+from growlang_runtime.data import decoding, progress
 from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
@@ -66,7 +66,7 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     if isinstance(options.threads, int):
         use_threads(options.threads)
     data_root = options.data_root or Path(plan.spec).parent
-    with decoding.quiet():
+    with decoding.quiet(), progress.shown(options.quiet):
         return _train(plan, options, data_root, device)
 
 

@@ -19,10 +19,10 @@ from growlang.plans.plan import Plan
 from growlang.signatures.canonical import canonical
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of
 from growlang_runtime.data.corrupt import Budget, Corrupt
-from growlang_runtime.data.draws import batch_normals
+from growlang_runtime.data.draws import Noise
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.diffusion.objective import denoiser, objective_of, with_weights
-from growlang_runtime.train.batches import StepBatch
+from growlang_runtime.train.batches import CPU, Part, StepBatch
 
 DRAWS, LEVELS = 128, 8
 """Draws of a validation, and the noise levels to which they are dealt in turn."""
@@ -86,7 +86,7 @@ class Validation:
         assert declared is not None
         self.net, self.conditioner = net, conditioner
         self.settings = plan.phases[0].settings
-        self.seed = self.settings.seed ^ SALT
+        self.seed, self.noise = self.settings.seed ^ SALT, plan.draws
         self.images = Images(
             declared.data,
             declared.transform,
@@ -100,7 +100,8 @@ class Validation:
         self.corrupt: tuple[Corrupt, ...] = ()
         """Held-out images that could not be used and that others stand for, as far as read."""
         said = [canonical(declared), canonical(self.settings.objective), self.images.identity]
-        self.identity = digest([*said, self.seed, DRAWS, LEVELS])
+        drawn = [self.noise] if self.noise > 1 else []
+        self.identity = digest([*said, self.seed, DRAWS, LEVELS, *drawn])
         """A hash of what is measured: losses of one identity can be compared."""
         self._parts: list[StepBatch] = []
 
@@ -115,13 +116,13 @@ class Validation:
         averaged = with_weights(module, averages)
         plain, mean = [], []
         for part in self._batches(size):
-            there = part.to(device)
+            (there,) = part.parts(size, device)
             plain.append(self._losses(module, there))
             mean.append(self._losses(averaged, there))
         return self._summary(torch.cat(mean), torch.cat(plain))
 
     @torch.no_grad()
-    def _losses(self, module: Callable[..., Tensor], part: StepBatch) -> Tensor:
+    def _losses(self, module: Callable[..., Tensor], part: Part) -> Tensor:
         objective = objective_of(self.settings.objective, self.net)
         with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
             denoise = denoiser(module, self.net, part.conditions)
@@ -152,7 +153,7 @@ class Validation:
     def _batch(self, draws: range) -> StepBatch:
         batch = self.images.batch(draws)
         encoded = self.conditioner.read(batch.captions, batch.labels)
-        noise = batch_normals(self.seed, draws, "noise", tuple(batch.images.shape[1:]))
+        noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise).ahead(CPU)
         times = levels()[torch.tensor(draws) % LEVELS]
         return StepBatch(batch.images, noise, times, encoded.inputs, batch.corrupt)
 

@@ -1,0 +1,88 @@
+"""What a run tells while it trains: its metrics, boards, progress on stderr and `status.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from time import perf_counter
+from typing import NamedTuple
+
+import torch
+
+from growlang.torch_backend.device import peak_memory
+from growlang_runtime.report.board import Boards
+from growlang_runtime.report.display import Display, Rate
+from growlang_runtime.report.metrics import Metrics
+from growlang_runtime.report.seconds import Seconds, waiting
+from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.status import StatusFile
+from growlang_runtime.train.result import TrainResult
+
+
+class Measured(NamedTuple):
+    """What is told of a step: the mean loss of its batch, learning rate, norm of the gradient."""
+
+    step: int
+    phase: str
+    loss: float
+    lr: float
+    grad_norm: float
+    skipped: int
+    """How many steps in a row were skipped up to this one."""
+
+
+class Telling:
+    """Where a run tells of itself. `resume` is the command that continues it."""
+
+    def __init__(
+        self,
+        run: Run,
+        steps: int,
+        quiet: bool,
+        resume: str,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self.metrics = Metrics(run.metrics)
+        self.display = Display(steps, quiet)
+        self.status = StatusFile(run.path, steps, resume)
+        self.rate = Rate()
+        self.seconds = Seconds(clock)
+
+    def step(
+        self, at: Measured, errors: Mapping[str, float], device: torch.device, boards: Boards
+    ) -> None:
+        """Tell of a step, and of the time since the one that was told before."""
+        self.seconds.lap("step")
+        rate, memory, seconds = self.rate.read(), peak_memory(device), self.seconds.read()
+        values = {"loss": at.loss, "lr": at.lr, "grad_norm": at.grad_norm}
+        skipped = {"skipped": at.skipped} if at.skipped else {}
+        self.metrics.write(
+            step=at.step,
+            phase=at.phase,
+            **values,
+            images_per_s=round(rate, 2),
+            memory=memory,
+            seconds=seconds,
+            **errors,
+            **skipped,
+        )
+        boards.write(at.step, **values, images_per_s=rate, **errors)
+        wait = waiting(seconds)
+        self.display.show(*at[:3], rate, at.skipped, data_wait=wait, memory=memory)
+        self.status.tell(
+            at.step,
+            phase=at.phase,
+            loss=at.loss if isfinite(at.loss) else None,
+            images_per_s=round(rate, 2),
+            seconds_left=self.display.left,
+        )
+
+    def end(self, result: TrainResult) -> None:
+        """Tell how the run ended, and where its last seconds went."""
+        if seconds := self.seconds.read():
+            self.metrics.write(step=result.step, event="seconds", seconds=seconds)
+        self.status.tell(result.step)
+        if result.signal is None:
+            self.status.end("finished", result.exit_status)
+        else:
+            self.status.interrupted(result.signal)
