@@ -113,8 +113,10 @@ EXITS = {
         "same command goes on."
     ),
     "train": (
-        "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "
-        "130, 143: stopped by a signal, after saving a checkpoint."
+        "0: finished. 1: the spec has errors. 2: the run could not start, or failed. 10: its spec, "
+        "its data or its start weights have changed. 11: NaN or infinity. 12: the disk is full. "
+        "13: another process trains in its folder. 130, 143: stopped by a signal, after saving a "
+        "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
     "runs": (
@@ -144,8 +146,9 @@ def commands_page() -> str:
     lines = [
         "# Commands\n",
         "Results go to standard output, progress and logs to standard error. Every command exits "
-        "with 2 when it could not do its job (a file that is missing, a wrong option), and says "
-        "why in one message. `growlang COMMAND --help` prints what stands here.\n",
+        "with 2 when it could not do its job (a file that is missing, a wrong option), with 12 "
+        "when the disk is full, and says why in one message. `growlang COMMAND --help` prints what "
+        "stands here.\n",
     ]
     _require_described()
     with checkout() as folder:

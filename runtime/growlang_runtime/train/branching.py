@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.net import Net
 from growlang.plans.fit import differences
 from growlang.plans.plan import Branch, Plan
@@ -143,6 +143,7 @@ def require_same_branch(run: Path, recorded: Plan, options: RunOptions) -> None:
                 ),
             }
         ),
+        exit_status=Exit.CHANGED,
     )
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.growth.composition import unchanged
 from growlang.growth.mapping import Mapping
 from growlang.net import Net
@@ -92,6 +92,7 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
             f"the weights at {weights.path} have changed since the run was started: their hash was "
             f"{recorded[:12]}, and is {found[:12]}",
             help=f"restore them, or {AFRESH}",
+            exit_status=Exit.CHANGED,
         )
     return weights
 

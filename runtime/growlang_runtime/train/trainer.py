@@ -7,7 +7,7 @@ from contextlib import closing
 
 from torch import Tensor
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
@@ -89,6 +89,7 @@ class Trainer:
                 "the data has changed since the run was started: its phases had "
                 f"{record.images} images, and have {now}",
                 help=f"restore the data, or {AFRESH}",
+                exit_status=Exit.CHANGED,
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
@@ -307,7 +308,7 @@ class Trainer:
         phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
         known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = nonfinite.ways_out(phase.settings, *known)
-        return GrowlangError(text, help=help)
+        return GrowlangError(text, help=help, exit_status=Exit.NONFINITE)
 
     def _log(self, done: Stepped, found: Found) -> None:
         values = found.loss, done.lr, found.norm
