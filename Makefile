@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo two-resolutions exactness bench vscode clean
+.PHONY: test test-slow fuzz lint types docs demo two-resolutions exactness bench vscode report-browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -58,6 +58,11 @@ vscode: $(STAMP)
 	@command -v npm >/dev/null || { echo "npm is not installed: make $@ needs Node.js 20 or newer"; exit 2; }
 	cd editors/vscode && npm ci && PYTHON=$(abspath $(BIN))/python npm test && npm run package
 
+report-browser: $(STAMP)
+	@command -v npm >/dev/null || { echo "npm is not installed: make $@ needs Node.js 20 or newer"; exit 2; }
+	cd tests/browser && npm ci && PYTHON=$(abspath $(BIN))/python npm test
+
 clean:
 	rm -rf $(VENV) runs site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf tests/browser/node_modules
 	rm -rf editors/vscode/node_modules editors/vscode/dist editors/vscode/*.vsix

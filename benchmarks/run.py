@@ -8,7 +8,10 @@ import sys
 
 from benchmarks.measuring import ROOT, Result, environment, show
 
-BENCHMARKS = ("startup", "language", "lsp", "table", "compile", "growth", "step")
+BENCHMARKS = (
+    *("startup", "language", "lsp", "table", "compile", "growth"),
+    *("step", "training", "processes"),
+)
 
 
 def main() -> None:

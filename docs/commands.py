@@ -26,6 +26,7 @@ EXAMPLES = {
     "diff": "growlang diff examples/emoji/core_32.grow examples/emoji/emoji_64.grow",
     "runs": "growlang runs",
     "compare": "growlang compare runs/grown_16/carry runs/grown_16/main",
+    "report": "growlang report runs/core_8/main runs/grown_16/carry -o page.html",
 }
 """A command line for each command whose output is the same everywhere; it is run."""
 RECORDED = {
@@ -71,10 +72,10 @@ parting    stem                                     0        0  yes    rows that
 All 12 promises hold.""",  # noqa: E501
     "train": """\
 $ growlang train examples/emoji/core_32.grow
-pretrain  step 10/1000  loss 1.2704  74.4 images/s
-pretrain  step 20/1000  loss 0.4326  77.0 images/s  3:24 left
+pretrain  step 10/1000  loss 1.2704  32.2 images/s  data wait 5%  0.43 GiB
+pretrain  step 20/1000  loss 0.4326  25.1 images/s  data wait 2%  0.43 GiB  10:23 left
 ...
-pretrain  step 1000/1000  loss 0.0142  63.9 images/s  0:00 left
+pretrain  step 1000/1000  loss 0.0142  108.5 images/s  data wait 2%  0.48 GiB  0:00 left
 finished: runs/core_32/main/model.safetensors""",
     "sample": """\
 $ growlang sample runs/core_32/main
@@ -82,6 +83,20 @@ grid.png
 $ growlang sample runs/core_32/main --prompt "red apple" --prompt rocket --each pictures
 pictures/000-red-apple.png
 pictures/001-rocket.png""",
+    "export": """\
+$ growlang export runs/core_32/main --to diffusers -o core_32 --license mit
+core_32
+$ growlang export runs/core_32/main@20k --to safetensors -o core_32.safetensors --dtype bf16
+core_32.safetensors
+core_32.grow""",
+    "evaluate": """\
+$ growlang evaluate runs/core_32/main --metric held_out_loss --metric 'fd_efflite0(dimensions = 64)' --count 200
+runs/core_32/main, step 400
+metric          value  floor  images  real  better
+held_out_loss  0.1089                       lower
+fd_efflite0     8.646  1.156     200   200  lower
+protocol
+...""",  # noqa: E501
 }
 """What was seen on one machine."""
 EXITS = {
@@ -119,11 +134,17 @@ EXITS = {
         "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "export": "0. 2: no such run, the output exists, or the model cannot be written so.",
+    "evaluate": (
+        "0. 2: no such run, a metric needs more images than there are, or weights are missing. An "
+        "evaluation that is stopped goes on when it is started again."
+    ),
     "runs": (
         "0. 2: no such folder. With `--status`, 0: finished. 1: failed, or torn. 2: no such run. "
         "3: running. 4: interrupted, killed or stopped, to be resumed."
     ),
     "compare": "0. 2: one is no run, has no sample grids, or the output already exists.",
+    "report": "0. 2: one is no run, or there is a file at the output that is no report.",
 }
 
 

@@ -16,15 +16,27 @@ the guide. A path is a `str` or a `Path` (`StrPath`).
 """
 SECTIONS = {
     "Functions": (
-        *("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample"),
-        *("load_run", "load_weights", "objective", "conditions", "denoiser"),
-        *("pack", "init", "runs", "status", "compare"),
+        *(
+            "load",
+            "check",
+            "compile",
+            "diff",
+            "grow",
+            "verify",
+            "plan",
+            "train",
+            "sample",
+            "evaluate",
+        ),
+        *("load_run", "load_weights", "objective", "conditions", "denoiser", "export"),
+        *("pack", "init", "runs", "status", "compare", "report"),
     ),
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Started"),
-        *("Runs", "RunSummary", "Comparison"),
+        *("Plan", "TrainResult", "Packed", "Run", "Weights", "Samples", "Exported", "Started"),
+        *("Evaluations", "Evaluation", "Result"),
+        *("Runs", "RunSummary", "Comparison", "ReportPage"),
         *("Objective", "Denoising", "Conditions"),
     ),
     "Options": ("RunOptions", "RunFields"),

@@ -18,6 +18,7 @@ from growlang.signatures.signature import Conditions, Signature
 from growlang.signatures.tables import CallOf, Table
 from growlang.spec import automatic
 from growlang.spec.data import DATA, TRANSFORMS, Source
+from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
 from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
@@ -85,6 +86,7 @@ def training_page() -> str:
             *_calls("Learning rates over the steps", LR_SCHEDULES),
             *_calls("Moments", MOMENTS),
             *_calls("Samplers", SAMPLERS),
+            *_calls("Metrics", METRICS),
         ]
     )
 
@@ -203,8 +205,8 @@ def _table(model: type[BaseModel]) -> list[str]:
 
 
 def _type(info: FieldInfo) -> str:
-    calls = next((m.table for m in info.metadata if isinstance(m, CallOf)), None)
-    shown = _called(calls) if calls and calls.group else _kind(info.annotation)
+    calls = _table_of(info.metadata)
+    shown = _called(calls) if calls else _kind(info.annotation)
     limits = _limits(info.metadata)
     if any(isinstance(m, Conditions) for m in info.metadata):
         shown = "list of `self` and names of conditions"
@@ -215,6 +217,8 @@ def _kind(annotation: Any) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return " | ".join(f"`{a}`" for a in arguments)
+    if origin is Annotated and (calls := _table_of(annotation.__metadata__)):
+        return _called(calls)
     if origin is Annotated:
         extra = [m for a in annotation.__metadata__ for m in getattr(a, "metadata", [a])]
         return _kind(arguments[0]) + _limits(extra)
@@ -228,6 +232,12 @@ def _kind(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Signature):
         return f"`{annotation.call}(...)`"
     return TYPES[annotation]
+
+
+def _table_of(metadata: Iterable[Any]) -> Table[Signature] | None:
+    """The table of what may be called there, where packages can add to it."""
+    tables = (m.table for m in metadata if isinstance(m, CallOf))
+    return next((table for table in tables if table.group), None)
 
 
 def _called(calls: Table[Signature]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         grow,
         load,
         plan,
+        report,
         runs,
         status,
         train,
@@ -28,21 +29,33 @@ if TYPE_CHECKING:
     from growlang.comparing import Difference
     from growlang.compiling import Compiled, TensorRow, TensorTable
     from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.evaluating import evaluate
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
-    from growlang.notebook import conditions, denoiser, load_run, load_weights, objective, sample
+    from growlang.notebook import (
+        conditions,
+        denoiser,
+        export,
+        load_run,
+        load_weights,
+        objective,
+        sample,
+    )
     from growlang.plans.plan import Plan
     from growlang.preparing import init, pack
     from growlang.starting.start import Started
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
+    from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
+    from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
     from growlang_runtime.train.options import RunOptions
@@ -58,6 +71,9 @@ __all__ = [
     "Diagnostic",
     "Difference",
     "Entry",
+    "Evaluation",
+    "Evaluations",
+    "Exported",
     "GrowlangError",
     "GrownMapping",
     "Mapping",
@@ -68,6 +84,8 @@ __all__ = [
     "Plan",
     "Promise",
     "Report",
+    "ReportPage",
+    "Result",
     "Run",
     "RunFields",
     "RunOptions",
@@ -93,6 +111,8 @@ __all__ = [
     "conditions",
     "denoiser",
     "diff",
+    "evaluate",
+    "export",
     "grow",
     "init",
     "load",
@@ -101,6 +121,7 @@ __all__ = [
     "objective",
     "pack",
     "plan",
+    "report",
     "runs",
     "sample",
     "status",
@@ -109,7 +130,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan runs status train verify"
+    _API = "RunFields check compare compile diff grow load plan report runs status train verify"
     _HOMES = {
         "growlang.api": _API,
         "growlang.checking": "Checked Report SpecError SpecWarning",
@@ -117,18 +138,22 @@ if not TYPE_CHECKING:
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
+        "growlang.evaluating": "evaluate",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": "conditions denoiser load_run load_weights objective sample",
+        "growlang.notebook": ("conditions denoiser export load_run load_weights objective sample"),
         "growlang.plans.plan": "Plan",
         "growlang.preparing": "init pack",
         "growlang.starting.start": "Started",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
+        "growlang_runtime.report.page.document": "ReportPage",
         "growlang_runtime.report.runs": "RunSummary Runs",
         "growlang_runtime.diffusion.objective": "Denoising Objective",
+        "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
+        "growlang_runtime.export.exporting": "Exported",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",

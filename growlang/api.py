@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.report.comparison import Comparison
+    from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.result import TrainResult
 
 StrPath = str | os.PathLike[str]
 Params = Mapping[str, object]
-OWN = (__name__, "growlang.notebook", "growlang.preparing")
+OWN = (__name__, "growlang.notebook", "growlang.preparing", "growlang.evaluating")
 """The modules of the API."""
-NOT_DONE = "G214"
-"""The warning that a section is not carried out yet, which matters to training alone."""
+EVALUATED = ("G460", "G461")
+"""Warnings about `evaluate`, which matter to training and evaluation alone."""
 REAL_INPUTS = 4
 """Images of its data on which a growth is verified."""
 
@@ -58,7 +59,7 @@ def load(path: StrPath, params: Params | None = None) -> Checked:
             f"{path} is not a spec",
             help="growlang.load_run(...) opens a run, and growlang.load_weights(...) its weights",
         )
-    return _load(path, params, quiet=(NOT_DONE,))
+    return _load(path, params, quiet=EVALUATED)
 
 
 def check(spec: StrPath | Checked, params: Params | None = None) -> Report:
@@ -102,7 +103,7 @@ def grow(
     """
     from growlang.verifying import GrownMapping
 
-    grown = child if isinstance(child, Checked) else _load(child, params, quiet=(NOT_DONE,))
+    grown = child if isinstance(child, Checked) else _load(child, params, quiet=EVALUATED)
     found = GrownMapping.to(grown)
     _require_parent(parent, grown)
     return found
@@ -168,6 +169,10 @@ class RunFields(TypedDict, total=False):
     device: str
     threads: int | Literal["auto"] | None
     micro_batch: int | None
+    activation_checkpointing: bool
+    tf32: bool
+    deterministic: bool
+    compile: bool
     workers: int
     checkpoint_every: int
     checkpoint_minutes: float
@@ -277,6 +282,20 @@ def compare(a: StrPath, b: StrPath, output: StrPath | None = None) -> Comparison
     return compared(path_of(a), path_of(b), None if output is None else path_of(output))
 
 
+def report(runs: StrPath | Sequence[StrPath], output: StrPath | None = None) -> ReportPage:
+    """One self-contained HTML page about a run, or several overlaid; also written to `output`.
+
+    It has the curves with phases and resumes, where the time went, sample grids over the steps,
+    evaluations, plan and lineage, hashes of frozen tensors, what was skipped and left out, and the
+    environment. Each run is RUN, RUN@STEP or RUN@best. Raises GrowlangError if one is no run, or if
+    a file that is no report is at `output`.
+    """
+    from growlang_runtime.report.page.document import report as made
+
+    several = [runs] if isinstance(runs, str | os.PathLike) else runs
+    return made([path_of(run) for run in several], None if output is None else path_of(output))
+
+
 def _load(path: StrPath, params: Params | None, quiet: Sequence[str] = ()) -> Checked:
     report = checking.check(path_of(path), _texts(params))
     checked = report.require(path_of(path))
@@ -296,7 +315,7 @@ def _level() -> int:
 
 def checked_spec(spec: StrPath | Checked) -> Checked:
     """A checked spec, of its path or as it is."""
-    return spec if isinstance(spec, Checked) else _load(spec, None, quiet=(NOT_DONE,))
+    return spec if isinstance(spec, Checked) else _load(spec, None, quiet=EVALUATED)
 
 
 def _side(spec: StrPath | Checked) -> Checked | WeightsHeader:

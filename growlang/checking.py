@@ -35,13 +35,14 @@ from growlang.net import Net
 from growlang.net.generations import held_by
 from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
 from growlang.resolve.doubtful import misfit_found, warn_doubtful
+from growlang.resolve.evaluations import warn_unmeasurable
 from growlang.resolve.files import Files, in_yaml
 from growlang.resolve.given import paths_of, read_given
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_prompts
 from growlang.resolve.spec import Resolved, blamed, resolve
-from growlang.resolve.unused import warn_not_done, warn_unused
+from growlang.resolve.unused import warn_unused
 from growlang.shown import Shown
 from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
@@ -266,12 +267,12 @@ def _refuse_unknown(
 def _warnings(findings: Findings, document: d.Document, checked: Checked | None) -> None:
     """What is told of a file that is otherwise without errors: warnings, and unread prompts."""
     warn_unused(document, findings)
-    warn_not_done(document, findings)
     resolution = checked.resolved.resolution if checked else None
     if checked is None or resolution is None:
         return
     findings.extend(refuse_unread_prompts(checked.resolved).findings)
     warn_doubtful(checked.resolved, findings)
+    warn_unmeasurable(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))
     if checked.parent and checked.mapping and resolution.contract.grow:
         from growlang.growing.idle import warn_idle

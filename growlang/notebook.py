@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from growlang.net import Net
     from growlang.spec import objectives
     from growlang_runtime.diffusion.objective import Objective
+    from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -168,6 +169,43 @@ def sample(
     )
 
 
+def export(
+    run: StrPath | Run | Weights | Checked,
+    to: Literal["diffusers", "safetensors"],
+    output: StrPath,
+    *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    ema: bool = True,
+    dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
+    sampler: str | None = None,
+    license: str | None = None,
+    force: bool = False,
+) -> Exported:
+    """Write trained weights as a folder that diffusers loads alone, or as one safetensors file.
+
+    RUN@STEP and RUN@best are checkpoints of a run; with `weights`, `run` is the checked spec of a
+    module, or of a state dict, that you trained yourself. The folder's pipeline draws the images
+    that `sample` draws; `sampler` is its sampler by name, if not the spec's, and `license` stands
+    in the model card. Beside a file of weights its spec is written. What exists is replaced only
+    with `force`. Gives the paths that were written. Raises GrowlangError if there are no weights,
+    if the place cannot be written, or for a model that a pipeline has no words for.
+    """
+    require_torch("exporting")
+    from growlang_runtime.export.exporting import export as exported
+
+    found = _weights_of(run, weights)
+    return exported(
+        found,
+        to,
+        path_of(output),
+        ema=ema,
+        dtype=dtype,
+        sampler=sampler,
+        license=license,
+        force=force,
+    )
+
+
 class _Model(NamedTuple):
     """What the functions above need of a model, in whatever form it was given."""
 
@@ -228,7 +266,7 @@ def _weights_of(
         if not isinstance(run, Checked):
             return path_of(run)
         raise GrowlangError(
-            f"the spec {run.path} has no weights to sample from",
+            f"the spec {run.path} has no weights",
             help="give the path of a run, or `weights=module`",
         )
     spec = checked_spec(run)

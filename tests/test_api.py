@@ -82,8 +82,8 @@ def test_check_reports() -> None:
     spec = growlang.load(CORE, params={"width": 32})
     again = growlang.check(spec)
     assert again.checked is not None and again.checked.net_hash == spec.net_hash
-    assert [item.code for item in again.diagnostics] == ["G214"]
-    assert repr(again) == "Report(ok: G214)"
+    assert [item.code for item in again.diagnostics] == ["G460"]
+    assert repr(again) == "Report(ok: G460)"
 
 
 @pytest.mark.parametrize("name", ["load", "check", "compile", "plan", "train"])

@@ -32,7 +32,6 @@ NO_EDIT = {
         g309_identity g309_kept g309_like g309_scratch g309_series g309_series_inside
         g401_all_frozen
     """,
-    "nothing is wrong: it says what is not done yet": "g214_evaluate",
     "it closes what is open, where the author thinks it ends": """
         g001_missing_brace g003_unclosed_string
     """,

@@ -215,7 +215,7 @@ def test_a_module_imports_what_its_room_may(module: str) -> None:
 
 
 def test_every_module_is_in_a_room() -> None:
-    api = under("growlang.api", "growlang.notebook", "growlang.preparing")
+    api = under("growlang.api", "growlang.evaluating", "growlang.notebook", "growlang.preparing")
     above = [*api, *under("growlang.cli", "growlang.__main__")]
     outer = {"growlang", *above, *EXCEPTIONS}
     assert set(under("growlang")) - set(of_rooms()) == outer
@@ -280,11 +280,14 @@ def test_the_options_of_a_run_load_no_torch() -> None:
 
 
 RUNTIME_ROOMS = (
+    ("distributed",),
     ("storage", "data", "diffusion"),
     ("conditioning", "packing"),
     ("report",),
-    ("sample", "train"),
-    ("notebook",),
+    ("sample",),
+    ("evaluation",),
+    ("train",),
+    ("notebook", "export"),
     ("starting",),
 )
 """The rooms of the runtime from the ground floor up: each imports from lower floors alone."""

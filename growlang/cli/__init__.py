@@ -23,11 +23,14 @@ from growlang.cli.commands.compare import compare  # noqa: E402
 from growlang.cli.commands.compile import compile_  # noqa: E402
 from growlang.cli.commands.convert import convert  # noqa: E402
 from growlang.cli.commands.diff import diff  # noqa: E402
+from growlang.cli.commands.evaluate import evaluate  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
+from growlang.cli.commands.export import export  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
+from growlang.cli.commands.report import report  # noqa: E402
 from growlang.cli.commands.runs import runs  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
 from growlang.cli.commands.schema import schema  # noqa: E402
@@ -74,8 +77,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "pack": pack,
     "train": train,
     "sample": sample,
+    "evaluate": evaluate,
+    "export": export,
     "runs": runs,
     "compare": compare,
+    "report": report,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -84,8 +84,9 @@ def require_fit(
     """Hold a file's tensors to a net: names, shapes, dtypes, and whether each value is finite.
 
     Returns what is to be told of a file that fits: that its tensors are widened; "" if they are
-    not. `whose` says whose net it is, where not the file's own. Raises GrowlangError, with the
-    first differences and their likely cause, if the file does not fit.
+    not. `whose` says whose net it is, where not the file's own. A header without a length is that
+    of several files, whose values were looked at when they were written. Raises GrowlangError, with
+    the first differences and their likely cause, if the file does not fit.
     """
     wanted = _wanted(net, parts, header.tensors)
     given = {name: layout.shape for name, layout in header.tensors.items()}
@@ -98,7 +99,7 @@ def require_fit(
             + (f"\n  likely cause: {cause}" if cause else ""),
             help=help,
         )
-    broken = list(nonfinite(path, header))
+    broken = list(nonfinite(path, header)) if header.length else []
     if broken:
         kind = f"of {len(given):,} tensors"
         raise GrowlangError(

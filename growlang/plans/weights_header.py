@@ -16,7 +16,7 @@ from growlang.net import Net
 from growlang.plans.fit import MODEL as MODEL_PARTS
 from growlang.plans.fit import TRAINING, require_fit
 from growlang.plans.plan import SEMANTICS, Plan
-from growlang.plans.tensor_file import Header, read_header
+from growlang.plans.tensor_file import Header, Layout, read_header
 from growlang.spec.recipe import Sample, Settings
 
 HEADER_VERSION = 1
@@ -29,6 +29,9 @@ PLAN, METRICS = "plan.json", "metrics.jsonl"
 """The run's plan, and what it told while it went on."""
 STATE, RECORD = "state.safetensors", "state.json"
 """A checkpoint's tensors, and what is recorded of them."""
+INDEX, TABLE = ".metadata", "header"
+"""What a checkpoint of several processes has in place of one file of tensors: the index of its
+files, and in its record a table of the tensors, with what such a file says about itself."""
 ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 """Endings of files of weights; of those that are not safetensors it is said that they are not."""
 
@@ -117,10 +120,23 @@ def contents(file: Path) -> Contents:
     Raises GrowlangError if it is no whole file, does not name its net, or if its tensors do not fit
     the net or are not finite.
     """
-    header = read_header(file)
+    header = header_of(file)
     net = net_of(file, header.metadata)
     parts = TRAINING if is_state(file) else MODEL_PARTS
     return Contents(header, net, require_fit(file, header, net, parts))
+
+
+def header_of(file: Path) -> Header:
+    """The header of a file of weights, or that of a checkpoint, by `state_of`.
+
+    Raises GrowlangError if it cannot be read.
+    """
+    if file.name != RECORD:
+        return read_header(file)
+    found = recorded_header(file.parent)
+    if found is None:
+        raise GrowlangError(f"{file} does not record the tensors of a checkpoint")
+    return found
 
 
 def checkpoints_of(folder: Path) -> list[Path]:
@@ -129,14 +145,53 @@ def checkpoints_of(folder: Path) -> list[Path]:
 
 
 def is_state(file: Path) -> bool:
-    """Whether a file is the tensors of a checkpoint, in its folder."""
-    return file.name == STATE and file.with_name(RECORD).exists()
+    """Whether a file is what stands for the tensors of a checkpoint, in its folder."""
+    return file.name in (STATE, RECORD) and file.with_name(RECORD).exists()
+
+
+def state_of(folder: Path) -> Path:
+    """What stands for the tensors of a checkpoint: its file, or the record of several files."""
+    return folder / (RECORD if is_sharded(folder) else STATE)
+
+
+def is_sharded(folder: Path) -> bool:
+    """Whether several processes wrote the tensors of a checkpoint, each a file."""
+    return (folder / INDEX).exists()
+
+
+def recorded_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """The sums of a checkpoint's files by name. Raises ValueError or LookupError if unreadable."""
+    found: dict[str, dict[str, Any]] = _record(folder)["files"]
+    return found
+
+
+def recorded_header(folder: Path) -> Header | None:
+    """The header that a checkpoint of several files records; None where it does not."""
+    try:
+        said = _record(folder)[TABLE]
+        tensors = {
+            name: Layout(str(dtype), tuple(map(int, shape)), 0, 0)
+            for name, (dtype, shape) in said["tensors"].items()
+        }
+        return Header({str(k): str(v) for k, v in said["metadata"].items()}, tensors, 0)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def table_of(header: Header) -> dict[str, Any]:
+    """What a checkpoint of several files records of its tensors, for `recorded_header`."""
+    tensors = {name: [layout.dtype, list(layout.shape)] for name, layout in header.tensors.items()}
+    return {"metadata": dict(header.metadata), "tensors": tensors}
+
+
+def _record(folder: Path) -> Any:
+    return json.loads((folder / RECORD).read_text(encoding="utf-8"))
 
 
 def _files(path: Path) -> Iterator[Path]:
     """The files that a path may mean, best first."""
     checkpoints = reversed(checkpoints_of(path / CHECKPOINTS))
-    found = [path, path / STATE, path / MODEL, *(folder / STATE for folder in checkpoints)]
+    found = [path, state_of(path), path / MODEL, *map(state_of, checkpoints)]
     return (file for file in found if file.is_file())
 
 
@@ -182,7 +237,7 @@ def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
 
 def run_of(path: Path) -> Path:
     """The folder of the run that weights lie in: a run's, a checkpoint's, or a file of either."""
-    if path.name in (MODEL, STATE):
+    if path.name in (MODEL, STATE, RECORD):
         path = path.parent
     return path.parent.parent if path.parent.name == CHECKPOINTS else path
 

@@ -1,4 +1,4 @@
-"""Warns of what a file says for nothing: names that it does not use, sections not carried out."""
+"""Warns of what a file says for nothing: names that it does not use."""
 
 from __future__ import annotations
 
@@ -28,18 +28,6 @@ def warn_unused(document: d.Document, findings: Findings) -> None:
         if name not in used:
             message = f"{kind} `{name}` is not used"
             findings.add("G108", message, span, help=f"remove it, or use `{name}`")
-
-
-def warn_not_done(document: d.Document, findings: Findings) -> None:
-    """A warning for each section that is checked and that no command carries out."""
-    for section in document.sections:
-        if section.kind == "evaluate":
-            findings.add(
-                "G214",
-                "`evaluate` is not supported yet: nothing is measured",
-                section.span,
-                help="measure with a program of your own: `growlang sample` draws the images",
-            )
 
 
 def _used(document: d.Document) -> Iterable[str]:

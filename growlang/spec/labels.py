@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from growlang.diagnostics.spelling import nearest
@@ -35,13 +35,7 @@ class Labels:
 
     def read(self, text: str) -> int | None:
         """The number of the class that a text names, or is; None for any other text."""
-        text = text.strip()
-        if (number := self.named(text)) is not None:
-            return number
-        try:
-            return int(text) if text.isdecimal() else None
-        except ValueError:  # more digits than Python reads
-            return None
+        return number_of(text, self.names)
 
     def name(self, number: int | None) -> str:
         """The name of a class, or its number where it has none; empty for no class."""
@@ -77,6 +71,17 @@ class Labels:
         if self.names:
             return f"one of {self.listed()}"
         return "a label" if self.count is None else f"a label from 0 to {self.count - 1}"
+
+
+def number_of(text: str, names: Sequence[str]) -> int | None:
+    """The number of the class that a text names, or is; None for any other text."""
+    text = text.strip()
+    if text in names:
+        return names.index(text)
+    try:
+        return int(text) if text.isdecimal() else None
+    except ValueError:  # more digits than Python reads
+        return None
 
 
 def in_order(labels: Iterable[str]) -> tuple[str, ...]:

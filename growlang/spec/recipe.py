@@ -14,6 +14,7 @@ from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, read_call, table
 from growlang.spec.data import Source, Transform
+from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
 from growlang.spec.objectives import CalledObjective, Diffusion
 from growlang.spec.samplers import DDIM, CalledSampler
@@ -249,10 +250,25 @@ class Evaluate(Part):
     """What is measured on generated images."""
 
     model_config = ConfigDict(strict=True)
-    prompts: str | None = Field(default=None, description="file of captions, one a line")
-    count: Positive = Field(default=30_000, description="images to generate")
-    metrics: list[Literal["fid", "fd_dino", "cmmd", "clip_score"]] = Field(
-        default=["fid"], description="distances and scores"
+    prompts: str | None = Field(
+        default=None,
+        description="file of captions, one a line; by default the captions of the reference",
+    )
+    count: Positive = Field(
+        default=30_000, description="images to generate, and real ones to compare them with"
+    )
+    metrics: list[CalledMetric] = Field(
+        default_factory=lambda: list[Metric]([FID()]), description="distances and scores"
+    )
+    every: Annotated[Positive | None, Later()] = Field(
+        default=None, description="steps of training between evaluations; by default none"
+    )
+    reference: Annotated[Literal["training", "held_out"], Later()] = Field(
+        default="training",
+        description="the real images: those that the recipe trains on, or those that it holds out",
+    )
+    seed: Annotated[Annotated[int, Field(ge=0)], Later()] = Field(
+        default=0, description="seed of the generated images"
     )
 
 

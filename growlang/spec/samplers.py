@@ -46,7 +46,7 @@ class DPMSolver(Sampler):
     """DPM-Solver++ multistep sampler (arXiv 2211.01095)."""
 
     call = "dpm_solver"
-    runtime = "growlang_runtime.diffusion.schedulers:dpm_solver"
+    runtime = "growlang_runtime.diffusion.schedulers:deterministic"
     steps: Positive = argument("number of network evaluations", 50)
     order: Annotated[int, Field(ge=1, le=3)] = argument("order of the solver", 2)
 
@@ -55,7 +55,7 @@ class Heun(Sampler):
     """Heun's method of second order on the probability-flow ODE (arXiv 2206.00364, algorithm 1)."""
 
     call = "heun"
-    runtime = "growlang_runtime.diffusion.schedulers:heun"
+    runtime = "growlang_runtime.diffusion.schedulers:deterministic"
     steps: Positive = argument(
         "number of steps, each of which evaluates the network twice, but the last once", 32
     )
@@ -65,7 +65,7 @@ class Euler(Sampler):
     """Euler's method on the probability-flow ODE (arXiv 2206.00364)."""
 
     call = "euler"
-    runtime = "growlang_runtime.diffusion.schedulers:euler"
+    runtime = "growlang_runtime.diffusion.schedulers:deterministic"
     steps: Positive = argument("number of network evaluations", 50)
 
 

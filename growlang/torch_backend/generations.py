@@ -107,7 +107,8 @@ class Refine(nn.Module):
 
     def __init__(self, op: generations.Refine, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        self.factor, self.above, self.op = op.factor, op.above, op
+        self.factor, self.above = op.factor, op.above
+        self.predict, self.upsample, self.detail = op.predict, op.upsample, op.detail
         self.detail_variance = nn.Parameter(torch.empty(x.width, device=device))
 
     def forward(self, p: Tensor, *others: Tensor) -> Tensor:
@@ -117,21 +118,21 @@ class Refine(nn.Module):
         low = self._low(p.to(x.dtype), x, at)
         guess = _over(self._guess(at), x) * x
         z = detail[0].to(x.dtype) if detail else 0.0
-        if self.op.detail == "free":
+        if self.detail == "free":
             return z + self._with_means(guess, low)
         return self._with_means(guess + z, low)
 
     def _with_means(self, y: Tensor, low: Tensor) -> Tensor:
         """H y + U low."""
         means = low - pooled(y, self.factor)
-        return y + upsampled(means, self.factor, self.op.upsample)
+        return y + upsampled(means, self.factor, self.upsample)
 
     def _low(self, p: Tensor, x: Tensor, at: Levels) -> Tensor:
         """The prediction of the generation before, as one for the larger image."""
         k = self.factor
-        if self.op.predict == "x":
+        if self.predict == "x":
             return p
-        if self.op.predict == "eps":
+        if self.predict == "eps":
             return p / k
         of_x = at.a * at.s * (1 - 1 / k**2) / at.rho.square()
         return p / _over(k * at.rho, p) - _over(of_x, p) * pooled(x, k)
@@ -141,9 +142,9 @@ class Refine(nn.Module):
         a, s = at.a[:, None], at.s[:, None]
         variance = self.detail_variance.double()
         q = a.square() * variance + s.square()
-        if self.op.predict == "x":
+        if self.predict == "x":
             return a * variance / q
-        return s / q if self.op.predict == "eps" else a * s * (1 - variance) / q
+        return s / q if self.predict == "eps" else a * s * (1 - variance) / q
 
 
 @builds("fade")

@@ -12,6 +12,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Tensor
 from growlang.torch_backend.layers import Device
 from growlang.torch_backend.modules import INITIALISERS
+from growlang.torch_backend.shards import put
 
 
 def draw(tensor: Tensor, seed: int) -> torch.Tensor:
@@ -34,9 +35,8 @@ def initialise(module: nn.Module, net: Net, seed: int, device: Device = "cpu") -
         module.to(device)
     parameters = dict(module.named_parameters())
     require_same_names(parameters, net.table, "module", f"net {net.name}")
-    with torch.no_grad():
-        for name, tensor in net.table.items():
-            parameters[name].copy_(draw(tensor, seed))
+    for name, tensor in net.table.items():
+        put(parameters[name], draw(tensor, seed))
     return module
 
 

@@ -40,7 +40,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 class RMSNorm(nn.RMSNorm):
-    """`nn.RMSNorm` that writes nothing when it is built (arXiv 1910.07467)."""
+    """`nn.RMSNorm` (arXiv 1910.07467) that computes in its input's type."""
 
     def reset_parameters(self) -> None:
         """Leave the parameters to `initialise`."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors
+from growlang.torch_backend.shards import is_sharded, local, put, rows, whole
 
 PerAxis = tuple[Tensor, ...]
 """A vector for each axis, as long as the axis."""
@@ -29,6 +30,12 @@ def latest(born: PerAxis) -> Tensor:
     return spread(born, torch.maximum)
 
 
+def held(vectors: PerAxis, tensor: Tensor) -> PerAxis:
+    """The numbers of the entries that this process holds of a tensor."""
+    first, *others = vectors
+    return (first[rows(tensor)], *others)
+
+
 def carried(
     old: PerAxis | None,
     dims: Iterable[AxisMap],
@@ -46,12 +53,17 @@ def carried(
         at = torch.tensor(index.indices)
         before = torch.tensor(usual) if old is None else old[axis].cpu()[at.clamp(min=0)]
         times = torch.tensor(given or (1.0,), dtype=torch.float64)
-        found.append(torch.where(at == NEW, new, before * times).to(like))
+        found.append(torch.where(at == NEW, new, before * times).to(local(like)))
     return None if all(bool((vector == usual).all()) for vector in found) else tuple(found)
 
 
 def fill_with_means(tensor: Tensor, dims: Iterable[AxisMap]) -> None:
     """Write the mean of the old entries along each axis into the axis's new ones, in place."""
+    if is_sharded(tensor):
+        made = whole(tensor)
+        fill_with_means(made, dims)
+        put(tensor, made)
+        return
     for axis, index in enumerate(dims):
         at = torch.tensor(index.indices, device=tensor.device)
         new, given = ((at == NEW).nonzero().flatten(), (at != NEW).nonzero().flatten())

@@ -27,6 +27,7 @@ from growlang.growth.transforms import (
 from growlang.net import Tensor as Declared
 from growlang.torch_backend.expansions import compute, expand
 from growlang.torch_backend.initialisation import draw, require_same_names
+from growlang.torch_backend.shards import is_sharded, put, whole
 
 
 def apply(
@@ -162,6 +163,11 @@ def _fits(transform: Transform, source: Tensor, target: Tensor) -> bool:
 
 
 def _write(entry: Entry, source: Tensor | None, target: Tensor, quantity: Quantity) -> None:
+    if is_sharded(target):
+        made = whole(target)
+        _write(entry, source, made, quantity)
+        put(target, made)
+        return
     match entry.transform:
         case Expand() | Stages() as transform:
             assert source is not None

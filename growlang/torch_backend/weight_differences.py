@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.plans.weights_header import is_state
+from growlang.plans.weights_header import RECORD, header_of, is_state
 
 
 class WeightDifference(NamedTuple):
@@ -33,16 +34,10 @@ def weight_differences(a: Path, b: Path, net: Net) -> tuple[WeightDifference, ..
 
     Of checkpoints, the averaged weights are compared. One tensor of each file is read at a time.
     """
-    from safetensors import safe_open
-
-    with safe_open(a, framework="pt") as old, safe_open(b, framework="pt") as new:
+    with opened(a) as old, opened(b) as new:
 
         def pair(name: str) -> tuple[Tensor, Tensor]:
-            first, last = (
-                file.get_tensor(f"ema.{name}" if is_state(path) else name).double()
-                for file, path in ((old, a), (new, b))
-            )
-            return first, last
+            return old(name).double(), new(name).double()
 
         rows = [
             _component(c.name, [t.name for n in net.of(c.name) for t in n.tensors], pair)
@@ -50,6 +45,28 @@ def weight_differences(a: Path, b: Path, net: Net) -> tuple[WeightDifference, ..
         ]
     found = [row for row in rows if row.tensors]
     return tuple(sorted(found, key=lambda row: -row.relative))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Callable[[str], Tensor]]:
+    """The weights in a file by name; of a checkpoint the averages, whatever its form is."""
+    from safetensors import safe_open
+
+    if path.name == RECORD:
+        from growlang.torch_backend import distcp
+
+        header = header_of(path)
+
+        def read(name: str) -> Tensor:
+            found = distcp.empty(header, f"ema.{name}")
+            distcp.read(path.parent, {f"ema.{name}": found})
+            return found
+
+        yield read
+        return
+    prefix = "ema." if is_state(path) else ""
+    with safe_open(path, framework="pt") as file:
+        yield lambda name: file.get_tensor(prefix + name)
 
 
 def _component(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,28 +116,66 @@ def draw(
     precision: Precision = "fp32",
 ) -> torch.Tensor:
     """Images (N * count, C, H, W) in [-1, 1], on the CPU, for N prompts: those of one together."""
-    settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
-    net = weights.net
-    conditioner = Conditioner(net, semantics=weights.semantics, device=device)
-    Prompts.of(prompts, conditioner)  # refuses what it cannot read, before the module is made
-    Display(0).say(f"sampling on {device}")
-    module = lower(net, device)
-    module.load_state_dict(weights.tensors)
-    module.eval()
-    computed = in_precision(module, device, precision)
-    objective = objective_of(settings.objective, net)
+    drawer = Drawer(weights, asked, device, precision)
     wanted = [(place, seed + n) for place in range(len(prompts)) for n in range(count)]
-    parts = [wanted[first : first + batch] for first in range(0, len(wanted), batch)]
-    asked_for = [Prompts.of([prompts[p] for p, _ in part], conditioner) for part in parts]
-    read = [own.read(conditioner) for own in asked_for]
-    _warn(read, asked.guidance, settings.objective.dropped(), list(conditioner.conditions))
-    drawn = []
-    for part, encoded in zip(parts, read, strict=True):
-        places, seeds = zip(*part, strict=True)
-        null = conditioner.null(len(part))
-        request = Request.of(asked, encoded.inputs, null, places, seeds)
-        drawn.append(generate(computed, net, objective, asked.sampler, request, device).cpu())
-    return torch.cat(drawn)
+    return drawer.draw(prompts, wanted, batch)
+
+
+class Drawer:
+    """Draws with weights, whose module is made once, when it is first needed."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        asked: Sample,
+        device: torch.device,
+        precision: Precision = "fp32",
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.weights, self.net, self.asked = weights, weights.net, asked
+        self.device, self.precision = device, precision
+        self.say = say or Display(0).say
+        self.settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
+        self.conditioner = Conditioner(self.net, semantics=weights.semantics, device=device)
+        self._warned = False
+
+    @cached_property
+    def computed(self) -> Callable[..., Tensor]:
+        """The module, in evaluation, that computes in the precision."""
+        self.say(f"sampling on {self.device}")
+        module = lower(self.net, self.device)
+        module.load_state_dict(self.weights.tensors)
+        return in_precision(module.eval(), self.device, self.precision)
+
+    def draw(
+        self, prompts: Sequence[str], wanted: Sequence[tuple[int, int]], batch: int, first: int = 0
+    ) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1], on the CPU, one for each place and seed that is wanted.
+
+        `prompts` are those of the places from `first` on.
+        """
+        Prompts.of(prompts, self.conditioner)  # refuses what it cannot read, before all else
+        objective = objective_of(self.settings.objective, self.net)
+        parts = [wanted[at : at + batch] for at in range(0, len(wanted), batch)]
+        texts = [[prompts[place - first] for place, _ in part] for part in parts]
+        read = [Prompts.of(some, self.conditioner).read(self.conditioner) for some in texts]
+        self._warn(read)
+        drawn = []
+        for part, encoded in zip(parts, read, strict=True):
+            places, seeds = zip(*part, strict=True)
+            null = self.conditioner.null(len(part))
+            request = Request.of(self.asked, encoded.inputs, null, places, seeds)
+            sampler, net, device = self.asked.sampler, self.net, self.device
+            drawn.append(generate(self.computed, net, objective, sampler, request, device).cpu())
+        return torch.cat(drawn)
+
+    def _warn(self, read: Sequence[Encoded]) -> None:
+        """Warn of truncated prompts and of guidance that was not trained for, the first time."""
+        drop, conditions = self.settings.objective.dropped(), list(self.conditioner.conditions)
+        lines = [] if self._warned else doubts(read, self.asked.guidance, drop, conditions)
+        for line in lines:
+            self.say(f"warning: {line}")
+        self._warned = True
 
 
 def in_precision(
@@ -233,13 +272,13 @@ def _require_detail(name: str, value: float, weights: Weights) -> None:
         )
 
 
-def _warn(
+def doubts(
     read: Sequence[Encoded],
     guidance: float,
     drop: float | Mapping[str, float],
     conditions: Sequence[str],
-) -> None:
-    """Warn on stderr of truncated prompts, and of guidance that the model was not trained for."""
+) -> list[str]:
+    """A line on truncated prompts, and on guidance that the model was not trained for."""
     lines = about_prompts([encoded.readings for encoded in read])
     if guidance != 1 and (kept := never_dropped(drop, conditions)):
         names = " and ".join(f"`{name}`" for name in kept)
@@ -247,5 +286,4 @@ def _warn(
             f"guidance {guidance:g} needs a model that was also trained without conditions, but "
             f"training never dropped {names}; --guidance 1 turns guidance off"
         )
-    for line in lines:
-        Display(0).say(f"warning: {line}")
+    return lines

@@ -1,6 +1,8 @@
+from io import StringIO
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from growlang_runtime.report.display import Display, Rate
 
@@ -20,6 +22,22 @@ def test_without_a_terminal_there_is_a_line_for_each_report(
         "first  step 2/10  loss 1e+30  12.3 images/s  data wait 3%  1.50 GiB  3 skipped  0:00 left",
         "[brackets] are text",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_shows_all_of_it(width: int) -> None:
+    display = Display(total=1000)
+    out = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
+    display.bar.disable = False
+    display.show(20, "joint", 0.25, 12.34, data_wait=0.034, memory=3 << 29)
+    display.validated(20, "joint", 0.119, 0.12, [0.1], best=True)
+    display.first = (0, 0.0)
+    display.show(40, "joint", 0.25, 12.34, data_wait=0.034, memory=3 << 29)
+    out.print(display.bar.get_renderable())
+    assert isinstance(out.file, StringIO)
+    words = out.file.getvalue().split()
+    for text in ("joint", "40/1000", "0.2500", "0.1190", "wait", "3%", "1.50", "GiB", "left"):
+        assert text in words, text
 
 
 def test_a_quiet_display_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:

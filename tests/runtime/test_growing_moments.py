@@ -12,7 +12,7 @@ from zlib import crc32
 import pytest
 import torch
 from fixture_specs import SPECS, checked, edited, growlang
-from tiny import interrupt_at, phase, plan, state, train, write_data
+from tiny import Held, interrupt_at, phase, plan, state, train, write_data
 from torch import Tensor
 
 import growlang as api
@@ -238,7 +238,7 @@ def test_what_growth_left_is_saved_and_carried_to_the_next_generation(tmp_path: 
     parts = {name.split(".")[1] for name in tensors if name.startswith("grown.")}
     assert parts == {"step", "eps", "born", "ema"}
     again, kept = (State.of(pair.after, pair.nets[1], ADAM) for _ in range(2))
-    again.load(tensors, pair.new.counts())
+    again.load(Held(tensors), pair.new.counts())
     carry(kept, moments(pair.new), unchanged(pair.nets[1]))
     for found in (again.tensors(), kept.tensors()):
         assert found.keys() == tensors.keys()

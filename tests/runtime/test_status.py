@@ -122,6 +122,13 @@ def test_a_status_is_written_seldom_and_when_the_state_changes(tmp_path: Path) -
     assert written() == ("failed", 3)
 
 
+def test_of_several_processes_only_the_first_writes(tmp_path: Path) -> None:
+    other = StatusFile(tmp_path, 9, "again", written=False)
+    other.tell(1)
+    other.end("finished", 0)
+    assert read_status(tmp_path) is None
+
+
 def test_a_status_that_cannot_be_written_or_read_is_no_error(tmp_path: Path) -> None:
     file = StatusFile(tmp_path / "gone", 9, "again")
     file.tell(1)

@@ -8,10 +8,12 @@ import signal
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from growlang.growth.mapping import Entry, Mapping
@@ -158,6 +160,25 @@ def train(made: Plan, folder: Path, out: str = "runs", **options: Any) -> TrainR
     """Train a plan on the data of a folder, into an output root there."""
     given: dict[str, Any] = {"log_every": 1, **options}
     return training.train(made, RunOptions(data_root=folder, out=folder / out, **given))
+
+
+@dataclass(frozen=True)
+class Held:
+    """Tensors in memory that a state is loaded from, as from a checkpoint."""
+
+    held: dict[str, torch.Tensor]
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.held}
+
+    def tensors(self, prefix: str = "") -> dict[str, torch.Tensor]:
+        named = self.held.items()
+        return {n.removeprefix(prefix): t for n, t in named if n.startswith(prefix)}
+
+    def fill(self, targets: dict[str, torch.Tensor]) -> None:
+        for name, target in targets.items():
+            target.copy_(self.held[name])
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:

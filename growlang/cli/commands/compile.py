@@ -73,7 +73,7 @@ def compile_(
     """
     from growlang.compiling import compiled
 
-    found = compiled(checked_spec(spec, settings, quiet=["G214"]), recipe)
+    found = compiled(checked_spec(spec, settings, quiet=["G460", "G461"]), recipe)
     if found.recipe and (misfits := found.spec.misfits(found.recipe)):
         print_findings(misfits, found.spec.texts, err=True)
     held = None

@@ -45,4 +45,4 @@ def _side(path: Path) -> "Checked | WeightsHeader":
         from growlang_runtime.storage.place import located
 
         path = located(path)
-    return read(path) if are_weights(path) else checked_spec(path, quiet=["G214"])
+    return read(path) if are_weights(path) else checked_spec(path, quiet=["G460", "G461"])

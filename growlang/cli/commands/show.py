@@ -24,7 +24,7 @@ def show(
     if resolved or origin:
         from growlang.tools.show import show as flat
 
-        found = checked_spec(spec, settings, quiet=["G214"])
+        found = checked_spec(spec, settings, quiet=["G460", "G461"])
         typer.echo(flat(found.resolved, origin), nl=False)
         return
     from growlang.tools.formatting import formatted

@@ -2,13 +2,19 @@
 
 import gc
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
 from growlang.cli.specs import checked_variants
+from growlang.cli.voices import one_voice, said_once
 from growlang.diagnostics import GrowlangError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from growlang.checking import Checked
 
 Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE or OUT/MODEL/NAME.")]
 DataRoot = Annotated[
@@ -56,9 +62,25 @@ AcceptParent = Annotated[
     ),
 ]
 MicroBatch = Annotated[
-    int | None, typer.Option(min=1, help="Images per forward pass; gradients accumulate.")
+    int | None,
+    typer.Option(min=1, help="Images per forward pass in a process; gradients add up."),
 ]
-Workers = Annotated[int, typer.Option(min=0, help="Threads that load images.")]
+ActivationCheckpointing = Annotated[
+    bool,
+    typer.Option(
+        "--activation-checkpointing",
+        help="Keep only the inputs of blocks for the backward pass, and compute them again: less "
+        "memory, more time.",
+    ),
+]
+TF32 = Annotated[bool, typer.Option("--tf32", help="Round fp32 products on CUDA to TF32.")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="Use kernels that give the same bits every time.")
+]
+Compile = Annotated[
+    bool, typer.Option("--compile", help="Compile the net's blocks (torch.compile).")
+]
+Workers = Annotated[int, typer.Option(min=0, help="Threads that load images, in each process.")]
 Threads = Annotated[
     str | None,
     typer.Option(
@@ -105,6 +127,10 @@ def train(
     device: DeviceOption = "auto",
     threads: Threads = None,
     micro_batch: MicroBatch = None,
+    activation_checkpointing: ActivationCheckpointing = False,
+    tf32: TF32 = False,
+    deterministic: Deterministic = False,
+    compile: Compile = False,
     workers: Workers = 2,
     checkpoint_every: CheckpointEvery = 1000,
     checkpoint_minutes: CheckpointMinutes = 5.0,
@@ -118,9 +144,49 @@ def train(
     """Train a recipe, from the parent's weights or from scratch.
 
     `--from RUN` goes on from another run's checkpoint. `--set NAME=VALUE,VALUE` trains a run for
-    each value, named RECIPE-NAME=VALUE.
+    each value, named RECIPE-NAME=VALUE. Several processes, started by `torchrun -m growlang train`
+    or srun, train together.
     """
-    found = checked_variants(spec, settings)
+    with one_voice():
+        _train(
+            said_once(lambda: checked_variants(spec, settings)),
+            recipe,
+            with_parents,
+            {
+                "data_root": data_root,
+                "out": out,
+                "name": name,
+                "fresh": fresh,
+                "from_run": from_run,
+                "resume": "may" if resume_or_start else "must" if resume else "never",
+                "parent_run": parent_run,
+                "accept_parent": accept_parent,
+                "device": device,
+                "threads": _threads(threads),
+                "micro_batch": micro_batch,
+                "activation_checkpointing": activation_checkpointing,
+                "tf32": tf32,
+                "deterministic": deterministic,
+                "compile": compile,
+                "workers": workers,
+                "checkpoint_every": checkpoint_every,
+                "checkpoint_minutes": checkpoint_minutes,
+                "keep_checkpoints": keep_checkpoints,
+                "sample_every": sample_every,
+                "validate_every": validate_every,
+                "log_every": log_every,
+                "max_corrupt": max_corrupt,
+                "log": tuple(log) if log else None,
+            },
+        )
+
+
+def _train(
+    found: "Sequence[tuple[str, Checked]]",
+    recipe: str | None,
+    with_parents: bool,
+    options: dict[str, Any],
+) -> None:
     from growlang import api
     from growlang.torch_backend import require_torch
 
@@ -128,29 +194,7 @@ def train(
     from growlang_runtime.train.options import RunOptions
 
     gc.enable()
-    options = RunOptions(
-        data_root=data_root,
-        out=out,
-        name=name,
-        fresh=fresh,
-        from_run=from_run,
-        resume="may" if resume_or_start else "must" if resume else "never",
-        parent_run=parent_run,
-        accept_parent=accept_parent,
-        device=device,
-        threads=_threads(threads),
-        micro_batch=micro_batch,
-        workers=workers,
-        checkpoint_every=checkpoint_every,
-        checkpoint_minutes=checkpoint_minutes,
-        keep_checkpoints=keep_checkpoints,
-        sample_every=sample_every,
-        validate_every=validate_every,
-        log_every=log_every,
-        max_corrupt=max_corrupt,
-        log=tuple(log) if log else None,
-    )
-    status = api.train_each(found, recipe, options, with_parents=with_parents)
+    status = api.train_each(found, recipe, RunOptions(**options), with_parents=with_parents)
     if status:
         raise typer.Exit(status)
 

@@ -88,14 +88,6 @@ MODELS = {
         "needs no skip.",
         "warning",
     ),
-    "G214": Code(
-        "not-carried-out",
-        "A section is checked, but has no effect in this version.",
-        "The language defines it, and no command of this version runs it: nothing is measured. "
-        "It is a warning, since a run does not depend on it, and the section may stay in the "
-        "spec for a version that does.",
-        "warning",
-    ),
     "G220": Code(
         "other-data",
         "A source of data names what it does not read.",

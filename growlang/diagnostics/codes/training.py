@@ -113,6 +113,23 @@ TRAINING = {
         "a smaller micro-batch, then activation checkpointing, then more devices. `check` does "
         "not look at it.",
     ),
+    "G460": Code(
+        "too-few-images",
+        "`evaluate` generates too few images for a metric.",
+        "A Frechet distance needs more images than features, or the covariance is singular and "
+        "the value says more about the number of images than about the images; a kernel distance "
+        "needs a whole subset. It is a warning, since training does not depend on it; "
+        "`growlang evaluate` refuses it.",
+        "warning",
+    ),
+    "G461": Code(
+        "nothing-held-out",
+        "`evaluate` asks for held-out images, and no recipe holds any out.",
+        "`held_out_loss` and `reference = held_out` need images that no step trains on: a recipe "
+        "says `validate = NAME`, or `holdout = 5%` of its own data. It is a warning, since "
+        "training does not depend on it; `growlang evaluate` refuses it.",
+        "warning",
+    ),
     "G470": Code(
         "idle-guidance",
         "A setting of guidance changes nothing, since there is no guidance.",

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from growlang.ops import OPS
 from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.data import DATA, TRANSFORMS
+from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
 from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS
@@ -32,12 +33,14 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "lr_schedule": LR_SCHEDULES,
     "moments": MOMENTS,
     "sampler": SAMPLERS,
+    "metric": METRICS,
 }
 """What can be called, by its kind: a name may recur among kinds."""
 
 EXAMPLES: Json = {
     "base": 64,
     "batch": 256,
+    "every": 5000,
     "factor": 4,
     "from": "caption",
     "head_width": 64,
@@ -46,12 +49,14 @@ EXAMPLES: Json = {
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
     "length": 1024,
+    "metrics": ["fid"],
     "n": 1000,
     "names": ["circle", "square"],
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
     "path": "images",
     "prompts": "prompts.txt",
+    "questions": "questions.jsonl",
     "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
     "schedule": {"cosine": {"base": 64}},

@@ -21,6 +21,9 @@ from growlang_runtime.data.draws import batch_uniforms, uniforms
 CACHE_BYTES = 1 << 30
 """Memory for the encodings of each frozen encoder, by default."""
 
+ATTENTION = {"attention", "transformer"}
+"""Ops whose mask may be left out."""
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -51,6 +54,7 @@ class Conditioner:
         for name, condition in self.conditions.items():
             _require_field(name, condition)
         shapes = {i.name: i.shape for i in net.inputs if i.condition}
+        self._masks = masks_of_attention(net)
         self._readers: dict[str, Reader] = {
             name: attribute(c.runtime, c.call)(
                 c, Setting(name, shapes[f"{name}.{c.role}"], semantics, cache_bytes, device)
@@ -93,6 +97,18 @@ class Conditioner:
                 readings[name] = found.reading
         return Encoded(inputs, readings)
 
+    def without_full_masks(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The inputs without masks under which all tokens of the batch are valid.
+
+        With any mask, attention on a GPU does without its fastest kernel. A mask that something
+        else reads stays.
+        """
+        return {
+            name: value
+            for name, value in inputs.items()
+            if name not in self._masks or not bool(value.all())
+        }
+
     def null(self, batch: int) -> dict[str, torch.Tensor]:
         """The net's inputs for `batch` images of which every condition is dropped."""
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
@@ -117,6 +133,12 @@ def dropped(
         )
     values = torch.tensor([uniforms(seed, p, "drop", len(names)).tolist() for p in draws])
     return {name: values[:, i] < drop.get(name, 0.0) for i, name in enumerate(names)}
+
+
+def masks_of_attention(net: Net) -> frozenset[str]:
+    """The masks that only attention reads, which does without one if all tokens are valid."""
+    others = {name for node in net.nodes if node.op not in ATTENTION for name in node.inputs}
+    return frozenset(i.name for i in net.inputs if i.role == "mask") - others
 
 
 def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -31,39 +31,24 @@ class Encoding(NamedTuple):
     """Whether it gives no other tokens than the empty caption."""
 
 
-class TextEncoder:
-    """A pretrained text encoder that is never trained.
+class FrozenEncoder:
+    """A tokenizer and a model that is never trained, as a function of captions.
 
-    `name` is a folder or the id of a model; `op` `t5` loads its encoder half, `clip` its text
-    half, and any other op whatever `AutoModel` finds. The cache keeps encodings without padding,
-    in bfloat16, until it holds `cache_bytes`; an encoding is rounded to bfloat16 whether it is
-    cached or not. Raises GrowlangError if the model cannot be loaded, or is not `width` wide.
+    The cache keeps encodings without padding, in bfloat16, until it holds `cache_bytes`; an
+    encoding is rounded to bfloat16 whether it is cached or not.
     """
 
     def __init__(
-        self,
-        name: str,
-        op: str,
-        *,
-        tokens: int,
-        width: int,
-        cache_bytes: int,
-        device: torch.device | str = "cpu",
+        self, tokenizer: Any, model: Any, *, tokens: int, width: int, cache_bytes: int
     ) -> None:
         self.tokens = tokens
         self.width = width
-        self.device = torch.device(device)
-        self._tokenizer, self._model = _load(name, op, self.device)
+        self.device: torch.device = model.device
+        self._tokenizer, self._model = tokenizer, model
         self._room = cache_bytes
         self._cache: dict[str, Encoding] = {}
         self._lock = Lock()
         self._nothing = self._ids("")[0]
-        found = self._compute([""])[""].states.shape[-1]
-        if found != width:
-            raise GrowlangError(
-                f"text encoder `{name}` has width {found}, but the net expects {width}",
-                help=f"set `width = {found}` in the spec",
-            )
 
     def __call__(self, captions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Encodings (B, tokens, width) float32 and their mask (B, tokens) bool, on the CPU.
@@ -143,16 +128,56 @@ class TextEncoder:
         return hidden.to("cpu", torch.bfloat16)
 
 
-def _load(name: str, op: str, device: torch.device) -> tuple[Any, Any]:
-    """Tokenizer and model, in bfloat16 except on a CPU."""
+class TextEncoder(FrozenEncoder):
+    """A pretrained text encoder, loaded by its name.
+
+    `name` is a folder or the id of a model; `op` `t5` loads its encoder half, `clip` its text
+    half, and any other op whatever `AutoModel` finds. Raises GrowlangError if the model cannot be
+    loaded, or is not `width` wide.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        op: str,
+        *,
+        tokens: int,
+        width: int,
+        cache_bytes: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        on = torch.device(device)
+        tokenizer, model = pretrained(name, op, torch.float32 if on.type == "cpu" else None)
+        half = encoding_half(model, op).eval().requires_grad_(False).to(on)
+        super().__init__(tokenizer, half, tokens=tokens, width=width, cache_bytes=cache_bytes)
+        found = self._compute([""])[""].states.shape[-1]
+        if found != width:
+            raise GrowlangError(
+                f"text encoder `{name}` has width {found}, but the net expects {width}",
+                help=f"set `width = {found}` in the spec",
+            )
+
+
+def encoding_half(model: Any, op: str) -> Any:
+    """The part of a loaded model that encodes text: of pairs, and of texts and images."""
+    if op != "t5" and model.config.is_encoder_decoder:
+        model = model.get_encoder()
+    return getattr(model, "text_model", model)
+
+
+def pretrained(
+    name: str, op: str, dtype: torch.dtype | Literal["auto"] | None = None
+) -> tuple[Any, Any]:
+    """Tokenizer and model, by default in bfloat16. Raises GrowlangError if there are none."""
     from transformers import AutoModel, AutoTokenizer, CLIPTextModel, T5EncoderModel
 
-    dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
     kind: Any = {"t5": T5EncoderModel, "clip": CLIPTextModel}.get(op, AutoModel)
 
     def read(local: bool) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-        return tokenizer, kind.from_pretrained(name, dtype=dtype, local_files_only=local)
+        return tokenizer, kind.from_pretrained(
+            name, dtype=dtype or torch.bfloat16, local_files_only=local
+        )
 
     try:
         try:
@@ -166,10 +191,7 @@ def _load(name: str, op: str, device: torch.device) -> tuple[Any, Any]:
             help=f"run `hf download {name}` while online, or give a folder with the model and its "
             "tokenizer",
         ) from error
-    if model.config.is_encoder_decoder and op != "t5":
-        model = model.get_encoder()
-    model = getattr(model, "text_model", model)  # of models of texts and images, such as CLIP
-    return tokenizer, model.eval().requires_grad_(False).to(device)
+    return tokenizer, model
 
 
 def _first_line(error: Exception) -> str:

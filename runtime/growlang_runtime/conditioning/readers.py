@@ -13,7 +13,7 @@ from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
 from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.encoders import TextEncoder
 from growlang_runtime.conditioning.readings import Reading
-from growlang_runtime.conditioning.words import word_ids
+from growlang_runtime.conditioning.words import padded_ids, word_ids
 
 
 class Setting(NamedTuple):
@@ -50,16 +50,9 @@ def words(declared: Words, setting: Setting) -> Reader:
     (length,) = setting.shape.dims
 
     def read(captions: Sequence[str | None]) -> Read:
-        ids = torch.full((len(captions), length), declared.vocabulary)
-        mask = torch.zeros(len(captions), length, dtype=torch.bool)
-        mask[:, 0] = True
-        counts = []
-        for row, caption in enumerate(captions):
-            found = word_ids(caption or "", declared.vocabulary, setting.semantics)
-            counts.append(len(found))
-            seen = found[:length]
-            ids[row, : len(seen)] = torch.tensor(seen, dtype=torch.int64)
-            mask[row, : len(seen)] = True
+        found = [word_ids(c or "", declared.vocabulary, setting.semantics) for c in captions]
+        ids, mask = padded_ids(found, length, declared.vocabulary)
+        counts = map(len, found)
         lost = [(count > length, count == 0) for count in counts]
         return Read(ids, mask, reading_of(length, "words", captions, lost))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters for a terminal, and what it cannot show."""
@@ -28,6 +28,21 @@ class Reading:
     """Those that had more than `limit`."""
     wordless: tuple[str, ...] = ()
     """Those that had none."""
+
+
+def added(readings: Sequence[Mapping[str, Reading]]) -> dict[str, Reading]:
+    """What conditions read of the shares of a batch, as of the whole batch."""
+    found: dict[str, Reading] = {}
+    for share in readings:
+        for name, one in share.items():
+            before = found.get(name, replace(one, captions=0, cut=(), wordless=()))
+            found[name] = replace(
+                one,
+                captions=before.captions + one.captions,
+                cut=before.cut + one.cut,
+                wordless=before.wordless + one.wordless,
+            )
+    return found
 
 
 def about_prompts(readings: Sequence[Mapping[str, Reading]]) -> list[str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from hashlib import blake2b
+
+import torch
 
 from growlang.plans.plan import SEMANTICS
 
@@ -54,6 +57,23 @@ def word_ids(caption: str, vocabulary: int, semantics: int = SEMANTICS) -> list[
         int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little") % vocabulary
         for word in words(caption, semantics)
     ]
+
+
+def padded_ids(
+    captions: Sequence[Sequence[int]], length: int, null: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids of captions, cut to a length or filled up with the null id, and what is read of them.
+
+    (B, length) int64, and a mask (B, length) bool with at least one place in each row.
+    """
+    ids = torch.full((len(captions), length), null)
+    mask = torch.zeros(len(captions), length, dtype=torch.bool)
+    mask[:, 0] = True
+    for row, found in enumerate(captions):
+        seen = found[:length]
+        ids[row, : len(seen)] = torch.tensor(seen, dtype=torch.int64)
+        mask[row, : len(seen)] = True
+    return ids, mask
 
 
 def normalised(caption: str) -> str:

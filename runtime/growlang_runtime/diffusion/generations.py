@@ -13,6 +13,7 @@ from growlang.net.generations import refinements
 from growlang.torch_backend.generations import high, pooled
 from growlang_runtime.diffusion.detail import Joint
 from growlang_runtime.diffusion.noise import target
+from growlang_runtime.distributed.ranks import ALONE, Ranks
 
 Denoise = Callable[..., Tensor]
 
@@ -51,8 +52,11 @@ class Errors:
         low, detail = pooled(error, last["factor"]), high(error, last["factor"], last["upsample"])
         self._found.append((count, torch.stack([low.square().mean(), detail.square().mean()])))
 
-    def means(self) -> dict[str, float]:
-        """Of D of the error, which generations before decide, and of H of it; empty if unknown."""
+    def means(self, ranks: Ranks = ALONE) -> dict[str, float]:
+        """Of D of the error, which generations before decide, and of H of it; empty if unknown.
+
+        Over the images of all processes.
+        """
         if not self._found:
             return {}
         images = sum(count for count, _ in self._found)
@@ -60,4 +64,6 @@ class Errors:
         for count, means in self._found:
             first, second = means.tolist()
             low, detail = low + count * first, detail + count * second
+        counted = torch.tensor([low, detail, images], dtype=torch.float64)
+        low, detail, images = ranks.sum(counted).tolist()
         return {"low_error": low / images, "detail_error": detail / images}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
 from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang.torch_backend.shards import is_sharded, swap
 from growlang_runtime.diffusion.generations import gain
 from growlang_runtime.diffusion.noise import (
     NoiseSchedule,
@@ -26,6 +28,7 @@ from growlang_runtime.diffusion.noise import (
     target,
     to_x,
 )
+from growlang_runtime.distributed.sharding import reshard
 
 Denoiser = Callable[..., Tensor]
 """Maps x_t (B, C, H, W) and what the net reads of the log-SNR (B,) to a prediction.
@@ -121,24 +124,49 @@ class Denoising(Objective):
 
 
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
-    """The lowered `module` of `net` under conditions: values of the net's other inputs by name."""
+    """The lowered `module` of `net` under conditions: values of the net's other inputs by name.
+
+    Of masks those may be missing under which all tokens are valid.
+    """
+    none = {i.name: None for i in net.inputs if i.role == "mask"}
 
     def denoise(x_t: Tensor, log_snr: Tensor, level: Tensor | None = None) -> Tensor:
-        given = {"image": x_t, "log_snr": log_snr, "level": level, **conditions}
+        given = {"image": x_t, "log_snr": log_snr, "level": level, **none, **conditions}
         return module(*(given[i.name] for i in net.inputs))
 
     return denoise
 
 
 def with_weights(module: Module, weights: Mapping[str, Tensor]) -> Callable[..., Tensor]:
-    """The module as a function that computes with `weights` in place of its own."""
+    """The module as a function that computes with `weights` in place of its own.
+
+    A module that is sharded gathers its own weights: they are exchanged for the time of a pass.
+    """
     given = dict(weights)
+    own = dict(module.named_parameters())
+    if any(map(is_sharded, given.values())):
+        return partial(_exchanged, module, [(own[name], given[name]) for name in given])
 
     def computed(*inputs: Tensor) -> Tensor:
         out: Tensor = functional_call(module, given, inputs)
         return out
 
     return computed
+
+
+@torch.no_grad()
+def _exchanged(module: Module, pairs: Sequence[tuple[Tensor, Tensor]], *inputs: Tensor) -> Tensor:
+    """What a sharded module computes while the two tensors of each pair are exchanged."""
+    reshard(module)
+    for first, second in pairs:
+        swap(first, second)
+    try:
+        out: Tensor = module(*inputs)
+        return out
+    finally:
+        reshard(module)
+        for first, second in pairs:
+            swap(first, second)
 
 
 def objective_of(declared: declarations.Objective, net: Net) -> Objective:

@@ -10,46 +10,47 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from growlang.spec.samplers import DDIM, DDPM, DPMSolver, Euler, Heun
+from growlang.spec.samplers import DDIM, DDPM, DPMSolver, Euler, Heun, Sampler
 from growlang_runtime.diffusion.sampling import Levels
+
+CLASSES = {
+    "ddim": "DDIMScheduler",
+    "ddpm": "DDPMScheduler",
+    "dpm_solver": "DPMSolverMultistepScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "euler": "EulerDiscreteScheduler",
+}
+"""The scheduler of each built-in sampler."""
+
+
+def scheduler_of(declared: Sampler, log_snr: Callable[[Tensor], Tensor]) -> Any:
+    """The scheduler of a built-in sampler over noise levels."""
+    import diffusers
+
+    options: dict[str, Any] = {}
+    if isinstance(declared, DDIM | DDPM):
+        options["clip_sample"] = False  # images are clipped before
+    if isinstance(declared, DPMSolver):
+        options["solver_order"] = declared.order
+    kind = getattr(diffusers, CLASSES[declared.call])
+    return over_levels(kind, declared.steps, log_snr, **options)
+
+
+def deterministic(declared: DPMSolver | Heun | Euler, noise: Tensor, levels: Levels) -> Tensor:
+    """Images (N, C, H, W) from noise."""
+    return drawn(scheduler_of(declared, levels.log_snr), noise, levels)
 
 
 def ddim(declared: DDIM, noise: Tensor, levels: Levels) -> Tensor:
     """Images (N, C, H, W) from noise."""
-    from diffusers import DDIMScheduler
-
-    scheduler = over_levels(DDIMScheduler, declared.steps, levels.log_snr, clip_sample=False)
+    scheduler = scheduler_of(declared, levels.log_snr)
     return drawn(scheduler, noise, levels, eta=declared.eta, generator=levels.generators)
 
 
 def ddpm(declared: DDPM, noise: Tensor, levels: Levels) -> Tensor:
     """Images (N, C, H, W) from noise."""
-    from diffusers import DDPMScheduler
-
-    scheduler = over_levels(DDPMScheduler, declared.steps, levels.log_snr, clip_sample=False)
+    scheduler = scheduler_of(declared, levels.log_snr)
     return drawn(scheduler, noise, levels, generator=levels.generators)
-
-
-def dpm_solver(declared: DPMSolver, noise: Tensor, levels: Levels) -> Tensor:
-    """Images (N, C, H, W) from noise."""
-    from diffusers import DPMSolverMultistepScheduler as Solver
-
-    scheduler = over_levels(Solver, declared.steps, levels.log_snr, solver_order=declared.order)
-    return drawn(scheduler, noise, levels)
-
-
-def heun(declared: Heun, noise: Tensor, levels: Levels) -> Tensor:
-    """Images (N, C, H, W) from noise."""
-    from diffusers import HeunDiscreteScheduler
-
-    return drawn(over_levels(HeunDiscreteScheduler, declared.steps, levels.log_snr), noise, levels)
-
-
-def euler(declared: Euler, noise: Tensor, levels: Levels) -> Tensor:
-    """Images (N, C, H, W) from noise."""
-    from diffusers import EulerDiscreteScheduler
-
-    return drawn(over_levels(EulerDiscreteScheduler, declared.steps, levels.log_snr), noise, levels)
 
 
 def times(steps: int) -> Tensor:
@@ -58,7 +59,7 @@ def times(steps: int) -> Tensor:
 
 
 def over_levels(kind: Any, steps: int, log_snr: Callable[[Tensor], Tensor], **options: Any) -> Any:
-    """A scheduler of diffusers over noise levels.
+    """A scheduler of diffusers, a class or what makes one, over noise levels.
 
     Its table has exactly one entry for each step, so `trailing` starts at the noisiest one
     (arXiv 2305.08891) and no spacing skips or repeats a level. The table is float64: at high

@@ -121,7 +121,7 @@ def compare(a: Path, b: Path, output: Path | None = None) -> Comparison:
     """
     if output is not None:
         require_png(output, new=True)
-    sides = [_side(path) for path in (a, b)]
+    sides = [side_of(path) for path in (a, b)]
     runs, ends = [run for run, _ in sides], [end for _, end in sides]
     settings = differing(*(settings_of(recorded_plan(run)) for run in runs))
     first, last = (history_of(run, end) for run, end in sides)
@@ -132,7 +132,7 @@ def compare(a: Path, b: Path, output: Path | None = None) -> Comparison:
     return Comparison(summaries[0], summaries[1], tuple(settings), (first, last), grids, output)
 
 
-def _side(written: Path) -> tuple[Path, int | None]:
+def side_of(written: Path) -> tuple[Path, int | None]:
     """The run's folder, and the step at which it is looked at; None for its end."""
     place: Place = place_of(written)
     found = located(written)

@@ -8,9 +8,10 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 BAR = 12
-"""Columns of the bar, which leaves room for the metrics on a terminal of 100."""
+"""Columns of the bar, which leave room for the metrics."""
 
 
 class Display:
@@ -22,8 +23,8 @@ class Display:
             TextColumn("{task.description}"),
             BarColumn(BAR),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[metrics]}"),
             TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[metrics]}", table_column=Column()),  # it alone may wrap
             console=self.console,
             disable=not self.console.is_terminal or quiet,
         )

@@ -37,13 +37,18 @@ class Previews:
         """As the plan says, with the lines of a file of prompts: what sampling needs later."""
 
     def draw(
-        self, module: LoweredNet, weights: Mapping[str, Tensor], objective: Objective, path: Path
+        self,
+        module: LoweredNet,
+        weights: Mapping[str, Tensor],
+        objective: Objective,
+        path: Path | None,
     ) -> bool:
         """Write the grid that `weights` give to `path`, unless it is there already.
 
-        Returns whether all of it is finite.
+        None writes nothing: where the weights are sharded, all processes have to draw. Returns
+        whether all of it is finite.
         """
-        if path.exists():
+        if path is not None and path.exists():
             return True
         texts = self.prompts.texts()
         null, indices = self.conditioner.null(len(texts)), range(len(texts))
@@ -51,6 +56,7 @@ class Previews:
         device = next(iter(weights.values())).device
         averaged = with_weights(module, weights)
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
-        path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
-        write_grid(drawn, texts, path)
+        if path is not None:
+            path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
+            write_grid(drawn, texts, path)
         return bool(drawn.isfinite().all())

@@ -1,13 +1,13 @@
-"""Where the time of a run goes: into waiting for data, steps, validation, checkpoints, grids."""
+"""Where the time of a run goes: into waiting for data, steps, and what is done between them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
-Part = Literal["data", "step", "validation", "checkpoint", "samples", "other"]
-PARTS: tuple[Part, ...] = ("data", "step", "validation", "checkpoint", "samples", "other")
+Part = Literal["data", "step", "validation", "checkpoint", "samples", "evaluation", "other"]
+PARTS: tuple[Part, ...] = get_args(Part)
 """The parts: waiting for a batch, computing with it, and what is done between steps.
 
 `other` is the start of a phase, and the hashes of frozen tensors.
@@ -46,3 +46,9 @@ class Seconds:
 def waiting(seconds: dict[str, float]) -> float:
     """The share of the time that was spent waiting for data, from 0 to 1."""
     return seconds.get("data", 0.0) / (sum(seconds.values()) or 1.0)
+
+
+def between(seconds: dict[str, float]) -> float:
+    """The share of the time that was spent between steps: on validation, checkpoints, grids."""
+    inside = seconds.get("data", 0.0) + seconds.get("step", 0.0)
+    return 1 - inside / (sum(seconds.values()) or inside or 1.0) if seconds else 0.0

@@ -1,16 +1,17 @@
 """Checkpoints: folders that appear whole or not at all, and whose contents are checked.
 
-`step_00000100/state.safetensors` holds the tensors, `state.json` the rest with checksums. A folder
-is written under a temporary name, flushed to the disk and renamed; a reader checks the sums.
+`step_00000100/state.safetensors` holds the tensors, `state.json` the rest with checksums; where
+several processes train, each has a file of tensors. A folder is written under a temporary name,
+flushed to the disk and renamed; a reader checks the sums.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from growlang.net import digest
-from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake
-from growlang_runtime.storage.files import saved
+from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake, state_of
+from growlang_runtime.distributed.ranks import ALONE, Ranks
+from growlang_runtime.storage import tensors as tensor_files
+from growlang_runtime.storage.files import disk_full, saved
 from growlang_runtime.storage.record import FileSum, Record
+from growlang_runtime.storage.sums import sha256_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,16 +53,30 @@ class Checkpoint:
         """Steps of the run that were done."""
         return self.record.step
 
+    @property
+    def state(self) -> Path:
+        """What stands for its tensors: their file, or the record of several."""
+        return state_of(self.path)
+
+    @property
+    def sha256(self) -> str:
+        """What tells it from others: the SHA-256 of its file of tensors, or of several sums."""
+        if len(self.files) == 1:
+            return next(iter(self.files.values())).sha256
+        return digest({name: sums.sha256 for name, sums in self.files.items()})
+
+    @property
+    def names(self) -> set[str]:
+        """The names of its tensors."""
+        return tensor_files.names(self.path)
+
     def tensors(self, prefix: str = "") -> dict[str, Tensor]:
         """The tensors whose names begin with `prefix`, named without it."""
-        from safetensors import safe_open
+        return tensor_files.read(self.path, prefix)
 
-        with safe_open(self.path / TENSORS, framework="pt") as file:
-            return {
-                name.removeprefix(prefix): file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118 - not a dict
-                if name.startswith(prefix)
-            }
+    def fill(self, targets: Mapping[str, Tensor]) -> None:
+        """Read tensors in place, of sharded ones the rows that this process holds."""
+        tensor_files.fill(self.path, targets)
 
 
 def checkpoint_name(step: int) -> str:
@@ -67,25 +85,50 @@ def checkpoint_name(step: int) -> str:
 
 
 def save(
-    folder: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+    folder: Path,
+    record: Record,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Write a checkpoint into `folder`, atomically; a valid one of its step is kept as it is.
 
-    Raises GrowlangError if the disk is full; nothing that was there before is touched then.
+    All processes write it together. Raises GrowlangError if the disk is full; nothing that was
+    there before is touched then.
     """
     final = folder / checkpoint_name(record.step)
-    if final.exists():
-        try:
-            return read(final).path
-        except TornCheckpoint:
-            shutil.rmtree(final)
-    with saved(final) as temporary:
-        _fill(temporary, record, tensors, metadata)
+    if not ranks.tell(lambda: _is_there(final)):
+        with _saved(final, ranks) as temporary:
+            _fill(temporary, record, tensors, metadata, ranks)
     return final
 
 
+def _is_there(final: Path) -> bool:
+    """Whether there is a valid checkpoint; one that is torn is removed."""
+    if not final.exists():
+        return False
+    try:
+        read(final)
+    except TornCheckpoint:
+        shutil.rmtree(final)
+        return False
+    return True
+
+
+@contextmanager
+def _saved(final: Path, ranks: Ranks) -> Iterator[Path]:
+    """As `saved`, for several processes: the first one makes room, and renames what all wrote."""
+    with ExitStack() as stack, disk_full(final):
+        yield ranks.tell(lambda: stack.enter_context(saved(final)))
+        ranks.tell(stack.close)
+
+
 def save_best(
-    folder: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+    folder: Path,
+    record: Record,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    ranks: Ranks = ALONE,
 ) -> Path:
     """Write the checkpoint of the best weights so far in place of the one that was there.
 
@@ -93,14 +136,19 @@ def save_best(
     `best_path` finds it. Raises GrowlangError if the disk is full; the older one stays then.
     """
     final, complete = folder / BEST, folder / f".{BEST}.new"
-    restore_best(folder)
-    with saved(complete) as temporary:
-        _fill(temporary, record, tensors, metadata)
+    ranks.tell(lambda: restore_best(folder))
+    with _saved(complete, ranks) as temporary:
+        _fill(temporary, record, tensors, metadata, ranks)
+    ranks.tell(lambda: _replace_best(folder, complete))
+    return final
+
+
+def _replace_best(folder: Path, complete: Path) -> None:
+    final = folder / BEST
     if final.exists():
         os.replace(final, folder / ASIDE)
     os.replace(complete, final)
     shutil.rmtree(folder / ASIDE, ignore_errors=True)
-    return final
 
 
 def best_path(folder: Path) -> Path | None:
@@ -119,17 +167,18 @@ def restore_best(folder: Path) -> None:
 
 
 def _fill(
-    at: Path, record: Record, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+    at: Path,
+    record: Record,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
+    ranks: Ranks,
 ) -> None:
-    """Write the files of a checkpoint into a new folder."""
-    from growlang.torch_backend.tensor_files import write_tensors
-
-    at.mkdir(parents=True)
-    write_tensors(at / TENSORS, tensors, metadata)
-    sums = {"bytes": (at / TENSORS).stat().st_size, "sha256": sha256_of(at / TENSORS)}
-    body = {**record.model_dump(mode="json"), "files": {TENSORS: sums}}
+    """Write the files of a checkpoint into a new folder; the record comes last."""
+    ranks.tell(lambda: at.mkdir(parents=True))
+    said = tensor_files.write(at, tensors, metadata, ranks)
+    body = {**record.model_dump(mode="json"), **said}
     text = json.dumps({**body, "checksum": digest(body)}, indent=1)
-    (at / RECORD).write_text(text, encoding="utf-8")
+    ranks.tell(lambda: (at / RECORD).write_text(text, encoding="utf-8"))
 
 
 def read(path: Path) -> Checkpoint:
@@ -225,9 +274,3 @@ def forget_after(folder: Path, found: Checkpoint | None) -> None:
     for path in checkpoints_of(folder):
         if found is None or path.name > found.path.name:
             shutil.rmtree(path)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

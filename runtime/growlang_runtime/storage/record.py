@@ -39,6 +39,13 @@ class Environment(_Recorded):
     threads: int | None = None
     micro_batch: int | None = None
     """Images in one forward and backward pass; None too if it is the whole batch."""
+    processes: int = 1
+    tf32: bool = False
+    """Whether fp32 products are rounded to TF32."""
+    deterministic: bool = False
+    """Whether kernels are chosen that give the same bits every time."""
+    compile: bool = False
+    """Whether blocks are compiled."""
 
 
 class Validated(_Recorded):

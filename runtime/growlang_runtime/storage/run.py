@@ -15,6 +15,7 @@ from growlang.atomic import temporary_path, write_text
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.plans.plan import DRAWS, FORMAT_VERSION, SEMANTICS, Plan
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
+from growlang_runtime.distributed.ranks import Ranks
 from growlang_runtime.storage.files import disk_full, save_text
 
 LOCK = ".lock"
@@ -34,13 +35,14 @@ def run_folder(out: Path, model: str, name: str) -> Path:
 class Run:
     """A run folder that this process holds the lock of. Use it as a context manager.
 
-    Raises GrowlangError if another process holds it.
+    Of processes that train together, the first holds it, and the others change nothing. Raises
+    GrowlangError if another process holds it.
     """
 
-    def __init__(self, path: Path, plan: Plan) -> None:
+    def __init__(self, path: Path, plan: Plan, *, held: bool = True) -> None:
         self.path = path
         self.plan = plan
-        self._lock = _lock(path)
+        self._lock = _lock(path) if held else None
 
     @property
     def checkpoints(self) -> Path:
@@ -72,6 +74,17 @@ class Run:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @staticmethod
+    def joint(ranks: Ranks, path: Path, plan: Plan, *, new: bool = False) -> Run:
+        """The run of several processes, opened or created by the first of them."""
+        held: list[Run] = []
+
+        def hold() -> None:
+            held.append(Run.create(path, plan) if new else Run(path, plan))
+
+        ranks.tell(hold)
+        return held[0] if held else Run(path, plan, held=False)
 
     @staticmethod
     def create(path: Path, plan: Plan) -> Run:
@@ -108,15 +121,18 @@ class Run:
 
     def close(self) -> None:
         """Give back the lock."""
-        _unlock(self._lock)
+        if self._lock is not None:
+            _unlock(self._lock)
 
     def record(self, plan: Plan) -> None:
         """Overwrite the plan, atomically."""
-        save_text(self.path / PLAN, plan.model_dump_json(indent=1))
+        if self._lock is not None:
+            save_text(self.path / PLAN, plan.model_dump_json(indent=1))
 
     def remove(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.path)
+        if self._lock is not None:
+            shutil.rmtree(self.path)
 
 
 def is_vacant(path: Path) -> bool:

@@ -79,6 +79,7 @@ class StatusFile:
     """Writes the status of a run: at most every `EVERY` seconds, and whenever its state changes.
 
     A status that cannot be written, such as on a full disk, does not keep the run from going on.
+    Of several processes only the first writes: `written` says whether this one does.
     """
 
     def __init__(
@@ -88,8 +89,10 @@ class StatusFile:
         command: str,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
+        *,
+        written: bool = True,
     ) -> None:
-        self.path = run / STATUS
+        self.path, self.writes = run / STATUS, written
         self.command: str | None = command
         """What continues the run; None once it is known that it would only fail again."""
         self.clock, self.now = clock, now
@@ -151,5 +154,7 @@ class StatusFile:
     def _write(self) -> None:
         self.status = self.status.model_copy(update={"updated": self.now()})
         self.written = self.clock()
+        if not self.writes:
+            return
         with suppress(OSError):
             write_text(self.path, self.status.model_dump_json(indent=1) + "\n", durable=False)

@@ -15,15 +15,14 @@ from growlang.diagnostics.spelling import nearest
 from growlang.net import Net
 from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
-from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import (
     CHECKPOINTS,
     MODEL,
     PLAN,
     RECORD,
-    STATE,
     contents,
     header,
+    header_of,
     is_state,
 )
 from growlang.torch_backend.per_axis import PerAxis, unnamed
@@ -202,9 +201,9 @@ def load_moments(path: Path, net: Net) -> Moments:
 
 def require_state(found: Checkpoint, net: Net, help: str) -> None:
     """Raise GrowlangError with `help` unless a checkpoint's tensors are this net's and finite."""
-    file = found.path / STATE
     try:
-        require_fit(file, read_header(file), net, TRAINING, f"the net {net.name}")
+        header = header_of(found.state)
+        require_fit(found.state, header, net, TRAINING, f"the net {net.name}")
     except GrowlangError as error:
         raise GrowlangError(error.message, help=help) from error
 
@@ -236,7 +235,7 @@ def _from_file(path: Path) -> Weights:
 
 
 def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
-    header, net, remark = contents(found.path / STATE)
+    header, net, remark = contents(found.state)
     part = found.tensors("ema." if ema else "model.")
     tensors = {name: tensor.float() for name, tensor in part.items()}
     return Weights(found.path, net, tensors, header.metadata, found.step, remark)

@@ -7,7 +7,8 @@ number has its own random numbers (growlang_runtime.data.draws).
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -28,8 +29,11 @@ from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
 from growlang_runtime.train.learning_rate import Span, spans
+from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
 
 Item = TypeVar("Item")
+WHOLE = slice(None)
+"""The share of a process that trains alone: all of a batch."""
 CPU = torch.device("cpu")
 
 
@@ -74,16 +78,42 @@ class StepBatch:
     readings: dict[str, Reading] = field(default_factory=dict)
     """What the conditions could not read, of the whole batch."""
 
-    def parts(self, size: int, device: torch.device) -> Iterator[Part]:
-        """The batch in order, `size` images at a time, on a device."""
-        for start in range(0, len(self.x), size):
-            length = min(size, len(self.x) - start)
+    def tensors(self) -> dict[str, Tensor]:
+        """What goes to the device before the step; its noise is made there."""
+        noise = {} if self.noise.made is None else {"noise": self.noise.made}
+        named = {f"condition.{name}": value for name, value in self.conditions.items()}
+        return {"x": self.x, "t": self.t} | noise | named
+
+    def having(self, tensors: Mapping[str, Tensor]) -> StepBatch:
+        """This batch with others for what `tensors` gave."""
+        conditions = {name: tensors[f"condition.{name}"] for name in self.conditions}
+        noise = replace(self.noise, made=tensors.get("noise"))
+        x, t = tensors["x"], tensors["t"]
+        return replace(self, x=x, t=t, noise=noise, conditions=conditions)
+
+    def parts(self, size: int, device: torch.device, count: int | None = None) -> Iterator[Part]:
+        """The batch in order, `size` images at a time, on a device; in `count` parts, if given.
+
+        Processes with fewer images so have as many parts as others, the last ones of one image.
+        """
+        total = len(self.x)
+        count = -(-total // size) if count is None else count
+        start = 0
+        for left in reversed(range(count)):
+            length = min(size, total - start - left)
             yield Part(
                 self.x.narrow(0, start, length).to(device),
                 self.noise.part(slice(start, start + length)).on(device),
                 self.t.narrow(0, start, length).to(where_levels_are(device)),
                 {n: v.narrow(0, start, length).to(device) for n, v in self.conditions.items()},
             )
+            start += length
+
+    def drawn(self) -> dict[str, Tensor]:
+        """All that the net was given, by name, on the CPU."""
+        eps = self.noise.on(self.x.device)
+        found = {"x": self.x, "eps": eps, "t": self.t, **self.conditions}
+        return {name: tensor.cpu() for name, tensor in found.items()}
 
 
 def where_levels_are(device: torch.device) -> torch.device:
@@ -157,14 +187,28 @@ def step_batches(
     start: int,
     workers: int,
     device: torch.device = CPU,
+    share: slice = WHOLE,
 ) -> Generator[StepBatch]:
     """The batches of a phase from step `start` of the run to the phase's end, in order.
 
-    They are prepared in the background for a device; close the generator to stop that.
+    Of each, the `share` of a process. They are prepared in the background for a device; close the
+    generator to stop that.
     """
     steps = range(start, data.span.first + data.span.steps)
-    batches = prefetch(data.images, map(data.draws, steps), max(1, workers))
-    return _ahead(_prepared(data, conditioner, steps, batches, device))
+    draws = (data.draws(step)[share] for step in steps)
+    batches = prefetch(data.images, draws, max(1, workers))
+    made = _prepared(data, conditioner, steps, batches, device, share)
+    link = link_to(device)
+    return _ahead(made) if link is None else on_device(made, link)
+
+
+def on_device(batches: Generator[StepBatch], link: Link) -> Generator[StepBatch]:
+    """The same batches on the link's device, to which they are copied in the background."""
+    ring = Ring(link)
+    sent = ((batch, ring.send(batch.tensors())) for batch in batches)
+    with closing(batches), closing(_ahead(sent, AHEAD)) as arriving:
+        for batch, copies in arriving:
+            yield batch.having(copies.receive())
 
 
 def _prepared(
@@ -173,26 +217,34 @@ def _prepared(
     steps: range,
     batches: Generator[Batch],
     device: torch.device,
+    share: slice,
 ) -> Generator[StepBatch]:
     # The collector of garbage, in whose hands an error would leave it, must not wait for threads.
     with closing(batches):
         for step, batch in zip(steps, batches, strict=True):
-            made = step_batch(data, conditioner, data.draws(step), batch)
+            made = step_batch(data, conditioner, data.draws(step), batch, share)
             yield replace(made, noise=made.noise.ahead(device))
 
 
 def step_batch(
-    data: Data, conditioner: Conditioner, draws: Sequence[int], batch: Batch
+    data: Data,
+    conditioner: Conditioner,
+    step: Sequence[int],
+    batch: Batch,
+    share: slice = WHOLE,
 ) -> StepBatch:
-    """The inputs of a step from its images, with what is random about the rest."""
-    settings = data.phase.settings
+    """The inputs of a step from its images, with what is random about the rest.
+
+    `step` are the draws of the whole step, of which `batch` has the images of a share.
+    """
+    settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
     return StepBatch(
         batch.images,
         Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
-        noise_times(settings.seed, draws),
-        encoded.inputs,
+        noise_times(settings.seed, step)[share],
+        conditioner.without_full_masks(encoded.inputs),
         batch.corrupt,
         encoded.readings,
     )
@@ -209,11 +261,11 @@ def noise_times(seed: int, draws: Sequence[int]) -> Tensor:
     return torch.remainder(places + offset, 1.0)
 
 
-def _ahead(items: Generator[Item]) -> Generator[Item]:
-    """The same items, each computed in the background while the one before is used."""
+def _ahead(items: Generator[Item], count: int = 1) -> Generator[Item]:
+    """The same items, of which `count` are computed in the background while one is used."""
     end = object()
     with closing(items), ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        pending = pool.submit(next, items, end)
-        while (item := pending.result()) is not end:
-            pending = pool.submit(next, items, end)
+        pending = deque(pool.submit(next, items, end) for _ in range(count))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, items, end))
             yield item  # type: ignore[misc]

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from torch import Tensor
 
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.net import Net
 from growlang.plans.fit import differences
 from growlang.plans.plan import Branch, Plan
-from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import (
     CHECKPOINTS,
     MODEL,
     PLAN,
     RECORD,
+    header_of,
     is_state,
     net_of,
     run_of,
 )
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.storage.checkpoint import TENSORS, Checkpoint, TornCheckpoint
+from growlang_runtime.storage.checkpoint import Checkpoint, TornCheckpoint
 from growlang_runtime.storage.place import located, place_of, steps_of
 from growlang_runtime.storage.record import Counts
 from growlang_runtime.storage.run import recorded_plan
@@ -36,11 +33,10 @@ from growlang_runtime.train.state import State
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint of another run, read whole: what a run goes on from."""
+    """A checkpoint of another run: what a run goes on from."""
 
     branch: Branch
     found: Checkpoint
-    tensors: Mapping[str, Tensor]
     plan: Plan | None
     """The plan of its run, where it lies in one."""
     torn: tuple[str, ...] = ()
@@ -71,7 +67,9 @@ class Source:
         """The same source, whose run lies elsewhere where it was moved aside."""
         if Path(self.branch.run).resolve() != old.resolve():
             return self
-        return replace(self, branch=self.branch.model_copy(update={"run": str(new)}))
+        place = new / self.found.path.relative_to(self.branch.run)
+        found = replace(self.found, path=place)
+        return replace(self, branch=self.branch.model_copy(update={"run": str(new)}), found=found)
 
 
 def _with_parent(plan: Plan, source: Plan) -> Plan:
@@ -100,10 +98,10 @@ def open_source(plan: Plan, written: Path, options: RunOptions) -> Source:
     branch = Branch(
         run=str(folder),
         step=found.step,
-        sha256=found.files[TENSORS].sha256,
+        sha256=found.sha256,
         run_hash=whole.run_hash if whole else "",
     )
-    return Source(branch, found, found.tensors(), whole, tuple(torn))
+    return Source(branch, found, whole, tuple(torn))
 
 
 def again(plan: Plan, branch: Branch, options: RunOptions) -> Source:
@@ -190,8 +188,7 @@ def _others(run: Path, but: Path | None = None) -> str:
 
 
 def _require_same_net(plan: Plan, found: Checkpoint, options: RunOptions) -> None:
-    file = found.path / TENSORS
-    net = net_of(file, read_header(file).metadata)
+    net = net_of(found.state, header_of(found.state).metadata)
     if net.net_hash == plan.net_hash:
         return
     own = plan.child_net()
@@ -222,17 +219,17 @@ def take_over(state: State, source: Source) -> list[str]:
     That is where the other optimizer kept others: Muon's momentum goes on with AdamW's first
     moments, and AdamW begins anew where Muon had a momentum.
     """
-    tensors, counts = dict(source.tensors), source.found.record.counts
+    there, counts = source.found.names, source.found.record.counts
     steps, begun = dict(counts.optimizer), []
+    instead: dict[str, str | None] = {}
     for name in state.weights:
         parts = [f"moment.{part}.{name}" for part in state.optimizer.moments(name)]
         first = f"moment.first.{name}"
-        if parts == [f"moment.momentum.{name}"] and parts[0] not in tensors and first in tensors:
-            tensors[parts[0]] = tensors[first]
-        if any(part not in tensors for part in parts) and steps[name]:
+        if parts == [f"moment.momentum.{name}"] and parts[0] not in there and first in there:
+            instead[parts[0]] = first
+        if any(part not in there | instead.keys() for part in parts) and steps[name]:
             steps[name] = 0
             begun.append(name)
-            for part in parts:
-                tensors.pop(part, None)
-    state.load(tensors, Counts(ema=counts.ema, optimizer=steps))
+            instead |= dict.fromkeys(parts)
+    state.load(source.found, Counts(ema=counts.ema, optimizer=steps), instead)
     return begun

@@ -1,13 +1,13 @@
 """The steps of `transition = bridge(for = N)`: the parent's function fades while the child trains.
 
-The net of the transition holds the child's own parameters, and beside them the parent's ends, which
+The net of the transition holds the child's own modules, and beside them the parent's ends, which
 are frozen and no part of the training state: a run that is resumed inside the fade reads them from
-the weights that it started from.
+the weights that it started from. Several processes each have them whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,7 @@ from growlang.net.generations import MEASURED, refinements
 from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang_runtime.data.images import Images
+from growlang_runtime.distributed.sharding import within
 from growlang_runtime.train.detail import detail_variances
 
 
@@ -33,6 +34,10 @@ class Bridge:
     def lasts(self, step: int) -> bool:
         """Whether the parent's function is still a part of the net at a step of the run."""
         return step < self.steps
+
+    def within(self, child: nn.Module) -> Callable[..., Tensor]:
+        """The net, computed inside of a pass of the child, which is sharded."""
+        return within(child, self.module)
 
     def inputs(self, step: int, images: int, device: torch.device) -> dict[str, Tensor]:
         """The weight of the parent's function for a batch of images: it falls linearly."""
@@ -52,15 +57,15 @@ def build_bridge(
         workers,
     )
     device = next(child.parameters()).device
-    own = dict(child.named_parameters())
-    for name, _ in list(module.named_parameters()):
+    for node in found.net.nodes:
+        if node.tensors and node.component != BRIDGE:
+            module.set_submodule(node.path, child.get_submodule(node.path))
+    own = {t.name for n in found.net.nodes if n.component != BRIDGE for t in n.tensors}
+    for name in [name for name, _ in module.named_parameters() if name not in own]:
         place, _, leaf = name.rpartition(".")
-        if name in own:
-            parameter = own[name]
-        else:
-            value = variances.get(name)
-            value = weights[found.sources[name]] if value is None else value
-            parameter = nn.Parameter(value.to(device), requires_grad=False)
+        value = variances.get(name)
+        value = weights[found.sources[name]] if value is None else value
+        parameter = nn.Parameter(value.to(device), requires_grad=False)
         setattr(module.get_submodule(place), leaf, parameter)
     module.get_submodule(BRIDGE).eval()
     return Bridge(found.net, module, plan.start.bridge or 0)

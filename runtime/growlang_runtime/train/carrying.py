@@ -11,6 +11,7 @@ from growlang.growth.learning import Learning, has_moments, learning
 from growlang.growth.mapping import Mapping, Quantity
 from growlang.growth.transforms import Expand, Stages
 from growlang.torch_backend.per_axis import PerAxis, carried, fill_with_means
+from growlang.torch_backend.shards import local
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.weights import Moments
 from growlang_runtime.train.optimizer import Factors
@@ -45,7 +46,7 @@ def carry(
     for name, source in mapping.states.items():
         updates, grown = parent.updates[source], _learning(mapping, name)
         state.ema.updates[name] = updates
-        like = state.weights[name]
+        like = local(state.weights[name])
         before = parent.along(source) if has_moments(mapping.by_name[name].transform) else {}
         if born := _born(before.get("ema"), grown, updates, like):
             state.ema.count_from(name, born)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from growlang.torch_backend.per_axis import PerAxis, latest
+from growlang.torch_backend.per_axis import PerAxis, held, latest
+from growlang.torch_backend.shards import local
 
 
 def effective_decay(decay: float, updates: int) -> float:
@@ -45,7 +46,7 @@ class EMA:
 
     def count_from(self, name: str, born: PerAxis) -> None:
         """Let entries count their updates from when they came."""
-        self.born[name] = tuple(counts.to(self.averages[name]) for counts in born)
+        self.born[name] = tuple(counts.to(local(self.averages[name])) for counts in born)
         self._youngest[name] = int(max(counts.max() for counts in born))
 
     @torch.no_grad()
@@ -55,15 +56,15 @@ class EMA:
         for name, count in self.updates.items():
             youngest = self._youngest.get(name)
             if youngest is not None and effective_decay(decay, count - youngest) < decay:
-                ages = count - latest(self.born[name])
+                ages = count - latest(held(self.born[name], self.averages[name]))
                 left = 1 - ((1 + ages) / (10 + ages)).clamp(max=decay)
-                self.averages[name].lerp_(weights[name].detach(), left)
+                local(self.averages[name]).lerp_(local(weights[name]), left)
             else:
                 by_decay[effective_decay(decay, count)].append(name)
             self.updates[name] = count + 1
         for effective, names in by_decay.items():
             torch._foreach_lerp_(
-                [self.averages[name] for name in names],
-                [weights[name].detach() for name in names],
+                [local(self.averages[name]) for name in names],
+                [local(weights[name]).detach() for name in names],
                 1.0 - effective,
             )

@@ -8,18 +8,30 @@ from pathlib import Path
 import torch
 
 from growlang_runtime.storage.record import Environment
+from growlang_runtime.train import precision
 
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def environment(device: torch.device, micro_batch: int | None) -> Environment:
-    """What a run computes with here."""
+def environment(
+    device: torch.device,
+    micro_batch: int | None = None,
+    *,
+    compile: bool = False,
+    processes: int = 1,
+) -> Environment:
+    """What a run computes with here, read back from PyTorch."""
+    flags = precision.read()
     return Environment(
         torch=str(torch.__version__),
         processor=processor(),
         device=device.type,
         threads=torch.get_num_threads(),
         micro_batch=micro_batch,
+        processes=processes,
+        tf32=flags.tf32,
+        deterministic=flags.deterministic,
+        compile=compile,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
+from growlang.torch_backend.shards import whole
 from growlang.torch_backend.tensor_files import tensor_hash
 
 
@@ -36,8 +37,8 @@ def training_mode(module: nn.Module) -> None:
 
 
 def hashes(weights: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of each named tensor."""
-    return {name: tensor_hash(weights[name]) for name in sorted(names)}
+    """SHA-256 of each named tensor; of a sharded one, of the whole, which all ask for."""
+    return {name: tensor_hash(whole(weights[name])) for name in sorted(names)}
 
 
 def require_unchanged(phase: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from growlang.spec.recipe import Muon
+from growlang.torch_backend.shards import local, whole
+from growlang.torch_backend.shards import rows as held_rows
 
 ITERATIONS = 5
 COEFFICIENTS = 3.4445, -4.7750, 2.0315
@@ -56,7 +58,13 @@ def updated(
     lr: float,
     weight_decay: float,
 ) -> Updated:
-    """What one update makes of a matrix and its momentum, which stay as they are."""
+    """What one update makes of a matrix and its momentum, which stay as they are.
+
+    The direction of a row depends on all rows: they are gathered, and each process computes it, and
+    returns the rows that it holds.
+    """
     new = momentum.lerp(gradient, 1 - settings.momentum)
     ahead = gradient.lerp(new, settings.momentum) if settings.nesterov else new
-    return Updated((weight * (1 - lr * weight_decay)).sub_(direction(ahead, rows), alpha=lr), new)
+    update = direction(whole(ahead), rows)[held_rows(weight)]
+    kept = local(weight) * (1 - lr * weight_decay)
+    return Updated(kept.sub_(update, alpha=lr), local(new))

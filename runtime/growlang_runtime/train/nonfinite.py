@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,10 +11,11 @@ from torch import Tensor
 from growlang.plans.fit import Difference
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Settings
+from growlang.torch_backend.shards import local
 from growlang.torch_backend.tensor_files import write_tensors
+from growlang_runtime.distributed.ranks import ALONE, Ranks, each_once
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.files import saved
-from growlang_runtime.train.batches import StepBatch
 from growlang_runtime.train.commands import anew, branching, ways
 from growlang_runtime.train.options import RunOptions
 
@@ -50,11 +51,18 @@ class Streak:
         return f"step {step} is finite again: skipped {which} ({counts})"
 
 
-def broken(tensors: Mapping[str, Tensor], step: int) -> str:
-    """What to say of weights that a step left with NaN or infinity; "" if they are finite."""
-    if torch.stack([tensor.sum() for tensor in tensors.values()]).isfinite().all():
-        return ""  # NaN and infinity would be in the sums, which are quickly had
-    names = [f"`{name}`" for name, tensor in tensors.items() if not tensor.isfinite().all()]
+def broken(tensors: Mapping[str, Tensor], step: int, ranks: Ranks = ALONE) -> str:
+    """What to say of weights that a step left with NaN or infinity; "" if they are finite.
+
+    Each process looks at the rows that it holds; all say the same.
+    """
+    held = {name: local(tensor) for name, tensor in tensors.items()}
+    # NaN and infinity would be in the sums, which are quickly had.
+    finite = bool(torch.stack([tensor.sum() for tensor in held.values()]).isfinite().all())
+    own = []
+    if not finite:
+        own = [f"`{name}`" for name, tensor in held.items() if not tensor.isfinite().all()]
+    names = each_once(ranks.gather_if(bool(own), own))
     if not names:
         return ""
     which = Difference(f"of {len(tensors):,} tensors", names)
@@ -65,12 +73,20 @@ def broken(tensors: Mapping[str, Tensor], step: int) -> str:
 
 
 def given_up(
-    streak: Streak, step: int, phase: str, values: tuple[float, float], batch: StepBatch, run: Path
+    streak: Streak,
+    step: int,
+    phase: str,
+    values: tuple[float, float],
+    shares: Sequence[Mapping[str, Tensor]],
+    run: Path,
 ) -> str:
-    """What to say after too many skipped steps, whose last batch is written into the run."""
+    """What to say after too many skipped steps, whose last batch is written into the run.
+
+    `shares` are the tensors of the batch, of each process.
+    """
     path = run / f"nonfinite_{step:08d}.safetensors"
-    eps = batch.noise.on(batch.x.device)
-    tensors = {"x": batch.x, "eps": eps, "t": batch.t, **batch.conditions}
+    names = [name for name in shares[0] if all(name in share for share in shares)]
+    tensors = {name: torch.cat([share[name] for share in shares]) for name in names}
     with saved(path) as temporary:
         write_tensors(temporary, tensors, {"step": str(step)})
     loss, norm = values

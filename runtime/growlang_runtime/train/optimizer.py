@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 from growlang.spec.recipe import AdamW, Muon
-from growlang.torch_backend.per_axis import PerAxis, latest, spread
+from growlang.torch_backend.per_axis import PerAxis, held, latest, spread
+from growlang.torch_backend.shards import local, put
 from growlang_runtime.train import muon
 
 
@@ -31,6 +32,11 @@ class Factors:
     """Of eps, 1 as usual."""
     born: PerAxis | None = None
     """The tensor's count of updates when its places came, 0 as usual."""
+
+    def of(self, tensor: Tensor) -> Factors:
+        """The numbers of the entries that this process holds of a tensor."""
+        parts = {part: held(found, tensor) if found else None for part, found in vars(self).items()}
+        return Factors(**parts)
 
     def __bool__(self) -> bool:
         return any(part is not None for part in (self.step, self.eps, self.born))
@@ -99,10 +105,10 @@ class Optimizer:
         self, names: list[str], settings: AdamW, lr: float, decay: float, skipped: Tensor | None
     ) -> None:
         adamw(
-            [self.weights[n] for n in names],
-            [_gradient(self.weights[n]) for n in names],
-            [self.first[n] for n in names],
-            [self.second[n] for n in names],
+            [local(self.weights[n]) for n in names],
+            [local(_gradient(self.weights[n])) for n in names],
+            [local(self.first[n]) for n in names],
+            [local(self.second[n]) for n in names],
             [],
             [self.steps[n] for n in names],
             fused=True,
@@ -120,11 +126,11 @@ class Optimizer:
         self, name: str, settings: AdamW, lr: float, decay: float, skipped: Tensor | None
     ) -> None:
         """AdamW of a tensor whose entries have steps, eps and counts of their own."""
-        weight, given = self.weights[name], self.factors[name]
-        gradient, (b1, b2) = _gradient(weight), settings.betas
+        weight, given = local(self.weights[name]), self.factors[name].of(self.weights[name])
+        gradient, (b1, b2) = local(_gradient(self.weights[name])), settings.betas
         count = self.steps[name] + 1
-        first = self.first[name].lerp(gradient, 1 - b1)
-        second = (self.second[name] * b2).addcmul_(gradient, gradient, value=1 - b2)
+        first = local(self.first[name]).lerp(gradient, 1 - b1)
+        second = (local(self.second[name]) * b2).addcmul_(gradient, gradient, value=1 - b2)
         age = count.to(weight.dtype)
         if given.born:
             age = age - latest(given.born)
@@ -162,7 +168,7 @@ class Optimizer:
         """
         self.begin(name, steps)
         for part, tensors in self.moments(name).items():
-            tensors[name].copy_(moments[part])
+            put(tensors[name], moments[part])
 
     def moments(self, name: str) -> dict[str, dict[str, Tensor]]:
         """The moments that a tensor has, of all tensors that have them."""
@@ -182,7 +188,8 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 def _keep(tensor: Tensor, new: Tensor, skipped: Tensor | None) -> None:
-    """Let a tensor have new values, unless the step is skipped."""
+    """Let the rows of a tensor that are here have new values, unless the step is skipped."""
+    tensor = local(tensor)
     tensor.copy_(new if skipped is None else torch.where(skipped == 0, new, tensor))
 
 
@@ -192,8 +199,11 @@ def _corrected(beta: float, count: Tensor) -> Tensor:
 
 
 def gradient_norm(weights: Mapping[str, Tensor]) -> Tensor:
-    """Euclidean norm of all gradients together, a scalar tensor; 0 if there is none."""
-    gradients = [w.grad for w in weights.values() if w.grad is not None]
+    """Euclidean norm of all gradients together, a scalar tensor; 0 if there is none.
+
+    Of sharded ones, that of the rows that this process holds.
+    """
+    gradients = [local(w.grad) for w in weights.values() if w.grad is not None]
     if not gradients:
         return torch.zeros(())
     return torch.nn.utils.get_total_norm(gradients)

@@ -57,9 +57,17 @@ class RunOptions:
     """Threads that compute; `auto`: as many as are fastest, which a few steps at the start tell;
     None: as PyTorch has them. A run is resumed with as many as it began with."""
     micro_batch: int | None = None
-    """Images in one forward and backward pass; None: the whole batch."""
+    """Images in one forward and backward pass of a process; None: all of its share of the batch."""
+    activation_checkpointing: bool = False
+    """Whether blocks keep only their inputs for the backward pass, which computes them again."""
+    tf32: bool = False
+    """Whether fp32 products on a CUDA device are rounded to TF32."""
+    deterministic: bool = False
+    """Whether kernels are chosen that give the same bits every time."""
+    compile: bool = False
+    """Whether the net's blocks are compiled (`torch.compile`), each by itself."""
     workers: int = 2
-    """Threads that load images."""
+    """Threads that load images, in each process."""
     checkpoint_every: int = 1000
     """Steps between checkpoints; phases end with one in any case."""
     checkpoint_minutes: float = 5.0

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from growlang.diagnostics import GrowlangError
 from growlang.net import ComponentName, Net
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import run_of
@@ -17,6 +18,7 @@ from growlang.spec.lengths import misfits
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
+from growlang_runtime.distributed.ranks import ALONE, Ranks
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.batches import Data, identities, indexes_of, open_data
@@ -58,6 +60,8 @@ class Setup:
     found: str = ""
     """What is to be said of where the parent's run was found."""
     validation: Validation | None = None
+    ranks: Ranks = ALONE
+    """The processes that train together."""
 
 
 def set_up(
@@ -66,6 +70,7 @@ def set_up(
     data_root: Path,
     device: torch.device,
     step: int | None = None,
+    ranks: Ranks = ALONE,
 ) -> Setup:
     """Open the data, read the start weights unless a checkpoint of `step` replaces them; build.
 
@@ -73,6 +78,7 @@ def set_up(
     GrowlangError for whatever cannot be opened or does not fit the plan.
     """
     net = plan.child_net()
+    mesh = ranks.mesh(device.type)
     budget = Budget(options.max_corrupt, data_root)
     indexes = indexes_of(plan, net, data_root)
     data = open_data(plan.phases, net, indexes, budget, plan.draws)
@@ -85,7 +91,8 @@ def set_up(
     validation = Validation(plan, net, conditioner, indexes, budget) if plan.validation else None
     previews = Previews(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
-    module = build(plan, net, device)
+    require_shares(plan, options, ranks.size)
+    module = build(plan, net, device, mesh, checkpointing=options.activation_checkpointing)
     measured = _measured(plan, net, weights, data[0], options) if step is None else {}
     state = start_state(plan, net, module, weights, measured)
     bridge = None
@@ -110,7 +117,26 @@ def set_up(
         tuple(remarks),
         weights.found if weights else "",
         validation,
+        ranks,
     )
+
+
+def require_shares(plan: Plan, options: RunOptions, processes: int) -> None:
+    """Raise GrowlangError for a phase whose batch gives a process nothing to do in a pass."""
+    for phase in plan.phases:
+        batch = phase.settings.batch
+        if options.micro_batch == 1 and batch % processes:
+            raise GrowlangError(
+                f"phase {phase.name} has {batch} images in a batch, which {processes} processes "
+                "cannot pass one at a time: some have one more than others",
+                help=f"use --micro-batch 2, or `batch = {batch - batch % processes or processes}`",
+            )
+        if batch < processes:
+            raise GrowlangError(
+                f"phase {phase.name} has {batch} images in a batch, and there are {processes} "
+                "processes: each needs one",
+                help=f"start at most {batch} processes, or set `batch = {processes}`",
+            )
 
 
 def _with_start(plan: Plan, options: RunOptions, data_root: Path) -> tuple[Plan, Weights | None]:

@@ -6,7 +6,21 @@ import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Stopped(NamedTuple):
+    """What the processes of a run agreed on after a step."""
+
+    signal: int | None
+    """The signal that one of them was sent, after which all stop."""
+    save: bool
+    """Whether a checkpoint is due, by the clock or before they stop."""
+
+    @staticmethod
+    def of(number: int) -> Stopped:
+        """From 2 * signal + due: of several numbers the largest stands for all."""
+        return Stopped(number >> 1 or None, bool(number))
 
 
 class Interruption:

@@ -6,6 +6,7 @@ from collections import abc
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,10 @@ from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.torch_backend.shards import put
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang.torch_backend.transforms import apply
+from growlang_runtime.distributed.sharding import recompute, shard
 from growlang_runtime.storage.lookup import Found, Wanted, find
 from growlang_runtime.storage.place import located
 from growlang_runtime.storage.run import AFRESH, run_folder
@@ -27,10 +30,28 @@ from growlang_runtime.train.bridge import begin_at_zero
 from growlang_runtime.train.carrying import carry
 from growlang_runtime.train.state import State
 
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
-def build(plan: Plan, net: Net, device: torch.device) -> LoweredNet:
-    """The net on the device, its tensors drawn from the first phase's seed."""
+
+def build(
+    plan: Plan,
+    net: Net,
+    device: torch.device,
+    mesh: DeviceMesh | None = None,
+    *,
+    checkpointing: bool = False,
+) -> LoweredNet:
+    """The net on the device, its tensors drawn from the first phase's seed.
+
+    Over a mesh of processes each tensor is drawn by all and spread: none holds the whole net.
+    With `checkpointing` its blocks keep only their inputs for the backward pass.
+    """
     module = lower(net)
+    if checkpointing:
+        recompute(module)
+    if mesh is not None:
+        shard(module, mesh)
     initialise(module, net, plan.phases[0].settings.seed, device)
     return module
 
@@ -108,10 +129,9 @@ def mapping_of(plan: Plan, net: Net, weights: Weights | None) -> Mapping:
     return unchanged(net) if same else plan.mapping
 
 
-@torch.no_grad()
 def _fill(module: nn.Module, measured: abc.Mapping[str, Tensor]) -> None:
     for name, value in measured.items():
-        module.get_parameter(name).copy_(value)
+        put(module.get_parameter(name), value)
 
 
 def start_state(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +14,26 @@ from growlang.net import Net
 from growlang.plans.matrices import matrices
 from growlang.spec.recipe import AdamW, Muon
 from growlang.torch_backend.per_axis import PerAxis, named, unnamed
+from growlang.torch_backend.shards import local
 from growlang_runtime.storage.record import Counts
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.optimizer import Factors, Optimizer
+
+NOTHING: Mapping[str, str | None] = MappingProxyType({})
+
+
+class Stored(Protocol):
+    """Tensors of a state that were stored, such as those of a checkpoint."""
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all of them."""
+
+    def tensors(self, prefix: str = "") -> dict[str, Tensor]:
+        """Those whose names begin with `prefix`, named without it."""
+
+    def fill(self, targets: Mapping[str, Tensor]) -> None:
+        """Read some in place. Raises KeyError if one is missing."""
 
 
 @dataclass(frozen=True)
@@ -73,30 +92,44 @@ class State:
             optimizer=dict(zip(steps, map(int, found), strict=True)),
         )
 
-    @torch.no_grad()
-    def load(self, tensors: Mapping[str, Tensor], counts: Counts) -> None:
-        """Take over what `tensors` and `counts` gave. Raises KeyError if a name is missing.
+    def load(
+        self, stored: Stored, counts: Counts, instead: Mapping[str, str | None] = NOTHING
+    ) -> None:
+        """Take over what is stored, and its counts. Raises KeyError if a name is missing.
 
-        Moments may be missing where there was no update.
+        Moments may be missing where there was no update. `instead` names what is read in place of
+        a tensor, or None where it is as if it were missing. Each process reads the rows that it
+        holds.
         """
-        grown = {part: unnamed(tensors, f"grown.{part}") for part in ("ema", *vars(Factors()))}
+        names = {**{name: name for name in stored.names}, **instead}
+        there = {name: found for name, found in names.items() if found is not None}
+        targets: dict[str, Tensor] = {}
         for name, weight in self.weights.items():
-            weight.copy_(tensors[f"model.{name}"])
-            self.ema.averages[name].copy_(tensors[f"ema.{name}"])
+            targets[f"model.{name}"] = weight.detach()
+            targets[f"ema.{name}"] = self.ema.averages[name]
             self.ema.updates[name] = counts.ema[name]
+            targets |= self._begun(name, there, counts.optimizer[name])
+        stored.fill({there.get(name, name): target for name, target in targets.items()})
+        self._load_grown(stored.tensors("grown."))
+
+    def _begun(self, name: str, there: Collection[str], steps: int) -> dict[str, Tensor]:
+        """The moments of a tensor by the names that they have there, made where some are stored."""
+        parts = {part: f"moment.{part}.{name}" for part in self.optimizer.moments(name)}
+        if not (steps or any(key in there for key in parts.values())):
+            return {}
+        self.optimizer.begin(name, steps)
+        made = self.optimizer.moments(name)
+        return {key: made[part][name] for part, key in parts.items()}
+
+    def _load_grown(self, tensors: Mapping[str, Tensor]) -> None:
+        grown = {part: unnamed(tensors, part) for part in ("ema", *vars(Factors()))}
+        for name, weight in self.weights.items():
             if name in grown["ema"]:
                 self.ema.count_from(name, grown["ema"][name])
-            self._load_moments(name, tensors, counts.optimizer[name])
             vectors = {part: grown[part].get(name) for part in vars(Factors())}
             placed = {
-                part: tuple(vector.to(weight) for vector in given) if given else None
+                part: tuple(vector.to(local(weight)) for vector in given) if given else None
                 for part, given in vectors.items()
             }
             if factors := Factors(**placed):
                 self.optimizer.factors[name] = factors
-
-    def _load_moments(self, name: str, tensors: Mapping[str, Tensor], steps: int) -> None:
-        parts = {part: f"moment.{part}.{name}" for part in self.optimizer.moments(name)}
-        if steps or any(key in tensors for key in parts.values()):
-            moments = {part: tensors[key] for part, key in parts.items()}
-            self.optimizer.take(name, moments, steps)

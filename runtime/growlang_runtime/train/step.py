@@ -11,13 +11,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from growlang.spec.automatic import known
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.distributed.dropout import Masks, dropping
+from growlang_runtime.distributed.sharding import gather_gradients
 from growlang_runtime.train import readback
 from growlang_runtime.train.batches import Data, StepBatch
+from growlang_runtime.train.compiled import compile_blocks
+from growlang_runtime.train.freezing import training_mode
 from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm, is_skipped
 from growlang_runtime.train.options import RunOptions
@@ -63,9 +67,18 @@ class Stepper:
         self.device, self.net, self.module = setup.device, setup.net, setup.module
         self.state, self.bridge = setup.state, setup.bridge
         self.new = setup.plan.mapping.new
-        self.micro_batch = options.micro_batch
+        self.micro_batch, self.ranks = options.micro_batch, setup.ranks
         self.errors = Errors(setup.net)
         self.begin = readback.begin
+        self.compile = options.compile
+
+    def begin_phase(self) -> None:
+        """Make the modules ready for what trains in the phase, which is known by now."""
+        bridge = [self.bridge.module] if self.bridge else []
+        for module in bridge:
+            training_mode(module)
+        if self.compile:
+            compile_blocks(self.module, *bridge)
 
     def take(
         self,
@@ -86,7 +99,7 @@ class Stepper:
         lr = learning_rate(data.phase, data.span, step)
         loss = self.gradients(data, objective, batch, step, watched=watched)
         settle()
-        norm = gradient_norm(state.weights)
+        loss, norm = self._over_all(loss, gradient_norm(state.weights))
         read = self.begin(torch.stack([loss, norm]))
         clip_gradients(state.weights, norm, settings.grad_clip)
         scale = scales(data.phase, data.span, step, self.new)
@@ -97,6 +110,14 @@ class Stepper:
         """Move the averages towards the weights of a step that was not skipped."""
         self.state.ema.update(self.state.weights, known(data.phase.settings.ema))
 
+    def _over_all(self, loss: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss and the norm of all processes, from those of their own images and rows."""
+        if self.ranks.size == 1:
+            return loss, norm
+        both = torch.stack([loss.double(), norm.double().square()])
+        loss, squared = self.ranks.sum(both).unbind()
+        return loss.float(), squared.sqrt().float()
+
     def gradients(
         self,
         data: Data,
@@ -106,30 +127,44 @@ class Stepper:
         *,
         watched: bool = False,
     ) -> Tensor:
-        """Add up the gradients of the mean loss over the batch; returns that loss."""
+        """Add up the gradients of the mean loss over the batch; returns that loss.
+
+        Of several processes each passes its own images, and returns their part of the loss.
+        """
         settings, device = data.phase.settings, self.device
         for weight in self.state.weights.values():
             weight.grad = None
-        # Dropout draws from the global generator: it must depend on the step alone.
-        torch.manual_seed((settings.seed << 32) + step & (1 << 63) - 1)
         total = torch.zeros((), device=device)
         if self.bridge and not self.bridge.lasts(step):
             self.bridge = None
-        module: nn.Module = self.bridge.module if self.bridge else self.module
+        module: Callable[..., Tensor] = self.module
+        if self.bridge:
+            module = self.bridge.within(self.module) if self.ranks.size > 1 else self.bridge.module
         net = self.bridge.net if self.bridge else self.net
         if self.bridge:
             objective = objective_of(settings.objective, net)
         self.errors = Errors(net)
-        for part in batch.parts(self.micro_batch or settings.batch, device):
-            with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
-                given = part.conditions
-                if self.bridge:
-                    given = given | self.bridge.inputs(step, len(part.x), device)
-                denoise = denoiser(module, net, given)
-                if watched:
-                    denoise = self.errors.watching(denoise, part.x, part.eps)
-                losses = objective.losses(denoise, part.x, part.eps, part.t)
-            loss = losses.sum() / settings.batch
-            loss.backward()  # type: ignore[no-untyped-call]
+        share = self.ranks.largest_share(settings.batch)
+        size = self.micro_batch or share
+        count = -(-share // size)
+        # Dropout draws from the global generator: it must depend on the step alone.
+        seed = (settings.seed << 32) + step & (1 << 63) - 1
+        torch.manual_seed(seed)
+        place = self.ranks.share(settings.batch).start
+        for number, part in enumerate(batch.parts(size, device, count), 1):
+            gather_gradients(self.module, number == count)
+            with dropping(self.ranks, Masks(seed, settings.batch, place)):
+                with torch.autocast(device.type, torch.bfloat16, settings.precision == "bf16"):
+                    given = part.conditions
+                    if self.bridge:
+                        given = given | self.bridge.inputs(step, len(part.x), device)
+                    denoise = denoiser(module, net, given)
+                    if watched:
+                        denoise = self.errors.watching(denoise, part.x, part.eps)
+                    losses = objective.losses(denoise, part.x, part.eps, part.t)
+                loss = losses.sum() / settings.batch
+                # The gradients of processes are averaged.
+                (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
+            place += len(part.x)
             total += loss.detach()
         return total

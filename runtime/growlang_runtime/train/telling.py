@@ -32,7 +32,10 @@ class Measured(NamedTuple):
 
 
 class Telling:
-    """Where a run tells of itself. `resume` is the command that continues it."""
+    """Where a run tells of itself. `resume` is the command that continues it.
+
+    Of several processes only the first has it `written`.
+    """
 
     def __init__(
         self,
@@ -41,10 +44,12 @@ class Telling:
         quiet: bool,
         resume: str,
         clock: Callable[[], float] = perf_counter,
+        *,
+        written: bool = True,
     ) -> None:
-        self.metrics = Metrics(run.metrics)
+        self.metrics = Metrics(run.metrics, written=written)
         self.display = Display(steps, quiet)
-        self.status = StatusFile(run.path, steps, resume)
+        self.status = StatusFile(run.path, steps, resume, written=written)
         self.rate = Rate()
         self.seconds = Seconds(clock)
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from functools import partial
 
 from torch import Tensor
 
 from growlang.diagnostics import Exit, GrowlangError
-from growlang.torch_backend.tensor_files import contents_hash
+from growlang.torch_backend.shards import gathered
+from growlang.torch_backend.tensor_files import contents_hash, hash_of
+from growlang_runtime.conditioning.readings import Reading, added
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.diffusion.objective import Objective, objective_of
-from growlang_runtime.report.board import open_boards
+from growlang_runtime.distributed.ranks import each_once
+from growlang_runtime.evaluation.during import Evaluator
+from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
+from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
-from growlang_runtime.train import nonfinite
+from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
@@ -26,7 +32,7 @@ from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, t
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.setup import Setup
-from growlang_runtime.train.signals import Interruption
+from growlang_runtime.train.signals import Interruption, Stopped
 from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.tally import Tally
 from growlang_runtime.train.telling import Measured, Telling
@@ -39,6 +45,7 @@ class Trainer:
 
     def __init__(self, run: Run, setup: Setup, options: RunOptions) -> None:
         self.run, self.options, self.device = run, options, setup.device
+        self.ranks = setup.ranks
         self.plan, self.net = setup.plan, setup.net
         self.module, self.state = setup.module, setup.state
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
@@ -48,14 +55,19 @@ class Trainer:
         self.streak = nonfinite.Streak()
         self.frozen: dict[str, str] = {}
         self.tally = Tally()
+        self.unread: dict[str, Reading] = {}
+        """What was read of captions and is not in the tally yet."""
         self.stepper = Stepper(setup, options)
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
         again = command(self.plan, options, "--resume")
-        self.told = Telling(run, self.steps, options.quiet, again)
+        self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
+        own = self.plan, run.path, options.data_root, self.device, options.micro_batch
+        self.evaluator = Evaluator.of(*own)
         self.interruption = Interruption()
+        self.background = Background()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
         self.since_saved = Timer(options.checkpoint_minutes, options.clock)
@@ -75,9 +87,10 @@ class Trainer:
 
         Raises GrowlangError if the data is not what it was.
         """
-        if self.watch:
+        if watch := self.watch:
             begun = found.step if found else self.step
-            if text := self.watch.recall(begun, history_of(self.run.path).averaged):
+            text, watch.best = self.ranks.tell(lambda: self._recalled(watch, begun))
+            if text:
                 self.warn(text)
         if found is None:
             self.metrics.forget_after(-1)
@@ -93,7 +106,7 @@ class Trainer:
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
-        self.state.load(found.tensors(), record.counts)
+        self.state.load(found, record.counts)
         self.step = self.saved = found.step
         self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
         self.frozen = record.frozen
@@ -104,6 +117,10 @@ class Trainer:
         self.metrics.write(step=self.step, event="resumed", checkpoint=found.path.name)
         self.budget.restore(record.corrupt)
         self._report_data()
+
+    def _recalled(self, watch: Watch, begun: int) -> tuple[str, float]:
+        """A warning about the best weights so far, or "", and their loss."""
+        return watch.recall(begun, history_of(self.run.path).averaged), watch.best
 
     def _report_start(self) -> None:
         """Report what is to be known of the data and the parent before the first step."""
@@ -121,7 +138,7 @@ class Trainer:
 
     def _skip_corrupt(self, found: tuple[Corrupt, ...], step: int) -> None:
         """Report each unusable sample once. Raises GrowlangError if they are too many."""
-        new = self.budget.report(found)
+        new = self.budget.report(each_once(self.ranks.gather_if(bool(found), found)))
         for corrupt in new:
             self.metrics.write(step=step, event="corrupt", **corrupt.as_json())
         self.budget.require(new)
@@ -129,34 +146,39 @@ class Trainer:
             self.display.say(f"skipped image {corrupt}")
 
     def _environment(self) -> Environment:
-        return environment(self.device, self.options.micro_batch)
+        options, processes = self.options, self.ranks.size
+        return environment(
+            self.device, options.micro_batch, compile=options.compile, processes=processes
+        )
 
     def _images(self) -> list[int]:
         return [len(data.images) for data in self.data]
 
     def run_phases(self) -> TrainResult:
         """Train all phases that are not done."""
-        logs = self.options.log or ()
-        self.board = open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
+        self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display:
+        with self.told.status, self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
-                if self.interruption.signal is not None and self.step < self.steps:
+                if (signal := self._stopped().signal) and self.step < self.steps:
+                    self.background.join()
                     self.display.say(
                         f"stopped after step {self.step} of {self.steps}; continue with: "
                         f"{command(self.plan, self.options, '--resume')}"
                     )
-                    return self._result(self.interruption.signal)
+                    return self._result(signal)
+            self._evaluate()
+            self._count({}, all=True)
             for name, line, counts in self.tally.totals():
                 self.warn(line)
                 self.metrics.write(step=self.step, event="captions", condition=name, **dict(counts))
-            averages = self._finished()
-            save_model(self.run.model, averages, self.plan)
-            weights, skipped = contents_hash(averages), len(self.budget)
+            self.background.join()
+            self._require_finished()
+            weights, skipped = self._save_model(), len(self.budget)
             self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=skipped)
             if skipped:
                 self.display.say(
@@ -165,13 +187,33 @@ class Trainer:
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
 
-    def _finished(self) -> dict[str, Tensor]:
-        """The averages of a run that is done. Raises GrowlangError if it ended in a streak."""
+    def _boards(self) -> Boards:
+        """What the run is told to; of several processes, only the first tells it."""
+        if not self.ranks.first:
+            return Boards([], self.warn)
+        logs = self.options.log or ()
+        return open_boards(self.run.path, self.step + 1, self.plan, logs, self.warn)
+
+    def _stopped(self) -> Stopped:
+        """What one of the processes stops for, told to all: they stop at the same step."""
+        due = self.ranks.first and self.since_saved.due()
+        return Stopped.of(self.ranks.largest(2 * (self.interruption.signal or 0) + due))
+
+    def _save_model(self) -> str:
+        """Write the averages as the finished weights; returns the hash of their contents."""
+        averages = gathered(self.state.ema.averages, self.ranks.first)
+        return self.ranks.tell(lambda: self._write_model(averages))
+
+    def _write_model(self, averages: Mapping[str, Tensor]) -> str:
+        save_model(self.run.model, averages, self.plan)
+        return contents_hash(averages)
+
+    def _require_finished(self) -> None:
+        """Raise GrowlangError if the run ended in a streak of skipped steps."""
         if self.streak.length:
             raise self._failure(nonfinite.unfinished(self.streak, self.step), self.step)
         if self.streak.total:
             self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
-        return self.state.ema.averages
 
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
@@ -182,8 +224,7 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
-        if self.stepper.bridge:
-            training_mode(self.stepper.bridge.module)
+        self.stepper.begin_phase()
         self._prove_frozen(data, "start")
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
@@ -192,15 +233,23 @@ class Trainer:
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
+        if self._evaluate() and self._stopped().signal:
+            return  # a run that was stopped in an evaluation goes on with it
         with closing(
             step_batches(
-                data, self.previews.conditioner, self.step, self.options.workers, self.device
+                data,
+                self.previews.conditioner,
+                self.step,
+                self.options.workers,
+                self.device,
+                self.ranks.share(data.phase.settings.batch),
             )
         ) as batches:
             for batch in batches:
                 self.told.seconds.lap("data")
                 self._skip_corrupt(batch.corrupt, self.step + 1)
                 self._step(data, objective, batch)
+                self.background.poll()
                 self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
@@ -209,16 +258,20 @@ class Trainer:
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
                     self.told.seconds.lap("validation")
-                stop = self.interruption.signal is not None
+                stopped = self._stopped()
                 by_steps = self._due(self.options.checkpoint_every, end)
-                if stop or by_steps or self.since_saved.due():
+                if by_steps or stopped.save:
                     self._save(data)
                     self.told.seconds.lap("checkpoint")
-                if stop:
+                if stopped.signal:
                     return
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
+                if self._evaluate() and self._stopped().signal:
+                    if self.saved != self.step:
+                        self._save(data)
+                    return
         self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
@@ -232,7 +285,7 @@ class Trainer:
             require_unchanged(data.phase.name, self.frozen, found)
         self.frozen = found
         if names:
-            digest = contents_hash({name: self.state.weights[name] for name in names})
+            digest = hash_of(found)
             self.metrics.write(
                 step=self.step,
                 event="frozen",
@@ -253,8 +306,7 @@ class Trainer:
             data, objective, batch, self.step, self._settle, watched=watched
         )
         self.step += 1
-        for line in self.tally.add(batch.readings):
-            self.warn(line)
+        self._count(batch.readings)
         self.told.rate.count(data.phase.settings.batch)
         self.display.advance(self.step, data.phase.name)
         if not self.lags:
@@ -276,6 +328,15 @@ class Trainer:
         if self._logs(done.step):
             self._log(done, found)
 
+    def _count(self, readings: Mapping[str, Reading], *, all: bool = False) -> None:
+        """Count what was read of captions; processes do it together when one has lost some."""
+        self.unread = added([self.unread, readings])
+        lost = any(reading.cut or reading.wordless for reading in self.unread.values())
+        if self.ranks.largest(int(all or lost)):
+            for line in self.tally.add(added(self.ranks.gather(self.unread))):
+                self.warn(line)
+            self.unread = {}
+
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
@@ -293,12 +354,13 @@ class Trainer:
             self.warn(text)
         if self.streak.length >= nonfinite.LIMIT:
             values, path = (found.loss, found.norm), self.run.path
-            text = nonfinite.given_up(self.streak, step, phase, values, done.batch, path)
-            raise self._failure(text, step)
+            shares = self.ranks.gather(done.batch.drawn())
+            given_up = partial(nonfinite.given_up, self.streak, step, phase, values)
+            raise self._failure(self.ranks.tell(lambda: given_up(shares, path)), step)
 
     def _require_finite(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Raise GrowlangError if a step left NaN or infinity in the weights."""
-        if text := nonfinite.broken(tensors, step):
+        if text := nonfinite.broken(tensors, step, self.ranks):
             raise self._failure(text, step)
 
     def _failure(self, text: str, step: int) -> GrowlangError:
@@ -307,40 +369,59 @@ class Trainer:
         self.told.status.command = None  # the same steps would fail again
         phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
         known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
-        help = nonfinite.ways_out(phase.settings, *known)
+        help = self.ranks.tell(lambda: nonfinite.ways_out(phase.settings, *known))
         return GrowlangError(text, help=help, exit_status=Exit.NONFINITE)
 
     def _log(self, done: Stepped, found: Found) -> None:
         values = found.loss, done.lr, found.norm
         at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
-        self.told.step(at, done.errors.means(), self.device, self.board)
+        self.told.step(at, done.errors.means(self.ranks), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
         """Draw the sample grid of this step from the averaged weights."""
         self._settle()
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
-        self.module.eval()
-        if not self.previews.draw(self.module, self.state.ema.averages, objective, path):
-            self.warn(f"NaN or infinity in the images of {path}")
-        training_mode(self.module)
+        if not self.ranks.tell(path.exists):
+            averages, own = self.state.ema.averages, path if self.ranks.first else None
+            self.module.eval()
+            with precision.apart(self.device, compiled=self.options.compile):
+                finite = self.previews.draw(self.module, averages, objective, own)
+            if not finite:
+                self.warn(f"NaN or infinity in the images of {path}")
+            training_mode(self.module)
         self.board.grid(self.step, path)
+
+    def _evaluate(self) -> bool:
+        """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
+        evaluator, told = self.evaluator, self.told
+        if evaluator is None or not self.ranks.tell(lambda: evaluator.due(self.step, self.steps)):
+            return False
+        averages = gathered(self.state.ema.averages, self.ranks.first)
+        if self.ranks.first:
+            evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
+        told.seconds.lap("evaluation")
+        return True
 
     def _validate(self, data: Data, watch: Watch) -> None:
         """Measure the loss on held-out images; the weights that did best so far are kept."""
         self._settle()
-        losses = watch.measure(self.module, self.state.ema.averages, self.device)
+        with precision.apart(self.device, compiled=self.options.compile):
+            measured = watch.measure(self.module, self.state.ema.averages, self.device)
+        losses = self.ranks.tell(lambda: measured)
         training_mode(self.module)
         self._skip_corrupt(watch.validation.corrupt, self.step)
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
             self._require_finite(tensors, self.step)
-            watch.keep(losses, self._record(data), tensors, model_metadata(self.plan))
+            record, metadata = self._record(data), model_metadata(self.plan)
+            watch.keep(losses, record, tensors, metadata, self.ranks)
         at = Moment(self.step, data.phase.name, best)
         report(losses, at, self.metrics, self.board, self.display)
 
     def _record(self, data: Data) -> Record:
         """What a checkpoint records of this step beside its tensors."""
+        self._count({}, all=True)
         return Record(
             step=self.step,
             phase=data.phase.name,
@@ -356,16 +437,27 @@ class Trainer:
         )
 
     def _save(self, data: Data) -> None:
-        """Write a checkpoint; older ones go, unless steps are being skipped."""
+        """Begin to write a checkpoint; older ones go then, unless steps are being skipped."""
         self._settle()
         tensors = self.state.tensors()
         self._require_finite(tensors, self.step)
         folder = self.run.checkpoints
-        checkpoint.save(folder, self._record(data), tensors, model_metadata(self.plan))
-        self.saved = self.step
-        self.metrics.write(step=self.step, event="checkpoint")
-        self.since_saved.start()
-        if self.streak.length:
-            return
+        record, metadata = self._record(data), model_metadata(self.plan)
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        checkpoint.prune(folder, self.options.keep_checkpoints, ends)
+        prunes, keep = not self.streak.length, self.options.keep_checkpoints
+
+        def write(copies: Mapping[str, Tensor]) -> None:
+            checkpoint.save(folder, record, copies, metadata, self.ranks)
+            if prunes:
+                self.ranks.tell(lambda: checkpoint.prune(folder, keep, ends))
+
+        def written() -> None:
+            self.metrics.write(step=record.step, event="checkpoint")
+
+        if self.ranks.size == 1:
+            self.background.submit(tensors, write, written)
+        else:  # which write together, and so not beside the exchanges of a step
+            write(tensors)
+            written()
+        self.saved = self.step
+        self.since_saved.start()

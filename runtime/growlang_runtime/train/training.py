@@ -15,12 +15,15 @@ from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_
 from growlang.spec.automatic import told
 from growlang.torch_backend.device import open_device
 from growlang_runtime.data import decoding, progress
+from growlang_runtime.distributed.ranks import Ranks, joined
 from growlang_runtime.report.board import require_boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import move_aside
+from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, is_vacant, recorded_plan, run_folder
+from growlang_runtime.train import precision
 from growlang_runtime.train.branching import (
     Source,
     again,
@@ -30,6 +33,7 @@ from growlang_runtime.train.branching import (
 )
 from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.precision import Flags
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.resume import (
     UNKNOWN_DATA,
@@ -59,15 +63,15 @@ def train(plan: Plan, options: RunOptions) -> TrainResult:
     """Train a plan into `OUT/MODEL/NAME`, or resume the run that is there.
 
     Raises GrowlangError if the run exists already, belongs to another plan or is in use, and for
-    whatever else keeps it from going on.
+    whatever else keeps it from going on. Where torchrun or srun started several processes, they
+    train together, each with its share of every batch; all of them call it.
     """
-    require_boards(options.log or ())
-    device = open_device(options.device)
-    if isinstance(options.threads, int):
-        use_threads(options.threads)
     data_root = options.data_root or Path(plan.spec).parent
-    with decoding.quiet(), progress.shown(options.quiet):
-        return _train(plan, options, data_root, device)
+    flags = Flags(options.tf32, options.deterministic)
+    with joined() as ranks, precision.computing(flags), decoding.quiet():
+        options = replace(options, quiet=options.quiet or not ranks.first)
+        with progress.shown(options.quiet):
+            return _train(plan, options, data_root, ranks)
 
 
 def folder_of(plan: Plan, options: RunOptions) -> Path:
@@ -103,16 +107,54 @@ def require_asked(plan: Plan, options: RunOptions) -> bool:
     return there
 
 
-def _train(plan: Plan, options: RunOptions, data_root: Path, device: torch.device) -> TrainResult:
+def _train(plan: Plan, options: RunOptions, data_root: Path, ranks: Ranks) -> TrainResult:
+    device = ranks.agree(lambda: _prepared(options, ranks))
+    recorded = ranks.tell(lambda: _recorded(plan, options))
+    path = folder_of(plan, options)
+    if recorded is None:
+        return _start(plan, path, options, data_root, device, ranks)
+    with Run.joint(ranks, path, _going_on(recorded, plan)) as run:
+        return _resume(run, recorded, options, data_root, device, ranks)
+
+
+def _prepared(options: RunOptions, ranks: Ranks) -> torch.device:
+    """The device that this process computes on, once it computes as the options say."""
+    require_boards(options.log or ())
+    if options.threads == "auto" and ranks.size > 1:
+        raise GrowlangError(
+            "`--threads auto` measures in one process, and there are several",
+            help="give each its share of the cores: --threads N",
+        )
+    if isinstance(options.threads, int):
+        use_threads(options.threads)
+    return _open_device(options, ranks)
+
+
+def _open_device(options: RunOptions, ranks: Ranks, recorded: str | None = None) -> torch.device:
+    """The device of the options; of several GPUs on a machine, that of this process."""
+    device = open_device(options.device, recorded)
+    if ranks.size == 1 or device.type == "cpu":
+        return device
+    if device.type != "cuda" or device.index is not None:
+        raise GrowlangError(
+            f"`--device {options.device}` is for one process: several train on `cpu` or `cuda`",
+            help="write --device cuda: each process takes the GPU of its number",
+        )
+    device = open_device(f"cuda:{ranks.local}")
+    torch.cuda.set_device(device)
+    return device
+
+
+def _recorded(plan: Plan, options: RunOptions) -> Plan | None:
+    """The plan of the run that is to go on; None for a new one, for which there is a place."""
     path = folder_of(plan, options)
     if not require_asked(plan, options) or options.fresh:
         require_place(path, "--out")
-        return _start(plan, path, options, data_root, device)
+        return None
     recorded = recorded_plan(path)
     require_same(path, recorded, plan.as_recorded(recorded), options)
     require_same_branch(path, recorded, options)
-    with Run(path, _going_on(recorded, plan)) as run:
-        return _resume(run, recorded, options, data_root, device)
+    return recorded
 
 
 def _going_on(recorded: Plan, plan: Plan) -> Plan:
@@ -121,22 +163,28 @@ def _going_on(recorded: Plan, plan: Plan) -> Plan:
 
 
 def _start(
-    plan: Plan, path: Path, options: RunOptions, data_root: Path, device: torch.device
+    plan: Plan,
+    path: Path,
+    options: RunOptions,
+    data_root: Path,
+    device: torch.device,
+    ranks: Ranks,
 ) -> TrainResult:
     """Train a plan into a new run, which is removed if its first step fails."""
-    source = None if options.from_run is None else open_source(plan, options.from_run, options)
-    if source is not None:
-        setup = set_up(source.joined(plan), options, data_root, device, source.step)
+    source, written = None, options.from_run
+    if written is not None:
+        source = ranks.tell(lambda: open_source(plan, written, options))
+        setup = set_up(source.joined(plan), options, data_root, device, source.step, ranks)
         _require_steps_left(setup, source)
     else:
-        setup = set_up(plan, options, data_root, device)
+        setup = set_up(plan, options, data_root, device, ranks=ranks)
     display = Display(0, options.quiet)
-    with _room(path, display) as aside:
+    with _room(path, display, ranks) as aside:
         if source is not None and aside is not None:
             source = source.moved(path, aside)
             known = setup.plan.model_copy(update={"branch": source.branch})
             setup = replace(setup, plan=known)
-        with Run.create(path, setup.plan) as run:
+        with Run.joint(ranks, path, setup.plan, new=True) as run:
             trainer: Trainer | None = None
             first = source.step if source else 0
             try:
@@ -195,15 +243,15 @@ def _choose_threads(trainer: Trainer) -> None:
 
 
 @contextmanager
-def _room(path: Path, display: Display) -> Iterator[Path | None]:
+def _room(path: Path, display: Display, ranks: Ranks) -> Iterator[Path | None]:
     """Move the run at `path` aside, if there is one; it is put back if no new one came to be."""
-    aside = move_aside(path) if path.exists() else None
+    aside = ranks.tell(lambda: move_aside(path) if path.exists() else None)
     try:
         if aside is not None:
             display.say(f"moved the old run {path} to {aside}")
         yield aside
     except BaseException:
-        if aside is not None and not path.exists():
+        if aside is not None and ranks.first and not path.exists():
             aside.rename(path)
             display.say(f"moved {aside} back to {path}")
         raise
@@ -225,33 +273,48 @@ def _require_steps_left(setup: Setup, source: Source) -> None:
     )
 
 
+def _newest(run: Run, options: RunOptions) -> tuple[Checkpoint | None, list[str]] | None:
+    """The checkpoint to resume from, if there is one, and the torn ones; None of a finished run."""
+    if run.model.exists():
+        require_whole(run.model)
+        return None
+    require_checkpoints(run.path)
+    found, torn = checkpoint.newest(run.checkpoints)
+    if torn and found is None:
+        raise all_torn(run.path, torn, run.plan, options)
+    return found, torn
+
+
 def _resume(
-    run: Run, recorded: Plan, options: RunOptions, data_root: Path, device: torch.device
+    run: Run,
+    recorded: Plan,
+    options: RunOptions,
+    data_root: Path,
+    device: torch.device,
+    ranks: Ranks,
 ) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
     `recorded` is the plan in its folder, from which that of `run` differs in `sample`
     and `validation` alone.
     """
-    if run.model.exists():
-        require_whole(run.model)
+    newest = ranks.tell(lambda: _newest(run, options))
+    if newest is None:
         steps = sum(phase.steps or 0 for phase in run.plan.phases)
         Display(0, options.quiet).say(f"{run.path} is finished: all {steps} steps are done")
         return TrainResult(run.path, steps, steps)
-    require_checkpoints(run.path)
-    found, torn = checkpoint.newest(run.checkpoints)
-    if torn and found is None:
-        raise all_torn(run.path, torn, run.plan, options)
-    branch = run.plan.branch
-    source = again(run.plan, branch, options) if branch and found is None else None
+    found, torn = newest
+    branch, source = run.plan.branch, None
+    if branch and found is None:
+        source = ranks.tell(lambda: again(run.plan, branch, options))
     begun = found or (source.found if source else None)
     count = None
     if found:
         before = found.record.environment
-        device = open_device(options.device, before.device)
+        device = ranks.agree(lambda: _open_device(options, ranks, before.device))
         count = kept(options.threads, before, processor())
         use_threads(count)
-    setup = set_up(run.plan, options, data_root, device, begun.step if begun else None)
+    setup = set_up(run.plan, options, data_root, device, begun.step if begun else None, ranks)
     require_same_data(run.path, run.plan, setup.plan, options)
     trainer = Trainer(run, setup, options)
     if source is not None:
@@ -271,5 +334,5 @@ def _resume(
     )
     for line in torn:
         trainer.warn(f"removed a damaged checkpoint: {line}")
-    checkpoint.forget_after(run.checkpoints, found)
+    ranks.tell(lambda: checkpoint.forget_after(run.checkpoints, found))
     return _trained(trainer)

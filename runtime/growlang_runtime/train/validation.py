@@ -22,6 +22,7 @@ from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.diffusion.objective import denoiser, objective_of, with_weights
+from growlang_runtime.distributed.sharding import reshard
 from growlang_runtime.train.batches import CPU, Part, StepBatch
 
 DRAWS, LEVELS = 128, 8
@@ -119,6 +120,7 @@ class Validation:
             (there,) = part.parts(size, device)
             plain.append(self._losses(module, there))
             mean.append(self._losses(averaged, there))
+        reshard(module)
         return self._summary(torch.cat(mean), torch.cat(plain))
 
     @torch.no_grad()
@@ -155,7 +157,8 @@ class Validation:
         encoded = self.conditioner.read(batch.captions, batch.labels)
         noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise).ahead(CPU)
         times = levels()[torch.tensor(draws) % LEVELS]
-        return StepBatch(batch.images, noise, times, encoded.inputs, batch.corrupt)
+        given = self.conditioner.without_full_masks(encoded.inputs)
+        return StepBatch(batch.images, noise, times, given, batch.corrupt)
 
 
 def levels() -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from growlang_runtime.distributed.ranks import ALONE, Ranks
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display
 from growlang_runtime.report.history import Curve, lowest
@@ -73,13 +74,14 @@ class Watch:
         record: Record,
         tensors: Mapping[str, Tensor],
         metadata: Mapping[str, str],
+        ranks: Ranks = ALONE,
     ) -> None:
         """Write the best weights so far."""
         found = Validated(
             averaged=losses.averaged, plain=losses.plain, identity=self.validation.identity
         )
         told = record.model_copy(update={"validation": found})
-        checkpoint.save_best(self.folder, told, tensors, metadata)
+        checkpoint.save_best(self.folder, told, tensors, metadata, ranks)
         self.best = losses.averaged
 
     def recall(self, step: int, told: Curve) -> str:

@@ -1,0 +1,88 @@
+"""`export`: trained weights as files that others read."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Form(StrEnum):
+    """What is written."""
+
+    diffusers = "diffusers"
+    safetensors = "safetensors"
+
+
+class Dtype(StrEnum):
+    """What the weights are stored in."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+def export(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's folder, finished or not, RUN@STEP, RUN@best, or a file of weights.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        Form,
+        typer.Option(
+            help="A folder that diffusers loads without growlang, or one file of weights.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder, or the file, to write; beside a file stands its spec.",
+            show_default=False,
+        ),
+    ],
+    ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
+    dtype: Annotated[Dtype, typer.Option(help="What the weights are stored in.")] = Dtype.fp32,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Sampler of the pipeline, if it is not to be the spec's.",
+            show_default=False,
+        ),
+    ] = None,
+    license: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="License in the model card, such as mit.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
+) -> None:
+    """Write a trained model for diffusers, or as plain weights.
+
+    The folder has the model's code, weights, scheduler, text encoders, spec, hashes and card;
+    `DiffusionPipeline.from_pretrained(FOLDER, trust_remote_code=True)` draws the same images.
+    """
+    from growlang import notebook
+
+    done = notebook.export(
+        run,
+        to.value,
+        output,
+        ema=ema,
+        dtype=dtype.value,
+        sampler=sampler,
+        license=license,
+        force=force,
+    )
+    typer.echo(done.path)
+    if done.spec is None:
+        typer.echo("no spec is beside them: the weights lie in no run that has it", err=True)
+    elif to is Form.safetensors:
+        typer.echo(done.spec)

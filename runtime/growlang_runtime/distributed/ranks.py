@@ -1,0 +1,236 @@
+"""The processes of a run, and what they tell each other.
+
+A process alone is a group of one: it exchanges nothing, and loads nothing of torch.distributed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from growlang.diagnostics import GrowlangError
+from growlang_runtime.distributed.launch import launch, rendezvous
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.distributed.device_mesh import DeviceMesh
+
+T = TypeVar("T")
+FAILED = "growlang/failed"
+"""The key under which the first process that fails leaves its rank."""
+GRACE = timedelta(seconds=10)
+"""How long the first process waits for the others to fail too."""
+
+
+class Ranks:
+    """The processes that train together; this one has the number `rank` of `size`.
+
+    But for `share` and `first`, all processes have to call a method at the same place.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, local: int = 0) -> None:
+        self.rank, self.size, self.local = rank, size, local
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that prints and writes files."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """Which of `count` things in a row are this process's: all have as many, but for one."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def largest_share(self, count: int) -> int:
+        """The most of `count` things that one process has."""
+        return -(-count // self.size)
+
+    def mesh(self, device: str) -> DeviceMesh | None:
+        """The processes as PyTorch shards over them; None for one alone."""
+        if self.size == 1:
+            return None
+        from torch.distributed.device_mesh import init_device_mesh
+
+        return init_device_mesh(device, (self.size,))
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum of a tensor over all processes, in place."""
+        if self.size > 1:
+            from torch import distributed
+
+            distributed.all_reduce(values)
+        return values
+
+    def largest(self, number: int) -> int:
+        """The largest of all processes' numbers."""
+        if self.size == 1:
+            return number
+        import torch
+        from torch import distributed
+
+        found = torch.tensor(number, dtype=torch.int64)
+        distributed.all_reduce(found, distributed.ReduceOp.MAX)
+        return int(found)
+
+    def gather(self, value: T) -> list[T]:
+        """The values of all processes, by their numbers."""
+        if self.size == 1:
+            return [value]
+        from torch import distributed
+
+        found: list[Any] = [None] * self.size
+        distributed.all_gather_object(found, value)
+        return found
+
+    def gather_if(self, worth: bool, value: T) -> list[T]:
+        """The values of all processes where one of them finds its own worth it, else only one's."""
+        return self.gather(value) if self.largest(int(worth)) else [value]
+
+    def tell(self, make: Callable[[], T]) -> T:
+        """What the first process makes, told to all. What it raises, all raise."""
+        if self.size == 1:
+            return make()
+        from torch import distributed
+
+        said: list[Any] = [None, None]
+        error: Exception | None = None
+        if self.first:
+            try:
+                said[0] = make()
+            except Exception as raised:
+                error, said[1] = raised, _told(raised)
+        distributed.broadcast_object_list(said, src=0)
+        if error is not None:
+            raise error
+        if said[1] is not None:
+            raise said[1]
+        result: T = said[0]
+        return result
+
+    def agree(self, make: Callable[[], T]) -> T:
+        """What this process makes, once all have made theirs. What one raises, all raise."""
+        if self.size == 1:
+            return make()
+        made: list[T] = []
+        error: Exception | None = None
+        try:
+            made.append(make())
+        except Exception as raised:
+            error = raised
+        failures = self.gather(None if error is None else _told(error))
+        if error is not None:
+            raise error
+        for failure in failures:
+            if failure is not None:
+                raise failure
+        return made[0]
+
+
+ALONE = Ranks()
+"""A process by itself."""
+
+
+def _told(error: Exception) -> Exception:
+    """An error as other processes raise it."""
+    if isinstance(error, GrowlangError):
+        return GrowlangError(error.message, help=error.help, exit_status=error.exit_status)
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror, error.filename)
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The processes that this one was started with, joined; a group that is there is used.
+
+    Raises GrowlangError if they do not find each other.
+    """
+    found = launch()
+    if is_joined():
+        from torch import distributed
+
+        yield Ranks(distributed.get_rank(), distributed.get_world_size(), found.local)
+        return
+    if found.size == 1:
+        yield ALONE
+        return
+    _join()
+    from torch import distributed
+
+    try:
+        yield Ranks(*found)
+    finally:
+        if distributed.is_initialized():
+            with suppress(RuntimeError):  # of processes that are gone already
+                distributed.destroy_process_group()
+
+
+def is_joined() -> bool:
+    """Whether this process belongs to a group."""
+    if "torch" not in sys.modules:
+        return False
+    from torch import distributed
+
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _join() -> None:
+    import torch
+    from torch import distributed
+
+    os.environ.update(rendezvous())
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        distributed.init_process_group(backend)
+    except (RuntimeError, ValueError) as error:
+        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        raise GrowlangError(
+            f"the processes of this run did not find each other at {place}: "
+            f"{str(error).splitlines()[0]}",
+            help="start them with torchrun or srun, or set MASTER_ADDR and MASTER_PORT",
+        ) from error
+
+
+def fails_first() -> bool:
+    """Whether no other process of the group has failed before: this one says why.
+
+    Others fail after it, since they wait for it.
+    """
+    if not is_joined():
+        return True
+    from torch import distributed
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
+    try:
+        found: bytes = store.compare_set(FAILED, "", str(own))
+        if distributed.get_backend() == "gloo":  # those who wait for this one learn that it fails
+            distributed.destroy_process_group()
+        store.set(f"{FAILED}/{own}", "")
+        if own == 0:  # which may hold what they ask
+            with suppress(RuntimeError):
+                store.wait([f"{FAILED}/{rank}" for rank in range(size)], GRACE)
+    except RuntimeError:  # the process that held it is gone
+        return True
+    return found.decode() == str(own)
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that another process of the group is gone."""
+    if not is_joined():
+        return False
+    from torch import distributed
+
+    while error is not None:
+        if isinstance(error, distributed.DistBackendError) or "gloo/transport" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def each_once(found: Sequence[Sequence[T]]) -> list[T]:
+    """What several processes found, each once, in their order."""
+    return list(dict.fromkeys(item for several in found for item in several))

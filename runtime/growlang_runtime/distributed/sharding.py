@@ -1,0 +1,85 @@
+"""A net whose weights are spread over processes: FSDP2, for each module of the graph and the root.
+
+Weights, gradients, moments and averages of a row of a tensor lie in one process; a module's
+weights are gathered while it is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from torch import fx, nn
+
+from growlang.diagnostics import GrowlangError
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
+
+
+def shard(module: fx.GraphModule, mesh: DeviceMesh) -> None:
+    """Spread the module's parameters over the mesh; their names stay as they are.
+
+    Raises GrowlangError for a parameter that is a single number, which has no rows.
+    """
+    from torch.distributed.fsdp import fully_shard
+
+    for name, parameter in module.named_parameters():
+        if not parameter.dim():
+            raise GrowlangError(
+                f"`{name}` is a single number, which cannot be spread over processes",
+                help="let the op declare it with the shape (1,), or train in one process",
+            )
+    for part in blocks(module):
+        fully_shard(part, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+
+
+def blocks(module: fx.GraphModule) -> Iterator[nn.Module]:
+    """The modules that the graph calls and that have parameters."""
+    for node in module.graph.nodes:
+        if node.op == "call_module":
+            part = module.get_submodule(str(node.target))
+            if next(part.parameters(), None) is not None:
+                yield part
+
+
+def recompute(module: fx.GraphModule) -> None:
+    """Let each block keep only its inputs for the backward pass, which computes it again."""
+    from torch.utils.checkpoint import checkpoint
+
+    for part in blocks(module):
+        cast(Any, part).forward = partial(checkpoint, part.forward, use_reentrant=False)
+
+
+def gather_gradients(module: nn.Module, last: bool) -> None:
+    """Say whether a pass is the last of a step: only then are gradients added up over processes."""
+    if hasattr(module, "set_requires_gradient_sync"):
+        cast(Any, module).set_requires_gradient_sync(last)
+
+
+def within(root: nn.Module, module: nn.Module) -> Callable[..., Any]:
+    """A module that shares parts with a sharded root, computed inside of a pass of the root.
+
+    The root gathers what belongs to none of its parts, and keeps passes in order.
+    """
+
+    def computed(*inputs: Any) -> Any:
+        cast(Any, root).forward = lambda *given: module(*given)
+        try:
+            return root(*inputs)
+        finally:
+            del cast(Any, root).forward
+
+    return computed
+
+
+def reshard(module: nn.Module) -> None:
+    """Let go of the gathered weights: the next pass gathers them anew.
+
+    The root keeps them after a pass without gradients, whatever becomes of its shards.
+    """
+    for part in module.modules():
+        if hasattr(part, "reshard"):
+            cast(Any, part).reshard()

@@ -1,0 +1,122 @@
+"""Evaluations while a run trains: `evaluate { every = 5k }`.
+
+The averaged weights are copied to the CPU and measured with a module of their own, under random
+states that are put back: nothing of training is touched. The images are kept until the result is
+written, so that a run which is stopped meanwhile goes on with the evaluation when it is resumed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from growlang.diagnostics import GrowlangError
+from growlang.plans.plan import Plan
+from growlang_runtime.evaluation.evaluate import FOLDER, IMAGES, Bench
+from growlang_runtime.evaluation.result import Evaluation
+from growlang_runtime.report.board import Boards
+from growlang_runtime.report.display import Display
+from growlang_runtime.report.history import lines_of
+from growlang_runtime.report.metrics import Metrics
+from growlang_runtime.storage.weights import Weights, model_metadata
+
+EVENT = "evaluation"
+
+
+class Stopped(Exception):
+    """An evaluation is given up, since the run is to stop."""
+
+
+class Told(Protocol):
+    """Where a run tells of itself."""
+
+    metrics: Metrics
+    display: Display
+
+
+class Interruption(Protocol):
+    """Whether a run is to stop."""
+
+    signal: int | None
+
+
+class Evaluator:
+    """The evaluations of a run. Raises GrowlangError for what no evaluation could measure."""
+
+    def __init__(
+        self, plan: Plan, run: Path, data_root: Path, device: torch.device, batch: int, every: int
+    ) -> None:
+        assert plan.evaluate is not None
+        self.plan, self.run, self.every = plan, run, every
+        self.bench = Bench.of(plan, plan.evaluate, data_root, device, batch, lambda text: None)
+
+    @staticmethod
+    def of(
+        plan: Plan, run: Path, data_root: Path | None, device: torch.device, batch: int | None
+    ) -> Evaluator | None:
+        """What a run is evaluated with; None where its spec does not say `every`."""
+        every = plan.evaluate.every if plan.evaluate else None
+        if every is None:
+            return None
+        root = Path(plan.spec).parent if data_root is None else data_root
+        return Evaluator(plan, run, root, device, batch or plan.phases[0].settings.batch, every)
+
+    def due(self, step: int, steps: int) -> bool:
+        """Whether a run of `steps` is evaluated after a step, and was not yet."""
+        if not step or (step % self.every and step != steps):
+            return False
+        said = lines_of(self.run)
+        return not any(v.get("event") == EVENT and v["step"] == step for v in said)
+
+    def evaluate(
+        self,
+        step: int,
+        averages: Mapping[str, Tensor],
+        told: Told,
+        boards: Boards,
+        interruption: Interruption,
+    ) -> None:
+        """Measure the averaged weights of a step and tell of it; the run goes on if it fails.
+
+        It is given up when the run is to stop: then it is due when the run is resumed.
+        """
+        metrics, display = told.metrics, told.display
+        display.say(f"evaluating step {step}")
+        try:
+            with torch.random.fork_rng():
+                found = self._measure(step, averages, interruption)
+        except Stopped:
+            return
+        except GrowlangError as error:
+            text = f"the evaluation of step {step} failed: {error.message}"
+            display.say(f"warning: {text}" + (f" ({error.help})" if error.help else ""))
+            metrics.write(step=step, event="warning", text=text)
+            return
+        floors = {r.name: r.floor for r in found.results if r.floor is not None}
+        values = {name: value if isfinite(value) else None for name, value in found.values.items()}
+        metrics.write(step=step, event=EVENT, metrics=values, floors=floors, file=str(found.file))
+        boards.write(step, **{f"evaluation/{name}": v for name, v in found.values.items()})
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in found.values.items())
+        display.say(f"evaluation of step {step}: {shown}")
+
+    def _measure(
+        self, step: int, averages: Mapping[str, Tensor], interruption: Interruption
+    ) -> Evaluation:
+        def say(text: str) -> None:
+            if interruption.signal is not None:
+                raise Stopped
+
+        tensors = {name: tensor.detach().float().cpu() for name, tensor in averages.items()}
+        net, said = self.plan.child_net(), model_metadata(self.plan)
+        weights = Weights(self.run, net, tensors, said, step)
+        folder, sample = self.run / FOLDER, self.plan.sample
+        found = replace(self.bench, say=say).evaluate(weights, sample, f"{self.run}@{step}", folder)
+        shutil.rmtree(folder / IMAGES, ignore_errors=True)
+        return found

@@ -1,0 +1,150 @@
+"""The card of an exported model, and where it comes from, by hashes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from growlang.net import Net
+from growlang.plans.plan import Plan
+from growlang.plans.weights_header import run_of
+from growlang.spec.labels import Labels
+from growlang.spec.recipe import Sample
+from growlang.version import __version__
+from growlang_runtime.conditioning.conditioner import declared_conditions
+from growlang_runtime.storage.weights import Weights
+
+HASHES = ("net_hash", "spec_hash", "plan_hash", "run_hash")
+
+
+def facts(weights: Weights, plan: Plan | None, ema: bool) -> dict[str, Any]:
+    """What `growlang.json` says: versions, hashes, and the lineage as far as the plan knows it."""
+    found: dict[str, Any] = {
+        "format_version": 1,
+        "growlang": __version__,
+        "model": weights.net.name,
+        "parameters": weights.net.parameters,
+        "weights": "ema" if ema else "trained",
+        "step": weights.step if weights.step is not None else plan and plan.steps,
+        **{name: weights.metadata[name] for name in HASHES if name in weights.metadata},
+    }
+    if plan is None:
+        return found
+    found |= {"recipe": plan.recipe, "params": plan.params, "data": plan.data}
+    if parent := plan.parent:
+        found["parent"] = {
+            "model": parent.model,
+            "recipe": parent.recipe,
+            "net_hash": parent.net_hash,
+            "spec_hash": parent.spec_hash,
+            "weights_hash": parent.weights_hash,
+            "run_hash": parent.run.run_hash if parent.run else None,
+        }
+    return found
+
+
+def card(
+    weights: Weights, plan: Plan | None, said: Sample, facts: Mapping[str, Any], license: str | None
+) -> str:
+    """The text of README.md: its front matter, use, settings, training, metrics and lineage."""
+    parts = [
+        _front(weights.net, plan, license),
+        f"# {weights.net.name}",
+        _about(weights.net, plan),
+        _use(weights.net),
+        _drawing(said),
+        *_training(plan),
+        *_metrics(weights),
+        _lineage(facts),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front(net: Net, plan: Plan | None, license: str | None) -> str:
+    kind = "text-to-image" if net.encoders else "unconditional-image-generation"
+    lines = ["library_name: diffusers", f"pipeline_tag: {kind}", "tags: [growlang, diffusion]"]
+    lines += [
+        f"license: {json.dumps(license)}" if license else "# license: set it before you share"
+    ]
+    if plan and plan.parent:
+        lines += [f"base_model: {json.dumps(plan.parent.model)}"]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _about(net: Net, plan: Plan | None) -> str:
+    channels, height, width = net.image.dims
+    size = f"{width} x {height} pixels, {channels} channel{'s' * (channels > 1)}"
+    grown = f" It grew from `{plan.parent.model}`." if plan and plan.parent else ""
+    return (
+        f"A diffusion model of {net.parameters:,} parameters for images of {size}, trained by "
+        f"growlang.{grown} `spec.grow` is its spec."
+    )
+
+
+def _use(net: Net) -> str:
+    conditions = declared_conditions(net.encoders).values()
+    prompt = '""'
+    if any(c.field == "caption" for c in conditions):
+        prompt = '"a caption"'
+    elif conditions:
+        prompt = json.dumps(Labels.of(conditions).name(0), ensure_ascii=False)
+    return f"""## Use
+
+It needs `torch`, `diffusers` and `transformers`, and not growlang. `trust_remote_code` lets
+diffusers run the code of this folder, which you can read: `pipeline_*.py` and `unet/denoiser_*.py`.
+
+```python
+from diffusers import DiffusionPipeline
+
+pipe = DiffusionPipeline.from_pretrained("path/to/this/folder", trust_remote_code=True)
+image = pipe({prompt}, seed=0).images[0]
+```"""
+
+
+def _drawing(said: Sample) -> str:
+    low, high = said.guidance_interval
+    rows = [
+        ("sampler", f"{said.sampler.call}, {said.sampler.steps} steps"),
+        ("guidance", f"{said.guidance:g}"),
+        ("guidance interval", f"{low:g} to {high:g} (t; 1 is noise)"),
+        ("guidance rescale", f"{said.guidance_rescale:g}"),
+    ]
+    return "## Sampling\n\n" + _table(("setting", "default"), rows)
+
+
+def _training(plan: Plan | None) -> Iterator[str]:
+    if plan is None:
+        return
+    rows = []
+    for phase in plan.phases:
+        own = phase.settings
+        frozen = f"{len(phase.frozen)} tensors" if phase.frozen else "nothing"
+        steps = f"{phase.steps:,}" if phase.steps is not None else f"{phase.epochs:g} epochs"
+        rows.append((phase.name, steps, str(own.batch), f"{own.optimizer.lr:g}", frozen))
+    head = ("phase", "steps", "batch", "learning rate", "frozen")
+    yield f"## Training\n\nRecipe `{plan.recipe}`:\n\n" + _table(head, rows)
+    sources = {s.name for phase in plan.phases for s in phase.settings.data}
+    yield "Data: " + ", ".join(f"`{name}`" for name in sorted(sources)) + "."
+
+
+def _metrics(weights: Weights) -> Iterator[str]:
+    """Results of evaluations that lie in the run, with their protocols."""
+    found = sorted((run_of(weights.path) / "evaluation").glob("*.json"))
+    for path in found:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        text = json.dumps(result, indent=2, ensure_ascii=False)
+        yield f"## Metrics: {path.stem}\n\n```json\n{text}\n```"
+
+
+def _lineage(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    return (
+        "## Lineage\n\nWhat it was trained as, by SHA-256. `growlang.json` has also those of files:"
+        f"\n\n```json\n{text}\n```"
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[Any]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

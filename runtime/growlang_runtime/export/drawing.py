@@ -1,0 +1,104 @@
+"""How images are drawn with a net, as plain values: what an exported pipeline reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.spec.recipe import Sample, Settings
+from growlang_runtime.conditioning.conditioner import declared_conditions
+from growlang_runtime.diffusion.generations import joints
+from growlang_runtime.diffusion.noise import ShiftedCosine
+from growlang_runtime.diffusion.objective import Denoising, objective_of
+from growlang_runtime.diffusion.schedulers import CLASSES
+
+ENCODERS = 3
+"""Frozen text encoders that a pipeline has room for."""
+ALONE = "export the weights alone with --to safetensors"
+
+
+def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> dict[str, Any]:
+    """The values by name, in JSON. Raises GrowlangError for what a pipeline has no words for."""
+    schedule = objective.schedule
+    if type(schedule) is not ShiftedCosine:
+        raise _unknown("noise schedule", objective.declared.schedule.call)
+    if said.sampler.call not in CLASSES:
+        raise GrowlangError(
+            f"the sampler `{said.sampler.call}` of a package cannot be exported",
+            help=f"give another one with --sampler: {', '.join(CLASSES)}; or {ALONE}",
+        )
+    return {
+        "dims": [*net.image.dims],
+        "inputs": [i.name for i in net.inputs],
+        "predict": objective.declared.predict,
+        "log_snr": {
+            "low": schedule.low,
+            "high": schedule.high,
+            "shift_at_0": schedule.shift_at_0,
+            "shift_at_1": schedule.shift_at_1,
+        },
+        "reference": objective.reference,
+        "gain": objective.gain,
+        "joints": [[*joint] for joint in joints(net)],
+        "semantics": semantics,
+        "conditions": _conditions(net),
+        "sample": {
+            "steps": said.sampler.steps,
+            "guidance": said.guidance,
+            "interval": said.guidance_interval,
+            "rescale": said.guidance_rescale,
+            "detail_scale": said.detail_scale,
+            "detail_temperature": said.detail_temperature,
+            "eta": said.sampler.arguments().get("eta", 0.0),
+        },
+    }
+
+
+def denoising_of(net: Net, settings: Settings) -> Denoising:
+    """The objective of trained weights. Raises GrowlangError for one of a package."""
+    objective = objective_of(settings.objective, net)
+    if type(objective) is not Denoising:
+        raise _unknown("objective", settings.objective.call)
+    return objective
+
+
+def encoders_of(net: Net) -> dict[str, T5 | CLIP | Encoder]:
+    """The frozen text encoders by their component: "", "_2", "_3".
+
+    Raises GrowlangError for more than a pipeline has room for.
+    """
+    found = declared_conditions(net.encoders).values()
+    frozen = [c for c in found if isinstance(c, T5 | CLIP | Encoder)]
+    if len(frozen) > ENCODERS:
+        raise GrowlangError(
+            f"the model reads {len(frozen)} text encoders, but a pipeline has room for {ENCODERS}",
+            help=ALONE,
+        )
+    return {f"_{n}" if n > 1 else "": encoder for n, encoder in enumerate(frozen, 1)}
+
+
+def _conditions(net: Net) -> dict[str, dict[str, Any]]:
+    shapes = {i.name: i.shape.dims for i in net.inputs if i.condition}
+    components = iter(encoders_of(net))
+    found: dict[str, dict[str, Any]] = {}
+    for name, condition in declared_conditions(net.encoders).items():
+        if isinstance(condition, Words):
+            (tokens,) = shapes[f"{name}.ids"]
+            said: dict[str, Any] = {"vocabulary": condition.vocabulary, "tokens": tokens}
+        elif isinstance(condition, Classes):
+            said = {"n": condition.n, "names": condition.names or []}
+        elif isinstance(condition, T5 | CLIP | Encoder):
+            tokens, width = shapes[f"{name}.embedding"]
+            said = {"tokens": tokens, "width": width, "component": next(components)}
+        else:
+            raise _unknown("condition", condition.call)
+        found[name] = {"op": condition.call, **said}
+    return found
+
+
+def _unknown(kind: str, call: str) -> GrowlangError:
+    return GrowlangError(
+        f"the {kind} `{call}` of a package cannot be exported to a pipeline", help=ALONE
+    )

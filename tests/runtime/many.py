@@ -1,0 +1,175 @@
+"""What each process of a group does in the tests: `torchrun many.py FOLDER NAME [NAME ...]`.
+
+Each name is that of a function below, called with the folder and the group.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from scenes import GROWN, PHASES, WATCHED, few_draws, grown, scene
+from tiny import interrupt_at, plan, train
+
+from growlang.diagnostics import GrowlangError
+from growlang.torch_backend.shards import whole
+from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.diffusion.objective import Denoising
+from growlang_runtime.distributed import ranks as group
+from growlang_runtime.distributed.ranks import ALONE, Ranks
+from growlang_runtime.storage import tensors as files
+from growlang_runtime.train import training
+from growlang_runtime.train.state import State
+from growlang_runtime.train.trainer import Trainer
+
+
+@contextmanager
+def told(folder: Path, ranks: Ranks, name: str) -> Iterator[dict[str, Any]]:
+    """What the body finds, written as NAME.RANK.json."""
+    found: dict[str, Any] = {}
+    yield found
+    (folder / f"{name}.{ranks.rank}.json").write_text(json.dumps(found))
+
+
+def hashed(state: State) -> str:
+    return contents_hash({n: whole(t) for n, t in state.tensors().items()})
+
+
+def whole_run(folder: Path, ranks: Ranks) -> None:
+    """Freezes, unfreezes and freezes again, with dropout and a batch that does not divide."""
+    train(plan(PHASES, scene()), folder, "two", checkpoint_every=2, keep_checkpoints=9)
+
+
+def child(folder: Path, ranks: Ranks) -> None:
+    """Goes on from a parent with Muon and the moments of AdamW."""
+    train(grown(), folder, "two", parent_run=folder / "one" / "tiny" / "parent")
+
+
+def there_and_back(folder: Path, ranks: Ranks) -> None:
+    """Two processes, of which one is sent a signal; then one; then two again."""
+    with told(folder, ranks, "stopped") as found, pytest.MonkeyPatch.context() as patch:
+        saved: dict[int, str] = {}
+        save, restore = Trainer._save, Trainer.restore
+
+        def noted(self: Trainer, *rest: Any) -> None:
+            saved[self.step] = hashed(self.state)
+            save(self, *rest)
+
+        def loaded(self: Trainer, *rest: Any) -> None:
+            restore(self, *rest)
+            found.setdefault("loaded", []).append(hashed(self.state))
+
+        patch.setattr(Trainer, "_save", noted)
+        patch.setattr(Trainer, "restore", loaded)
+        with pytest.MonkeyPatch.context() as own:
+            if ranks.rank == 1:
+                interrupt_at(own, 2)
+            result = train(plan(PHASES, scene()), folder, "cut", resume="may")
+        found["first"] = [result.step, result.exit_status]
+        if ranks.first:
+            with pytest.MonkeyPatch.context() as own:
+                own.setattr(training, "joined", lambda: _alone())
+                interrupt_at(own, 5)
+                train(plan(PHASES, scene()), folder, "cut", resume="must")
+        ranks.gather(None)
+        result = train(plan(PHASES, scene()), folder, "cut", resume="must")
+        found["last"], found["saved"] = [result.step, result.exit_status], saved
+
+
+@contextmanager
+def _alone() -> Iterator[Ranks]:
+    yield ALONE
+
+
+def nan(folder: Path, ranks: Ranks) -> None:
+    """The loss of one process is NaN in the second step."""
+    with pytest.MonkeyPatch.context() as patch:
+        losses, done = Denoising.losses, iter(range(1, 99))
+
+        def broken(self: Denoising, *arguments: Any) -> torch.Tensor:
+            found = losses(self, *arguments)
+            return found * float("nan") if next(done) == 2 and ranks.rank == 1 else found
+
+        patch.setattr(Denoising, "losses", broken)
+        train(plan(), folder, "nan", checkpoint_every=1, keep_checkpoints=9)
+
+
+def refused(folder: Path, ranks: Ranks) -> None:
+    """A run that is there already, and a batch of fewer images than processes."""
+    with told(folder, ranks, "refused") as found:
+        for name, given in {"there": plan(PHASES, scene()), "small": plan(GROWN)}.items():
+            with pytest.raises(GrowlangError) as error:
+                train(given, folder, "two" if name == "there" else "small")
+            found[name] = [error.value.message, error.value.help]
+
+
+def watched(folder: Path, ranks: Ranks) -> None:
+    """Validates and draws while it trains."""
+    with few_draws():
+        train(WATCHED, folder, "watched_two", sample_every=2)
+
+
+def killed(folder: Path, ranks: Ranks) -> None:
+    """One process is killed while all write the checkpoint of the fourth step."""
+    with pytest.MonkeyPatch.context() as patch:
+        write, calls = files.write, iter(range(1, 99))
+
+        def dies(at: Path, tensors: Any, metadata: Any, group: Ranks) -> Any:
+            if next(calls) == 2 and group.rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(at, tensors, metadata, group)
+
+        patch.setattr(files, "write", dies)
+        train(plan(PHASES, scene()), folder, "killed", checkpoint_every=2, resume="may")
+
+
+def killed_in_a_step(folder: Path, ranks: Ranks) -> None:
+    """One process is killed in the third step."""
+    with pytest.MonkeyPatch.context() as patch:
+        losses, done = Denoising.losses, iter(range(1, 99))
+
+        def dies(self: Denoising, *arguments: Any) -> torch.Tensor:
+            if next(done) == 3 and ranks.rank == 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return losses(self, *arguments)
+
+        patch.setattr(Denoising, "losses", dies)
+        train(plan(PHASES, scene()), folder, "killed", checkpoint_every=2, resume="may")
+
+
+def goes_on(folder: Path, ranks: Ranks) -> None:
+    """What was killed goes on."""
+    train(plan(PHASES, scene()), folder, "killed", resume="must")
+
+
+def matrix(folder: Path, ranks: Ranks) -> None:
+    """Whole runs with 0, 1 and 3 workers, and each stopped by a signal and resumed."""
+    for workers in (0, 1, 3):
+        given, name = plan(PHASES, scene()), f"{ranks.size}_{workers}"
+        train(given, folder, f"whole_{name}", workers=workers, quiet=True)
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt_at(patch, 4)
+            train(given, folder, f"resumed_{name}", workers=workers)
+        train(given, folder, f"resumed_{name}", workers=0, resume="must")
+
+
+def main() -> None:
+    folder, *names = sys.argv[1:]
+    known: dict[str, Callable[[Path, Ranks], None]] = {
+        made.__name__: made for made in (whole_run, child, there_and_back, nan, refused, watched)
+    } | {made.__name__: made for made in (killed, killed_in_a_step, goes_on, matrix)}
+    with group.joined() as ranks:
+        for name in names:
+            known[name](Path(folder), ranks)
+
+
+if __name__ == "__main__":
+    main()

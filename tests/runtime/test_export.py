@@ -1,0 +1,269 @@
+"""Exports: files of weights, and folders that diffusers loads alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from fixture_specs import checked
+from fixture_specs import growlang as command
+from safetensors.torch import load_file
+from tiny import full_disk, net, plan, train, write_data
+from torch import Tensor
+
+import growlang
+from growlang.diagnostics import GrowlangError
+from growlang.spec.recipe import Sample
+from growlang.spec.samplers import DDIM
+from growlang.torch_backend.initialisation import initialise
+from growlang.torch_backend.lower import lower
+from growlang_runtime.export.card import card, facts
+from growlang_runtime.export.exporting import export
+from growlang_runtime.sample import sample
+from growlang_runtime.storage.weights import Weights, load
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+DRAW = FIXTURES / "export" / "draw.py"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose sampler and guidance use all that can be set."""
+    folder = write_data(tmp_path_factory.mktemp("data"))
+    said = Sample(
+        sampler=DDIM(steps=4, eta=0.5),
+        guidance=3.0,
+        guidance_interval=[0.3, 1.0],
+        guidance_rescale=0.7,
+        prompts=["red", "blue sky"],
+    )
+    return train(plan(sample=said), folder, quiet=True).run
+
+
+def by_diffusers(jobs: list[dict[str, Any]], tmp_path: Path) -> dict[str, Any]:
+    """What diffusers draws with folders, in an interpreter that cannot import growlang."""
+    result = tmp_path / "drawn.pt"
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "HF_MODULES_CACHE": str(tmp_path / "modules"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, DRAW, result],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = torch.load(result)
+    return found | {"stderr": done.stderr}
+
+
+def apart(a: Tensor, b: Tensor) -> float:
+    return float((a - b).abs().max())
+
+
+@pytest.fixture(scope="module")
+def clip(t5: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small randomly initialised text half of CLIP, 12 wide."""
+    from transformers import AutoTokenizer, CLIPTextConfig, CLIPTextModel
+
+    folder = tmp_path_factory.mktemp("clip")
+    AutoTokenizer.from_pretrained(t5).save_pretrained(folder)
+    sizes = {"hidden_size": 12, "intermediate_size": 16, "num_hidden_layers": 1}
+    torch.manual_seed(0)
+    config = CLIPTextConfig(vocab_size=11, num_attention_heads=2, eos_token_id=1, **sizes)
+    CLIPTextModel(config).save_pretrained(folder)
+    return folder
+
+
+class Untrained(NamedTuple):
+    """A spec and weights that are all random, which stand for those of a loop of one's own."""
+
+    spec: growlang.Checked
+    weights: dict[str, Tensor]
+
+    @staticmethod
+    def of(path: Path, **params: str) -> Untrained:
+        spec = checked(path, **params)
+        module = initialise(lower(spec.net, "meta"), spec.net, 0)
+        return Untrained(spec, {n: 0.1 + 0.9 * t for n, t in module.state_dict().items()})
+
+    def export(self, output: Path) -> str:
+        growlang.export(self.spec, "diffusers", output, weights=self.weights)
+        return str(output)
+
+    def sample(self, prompts: list[str], **given: Any) -> Tensor:
+        return growlang.sample(self.spec, prompts, weights=self.weights, **given).tensor
+
+
+def test_diffusers_draws_the_same_images_alone(
+    run: Path, t5: Path, clip: Path, tmp_path: Path
+) -> None:
+    """Exports side by side, of nets of all kinds, offline, without growlang."""
+    checkpoint = run / "checkpoints" / "step_00000004"
+    retained = Untrained.of(FIXTURES / "retain" / "large.grow")
+    named = Untrained.of(FIXTURES / "specs" / "own_images.grow")
+    frozen = Untrained.of(
+        FIXTURES / "export" / "encoders.grow", first=f'"{t5}"', second=f'"{clip}"'
+    )
+    growlang.export(run, "diffusers", tmp_path / "out")
+    growlang.export(run, "diffusers", tmp_path / "half", dtype="bf16")
+    growlang.export(checkpoint, "diffusers", tmp_path / "older", ema=False, sampler="heun")
+    words, classes = ["red", "", "blue sky"], ["square", "", "0"]
+    texts = ["a red cat on the grass", "", "dog"]
+    jobs: list[dict[str, Any]] = [
+        {"folder": str(tmp_path / "out"), "prompts": words, "asked": {"seed": 3}},
+        {"folder": str(tmp_path / "older"), "prompts": words, "asked": {"seed": 3}},
+        {"folder": str(tmp_path / "out"), "prompts": words, "copy": str(tmp_path / "copy")},
+        {"folder": str(tmp_path / "out"), "prompts": words, "scheduler": "euler"},
+        {"folder": retained.export(tmp_path / "retained"), "prompts": words[:2]},
+        {
+            "folder": named.export(tmp_path / "named"),
+            "prompts": classes,
+            "asked": {"num_inference_steps": 3, "guidance_scale": 2.0},
+        },
+        {
+            "folder": frozen.export(tmp_path / "frozen"),
+            "prompts": texts,
+            "asked": {"num_inference_steps": 3, "guidance_scale": 2.0},
+        },
+        {"folder": str(tmp_path / "half"), "prompts": words, "half": True},
+    ]
+    found = by_diffusers(jobs, tmp_path)
+    usual = sample(run, prompts=words).tensor
+    wanted = [
+        sample(run, prompts=words, seed=3).tensor,
+        sample(checkpoint, prompts=words, seed=3, ema=False, sampler="heun").tensor,
+        usual,
+        sample(run, prompts=words, sampler="euler", steps=4).tensor,
+        retained.sample(words[:2]),
+        named.sample(classes, steps=3, guidance=2.0),
+        frozen.sample(texts, steps=3, guidance=2.0),
+    ]
+    for index, (image, own) in enumerate(zip(found["images"], wanted, strict=False)):
+        assert apart(image, own) < 1e-4, jobs[index]
+    assert apart(found["images"][0], found["images"][1]) > 1e-3
+    assert 0 < apart(found["images"][-1], usual) < 0.1
+    assert found["shown"] == [8, 8, "L"]
+    assert (tmp_path / "copy" / "spec.grow").exists()
+
+
+def test_a_folder_says_what_it_is(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    growlang.export(run, "diffusers", folder, license="mit")
+    said = json.loads((folder / "growlang.json").read_text())
+    own = growlang.load_run(run).plan
+    assert (said["net_hash"], said["run_hash"]) == (own.net_hash, own.run_hash)
+    for name, digest in said["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    (code,) = (folder / "unet").glob("denoiser_*.py")
+    assert own.net_hash[:12] in code.name
+    assert (folder / "spec.grow").read_text() == own.source
+    page = (folder / "README.md").read_text()
+    front = page.split("---")[1]
+    assert "library_name: diffusers" in front
+    assert "pipeline_tag: text-to-image" in front
+    assert 'license: "mit"' in front
+    assert own.net_hash in page
+    index = json.loads((folder / "model_index.json").read_text())
+    assert index["scheduler"] == ["diffusers", "DDIMScheduler"]
+
+
+def test_the_card_of_a_grown_model_names_its_parent() -> None:
+    child = plan(model=net("child"), parent=plan())
+    weights = Weights(Path("a"), net("child"), {}, {"net_hash": "1"})
+    page = card(weights, child, child.sample, facts(weights, child, ema=True), None)
+    assert 'base_model: "tiny"' in page
+    assert "# license: set it before you share" in page
+    assert '"parent": {' in page
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
+def test_weights_alone_have_their_names_and_the_spec_beside_them(
+    run: Path, tmp_path: Path, dtype: Any
+) -> None:
+    for ema in (True, False):
+        output = tmp_path / f"{ema}.safetensors"
+        done = growlang.export(run, "safetensors", output, ema=ema, dtype=dtype)
+        own = load(run, ema=ema).tensors
+        found = load_file(done.path)
+        assert found.keys() == own.keys()
+        for name, tensor in own.items():
+            assert torch.equal(found[name], tensor.to(found[name].dtype))
+        assert {str(t.dtype) for t in found.values()} == {
+            {"fp32": "torch.float32", "bf16": "torch.bfloat16", "fp16": "torch.float16"}[dtype]
+        }
+        assert done.spec == tmp_path / f"{ema}.grow"
+        assert done.spec.read_text() == growlang.load_run(run).plan.source
+    again = sample(tmp_path / "True.safetensors", prompts=["red"]).tensor
+    assert apart(again, sample(run, prompts=["red"]).tensor) < (1e-6 if dtype == "fp32" else 0.1)
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def test_nothing_is_overwritten_unless_it_is_an_earlier_export(run: Path, tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.safetensors", tmp_path / "folder"
+    growlang.export(run, "safetensors", file)
+    growlang.export(run, "diffusers", folder)
+    (folder / "mine.txt").write_text("of the user")
+    for to, output in (("safetensors", file), ("diffusers", folder)):
+        with pytest.raises(GrowlangError, match=f"{output} exists") as error:
+            growlang.export(run, to, output)  # type: ignore[arg-type]
+        assert "--force" in error.value.help
+        growlang.export(run, to, output, force=True)  # type: ignore[arg-type]
+    assert not (folder / "mine.txt").exists()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("")
+    with pytest.raises(GrowlangError, match="is no earlier export, and is not overwritten"):
+        growlang.export(run, "diffusers", tmp_path / "work", force=True)
+    assert (tmp_path / "work" / "thesis.tex").exists()
+
+
+def test_a_full_disk_leaves_the_earlier_export(run: Path, tmp_path: Path) -> None:
+    growlang.export(run, "diffusers", tmp_path / "out")
+    before = {p: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    with full_disk(3000), pytest.raises(GrowlangError, match="the disk is full"):
+        growlang.export(run, "diffusers", tmp_path / "out", force=True)
+    with full_disk(3000), pytest.raises(GrowlangError, match="the disk is full"):
+        growlang.export(run, "safetensors", tmp_path / "a.safetensors")
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_what_cannot_be_written_is_told_before_the_weights_are_read(tmp_path: Path) -> None:
+    lost = tmp_path / "no run"
+    with pytest.raises(GrowlangError, match=r"out does not end in \.safetensors") as error:
+        growlang.export(lost, "safetensors", tmp_path / "out")
+    assert "out.safetensors" in error.value.help
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GrowlangError, match="Not a directory"):
+        growlang.export(lost, "diffusers", tmp_path / "file" / "out")
+    with pytest.raises(GrowlangError, match="no weights at"):
+        growlang.export(lost, "diffusers", tmp_path / "out")
+
+
+def test_fp16_has_no_room_for_large_weights(run: Path, tmp_path: Path) -> None:
+    weights = load(run)
+    next(iter(weights.tensors.values()))[0] = 1e6
+    with pytest.raises(GrowlangError, match="fp16 has no numbers as large") as error:
+        export(weights, "safetensors", tmp_path / "a.safetensors", dtype="fp16")
+    assert "bf16" in error.value.help
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_prints_what_it_wrote(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    done = command("export", str(run), "--to", "safetensors", "-o", str(out))
+    assert (done.status, done.out) == (0, f"{out}\n{out.with_suffix('.grow')}\n")
+    assert command("export", str(run), "--to", "onnx", "-o", str(out)).status == 2
