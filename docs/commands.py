@@ -114,7 +114,10 @@ EXITS = {
     "show": "0. 1: the spec has errors.",
     "schema": "0.",
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
-    "compile": "0. 1: the spec has errors. 2: PyTorch is not installed and `--no-build` not given.",
+    "compile": (
+        "0. 1: the spec has errors, or a phase does not fit `--memory`. 2: PyTorch is not "
+        "installed and `--no-build` not given, or a device would get no image."
+    ),
     "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ.",
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
@@ -125,8 +128,10 @@ EXITS = {
         "same command goes on."
     ),
     "train": (
-        "0: finished. 1: the spec has errors. 2: the run could not start, or failed. "
-        "130, 143: stopped by a signal, after saving a checkpoint."
+        "0: finished. 1: the spec has errors. 2: the run could not start, or failed. 10: its spec, "
+        "its data or its start weights have changed. 11: NaN or infinity. 12: the disk is full. "
+        "13: another process trains in its folder. 130, 143: stopped by a signal, after saving a "
+        "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
     "export": "0. 2: no such run, the output exists, or the model cannot be written so.",
@@ -162,8 +167,9 @@ def commands_page() -> str:
     lines = [
         "# Commands\n",
         "Results go to standard output, progress and logs to standard error. Every command exits "
-        "with 2 when it could not do its job (a file that is missing, a wrong option), and says "
-        "why in one message. `growlang COMMAND --help` prints what stands here.\n",
+        "with 2 when it could not do its job (a file that is missing, a wrong option), with 12 "
+        "when the disk is full, and says why in one message. `growlang COMMAND --help` prints what "
+        "stands here.\n",
     ]
     _require_described()
     with checkout() as folder:

@@ -69,9 +69,18 @@ def error_page(code: str) -> str:
         parts += _example(broken, FIXTURES / "mended" / broken.name)
     for broken in sorted((FIXTURES / "lengths").glob(f"{code.lower()}_*.grow")):
         parts += _example(broken, FIXTURES / "mended" / "lengths" / broken.name)
+    for large in sorted((FIXTURES / "devices").glob(f"{code.lower()}_*.grow")):
+        parts += _refused(large)
     for change in sorted((FIXTURES / "against").glob(f"{code.lower()}_*")):
         parts += _change(change)
     return "\n".join(parts)
+
+
+def _refused(large: Path) -> Iterator[str]:
+    """A spec that does not fit its devices, and what is said of it, with the command that does."""
+    yield _title(large.stem)
+    yield f"```text\n{large.with_suffix('.txt').read_text(encoding='utf-8').strip()}\n```\n"
+    yield f"The spec:\n\n```grow\n{large.read_text(encoding='utf-8').strip()}\n```\n"
 
 
 def _example(broken: Path, mended: Path) -> Iterator[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from torch import nn
 
+    from growlang.fitting import Memory
     from growlang.torch_backend.lower import LoweredNet
 
 FORMAT_VERSION = 1
@@ -170,6 +171,33 @@ class Compiled(Shown):
     def phases(self) -> tuple[PhaseCost, ...]:
         """What each phase of the recipe trains, and the bytes of its state."""
         return tuple(phase_cost(self.net, phase) for phase in self.schedule)
+
+    def memory(
+        self,
+        devices: int = 1,
+        limit: str | int | None = None,
+        *,
+        micro_batch: int | None = None,
+        activation_checkpointing: bool = False,
+    ) -> Memory:
+        """What each of some GPUs holds in the phases of the recipe, which FSDP2 spreads.
+
+        `limit` is the memory of one, such as "80GB": `fits` and `finding` say whether it is enough,
+        `nearest` the nearest setting with which it is. `micro_batch` are the images of one pass.
+        Raises GrowlangError if there is no recipe, or if a device would get no image.
+        """
+        from growlang.fitting import Memory, size_of
+        from growlang.plans.memory import Setting
+
+        recipe = recipe_of(self.spec, self.recipe).name
+        least = {"devices": devices, "micro_batch": micro_batch or 1}
+        for name, value in least.items():
+            if value < 1:
+                raise GrowlangError(f"`{name}` must be at least 1, but is {value}")
+        size = size_of(limit) if isinstance(limit, str) else limit
+        return Memory(
+            self.spec, recipe, Setting(devices, micro_batch, activation_checkpointing), size
+        )
 
     @property
     def code(self) -> str:

@@ -44,6 +44,7 @@ def test_every_code_has_a_fixture() -> None:
     single = [p.stem for p in BROKEN if p.stem[0] == "g"]
     compared = [p.name for p in (ERRORS.parent / "against").iterdir()]
     compared += [p.name for p in (ERRORS.parent / "lengths").glob("g*.grow")]  # `compile` tells
+    compared += [p.name for p in (ERRORS.parent / "devices").glob("g*.grow")]  # with a limit
     internal = {code for code in CODES if code.startswith("G9")}  # no spec may cause it
     assert {name.split("_")[0].upper() for name in [*single, *compared]} == set(CODES) - internal
 

@@ -13,6 +13,7 @@ from packages import Install, declare
 from typer.testing import CliRunner
 
 from growlang.cli import COMMANDS, app
+from growlang.diagnostics import Exit
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 GOLDEN = Path(__file__).parent / "fixtures" / "compile"
@@ -282,7 +283,7 @@ def test_a_full_disk_is_one_message(command: tuple[str | Path, ...]) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "growlang", *command], stdout=full, stderr=subprocess.PIPE
         )
-    assert done.returncode == 2
+    assert done.returncode == Exit.FULL
     assert done.stderr == b"error: No space left on device\n"
 
 

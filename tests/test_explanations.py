@@ -52,7 +52,7 @@ def test_every_code_has_a_page_with_cause_and_example(code: str) -> None:
     assert page.startswith(f"# {code}: {entry.name}")
     assert entry.cause and entry.cause in page
     assert f"{entry.severity}[{code}]" in page
-    assert "```diff" in page
+    assert "```diff" in page or code == "G450"  # a command mends it, and no edit
 
 
 def test_generated_pages_are_up_to_date() -> None:

@@ -146,9 +146,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "compiling": (
         set(),
         {
-            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "shown"),
-            *("spec", "tables", "torch_backend"),
+            *("atomic", "checking", "diagnostics", "fitting", "growth", "net", "planning", "plans"),
+            *("shown", "spec", "tables", "torch_backend"),
         },
+    ),
+    "fitting": (
+        set(),
+        {"checking", "diagnostics", "growth", "planning", "plans", "shown", "tables"},
     ),
     "tools": (
         {"pydantic"},

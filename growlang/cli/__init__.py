@@ -37,7 +37,7 @@ from growlang.cli.commands.schema import schema  # noqa: E402
 from growlang.cli.commands.show import show  # noqa: E402
 from growlang.cli.commands.train import train  # noqa: E402
 from growlang.cli.commands.verify import verify  # noqa: E402
-from growlang.diagnostics import GrowlangError  # noqa: E402
+from growlang.diagnostics import Exit, GrowlangError, exit_of  # noqa: E402
 
 app = typer.Typer(
     name="growlang",
@@ -88,7 +88,7 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line: 0 no errors, 1 findings, 2 could not run."""
+    """Run the command line; it exits as `growlang.diagnostics.exits` says."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # specs are UTF-8, whatever the locale is
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -96,15 +96,15 @@ def main() -> None:
         app()
     except GrowlangError as error:
         typer.echo(error.as_text(), err=True)
-        sys.exit(2)
+        sys.exit(error.exit_status)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         typer.echo(f"error: {place}{error.strerror or error}", err=True)
         with suppress(OSError):  # what could not be written is not tried again at the exit
             sys.stdout.close()
-        sys.exit(2)
+        sys.exit(exit_of(error))
     except Exception as error:
         from growlang.cli.printing import print_failure
 
         print_failure(error)
-        sys.exit(2)
+        sys.exit(Exit.UNABLE)

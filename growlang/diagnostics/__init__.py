@@ -1,5 +1,6 @@
 """What is reported, where and how: places, findings, their codes and their forms."""
 
+from growlang.diagnostics.exits import Exit, exit_of
 from growlang.diagnostics.findings import (
     LIMIT,
     Diagnostic,
@@ -19,6 +20,7 @@ __all__ = [
     "LIMIT",
     "Diagnostic",
     "Edit",
+    "Exit",
     "Findings",
     "GrowlangError",
     "KeyPath",
@@ -27,5 +29,6 @@ __all__ = [
     "Severity",
     "Span",
     "TooMany",
+    "exit_of",
     "stage",
 ]

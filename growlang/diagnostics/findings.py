@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
+from growlang.diagnostics.exits import Exit
+
 Severity = Literal["error", "warning"]
 KeyPath = tuple[str | int, ...]
 """Where a value is in a tree: the keys and indices that lead to it."""
@@ -191,15 +193,17 @@ def _shortened(text: str) -> str:
 
 
 class GrowlangError(Exception):
-    """The job cannot be done: a user's mistake outside a spec. Printed as one message; exit 2.
+    """The job cannot be done: a user's mistake outside a spec. Printed as one message.
 
-    `message` says what is wrong and `help` how to mend it; a traceback shows both.
+    `message` says what is wrong and `help` how to mend it; a traceback shows both. A command ends
+    with `exit_status`.
     """
 
-    def __init__(self, message: str, *, help: str = "") -> None:
+    def __init__(self, message: str, *, help: str = "", exit_status: Exit = Exit.UNABLE) -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+        self.exit_status = exit_status
         if help:
             self.add_note(f"help: {help}")
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, argument
@@ -62,6 +63,10 @@ class Attention(Op):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The sum over the sublayers; see `_attention_saved`."""
         return _attention_saved(self, x, scope)
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The sum over the sublayers; see `_attention_kept`."""
+        return _attention_kept(self, x, scope, widths)
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""
@@ -142,6 +147,14 @@ class Transformer(Op):
         hidden = self.numbers(x, scope)["mlp.hidden"]
         mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
         return _attention_saved(self, x, scope) + mlp
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
+        attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
+        hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
+        always = attention.always + entry + hidden
+        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size + hidden
+        return Kept(always, attention.learning + learning, attention.result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Hidden channels of the MLP."""
@@ -312,3 +325,40 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
             normalised, values = 2 * (queries + keys) * inner, keys * inner if plain else 0
             total += normalised + values + (queries + keys) * op.heads
     return total
+
+
+def _entry_kept(op: Attending, x: Shape, scope: Scope) -> int:
+    """Kept by a sublayer's norm, in fp32, and by its dropout, a byte for each number."""
+    statistics = x.positions * (2 if op.norm == "layer" else 1)
+    return FP32 * (x.size + statistics) + (x.size if op.dropout else 0)
+
+
+def _branch_learning(op: Attending, x: Shape, scope: Scope, widths: Widths) -> int:
+    """Kept for the gradients of shift, scale and gate: what is scaled and what is let through."""
+    if scope.time is None:
+        return 0
+    vectors = (FP32 + widths.maps) * scope.time + 2 * widths.maps * 2 * op.width
+    return FP32 * x.size + widths.maps * x.size + vectors
+
+
+def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Kept:
+    """As `_attention_saved`, of the fused kernel for any length.
+
+    Queries, keys and values are views of one result, which is kept as a whole; QK-norm keeps its
+    input in fp32, and attention the normalised ones.
+    """
+    always = learning = 0
+    inner, maps = heads_width(op), widths.maps
+    for name in op.attend:
+        other = x if name == "self" else scope.conditions[name]
+        both = x.positions + other.positions
+        projected = maps * (x.positions + 2 * other.positions) * inner
+        if op.qk_norm:
+            cast = 0 if maps == FP32 else FP32 * both * inner
+            unused = 0 if maps == FP32 or name == "self" else maps * x.positions * inner
+            projected += cast - unused + maps * both * inner + FP32 * both * op.heads
+        attended = maps * x.positions * inner + FP32 * op.heads * x.positions
+        always += _entry_kept(op, x, scope) + projected + attended
+        learning += _branch_learning(op, x, scope, widths) + maps * x.size
+        learning += 0 if name == "self" else maps * other.size
+    return Kept(always, learning, max(widths.x, maps))

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from growlang.net import Scope, Shape, Tensor
 from growlang.net.axes import Axes
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.signatures.signature import Conditions, Signature
 
 
@@ -130,6 +131,10 @@ class Op(Signature):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Scalars that the backward pass keeps for one image."""
         return 0
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """What the backward pass keeps on a GPU, by default all of `saved_activations` in fp32."""
+        return Kept(FP32 * self.saved_activations(x, scope), 0, widths.x)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """The counts that the op's width decides, by name: groups, hidden channels, frequencies.

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from growlang.net import Scope, Shape, tokens, vector
 from growlang.net.axes import Axes, Rows, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, plain, table
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import argument
@@ -86,6 +87,10 @@ class Fourier(Op):
         """The inputs of both linear maps and of the SiLU."""
         return 2 * self.numbers(x, scope)["frequencies"] + 2 * self.width
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The inputs of both linear maps and of the SiLU."""
+        return Kept(0, widths.maps * self.saved_activations(x, scope), widths.maps)
+
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Frequencies of the sines and cosines."""
         return {"frequencies": scope.number("frequencies", self.width // 2)}
@@ -113,6 +118,10 @@ class Condition(Op):
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """The channels of a frozen encoder, which are as they are."""
         return Axes((), writes(Space("out", self.output(x, scope).width, Symmetry.FIXED)))
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Ids or labels, in int64, whose rows of a table are in fp32."""
+        return Kept(0, 8 * self.saved_activations(x, scope), FP32)
 
     def labels(self) -> int | None:
         """The number that labels must be below; None where it reads none."""

@@ -5,6 +5,7 @@ from math import gcd
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import grouped, linear, mapped, norm, plain
 from growlang.signatures.signature import argument
 
@@ -54,6 +55,10 @@ class Conv(Op):
         """The input of the convolution."""
         return x.size
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
+
 
 class ZeroConv(Op):
     """1 x 1 convolution that starts at zero (ControlNet, arXiv 2302.05543)."""
@@ -79,6 +84,10 @@ class ZeroConv(Op):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
 
 
 class Residual(Op):
@@ -140,6 +149,17 @@ class Residual(Op):
         inner = (3 + timed + (self.dropout > 0)) * self.width * x.positions
         statistics = 2 * sum(self.numbers(x, scope).values())
         return 3 * x.size + inner + statistics + 2 * (scope.time or 0) + timed * self.width
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Of each branch what a norm, a SiLU and a convolution take; what time scales and drops."""
+        timed, inner = scope.time is not None, self.width * x.positions
+        branch = (2 * FP32 + widths.maps) * (x.size + inner) + (self.dropout > 0) * inner
+        skip = widths.maps * x.size if self.width != x.width and widths.maps != FP32 else 0
+        vectors = (FP32 + widths.maps) * (scope.time or 0) + timed * FP32 * self.width
+        result = widths.maps if self.width != x.width else max(widths.x, widths.maps)
+        statistics = 2 * FP32 * sum(self.numbers(x, scope).values())
+        learning = vectors + timed * FP32 * inner if timed else 0
+        return Kept(branch + skip + statistics, learning, result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Groups of both norms."""

@@ -6,6 +6,7 @@ from growlang.net import Scope, Shape, grid, tokens
 from growlang.net.axes import Axes, Role, Space, Symmetry, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided, group_count
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import grouped, linear, mapped, norm, plain, table, token_wise
 from growlang.signatures.signature import argument
 
@@ -36,6 +37,10 @@ class Patch(Op):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
 
 
 class Unpatch(Op):
@@ -73,6 +78,11 @@ class Unpatch(Op):
         """The inputs of the norm, of the SiLU and of the convolution."""
         return 3 * x.size + 2 * self.numbers(x, scope)["norm.groups"]
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The inputs of the norm, of the SiLU and of the convolution."""
+        statistics = 2 * FP32 * self.numbers(x, scope)["norm.groups"]
+        return Kept((2 * FP32 + widths.maps) * x.size + statistics, 0, widths.maps)
+
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Groups of the norm."""
         return {"norm.groups": scope.number("norm.groups", group_count(x.width))}
@@ -103,6 +113,11 @@ class Linear(Op):
         """The input."""
         return x.size
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input; of pixels, which a convolution maps, even where it does not learn."""
+        size = widths.maps * x.size
+        return Kept(size, 0, widths.maps) if x.kind == "grid" else Kept(0, size, widths.maps)
+
 
 class Norm(Op):
     """GroupNorm of a grid (arXiv 1803.08494), LayerNorm of tokens (arXiv 1607.06450)."""
@@ -125,6 +140,10 @@ class Norm(Op):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input, with the mean and deviation of each group or token."""
         return x.size + 2 * self.numbers(x, scope).get("groups", x.positions)
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input in fp32, with the mean and deviation of each group or token."""
+        return Kept(FP32 * self.saved_activations(x, scope), 0, FP32)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Groups of the norm of a grid."""
@@ -290,6 +309,10 @@ class Position(Op):
         length, stream = axis(Role.POSITION, x.positions), plain("x", x.width)
         learned = table("position", length, writes(stream), "position")
         return Axes((reads(stream),), writes(stream), (learned,))
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Nothing; a learned table makes the result fp32, as it is itself."""
+        return Kept(0, 0, FP32 if self.kind == "learned" else widths.x)
 
 
 def _kept(x: Shape, inputs: int = 1) -> Axes:

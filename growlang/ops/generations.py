@@ -11,6 +11,7 @@ from growlang.net.axes import Axes, Layer, Parameter, Role, Space, axis, reads, 
 from growlang.net.generations import MEASURED
 from growlang.ops.base import Op
 from growlang.ops.convolution import divided
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import plain
 from growlang.signatures.signature import argument
 
@@ -101,6 +102,11 @@ class Refine(Op):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The noisy image."""
         return x.size * self.factor**2
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Both images of which means are taken: Z with the guess, and the smooth U of the means."""
+        smooth = 2 if self.upsample == "bicubic" else 1
+        return Kept(smooth * FP32 * x.size * self.factor**2, 0, FP32)
 
 
 class Fade(Op):

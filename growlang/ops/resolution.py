@@ -4,6 +4,7 @@ from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.convolution import divided
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument
 
@@ -38,6 +39,10 @@ class ToFiner(Op):
         """The input of the convolution."""
         return x.size
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
+
 
 class Down(ToCoarser):
     """To a coarser grid: average pooling by `factor`, then a 1 x 1 convolution to `width`."""
@@ -57,6 +62,11 @@ class Down(ToCoarser):
         """The inputs of the pooling and of the convolution."""
         return x.size + x.size // self.factor**2
 
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The inputs of the pooling and of the convolution."""
+        pooled = widths.maps * (x.size // self.factor**2)
+        return Kept(widths.x * x.size + pooled, 0, widths.maps)
+
 
 class Up(ToFiner):
     """To a finer grid: a 1 x 1 convolution to `width`, then nearest upsampling by `factor`."""
@@ -71,6 +81,10 @@ class Up(ToFiner):
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel."""
         return 2 * x.size * self.width
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution; upsampling gives fp32."""
+        return super().kept(x, scope, widths)._replace(result=FP32)
 
 
 class DWT(ToCoarser):
@@ -104,6 +118,10 @@ class DWT(ToCoarser):
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
         return x.size
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
 
 
 class IDWT(ToFiner):

@@ -10,7 +10,7 @@ import pytest
 from fixture_specs import growlang
 from tiny import metrics
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.sweeping import variants
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train.trainer import Trainer
@@ -134,7 +134,7 @@ def test_an_output_root_that_is_a_file_is_one_message() -> None:
 def test_offered_commands_do_what_they_say() -> None:
     assert train().status == 0
     refused = growlang("train", "core_8.grow", "--set", "train.main.phase.main.for=3", "--resume")
-    assert refused.status == 2
+    assert refused.status == Exit.CHANGED
     offered = re.findall(r"^      (growlang train .*)$", refused.err, re.M)
     assert [words.split(" ")[-1] for words in offered] == [
         *("--resume", "main-2", "main-2", "--fresh")

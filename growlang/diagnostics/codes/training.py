@@ -104,6 +104,15 @@ TRAINING = {
         "prompt; any other would be an unconditional image under a caption that promises more. "
         "Prompts in a file are read, and refused in the same way, when the run begins.",
     ),
+    "G450": Code(
+        "out-of-memory",
+        "A phase does not fit the memory of its devices.",
+        "A device holds its part of the weights, averages, moments and gradients, whole modules "
+        "while they are computed, and what the backward pass needs of the images of one pass. "
+        "`compile --devices N --memory SIZE` adds it up, and names the nearest setting that fits: "
+        "a smaller micro-batch, then activation checkpointing, then more devices. `check` does "
+        "not look at it.",
+    ),
     "G460": Code(
         "too-few-images",
         "`evaluate` generates too few images for a metric.",

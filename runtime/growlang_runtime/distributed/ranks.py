@@ -136,7 +136,7 @@ ALONE = Ranks()
 def _told(error: Exception) -> Exception:
     """An error as other processes raise it."""
     if isinstance(error, GrowlangError):
-        return GrowlangError(error.message, help=error.help)
+        return GrowlangError(error.message, help=error.help, exit_status=error.exit_status)
     if isinstance(error, OSError):
         return OSError(error.errno, error.strerror, error.filename)
     return RuntimeError(f"{type(error).__name__}: {error}")

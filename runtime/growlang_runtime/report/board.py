@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import GrowlangError, exit_of
 from growlang.plans.plan import Plan
 from growlang_runtime.report.settings import Value, settings_of
 from growlang_runtime.storage.files import save_text
-from growlang_runtime.storage.status import FAILED, SIGNALLED
+from growlang_runtime.storage.status import SIGNALLED
 
 LOGGED = "logged.json"
 """Which run of another board a run folder belongs to, so that a resumed one goes on there."""
@@ -176,7 +176,7 @@ class Boards:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        status = self.status if error is None else FAILED
+        status = self.status if error is None else exit_of(error)
         self._tell(lambda board: board.close(status))
 
     def write(self, step: int, **scalars: float) -> None:

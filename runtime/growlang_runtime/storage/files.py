@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from growlang.atomic import temporary_path, whole, write_text
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
+from growlang.diagnostics.exits import NO_ROOM
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Error numbers of a full disk, an exhausted quota and a file size limit."""
 RESUME = "free disk space, then continue with --resume; older checkpoints are untouched"
 """The help for a full disk during training."""
 
@@ -37,13 +35,14 @@ def disk_full(path: Path, help: str = RESUME) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if error.errno not in NO_ROOM:
             raise
         free = shutil.disk_usage(_existing(path)).free
         raise GrowlangError(
             f"cannot write {path}: the disk is full, or a quota or file size limit is reached "
             f"({free / 2**20:,.0f} MiB free on the disk)",
             help=help,
+            exit_status=Exit.FULL,
         ) from error
 
 
@@ -58,7 +57,7 @@ def require_place(path: Path, option: str) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in NO_ROOM:
             return
         raise GrowlangError(
             f"cannot write {path}: {error.strerror}",

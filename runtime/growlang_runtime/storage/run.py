@@ -11,8 +11,8 @@ from pathlib import Path
 from time import sleep
 from types import TracebackType
 
-from growlang.atomic import write_text
-from growlang.diagnostics import GrowlangError
+from growlang.atomic import temporary_path, write_text
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.plans.plan import DRAWS, FORMAT_VERSION, SEMANTICS, Plan
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
 from growlang_runtime.distributed.ranks import Ranks
@@ -93,12 +93,16 @@ class Run:
             try:
                 path.mkdir(parents=True)
             except FileExistsError:
-                raise exists(path) from None
+                if not is_vacant(path):
+                    raise exists(path) from None
             try:
                 run = Run(path, plan)
             except (OSError, KeyboardInterrupt):
                 shutil.rmtree(path)
                 raise
+            if (path / PLAN).exists():  # another process was first
+                run.close()
+                raise exists(path)
             try:
                 run._fill()
             except BaseException:
@@ -112,8 +116,8 @@ class Run:
         suffix = ".grow.yaml" if self.plan.spec.endswith((".yaml", ".yml")) else ".grow"
         write_text(self.path / f"spec{suffix}", self.plan.source)
         write_text(self.path / PLAN, self.plan.model_dump_json(indent=1))
-        self.checkpoints.mkdir()
-        self.samples.mkdir()
+        self.checkpoints.mkdir(exist_ok=True)
+        self.samples.mkdir(exist_ok=True)
 
     def close(self) -> None:
         """Give back the lock."""
@@ -129,6 +133,13 @@ class Run:
         """Remove the folder."""
         if self._lock is not None:
             shutil.rmtree(self.path)
+
+
+def is_vacant(path: Path) -> bool:
+    """Whether a folder has nothing but what is left where a run was killed before it had a plan."""
+    first = [path / name for name in ("spec.grow", "spec.grow.yaml", PLAN)]
+    known = {LOCK, *(temporary_path(p).name for p in first), *(p.name for p in first[:2])}
+    return path.is_dir() and all(p.name in known for p in path.iterdir())
 
 
 @contextmanager
@@ -202,6 +213,7 @@ def _in_use(path: Path, holder: str) -> GrowlangError:
     return GrowlangError(
         f"{who} is training in {path}",
         help="wait for it or stop it, or train under another name with --name",
+        exit_status=Exit.IN_USE,
     )
 
 

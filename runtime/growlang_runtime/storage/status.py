@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from growlang.atomic import write_text
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import GrowlangError, exit_of
 
 STATUS = "status.json"
 FORMAT_VERSION = 1
@@ -24,8 +24,8 @@ EVERY = 5.0
 """Least seconds between two writings of a run that goes on."""
 FRESH = timedelta(minutes=10)
 """How long a run on another machine, whose lock may not be seen here, is believed to go on."""
-FAILED, SIGNALLED = 2, 128
-"""The exit status of a run that failed, and what a signal's number is added to."""
+SIGNALLED = 128
+"""What a signal's number is added to for an exit status."""
 
 Told = Literal["running", "interrupted", "finished", "failed"]
 
@@ -121,9 +121,9 @@ class StatusFile:
         if isinstance(error, KeyboardInterrupt):
             self.interrupted(signal.SIGINT)
         elif isinstance(error, GrowlangError):
-            self.end("failed", FAILED, error.message)
+            self.end("failed", exit_of(error), error.message)
         elif error is not None:
-            self.end("failed", FAILED, f"{type(error).__name__}: {error}")
+            self.end("failed", exit_of(error), f"{type(error).__name__}: {error}")
 
     def tell(self, step: int, **values: Any) -> None:
         """Tell what the run does; `values` are fields of `Status`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.net import Net
 from growlang.plans.fit import differences
 from growlang.plans.plan import Branch, Plan
@@ -141,6 +141,7 @@ def require_same_branch(run: Path, recorded: Plan, options: RunOptions) -> None:
                 ),
             }
         ),
+        exit_status=Exit.CHANGED,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.diagnostics.literals import literal
 from growlang.growth.mapping import Entry
 from growlang.plans.plan import Plan
@@ -141,6 +141,7 @@ def require_same(path: Path, recorded: Plan, plan: Plan, options: RunOptions) ->
         f"{listed(found)}",
         help="revert the change to resume this run, or\n    "
         + ways(offers | anew(plan, options, path)),
+        exit_status=Exit.CHANGED,
     )
 
 
@@ -175,6 +176,7 @@ def require_same_data(path: Path, recorded: Plan, now: Plan, options: RunOptions
         "the same in a different order",
         help=f"restore the data, or\n    "
         f"{ways(branching(now, options, path) | anew(now, options, path))}",
+        exit_status=Exit.CHANGED,
     )
 
 

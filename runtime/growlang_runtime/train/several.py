@@ -29,7 +29,7 @@ class OneOf(NamedTuple):
 
 
 def train_several(runs: Sequence[OneOf]) -> int:
-    """Train each run; returns 0, 2 if one failed, or 128 + the signal that ended the whole.
+    """Train each run; returns 0, the exit status of the first that failed, or 128 + the signal.
 
     What is wrong about one that only the folders show is raised before the first begins. A run that
     fails once it was trained is told, and the next one goes on; at the end they are listed.
@@ -39,7 +39,7 @@ def train_several(runs: Sequence[OneOf]) -> int:
     say = Display(0, runs[0].options.quiet).say
     for run in runs:
         require_asked(run.plan, run.options)
-    failed: list[Path] = []
+    failed: dict[Path, int] = {}
     for number, run in enumerate(runs, 1):
         try:
             say(f"run {number} of {len(runs)}: {run.folder}")
@@ -55,10 +55,10 @@ def train_several(runs: Sequence[OneOf]) -> int:
             return status
     if failed:
         say(f"{len(failed)} of {len(runs)} runs failed: {', '.join(map(str, failed))}")
-    return 2 if failed else 0
+    return next(iter(failed.values()), 0)
 
 
-def _status(run: OneOf, say: Callable[[str], None], failed: list[Path]) -> int:
+def _status(run: OneOf, say: Callable[[str], None], failed: dict[Path, int]) -> int:
     """Train a run; returns its exit status, and 0 for one that failed, which is listed.
 
     Raises GrowlangError for one that could not begin: what keeps it from that keeps the others too.
@@ -70,5 +70,5 @@ def _status(run: OneOf, say: Callable[[str], None], failed: list[Path]) -> int:
         if error.run != run.folder or is_joined():
             raise
         say(error.as_text())
-        failed.append(run.folder)
+        failed[run.folder] = error.exit_status
         return 0

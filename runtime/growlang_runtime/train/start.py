@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.growth.composition import unchanged
 from growlang.growth.mapping import Mapping
 from growlang.net import Net
@@ -113,6 +113,7 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
             f"the weights at {weights.path} have changed since the run was started: their hash was "
             f"{recorded[:12]}, and is {found[:12]}",
             help=f"restore them, or {AFRESH}",
+            exit_status=Exit.CHANGED,
         )
     return weights
 

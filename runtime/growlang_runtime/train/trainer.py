@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash, hash_of
 from growlang_runtime.diffusion.objective import Objective, objective_of
@@ -96,6 +96,7 @@ class Trainer:
                 "the data has changed since the run was started: its phases had "
                 f"{record.images} images, and have {now}",
                 help=f"restore the data, or {AFRESH}",
+                exit_status=Exit.CHANGED,
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
@@ -338,7 +339,7 @@ class Trainer:
         phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
         known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = self.ranks.tell(lambda: nonfinite.ways_out(phase.settings, *known))
-        return GrowlangError(text, help=help)
+        return GrowlangError(text, help=help, exit_status=Exit.NONFINITE)
 
     def _log(self, done: Stepped, found: Found) -> None:
         values = found.loss, done.lr, found.norm

@@ -22,7 +22,7 @@ from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import move_aside
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import require_place
-from growlang_runtime.storage.run import Run, exists, recorded_plan, run_folder
+from growlang_runtime.storage.run import Run, exists, is_vacant, recorded_plan, run_folder
 from growlang_runtime.train import precision
 from growlang_runtime.train.branching import (
     Source,
@@ -55,7 +55,7 @@ class RunFailed(GrowlangError):
     """A run that had begun has failed; what it had done is kept in its folder, `run`."""
 
     def __init__(self, error: GrowlangError, run: Path) -> None:
-        super().__init__(error.message, help=error.help)
+        super().__init__(error.message, help=error.help, exit_status=error.exit_status)
         self.run = run
 
 
@@ -96,6 +96,8 @@ def require_asked(plan: Plan, options: RunOptions) -> bool:
     """Whether there is a run of a plan. Raises GrowlangError if the options say otherwise."""
     path = folder_of(plan, options)
     there = path.is_symlink() or path.exists()
+    if options.resume == "may" and there and is_vacant(path):
+        return False
     if options.resume == "must" and not there:
         raise nothing_to_resume(path, plan, options)
     if options.resume == "never" and there and not options.fresh:
