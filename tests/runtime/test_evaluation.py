@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ import torch
 from fixture_specs import SPECS, growlang
 from packages import Install, declare
 from safetensors.torch import load_file
-from tiny import metrics, phase, plan, state, train
+from tiny import metrics, net, phase, plan, state, train
 
 import growlang as api
 from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.ops.conditions import Classes
 from growlang.plans.plan import Plan
 from growlang.resolve.metrics import metrics_of
+from growlang.spec.data import Source, WebDataset
 from growlang.spec.metrics import FDEffLite0, HeldOutLoss, Metric, Retrieval
 from growlang.spec.recipe import Evaluate, Validation
 from growlang_runtime import sample
@@ -28,6 +33,7 @@ from growlang_runtime.evaluation.extractors import Extractor
 from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.reference import open_reference
 from growlang_runtime.evaluation.result import Evaluation
+from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train import validation
 
 COUNT = 6
@@ -54,10 +60,11 @@ def run_of(made: Plan, folder: Path, **options: Any) -> Path:
     return train(made, folder, quiet=True, **options).run
 
 
-def captions(data: Path) -> tuple[str, ...]:
+def captions(data: Path, made: Plan | None = None, model: Net | None = None) -> tuple[str, ...]:
     """The captions of the reference, in its order."""
-    made = evaluated(Retrieval())
-    opened = open_reference(made, made.child_net(), "training", data, Kept(data / "texts"))
+    made = made or plan()
+    read = model or made.child_net()
+    opened = open_reference(made, read, "training", data, Kept(data / "texts"))
     return opened.pictures.texts()
 
 
@@ -227,6 +234,34 @@ def test_metrics_are_read_as_a_spec_has_them() -> None:
     assert found == (FDEffLite0(dimensions=8), HeldOutLoss()) and not wrong
     assert [d.code for d in metrics_of(["fd_efflite0(dimensions = 0)"])[1]] == ["G201"]
     assert metrics_of(["kid("])[1]
+
+
+def test_references_are_decoded_as_the_run_decodes(data: Path) -> None:
+    phases = [phase("first", 1), phase("last", 1, decoder="simplejpeg")]
+    held = Validation(data=phases[0].settings.data, transform=phases[0].settings.transform)
+    made = recorded_plan(run_of(plan(phases, validation=held), data))
+    training, held_out = (
+        open_reference(made, made.child_net(), which, data, Kept(data / "kept"))
+        for which in ("training", "held_out")
+    )
+    assert training.said["decoder"] == "simplejpeg" and training.warnings == ()
+    assert held_out.said["decoder"] == "pillow"
+
+
+def test_corrected_names_of_classes_are_read_anew(
+    tmp_path: Path, write_tar: Callable[..., Path], png: Callable[..., bytes]
+) -> None:
+    write_tar("data.tar", {"0.png": png(8, 8), "0.cls": b"1"})
+    source = Source(name="data", data=WebDataset(urls="data.tar", image="png", label="cls"))
+
+    def texts(*names: str) -> tuple[str, ...]:
+        kinds = {"op": "classes", **Classes(width=8, names=[*names]).arguments()}
+        model = replace(net(), encoders={"kind": kinds})
+        made = plan([phase(data=[source])], model)
+        return captions(tmp_path, made, model)
+
+    assert texts("cat", "dgo") == texts("cat", "dgo") == ("dgo",)
+    assert texts("cat", "dog") == ("dog",)
 
 
 # --- while a run trains --------------------------------------------------------------------------

@@ -58,9 +58,11 @@ def clip_score(metric: CLIPScore, subject: Subject) -> Measured:
         return torch.tensor([float(scorer.score), float(scorer.n_samples)], dtype=torch.float64)
 
     what = digest([protocol["extractor"], protocol["weights_sha256"], "clip_score"])
-    sums = torch.stack([*subject.generated.computed(what, compute)]).sum(0)
-    real = torch.stack([*subject.reference.computed(what, compute)]).sum(0)
-    value, floor = (max(0.0, float(s[0] / s[1])) for s in (sums, real))
+    value, floor = (
+        max(0.0, float(total / count))
+        for pictures in (subject.generated, subject.reference)
+        for total, count in [sum(pictures.computed(what, compute, captioned=True))]
+    )
     captioned = all(subject.reference.texts())
     said = {"floor_of": "real images with their captions" if captioned else "none: no captions"}
     return Measured(value, floor if captioned else None, protocol=protocol | said)
@@ -124,7 +126,7 @@ def dsg(metric: DSG, subject: Subject) -> Measured:
 
     asked = {prompt: questions[prompt] for prompt in dict.fromkeys(prompts)}
     what = digest(["dsg", hashed, asked])
-    found = torch.cat([*subject.generated.computed(what, compute)])
+    found = torch.cat([*subject.generated.computed(what, compute, captioned=True)])
     protocol = {
         "extractor": f"questions by {weights_name(weights)}",
         "weights_sha256": hashed,
