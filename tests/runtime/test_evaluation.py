@@ -27,14 +27,18 @@ from growlang.spec.data import Source, WebDataset
 from growlang.spec.metrics import FDEffLite0, HeldOutLoss, Metric, Retrieval
 from growlang.spec.recipe import Evaluate, Validation
 from growlang_runtime import sample
-from growlang_runtime.evaluation import pictures
-from growlang_runtime.evaluation.evaluate import Asked, evaluate
+from growlang_runtime.evaluation import pictures, retrieval
+from growlang_runtime.evaluation.during import Evaluator
+from growlang_runtime.evaluation.evaluate import Asked, evaluate, precision_on
 from growlang_runtime.evaluation.extractors import Extractor
 from growlang_runtime.evaluation.kept import Kept
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.reference import open_reference
 from growlang_runtime.evaluation.result import Evaluation
+from growlang_runtime.evaluation.subject import Measured
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train import validation
+from growlang_runtime.train.precision import Flags, computing
 
 COUNT = 6
 CHUNKS = ("00000000-2.safetensors", "00000002-1.safetensors")
@@ -264,6 +268,15 @@ def test_corrected_names_of_classes_are_read_anew(
     assert texts("cat", "dog") == ("dog",)
 
 
+def test_the_protocol_says_where_products_are_rounded() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    with computing(Flags(tf32=False, deterministic=False)):
+        assert precision_on(cuda) == precision_on(cpu) == "fp32"
+    with computing(Flags(tf32=True, deterministic=False)):
+        assert precision_on(cuda) == "fp32, TF32 in matrix products and convolutions"
+        assert precision_on(cpu) == "fp32"
+
+
 # --- while a run trains --------------------------------------------------------------------------
 
 
@@ -308,6 +321,29 @@ def test_a_run_that_is_stopped_in_an_evaluation_goes_on_with_it(
         for run in (whole.run, again.run)
     ]
     assert lines[0] == lines[1]
+
+
+def test_an_evaluation_while_training_takes_away_its_own_images_and_networks_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+    load = loaded_once(lambda: loads.append(1))
+    of, measure = Evaluator._measure, retrieval.retrieval
+
+    def beside_manual(self: Evaluator, *args: Any) -> Evaluation:
+        (self.run / "evaluation/images/manual").mkdir(parents=True, exist_ok=True)
+        return of(self, *args)
+
+    def loading(*args: Any) -> Measured:
+        load()
+        load()
+        return measure(*args)
+
+    monkeypatch.setattr(Evaluator, "_measure", beside_manual)
+    monkeypatch.setattr(retrieval, "retrieval", loading)
+    found = train(evaluated(Retrieval(), count=2, every=2), data, quiet=True)
+    assert [p.name for p in (found.run / "evaluation/images").iterdir()] == ["manual"]
+    assert loads == [1, 1]
 
 
 def test_an_evaluation_that_fails_does_not_end_the_run(data: Path) -> None:

@@ -9,7 +9,6 @@ its scores compare only where the hash of these is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from growlang.net import digest
 from growlang.spec.metrics import AlignRidge
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.evaluation.extractors import EXTRA, efflite0, pretrained
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.subject import Measured, Subject
 
 TOP = 5
@@ -127,7 +127,7 @@ def _ranks(cosines: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return mine, lower, (cosines > mine).sum(1)
 
 
-@cache
+@loaded_once
 def minilm() -> tuple[Any, str]:
     """Embeds texts (N, 384), and the hash of the encoder's weights; weights by pip."""
     try:

@@ -52,7 +52,7 @@ def open_reference(
         held_out=held_out,
         decoder=decoder,
     )
-    said = {
+    said: dict[str, Any] = {
         "images": which,
         "data": images.identity,
         "transform": [t.model_dump(mode="json") for t in transform],
