@@ -73,11 +73,12 @@ class Background:
     ) -> tuple[dict[str, Tensor], Callable[[], None]]:
         """Copies on the CPU by name, and what waits until they are there.
 
-        Those from a CUDA device go into pinned memory, behind the last step and before the next.
+        Those from a CUDA device go into pinned memory, behind the last step and before the next;
+        those from another one are there when this returns.
         """
         copies = {name: self._buffer(name, tensor) for name, tensor in tensors.items()}
         for name, tensor in tensors.items():
-            copies[name].copy_(tensor, non_blocking=True)
+            copies[name].copy_(tensor, non_blocking=tensor.is_cuda)
         devices = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
         marks = [mark(device) for device in devices]
 
