@@ -23,6 +23,7 @@ from typing import NamedTuple
 import diffusers  # noqa: F401 - imported before the processes fork
 import torch
 import torch.utils.tensorboard
+import typer
 from tiny import state
 
 import growlang
@@ -92,6 +93,9 @@ def start(folder: Path, name: str, launch: Launch, port: int, moment: int | None
     except GrowlangError as error:
         said.write_text(error.message)
         os._exit(error.exit_status)
+    except typer.Exit as silent:  # another process says why
+        said.write_text("")
+        os._exit(silent.exit_code)
     except BaseException:
         traceback.print_exc()
         os._exit(99)
