@@ -20,6 +20,7 @@ from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
+from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
@@ -40,7 +41,7 @@ from growlang_runtime.train.watch import Moment, Watch, report
 class Trainer:
     """The loop over phases and steps of one run."""
 
-    def __init__(self, run: Run, setup: Setup, options: RunOptions) -> None:
+    def __init__(self, run: Run, setup: Setup, options: RunOptions, status: StatusFile) -> None:
         self.run, self.options, self.device = run, options, setup.device
         self.ranks = setup.ranks
         self.plan, self.net = setup.plan, setup.net
@@ -55,8 +56,7 @@ class Trainer:
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        again = command(self.plan, options, "--resume")
-        self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
+        self.told = Telling(run, self.steps, options.quiet, status, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
         self.seen = Seen(self.budget, self.ranks, self.metrics, self.display, self.warn)
         self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
@@ -143,7 +143,7 @@ class Trainer:
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display, self.background:
+        with self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
