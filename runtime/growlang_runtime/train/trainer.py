@@ -148,14 +148,11 @@ class Trainer:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
-                if (signal := self._stopped().signal) and self.step < self.steps:
-                    self.background.join()
-                    self.display.say(
-                        f"stopped after step {self.step} of {self.steps}; continue with: "
-                        f"{command(self.plan, self.options, '--resume')}"
-                    )
+                if signal := self._cut_short():
                     return self._result(signal)
             self._evaluate()
+            if signal := self._cut_short():
+                return self._result(signal)
             self.seen.tell_totals(self.step)
             self.background.join()
             self._require_finished()
@@ -167,6 +164,18 @@ class Trainer:
                 )
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
+
+    def _cut_short(self) -> int | None:
+        """The signal that the run stops for before all of it is done, the last evaluation too."""
+        signal = self._stopped().signal
+        if signal is None or (self.step == self.steps and not self._is_evaluation_due()):
+            return None
+        self.background.join()
+        self.display.say(
+            f"stopped after step {self.step} of {self.steps}; continue with: "
+            f"{command(self.plan, self.options, '--resume')}"
+        )
+        return signal
 
     def _boards(self) -> Boards:
         """What the run is told to; of several processes, only the first tells it."""
@@ -360,17 +369,23 @@ class Trainer:
             training_mode(self.module)
         self.board.grid(self.step, path)
 
+    def _is_evaluation_due(self) -> bool:
+        evaluator, step = self.evaluator, self.step
+        if evaluator is None or not evaluator.falls_on(step, self.steps):
+            return False
+        return self.ranks.tell(lambda: evaluator.is_due(step))
+
     def _evaluate(self) -> bool:
         """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
         evaluator, told = self.evaluator, self.told
-        if evaluator is None or not evaluator.falls_on(self.step, self.steps):
-            return False
-        if not self.ranks.tell(lambda: evaluator.is_due(self.step)):
+        if evaluator is None or not self._is_evaluation_due():
             return False
         self._settle()
         averages = gathered(self.state.ema.averages, self.ranks.first)
-        if self.ranks.first:
-            evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
+        stops = self.interruption
+        self.ranks.tell_late(
+            lambda: evaluator.evaluate(self.step, averages, told, self.board, stops)
+        )
         told.seconds.lap("evaluation")
         return True
 
