@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from growlang.diagnostics import GrowlangError
@@ -24,8 +25,8 @@ FAILED = "growlang/failed"
 """The key under which the first process that fails leaves its rank."""
 GRACE = timedelta(seconds=10)
 """How long the first process waits for the others to fail too."""
-ASKED = timedelta(seconds=1)
-"""How often a process that waits for the first without a limit asks whether that is done."""
+ASKED = 1.0
+"""Seconds after which a process that waits for the first without a limit asks again."""
 
 
 class Ranks:
@@ -172,8 +173,7 @@ def _wait_for(key: str) -> None:
     while not store.check([key]):
         if store.check([FAILED]):
             raise distributed.DistBackendError("the first process has failed")
-        with suppress(distributed.DistStoreError):  # it is not there yet
-            store.wait([key], ASKED)
+        sleep(ASKED)  # the store's own wait warns whenever its time is over
 
 
 def _told(error: Exception) -> Exception:
