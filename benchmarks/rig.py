@@ -22,6 +22,7 @@ from growlang_runtime.diffusion.noise import alpha, noisy, over_pixels, sigma
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
 from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.freezing import freeze
 from growlang_runtime.train.options import RunOptions
@@ -101,7 +102,7 @@ def rig(plan: Plan, folder: Path, options: RunOptions, phase: int = 0) -> Iterat
         TemporaryDirectory(dir=folder) as place,
         Run.create(Path(place) / "run", setup.plan) as run,
     ):
-        trainer = Trainer(run, setup, options)
+        trainer = Trainer(run, setup, options, StatusFile(run.path, 0, ""))
         data = setup.data[phase]
         trainer.step = data.span.first
         trainer.board = open_boards(run.path, 1, setup.plan, (), lambda text: None)

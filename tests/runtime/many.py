@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,26 @@ import pytest
 import torch
 from scenes import GROWN, PHASES, WATCHED, few_draws, grown, scene
 from tiny import interrupt_at, plan, train
+from torch import distributed
+from torch.distributed.distributed_c10d import _get_default_store
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.metrics import Retrieval
+from growlang.spec.recipe import Evaluate
 from growlang.torch_backend.shards import whole
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.distributed import ranks as group
 from growlang_runtime.distributed.ranks import ALONE, Ranks
+from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.storage import tensors as files
 from growlang_runtime.train import training
 from growlang_runtime.train.state import State
 from growlang_runtime.train.trainer import Trainer
+
+LIMIT = timedelta(seconds=8)
+"""How long an exchange may take where the first process evaluates for longer."""
+EVERY = Evaluate(count=2, metrics=[Retrieval()], every=2)
 
 
 @contextmanager
@@ -150,6 +161,36 @@ def goes_on(folder: Path, ranks: Ranks) -> None:
     train(plan(PHASES, scene()), folder, "killed", resume="must")
 
 
+def evaluated_for_long(folder: Path, ranks: Ranks) -> None:
+    """The first evaluates until the other has waited longer than an exchange may take.
+
+    The other is sent a signal meanwhile.
+    """
+    store = _get_default_store()
+    with told(folder, ranks, "evaluated") as found, pytest.MonkeyPatch.context() as patch:
+        wait_for, check = group._wait_for, type(store).check
+        asked = iter(range(1, 99))
+
+        def evaluate(*_: Any) -> None:
+            store.wait(["waited"], timedelta(minutes=10))
+
+        def counted(self: Any, keys: list[str]) -> bool:
+            if keys[0].startswith("growlang/made") and next(asked) == 12:
+                os.kill(os.getpid(), signal.SIGTERM)
+                store.set("waited", "")
+            return check(self, keys)
+
+        def waits(key: str) -> None:
+            with pytest.MonkeyPatch.context() as own:
+                own.setattr(type(store), "check", counted)
+                wait_for(key)
+
+        patch.setattr(Evaluator, "evaluate", evaluate)
+        patch.setattr(group, "_wait_for", waits)
+        result = train(plan(evaluate=EVERY), folder, "evaluated")
+        found["end"] = [result.step, result.exit_status]
+
+
 def matrix(folder: Path, ranks: Ranks) -> None:
     """Whole runs with 0, 1 and 3 workers, and each stopped by a signal and resumed."""
     for workers in (0, 1, 3):
@@ -165,8 +206,15 @@ def main() -> None:
     folder, *names = sys.argv[1:]
     known: dict[str, Callable[[Path, Ranks], None]] = {
         made.__name__: made for made in (whole_run, child, there_and_back, nan, refused, watched)
-    } | {made.__name__: made for made in (killed, killed_in_a_step, goes_on, matrix)}
-    with group.joined() as ranks:
+    } | {
+        made.__name__: made
+        for made in (killed, killed_in_a_step, goes_on, evaluated_for_long, matrix)
+    }
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        if "evaluated_for_long" in names:
+            short = partial(distributed.init_process_group, timeout=LIMIT)
+            patch.setattr(distributed, "init_process_group", short)
+        ranks = stack.enter_context(group.joined())
         for name in names:
             known[name](Path(folder), ranks)
 

@@ -24,7 +24,7 @@ from growlang.ops.conditions import Classes
 from growlang.plans.plan import Plan
 from growlang.resolve.metrics import metrics_of
 from growlang.spec.data import Source, WebDataset
-from growlang.spec.metrics import FDEffLite0, HeldOutLoss, Metric, Retrieval
+from growlang.spec.metrics import KID, CLIPScore, FDEffLite0, HeldOutLoss, Metric, Retrieval
 from growlang.spec.recipe import Evaluate, Validation
 from growlang_runtime import sample
 from growlang_runtime.evaluation import pictures, retrieval
@@ -39,6 +39,7 @@ from growlang_runtime.evaluation.subject import Measured
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train import validation
 from growlang_runtime.train.precision import Flags, computing
+from growlang_runtime.train.step import Stepper
 
 COUNT = 6
 CHUNKS = ("00000000-2.safetensors", "00000002-1.safetensors")
@@ -346,7 +347,58 @@ def test_an_evaluation_while_training_takes_away_its_own_images_and_networks_alo
     assert loads == [1, 1]
 
 
-def test_an_evaluation_that_fails_does_not_end_the_run(data: Path) -> None:
+def test_the_evaluation_of_the_last_step_is_not_lost(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = evaluated(Retrieval(), every=4)
+    draw = sample.Drawer.draw
+
+    def stopped(drawer: sample.Drawer, *args: Any, **kwargs: Any) -> torch.Tensor:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return draw(drawer, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sample.Drawer, "draw", stopped)
+        first = train(made, data, quiet=True)
+        assert (first.step, first.exit_status) == (4, 143)
+        patch.setattr(Stepper, "take", None)
+        second = train(made, data, resume="must", quiet=True)  # all steps are done, it is not
+        assert (second.step, second.exit_status) == (4, 143)
+    assert not (first.run / "model.safetensors").exists()
+    last = train(made, data, resume="must", quiet=True)
+    assert last.exit_status == 0 and (last.run / "model.safetensors").exists()
+    assert [v["step"] for v in metrics(last.run) if v.get("event") == "evaluation"] == [4]
+
+
+def test_an_evaluation_that_fails_does_not_end_the_run(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("no memory is left")
+
+    freed: list[int] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(1))
+    monkeypatch.setattr(sample.Drawer, "draw", full)
+    phases = [phase("one", steps=2), phase("two", steps=2)]
+    made = evaluated(Retrieval(), every=2).model_copy(update={"phases": phases})
+    found = train(made, data, quiet=True)
+    texts = [v["text"] for v in metrics(found.run) if v.get("event") == "warning"]
+    assert found.exit_status == 0
+    assert texts == [
+        f"the evaluation of step {step} failed: OutOfMemoryError: no memory is left"
+        for step in (2, 4)  # once each, at the end of a phase and of the run
+    ]
+    assert len(freed) == 2
+
+
+@pytest.mark.parametrize("metric", [KID(subset_size=2), CLIPScore(weights="none/clip")])
+def test_missing_weights_are_told_before_the_first_step(data: Path, metric: Metric) -> None:
+    with pytest.raises(GrowlangError, match=f"`{metric.call}` (needs|cannot load)"):
+        train(evaluated(metric, every=2), data, quiet=True)
+    assert not (data / "runs/tiny/main").exists()
+
+
+def test_an_evaluation_that_no_run_could_make_is_refused(data: Path) -> None:
     found = train(evaluated(Retrieval(), every=2, prompts="none.txt"), data, quiet=True)
     texts = [v["text"] for v in metrics(found.run) if v.get("event") == "warning"]
     assert found.signal is None and "none.txt" in texts[0]

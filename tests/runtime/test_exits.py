@@ -12,11 +12,11 @@ from tiny import full_disk, interrupt_at, phase, plan, state, train, write_data
 from growlang.atomic import temporary_path
 from growlang.diagnostics import Exit, GrowlangError, exit_of
 from growlang.plans.weights_header import PLAN
+from growlang_runtime.report.runs import summary_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.run import LOCK, Run
 from growlang_runtime.storage.status import read_status
 from growlang_runtime.train.optimizer import Optimizer
-from growlang_runtime.train.training import RunFailed
 
 GIVEN = plan([phase(steps=4)])
 
@@ -39,6 +39,11 @@ def of_other_data(data: Path) -> None:
     begun(data)
     write_data(data, count=5)
     train(GIVEN, data, resume="may")
+
+
+def on_a_missing_device(data: Path) -> None:
+    begun(data)
+    train(GIVEN, data, resume="may", device="tpu")
 
 
 def twice_in_one_folder(data: Path) -> None:
@@ -68,6 +73,7 @@ def without_a_run(data: Path) -> None:
 CAUSES: list[tuple[Callable[[Path], None], Exit]] = [
     (of_another_spec, Exit.CHANGED),
     (of_other_data, Exit.CHANGED),
+    (on_a_missing_device, Exit.UNABLE),
     (twice_in_one_folder, Exit.IN_USE),
     (with_a_full_disk, Exit.FULL),
     (with_infinite_weights, Exit.NONFINITE),
@@ -82,9 +88,31 @@ def test_a_cause_has_its_exit_status(
     with pytest.raises(GrowlangError) as error:
         cause(data)
     assert error.value.exit_status is status
-    if isinstance(error.value, RunFailed):
-        said = read_status(error.value.run)
-        assert said is not None and said.exit_status == status
+    run = data / "runs" / "tiny" / "main"
+    if run.exists() and cause is not twice_in_one_folder:
+        said = read_status(run)
+        assert said is not None
+        assert (said.state, said.exit_status, said.reason) == (
+            "failed",
+            status,
+            error.value.message,
+        )
+
+
+def test_a_job_of_other_data_is_not_started_again_and_a_finished_run_stays_finished(
+    data: Path,
+) -> None:
+    run = begun(data)
+    write_data(data, count=5)
+    with pytest.raises(GrowlangError):
+        train(GIVEN, data, resume="may")
+    assert summary_of(run).exit_status == 1
+    write_data(data)
+    assert train(GIVEN, data, resume="may").finished
+    with pytest.raises(GrowlangError):
+        train(plan([phase(steps=4, seed=9)]), data, resume="may")
+    said = read_status(run)
+    assert said is not None and (said.state, said.exit_status) == ("finished", 0)
 
 
 def test_a_full_disk_has_its_status_wherever_it_is_met() -> None:

@@ -207,6 +207,13 @@ def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how
 
 
 @pytest.mark.slow
+def test_an_evaluation_may_take_longer_than_an_exchange(tmp_path: Path) -> None:
+    done = in_two(write_data(tmp_path), "evaluated_for_long")
+    assert done.returncode == 0, done.stderr
+    assert [found["end"] for found in said(tmp_path, "evaluated")] == [[2, 143], [2, 143]]
+
+
+@pytest.mark.slow
 def test_the_matrix_of_processes_workers_and_resuming(tmp_path: Path) -> None:
     """Of one number of processes the bits are the same; of another one the losses to 1e-5."""
     write_data(tmp_path)

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from growlang_runtime.train.signals import Interruption
 
 SCRIPT = """
@@ -11,9 +13,10 @@ import os, signal, sys
 sys.path[:0] = sys.argv[1].split(":")
 from growlang_runtime.train.signals import Interruption
 with Interruption() as interruption:
-    os.kill(os.getpid(), signal.SIGINT)
-    print(interruption.signal, flush=True)
+    os.kill(os.getpid(), int(sys.argv[2]))
     os.kill(os.getpid(), signal.SIGTERM)
+    print(interruption.signal, flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
     print("never")
 """
 
@@ -27,11 +30,11 @@ def test_a_signal_is_noted_and_the_handlers_come_back() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_second_signal_exits_at_once() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, ":".join(sys.path)], capture_output=True, text=True
-    )
-    assert (done.stdout, done.returncode) == ("2\n", 143)
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_sigterm_is_ignored_and_a_second_sigint_exits_at_once(first: int) -> None:
+    script = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(int(first))]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == (f"{int(first)}\n", 130)
 
 
 def test_other_threads_leave_the_handlers_alone() -> None:

@@ -24,6 +24,7 @@ from growlang.torch_backend.lower import lower
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Denoising, denoiser, objective_of
 from growlang_runtime.storage.run import Run
+from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.train.batches import StepBatch, step_batches
 from growlang_runtime.train.ema import EMA
 from growlang_runtime.train.freezing import freeze
@@ -100,7 +101,7 @@ def test_forward_backward_clip_update_and_averages_wait_for_nothing(
         return torch.empty(real.shape, dtype=real.dtype, device=device)
 
     with Run.create(data / "fake", setup.plan) as run, mode:
-        trainer = Trainer(run, on(setup, fake, device), options)
+        trainer = Trainer(run, on(setup, fake, device), options, StatusFile(run.path, 2, ""))
         monkeypatch.setattr(Trainer, "lags", True)
         trainer.stepper.begin = lambda values: lambda: [0.0, 0.0]
         for batch in [placed(batch, fake) for batch in batches[:2]]:

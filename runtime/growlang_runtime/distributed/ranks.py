@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from growlang.diagnostics import GrowlangError
@@ -24,6 +25,8 @@ FAILED = "growlang/failed"
 """The key under which the first process that fails leaves its rank and its exit status."""
 GRACE = timedelta(seconds=10)
 """How long the first process waits for the others to fail too."""
+ASKED = 1.0
+"""Seconds after which a process that waits for the first without a limit asks again."""
 
 
 class Ranks:
@@ -34,6 +37,8 @@ class Ranks:
 
     def __init__(self, rank: int = 0, size: int = 1, local: int = 0) -> None:
         self.rank, self.size, self.local = rank, size, local
+        self.waits = 0
+        """How often all waited for the first without a limit."""
 
     @property
     def first(self) -> bool:
@@ -110,6 +115,19 @@ class Ranks:
         result: T = said[0]
         return result
 
+    def tell_late(self, make: Callable[[], T]) -> T:
+        """`tell`, of what may take longer than an exchange may: the others wait without a limit.
+
+        They ask in between, so that they notice if the first process fails or is gone.
+        """
+        if self.size == 1:
+            return make()
+        self.waits += 1
+        made = f"growlang/made/{self.waits}"
+        if not self.first:
+            _wait_for(made)
+        return self.tell(lambda: _announced(make, made))
+
     def agree(self, make: Callable[[], T]) -> T:
         """What this process makes, once all have made theirs. What one raises, all raise."""
         if self.size == 1:
@@ -131,6 +149,31 @@ class Ranks:
 
 ALONE = Ranks()
 """A process by itself."""
+
+
+def _announced(make: Callable[[], T], key: str) -> T:
+    """What is made; the key is set in the group's store then."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    try:
+        return make()
+    finally:
+        _get_default_store().set(key, "")
+
+
+def _wait_for(key: str) -> None:
+    """Wait until a key is in the group's store, or raise what `is_lost` knows.
+
+    The store is the first process's, or torchrun's, which ends the others with the first.
+    """
+    from torch import distributed
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    store = _get_default_store()
+    while not store.check([key]):
+        if store.check([FAILED]):
+            raise distributed.DistBackendError("the first process has failed")
+        sleep(ASKED)  # the store's own wait warns whenever its time is over
 
 
 def _told(error: Exception) -> Exception:
@@ -225,8 +268,9 @@ def is_lost(error: BaseException | None) -> bool:
         return False
     from torch import distributed
 
+    lost = distributed.DistBackendError, distributed.DistNetworkError
     while error is not None:
-        if isinstance(error, distributed.DistBackendError) or "gloo/transport" in str(error):
+        if isinstance(error, lost) or "gloo/transport" in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -21,6 +21,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang_runtime.evaluation.evaluate import FOLDER, Bench
 from growlang_runtime.evaluation.loaded import drop_loaded
+from growlang_runtime.evaluation.needed import require_weights
 from growlang_runtime.evaluation.result import Evaluation
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display
@@ -69,6 +70,10 @@ class Evaluator:
         assert plan.evaluate is not None
         self.plan, self.run, self.every = plan, run, every
         self.bench = Bench.of(plan, plan.evaluate, data_root, device, batch, lambda text: None)
+        self.failed: set[int] = set()
+        """Steps whose evaluation has failed; it is not tried again before the run is resumed."""
+        for metric in plan.evaluate.metrics:
+            require_weights(metric, data_root)
 
     @staticmethod
     def of(plan: Plan, run: Path, options: Options, device: torch.device) -> Evaluator | None:
@@ -85,7 +90,9 @@ class Evaluator:
         return step > 0 and (step % self.every == 0 or step == steps)
 
     def is_due(self, step: int) -> bool:
-        """Whether the run has told of no evaluation of that step yet."""
+        """Whether there was no evaluation of that step yet, but for one that was given up."""
+        if step in self.failed:
+            return False
         said = lines_of(self.run)
         return not any(v.get("event") == EVENT and v["step"] == step for v in said)
 
@@ -102,25 +109,39 @@ class Evaluator:
         It is given up when the run is to stop: then it is due when the run is resumed.
         """
         metrics, display = told.metrics, told.display
+        if interruption.signal is not None:
+            return
         display.say(f"evaluating step {step}")
+        failed = False
         try:
             with torch.random.fork_rng():
                 found = self._measure(step, averages, interruption)
         except Stopped:
             return
-        except GrowlangError as error:
-            text = f"the evaluation of step {step} failed: {error.message}"
-            display.say(f"warning: {text}" + (f" ({error.help})" if error.help else ""))
-            metrics.write(step=step, event="warning", text=text)
-            return
+        except Exception as error:  # whatever fails here, training has not
+            self._fail(step, error, told)
+            failed = True
         finally:
             drop_loaded()
+        if failed:  # and what its frames held is free
+            torch.cuda.empty_cache()
+            return
         floors = {r.name: r.floor for r in found.results if r.floor is not None}
         values = {name: value if isfinite(value) else None for name, value in found.values.items()}
         metrics.write(step=step, event=EVENT, metrics=values, floors=floors, file=str(found.file))
         boards.write(step, **{f"evaluation/{name}": v for name, v in found.values.items()})
         shown = "  ".join(f"{name} {value:.4g}" for name, value in found.values.items())
         display.say(f"evaluation of step {step}: {shown}")
+
+    def _fail(self, step: int, error: Exception, told: Told) -> None:
+        """Warn that an evaluation has failed."""
+        self.failed.add(step)
+        why, help = f"{type(error).__name__}: {error}", ""
+        if isinstance(error, GrowlangError):
+            why, help = error.message, error.help
+        text = f"the evaluation of step {step} failed: {why}"
+        told.display.say(f"warning: {text}" + (f" ({help})" if help else ""))
+        told.metrics.write(step=step, event="warning", text=text)
 
     def _measure(
         self, step: int, averages: Mapping[str, Tensor], interruption: Interruption

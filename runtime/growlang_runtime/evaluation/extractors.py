@@ -130,15 +130,20 @@ def efflite0(device: torch.device) -> Extractor:
     return Extractor("EfficientNet-Lite0 (ImageNet)", weights, 1280, said, compute)
 
 
-@loaded_once
-def inception(path: Path, metric: str, device: torch.device) -> Extractor:
-    """The Inception network of the original FID, as TorchScript: it resizes by itself."""
+def require_inception(path: Path, metric: str) -> None:
+    """Raise GrowlangError if the file of the Inception network is missing."""
     if not path.is_file():
         raise GrowlangError(
             f"`{metric}` needs the Inception network, and there is no file {path}",
             help=f"download it: curl -LO {INCEPTION}, and write "
             f'`{metric}(weights = "inception-2015-12-05.pt")`, a path below the data root',
         )
+
+
+@loaded_once
+def inception(path: Path, metric: str, device: torch.device) -> Extractor:
+    """The Inception network of the original FID, as TorchScript: it resizes by itself."""
+    require_inception(path, metric)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch.jit is old, and so is this file
@@ -216,10 +221,14 @@ def pretrained(kind: Any, weights: str, metric: str) -> Any:
         found = kind.from_pretrained(weights, local_files_only=True)
     except (OSError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise GrowlangError(
-            f"`{metric}` cannot load the weights `{weights}`: they are neither a folder below the "
-            f"data root nor in the Hugging Face cache ({first})",
-            help=f"run `hf download {weights}` while online, or write "
-            f'`{metric}(weights = "FOLDER")`',
-        ) from error
+        raise not_loaded(weights, metric, first) from error
     return found.eval().requires_grad_(False) if isinstance(found, nn.Module) else found
+
+
+def not_loaded(weights: str, metric: str, why: str) -> GrowlangError:
+    """The error for weights that are neither in a folder nor in the Hugging Face cache."""
+    return GrowlangError(
+        f"`{metric}` cannot load the weights `{weights}`: they are neither a folder below the "
+        f"data root nor in the Hugging Face cache ({why})",
+        help=f'run `hf download {weights}` while online, or write `{metric}(weights = "FOLDER")`',
+    )

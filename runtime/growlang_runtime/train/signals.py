@@ -1,4 +1,4 @@
-"""Stopping at a signal: first at the end of the step, then at once."""
+"""Stopping at a signal: at the end of the step, and at a SIGINT after it at once."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Stopped(NamedTuple):
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM are noted in `signal`; a second one ends the process.
+    """While entered, SIGINT and SIGTERM are noted in `signal`; a SIGINT after it ends the process.
 
+    Schedulers and torchrun may both send SIGTERM: one that follows is ignored.
     Only the main thread can take signals; elsewhere entering does nothing.
     """
 
@@ -50,6 +51,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal = number
+        elif number == signal.SIGINT:
             os._exit(128 + number)
-        self.signal = number

@@ -32,24 +32,21 @@ class Measured(NamedTuple):
 
 
 class Telling:
-    """Where a run tells of itself. `resume` is the command that continues it.
-
-    Of several processes only the first has it `written`.
-    """
+    """Where a run tells of itself. Of several processes only the first has it `written`."""
 
     def __init__(
         self,
         run: Run,
         steps: int,
         quiet: bool,
-        resume: str,
+        status: StatusFile,
         clock: Callable[[], float] = perf_counter,
         *,
         written: bool = True,
     ) -> None:
         self.metrics = Metrics(run.metrics, written=written)
         self.display = Display(steps, quiet)
-        self.status = StatusFile(run.path, steps, resume, written=written)
+        self.status = status
         self.rate = Rate()
         self.seconds = Seconds(clock)
 

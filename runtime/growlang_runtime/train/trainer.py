@@ -20,6 +20,7 @@ from growlang_runtime.storage.background import Background
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
+from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
 from growlang_runtime.train import nonfinite, precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
@@ -40,7 +41,7 @@ from growlang_runtime.train.watch import Moment, Watch, report
 class Trainer:
     """The loop over phases and steps of one run."""
 
-    def __init__(self, run: Run, setup: Setup, options: RunOptions) -> None:
+    def __init__(self, run: Run, setup: Setup, options: RunOptions, status: StatusFile) -> None:
         self.run, self.options, self.device = run, options, setup.device
         self.ranks = setup.ranks
         self.plan, self.net = setup.plan, setup.net
@@ -55,8 +56,7 @@ class Trainer:
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        again = command(self.plan, options, "--resume")
-        self.told = Telling(run, self.steps, options.quiet, again, written=self.ranks.first)
+        self.told = Telling(run, self.steps, options.quiet, status, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
         self.seen = Seen(self.budget, self.ranks, self.metrics, self.display, self.warn)
         self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
@@ -143,19 +143,16 @@ class Trainer:
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display, self.background:
+        with self.board, self.interruption, self.display, self.background:
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
                 self._phase(data)
-                if (signal := self._stopped().signal) and self.step < self.steps:
-                    self.background.join()
-                    self.display.say(
-                        f"stopped after step {self.step} of {self.steps}; continue with: "
-                        f"{command(self.plan, self.options, '--resume')}"
-                    )
+                if signal := self._cut_short():
                     return self._result(signal)
             self._evaluate()
+            if signal := self._cut_short():
+                return self._result(signal)
             self.seen.tell_totals(self.step)
             self.background.join()
             self._require_finished()
@@ -167,6 +164,18 @@ class Trainer:
                 )
             self.display.say(f"finished: {self.run.model}")
         return self._result(None)
+
+    def _cut_short(self) -> int | None:
+        """The signal that the run stops for before all of it is done, the last evaluation too."""
+        signal = self._stopped().signal
+        if signal is None or (self.step == self.steps and not self._is_evaluation_due()):
+            return None
+        self.background.join()
+        self.display.say(
+            f"stopped after step {self.step} of {self.steps}; continue with: "
+            f"{command(self.plan, self.options, '--resume')}"
+        )
+        return signal
 
     def _boards(self) -> Boards:
         """What the run is told to; of several processes, only the first tells it."""
@@ -360,17 +369,23 @@ class Trainer:
             training_mode(self.module)
         self.board.grid(self.step, path)
 
+    def _is_evaluation_due(self) -> bool:
+        evaluator, step = self.evaluator, self.step
+        if evaluator is None or not evaluator.falls_on(step, self.steps):
+            return False
+        return self.ranks.tell(lambda: evaluator.is_due(step))
+
     def _evaluate(self) -> bool:
         """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
         evaluator, told = self.evaluator, self.told
-        if evaluator is None or not evaluator.falls_on(self.step, self.steps):
-            return False
-        if not self.ranks.tell(lambda: evaluator.is_due(self.step)):
+        if evaluator is None or not self._is_evaluation_due():
             return False
         self._settle()
         averages = gathered(self.state.ema.averages, self.ranks.first)
-        if self.ranks.first:
-            evaluator.evaluate(self.step, averages, told, self.board, self.interruption)
+        stops = self.interruption
+        self.ranks.tell_late(
+            lambda: evaluator.evaluate(self.step, averages, told, self.board, stops)
+        )
         told.seconds.lap("evaluation")
         return True
 

@@ -23,6 +23,7 @@ from growlang_runtime.storage.aside import move_aside
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.files import require_place
 from growlang_runtime.storage.run import Run, exists, is_vacant, recorded_plan, run_folder
+from growlang_runtime.storage.status import StatusFile, read_status
 from growlang_runtime.train import precision
 from growlang_runtime.train.branching import (
     Source,
@@ -31,6 +32,7 @@ from growlang_runtime.train.branching import (
     require_same_branch,
     take_over,
 )
+from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import computed_on, processor
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.precision import Flags
@@ -108,13 +110,29 @@ def require_asked(plan: Plan, options: RunOptions) -> bool:
 
 
 def _train(plan: Plan, options: RunOptions, data_root: Path, ranks: Ranks) -> TrainResult:
-    device = ranks.agree(lambda: _prepared(options, ranks))
     recorded = ranks.tell(lambda: _recorded(plan, options))
     path = folder_of(plan, options)
     if recorded is None:
+        device = ranks.agree(lambda: _prepared(options, ranks))
         return _start(plan, path, options, data_root, device, ranks)
-    with Run.joint(ranks, path, _going_on(recorded, plan)) as run:
-        return _resume(run, recorded, options, data_root, device, ranks)
+    with (
+        Run.joint(ranks, path, _going_on(recorded, plan)) as run,
+        _status(run, options, ranks) as status,
+    ):
+        device = ranks.agree(lambda: _prepared(options, ranks))
+        ranks.tell(lambda: _require_same(path, recorded, plan, options))
+        return _resume(run, recorded, options, data_root, device, ranks, status)
+
+
+def _status(run: Run, options: RunOptions, ranks: Ranks) -> StatusFile:
+    """What says from now on how a run fares; that of a finished run stays as it is."""
+    before = read_status(run.path)
+    steps = sum(phase.steps or 0 for phase in run.plan.phases)
+    again = command(run.plan, options, "--resume")
+    written = ranks.first and not run.model.exists()
+    status = StatusFile(run.path, steps, again, written=written)
+    status.tell(before.step if before else 0)
+    return status
 
 
 def _prepared(options: RunOptions, ranks: Ranks) -> torch.device:
@@ -149,10 +167,13 @@ def _recorded(plan: Plan, options: RunOptions) -> Plan | None:
     if not require_asked(plan, options) or options.fresh:
         require_place(path, "--out")
         return None
-    recorded = recorded_plan(path)
+    return recorded_plan(path)
+
+
+def _require_same(path: Path, recorded: Plan, plan: Plan, options: RunOptions) -> None:
+    """Raise GrowlangError unless a plan is that of the run that is to go on."""
     require_same(path, recorded, plan.as_recorded(recorded), options)
     require_same_branch(path, recorded, options)
-    return recorded
 
 
 def _going_on(recorded: Plan, plan: Plan) -> Plan:
@@ -183,11 +204,14 @@ def _start(
             source = source.moved(path, aside)
             known = setup.plan.model_copy(update={"branch": source.branch})
             setup = replace(setup, plan=known)
-        with Run.joint(ranks, path, setup.plan, new=True) as run:
+        with (
+            Run.joint(ranks, path, setup.plan, new=True) as run,
+            _status(run, options, ranks) as status,
+        ):
             trainer: Trainer | None = None
             first = source.step if source else 0
             try:
-                trainer = Trainer(run, setup, options)
+                trainer = Trainer(run, setup, options, status)
                 _begin(trainer, source)
                 return _trained(trainer, first)
             except BaseException:
@@ -291,6 +315,7 @@ def _resume(
     data_root: Path,
     device: torch.device,
     ranks: Ranks,
+    status: StatusFile,
 ) -> TrainResult:
     """Resume a run from its newest valid checkpoint, or from the start if it has none.
 
@@ -315,7 +340,7 @@ def _resume(
         use_threads(count)
     setup = set_up(run.plan, options, data_root, device, begun.step if begun else None, ranks)
     require_same_data(run.path, run.plan, setup.plan, options)
-    trainer = Trainer(run, setup, options)
+    trainer = Trainer(run, setup, options, status)
     if source is not None:
         _begin(trainer, source)
     else:
