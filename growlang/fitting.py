@@ -234,7 +234,10 @@ def fading(spec: Checked, recipe: str) -> Fading | None:
 
 def size_of(text: str) -> int:
     """Bytes of a text such as `80GB`, `80 GiB` or `81559MiB`. Raises GrowlangError for another."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", text, re.IGNORECASE)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?(b?)\s*", text, re.IGNORECASE)
+    if found and not (found[2] or found[3]):
+        unit = "B" if float(found[1]) >= UNITS["m"] else "GB"
+        raise GrowlangError(f"`{text}` has no unit", help=f"write `--memory {found[1]}{unit}`")
     size = float(found[1]) * UNITS[(found[2] or "").lower()] if found else 0
     if size < 1:
         raise GrowlangError(

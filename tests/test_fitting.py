@@ -149,6 +149,8 @@ def test_a_size_is_in_decimal_or_binary_units(text: str, size: int) -> None:
     ("options", "said"),
     [
         (("--devices", "8", "--memory", "much"), "`much` is no size of a memory"),
+        (("--devices", "8", "--memory", "80"), "help: write `--memory 80GB`"),
+        (("--devices", "8", "--memory", "80000000000"), "help: write `--memory 80000000000B`"),
         (("--devices", "2000"), "a batch of 1,024 images cannot be spread over 2,000 devices"),
         (("--micro-batch", "4"), "do nothing alone"),
     ],
