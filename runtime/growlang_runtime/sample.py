@@ -81,7 +81,7 @@ def sample(
         weights = run if isinstance(run, Weights) else load(run, ema=ema)
         opened = own_device(open_device(device), ranks)
         if ranks.first:
-            _tell(run, weights)
+            tell(run, weights, "sampling from")
         settings = requested(
             weights,
             guidance,
@@ -112,11 +112,11 @@ def own_device(opened: torch.device, ranks: Ranks) -> torch.device:
     return torch.device("cuda", ranks.local % torch.cuda.device_count())
 
 
-def _tell(run: Path | Weights, weights: Weights) -> None:
+def tell(run: Path | Weights, weights: Weights, doing: str) -> None:
     """Say on stderr which weights of a run that is not over are used, and what they warn of."""
     folder = run if isinstance(run, Path) and (run / CHECKPOINTS).is_dir() else None
     if folder and weights.step is not None and not (folder / MODEL).exists():
-        Display(0).say(f"{run} is not finished: sampling from step {weights.step}, {weights.path}")
+        Display(0).say(f"{run} is not finished: {doing} step {weights.step}, {weights.path}")
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")
 

@@ -16,7 +16,7 @@ import torch
 from fixture_specs import checked
 from fixture_specs import growlang as command
 from safetensors.torch import load_file
-from tiny import full_disk, net, plan, train, write_data
+from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 import growlang
@@ -202,6 +202,23 @@ def test_the_card_has_what_was_measured_of_these_weights(run: Path, tmp_path: Pa
     assert page.count("| fid | 12.35 | 1.5 |") == 1
     assert '"extractor": "inception"' in page
     assert '"seed": 7' in page
+
+
+def test_an_unfinished_run_is_told_and_its_card_has_the_steps_that_were_done(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = shutil.copytree(run, tmp_path / "live")
+    (live / "model.safetensors").unlink()
+    newest = live / "checkpoints" / "step_00000004"
+    growlang.export(live, "safetensors", tmp_path / "a.safetensors")
+    assert capsys.readouterr().err == f"{live} is not finished: exporting step 4, {newest}\n"
+    longer = plan([phase("a", steps=3), phase("b", steps=5), phase("c", steps=2)])
+    weights = load(live)
+    page = card(weights, longer, longer.sample, facts(weights, longer, ema=True), None)
+    for row in ("| a | 3 |", "| b | 1 of 5 |", "| c | 0 of 2 |"):
+        assert row in page
+    assert "It is unfinished: these are the weights of step 4 of 10." in page
+    assert "unfinished" not in card(load(run), longer, longer.sample, {}, None)
 
 
 def test_the_card_of_a_grown_model_names_its_parent() -> None:
