@@ -42,7 +42,7 @@ def sample(
     places: Places = Places(),  # noqa: B008 - frozen
     guidance: float | None = None,
     steps: int | None = None,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
     detail_scale: float | None = None,
@@ -227,13 +227,13 @@ def requested(
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
     *,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
 ) -> Sample:
     """What the weights' spec says of sampling, and what is given instead of it.
 
-    A `sampler` of another name has its own defaults. Raises GrowlangError for one that is unknown,
+    A `sampler` by another name has its own defaults. Raises GrowlangError for one that is unknown,
     and for detail of a model that has none.
     """
     if not {"settings", "sample"} <= weights.metadata.keys():
@@ -256,8 +256,11 @@ def requested(
     return declared.model_copy(update=said)
 
 
-def _sampler(declared: Sampler, name: str | None, steps: int | None) -> Sampler:
-    """The spec's sampler, or the one of a name at its defaults, with a number of steps."""
+def _sampler(declared: Sampler, given: str | Sampler | None, steps: int | None) -> Sampler:
+    """The spec's sampler, a given one, or that of a name at its defaults, with `steps`."""
+    if isinstance(given, Sampler):
+        declared, given = given, None
+    name = given
     if name is not None and name not in SAMPLERS.names():
         near = nearest(name, SAMPLERS.names())
         raise GrowlangError(

@@ -13,6 +13,7 @@ from PIL import Image
 from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
+import growlang as api
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.spec.objectives import Diffusion, written
@@ -206,6 +207,25 @@ def test_settings_can_be_given_to_a_trained_model(run: Path, sampler: str) -> No
     assert (said.sampler.call, said.sampler.steps) == (sampler, 4)
     assert said.says_of_guidance == {"guidance_interval": [0.25, 0.75], "guidance_rescale": 0.7}
     assert draw(weights, ["red"], said, 0, CPU, 1).isfinite().all()
+
+
+def test_a_sampler_is_given_as_in_a_spec(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("growlang_runtime.sample.sample", lambda *_, **given: asked.append(given))
+    api.sample(run, sampler="dpm_solver(steps = 5, order = 3)")
+    api.sample(run, sampler="heun")
+    (called, named) = (given["sampler"] for given in asked)
+    assert (called, named) == (DPMSolver(steps=5, order=3), "heun")
+    assert requested(load(run), sampler=called).sampler == called
+    assert requested(load(run), steps=7, sampler=called).sampler == DPMSolver(steps=7, order=3)
+    for text, said in (
+        ("dpm_solver(steps = 0)", "`steps` must be at least 1"),
+        ("dpm_solver(ordr = 2)", "`ordr`"),
+        ("ddim() guidance = 3", "cannot read the sampler"),
+        ("ddim(", "cannot read the sampler"),
+    ):
+        with pytest.raises(GrowlangError, match=said):
+            api.sample(run, sampler=text)
 
 
 def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:

@@ -15,6 +15,7 @@ from growlang.atomic import temporary_path
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import PLAN, run_of
+from growlang.spec.samplers import Sampler
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.export.diffusers_folder import INDEX, Model, write_folder
 from growlang_runtime.sample import requested, tell
@@ -44,7 +45,7 @@ def export(
     *,
     ema: bool = True,
     dtype: Kind = "fp32",
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     license: str | None = None,
     force: bool = False,
 ) -> Exported:
