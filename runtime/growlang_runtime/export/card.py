@@ -14,6 +14,7 @@ from growlang.spec.recipe import Sample
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang.version import __version__
 from growlang_runtime.conditioning.conditioner import declared_conditions
+from growlang_runtime.export.drawing import encoders_of
 from growlang_runtime.storage.weights import Weights
 
 EVALUATIONS = "evaluation"
@@ -92,10 +93,12 @@ def _use(net: Net) -> str:
         prompt = '"a caption"'
     elif conditions:
         prompt = json.dumps(Labels.of(conditions).name(0), ensure_ascii=False)
+    text = ", `diffusers` and `transformers`" if encoders_of(net) else " and `diffusers`"
+    needed = f"`torch`{text}"
     return f"""## Use
 
-It needs `torch`, `diffusers` and `transformers`, and not growlang. `trust_remote_code` lets
-diffusers run the code of this folder, which you can read: `pipeline_*.py` and `unet/denoiser_*.py`.
+It needs {needed}, and not growlang. `trust_remote_code` lets diffusers run the code
+of this folder, which you can read: `pipeline_*.py` and `unet/denoiser_*.py`.
 
 ```python
 from diffusers import DiffusionPipeline
