@@ -92,6 +92,9 @@ def sample(
             guidance_interval=guidance_interval,
             guidance_rescale=guidance_rescale,
         )
+        if ranks.first:
+            given = {"guidance_interval": guidance_interval, "guidance_rescale": guidance_rescale}
+            _tell_idle([name for name in given if given[name] is not None], settings)
         asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
         images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
     if not images.isfinite().all():
@@ -262,7 +265,8 @@ def _sampler(declared: Sampler, given: str | Sampler | None, steps: int | None) 
         declared, given = given, None
     name = given
     if name is not None and name not in SAMPLERS.names():
-        near = nearest(name, SAMPLERS.names())
+        begun = [known for known in SAMPLERS.names() if name and known.startswith(name)]
+        near = begun or nearest(name, SAMPLERS.names())
         raise GrowlangError(
             f"unknown sampler `{name}`",
             help=f"did you mean `{near[0]}`?" if near else f"use {', '.join(SAMPLERS.names())}",
@@ -291,6 +295,16 @@ def _require_guidance(
         raise GrowlangError(
             f"`guidance_rescale` must be from 0 to 1, but is {rescale:g}", help="0.7 is usual"
         )
+
+
+def _tell_idle(given: Sequence[str], settings: Sample) -> None:
+    """Warn of settings of guidance that were given, and do nothing without it."""
+    for name in given:
+        if settings.guidance == 1 and name in settings.says_of_guidance:
+            Display(0).say(
+                f"warning: `{name}` has no effect: guidance is 1; "
+                "leave it out, or give --guidance 2"
+            )
 
 
 def _require_detail(name: str, value: float, weights: Weights) -> None:

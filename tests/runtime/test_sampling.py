@@ -242,6 +242,7 @@ def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
     ("given", "match"),
     [
         ({"sampler": "eular"}, "unknown sampler `eular`"),
+        ({"sampler": "dpm"}, "unknown sampler `dpm`"),
         ({"guidance_interval": (0.5, 0.5)}, "must be two rising times from 0 to 1, but is 0.5 0.5"),
         ({"guidance_rescale": 2.0}, "`guidance_rescale` must be from 0 to 1, but is 2"),
         ({"count": 0}, "`count` must be at least 1"),
@@ -251,7 +252,18 @@ def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
 def test_settings_that_cannot_be_are_refused(run: Path, given: Any, match: str) -> None:
     with pytest.raises(GrowlangError, match=match) as error:
         sample(run, prompts=["red"], **given)
-    assert "eular" not in given.values() or "did you mean `euler`?" in error.value.help
+    meant = {"eular": "euler", "dpm": "dpm_solver"}.get(str(given.get("sampler")), "")
+    assert f"did you mean `{meant}`?" in error.value.help or not meant
+
+
+def test_what_does_nothing_without_guidance_is_told(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: Any = {"prompts": ["red"], "steps": 1, "guidance_interval": (0.1, 1)}
+    sample(run, guidance=1.0, **given)
+    assert "warning: `guidance_interval` has no effect: guidance is 1" in capsys.readouterr().err
+    sample(run, guidance=2.0, **given)
+    assert "has no effect" not in capsys.readouterr().err
 
 
 def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) -> None:
