@@ -186,15 +186,16 @@ class Compiled(Shown):
         `nearest` the nearest setting with which it is. `micro_batch` are the images of one pass.
         Raises GrowlangError if there is no recipe, or if a device would get no image.
         """
-        from growlang.fitting import Memory, size_of
+        from growlang.fitting import Memory, require_spread, size_of
         from growlang.plans.memory import Setting
 
-        recipe = recipe_of(self.spec, self.recipe).name
         least = {"devices": devices, "micro_batch": micro_batch or 1}
         for name, value in least.items():
             if value < 1:
                 raise GrowlangError(f"`{name}` must be at least 1, but is {value}")
         size = size_of(limit) if isinstance(limit, str) else limit
+        require_spread(self.spec, self.recipe, devices)
+        recipe = recipe_of(self.spec, self.recipe).name
         return Memory(
             self.spec, recipe, Setting(devices, micro_batch, activation_checkpointing), size
         )

@@ -52,8 +52,10 @@ class Memory(Shown):
     """Bytes of one device; None where they are not given."""
 
     def __repr__(self) -> str:
+        from growlang.tables import size
+
         most = max(phase.peak for phase in self.phases)
-        return f"Memory({self.setting.devices} devices, {most / 2**30:.4g} GiB on each)"
+        return f"Memory({self.setting.devices} devices, {size(most)} on each)"
 
     @cached_property
     def phases(self) -> tuple[PhaseMemory, ...]:
@@ -65,13 +67,6 @@ class Memory(Shown):
             if recipe.start.moments == "carry" and e.source and has_moments(e.transform)
         ]
         phases = spec.phases(self.recipe)
-        fewest = min(phase.settings.batch for phase in phases)
-        if self.setting.devices > fewest:
-            raise GrowlangError(
-                f"a batch of {fewest:,} images cannot be spread over {self.setting.devices:,} "
-                "devices",
-                help=f"give at most --devices {fewest}, or a larger `batch`",
-            )
         encoders = encoders_of(spec.net.encoders).bytes
         fade = fading(spec, self.recipe)
         return tuple(
@@ -106,22 +101,24 @@ class Memory(Shown):
     @property
     def finding(self) -> Diagnostic | None:
         """What is wrong where a phase does not fit, with the command of what does."""
+        from growlang.tables import size
+
         excess = self._excess()
         if not excess or self.limit is None:
             return None
         worst = max(excess, key=lambda n: self.phases[n].peak)
         phase, devices = self.phases[worst], self.setting.devices
         part = max(PARTS, key=lambda name: int(getattr(phase, name)))
-        have = f"{_size(self.limit)}, of which {USABLE:.0%} are for tensors"
+        have = f"{size(USABLE * self.limit)} for tensors, {USABLE:.0%} of {size(self.limit)}"
         each = f"each of {devices:,} devices, which have" if devices > 1 else "a device, which has"
         message = (
-            f"phase `{phase.name}` needs {_size(phase.peak)} on {each} {have}; the most of it, "
-            f"{_size(getattr(phase, part))}, are {TITLES.get(part, part)}"
+            f"phase `{phase.name}` needs {size(phase.peak)} on {each} {have}; the most of it, "
+            f"{size(getattr(phase, part))}, are {TITLES.get(part, part)}"
         )
         span = recipe_of(self.spec, self.recipe).phases[worst].span
         near, most = self.nearest, min(MOST_DEVICES, *(p.batch for p in self.phases))
         help = (
-            f"this fits, with {_size(max(p.peak for p in near.phases))}: {near.command}"
+            f"this fits, with {size(max(p.peak for p in near.phases))}: {near.command}"
             if near
             else f"it fits on no {most:,} devices either: make the model smaller"
         )
@@ -147,10 +144,13 @@ class Memory(Shown):
 
     @property
     def remarks(self) -> list[str]:
-        """What is not counted."""
+        """What has no effect, and what is not counted."""
+        most, micro = max(phase.images for phase in self.phases), self.setting.micro_batch
+        idle = f"--micro-batch {micro} has no effect: a device has only {most:,} images of a batch"
         unknown = encoders_of(self.spec.net.encoders).unknown
         return [
-            f'the size of the text encoder "{id}" is not known, and not counted' for id in unknown
+            *([idle] if micro and micro > most else []),
+            *(f'the size of text encoder "{id}" is not known, and not counted' for id in unknown),
         ]
 
     def print(self, out: Console) -> None:
@@ -193,11 +193,6 @@ def _setting_json(setting: Setting) -> dict[str, Any]:
     }
 
 
-def _size(count: float) -> str:
-    """Bytes in units of 2^30 or 2^20."""
-    return f"{count / 2**30:.4g} GiB" if count >= 2**30 else f"{count / 2**20:.4g} MiB"
-
-
 def _nearer(setting: Setting, batch: int) -> Iterator[Setting]:
     """Other settings, the nearest first; `batch` is the smallest of the phases."""
     yield from _smaller(setting, batch)
@@ -222,6 +217,22 @@ def _smaller(setting: Setting, batch: int) -> Iterator[Setting]:
         size //= 2
 
 
+def require_spread(spec: Checked, recipe: str | None, devices: int) -> None:
+    """Raise GrowlangError where a recipe is not trained, or a device would get no image."""
+    if spec.net.of_tokens:
+        raise GrowlangError(
+            f"{spec.path} is a token model: what its training holds is not known, since training "
+            "those is not supported yet",
+            help="leave out --devices and --memory",
+        )
+    fewest = min(phase.settings.batch for phase in spec.phases(recipe_of(spec, recipe).name))
+    if devices > fewest:
+        raise GrowlangError(
+            f"a batch of {fewest:,} images cannot be spread over {devices:,} devices",
+            help=f"give at most --devices {fewest}, or a larger `batch`",
+        )
+
+
 def fading(spec: Checked, recipe: str) -> Fading | None:
     """The net of a recipe's bridge; None where it has none."""
     start = recipe_of(spec, recipe).start
@@ -234,7 +245,10 @@ def fading(spec: Checked, recipe: str) -> Fading | None:
 
 def size_of(text: str) -> int:
     """Bytes of a text such as `80GB`, `80 GiB` or `81559MiB`. Raises GrowlangError for another."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", text, re.IGNORECASE)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?(b?)\s*", text, re.IGNORECASE)
+    if found and not (found[2] or found[3]):
+        unit = "B" if float(found[1]) >= UNITS["m"] else "GB"
+        raise GrowlangError(f"`{text}` has no unit", help=f"write `--memory {found[1]}{unit}`")
     size = float(found[1]) * UNITS[(found[2] or "").lower()] if found else 0
     if size < 1:
         raise GrowlangError(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from growlang.net import Net
     from growlang.spec import objectives
+    from growlang.spec.samplers import Sampler
     from growlang_runtime.diffusion.objective import Objective
     from growlang_runtime.export.exporting import Exported
     from growlang_runtime.notebook.conditions import Conditions
@@ -116,7 +117,7 @@ def sample(
     overwrite: bool = False,
     guidance: float | None = None,
     steps: int | None = None,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
     detail_scale: float | None = None,
@@ -136,12 +137,13 @@ def sample(
     `weights`, `run` is the checked spec of a module, or of a state dict, that you trained yourself.
     With `output`, the images are also written as one PNG grid, with `each` as single files in a
     folder; a number is added to names that exist, unless `overwrite`. `guidance`, its interval (in
-    times, 1 being noise) and rescale, `steps`, the name of the `sampler` and, of a model that
-    retains ends, `detail_scale` and `detail_temperature` are the spec's unless given. The images of
-    a prompt have the seeds `seed`, `seed` + 1, and so on; `batch` images are computed at once,
-    which changes none of them. If `shared`, the processes that torchrun started, all of which have
-    to call it, draw a part each, and the first has the images. Raises GrowlangError if there are no
-    weights, or for what the model cannot use.
+    times, 1 being noise) and rescale, `steps`, the `sampler`, by name or as in a spec
+    (`"dpm_solver(order = 3)"`), and, of a model that retains ends, `detail_scale` and
+    `detail_temperature` are the spec's unless given. The images of a prompt have the seeds `seed`,
+    `seed` + 1, and so on; `batch` images are computed at once, which changes none of them. If
+    `shared`, the processes that torchrun started, all of which have to call it, draw a part each,
+    and the first has the images. Raises GrowlangError if there are no weights, or for what the
+    model cannot use.
     """
     require_torch("sampling")
     from growlang_runtime.report.samples import Places
@@ -157,7 +159,7 @@ def sample(
         ),
         guidance=guidance,
         steps=steps,
-        sampler=sampler,
+        sampler=_sampler(sampler),
         guidance_interval=guidance_interval,
         guidance_rescale=guidance_rescale,
         detail_scale=detail_scale,
@@ -180,7 +182,7 @@ def export(
     weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
     ema: bool = True,
     dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     license: str | None = None,
     force: bool = False,
 ) -> Exported:
@@ -188,10 +190,10 @@ def export(
 
     RUN@STEP and RUN@best are checkpoints of a run; with `weights`, `run` is the checked spec of a
     module, or of a state dict, that you trained yourself. The folder's pipeline draws the images
-    that `sample` draws; `sampler` is its sampler by name, if not the spec's, and `license` stands
-    in the model card. Beside a file of weights its spec is written. What exists is replaced only
-    with `force`. Gives the paths that were written. Raises GrowlangError if there are no weights,
-    if the place cannot be written, or for a model that a pipeline has no words for.
+    that `sample` draws; `sampler` is its sampler, by name or as in a spec, if not the spec's, and
+    `license` stands in the model card. Beside a file of weights its spec is written. What exists is
+    replaced only with `force`. Gives the paths that were written. Raises GrowlangError if there are
+    no weights, if the place cannot be written, or for a model that a pipeline has no words for.
     """
     require_torch("exporting")
     from growlang_runtime.export.exporting import export as exported
@@ -203,10 +205,17 @@ def export(
         path_of(output),
         ema=ema,
         dtype=dtype,
-        sampler=sampler,
+        sampler=_sampler(sampler),
         license=license,
         force=force,
     )
+
+
+def _sampler(given: str | Sampler | None) -> str | Sampler | None:
+    """A sampler with the arguments of its text; a name is kept, which means the spec's of it."""
+    from growlang.resolve.beside import sampler_of
+
+    return sampler_of(given) if isinstance(given, str) and "(" in given else given
 
 
 class _Model(NamedTuple):

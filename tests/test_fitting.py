@@ -149,14 +149,36 @@ def test_a_size_is_in_decimal_or_binary_units(text: str, size: int) -> None:
     ("options", "said"),
     [
         (("--devices", "8", "--memory", "much"), "`much` is no size of a memory"),
+        (("--devices", "8", "--memory", "80"), "help: write `--memory 80GB`"),
+        (("--devices", "8", "--memory", "80000000000"), "help: write `--memory 80000000000B`"),
         (("--devices", "2000"), "a batch of 1,024 images cannot be spread over 2,000 devices"),
         (("--micro-batch", "4"), "do nothing alone"),
     ],
 )
 def test_what_cannot_be_asked(options: tuple[str, ...], said: str) -> None:
     printed = growlang("compile", str(LARGE / "g450_activations.grow"), "--no-build", *options)
-    assert printed.status == 2
+    assert (printed.status, printed.out) == (2, "")
     assert said in printed.err
+
+
+def test_a_token_model_has_no_memory_of_training() -> None:
+    printed = growlang("compile", str(SHIPPED / "gpt2_small.grow"), "--no-build", "--devices", "8")
+    assert (printed.status, printed.out) == (2, "")
+    assert "help: leave out --devices and --memory" in printed.err
+
+
+def test_a_micro_batch_above_the_share_has_no_effect() -> None:
+    compiled = api.compile(LARGE / "g450_activations.grow")
+    assert compiled.memory(32, micro_batch=64).remarks == [
+        "--micro-batch 64 has no effect: a device has only 32 images of a batch"
+    ]
+    assert compiled.memory(32, micro_batch=32).remarks == []
+
+
+def test_sizes_are_written_as_in_the_table() -> None:
+    memory = api.compile(LARGE / "g450_activations.grow").memory(1, "80GB")
+    assert memory.finding is not None
+    assert "needs 1.233 TiB on a device, which has 70.78 GiB for tensors" in memory.finding.message
 
 
 def test_a_setting_of_python_is_checked() -> None:

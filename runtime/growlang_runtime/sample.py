@@ -42,7 +42,7 @@ def sample(
     places: Places = Places(),  # noqa: B008 - frozen
     guidance: float | None = None,
     steps: int | None = None,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
     detail_scale: float | None = None,
@@ -81,7 +81,7 @@ def sample(
         weights = run if isinstance(run, Weights) else load(run, ema=ema)
         opened = own_device(open_device(device), ranks)
         if ranks.first:
-            _tell(run, weights)
+            tell(run, weights, "sampling from")
         settings = requested(
             weights,
             guidance,
@@ -92,6 +92,9 @@ def sample(
             guidance_interval=guidance_interval,
             guidance_rescale=guidance_rescale,
         )
+        if ranks.first:
+            given = {"guidance_interval": guidance_interval, "guidance_rescale": guidance_rescale}
+            _tell_idle([name for name in given if given[name] is not None], settings)
         asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
         images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
     if not images.isfinite().all():
@@ -112,11 +115,11 @@ def own_device(opened: torch.device, ranks: Ranks) -> torch.device:
     return open_device(f"cuda:{ranks.local % torch.cuda.device_count()}")
 
 
-def _tell(run: Path | Weights, weights: Weights) -> None:
+def tell(run: Path | Weights, weights: Weights, doing: str) -> None:
     """Say on stderr which weights of a run that is not over are used, and what they warn of."""
     folder = run if isinstance(run, Path) and (run / CHECKPOINTS).is_dir() else None
     if folder and weights.step is not None and not (folder / MODEL).exists():
-        Display(0).say(f"{run} is not finished: sampling from step {weights.step}, {weights.path}")
+        Display(0).say(f"{run} is not finished: {doing} step {weights.step}, {weights.path}")
     if weights.remark:
         Display(0).say(f"warning: {weights.remark}")
 
@@ -227,13 +230,13 @@ def requested(
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
     *,
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
 ) -> Sample:
     """What the weights' spec says of sampling, and what is given instead of it.
 
-    A `sampler` of another name has its own defaults. Raises GrowlangError for one that is unknown,
+    A `sampler` by another name has its own defaults. Raises GrowlangError for one that is unknown,
     and for detail of a model that has none.
     """
     if not {"settings", "sample"} <= weights.metadata.keys():
@@ -256,10 +259,14 @@ def requested(
     return declared.model_copy(update=said)
 
 
-def _sampler(declared: Sampler, name: str | None, steps: int | None) -> Sampler:
-    """The spec's sampler, or the one of a name at its defaults, with a number of steps."""
+def _sampler(declared: Sampler, given: str | Sampler | None, steps: int | None) -> Sampler:
+    """The spec's sampler, a given one, or that of a name at its defaults, with `steps`."""
+    if isinstance(given, Sampler):
+        declared, given = given, None
+    name = given
     if name is not None and name not in SAMPLERS.names():
-        near = nearest(name, SAMPLERS.names())
+        begun = [known for known in SAMPLERS.names() if name and known.startswith(name)]
+        near = begun or nearest(name, SAMPLERS.names())
         raise GrowlangError(
             f"unknown sampler `{name}`",
             help=f"did you mean `{near[0]}`?" if near else f"use {', '.join(SAMPLERS.names())}",
@@ -288,6 +295,16 @@ def _require_guidance(
         raise GrowlangError(
             f"`guidance_rescale` must be from 0 to 1, but is {rescale:g}", help="0.7 is usual"
         )
+
+
+def _tell_idle(given: Sequence[str], settings: Sample) -> None:
+    """Warn of settings of guidance that were given, and do nothing without it."""
+    for name in given:
+        if settings.guidance == 1 and name in settings.says_of_guidance:
+            Display(0).say(
+                f"warning: `{name}` has no effect: guidance is 1; "
+                "leave it out, or give --guidance 2"
+            )
 
 
 def _require_detail(name: str, value: float, weights: Weights) -> None:

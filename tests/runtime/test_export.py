@@ -16,7 +16,7 @@ import torch
 from fixture_specs import checked
 from fixture_specs import growlang as command
 from safetensors.torch import load_file
-from tiny import full_disk, net, plan, train, write_data
+from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 import growlang
@@ -28,7 +28,9 @@ from growlang.torch_backend.lower import lower
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.evaluation.result import Evaluation, Result
 from growlang_runtime.export.card import card, facts
+from growlang_runtime.export.diffusers_folder import pipeline_code
 from growlang_runtime.export.exporting import export
+from growlang_runtime.export.grow_pipeline import require_usable
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import Weights, load
 
@@ -202,6 +204,50 @@ def test_the_card_has_what_was_measured_of_these_weights(run: Path, tmp_path: Pa
     assert page.count("| fid | 12.35 | 1.5 |") == 1
     assert '"extractor": "inception"' in page
     assert '"seed": 7' in page
+
+
+def test_an_unfinished_run_is_told_and_its_card_has_the_steps_that_were_done(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = shutil.copytree(run, tmp_path / "live")
+    (live / "model.safetensors").unlink()
+    newest = live / "checkpoints" / "step_00000004"
+    growlang.export(live, "safetensors", tmp_path / "a.safetensors")
+    assert capsys.readouterr().err == f"{live} is not finished: exporting step 4, {newest}\n"
+    longer = plan([phase("a", steps=3), phase("b", steps=5), phase("c", steps=2)])
+    weights = load(live)
+    page = card(weights, longer, longer.sample, facts(weights, longer, ema=True), None)
+    for row in ("| a | 3 |", "| b | 1 of 5 |", "| c | 0 of 2 |"):
+        assert row in page
+    assert "It is unfinished: these are the weights of step 4 of 10." in page
+    assert "unfinished" not in card(load(run), longer, longer.sample, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"interval": (1, 0)}, "guidance_interval must be two rising times from 0 to 1"),
+        ({"interval": (0.5,)}, "guidance_interval must be two rising times from 0 to 1"),
+        ({"steps": 0}, "num_inference_steps must be at least 1, but is 0"),
+        ({"rescale": 2}, "guidance_rescale must be from 0 to 1, but is 2"),
+    ],
+)
+def test_a_pipeline_refuses_settings_that_cannot_be(asked: dict[str, Any], said: str) -> None:
+    usual = {"steps": 1, "interval": [0, 1], "rescale": 0, "eta": 0}
+    usual |= {"detail_scale": 1, "detail_temperature": 1}
+    require_usable(usual)
+    with pytest.raises(ValueError, match=said):
+        require_usable(usual | asked)
+    assert "require_usable(said)" in pipeline_code()
+
+
+def test_the_card_names_transformers_where_a_text_encoder_needs_it(run: Path) -> None:
+    own = growlang.load_run(run).plan
+    page = card(load(run), own, own.sample, {}, None)
+    assert "needs `torch` and `diffusers`, and not growlang" in page
+    frozen = checked(FIXTURES / "export" / "encoders.grow", first='"a"', second='"b"').net
+    page = card(Weights(Path("a"), frozen, {}), None, own.sample, {}, None)
+    assert "needs `torch`, `diffusers` and `transformers`, and not growlang" in page
 
 
 def test_the_card_of_a_grown_model_names_its_parent() -> None:

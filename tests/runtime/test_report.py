@@ -237,7 +237,7 @@ def test_each_run_shows_its_newest_evaluations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["nowhere"], "nowhere does not exist"),
+        (["nowhere"], "nowhere does not exist: only runs are reported"),
         ([STORED / "core_8/main", "-o", "page.txt"], "does not end in .html"),
         ([STORED / "core_8/main", "-o", "mine.html"], "is no report of growlang"),
         ([STORED / "core_8/main@7"], "has no checkpoint of step 7"),

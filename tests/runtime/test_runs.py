@@ -16,7 +16,7 @@ from growlang.plans.plan import Plan
 from growlang.spec.recipe import AdamW, Validation
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Point
-from growlang_runtime.report.runs import runs_in, summary_of
+from growlang_runtime.report.runs import _row, runs_in, summary_of
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1" / "runs"
 
@@ -63,6 +63,13 @@ def test_runs_of_every_version_are_listed(stored: Path, two: Path) -> None:
     best = min(losses, key=losses.__getitem__)
     assert run["validation"] == {"last": losses[3], "best": losses[best], "best_step": best}
     assert (run["model"], run["recipe"], run["state"]) == ("tiny", "main", "finished")
+
+
+def test_a_best_loss_is_one_of_validation(stored: Path, two: Path) -> None:
+    for folder, has in ((stored, False), (two, True)):
+        summary = next(run for run in runs_in(folder).runs if run.history.training)
+        assert bool(_row(summary, folder)[6]) is has
+        assert _row(summary, folder)[4]
 
 
 def test_a_run_that_trains_is_running(stored: Path) -> None:

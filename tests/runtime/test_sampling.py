@@ -13,6 +13,7 @@ from PIL import Image
 from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
+import growlang as api
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.spec.objectives import Diffusion, written
@@ -208,6 +209,25 @@ def test_settings_can_be_given_to_a_trained_model(run: Path, sampler: str) -> No
     assert draw(weights, ["red"], said, 0, CPU, 1).isfinite().all()
 
 
+def test_a_sampler_is_given_as_in_a_spec(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("growlang_runtime.sample.sample", lambda *_, **given: asked.append(given))
+    api.sample(run, sampler="dpm_solver(steps = 5, order = 3)")
+    api.sample(run, sampler="heun")
+    (called, named) = (given["sampler"] for given in asked)
+    assert (called, named) == (DPMSolver(steps=5, order=3), "heun")
+    assert requested(load(run), sampler=called).sampler == called
+    assert requested(load(run), steps=7, sampler=called).sampler == DPMSolver(steps=7, order=3)
+    for text, said in (
+        ("dpm_solver(steps = 0)", "`steps` must be at least 1"),
+        ("dpm_solver(ordr = 2)", "`ordr`"),
+        ("ddim() guidance = 3", "cannot read the sampler"),
+        ("ddim(", "cannot read the sampler"),
+    ):
+        with pytest.raises(GrowlangError, match=said):
+            api.sample(run, sampler=text)
+
+
 def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
     fine, coarse, again = (
         sample(run, prompts=["red"], precision=precision).tensor
@@ -222,6 +242,7 @@ def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
     ("given", "match"),
     [
         ({"sampler": "eular"}, "unknown sampler `eular`"),
+        ({"sampler": "dpm"}, "unknown sampler `dpm`"),
         ({"guidance_interval": (0.5, 0.5)}, "must be two rising times from 0 to 1, but is 0.5 0.5"),
         ({"guidance_rescale": 2.0}, "`guidance_rescale` must be from 0 to 1, but is 2"),
         ({"count": 0}, "`count` must be at least 1"),
@@ -231,7 +252,18 @@ def test_the_network_computes_in_bf16_if_it_is_asked_to(run: Path) -> None:
 def test_settings_that_cannot_be_are_refused(run: Path, given: Any, match: str) -> None:
     with pytest.raises(GrowlangError, match=match) as error:
         sample(run, prompts=["red"], **given)
-    assert "eular" not in given.values() or "did you mean `euler`?" in error.value.help
+    meant = {"eular": "euler", "dpm": "dpm_solver"}.get(str(given.get("sampler")), "")
+    assert f"did you mean `{meant}`?" in error.value.help or not meant
+
+
+def test_what_does_nothing_without_guidance_is_told(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: Any = {"prompts": ["red"], "steps": 1, "guidance_interval": (0.1, 1)}
+    sample(run, guidance=1.0, **given)
+    assert "warning: `guidance_interval` has no effect: guidance is 1" in capsys.readouterr().err
+    sample(run, guidance=2.0, **given)
+    assert "has no effect" not in capsys.readouterr().err
 
 
 def test_sample_writes_a_grid_and_overwrites_nothing(run: Path, tmp_path: Path) -> None:

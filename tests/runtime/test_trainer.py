@@ -56,6 +56,17 @@ def test_micro_batches_give_the_same_gradients(data: Path) -> None:
         torch.testing.assert_close(load(parts.run).tensors[name], tensor, atol=2e-3, rtol=0)
 
 
+def test_a_micro_batch_that_splits_nothing_is_told(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    batch = phase().settings.batch
+    train(plan([phase(steps=1)]), data, "same", micro_batch=batch)
+    assert "--micro-batch" not in capfd.readouterr().err
+    train(plan([phase(steps=1)]), data, "more", micro_batch=batch + 1)
+    told = f"--micro-batch {batch + 1} splits nothing: a batch has at most {batch} images"
+    assert told in capfd.readouterr().err
+
+
 def test_bf16_trains(data: Path) -> None:
     found = train(plan([phase(precision="bf16")]), data)
     exact = train(plan(), data, "fp32")

@@ -51,8 +51,8 @@ def export(
     sampler: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            help="Sampler of the pipeline, if it is not to be the spec's.",
+            help="Sampler of the pipeline, if it is not to be the spec's: a name, or a call as in "
+            "a spec, such as 'ddim(eta = 1)'.",
             show_default=False,
         ),
     ] = None,

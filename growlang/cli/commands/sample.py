@@ -46,9 +46,8 @@ def sample(
     sampler: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
             help="Sampler, at its defaults if it is not the spec's: ddim, ddpm, dpm_solver, heun, "
-            "euler.",
+            "euler; or a call as in a spec, such as 'dpm_solver(steps = 20, order = 3)'.",
             show_default=False,
         ),
     ] = None,

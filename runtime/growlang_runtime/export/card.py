@@ -14,6 +14,7 @@ from growlang.spec.recipe import Sample
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang.version import __version__
 from growlang_runtime.conditioning.conditioner import declared_conditions
+from growlang_runtime.export.drawing import encoders_of
 from growlang_runtime.storage.weights import Weights
 
 EVALUATIONS = "evaluation"
@@ -57,7 +58,7 @@ def card(
         _about(weights.net, plan),
         _use(weights.net),
         _drawing(said),
-        *_training(plan),
+        *_training(plan, weights.step),
         *_metrics(weights),
         _lineage(facts),
     ]
@@ -92,10 +93,12 @@ def _use(net: Net) -> str:
         prompt = '"a caption"'
     elif conditions:
         prompt = json.dumps(Labels.of(conditions).name(0), ensure_ascii=False)
+    text = ", `diffusers` and `transformers`" if encoders_of(net) else " and `diffusers`"
+    needed = f"`torch`{text}"
     return f"""## Use
 
-It needs `torch`, `diffusers` and `transformers`, and not growlang. `trust_remote_code` lets
-diffusers run the code of this folder, which you can read: `pipeline_*.py` and `unet/denoiser_*.py`.
+It needs {needed}, and not growlang. `trust_remote_code` lets diffusers run the code
+of this folder, which you can read: `pipeline_*.py` and `unet/denoiser_*.py`.
 
 ```python
 from diffusers import DiffusionPipeline
@@ -116,17 +119,25 @@ def _drawing(said: Sample) -> str:
     return "## Sampling\n\n" + _table(("setting", "default"), rows)
 
 
-def _training(plan: Plan | None) -> Iterator[str]:
+def _training(plan: Plan | None, step: int | None) -> Iterator[str]:
+    """The phases as far as they were done by a checkpoint's step; all of them if it is None."""
     if plan is None:
         return
-    rows = []
+    rows, first = [], 0
     for phase in plan.phases:
         own = phase.settings
         frozen = f"{len(phase.frozen)} tensors" if phase.frozen else "nothing"
         steps = f"{phase.steps:,}" if phase.steps is not None else f"{phase.epochs:g} epochs"
+        if step is not None and phase.steps is not None:
+            done = min(max(step - first, 0), phase.steps)
+            steps = steps if done == phase.steps else f"{done:,} of {steps}"
+            first += phase.steps
         rows.append((phase.name, steps, str(own.batch), f"{own.optimizer.lr:g}", frozen))
     head = ("phase", "steps", "batch", "learning rate", "frozen")
     yield f"## Training\n\nRecipe `{plan.recipe}`:\n\n" + _table(head, rows)
+    if step is not None and step != plan.steps:
+        whole = f" of {plan.steps:,}" if plan.steps is not None else ""
+        yield f"It is unfinished: these are the weights of step {step:,}{whole}."
     sources = {s.name for phase in plan.phases for s in phase.settings.data}
     yield "Data: " + ", ".join(f"`{name}`" for name in sorted(sources)) + "."
 

@@ -15,10 +15,10 @@ from growlang.atomic import temporary_path
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import PLAN, run_of
+from growlang.spec.samplers import Sampler
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.export.diffusers_folder import INDEX, Model, write_folder
-from growlang_runtime.report.display import Display
-from growlang_runtime.sample import requested
+from growlang_runtime.sample import requested, tell
 from growlang_runtime.storage.files import require_place, save_text, saved
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights, load
@@ -45,7 +45,7 @@ def export(
     *,
     ema: bool = True,
     dtype: Kind = "fp32",
-    sampler: str | None = None,
+    sampler: str | Sampler | None = None,
     license: str | None = None,
     force: bool = False,
 ) -> Exported:
@@ -62,8 +62,7 @@ def export(
     _require_free(output, to, force)
     require_place(output, "--output")
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
-    if weights.remark:
-        Display(0).say(f"warning: {weights.remark}")
+    tell(run, weights, "exporting")
     plan = _plan(weights)
     tensors = {name: tensor.to(DTYPES[dtype]) for name, tensor in weights.tensors.items()}
     _require_range(tensors, dtype)

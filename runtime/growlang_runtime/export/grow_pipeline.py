@@ -38,6 +38,26 @@ ENCODERS = [
 """Components that a model has for each frozen text encoder."""
 
 
+def require_usable(said: Mapping[str, Any]) -> None:
+    """Raise ValueError for settings that images cannot be drawn with."""
+    if said["steps"] < 1:
+        raise ValueError(f"num_inference_steps must be at least 1, but is {said['steps']}")
+    interval = list(said["interval"])
+    if not (len(interval) == 2 and 0 <= interval[0] < interval[1] <= 1):
+        raise ValueError(
+            "guidance_interval must be two rising times from 0 to 1, 1 being noise, but is "
+            f"{interval}"
+        )
+    for name, value in {
+        "guidance_rescale": said["rescale"],
+        "detail_scale": said["detail_scale"],
+        "detail_temperature": said["detail_temperature"],
+        "eta": said["eta"],
+    }.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be from 0 to 1, but is {value}")
+
+
 class GrowPipeline(DiffusionPipeline):
     """Draws images with a denoiser that growlang trained, as `growlang sample` does.
 
@@ -108,6 +128,7 @@ class GrowPipeline(DiffusionPipeline):
         }.items():
             if value is not None:
                 said[name] = value
+        require_usable(said)
         random = self._generators(seed, generator, len(prompts))
         images: Any = self._drawn([str(p) for p in prompts], said, random)
         if output_type != "latent":

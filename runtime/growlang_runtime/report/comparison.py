@@ -132,15 +132,18 @@ def compare(a: Path, b: Path, output: Path | None = None) -> Comparison:
     return Comparison(summaries[0], summaries[1], tuple(settings), (first, last), grids, output)
 
 
-def side_of(written: Path) -> tuple[Path, int | None]:
-    """The run's folder, and the step at which it is looked at; None for its end."""
+def side_of(written: Path, done: str = "compared") -> tuple[Path, int | None]:
+    """The run's folder, and the step at which it is looked at; None for its end.
+
+    Raises GrowlangError for what is no run; `done` says what is done with runs.
+    """
     place: Place = place_of(written)
     found = located(written)
     if place.at is None:
         if found.is_dir():
             return run_of(found), None
         what = "is a file" if found.exists() else "does not exist"
-        raise GrowlangError(f"{written} {what}: only runs are compared", help="name a run's folder")
+        raise GrowlangError(f"{written} {what}: only runs are {done}", help="name a run's folder")
     if isinstance(place.at, int):
         return place.run, place.at
     try:

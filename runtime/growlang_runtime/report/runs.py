@@ -125,11 +125,6 @@ class RunSummary(Shown):
         said = self.status.reason if self.status and self.state == self.status.state else ""
         return self.remark or said or ""
 
-    @property
-    def watched(self) -> Curve:
-        """The curve by which it is judged: that of validation, if there is one."""
-        return self.history.averaged or self.history.training
-
     def as_json(self) -> dict[str, Any]:
         """All of it; losses are null where there are none."""
         curves = {"loss": self.history.training, "validation": self.history.averaged}
@@ -171,8 +166,6 @@ class Runs(Shown):
         for run in self.runs:
             table.add_row(*_row(run, self.folder))
         out.print(table)
-        if any(run.history.averaged for run in self.runs):
-            out.print("\nbest: of validation, where a run has any; otherwise of single steps")
         for run in self.runs:
             if run.remark:
                 out.print(f"{run.path} is torn: {run.remark}", markup=False)
@@ -267,7 +260,7 @@ def _parent(plan: Plan) -> str:
 
 
 def _row(run: RunSummary, folder: Path) -> Sequence[str]:
-    best, step = lowest(run.watched), f"{run.step:,}"
+    best, step = lowest(run.history.averaged), f"{run.step:,}"
     if run.steps is not None:
         step += f" of {run.steps:,}"
     name = run.path.name if run.path == folder else str(run.path.relative_to(folder))

@@ -103,7 +103,7 @@ def set_up(
     remarks = [*_of_start(plan, weights, options), *late_warmups(declared, plan)]
     remarks += map(str, misfits(plan.recipe, plan.start, plan.phases, net, plan.mapping.new))
     remarks += [*words_split_differently(plan, net, weights), *previews.warnings]
-    remarks += _of_validation(validation, options)
+    remarks += [*_of_validation(validation, options), *_of_passes(plan, options, ranks)]
     return Setup(
         plan,
         net,
@@ -193,6 +193,16 @@ def _of_start(plan: Plan, weights: Weights | None, options: RunOptions) -> list[
     if weights.step is not None and plan.start.origin == "parent" and plan.start.ema and not asked:
         found.append(f"the parent run is not finished: starting from {weights.path}")
     return found
+
+
+def _of_passes(plan: Plan, options: RunOptions, ranks: Ranks) -> list[str]:
+    """That no batch is split, where that is asked for."""
+    micro = options.micro_batch
+    most = max(ranks.largest_share(phase.settings.batch) for phase in plan.phases)
+    if micro is None or micro <= most:
+        return []
+    whole = "a batch has" if ranks.size == 1 else "a process has, of a batch,"
+    return [f"--micro-batch {micro} splits nothing: {whole} at most {most} images"]
 
 
 def _of_validation(validation: Validation | None, options: RunOptions) -> Sequence[str]:

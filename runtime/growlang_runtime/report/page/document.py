@@ -52,7 +52,7 @@ def report(written: Sequence[Path], output: Path | None = None) -> ReportPage:
     """
     if output is not None:
         require_page(output)
-    sides = [side_of(path) for path in written]
+    sides = [side_of(path, "reported") for path in written]
     names = names_of([path for path, _ in sides])
     runs = [facts_of(path, n, end) for (path, end), n in zip(sides, names, strict=True)]
     page = page_of(runs)

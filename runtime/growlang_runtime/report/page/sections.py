@@ -64,7 +64,7 @@ def overview(runs: Sequence[Facts]) -> Html:
 
 def _about(run: Facts, index: int) -> list[Child]:
     summary, history = run.summary, run.summary.history
-    best = lowest(summary.watched)
+    best = lowest(history.averaged)
     of = f" of {summary.steps:,}" if summary.steps is not None else ""
     state = element("span", summary.state, class_=f"state {summary.state}")
     return [
