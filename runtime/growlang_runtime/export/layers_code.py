@@ -135,15 +135,21 @@ def _arguments(part: Any) -> tuple[list[Any], dict[str, Any]]:
         case nn.Conv2d():
             return _convolution(part)
         case nn.GroupNorm():
-            return [part.num_groups, part.num_channels], {"eps": part.eps}
+            plain = {} if part.affine else {"affine": False}
+            return [part.num_groups, part.num_channels], {"eps": part.eps} | plain
         case nn.LayerNorm() | nn.RMSNorm():
             shape = tuple(part.normalized_shape)
-            return [shape[0] if len(shape) == 1 else shape], {"eps": part.eps}
+            plain = {} if part.elementwise_affine else {"elementwise_affine": False}
+            if part.elementwise_affine and getattr(part, "bias", part.weight) is None:
+                plain = {"bias": False}
+            return [shape[0] if len(shape) == 1 else shape], {"eps": part.eps} | plain
         case nn.Embedding():
             return [part.num_embeddings, part.embedding_dim], {}
         case nn.Dropout():
             return [part.p], {}
-        case nn.Identity() | nn.SiLU() | nn.ReLU() | nn.GELU():
+        case nn.GELU():
+            return [], {} if part.approximate == "none" else {"approximate": part.approximate}
+        case nn.Identity() | nn.SiLU() | nn.ReLU():
             return [], {}
     raise GrowlangError(f"it has a layer {type(part).__name__}, which the export does not know")
 
