@@ -28,10 +28,11 @@ def one_voice() -> Iterator[None]:
     if launch().size == 1:
         yield
         return
+    from growlang.diagnostics.exits import exit_of
     from growlang.torch_backend import require_torch
 
     require_torch()
-    from growlang_runtime.distributed.ranks import fails_first, is_lost, joined
+    from growlang_runtime.distributed.ranks import failed_before, is_lost, joined
 
     with joined():
         try:
@@ -39,16 +40,16 @@ def one_voice() -> Iterator[None]:
         except typer.Exit:
             raise
         except Exception as error:
-            lost = is_lost(error)
-            if not fails_first():
-                raise typer.Exit(2) from None
-            raise LOST if lost else error from None
+            cause = LOST if is_lost(error) else error
+            if (before := failed_before(exit_of(cause))) is not None:
+                raise typer.Exit(before) from None
+            raise cause from None
 
 
 def said_once(check: Callable[[], T]) -> T:
     """What is checked by every process; what it prints, the first one prints."""
     from growlang_runtime.distributed.launch import launch
-    from growlang_runtime.distributed.ranks import fails_first
+    from growlang_runtime.distributed.ranks import failed_before
 
     found = launch()
     if found.size == 1:
@@ -57,8 +58,8 @@ def said_once(check: Callable[[], T]) -> T:
     try:
         with redirect_stdout(out), redirect_stderr(err):
             made = check()
-    except typer.Exit:
-        if fails_first():
+    except typer.Exit as ended:
+        if failed_before(ended.exit_code) is None:
             _print(out, err)
         raise
     if found.rank == 0:

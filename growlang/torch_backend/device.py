@@ -21,7 +21,8 @@ AUTOMATIC = ("cuda", "mps", "cpu")
 def open_device(name: str, recorded: str | None = None) -> torch.device:
     """The PyTorch device of that name. Raises GrowlangError if it cannot be used here.
 
-    `auto` is the kind that a run `recorded`, if it is there, or else CUDA, MPS or the CPU.
+    `auto` is the kind that a run `recorded`, if it is there, or else CUDA, MPS or the CPU. A GPU
+    with a number becomes PyTorch's current one.
     """
     there = available()
     if name == "auto":
@@ -35,6 +36,8 @@ def open_device(name: str, recorded: str | None = None) -> torch.device:
         )
     try:
         device = torch.device(name if found[1] != "cpu" else "cpu")
+        if device.type == "cuda" and device.index is not None:
+            torch.cuda.set_device(device)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -53,6 +56,13 @@ def available() -> list[str]:
         "xpu": torch.xpu.device_count(),
     }
     return [f"{kind}:{number}" for kind, count in counts.items() for number in range(count)]
+
+
+def mark(device: torch.device) -> torch.cuda.Event:
+    """An event behind all that a CUDA device was given so far, on its current stream."""
+    event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    event.record(torch.cuda.current_stream(device))
+    return event
 
 
 def peak_memory(device: torch.device) -> int:

@@ -95,10 +95,11 @@ class _Reader(FileSystemReader):
 def write(folder: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write the tensors into a folder: each process of the group what it holds of them.
 
-    All processes have to call it, and what one raises, all raise.
+    Each flushes its own file to the disk, since those of one machine need not be in the caches of
+    another. All processes have to call it, and what one raises, all raise.
     """
     try:
-        save(dict(tensors), storage_writer=FileSystemWriter(folder, sync_files=False))
+        save(dict(tensors), storage_writer=FileSystemWriter(folder, sync_files=True))
     except CheckpointException as error:
         for failure in error.failures.values():
             cause = failure[0] if isinstance(failure, tuple) else failure

@@ -109,7 +109,7 @@ def own_device(opened: torch.device, ranks: Ranks) -> torch.device:
     """The GPU of this process, where there are several and only the kind of device is said."""
     if ranks.size == 1 or opened.type != "cuda" or opened.index is not None:
         return opened
-    return torch.device("cuda", ranks.local % torch.cuda.device_count())
+    return open_device(f"cuda:{ranks.local % torch.cuda.device_count()}")
 
 
 def _tell(run: Path | Weights, weights: Weights) -> None:

@@ -45,6 +45,22 @@ def test_what_is_changed_after_submitting_is_not_written() -> None:
     assert len(set(seen)) == 2, "the buffers are kept"
 
 
+def test_only_what_a_cuda_event_waits_for_is_copied_without_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    copy = Tensor.copy_
+
+    def noted(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
+        asked.append(non_blocking)
+        return copy(self, other, non_blocking)
+
+    monkeypatch.setattr(Tensor, "copy_", noted)
+    with Background() as background:
+        background.submit({"a": torch.ones(1)}, lambda _: None, lambda: None)
+    assert asked == [False]
+
+
 def test_one_is_written_at_a_time_and_each_is_told_once() -> None:
     told: list[str] = []
     tensor = {"a": torch.zeros(1)}

@@ -157,6 +157,15 @@ def test_torn_checkpoints_are_removed_once_they_are_named(
     assert sorted(p.name for p in tmp_path.iterdir()) == [f"step_{s:08d}" for s in left]
 
 
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    save(tmp_path, 1)
+    for name in (".step_00000002.tmp", "..best.new.tmp", ".step_notes.tmp", ".mine.tmp"):
+        (tmp_path / name).mkdir()
+    checkpoint.forget_after(tmp_path, checkpoint.newest(tmp_path)[0])
+    left = [".mine.tmp", ".step_notes.tmp", "step_00000001"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == left
+
+
 def test_what_is_no_checkpoint_is_left_alone(tmp_path: Path) -> None:
     save(tmp_path, 1)
     (tmp_path / "step_notes.txt").touch()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +15,30 @@ import torch
 from fixture_specs import SPECS, growlang
 from packages import Install, declare
 from safetensors.torch import load_file
-from tiny import metrics, phase, plan, state, train
+from tiny import metrics, net, phase, plan, state, train
 
 import growlang as api
 from growlang.diagnostics import GrowlangError
+from growlang.net import Net
+from growlang.ops.conditions import Classes
 from growlang.plans.plan import Plan
 from growlang.resolve.metrics import metrics_of
+from growlang.spec.data import Source, WebDataset
 from growlang.spec.metrics import FDEffLite0, HeldOutLoss, Metric, Retrieval
 from growlang.spec.recipe import Evaluate, Validation
 from growlang_runtime import sample
-from growlang_runtime.evaluation import pictures
-from growlang_runtime.evaluation.evaluate import Asked, evaluate
+from growlang_runtime.evaluation import pictures, retrieval
+from growlang_runtime.evaluation.during import Evaluator
+from growlang_runtime.evaluation.evaluate import Asked, evaluate, precision_on
 from growlang_runtime.evaluation.extractors import Extractor
 from growlang_runtime.evaluation.kept import Kept
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.reference import open_reference
 from growlang_runtime.evaluation.result import Evaluation
+from growlang_runtime.evaluation.subject import Measured
+from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train import validation
+from growlang_runtime.train.precision import Flags, computing
 
 COUNT = 6
 CHUNKS = ("00000000-2.safetensors", "00000002-1.safetensors")
@@ -54,10 +64,11 @@ def run_of(made: Plan, folder: Path, **options: Any) -> Path:
     return train(made, folder, quiet=True, **options).run
 
 
-def captions(data: Path) -> tuple[str, ...]:
+def captions(data: Path, made: Plan | None = None, model: Net | None = None) -> tuple[str, ...]:
     """The captions of the reference, in its order."""
-    made = evaluated(Retrieval())
-    opened = open_reference(made, made.child_net(), "training", data, Kept(data / "texts"))
+    made = made or plan()
+    read = model or made.child_net()
+    opened = open_reference(made, read, "training", data, Kept(data / "texts"))
     return opened.pictures.texts()
 
 
@@ -229,6 +240,43 @@ def test_metrics_are_read_as_a_spec_has_them() -> None:
     assert metrics_of(["kid("])[1]
 
 
+def test_references_are_decoded_as_the_run_decodes(data: Path) -> None:
+    phases = [phase("first", 1), phase("last", 1, decoder="simplejpeg")]
+    held = Validation(data=phases[0].settings.data, transform=phases[0].settings.transform)
+    made = recorded_plan(run_of(plan(phases, validation=held), data))
+    training, held_out = (
+        open_reference(made, made.child_net(), which, data, Kept(data / "kept"))
+        for which in ("training", "held_out")
+    )
+    assert training.said["decoder"] == "simplejpeg" and training.warnings == ()
+    assert held_out.said["decoder"] == "pillow"
+
+
+def test_corrected_names_of_classes_are_read_anew(
+    tmp_path: Path, write_tar: Callable[..., Path], png: Callable[..., bytes]
+) -> None:
+    write_tar("data.tar", {"0.png": png(8, 8), "0.cls": b"1"})
+    source = Source(name="data", data=WebDataset(urls="data.tar", image="png", label="cls"))
+
+    def texts(*names: str) -> tuple[str, ...]:
+        kinds = {"op": "classes", **Classes(width=8, names=[*names]).arguments()}
+        model = replace(net(), encoders={"kind": kinds})
+        made = plan([phase(data=[source])], model)
+        return captions(tmp_path, made, model)
+
+    assert texts("cat", "dgo") == texts("cat", "dgo") == ("dgo",)
+    assert texts("cat", "dog") == ("dog",)
+
+
+def test_the_protocol_says_where_products_are_rounded() -> None:
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    with computing(Flags(tf32=False, deterministic=False)):
+        assert precision_on(cuda) == precision_on(cpu) == "fp32"
+    with computing(Flags(tf32=True, deterministic=False)):
+        assert precision_on(cuda) == "fp32, TF32 in matrix products and convolutions"
+        assert precision_on(cpu) == "fp32"
+
+
 # --- while a run trains --------------------------------------------------------------------------
 
 
@@ -273,6 +321,29 @@ def test_a_run_that_is_stopped_in_an_evaluation_goes_on_with_it(
         for run in (whole.run, again.run)
     ]
     assert lines[0] == lines[1]
+
+
+def test_an_evaluation_while_training_takes_away_its_own_images_and_networks_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[int] = []
+    load = loaded_once(lambda: loads.append(1))
+    of, measure = Evaluator._measure, retrieval.retrieval
+
+    def beside_manual(self: Evaluator, *args: Any) -> Evaluation:
+        (self.run / "evaluation/images/manual").mkdir(parents=True, exist_ok=True)
+        return of(self, *args)
+
+    def loading(*args: Any) -> Measured:
+        load()
+        load()
+        return measure(*args)
+
+    monkeypatch.setattr(Evaluator, "_measure", beside_manual)
+    monkeypatch.setattr(retrieval, "retrieval", loading)
+    found = train(evaluated(Retrieval(), count=2, every=2), data, quiet=True)
+    assert [p.name for p in (found.run / "evaluation/images").iterdir()] == ["manual"]
+    assert loads == [1, 1]
 
 
 def test_an_evaluation_that_fails_does_not_end_the_run(data: Path) -> None:

@@ -38,11 +38,21 @@ def killed(folder: Path, count: int, processes: int) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("processes", [1])
-@pytest.mark.parametrize("count", [3, pytest.param(30, marks=pytest.mark.slow)])
-def test_a_killed_run_ends_with_the_same_tensors(folder: Path, count: int, processes: int) -> None:
+@pytest.mark.parametrize(
+    ("processes", "count"),
+    [
+        (1, 2),
+        pytest.param(1, 30, marks=pytest.mark.slow),
+        pytest.param(2, 30, marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_run_ends_with_the_same_tensors_and_files(
+    folder: Path, processes: int, count: int
+) -> None:
+    """Of two processes the one that is left alone ends by itself, with a message."""
     found = killed(folder, count, processes)
-    assert found["moments"] > 50
+    assert found["moments"][0] > 50
     assert len(found["killed"]) == count
-    for name, tensors in found["killed"].items():
-        assert tensors == found["whole"], name
+    assert {name.split("-")[1] for name in found["killed"]} == set(map(str, range(processes)))
+    for name, after in found["killed"].items():
+        assert after == found["whole"], name

@@ -284,6 +284,25 @@ def test_align_ridge_finds_a_linear_relation_and_is_bound_to_its_data() -> None:
     assert 0.35 < shuffled["auc"] < 0.65
 
 
+def test_images_are_compared_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [features(seed, 10) for seed in range(2)]
+    ridge, names = align.fitted(*made, 0.01), tuple("aabcdeffgh")
+    whole, near = align.scores(ridge, made[0], names, made[1]), retrieval.nearest_of(*made)
+    most: list[int] = []
+    cdist, ranks = torch.cdist, align._ranks
+
+    def counted(compute: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda a, b: (most.append(len(a)), compute(a, b))[1]
+
+    monkeypatch.setattr(torch, "cdist", counted(cdist))
+    monkeypatch.setattr(align, "_ranks", counted(ranks))
+    found = align.scores(ridge, made[0], names, made[1], rows=3)
+    assert found == pytest.approx(whole, rel=1e-12)
+    assert found["r_at_1_by_chance"] == 1 / 8
+    assert retrieval.nearest_of(*made, rows=3) == near
+    assert most == 2 * [3, 3, 3, 1]
+
+
 def test_align_ridge_says_what_it_was_fitted_on(
     subject: Subjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:

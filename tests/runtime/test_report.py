@@ -220,6 +220,20 @@ def test_long_runs_make_no_large_page(tmp_path: Path) -> None:
     assert "and 460 more" in html
 
 
+def test_each_run_shows_its_newest_evaluations(tmp_path: Path) -> None:
+    paths = []
+    for name in ("a", "b"):
+        path = Path(shutil.copytree(STORED / "core_8/main", tmp_path / name / "main"))
+        (path / "evaluation").mkdir()
+        for step in range(70):
+            said = {"step": step, "metrics": [{"name": f"own_{name}", "value": 1.0}]}
+            (path / f"evaluation/step_{step:08d}.json").write_text(json.dumps(said))
+        paths.append(path)
+    html = api.report(paths).html
+    assert [html.count(f"<td>own_{name}</td>") for name in ("a", "b")] == [60, 60]
+    assert "and 20 older ones" in html
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -17,7 +17,7 @@ from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.train import batches as batches_of
 from growlang_runtime.train.batches import CPU, on_device, open_data, step_batches
-from growlang_runtime.train.transfer import AHEAD, Mark, Ring
+from growlang_runtime.train.transfer import AHEAD, Cuda, Mark, Ring
 
 
 class Recorded(NamedTuple):
@@ -115,3 +115,26 @@ def test_a_run_through_a_link_is_the_same(data: Path, monkeypatch: pytest.Monkey
     assert (sent.run / "model.safetensors").read_bytes() == (
         plain.run / "model.safetensors"
     ).read_bytes()
+
+
+def test_batches_are_received_on_the_stream_of_their_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever PyTorch's current device is."""
+    behind: list[torch.device] = []
+
+    class Stream(NamedTuple):
+        device: torch.device
+
+        def wait_event(self, event: object) -> None:
+            behind.append(self.device)
+
+    class Event:
+        def record(self, stream: object) -> None:
+            pass
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    Cuda(torch.device("cuda:1")).mark().receive({})
+    assert behind == [torch.device("cuda:1")]

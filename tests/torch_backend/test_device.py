@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from growlang.diagnostics import GrowlangError
-from growlang.torch_backend.device import available, open_device, peak_memory
+from growlang.torch_backend.device import available, mark, open_device, peak_memory
 
 ODD = ("", " ", "meta", "cuda:99", "cuda:-1", "cuda:x", "cpu:3", "-1", "gpu", "CPU", "cpu ", "hpu")
 BACKENDS = ("privateuseone", "xla", "vulkan", "lazy", "opengl", "mtia", "cuda:999999999999")
@@ -48,3 +48,26 @@ def test_auto_takes_what_a_run_began_with_or_the_first_kind(
     assert open_device("auto", recorded="cpu") == torch.device("cpu")
     assert open_device("auto", recorded="cuda") == torch.device("mps")
     assert open_device("cpu", recorded="mps") == torch.device("cpu")
+
+
+def test_a_gpu_with_a_number_becomes_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: None)
+    open_device("cuda")
+    assert open_device("cuda:1") == torch.device("cuda:1")
+    assert current == [torch.device("cuda:1")]
+
+
+def test_a_mark_is_on_the_stream_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    marked: list[tuple[str, torch.device]] = []
+
+    class Event:
+        def record(self, stream: tuple[str, torch.device]) -> None:
+            marked.append(stream)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: ("stream", device))
+    mark(torch.device("cuda:1"))
+    assert marked == [("stream", torch.device("cuda:1"))]

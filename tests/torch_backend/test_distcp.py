@@ -1,4 +1,4 @@
-"""The index of a checkpoint of several files is a pickle: only what PyTorch writes is loaded."""
+"""Checkpoints that several processes write: each one's file, and the index, which is a pickle."""
 
 from __future__ import annotations
 
@@ -89,3 +89,17 @@ def test_an_index_that_names_anything_else_runs_nothing(
 def test_a_damaged_index_is_told(tmp_path: Path, index: bytes) -> None:
     with pytest.raises(GrowlangError, match=r"the index .* of a checkpoint cannot be used"):
         read(record(tmp_path, index))
+
+
+@pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
+def test_a_process_flushes_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    flush = os.fsync
+
+    def noted(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    distcp.write(tmp_path, {"a": torch.ones(2)})
+    assert (tmp_path / "__0_0.distcp").stat().st_ino in flushed

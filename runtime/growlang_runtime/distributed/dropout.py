@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -20,6 +21,10 @@ class Masks(NamedTuple):
     seed: int
     batch: int
     first: int
+
+
+_MASKS: ContextVar[Masks | None] = ContextVar("_MASKS", default=None)
+"""Those of the pass that is under way."""
 
 
 class _Dropping(TorchFunctionMode):
@@ -51,12 +56,24 @@ class _Dropping(TorchFunctionMode):
 def dropping(ranks: Ranks, masks: Masks) -> Iterator[None]:
     """Let several processes drop what one would in the same images; alone it draws as ever.
 
-    Each process draws the masks of the whole batch, and takes those of its own images. Blocks that
-    are computed again in the backward pass, which has to be inside, drop the same again.
+    Each process draws the masks of the whole batch, and takes those of its own images.
     """
     if ranks.size == 1:
         yield
         return
     torch.manual_seed(masks.seed)
-    with cast(Any, _Dropping(masks)):
-        yield
+    before = _MASKS.set(masks)
+    try:
+        with cast(Any, _Dropping(masks)):
+            yield
+    finally:
+        _MASKS.reset(before)
+
+
+def again() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
+    """In what a block is computed, and computed again in the backward pass: it drops the same.
+
+    For `torch.utils.checkpoint`: PyTorch runs the backward pass outside of modes of functions.
+    """
+    masks = _MASKS.get()
+    return nullcontext(), nullcontext() if masks is None else cast(Any, _Dropping(masks))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FAILED = "growlang/failed"
-"""The key under which the first process that fails leaves its rank."""
+"""The key under which the first process that fails leaves its rank and its exit status."""
 GRACE = timedelta(seconds=10)
 """How long the first process waits for the others to fail too."""
 
@@ -194,19 +194,19 @@ def _join() -> None:
         ) from error
 
 
-def fails_first() -> bool:
-    """Whether no other process of the group has failed before: this one says why.
+def failed_before(status: int) -> int | None:
+    """The exit status of the process of the group that failed before this one, which has `status`.
 
-    Others fail after it, since they wait for it.
+    None if there is none: this one says why. Others fail after it, since they wait for it.
     """
     if not is_joined():
-        return True
+        return None
     from torch import distributed
     from torch.distributed.distributed_c10d import _get_default_store
 
     own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
     try:
-        found: bytes = store.compare_set(FAILED, "", str(own))
+        found: bytes = store.compare_set(FAILED, "", f"{own} {status}")
         if distributed.get_backend() == "gloo":  # those who wait for this one learn that it fails
             distributed.destroy_process_group()
         store.set(f"{FAILED}/{own}", "")
@@ -214,8 +214,9 @@ def fails_first() -> bool:
             with suppress(RuntimeError):
                 store.wait([f"{FAILED}/{rank}" for rank in range(size)], GRACE)
     except RuntimeError:  # the process that held it is gone
-        return True
-    return found.decode() == str(own)
+        return None
+    rank, first = map(int, found.split())
+    return None if rank == own else first
 
 
 def is_lost(error: BaseException | None) -> bool:

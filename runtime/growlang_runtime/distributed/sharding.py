@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from torch import fx, nn
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.distributed.dropout import again
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
@@ -50,7 +51,9 @@ def recompute(module: fx.GraphModule) -> None:
     from torch.utils.checkpoint import checkpoint
 
     for part in blocks(module):
-        cast(Any, part).forward = partial(checkpoint, part.forward, use_reentrant=False)
+        cast(Any, part).forward = partial(
+            checkpoint, part.forward, use_reentrant=False, context_fn=again
+        )
 
 
 def gather_gradients(module: nn.Module, last: bool) -> None:

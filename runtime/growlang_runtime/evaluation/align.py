@@ -9,7 +9,6 @@ its scores compare only where the hash of these is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -21,11 +20,14 @@ from growlang.net import digest
 from growlang.spec.metrics import AlignRidge
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.evaluation.extractors import EXTRA, efflite0, pretrained
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.subject import Measured, Subject
 
 TOP = 5
 BATCH = 64
 """Captions that are embedded at once."""
+ROWS = 1024
+"""Images that are compared with all texts at once."""
 
 
 @dataclass(frozen=True)
@@ -91,27 +93,41 @@ def align_ridge(metric: AlignRidge, subject: Subject) -> Measured:
 
 
 def scores(
-    ridge: Ridge, features: Tensor, texts: tuple[str, ...], embeddings: Tensor
+    ridge: Ridge,
+    features: Tensor,
+    texts: tuple[str, ...],
+    embeddings: Tensor,
+    rows: int = ROWS,
 ) -> dict[str, Any]:
-    """How images rank their own text among the others; equal texts are one."""
-    names = list(dict.fromkeys(texts))
-    own = torch.tensor([names.index(text) for text in texts])
-    first = torch.tensor([texts.index(name) for name in names])
-    cosines = ridge(features) @ ridge.targets(embeddings[first]).T
-    mine = cosines.gather(1, own[:, None])
-    lower = (cosines < mine).sum(1) + 0.5 * ((cosines == mine).sum(1) - 1)
-    others = max(1, len(names) - 1)
-    rank = (cosines > mine).sum(1)
+    """How images rank their own text among the others, `rows` at a time; equal texts are one."""
+    first: dict[str, int] = {}
+    for place, text in enumerate(texts):
+        first.setdefault(text, place)
+    number = {text: n for n, text in enumerate(first)}
+    own = torch.tensor([number[text] for text in texts])
+    targets = ridge.targets(embeddings[[*first.values()]]).T
+    parts = [
+        _ranks(ridge(some) @ targets, mine)
+        for some, mine in zip(torch.split(features, rows), torch.split(own, rows), strict=True)
+    ]
+    mine, lower, rank = (torch.cat(part) for part in zip(*parts, strict=True))
     return {
-        "auc": float((lower / others).mean()),
+        "auc": float((lower / max(1, len(first) - 1)).mean()),
         "r_at_1": float((rank < 1).double().mean()),
         f"r_at_{TOP}": float((rank < TOP).double().mean()),
-        "r_at_1_by_chance": 1 / len(names),
+        "r_at_1_by_chance": 1 / len(first),
         "cosine": float(mine.mean()),
     }
 
 
-@cache
+def _ranks(cosines: Tensor, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each image the cosine with its own text, and how many texts are below and above that."""
+    mine = cosines.gather(1, own[:, None])
+    lower = (cosines < mine).sum(1) + 0.5 * ((cosines == mine).sum(1) - 1)
+    return mine, lower, (cosines > mine).sum(1)
+
+
+@loaded_once
 def minilm() -> tuple[Any, str]:
     """Embeds texts (N, 384), and the hash of the encoder's weights; weights by pip."""
     try:

@@ -3,11 +3,11 @@
 The averaged weights are copied to the CPU and measured with a module of their own, under random
 states that are put back: nothing of training is touched. The images are kept until the result is
 written, so that a run which is stopped meanwhile goes on with the evaluation when it is resumed.
+Networks that measure are dropped after it: their memory is that of training.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
@@ -19,7 +19,8 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
-from growlang_runtime.evaluation.evaluate import FOLDER, IMAGES, Bench
+from growlang_runtime.evaluation.evaluate import FOLDER, Bench
+from growlang_runtime.evaluation.loaded import drop_loaded
 from growlang_runtime.evaluation.result import Evaluation
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display
@@ -112,6 +113,8 @@ class Evaluator:
             display.say(f"warning: {text}" + (f" ({error.help})" if error.help else ""))
             metrics.write(step=step, event="warning", text=text)
             return
+        finally:
+            drop_loaded()
         floors = {r.name: r.floor for r in found.results if r.floor is not None}
         values = {name: value if isfinite(value) else None for name, value in found.values.items()}
         metrics.write(step=step, event=EVENT, metrics=values, floors=floors, file=str(found.file))
@@ -130,6 +133,5 @@ class Evaluator:
         net, said = self.plan.child_net(), model_metadata(self.plan)
         weights = Weights(self.run, net, tensors, said, step)
         folder, sample = self.run / FOLDER, self.plan.sample
-        found = replace(self.bench, say=say).evaluate(weights, sample, f"{self.run}@{step}", folder)
-        shutil.rmtree(folder / IMAGES, ignore_errors=True)
-        return found
+        bench = replace(self.bench, say=say)
+        return bench.evaluate(weights, sample, f"{self.run}@{step}", folder, keep=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,11 +97,18 @@ class Bench:
         return Bench(plan, settings, reference, data_root, device, batch, say)
 
     def evaluate(
-        self, weights: Weights, asked: Sample, place: str, folder: Path, ema: bool = True
+        self,
+        weights: Weights,
+        asked: Sample,
+        place: str,
+        folder: Path,
+        ema: bool = True,
+        *,
+        keep: bool = True,
     ) -> Evaluation:
         """Measure weights, which are averages if `ema`, and write the result into `folder`.
 
-        The images that they draw are kept below it.
+        The images that they draw are kept below it; without `keep` until the result is written.
         """
         subject, said = self._subject(weights, asked, folder / IMAGES)
         results = []
@@ -109,7 +118,12 @@ class Bench:
         step = weights.step if weights.step is not None else self.plan.steps
         about = {"sha256": contents_hash(weights.tensors), "ema": ema, "path": str(weights.path)}
         found = Evaluation(place, step, about, said, self._reference(), tuple(results))
-        return replace(found, file=_written(found, folder))
+        found = replace(found, file=_written(found, folder))
+        if self.reference is not None and not keep:
+            shutil.rmtree(subject.generated.kept.folder, ignore_errors=True)
+            with suppress(OSError):  # others have images there
+                (folder / IMAGES).rmdir()
+        return found
 
     def _subject(
         self, weights: Weights, asked: Sample, folder: Path
@@ -162,7 +176,7 @@ class Bench:
             "prompts": prompts | {"sha256": digest([*drawing.prompts])},
             "shape": list(weights.net.image.dims),
             "values": "8-bit",
-            "precision": "fp32",
+            "precision": precision_on(self.device),
         }
 
     def _reference(self) -> dict[str, Any]:
@@ -210,6 +224,18 @@ def settings_of(plan: Plan, run: Path, asked: Asked) -> Evaluate:
         )
     said = {name: value for name, value in given.items() if value is not None}
     return (declared or Evaluate()).model_copy(update=said)
+
+
+def precision_on(device: torch.device) -> str:
+    """In which numbers images are drawn there: on CUDA, PyTorch may round products to TF32."""
+    if device.type != "cuda":
+        return "fp32"
+    flags = {
+        "matrix products": torch.backends.cuda.matmul.allow_tf32,
+        "convolutions": torch.backends.cudnn.allow_tf32,
+    }
+    rounded = [name for name, flag in flags.items() if flag]
+    return f"fp32, TF32 in {' and '.join(rounded)}" if rounded else "fp32"
 
 
 def _measured(metric: Metric, subject: Subject) -> Measured:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.nn.functional import interpolate, normalize
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
 from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, coloured
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -106,7 +106,7 @@ def prepared(
     return (resized(x, size).to(device).float() / 255 - mean) / std
 
 
-@cache
+@loaded_once
 def efflite0(device: torch.device) -> Extractor:
     """EfficientNet-Lite0 of ImageNet, means of its last maps; weights by pip."""
     try:
@@ -130,7 +130,7 @@ def efflite0(device: torch.device) -> Extractor:
     return Extractor("EfficientNet-Lite0 (ImageNet)", weights, 1280, said, compute)
 
 
-@cache
+@loaded_once
 def inception(path: Path, metric: str, device: torch.device) -> Extractor:
     """The Inception network of the original FID, as TorchScript: it resizes by itself."""
     if not path.is_file():
@@ -167,7 +167,7 @@ def inception(path: Path, metric: str, device: torch.device) -> Extractor:
     return Extractor("Inception v3 (2015-12-05)", weights, dimensions, said, compute)
 
 
-@cache
+@loaded_once
 def dino(weights: str, metric: str, device: torch.device) -> Extractor:
     """The class token of DINOv2 behind the last norm."""
     from transformers import Dinov2Model
@@ -185,7 +185,7 @@ def dino(weights: str, metric: str, device: torch.device) -> Extractor:
     return Extractor(name, contents_hash(net.state_dict()), net.config.hidden_size, said, compute)
 
 
-@cache
+@loaded_once
 def clip(weights: str, metric: str, device: torch.device) -> Extractor:
     """The projected image embedding of CLIP, of norm 1."""
     from transformers import CLIPVisionModelWithProjection

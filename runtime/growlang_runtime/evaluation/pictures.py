@@ -64,10 +64,16 @@ class Pictures:
         """Other images of the same source."""
         return Pictures(self.identity, count, self.make, self.caption, self.kept, first)
 
-    def computed(self, what: str, compute: Callable[[Chunk], Tensor]) -> Iterator[Tensor]:
-        """What is computed of each chunk, kept under `what` and what the images are made from."""
+    def computed(
+        self, what: str, compute: Callable[[Chunk], Tensor], *, captioned: bool = False
+    ) -> Iterator[Tensor]:
+        """What is computed of each chunk, kept under `what` and what the images are made from.
+
+        If it depends on their captions too (`captioned`), then under these as well.
+        """
         for places in self.places():
-            name = digest([self.identity, what, places.start, len(places)])
+            texts = self.caption(places) if captioned else ()
+            name = digest([self.identity, what, places.start, len(places), *texts])
             yield self.kept.tensor(f"{name[:2]}/{name}", lambda p=places: compute(self.make(p)))  # type: ignore[misc]
 
 

@@ -13,11 +13,7 @@ from growlang.net import Net, digest
 from growlang.plans.plan import Plan
 from growlang.spec.data import Source, Transform
 from growlang.spec.labels import Labels
-from growlang_runtime.conditioning.conditioner import (
-    classes_of,
-    declared_conditions,
-    fields_read,
-)
+from growlang_runtime.conditioning.conditioner import classes_of, fields_read
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.data.images import Batch, Images, Indexes
 from growlang_runtime.evaluation.kept import Kept
@@ -40,15 +36,23 @@ def open_reference(
 
     Raises GrowlangError if the data cannot be read, or if the recipe holds nothing out.
     """
-    sources, transform, held_out = _declared(plan, which)
+    sources, transform, held_out, decoder = _declared(plan, which)
     budget = Budget(sys.maxsize, data_root)
-    indexes = Indexes(data_root, fields_read(net.encoders), semantics=plan.semantics)
+    reads, names = fields_read(net.encoders), classes_of(net.encoders)
+    indexes = Indexes(data_root, reads, semantics=plan.semantics)
     seed = plan.phases[0].settings.seed
-    classes = classes_of(net.encoders)
     images = Images(
-        sources, transform, net.image, seed, indexes, budget, classes=classes, held_out=held_out
+        sources,
+        transform,
+        net.image,
+        seed,
+        indexes,
+        budget,
+        classes=names,
+        held_out=held_out,
+        decoder=decoder,
     )
-    said = {
+    said: dict[str, Any] = {
         "images": which,
         "data": images.identity,
         "transform": [t.model_dump(mode="json") for t in transform],
@@ -56,10 +60,10 @@ def open_reference(
     }
     size = [net.image.dims, plan.semantics, held_out]
     identity = digest([*said.values(), *size, [s.model_dump(mode="json") for s in sources]])
-    names = Labels.of(declared_conditions(net.encoders).values())
+    told = digest([identity, "texts", sorted(reads), *names.names])
 
     def caption(places: range) -> tuple[str, ...]:
-        name = digest([identity, "texts", places.start, len(places)])
+        name = digest([told, places.start, len(places)])
         path = f"{name[:2]}/{name}"
         return kept.pair(path, lambda: (torch.zeros(0), texts(places)))[1]
 
@@ -75,21 +79,24 @@ def open_reference(
     warnings = [*images.warnings]
     if changed:
         warnings.append("the reference is not the data that the run was trained on: it has changed")
-    return Reference(pictures, said | {"sha256": identity}, tuple(warnings))
+    said |= {"decoder": decoder, "sha256": identity}
+    return Reference(pictures, said, tuple(warnings))
 
 
 def _declared(
     plan: Plan, which: Literal["training", "held_out"]
-) -> tuple[list[Source], list[Transform], bool]:
+) -> tuple[list[Source], list[Transform], bool, str]:
+    """Sources, transforms, whether they are what is held out, and the decoder of a run for them."""
     if which == "training":
         settings = plan.phases[-1].settings
-        return settings.data, settings.transform, False
+        return settings.data, settings.transform, False, settings.decoder
     if plan.validation is None:
         raise GrowlangError(
             f"`reference = held_out`, but recipe {plan.recipe} holds nothing out",
             help="write `reference = training`, or train with `holdout = 5%` in the recipe",
         )
-    return plan.validation.data, plan.validation.transform, bool(plan.validation.holdout)
+    held, decoder = plan.validation, plan.phases[0].settings.decoder
+    return held.data, held.transform, bool(held.holdout), decoder
 
 
 def _differs(plan: Plan, images: Images) -> bool:

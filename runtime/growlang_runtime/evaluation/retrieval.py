@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -16,6 +17,8 @@ from growlang_runtime.evaluation.subject import Measured, Subject
 
 POOLED = 16
 """Side, in pixels, to which images are pooled by default."""
+ROWS = 256
+"""Images whose distances from all real ones are computed at once."""
 
 
 def retrieval(metric: Retrieval, subject: Subject) -> Measured:
@@ -38,7 +41,8 @@ def retrieval(metric: Retrieval, subject: Subject) -> Measured:
         )
     real, fake = (_small(x, metric.side) for x in (subject.reference, subject.generated))
     hits = matches([captions[place] for place in nearest_of(fake, real)], prompts)
-    floor = sum(captions.count(p) for p in prompts) / (len(captions) * len(prompts))
+    counts = Counter(captions)
+    floor = sum(counts[p] for p in prompts) / (len(captions) * len(prompts))
     protocol = {
         "features": f"pixels in [-1, 1], average-pooled to {metric.side} x {metric.side}",
         "distance": "Euclidean",
@@ -63,9 +67,11 @@ def nearest(images: Tensor, real: Tensor, side: int = POOLED) -> list[int]:
     return nearest_of(pooled(images, side), pooled(real, side))
 
 
-def nearest_of(a: Tensor, b: Tensor) -> list[int]:
-    """For each row of `a` the nearest one of `b`, by Euclidean distance."""
-    return [int(place) for place in torch.cdist(a, b).argmin(dim=1)]
+def nearest_of(a: Tensor, b: Tensor, rows: int = ROWS) -> list[int]:
+    """For each row of `a` the nearest one of `b`, by Euclidean distance, `rows` at a time."""
+    return [
+        int(place) for some in torch.split(a, rows) for place in torch.cdist(some, b).argmin(dim=1)
+    ]
 
 
 def pooled(images: Tensor, side: int) -> Tensor:

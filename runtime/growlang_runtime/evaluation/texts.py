@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.conditioning.readings import quoted
 from growlang_runtime.evaluation.distances import from_torchmetrics, local
 from growlang_runtime.evaluation.extractors import pretrained, weights_name
+from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.pictures import Chunk, coloured
 from growlang_runtime.evaluation.subject import Measured, Subject
 
@@ -58,9 +58,11 @@ def clip_score(metric: CLIPScore, subject: Subject) -> Measured:
         return torch.tensor([float(scorer.score), float(scorer.n_samples)], dtype=torch.float64)
 
     what = digest([protocol["extractor"], protocol["weights_sha256"], "clip_score"])
-    sums = torch.stack([*subject.generated.computed(what, compute)]).sum(0)
-    real = torch.stack([*subject.reference.computed(what, compute)]).sum(0)
-    value, floor = (max(0.0, float(s[0] / s[1])) for s in (sums, real))
+    value, floor = (
+        max(0.0, float(sums[0] / sums[1]))
+        for pictures in (subject.generated, subject.reference)
+        for sums in [torch.stack([*pictures.computed(what, compute, captioned=True)]).sum(0)]
+    )
     captioned = all(subject.reference.texts())
     said = {"floor_of": "real images with their captions" if captioned else "none: no captions"}
     return Measured(value, floor if captioned else None, protocol=protocol | said)
@@ -124,7 +126,7 @@ def dsg(metric: DSG, subject: Subject) -> Measured:
 
     asked = {prompt: questions[prompt] for prompt in dict.fromkeys(prompts)}
     what = digest(["dsg", hashed, asked])
-    found = torch.cat([*subject.generated.computed(what, compute)])
+    found = torch.cat([*subject.generated.computed(what, compute, captioned=True)])
     protocol = {
         "extractor": f"questions by {weights_name(weights)}",
         "weights_sha256": hashed,
@@ -176,7 +178,7 @@ def read_questions(path: Path) -> dict[str, tuple[Question, ...]]:
     return found
 
 
-@cache
+@loaded_once
 def answerer(weights: str, metric: str, device: torch.device) -> tuple[Any, str]:
     """Whether a model answers a question about an image by yes, and its weights' hash."""
     from transformers import AutoModelForVisualQuestionAnswering, AutoProcessor

@@ -10,6 +10,8 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
+from growlang.torch_backend.device import mark
+
 Write = Callable[[Mapping[str, Tensor]], None]
 
 
@@ -71,16 +73,20 @@ class Background:
     ) -> tuple[dict[str, Tensor], Callable[[], None]]:
         """Copies on the CPU by name, and what waits until they are there.
 
-        Those from a CUDA device go into pinned memory, behind the last step and before the next.
+        Those from a CUDA device go into pinned memory, behind the last step and before the next;
+        those from another one are there when this returns.
         """
         copies = {name: self._buffer(name, tensor) for name, tensor in tensors.items()}
         for name, tensor in tensors.items():
-            copies[name].copy_(tensor, non_blocking=True)
-        if not any(tensor.is_cuda for tensor in tensors.values()):
-            return copies, lambda: None
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record()
-        return copies, event.synchronize
+            copies[name].copy_(tensor, non_blocking=tensor.is_cuda)
+        devices = {tensor.device for tensor in tensors.values() if tensor.is_cuda}
+        marks = [mark(device) for device in devices]
+
+        def wait() -> None:
+            for behind in marks:
+                behind.synchronize()
+
+        return copies, wait
 
     def _buffer(self, name: str, like: Tensor) -> Tensor:
         kept = self._buffers.get(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from growlang.net import digest
-from growlang.plans.weights_header import RECORD, STATE, checkpoints_of, mistake, state_of
+from growlang.plans.weights_header import (
+    CHECKPOINT,
+    RECORD,
+    STATE,
+    checkpoints_of,
+    mistake,
+    state_of,
+)
 from growlang_runtime.distributed.ranks import ALONE, Ranks
 from growlang_runtime.storage import tensors as tensor_files
 from growlang_runtime.storage.files import disk_full, saved
@@ -34,6 +42,10 @@ BEST = "best"
 """The checkpoint whose averaged weights had the lowest loss in validation; it is never pruned."""
 ASIDE = f".{BEST}.old"
 """Where the best checkpoint lies while another takes its place."""
+COMPLETE = f".{BEST}.new"
+"""Where a new best checkpoint is written before it takes its place."""
+HALF_WRITTEN = re.compile(rf"\.({CHECKPOINT.pattern}|{re.escape(COMPLETE)})\.tmp")
+"""Name of a folder in which a checkpoint is written, before it has its own."""
 
 
 class TornCheckpoint(Exception):
@@ -135,7 +147,7 @@ def save_best(
     A folder cannot replace another in one step: for a moment the older one lies aside, where
     `best_path` finds it. Raises GrowlangError if the disk is full; the older one stays then.
     """
-    final, complete = folder / BEST, folder / f".{BEST}.new"
+    final, complete = folder / BEST, folder / COMPLETE
     ranks.tell(lambda: restore_best(folder))
     with _saved(complete, ranks) as temporary:
         _fill(temporary, record, tensors, metadata, ranks)
@@ -162,7 +174,7 @@ def restore_best(folder: Path) -> None:
     aside = folder / ASIDE
     if aside.is_dir() and not (folder / BEST).exists():
         os.replace(aside, folder / BEST)
-    for left in (aside, folder / f".{BEST}.new"):
+    for left in (aside, folder / COMPLETE):
         shutil.rmtree(left, ignore_errors=True)
 
 
@@ -270,7 +282,11 @@ def forget_after(folder: Path, found: Checkpoint | None) -> None:
     """Remove what is newer than the newest valid checkpoint: torn ones, which `newest` named.
 
     Left there they would count among the newest, and valid ones would be pruned in their place.
+    What a killed process was writing goes too: only one that holds the run's lock may call this.
     """
     for path in checkpoints_of(folder):
         if found is None or path.name > found.path.name:
+            shutil.rmtree(path)
+    for path in folder.glob(".*.tmp"):
+        if HALF_WRITTEN.fullmatch(path.name) and path.is_dir():
             shutil.rmtree(path)

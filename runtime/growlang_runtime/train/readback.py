@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from growlang.torch_backend.device import mark
+
 Readback = Callable[[], list[float]]
 """Waits until the numbers are on the CPU, and returns them."""
 
@@ -17,8 +19,7 @@ def begin(values: Tensor) -> Readback:
         return values.tolist
     there = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     there.copy_(values, non_blocking=True)
-    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    arrived.record()
+    arrived = mark(values.device)
 
     def read() -> list[float]:
         arrived.synchronize()

@@ -140,9 +140,7 @@ def _open_device(options: RunOptions, ranks: Ranks, recorded: str | None = None)
             f"`--device {options.device}` is for one process: several train on `cpu` or `cuda`",
             help="write --device cuda: each process takes the GPU of its number",
         )
-    device = open_device(f"cuda:{ranks.local}")
-    torch.cuda.set_device(device)
-    return device
+    return open_device(f"cuda:{ranks.local}")
 
 
 def _recorded(plan: Plan, options: RunOptions) -> Plan | None:

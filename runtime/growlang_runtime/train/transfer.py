@@ -94,17 +94,18 @@ class Cuda:
         """An event of the link's stream."""
         event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record(self.stream)
-        return _Event(event)
+        return _Event(event, self.device)
 
 
 class _Event(NamedTuple):
     event: torch.cuda.Event
+    device: torch.device
 
     def wait(self) -> None:
         self.event.synchronize()
 
     def receive(self, tensors: Tensors) -> None:
-        stream = torch.cuda.current_stream()
+        stream = torch.cuda.current_stream(self.device)
         stream.wait_event(self.event)
         for tensor in tensors.values():
             tensor.record_stream(stream)

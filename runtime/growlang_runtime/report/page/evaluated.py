@@ -12,25 +12,30 @@ from growlang_runtime.report.page.thinning import number
 
 HEAD = ("run", "step", "metric", "value", "floor", "better", "guidance", "images", "real")
 SHOWN = 60
-"""Rows that are shown, the newest of each run last."""
+"""Rows of each run that are shown, and evaluations whose protocols are: the newest."""
 
 
 def evaluated(runs: Sequence[Facts]) -> Html:
     """A table of all metrics, and below it the protocol of each evaluation."""
     rows: list[list[Child]] = []
     protocols: list[Html] = []
+    left_out = 0
     for index, run in enumerate(runs):
+        own: list[list[Child]] = []
+        told: list[Html] = []
         for file, said in run.evaluations():
-            found = list(_rows(run, index, said))
-            rows += found
-            if found:
-                protocols.append(_protocol(f"{run.name}: {file}", said))
+            if found := list(_rows(run, index, said)):
+                own += found
+                told.append(_protocol(f"{run.name}: {file}", said))
+        left_out += max(0, len(own) - SHOWN)
+        rows += own[-SHOWN:]
+        protocols += told[-SHOWN:]
     if not rows:
         return Html()
     about = "The floor is the same metric between real images and other real ones."
-    more = element("p", f"and {len(rows) - SHOWN:,} more") if len(rows) > SHOWN else None
-    shown = table(HEAD, rows[-SHOWN:], numbers=(1, 3, 4, 6, 7, 8))
-    return joined(shown, more, element("p", about), protocols[-SHOWN:])
+    more = element("p", f"and {left_out:,} older ones") if left_out else None
+    shown = table(HEAD, rows, numbers=(1, 3, 4, 6, 7, 8))
+    return joined(shown, more, element("p", about), protocols)
 
 
 def _rows(run: Facts, index: int, said: Any) -> Iterator[list[Child]]:
