@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import shutil
 import subprocess
@@ -24,9 +25,12 @@ from growlang.planning import plan
 from growlang.plans.plan import Plan
 from growlang.signatures import installed
 from growlang.syntax.grow import read
+from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build
 from growlang.yaml.convert import to_yaml
+from growlang_runtime.export.denoiser_code import denoiser_code
+from growlang_runtime.export.diffusers_folder import require_same
 from growlang_runtime.report.samples import Places
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
@@ -98,6 +102,18 @@ def test_the_example_grows_by_what_it_declares(install: Install, package: Path) 
     found = growlang.verify(SPECS.parent / "package" / "wider_shades.grow")
     assert found.holds and "function" in {promise.name for promise in found.promises}
     assert {c.name: c.verdict for c in found.components}["head"] == "exact"
+
+
+def test_its_modules_go_along_in_an_export(install: Install, package: Path) -> None:
+    """The written file needs neither the package nor growlang, and computes the same."""
+    install(package)
+    net = checked(SHADES).net
+    module = initialise(lower(net, "meta"), net, 0)
+    code = denoiser_code(net, "v", "0")
+    require_same(code, net, {n: t + 0.1 for n, t in module.state_dict().items()})
+    assert "class ConvNeXt(Part)" in code
+    imported = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert not [n for n in imported if "growlang" in ast.unparse(n)]
 
 
 @pytest.mark.parametrize("time", [None, 6])

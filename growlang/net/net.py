@@ -13,6 +13,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from growlang.diagnostics import Span
+from growlang.net import names
 from growlang.net.component_name import ComponentName
 from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Shape
@@ -186,21 +187,26 @@ class Net:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Net":
-        """The net that `to_json` described."""
+        """The net that `to_json` described. Raises ValueError if a name in it is none."""
         inputs = tuple(
-            Input(i["name"], i["role"], Shape(i["kind"], tuple(i["shape"])), i["condition"])
+            Input(
+                names.path(i["name"]),
+                names.name(i["role"]),
+                names.shape(i["kind"], i["shape"]),
+                names.name(i["condition"]) if i["condition"] else "",
+            )
             for i in data["inputs"]
         )
         return Net(
-            name=data["name"],
+            name=names.name(data["name"]),
             inputs=inputs,
             nodes=_nodes_from_json(data, inputs),
             components=tuple(
-                Component(ComponentName(c["name"]), Shape(c["kind"], tuple(c["shape"])))
+                Component(ComponentName(names.path(c["name"])), names.shape(c["kind"], c["shape"]))
                 for c in data["components"]
             ),
             output=data["output"],
-            encoders=data["encoders"],
+            encoders=names.by_name(data["encoders"]),
             eps=data["eps"],
         )
 
@@ -236,7 +242,7 @@ def _kept(scope: Mapping[str, Any]) -> dict[str, Any]:
 def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tuple[Node, ...]:
     """The nodes in their order; where 0.1 stored no scopes, those that their inputs tell."""
     shapes = {i.name: i.shape for i in inputs}
-    shapes |= {n["path"]: Shape(n["kind"], tuple(n["shape"])) for n in data["nodes"]}
+    shapes |= {n["path"]: names.shape(n["kind"], n["shape"]) for n in data["nodes"]}
     tokens = any(i.role == "tokens" for i in inputs)
     result = shapes[data["output"]].width
 
@@ -261,13 +267,16 @@ def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tupl
 
 def _node_from_json(data: Mapping[str, Any], scope: Scope) -> Node:
     return Node(
-        path=data["path"],
-        component=ComponentName(data["component"]),
-        op=data["op"],
+        path=names.path(data["path"]),
+        component=ComponentName(names.path(data["component"])),
+        op=names.path(data["op"]),
         args=data["args"],
-        inputs=tuple(data["inputs"]),
-        output=Shape(data["kind"], tuple(data["shape"])),
-        tensors=tuple(Tensor(n, tuple(s), i, d) for n, s, i, d in data["tensors"]),
+        inputs=tuple(map(names.path, data["inputs"])),
+        output=names.shape(data["kind"], data["shape"]),
+        tensors=tuple(
+            Tensor(names.path(n), names.sizes(s), names.name(i), d)
+            for n, s, i, d in data["tensors"]
+        ),
         flops=data["flops"],
         saved=data["saved"],
         scope=scope,

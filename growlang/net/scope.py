@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from growlang.net import names
 from growlang.net.shape import Shape
 
 EPS = 1e-6
@@ -43,8 +44,9 @@ class Scope(NamedTuple):
 
     @staticmethod
     def from_json(data: Mapping[str, Any], eps: float) -> "Scope":
-        """The scope that `to_json` described."""
+        """The scope that `to_json` described. Raises ValueError if a condition has no name."""
         conditions = {
-            name: Shape("tokens", tuple(dims)) for name, dims in data.get("conditions", {}).items()
+            names.name(name): names.shape("tokens", dims)
+            for name, dims in data.get("conditions", {}).items()
         }
         return Scope(**{"eps": eps, **data, "conditions": conditions})

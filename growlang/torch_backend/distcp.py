@@ -1,12 +1,14 @@
 """Tensors that several processes wrote side by side: torch.distributed.checkpoint, by name.
 
 Each process has a file `__RANK_0.distcp`, and `.metadata` says what lies where. It is a pickle: it
-is read only if its checksum is the recorded one, and nothing is loaded from it but its own types.
+is read only if its checksum is the recorded one, and nothing is loaded from it but the types that
+PyTorch writes there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -26,25 +28,39 @@ from growlang.plans.tensor_file import Header
 from growlang.plans.weights_header import INDEX, recorded_files, recorded_header
 from growlang.torch_backend.tensor_files import SAFETENSORS_NAMES
 
-OWN = "torch.distributed.checkpoint."
-OTHERS = {
+METADATA = "torch.distributed.checkpoint.metadata"
+ALLOWED = {
+    (METADATA, "Metadata"),
+    (METADATA, "MetadataIndex"),
+    (METADATA, "TensorStorageMetadata"),
+    (METADATA, "TensorProperties"),
+    (METADATA, "ChunkStorageMetadata"),
+    (METADATA, "StorageMeta"),
+    (METADATA, "_MEM_FORMAT_ENCODING"),
+    ("torch.distributed.checkpoint.filesystem", "_StorageInfo"),
     ("torch", "Size"),
-    ("torch", "device"),
     ("torch.serialization", "_get_layout"),
     ("pathlib", "PosixPath"),
     ("pathlib", "WindowsPath"),
     ("pathlib._local", "PosixPath"),
-    ("collections", "OrderedDict"),
+    ("pathlib._local", "WindowsPath"),
 }
-"""What the pickle of `.metadata` names beside the types of its own package and dtypes."""
+"""All that the pickle of `.metadata` names beside dtypes: exactly these, as a dotted name such as
+`os.system` would lead out of its module."""
+
+DAMAGED = (
+    *(OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, ImportError),
+    pickle.UnpicklingError,
+)
+"""What reading an index raises that is not whole, or not one."""
 
 
 class _Unpickler(pickle.Unpickler):
     """Loads the types of a checkpoint's index, and no other."""
 
     def find_class(self, module: str, name: str) -> Any:
-        dtype = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
-        if dtype or (module, name) in OTHERS or module.startswith(OWN):
+        dtype = module == "torch" and isinstance(vars(torch).get(name), torch.dtype)
+        if dtype or (module, name) in ALLOWED:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
@@ -63,11 +79,10 @@ class _Reader(FileSystemReader):
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() != recorded_files(self.folder)[INDEX]["sha256"]:
                 raise ValueError("it does not match its checksum")
-            with path.open("rb") as file:
-                found = _Unpickler(file).load()
+            found = _Unpickler(io.BytesIO(data)).load()
             if not isinstance(found, Metadata):
                 raise ValueError("it is no index of tensors")
-        except (OSError, LookupError, ValueError, pickle.UnpicklingError) as error:
+        except DAMAGED as error:
             raise GrowlangError(
                 f"the index {path} of a checkpoint cannot be used: {error}",
                 help="use an older checkpoint of the run",

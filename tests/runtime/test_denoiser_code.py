@@ -16,8 +16,9 @@ from growlang.net import Net
 from growlang.ops import BUILT_IN, Condition
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
-from growlang_runtime.export.denoiser_code import PART, Layers, denoiser_code
+from growlang_runtime.export.denoiser_code import PART, denoiser_code
 from growlang_runtime.export.diffusers_folder import pipeline_code, require_same
+from growlang_runtime.export.layers_code import Layers
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 MODULES = [

@@ -20,6 +20,7 @@ from tiny import full_disk, net, phase, plan, train, write_data
 from torch import Tensor
 
 import growlang
+from growlang import atomic
 from growlang.diagnostics import GrowlangError
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
@@ -309,6 +310,29 @@ def test_a_full_disk_leaves_the_earlier_export(run: Path, tmp_path: Path) -> Non
     with full_disk(3000), pytest.raises(GrowlangError, match="the disk is full"):
         growlang.export(run, "safetensors", tmp_path / "a.safetensors")
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_an_export_that_was_being_replaced_comes_back(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, aside = tmp_path / "out", tmp_path / ".out.old.tmp"
+    growlang.export(run, "diffusers", out)
+    out.rename(aside)  # as a kill between the two renames leaves it
+    with pytest.raises(GrowlangError, match=f"{out} exists"):
+        growlang.export(run, "diffusers", out)
+    (out / "mine.txt").write_text("of the user")
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic.os, "replace", refused)
+        with pytest.raises(PermissionError):
+            growlang.export(run, "diffusers", out, force=True)
+    assert (out / "mine.txt").exists()
+    growlang.export(run, "diffusers", out, force=True)
+    assert not (out / "mine.txt").exists()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def refused(*paths: Path) -> None:
+    raise PermissionError(13, "Permission denied")
 
 
 def test_what_cannot_be_written_is_told_before_the_weights_are_read(tmp_path: Path) -> None:

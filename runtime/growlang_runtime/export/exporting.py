@@ -59,8 +59,10 @@ def export(
         raise GrowlangError(f"`to` must be diffusers or safetensors, but is {to}")
     if dtype not in DTYPES:
         raise GrowlangError(f"`dtype` must be one of {', '.join(DTYPES)}, but is {dtype}")
-    _require_free(output, to, force)
     require_place(output, "--output")
+    if to == "diffusers":
+        _restore(output)  # which a process that was killed left aside
+    _require_free(output, to, force)
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
     tell(run, weights, "exporting")
     plan = _plan(weights)
@@ -129,13 +131,27 @@ def _require_range(tensors: Mapping[str, Tensor], dtype: Kind) -> None:
 def _replaced(output: Path) -> Iterator[Path]:
     """A folder to write; once it is whole it takes the place of the one that is there."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    old = temporary_path(output, "old")
-    with saved(output, FULL) as folder:
-        folder.mkdir()
-        yield folder
-        if output.exists():
-            if old.exists():
-                shutil.rmtree(old)
-            output.rename(old)
-    if old.exists():
-        shutil.rmtree(old)
+    try:
+        with saved(output, FULL) as folder:
+            folder.mkdir()
+            yield folder
+            if output.exists():
+                output.rename(_aside(output))
+    finally:
+        _restore(output)
+
+
+def _aside(output: Path) -> Path:
+    """Where an earlier export lies while it is replaced."""
+    return temporary_path(output, "old")
+
+
+def _restore(output: Path) -> None:
+    """Put an earlier export back where it was not replaced to the end, else remove it."""
+    old = _aside(output)
+    if (old / INDEX).is_file() and not (output.exists() or output.is_symlink()):
+        old.rename(output)
+    elif old.is_symlink():
+        old.unlink()
+    else:
+        shutil.rmtree(old, ignore_errors=True)
