@@ -7,13 +7,14 @@ from typing import TypeVar
 
 import typer
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError, exit_of
 
 T = TypeVar("T")
-LOST = GrowlangError(
-    "another process of the run is gone, and this one was waiting for it",
-    help="look what became of it (a machine that failed, memory that ran out), then continue from "
-    "the newest checkpoint with --resume",
+GONE = GrowlangError(
+    "another process ended: it was killed, or its node was lost",
+    help="look what became of it (a machine that failed, memory that ran out), then start again "
+    "with --resume-or-start",
+    exit_status=Exit.LOST,
 )
 
 
@@ -31,7 +32,7 @@ def one_voice() -> Iterator[None]:
     from growlang.torch_backend import require_torch
 
     require_torch()
-    from growlang_runtime.distributed.ranks import fails_first, is_lost, joined
+    from growlang_runtime.distributed.ranks import LOST, claims, fails_first, is_lost, joined, leave
 
     with joined():
         try:
@@ -39,10 +40,16 @@ def one_voice() -> Iterator[None]:
         except typer.Exit:
             raise
         except Exception as error:
-            lost = is_lost(error)
+            if exit_of(error) is Exit.LOST:  # a run that has said so
+                leave()
+                raise typer.Exit(Exit.LOST) from None
+            if is_lost(error):
+                first = claims(LOST)
+                leave()
+                raise GONE if first else typer.Exit(Exit.LOST) from None
             if not fails_first():
-                raise typer.Exit(2) from None
-            raise LOST if lost else error from None
+                raise typer.Exit(Exit.UNABLE) from None
+            raise
 
 
 def said_once(check: Callable[[], T]) -> T:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FAILED = "growlang/failed"
 """The key under which the first process that fails leaves its rank."""
+LOST = "growlang/lost"
+"""The key under which the first that misses another leaves its rank."""
 GRACE = timedelta(seconds=10)
 """How long the first process waits for the others to fail too."""
 
@@ -194,41 +196,76 @@ def _join() -> None:
         ) from error
 
 
-def fails_first() -> bool:
-    """Whether no other process of the group has failed before: this one says why.
+def claims(key: str) -> bool:
+    """Whether this process is the first of its group under a key, now and later.
 
-    Others fail after it, since they wait for it.
+    Each is where the process that kept the keys is gone.
     """
     if not is_joined():
         return True
     from torch import distributed
     from torch.distributed.distributed_c10d import _get_default_store
 
-    own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
+    own = str(distributed.get_rank())
     try:
-        found: bytes = store.compare_set(FAILED, "", str(own))
-        if distributed.get_backend() == "gloo":  # those who wait for this one learn that it fails
+        found: bytes = _get_default_store().compare_set(key, "", own)
+    except RuntimeError:
+        return True
+    return found.decode() == own
+
+
+def fails_first() -> bool:
+    """Whether no other process of the group has failed before: this one says why.
+
+    Others fail after it, since they wait for it.
+    """
+    first = claims(FAILED)
+    leave()
+    return first
+
+
+def leave() -> None:
+    """Leave the group for good: those who wait for this process learn that it fails."""
+    if not is_joined():
+        return
+    from torch import distributed
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
+    with suppress(RuntimeError):  # the process that held it is gone
+        if distributed.get_backend() == "gloo":
             distributed.destroy_process_group()
         store.set(f"{FAILED}/{own}", "")
         if own == 0:  # which may hold what they ask
             with suppress(RuntimeError):
                 store.wait([f"{FAILED}/{rank}" for rank in range(size)], GRACE)
-    except RuntimeError:  # the process that held it is gone
-        return True
-    return found.decode() == str(own)
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is that another process of the group is gone."""
+    """Whether an error, or what caused it, is that another process of the group is gone.
+
+    One that says why it fails is not lost: it claims `FAILED` before it goes.
+    """
     if not is_joined():
         return False
     from torch import distributed
 
+    kinds = (distributed.DistBackendError, distributed.DistNetworkError)
     while error is not None:
-        if isinstance(error, distributed.DistBackendError) or "gloo/transport" in str(error):
-            return True
+        if isinstance(error, kinds) or "gloo/transport" in str(error):
+            return not _has_failed()
         error = error.__cause__ or error.__context__
     return False
+
+
+def _has_failed() -> bool:
+    """Whether a process of the group has claimed that it fails."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    try:
+        return bool(_get_default_store().check([FAILED]))
+    except RuntimeError:
+        return False
 
 
 def each_once(found: Sequence[Sequence[T]]) -> list[T]:

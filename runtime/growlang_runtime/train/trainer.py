@@ -143,7 +143,14 @@ class Trainer:
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.told.status, self.board, self.interruption, self.display, self.background:
+        with (
+            self.told.status,
+            self.board,
+            self.interruption,
+            self.display,
+            self.background,
+            self.told.surviving(),
+        ):
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue
