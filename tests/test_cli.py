@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from typer.testing import CliRunner
 
 from growlang.cli import COMMANDS, app
 from growlang.diagnostics import Exit
+from growlang.extras import EXTRAS, missing
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 GOLDEN = Path(__file__).parent / "fixtures" / "compile"
@@ -259,6 +262,38 @@ def test_a_failure_of_growlang_itself_says_so_and_keeps_the_traceback(
         f"  help: please report this with the command and the spec; the traceback is in {log}",
     ]
     assert "Traceback" in log.read_text() and "test_cli.py" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("diffusers", "train"), ("tensorboard.summary", "train"), ("torchmetrics", "evaluate")],
+)
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
+    monkeypatch.setattr("growlang.checking.resolve", lambda *_: import_module(module))
+    done = growlang("check", SPECS / "core.grow")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        f"error: this command needs the package {module.partition('.')[0]}, which is not installed",
+        f'  help: pip install "growlang[{extra}]"',
+    ]
+
+
+def test_what_says_in_words_which_package_it_needs_is_understood() -> None:
+    said = missing(ModuleNotFoundError("`CLIPScore` metric requires `transformers` package"))
+    assert said is not None and said.help == 'pip install "growlang[train]"'
+    assert missing(ModuleNotFoundError("No module named 'mine'", name="mine")) is None
+
+
+def test_every_package_of_an_extra_is_known_by_its_module() -> None:
+    extras = tomllib.loads((SPECS.parents[2] / "pyproject.toml").read_text())["project"]
+    for extra, modules in EXTRAS.items():
+        listed = extras["optional-dependencies"][extra]
+        names = {re.split("[<>=]", line)[0].replace("-", "_") for line in listed}
+        assert {"pillow" if name == "PIL" else name for name in modules} == names
 
 
 def test_a_failure_of_an_installed_package_names_the_package(

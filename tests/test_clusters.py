@@ -72,7 +72,10 @@ def test_a_job_script_parses_and_asks_slurm_for_what_a_run_needs(path: Path) -> 
 
 @pytest.mark.parametrize(
     ("status", "queued"),
-    [(0, False), (143, True), (137, True), (Exit.CHANGED, False), (Exit.FULL, False)],
+    [
+        *((0, False), (143, True), (137, True), (Exit.LOST, True)),
+        *((Exit.CHANGED, False), (Exit.FULL, False)),
+    ],
 )
 def test_srun_starts_every_task_and_a_stopped_run_is_queued_again(
     cluster: Cluster, status: int, queued: bool

@@ -176,6 +176,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         },
     ),
     "atomic": (set(), {"diagnostics"}),
+    "extras": (set(), {"diagnostics"}),
     "sweeping": (set(), {"diagnostics"}),
     "starting": (
         set(),

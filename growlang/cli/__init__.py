@@ -105,6 +105,10 @@ def main() -> None:
         sys.exit(exit_of(error))
     except Exception as error:
         from growlang.cli.printing import print_failure
+        from growlang.extras import missing
 
+        if (needed := missing(error)) is not None:
+            typer.echo(needed.as_text(), err=True)
+            sys.exit(needed.exit_status)
         print_failure(error)
         sys.exit(Exit.UNABLE)

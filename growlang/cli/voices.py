@@ -7,13 +7,14 @@ from typing import TypeVar
 
 import typer
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError, exit_of
 
 T = TypeVar("T")
-LOST = GrowlangError(
-    "another process of the run is gone, and this one was waiting for it",
-    help="look what became of it (a machine that failed, memory that ran out), then continue from "
-    "the newest checkpoint with --resume",
+GONE = GrowlangError(
+    "another process ended: it was killed, or its node was lost",
+    help="look what became of it (a machine that failed, memory that ran out), then start again "
+    "with --resume-or-start",
+    exit_status=Exit.LOST,
 )
 
 
@@ -28,11 +29,17 @@ def one_voice() -> Iterator[None]:
     if launch().size == 1:
         yield
         return
-    from growlang.diagnostics.exits import exit_of
     from growlang.torch_backend import require_torch
 
     require_torch()
-    from growlang_runtime.distributed.ranks import failed_before, is_lost, joined
+    from growlang_runtime.distributed.ranks import (
+        LOST,
+        claims,
+        failed_before,
+        is_lost,
+        joined,
+        leave,
+    )
 
     with joined():
         try:
@@ -40,10 +47,16 @@ def one_voice() -> Iterator[None]:
         except typer.Exit:
             raise
         except Exception as error:
-            cause = LOST if is_lost(error) else error
-            if (before := failed_before(exit_of(cause))) is not None:
+            if exit_of(error) is Exit.LOST:  # a run that has said so
+                leave()
+                raise typer.Exit(Exit.LOST) from None
+            if is_lost(error):
+                before = claims(LOST, Exit.LOST)
+                leave()
+                raise GONE if before is None else typer.Exit(Exit.LOST) from None
+            if (before := failed_before(exit_of(error))) is not None:
                 raise typer.Exit(before) from None
-            raise cause from None
+            raise
 
 
 def said_once(check: Callable[[], T]) -> T:

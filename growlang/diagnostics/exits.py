@@ -21,6 +21,8 @@ class Exit(IntEnum):
     """The disk is full, or a quota or file size limit is reached."""
     IN_USE = 13
     """Another process trains in the folder of the run."""
+    LOST = 14
+    """Another process of the run was killed, or its node was lost; the run can go on."""
 
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

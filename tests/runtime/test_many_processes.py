@@ -23,6 +23,7 @@ from tiny import metrics, plan, train, write_data
 
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.distributed.ranks import ALONE
+from growlang_runtime.report.runs import status_of
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.checkpoint import Checkpoint
 from growlang_runtime.storage.weights import load, load_moments
@@ -198,6 +199,9 @@ def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how
     done = in_two(tmp_path, how)
     assert done.returncode
     run = tmp_path / "killed/tiny/main"
+    assert done.stderr.count("error: another process of this run ended: it was killed") == 1
+    assert f"continue with: {status_of(run).status.command}" in done.stderr  # type: ignore[union-attr]
+    assert (status_of(run).state, status_of(run).exit_status) == ("interrupted", 4)
     assert [p.name for p in (run / "checkpoints").iterdir() if p.name[0] != "."] == [
         "step_00000002"
     ]

@@ -1,6 +1,7 @@
 """Runs that are started anew, under a name, or from a checkpoint of another run."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,28 @@ def test_a_refused_start_offers_commands(folder: Path) -> None:
 def offered(error: GrowlangError) -> list[str]:
     """The commands of a help, which stand on every other line."""
     return [line.strip() for line in error.help.splitlines()][1::2]
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, []),
+        ({"RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}, []),
+        (
+            {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"},
+            ["torchrun", "--nproc-per-node=2", "-m"],
+        ),
+        ({"RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}, ["torchrun", "...", "-m"]),
+        ({"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, ["srun"]),
+    ],
+)
+def test_a_command_starts_as_many_processes(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], words: list[str]
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    line = command(plan([phase(steps=4)]), RunOptions(), "--resume")
+    assert line == shlex.join([*words, "growlang", "train", "tiny.grow", "--resume"])
 
 
 def test_a_command_repeats_an_option_of_several_values() -> None:

@@ -154,7 +154,7 @@ def test_a_run_that_may_be_there_is_started_or_goes_on(
     assert "is finished: all 4 steps are done" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("resume", ["never", "must", "may"])
+@pytest.mark.parametrize("resume", ["never", "must"])
 def test_a_folder_that_is_no_run_is_told_as_such(tmp_path: Path, resume: str) -> None:
     (tmp_path / PATH).mkdir(parents=True)
     with pytest.raises(GrowlangError, match="is an empty folder, not a run") as error:

@@ -11,11 +11,12 @@ import pytest
 from fixture_specs import growlang
 from tiny import interrupt_at, phase, plan, train
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang_runtime.report import runs
 from growlang_runtime.report.runs import summary_of
 from growlang_runtime.report.seconds import Seconds, waiting
 from growlang_runtime.storage.status import Status, StatusFile, read_status
+from growlang_runtime.train import telling
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
@@ -97,6 +98,26 @@ def test_a_run_that_fails_says_why(data: Path, monkeypatch: pytest.MonkeyPatch) 
     assert (shown.status, "OSError: the shelf is empty" in shown.out) == (1, True)
     listed = growlang("runs", data)
     assert f"{run} has failed: OSError: the shelf is empty" in listed.out
+
+
+def test_a_run_that_misses_a_process_says_once_that_it_can_go_on(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def gone(*_: object) -> None:
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:537] Read error")
+
+    monkeypatch.setattr(telling, "is_lost", lambda error: "gloo" in str(error))
+    monkeypatch.setattr("growlang_runtime.train.trainer.Trainer._settle", gone)
+    with pytest.raises(GrowlangError) as error:
+        train(plan([phase(steps=3)]), data, quiet=True)
+    run = data / "runs" / "tiny" / "main"
+    assert error.value.exit_status is Exit.LOST
+    assert capfd.readouterr().err == f"{error.value.as_text()}\n"
+    assert f"continue with: {told(run)['command']}" in error.value.as_text()
+    assert (told(run)["state"], told(run)["exit_status"]) == ("interrupted", 14)
+    assert growlang("runs", "--status", run).status == 4
+    monkeypatch.undo()
+    assert train(plan([phase(steps=3)]), data, resume="must").finished
 
 
 def test_a_status_is_written_seldom_and_when_the_state_changes(tmp_path: Path) -> None:

@@ -50,6 +50,20 @@ def launch(environ: Mapping[str, str] = os.environ) -> Launch:
     return found
 
 
+def starter(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The words before `growlang` that start processes like these; none for one process.
+
+    Of several nodes torchrun's options are left out: each node has its own, as `...`.
+    """
+    if launch(environ).size == 1:
+        return []
+    if "RANK" not in environ:
+        return ["srun"]
+    here = environ.get("LOCAL_WORLD_SIZE")
+    whole = here is not None and here == environ["WORLD_SIZE"]
+    return ["torchrun", f"--nproc-per-node={here}" if whole else "...", "-m"]
+
+
 def _is_batch(environ: Mapping[str, str]) -> bool:
     return environ.get("ENVIRONMENT") == "BATCH" and "SLURM_STEP_ID" not in environ
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FAILED = "growlang/failed"
 """The key under which the first process that fails leaves its rank and its exit status."""
+LOST = "growlang/lost"
+"""The key under which the first that misses another leaves the same."""
 GRACE = timedelta(seconds=10)
 """How long the first process waits for the others to fail too."""
 ASKED = 1.0
@@ -237,43 +239,77 @@ def _join() -> None:
         ) from error
 
 
-def failed_before(status: int) -> int | None:
-    """The exit status of the process of the group that failed before this one, which has `status`.
+def claims(key: str, status: int) -> int | None:
+    """The exit status of the process that was first of the group under a key; `status` is its own.
 
-    None if there is none: this one says why. Others fail after it, since they wait for it.
+    None if it is this one, now and later, or the process that kept the keys is gone.
     """
     if not is_joined():
         return None
     from torch import distributed
     from torch.distributed.distributed_c10d import _get_default_store
 
-    own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
+    own = distributed.get_rank()
     try:
-        found: bytes = store.compare_set(FAILED, "", f"{own} {status}")
-        if distributed.get_backend() == "gloo":  # those who wait for this one learn that it fails
-            distributed.destroy_process_group()
-        store.set(f"{FAILED}/{own}", "")
-        if own == 0:  # which may hold what they ask
-            with suppress(RuntimeError):
-                store.wait([f"{FAILED}/{rank}" for rank in range(size)], GRACE)
-    except RuntimeError:  # the process that held it is gone
+        found: bytes = _get_default_store().compare_set(key, "", f"{own} {status}")
+    except RuntimeError:
         return None
     rank, first = map(int, found.split())
     return None if rank == own else first
 
 
+def failed_before(status: int) -> int | None:
+    """The exit status of the process of the group that failed before this one, which has `status`.
+
+    None if there is none: this one says why. Others fail after it, since they wait for it.
+    """
+    before = claims(FAILED, status)
+    leave()
+    return before
+
+
+def leave() -> None:
+    """Leave the group for good: those who wait for this process learn that it fails."""
+    if not is_joined():
+        return
+    from torch import distributed
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    own, size, store = distributed.get_rank(), distributed.get_world_size(), _get_default_store()
+    with suppress(RuntimeError):  # the process that held it is gone
+        if distributed.get_backend() == "gloo":
+            distributed.destroy_process_group()
+        store.set(f"{FAILED}/{own}", "")
+        if own == 0:  # which may hold what they ask
+            with suppress(RuntimeError):
+                store.wait([f"{FAILED}/{rank}" for rank in range(size)], GRACE)
+
+
 def is_lost(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is that another process of the group is gone."""
+    """Whether an error, or what caused it, is that another process of the group is gone.
+
+    One that says why it fails is not lost: it claims `FAILED` before it goes.
+    """
     if not is_joined():
         return False
     from torch import distributed
 
-    lost = distributed.DistBackendError, distributed.DistNetworkError
+    kinds = (distributed.DistBackendError, distributed.DistNetworkError)
     while error is not None:
-        if isinstance(error, lost) or "gloo/transport" in str(error):
-            return True
+        if isinstance(error, kinds) or "gloo/transport" in str(error):
+            return not _has_failed()
         error = error.__cause__ or error.__context__
     return False
+
+
+def _has_failed() -> bool:
+    """Whether a process of the group has claimed that it fails."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    try:
+        return bool(_get_default_store().check([FAILED]))
+    except RuntimeError:
+        return False
 
 
 def each_once(found: Sequence[Sequence[T]]) -> list[T]:

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from growlang.plans.plan import Plan
+from growlang_runtime.distributed.launch import starter
 from growlang_runtime.storage.aside import aside_of
 from growlang_runtime.storage.place import Place, steps_of
 from growlang_runtime.storage.run import run_folder
@@ -23,9 +24,10 @@ def command(
 ) -> str:
     """The command that trains a plan with these options and further words.
 
-    A `--name` or `--set` among the options is left out where the words or `params` have another.
+    It starts as many processes as this one is of. A `--name` or `--set` among the options is left
+    out where the words or `params` have another.
     """
-    line = ["growlang", "train", plan.spec]
+    line = [*starter(), "growlang", "train", plan.spec]
     if plan.recipe != "main":
         line += ["--recipe", plan.recipe]
     given = {str(n): str(v) for n, v in (plan.params if params is None else params).items()}

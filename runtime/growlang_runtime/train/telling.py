@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from math import isfinite
 from time import perf_counter
 from typing import NamedTuple
 
 import torch
 
+from growlang.diagnostics import Exit, GrowlangError, exit_of
 from growlang.torch_backend.device import peak_memory
+from growlang_runtime.distributed.ranks import FAILED, LOST, claims, is_lost
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display, Rate
 from growlang_runtime.report.metrics import Metrics
@@ -78,6 +81,28 @@ class Telling:
             images_per_s=round(rate, 2),
             seconds_left=self.display.left,
         )
+
+    @contextmanager
+    def surviving(self) -> Iterator[None]:
+        """Where another process of the run is lost, say so at once, and how the run goes on.
+
+        torchrun ends what is left of the run a moment later.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not is_lost(error):
+                claims(FAILED, exit_of(error))
+                raise
+            lost = GrowlangError(
+                "another process of this run ended: it was killed, or its node was lost",
+                help=f"continue with: {self.status.command}",
+                exit_status=Exit.LOST,
+            )
+            self.status.end("interrupted", Exit.LOST, lost.message)
+            if claims(LOST, Exit.LOST) is None:
+                Display(0, quiet=False).say(lost.as_text())
+            raise lost from error
 
     def end(self, result: TrainResult) -> None:
         """Tell how the run ended, and where its last seconds went."""

@@ -143,7 +143,8 @@ class Trainer:
         self.board = self.ranks.agree(self._boards)
         self.since_saved.start()
         self.told.seconds.start()
-        with self.board, self.interruption, self.display, self.background:
+        told = self.told
+        with self.board, self.interruption, self.display, self.background, told.surviving():
             for data in self.data:
                 if self.step >= data.span.first + data.span.steps:
                     continue

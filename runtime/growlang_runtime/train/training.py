@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from growlang.diagnostics import GrowlangError
+from growlang.diagnostics import Exit, GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
 from growlang.spec.automatic import told
@@ -214,8 +214,9 @@ def _start(
                 trainer = Trainer(run, setup, options, status)
                 _begin(trainer, source)
                 return _trained(trainer, first)
-            except BaseException:
-                if trainer is None or trainer.step <= first:
+            except BaseException as error:
+                lost = getattr(error, "exit_status", None) is Exit.LOST  # the same try goes on
+                if trainer is None or (trainer.step <= first and not lost):
                     run.remove()  # nothing to resume, and the corrected try needs its place
                 raise
 
