@@ -1,5 +1,6 @@
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tiny import full_disk, phase, plan, train
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.storage import run as module
 from growlang_runtime.storage.run import LOCK, Run, recorded_plan
+from growlang_runtime.train.resume import require_checkpoints
 
 
 def test_a_run_begins_with_the_spec_and_the_plan(tmp_path: Path) -> None:
@@ -16,6 +18,26 @@ def test_a_run_begins_with_the_spec_and_the_plan(tmp_path: Path) -> None:
     with Run.create(tmp_path / "tiny" / "main", given) as run:
         assert (run.path / "spec.grow").read_text() == given.source
     assert recorded_plan(run.path) == given
+
+
+def test_a_start_that_is_killed_before_or_behind_its_plan_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run has the folder of its checkpoints once it has a plan; without one it is none."""
+    write, left = module.write_text, tmp_path / "left"
+
+    def killed(path: Path, text: str) -> None:
+        if path.name == module.PLAN:
+            shutil.copytree(path.parent, left)
+        write(path, text)
+
+    monkeypatch.setattr(module, "write_text", killed)
+    with Run.create(tmp_path / "run", plan()) as run:
+        require_checkpoints(left)
+        require_checkpoints(run.path)
+    monkeypatch.undo()
+    with Run.create(left, plan()):
+        assert recorded_plan(left) == plan()
 
 
 def test_a_yaml_spec_is_kept_as_one(tmp_path: Path) -> None:

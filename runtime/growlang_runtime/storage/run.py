@@ -18,7 +18,7 @@ from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mis
 from growlang_runtime.distributed.ranks import Ranks
 from growlang_runtime.storage.files import disk_full, save_text
 
-LOCK = ".lock"
+LOCK, SAMPLES = ".lock", "samples"
 TRIES, PAUSE = 50, 0.02
 """How often a lock is tried that no living process is named in, and the seconds between."""
 OUT = Path("runs")
@@ -52,7 +52,7 @@ class Run:
     @property
     def samples(self) -> Path:
         """Folder of the sample grids."""
-        return self.path / "samples"
+        return self.path / SAMPLES
 
     @property
     def metrics(self) -> Path:
@@ -112,12 +112,12 @@ class Run:
         return run
 
     def _fill(self) -> None:
-        """Write the spec and the plan, and make the folders."""
+        """Make the folders, and write the spec and the plan: with a plan, it is a run."""
+        self.checkpoints.mkdir(exist_ok=True)
+        self.samples.mkdir(exist_ok=True)
         suffix = ".grow.yaml" if self.plan.spec.endswith((".yaml", ".yml")) else ".grow"
         write_text(self.path / f"spec{suffix}", self.plan.source)
         write_text(self.path / PLAN, self.plan.model_dump_json(indent=1))
-        self.checkpoints.mkdir(exist_ok=True)
-        self.samples.mkdir(exist_ok=True)
 
     def close(self) -> None:
         """Give back the lock."""
@@ -139,6 +139,8 @@ def is_vacant(path: Path) -> bool:
     """Whether a folder has nothing but what is left where a run was killed before it had a plan."""
     first = [path / name for name in ("spec.grow", "spec.grow.yaml", PLAN)]
     known = {LOCK, *(temporary_path(p).name for p in first), *(p.name for p in first[:2])}
+    folders = [p for p in (path / CHECKPOINTS, path / SAMPLES) if p.is_dir()]
+    known |= {p.name for p in folders if not any(p.iterdir())}
     return path.is_dir() and all(p.name in known for p in path.iterdir())
 
 
