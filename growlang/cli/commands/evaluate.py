@@ -89,7 +89,7 @@ def evaluate(
     device: DeviceOption = "auto",
     json: JsonOption = False,
 ) -> None:
-    """Measure what runs draw: distances to real images, scores, the loss on held-out images.
+    """Measure what runs draw: distances, scores, the held-out loss.
 
     By default what the spec's `evaluate` says. Each value has its floor, the same between real
     images, and its protocol; both are written into the run's folder, `evaluation/`. An evaluation
