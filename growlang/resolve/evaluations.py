@@ -25,11 +25,13 @@ def _warn_few(section: d.Section, said: Evaluate, findings: Findings) -> None:
     if not few:
         return
     most = max(few, key=lambda metric: metric.least())
+    instead = most.fewer(said.count)
     findings.add(
         "G460",
         f"`count` is {said.count:,}, but `{most.call}` needs at least {most.least():,} images",
         _place(section, "count"),
-        help=f"write `count = {most.least()}` or more, or leave `{most.call}` out of `metrics`",
+        help=f"write `count = {most.least()}` or more, or "
+        + (f"measure `{instead}`" if instead else f"leave `{most.call}` out of `metrics`"),
     )
 
 

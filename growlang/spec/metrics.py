@@ -39,6 +39,10 @@ class Metric(Signature):
         """The fewest generated and real images with which it says anything."""
         return 2
 
+    def fewer(self, images: int) -> str:
+        """How it is written to do with so many images; empty if it cannot be."""
+        return ""
+
     @model_serializer(mode="wrap")
     def as_json(self, fields: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
         """The name alone, or `{name: {argument: value}}` of what is not at its default."""
@@ -104,6 +108,10 @@ class FDEffLite0(Metric):
         """More images than dimensions, or the covariance is singular."""
         return self.dimensions + 1
 
+    def fewer(self, images: int) -> str:
+        """With fewer dimensions."""
+        return f"{self.call}(dimensions = {images - 1})" if images > 2 else ""
+
 
 class KID(Metric):
     """Kernel distance of Inception features, unbiased, by torchmetrics (arXiv 1801.01401)."""
@@ -120,6 +128,10 @@ class KID(Metric):
     def least(self) -> int:
         """One subset."""
         return self.subset_size
+
+    def fewer(self, images: int) -> str:
+        """With smaller subsets."""
+        return f"{self.call}(subset_size = {images})" if images >= 2 else ""
 
 
 class CMMD(Metric):

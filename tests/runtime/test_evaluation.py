@@ -24,7 +24,7 @@ from growlang.ops.conditions import Classes
 from growlang.plans.plan import Plan
 from growlang.resolve.metrics import metrics_of
 from growlang.spec.data import Source, WebDataset
-from growlang.spec.metrics import KID, CLIPScore, FDEffLite0, HeldOutLoss, Metric, Retrieval
+from growlang.spec.metrics import DSG, KID, CLIPScore, FDEffLite0, HeldOutLoss, Metric, Retrieval
 from growlang.spec.recipe import Evaluate, Validation
 from growlang_runtime import sample
 from growlang_runtime.evaluation import pictures, retrieval
@@ -178,6 +178,26 @@ def test_too_few_images_are_refused_before_any_is_drawn(
     with pytest.raises(GrowlangError, match=message):
         measured(run, data)
     assert counted.images == 0
+
+
+def test_all_that_metrics_lack_is_told_before_an_image_is_drawn(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_of(plan(), data)
+    counted = Counted(monkeypatch)
+    asked = (Retrieval(), HeldOutLoss(), KID(), FDEffLite0(), DSG(questions="questions.jsonl"))
+    with pytest.raises(GrowlangError, match="lacks 6 things") as refused:
+        measured(run, data, metrics=asked, count=5)
+    said = refused.value.message
+    told = ("holds none out", "Inception network", "Salesforce/blip-vqa-base", "real images")
+    assert all(text in said for text in told)
+    assert "fd_efflite0(dimensions = 4)" in said and "kid(subset_size = 5)" in said
+    assert counted.images == 0
+    (data / "model").mkdir()
+    (data / "model/model.safetensors").touch()
+    questions = DSG(questions="questions.jsonl", weights="model")
+    with pytest.raises(GrowlangError, match=r"cannot read the questions.*questions\.jsonl"):
+        measured(run, data, metrics=(questions,), count=2)
 
 
 def test_what_a_spec_does_not_say_is_asked_for(data: Path) -> None:
@@ -399,9 +419,8 @@ def test_missing_weights_are_told_before_the_first_step(data: Path, metric: Metr
 
 
 def test_an_evaluation_that_no_run_could_make_is_refused(data: Path) -> None:
-    found = train(evaluated(Retrieval(), every=2, prompts="none.txt"), data, quiet=True)
-    texts = [v["text"] for v in metrics(found.run) if v.get("event") == "warning"]
-    assert found.signal is None and "none.txt" in texts[0]
+    with pytest.raises(GrowlangError, match=r"none\.txt"):
+        train(evaluated(Retrieval(), every=2, prompts="none.txt"), data, quiet=True)
     with pytest.raises(GrowlangError, match="needs at least 1,281"):
         train(evaluated(FDEffLite0(), every=2), data, name="few", quiet=True)
 

@@ -21,7 +21,6 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang_runtime.evaluation.evaluate import FOLDER, Bench
 from growlang_runtime.evaluation.loaded import drop_loaded
-from growlang_runtime.evaluation.needed import require_weights
 from growlang_runtime.evaluation.result import Evaluation
 from growlang_runtime.report.board import Boards
 from growlang_runtime.report.display import Display
@@ -72,8 +71,6 @@ class Evaluator:
         self.bench = Bench.of(plan, plan.evaluate, data_root, device, batch, lambda text: None)
         self.failed: set[int] = set()
         """Steps whose evaluation has failed; it is not tried again before the run is resumed."""
-        for metric in plan.evaluate.metrics:
-            require_weights(metric, data_root)
 
     @staticmethod
     def of(plan: Plan, run: Path, options: Options, device: torch.device) -> Evaluator | None:

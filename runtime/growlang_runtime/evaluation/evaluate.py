@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,17 @@ from growlang.spec.recipe import Evaluate, Sample
 from growlang.torch_backend.device import open_device
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.evaluation.drawing import Drawing, drawn
-from growlang_runtime.evaluation.kept import Kept, user_cache
+from growlang_runtime.evaluation.kept import Kept, features_cache
+from growlang_runtime.evaluation.needed import (
+    PROMPTS,
+    checks_of,
+    require_all,
+    require_enough,
+)
 from growlang_runtime.evaluation.pictures import Pictures
 from growlang_runtime.evaluation.reference import Reference, open_reference
 from growlang_runtime.evaluation.result import Evaluation, Result
-from growlang_runtime.evaluation.subject import Measured, Subject, require_images
+from growlang_runtime.evaluation.subject import Measured, Subject
 from growlang_runtime.report.display import Display
 from growlang_runtime.report.prompts import own_prompts, read_prompts
 from growlang_runtime.sample import requested
@@ -83,17 +90,30 @@ class Bench:
         batch: int,
         say: Callable[[str], None],
     ) -> Bench:
-        """Open the references. Raises GrowlangError if a metric needs more than there are."""
-        reference = None
+        """Open the references. Raises GrowlangError with all that the metrics lack."""
+        found: list[Reference] = []
         drawing = [metric for metric in settings.metrics if metric.draws]
-        if drawing:
-            net = plan.child_net()
-            reference = open_reference(plan, net, settings.reference, data_root, Kept(user_cache()))
-            for text in reference.warnings:
-                say(f"warning: {text}")
-            for metric in drawing:
-                real = len(reference.pictures)
-                require_images(metric.call, metric.least(), settings.count, real)
+
+        def references() -> None:
+            kept = Kept(features_cache())
+            found.append(
+                open_reference(plan, plan.child_net(), settings.reference, data_root, kept)
+            )
+
+        def enough(metric: Metric) -> None:
+            for reference in found:
+                require_enough(metric, settings.count, len(reference.pictures))
+
+        require_all(
+            [
+                *checks_of(plan, settings, data_root),
+                *([references] if drawing else []),
+                *(partial(enough, metric) for metric in drawing),
+            ]
+        )
+        for text in (text for reference in found for text in reference.warnings):
+            say(f"warning: {text}")
+        reference = found[0] if found else None
         return Bench(plan, settings, reference, data_root, device, batch, say)
 
     def evaluate(
@@ -158,7 +178,7 @@ class Bench:
         """The prompts, at most one an image, and where they come from."""
         if self.settings.prompts is not None:
             path = self.data_root / self.settings.prompts
-            lines = read_prompts(path, "`prompts` of `evaluate` is relative to the data root")
+            lines = read_prompts(path, PROMPTS)
             return self.settings.prompts, lines[: self.settings.count]
         texts = list(real.texts())
         if not any(texts) and weights.net.encoders:

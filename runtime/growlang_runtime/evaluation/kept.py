@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TENSOR, TEXTS = "tensor", "texts"
 
 
-def user_cache() -> Path:
+def features_cache() -> Path:
     """The folder of features in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "growlang" / "features"

@@ -52,15 +52,20 @@ class Measured:
     """What the value depends on besides the images: extractor, preprocessing, counts."""
 
 
-def require_images(name: str, needed: int, generated: int, real: int, more: str = "") -> None:
-    """Raise GrowlangError unless there are `needed` generated and real images."""
+def require_images(name: str, needed: int, generated: int, real: int, instead: str = "") -> None:
+    """Raise GrowlangError unless there are `needed` generated and real images.
+
+    `instead` is how the metric is written to do with those that there are, where it can be.
+    """
+    fits = f", or measure `{instead}`, for which they are enough" if instead else ""
+    if real < needed:
+        also = f", and `count` is {generated:,}" if generated < needed else ""
+        raise GrowlangError(
+            f"`{name}` needs at least {needed:,} real images, but the reference has {real:,}{also}",
+            help=f"leave `{name}` out of `metrics`{fits}; a larger `count` does not help",
+        )
     if generated < needed:
         raise GrowlangError(
             f"`{name}` needs at least {needed:,} generated images, but `count` is {generated:,}",
-            help=f"use --count {needed}, or write `count = {needed}` in `evaluate`{more}",
-        )
-    if real < needed:
-        raise GrowlangError(
-            f"`{name}` needs at least {needed:,} real images, but the reference has {real:,}",
-            help=f"leave `{name}` out of `metrics`, or measure on more data{more}",
+            help=f"use --count {needed}, or write `count = {needed}` in `evaluate`{fits}",
         )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from growlang.diagnostics import GrowlangError
 from growlang.spec.metrics import HeldOutLoss
 from growlang.torch_backend.lower import lower
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
+from growlang_runtime.evaluation.needed import require_held_out
 from growlang_runtime.evaluation.subject import Measured, Subject
 from growlang_runtime.train.batches import indexes_of
 from growlang_runtime.train.validation import DRAWS, LEVELS, Validation
@@ -20,12 +20,7 @@ def held_out_loss(metric: HeldOutLoss, subject: Subject) -> Measured:
     Raises GrowlangError if the recipe holds nothing out.
     """
     plan, net, device = subject.plan, subject.weights.net, subject.device
-    if plan.validation is None:
-        raise GrowlangError(
-            f"`{metric.call}` needs held-out images, and recipe {plan.recipe} holds none out",
-            help="write `holdout = 5%` or `validate = NAME` in the recipe and train, or leave "
-            f"`{metric.call}` out of `metrics`",
-        )
+    require_held_out(plan, metric.call)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     budget = Budget(sys.maxsize, subject.data_root)
     indexes = indexes_of(plan, net, subject.data_root)
