@@ -241,7 +241,9 @@ def _unreadable(path: Path, reason: str) -> GrowlangError:
 
 
 def exists(path: Path) -> GrowlangError:
-    """The error for starting a run where there is something already."""
+    """The error for starting a run where there is something already, or a process trains."""
+    if is_locked(path):
+        return _in_use(path, (path / LOCK).read_text(errors="replace").strip())
     if not (path / PLAN).exists():
         return _no_run(path)
     return GrowlangError(
