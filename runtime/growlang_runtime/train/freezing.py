@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 from torch import Tensor, nn
 
 from growlang.diagnostics import GrowlangError
+from growlang.spec.recipe import Phase
 from growlang.torch_backend.shards import whole
-from growlang.torch_backend.tensor_files import tensor_hash
+from growlang.torch_backend.tensor_files import hash_of, tensor_hash
+from growlang_runtime.report.display import Display
+from growlang_runtime.report.metrics import Metrics
 
 
 def freeze(module: nn.Module, frozen: Collection[str]) -> None:
@@ -51,3 +54,42 @@ def require_unchanged(phase: str, before: Mapping[str, str], after: Mapping[str,
             help="the run stopped before saving them; continue from the newest checkpoint with "
             "--resume, and report this if it happens again",
         )
+
+
+class Proof:
+    """That frozen tensors do not change: they are hashed where a phase begins and where it ends.
+
+    All processes call it together.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor], metrics: Metrics, display: Display) -> None:
+        self.weights, self.metrics, self.display = weights, metrics, display
+        self.hashes: dict[str, str] = {}
+        """Of the tensors that are frozen in the phase that is under way, by name."""
+
+    def begin(self, phase: Phase, step: int, *, goes_on: bool) -> None:
+        """Hash what a phase freezes. Raises GrowlangError if it `goes_on` and they changed."""
+        found = hashes(self.weights, phase.frozen)
+        if goes_on:
+            require_unchanged(phase.name, self.hashes, found)
+        self.hashes = found
+        self._record(phase, step, "start")
+
+    def end(self, phase: Phase, step: int) -> None:
+        """Raise GrowlangError if what the phase froze has changed."""
+        require_unchanged(phase.name, self.hashes, hashes(self.weights, phase.frozen))
+        self._record(phase, step, "end")
+        if count := len(self.hashes):
+            self.display.say(
+                f"phase {phase.name}: {count} frozen tensors are unchanged, "
+                f"sha256 {hash_of(self.hashes)[:16]}"
+            )
+
+    def _record(self, phase: Phase, step: int, when: str) -> None:
+        """Write the hash of all of them to the metrics, if there are any."""
+        if count := len(self.hashes):
+            digest = hash_of(self.hashes)
+            name = phase.name
+            self.metrics.write(
+                step=step, event="frozen", phase=name, at=when, tensors=count, sha256=digest
+            )

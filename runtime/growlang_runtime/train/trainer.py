@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from functools import partial
 
 from torch import Tensor
 
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.shards import gathered
-from growlang.torch_backend.tensor_files import contents_hash, hash_of
+from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
@@ -22,16 +21,17 @@ from growlang_runtime.storage.record import Environment, Record
 from growlang_runtime.storage.run import AFRESH, Run
 from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.storage.weights import model_metadata, require_state, save_model
-from growlang_runtime.train import nonfinite, precision
+from growlang_runtime.train import precision
 from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
-from growlang_runtime.train.freezing import freeze, hashes, require_unchanged, training_mode
+from growlang_runtime.train.freezing import Proof, freeze, training_mode
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.seen import Seen
 from growlang_runtime.train.setup import Setup
 from growlang_runtime.train.signals import Interruption, Stopped
+from growlang_runtime.train.skipping import Skips
 from growlang_runtime.train.step import Found, Stepped, Stepper
 from growlang_runtime.train.telling import Measured, Telling
 from growlang_runtime.train.timer import Timer
@@ -50,14 +50,14 @@ class Trainer:
         self.remarks, self.found = setup.remarks, setup.found
         self.steps = self.data[-1].span.first + self.data[-1].span.steps
         self.step = 0
-        self.streak = nonfinite.Streak()
-        self.frozen: dict[str, str] = {}
         self.stepper = Stepper(setup, options)
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
         self.told = Telling(run, self.steps, options.quiet, status, written=self.ranks.first)
         self.metrics, self.display = self.told.metrics, self.told.display
+        self.skips = Skips(run, setup, options, self.told, self.warn)
+        self.proof = Proof(self.state.weights, self.metrics, self.display)
         self.seen = Seen(self.budget, self.ranks, self.metrics, self.display, self.warn)
         self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
         self.interruption = Interruption()
@@ -102,8 +102,8 @@ class Trainer:
         require_state(found, self.net, help)
         self.state.load(found, record.counts)
         self.step = self.saved = found.step
-        self.streak = nonfinite.Streak(record.nonfinite, record.skipped)
-        self.frozen = record.frozen
+        self.skips.restore(record)
+        self.proof.hashes = record.frozen
         self.seen.restore(record)
         self.metrics.forget_after(self.step)
         for line in changes(record.environment, self._environment()):
@@ -156,7 +156,7 @@ class Trainer:
                 return self._result(signal)
             self.seen.tell_totals(self.step)
             self.background.join()
-            self._require_finished()
+            self.skips.require_ended(self.steps)
             weights, skipped = self._save_model(), len(self.budget)
             self.metrics.write(step=self.step, event="finished", weights=weights, corrupt=skipped)
             if skipped:
@@ -199,13 +199,6 @@ class Trainer:
         save_model(self.run.model, averages, self.plan)
         return contents_hash(averages)
 
-    def _require_finished(self) -> None:
-        """Raise GrowlangError if the run ended in a streak of skipped steps."""
-        if self.streak.length:
-            raise self._failure(nonfinite.unfinished(self.streak, self.step), self.step)
-        if self.streak.total:
-            self.warn(f"{self.streak.total} of {self.steps} steps were skipped")
-
     def _result(self, signal: int | None) -> TrainResult:
         result = TrainResult(self.run.path, self.step, self.steps, signal)
         self.board.status = result.exit_status
@@ -216,7 +209,7 @@ class Trainer:
         phase, end = data.phase, data.span.first + data.span.steps
         freeze(self.module, frozenset(phase.frozen))
         self.stepper.begin_phase()
-        self._prove_frozen(data, "start")
+        self.proof.begin(data.phase, self.step, goes_on=self.step > data.span.first)
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
@@ -244,7 +237,7 @@ class Trainer:
                 self.told.seconds.lap("step")
                 if self.step == end:
                     self._settle()
-                    self._prove_frozen(data, "end")
+                    self.proof.end(data.phase, self.step)
                     self.told.seconds.lap("other")
                 if self.watch and self._due(self.watch.every, end):
                     self._validate(data, self.watch)
@@ -260,33 +253,9 @@ class Trainer:
                 if self._due(self.options.sample_every, end):
                     self._preview(objective)
                     self.told.seconds.lap("samples")
-        self.frozen = {}
 
     def _due(self, every: int | None, end: int) -> bool:
         return self.step == end or (every is not None and self.step % every == 0)
-
-    def _prove_frozen(self, data: Data, when: str) -> None:
-        """Hash the frozen tensors; they must be what they were when the phase began."""
-        names = data.phase.frozen
-        found = hashes(self.state.weights, names)
-        if when == "end" or self.step > data.span.first:
-            require_unchanged(data.phase.name, self.frozen, found)
-        self.frozen = found
-        if names:
-            digest = hash_of(found)
-            self.metrics.write(
-                step=self.step,
-                event="frozen",
-                phase=data.phase.name,
-                at=when,
-                tensors=len(found),
-                sha256=digest,
-            )
-            if when == "end":
-                self.display.say(
-                    f"phase {data.phase.name}: {len(found)} frozen tensors are unchanged, "
-                    f"sha256 {digest[:16]}"
-                )
 
     def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
         watched = self._logs(self.step + 1)
@@ -308,52 +277,19 @@ class Trainer:
         found = done.found()
         if found.finite:
             self.stepper.average(done.data)
-            if text := self.streak.end(done.step):
-                self.warn(text)
+            self.skips.end(done.step)
         else:
-            self._require_finite(self.state.weights, done.step - 1)
-            self._skip(done, found)
+            self.skips.require_finite(self.state.weights, done.step - 1)
+            self.skips.skip(done, found)
         if self._logs(done.step):
             self._log(done, found)
 
     def _logs(self, step: int) -> bool:
         return step % self.options.log_every == 0 or step == self.steps
 
-    def _skip(self, done: Stepped, found: Found) -> None:
-        """Report a skipped step; stop after many in a row."""
-        phase, step = done.data.phase.name, done.step
-        self.metrics.write(
-            step=step,
-            event="skipped",
-            phase=phase,
-            loss=str(found.loss),
-            grad_norm=str(found.norm),
-        )
-        if text := self.streak.skip(step, found.loss, found.norm):
-            self.warn(text)
-        if self.streak.length >= nonfinite.LIMIT:
-            values, path = (found.loss, found.norm), self.run.path
-            shares = self.ranks.gather(done.batch.drawn())
-            given_up = partial(nonfinite.given_up, self.streak, step, phase, values)
-            raise self._failure(self.ranks.tell(lambda: given_up(shares, path)), step)
-
-    def _require_finite(self, tensors: Mapping[str, Tensor], step: int) -> None:
-        """Raise GrowlangError if a step left NaN or infinity in the weights."""
-        if text := nonfinite.broken(tensors, step, self.ranks):
-            raise self._failure(text, step)
-
-    def _failure(self, text: str, step: int) -> GrowlangError:
-        """The error that ends the run after a step, with its help; it is in the metrics too."""
-        self.metrics.write(step=step, event="failed", text=text)
-        self.told.status.command = None  # the same steps would fail again
-        phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
-        known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
-        help = self.ranks.tell(lambda: nonfinite.ways_out(phase.settings, *known))
-        return GrowlangError(text, help=help, exit_status=Exit.NONFINITE)
-
     def _log(self, done: Stepped, found: Found) -> None:
         values = found.loss, done.lr, found.norm
-        at = Measured(done.step, done.data.phase.name, *values, self.streak.length)
+        at = Measured(done.step, done.data.phase.name, *values, self.skips.streak.length)
         self.told.step(at, done.errors.means(self.ranks), self.device, self.board)
 
     def _preview(self, objective: Objective) -> None:
@@ -401,7 +337,7 @@ class Trainer:
         best = watch.is_best(losses)
         if best:
             tensors = self.state.tensors()
-            self._require_finite(tensors, self.step)
+            self.skips.require_finite(tensors, self.step)
             record, metadata = self._record(data), model_metadata(self.plan)
             watch.keep(losses, record, tensors, metadata, self.ranks)
         at = Moment(self.step, data.phase.name, best)
@@ -414,9 +350,9 @@ class Trainer:
             step=self.step,
             phase=data.phase.name,
             counts=self.state.counts(),
-            nonfinite=self.streak.length,
-            skipped=self.streak.total,
-            frozen=self.frozen,
+            nonfinite=self.skips.streak.length,
+            skipped=self.skips.streak.total,
+            frozen=self.proof.hashes,
             images=self._images(),
             corrupt=self.budget.names,
             environment=self._environment(),
@@ -428,11 +364,11 @@ class Trainer:
         """Begin to write a checkpoint; older ones go then, unless steps are being skipped."""
         self._settle()
         tensors = self.state.tensors()
-        self._require_finite(tensors, self.step)
+        self.skips.require_finite(tensors, self.step)
         folder = self.run.checkpoints
         record, metadata = self._record(data), model_metadata(self.plan)
         ends = frozenset(d.span.first + d.span.steps for d in self.data)
-        prunes, keep = not self.streak.length, self.options.keep_checkpoints
+        prunes, keep = not self.skips.streak.length, self.options.keep_checkpoints
 
         def write(copies: Mapping[str, Tensor]) -> None:
             checkpoint.save(folder, record, copies, metadata, self.ranks)
