@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,11 @@ def test_what_was_found_once_keeps_every_promise(path: Path, folder: Path) -> No
         examine(content, YAML if path.suffix == ".yaml" else GROW, folder)
 
 
-def test_the_seeds_keep_every_promise(folder: Path) -> None:
-    inputs = dict.fromkeys(seeds())
+@pytest.mark.parametrize(
+    "folders", [("specs", "examples"), pytest.param(("tests/fixtures",), marks=pytest.mark.slow)]
+)
+def test_the_seeds_keep_every_promise(folders: Sequence[str], folder: Path) -> None:
+    inputs = dict.fromkeys(seeds(folders))
     assert {name for name, _ in inputs} == {GROW, YAML}
     for name, content in inputs:
         examine(content, name, folder)

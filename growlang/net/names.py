@@ -14,32 +14,36 @@ PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
 """Of a node, a tensor or an input: names of the language, of modules and numbers, and dots."""
 
 
+class InvalidNet(ValueError):
+    """A stored net has text where a name, a path or a shape of the language has to be."""
+
+
 def name(text: Any) -> str:
-    """The name itself. Raises ValueError if it is none."""
+    """The name itself. Raises InvalidNet if it is none."""
     return _matching(NAME, text, "name")
 
 
 def path(text: Any) -> str:
-    """The dotted path itself. Raises ValueError if it is none."""
+    """The dotted path itself. Raises InvalidNet if it is none."""
     return _matching(PATH, text, "path")
 
 
 def shape(kind: Any, dims: Any) -> Shape:
-    """A stored shape. Raises ValueError if its kind is unknown or its sides are no numbers."""
+    """A stored shape. Raises InvalidNet if its kind is unknown or its sides are no numbers."""
     if kind not in get_args(Kind):
-        raise ValueError(f"{kind!r} is no kind of a shape")
+        raise InvalidNet(f"{kind!r} is no kind of a shape")
     return Shape(kind, sizes(dims))
 
 
 def sizes(dims: Any) -> tuple[int, ...]:
-    """The sides of a stored shape. Raises ValueError if they are no numbers."""
+    """The sides of a stored shape. Raises InvalidNet if they are no numbers."""
     if not all(type(side) is int for side in dims):
-        raise ValueError(f"{dims!r} are no sides of a shape")
+        raise InvalidNet(f"{dims!r} are no sides of a shape")
     return tuple(dims)
 
 
 def by_name(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A table of conditions itself. Raises ValueError if one has no name of the language."""
+    """A table of conditions itself. Raises InvalidNet if one has no name of the language."""
     for text in stored:
         name(text)
     return stored
@@ -47,5 +51,5 @@ def by_name(stored: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _matching(pattern: re.Pattern[str], text: Any, what: str) -> str:
     if not isinstance(text, str) or not pattern.fullmatch(text):
-        raise ValueError(f"{text!r} is no {what}")
+        raise InvalidNet(f"{text!r} is no {what}")
     return text

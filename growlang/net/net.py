@@ -187,7 +187,7 @@ class Net:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Net":
-        """The net that `to_json` described. Raises ValueError if a name in it is none."""
+        """The net that `to_json` described. Raises InvalidNet if a name in it is none."""
         inputs = tuple(
             Input(
                 names.path(i["name"]),

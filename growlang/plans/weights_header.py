@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
+from growlang.net.names import InvalidNet
 from growlang.plans.fit import MODEL as MODEL_PARTS
 from growlang.plans.fit import TRAINING, require_fit
 from growlang.plans.plan import SEMANTICS, Plan
@@ -225,13 +226,17 @@ def mistake(error: Exception) -> str:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         return f"{field}: {first['msg']}" if field else first["msg"]
+    if isinstance(error, InvalidNet):
+        return str(error)
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
+    version = "another version of growlang wrote it: use that one, or train again"
+    changed = "no version of growlang writes such a net: name a file that was not changed"
     return GrowlangError(
         f"the {what} in the metadata of {path} cannot be read ({mistake(error)})",
-        help="another version of growlang wrote it: use that one, or train again",
+        help=changed if isinstance(error, InvalidNet) else version,
     )
 
 

@@ -49,9 +49,9 @@ def _choices(models: Iterable[type[BaseModel]]) -> Iterator[str]:
             yield from choices(model, name).words
 
 
-def seeds() -> Iterator[tuple[str, bytes]]:
-    """The specs of the project with the name that says their syntax, and the twins of them."""
-    for path in sorted(p for folder in SEEDS for p in (ROOT / folder).rglob("*.grow*")):
+def seeds(folders: Iterable[str] = SEEDS) -> Iterator[tuple[str, bytes]]:
+    """The specs below the folders with the name that says their syntax, and the twins of them."""
+    for path in sorted(p for folder in folders for p in (ROOT / folder).rglob("*.grow*")):
         content = path.read_bytes()
         yield (YAML if path.suffix == ".yaml" else GROW), content
         if path.suffix == ".grow" and (written := _twin(content)):

@@ -27,8 +27,8 @@ import typer
 from tiny import state
 
 import growlang
-from growlang.cli.voices import LOST, one_voice
-from growlang.diagnostics import GrowlangError
+from growlang.cli.voices import one_voice
+from growlang.diagnostics import Exit, GrowlangError
 from growlang_runtime.distributed.launch import Launch
 from growlang_runtime.train import training  # noqa: F401
 from growlang_runtime.train.result import TrainResult
@@ -104,7 +104,7 @@ def start(folder: Path, name: str, launch: Launch, port: int, moment: int | None
 def processes(folder: Path, name: str, count: int, killed: Moment | None = None) -> list[int]:
     """Train in `count` processes, of which one may be killed; returns the moments of each.
 
-    The others are left alone: they have to end by themselves, with a message.
+    The others are left alone: they have to end by themselves, and say that one was lost.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -120,7 +120,7 @@ def processes(folder: Path, name: str, count: int, killed: Moment | None = None)
         if killed is not None and status == -signal.SIGKILL and killed.rank == rank:
             continue
         said.append((folder / f"{name}.{rank}").read_text())
-        if status and (killed is None or said[-1] != LOST.message):
+        if status and (killed is None or status != Exit.LOST):
             raise SystemExit(f"{name}: process {rank} ended with {status}: {said[-1]}")
     return [] if killed else list(map(int, said))
 

@@ -51,6 +51,23 @@ def twice_in_one_folder(data: Path) -> None:
         train(GIVEN, data, resume="may")
 
 
+def a_second_start(data: Path) -> None:
+    with Run(begun(data), GIVEN):
+        train(GIVEN, data)
+
+
+def a_second_start_afresh(data: Path) -> None:
+    with Run(begun(data), GIVEN):
+        train(GIVEN, data, fresh=True)
+
+
+def where_a_run_is_made(data: Path) -> None:
+    run = begun(data)
+    (run / PLAN).unlink()
+    with Run(run, GIVEN):
+        train(GIVEN, data, fresh=True)
+
+
 def with_a_full_disk(data: Path) -> None:
     with full_disk(20_000):
         train(GIVEN, data, checkpoint_every=1)
@@ -70,11 +87,12 @@ def without_a_run(data: Path) -> None:
     train(GIVEN, data, resume="must")
 
 
+IN_USE = (twice_in_one_folder, a_second_start, a_second_start_afresh, where_a_run_is_made)
 CAUSES: list[tuple[Callable[[Path], None], Exit]] = [
     (of_another_spec, Exit.CHANGED),
     (of_other_data, Exit.CHANGED),
     (on_a_missing_device, Exit.UNABLE),
-    (twice_in_one_folder, Exit.IN_USE),
+    *((use, Exit.IN_USE) for use in IN_USE),
     (with_a_full_disk, Exit.FULL),
     (with_infinite_weights, Exit.NONFINITE),
     (without_a_run, Exit.UNABLE),
@@ -89,7 +107,7 @@ def test_a_cause_has_its_exit_status(
         cause(data)
     assert error.value.exit_status is status
     run = data / "runs" / "tiny" / "main"
-    if run.exists() and cause is not twice_in_one_folder:
+    if run.exists() and cause not in IN_USE:
         said = read_status(run)
         assert said is not None
         assert (said.state, said.exit_status, said.reason) == (

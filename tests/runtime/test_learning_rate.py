@@ -1,8 +1,8 @@
 import pytest
 from tiny import phase
 
+from growlang.plans.learning_rate import factor, learning_rate, scales, spans
 from growlang.spec.recipe import WSD, AdamW
-from growlang_runtime.train.learning_rate import factor, learning_rate, scales, spans
 
 
 def test_warm_up_rises_to_one() -> None:

@@ -3,15 +3,28 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fixture_specs import growlang
-from tiny import CORE, interrupt_at, metrics, phase, plan, settings, train, write_data
+from tiny import (
+    CORE,
+    interrupt_at,
+    mapping,
+    metrics,
+    net,
+    phase,
+    plan,
+    settings,
+    train,
+    write_data,
+)
 
 import growlang as api
+from growlang.plans.learning_rate import scales, spans
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Sample, Validation
 from growlang.spec.samplers import DDIM
@@ -165,6 +178,26 @@ def test_the_learning_rate_of_a_group(run: Path) -> None:
     assert (base.x, core.x) == ([1, 2, 3, 4, 5, 6], [4, 5, 6])
     assert core.y == pytest.approx([0.5 * value for value in base.y[3:]])  # type: ignore[operator]
     assert core.name.endswith("core (x 0.5)")
+
+
+def test_the_learning_rate_of_what_is_new_is_what_it_is_trained_with(run: Path) -> None:
+    child = net("child", residuals=2)
+    grown = mapping(child, net())
+    scaled = {name: 0.5 for name in CORE} | {n: 0.25 for n in grown.new if n.endswith("weight")}
+    phases = [phase("first", 2), phase("second", 6, rewarm=4, lr_scale=scaled)]
+    lines = [{"step": step, "phase": "second", "lr": 1.0} for step in range(3, 9)]
+    told = replace(facts_of(run, "a"), plan=plan(phases, child, mapping=grown), lines=(*lines,))
+    (found,) = [c for c in charts([told], 100) if c.id == "lr"]
+    used = [scales(phases[1], spans(phases)[1], step - 1, grown.new) for step in range(3, 9)]
+    groups = {
+        "lr of text, time, core (x 0.5)": CORE[0],
+        "new tensors of stem (x 0.25)": "stem.residual.1.conv1.weight",
+        "new tensors": "stem.residual.1.conv1.bias",
+    }
+    assert {one.name: one.y for one in found.series} == {"lr": [1] * 6} | {
+        title: pytest.approx([at.get(name, 1.0) for at in used]) for title, name in groups.items()
+    }
+    assert used[0][groups["new tensors of stem (x 0.25)"]] == 0.25 / 4
 
 
 def test_runs_of_0_1_and_several_runs_are_overlaid(run: Path, tmp_path: Path) -> None:

@@ -108,6 +108,18 @@ def test_what_cannot_be_read_is_torn(stored: Path, name: str, damaged: str, told
     assert f"{stored / name} is torn" in shown.out
 
 
+def test_a_run_with_an_older_whole_checkpoint_is_to_be_resumed(stored: Path) -> None:
+    folder = stored / "core_8/long/checkpoints"
+    whole, newest = folder / "step_00000012", folder / "step_00000013"
+    shutil.copytree(newest, whole)
+    (newest / "state.safetensors").write_bytes(b"torn")
+    shown = growlang("runs", "--status", stored / "core_8/long", "--json")
+    assert (shown.status, json.loads(shown.out)["state"]) == (4, "stopped")
+    (whole / "state.json").unlink()
+    shown = growlang("runs", "--status", stored / "core_8/long")
+    assert (shown.status, "step_00000013: state.safetensors has 4 bytes" in shown.out) == (1, True)
+
+
 def test_where_nothing_is_nothing_is_listed(tmp_path: Path) -> None:
     assert growlang("runs", tmp_path).out == f"no runs in {tmp_path}\n"
     missing = growlang("runs", tmp_path / "nowhere")

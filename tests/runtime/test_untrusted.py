@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tiny import net
+from tiny import net, plan
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang_runtime.export.denoiser_code import denoiser_code
 from growlang_runtime.export.exporting import export
+from growlang_runtime.storage.run import recorded_plan
 
 EVIL = 'x""" + str(open("ran", "w")) + """'
 
@@ -66,6 +67,18 @@ def test_a_name_that_is_none_is_refused_before_anything_is_written(
     with pytest.raises(GrowlangError, match=rf"net in the metadata of .*x\"\"\".* {wrong}"):
         export(file, "diffusers", tmp_path / "out")
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_plan_with_such_a_name_is_no_plan(tmp_path: Path, place: str) -> None:
+    stored = json.loads(plan().model_dump_json())
+    PLACES[place](stored["net"])
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(stored))
+    with pytest.raises(
+        GrowlangError, match=r"cannot read its plan\.json: .*x\"\"\".* is no |sides"
+    ):
+        recorded_plan(tmp_path)
 
 
 def test_what_is_stored_is_read_as_it_was() -> None:

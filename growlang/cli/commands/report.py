@@ -19,4 +19,7 @@ def report(runs: Runs, output: Output = Path("report.html")) -> None:
     """
     from growlang import api
 
-    typer.echo(api.report(runs, output).output)
+    page = api.report(runs, output)
+    typer.echo(page.output)
+    if page.remark:
+        typer.echo(f"warning: {page.remark}", err=True)

@@ -60,7 +60,7 @@ class RunSummary(Shown):
 
     path: Path
     state: State
-    """Torn: its plan, its finished weights or its newest checkpoint cannot be read whole.
+    """Torn: its plan, its finished weights or all of its checkpoints cannot be read whole.
 
     Interrupted by a signal, after a checkpoint; killed: its process is gone, and said nothing;
     stopped: the same of a run of 0.1, which has no status.
@@ -238,15 +238,21 @@ def _plan(path: Path) -> tuple[Plan | None, str]:
 
 
 def _damage(path: Path) -> str:
-    """What is wrong with the weights that a run would be used or resumed with."""
+    """What is wrong with the weights that a run would be used or resumed with.
+
+    It resumes from the newest whole checkpoint, so that damage to newer ones ends no run.
+    """
     if (path / MODEL).exists():
         try:
             read_header(path / MODEL)
         except GrowlangError as error:
             return error.message
-    newest = checkpoints_of(path / CHECKPOINTS)[-1:]
-    found = ((place, checkpoint.damage(place)) for place in newest)
-    return next((f"{place.name}: {why}" for place, why in found if why), "")
+    newest = ""
+    for place in reversed(checkpoints_of(path / CHECKPOINTS)):
+        if not (why := checkpoint.damage(place)):
+            return ""
+        newest = newest or f"{place.name}: {why}"
+    return newest
 
 
 def _parent(plan: Plan) -> str:

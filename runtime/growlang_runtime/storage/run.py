@@ -13,6 +13,7 @@ from types import TracebackType
 
 from growlang.atomic import temporary_path, write_text
 from growlang.diagnostics import Exit, GrowlangError
+from growlang.net.names import InvalidNet
 from growlang.plans.plan import DRAWS, FORMAT_VERSION, SEMANTICS, Plan
 from growlang.plans.weights_header import CHECKPOINTS, METRICS, MODEL, PLAN, mistake
 from growlang_runtime.distributed.ranks import Ranks
@@ -220,28 +221,38 @@ def _in_use(path: Path, holder: str) -> GrowlangError:
 
 
 def recorded_plan(path: Path) -> Plan:
-    """The plan that the run at `path` was started with. Raises GrowlangError if there is none."""
+    """The plan that the run at `path` was started with, whose nets can be read.
+
+    Raises GrowlangError if there is none.
+    """
     try:
         plan = Plan.model_validate_json((path / PLAN).read_text(encoding="utf-8"))
+        later = plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS
+        if later or plan.draws > DRAWS:
+            raise _unreadable(path, "a later version wrote it")
+        plan.child_net(), plan.parent_net()
     except (FileNotFoundError, NotADirectoryError):
         raise _no_run(path) from None
-    except (OSError, ValueError) as error:
+    except InvalidNet as error:
+        raise _unreadable(path, mistake(error), "") from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unreadable(path, mistake(error)) from error
-    later = plan.format_version > FORMAT_VERSION or plan.semantics > SEMANTICS
-    if later or plan.draws > DRAWS:
-        raise _unreadable(path, "a later version wrote it")
     return plan
 
 
-def _unreadable(path: Path, reason: str) -> GrowlangError:
+def _unreadable(
+    path: Path, reason: str, version: str = "use the version of growlang that wrote it, or "
+) -> GrowlangError:
     return GrowlangError(
         f"cannot use the run {path}: cannot read its {PLAN}: {reason}",
-        help=f"restore {PLAN}, or use the version of growlang that wrote it, or {AFRESH}",
+        help=f"restore {PLAN}, or {version}{AFRESH}",
     )
 
 
 def exists(path: Path) -> GrowlangError:
-    """The error for starting a run where there is something already."""
+    """The error for starting a run where there is something already, or a process trains."""
+    if is_locked(path):
+        return _in_use(path, (path / LOCK).read_text(errors="replace").strip())
     if not (path / PLAN).exists():
         return _no_run(path)
     return GrowlangError(

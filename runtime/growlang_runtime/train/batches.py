@@ -20,6 +20,7 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
+from growlang.plans.learning_rate import Span, spans
 from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase
@@ -28,7 +29,6 @@ from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
-from growlang_runtime.train.learning_rate import Span, spans
 from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
 
 Item = TypeVar("Item")

@@ -36,9 +36,9 @@ def nothing_to_resume(path: Path, plan: Plan, options: RunOptions) -> GrowlangEr
 
 
 def already_there(path: Path, plan: Plan, options: RunOptions) -> GrowlangError:
-    """The error for starting a run where there is one."""
+    """The error for starting a run where there is one, or where a process trains."""
     error = exists(path)
-    if not (path / PLAN).exists():
+    if error.exit_status is Exit.IN_USE or not (path / PLAN).exists():
         return error
     offers = _continuing(path, plan, options) | anew(plan, options, path)
     if checkpoints_of(path / CHECKPOINTS):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from growlang.plans.learning_rate import learning_rate, scales
 from growlang.spec.automatic import known
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
@@ -22,7 +23,6 @@ from growlang_runtime.train import readback
 from growlang_runtime.train.batches import Data, StepBatch
 from growlang_runtime.train.compiled import compile_blocks
 from growlang_runtime.train.freezing import training_mode
-from growlang_runtime.train.learning_rate import learning_rate, scales
 from growlang_runtime.train.optimizer import clip_gradients, gradient_norm, is_skipped
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.readback import Readback

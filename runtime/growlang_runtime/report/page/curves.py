@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from growlang.net import ComponentName
+from growlang.plans.learning_rate import Span, scales, spans
 from growlang.spec.recipe import Phase
 from growlang_runtime.report.page.facts import Facts, Line
 from growlang_runtime.report.page.thinning import means, number, rounded, thinned
@@ -204,10 +205,12 @@ def _series(
 def _rates(runs: Sequence[Facts], kept: Sequence[list[int]]) -> list[Series]:
     found = []
     for index, (run, chosen) in enumerate(zip(runs, kept, strict=True)):
+        phases = run.plan.phases
+        trained = {p.name: (p, s) for p, s in zip(phases, spans(phases), strict=True)}
         rows = [run.rows[i] for i in chosen if number(run.rows[i].get("lr")) is not None]
         groups: dict[str, tuple[list[int], Values]] = {}
         for row in rows:
-            for name, factor in _factors(run, row):
+            for name, factor in _factors(run, row, trained.get(row.get("phase", ""))):
                 steps, values = groups.setdefault(name, ([], []))
                 steps.append(row["step"])
                 values.append(rounded(row["lr"] * factor))
@@ -219,25 +222,35 @@ def _rates(runs: Sequence[Facts], kept: Sequence[list[int]]) -> list[Series]:
 
 BASE = "lr"
 """The group of the tensors without a factor of their own."""
+NEW = "new tensors"
+"""The group of those whose learning rate rises over the first steps of a phase."""
 
 
-def _factors(run: Facts, row: Line) -> Iterator[tuple[str, float]]:
+def _factors(run: Facts, row: Line, at: tuple[Phase, Span] | None) -> Iterator[tuple[str, float]]:
     """The factors on the learning rate at a step, by group: those of the phase, and of what is new.
 
     The line of a step tells of the update that made it, which is that of `step - 1` from 0.
     """
-    phase = next((p for p in run.plan.phases if p.name == row.get("phase")), None)
     yield BASE, 1.0
-    if phase is None:
+    if at is None:
         return
-    yield from _scaled(phase)
-    if phase.rewarm:
-        first = next((s.first for s in run.stretches if s.name == phase.name), 0)
-        yield "new tensors", min(1.0, (row["step"] - first) / phase.rewarm)
+    phase, span = at
+    rising = run.plan.mapping.new if phase.rewarm else frozenset()
+    scale = scales(phase, span, row["step"] - 1, rising)
+    for title, name in _groups(phase, rising).items():
+        yield title, scale.get(name, 1.0)
 
 
-def _scaled(phase: Phase) -> Iterator[tuple[str, float]]:
-    for factor in dict.fromkeys(phase.lr_scale.values()):
-        names = [name for name, of in phase.lr_scale.items() if of == factor]
-        parts = dict.fromkeys(str(ComponentName.of_tensor(name)) for name in names)
-        yield f"lr of {', '.join(parts)} (x {factor:g})", factor
+def _groups(phase: Phase, rising: frozenset[str]) -> dict[str, str]:
+    """The groups of tensors with a learning rate of their own, each with one of its tensors."""
+    groups: dict[tuple[bool, float | None], list[str]] = {}
+    for name in dict.fromkeys([*phase.lr_scale, *sorted(rising)]):
+        groups.setdefault((name in rising, phase.lr_scale.get(name)), []).append(name)
+    return {_title(names, *group): names[0] for group, names in groups.items()}
+
+
+def _title(names: Sequence[str], new: bool, factor: float | None) -> str:
+    if factor is None:
+        return NEW
+    parts = dict.fromkeys(str(ComponentName.of_tensor(name)) for name in names)
+    return f"{NEW if new else BASE} of {', '.join(parts)} (x {factor:g})"

@@ -43,6 +43,8 @@ class ReportPage:
     runs: tuple[Path, ...]
     html: str = field(repr=False)
     output: Path | None = None
+    remark: str = ""
+    """How large it is, if curves of the fewest points make it no smaller than `LARGEST`."""
 
 
 def report(written: Sequence[Path], output: Path | None = None) -> ReportPage:
@@ -55,13 +57,13 @@ def report(written: Sequence[Path], output: Path | None = None) -> ReportPage:
     sides = [side_of(path, "reported") for path in written]
     names = names_of([path for path, _ in sides])
     runs = [facts_of(path, n, end) for (path, end), n in zip(sides, names, strict=True)]
-    page = page_of(runs)
+    page, size = page_of(runs)
     if output is not None:
         help = "free disk space, or choose another path with --output"
         with disk_full(output, help):
             output.parent.mkdir(parents=True, exist_ok=True)
             write_text(output, page)
-    return ReportPage(tuple(run.path for run in runs), page, output)
+    return ReportPage(tuple(run.path for run in runs), page, output, _remark(size, len(runs)))
 
 
 def require_page(path: Path) -> None:
@@ -81,8 +83,21 @@ def require_page(path: Path) -> None:
         )
 
 
-def page_of(runs: Sequence[Facts]) -> str:
-    """The page; its curves have as many points as its size allows."""
+def _remark(size: int, runs: int) -> str:
+    if size <= LARGEST:
+        return ""
+    smaller = "; a report on fewer runs is smaller" if runs > 1 else ""
+    return (
+        f"without its pictures the page has {size / 1000:,.0f} KB, more than the usual "
+        f"{LARGEST // 1000}, with as few points in its curves as it may have{smaller}"
+    )
+
+
+def page_of(runs: Sequence[Facts]) -> tuple[str, int]:
+    """The page, and its bytes without its pictures.
+
+    Its curves have as many points as its size allows; what else there is to say is never cut.
+    """
     pictures = samples(runs)
     parts = [
         Section("curves", "Curves", element("div", id="charts")),
@@ -93,9 +108,10 @@ def page_of(runs: Sequence[Facts]) -> str:
     for points in POINTS:
         data = data_of(runs, max(10, points // len(runs)))
         page = _document(runs, parts if data["charts"] else parts[1:], data)
-        if len(page.encode()) - len(pictures.encode()) <= LARGEST:
+        size = len(page.encode()) - len(pictures.encode())
+        if size <= LARGEST:
             break
-    return page
+    return page, size
 
 
 def _document(runs: Sequence[Facts], parts: Sequence[Section], data: dict[str, Any]) -> str:
