@@ -26,7 +26,7 @@ MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 """A run's finished weights, and the folder of its checkpoints."""
 CHECKPOINT = re.compile(r"step_[0-9]{8,}")
 """Name of a checkpoint's folder: its step."""
-PLAN, METRICS = "plan.json", "metrics.jsonl"
+PLAN, METRICS, EVALUATIONS = "plan.json", "metrics.jsonl", "evaluation"
 """The run's plan, and what it told while it went on."""
 STATE, RECORD = "state.safetensors", "state.json"
 """A checkpoint's tensors, and what is recorded of them."""

@@ -9,8 +9,9 @@ import torch
 from tiny import metrics, net, phase, plan, state, train
 
 from growlang.torch_backend.lower import lower
+from growlang_runtime.distributed.sharding import blocks
 from growlang_runtime.storage import checkpoint
-from growlang_runtime.train.compiled import blocks, compile_blocks
+from growlang_runtime.train.compiled import compile_blocks
 
 
 def test_the_blocks_are_those_with_parameters_and_keep_their_names(

@@ -1,10 +1,8 @@
-"""Evaluations of runs: what is measured, kept and refused, and that training is untouched."""
+"""Evaluations of runs: what is measured, kept and refused."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +10,11 @@ from typing import Any
 
 import pytest
 import torch
+from evaluations import COUNT, evaluated, small  # noqa: F401
 from fixture_specs import SPECS, growlang
 from packages import Install, declare
 from safetensors.torch import load_file
-from tiny import metrics, net, phase, plan, state, train
+from tiny import metrics, net, phase, plan, train
 
 import growlang as api
 from growlang.diagnostics import GrowlangError
@@ -24,41 +23,19 @@ from growlang.ops.conditions import Classes
 from growlang.plans.plan import Plan
 from growlang.resolve.metrics import metrics_of
 from growlang.spec.data import Source, WebDataset
-from growlang.spec.metrics import DSG, KID, CLIPScore, FDEffLite0, HeldOutLoss, Metric, Retrieval
-from growlang.spec.recipe import Evaluate, Validation
+from growlang.spec.metrics import DSG, KID, FDEffLite0, HeldOutLoss, Metric, Retrieval
+from growlang.spec.recipe import Validation
 from growlang_runtime import sample
-from growlang_runtime.evaluation import pictures, retrieval
-from growlang_runtime.evaluation.during import Evaluator
+from growlang_runtime.evaluation import pictures
 from growlang_runtime.evaluation.evaluate import Asked, evaluate, precision_on
 from growlang_runtime.evaluation.extractors import Extractor
 from growlang_runtime.evaluation.kept import Kept
-from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.reference import open_reference
 from growlang_runtime.evaluation.result import Evaluation
-from growlang_runtime.evaluation.subject import Measured
 from growlang_runtime.storage.run import recorded_plan
-from growlang_runtime.train import validation
 from growlang_runtime.train.precision import Flags, computing
-from growlang_runtime.train.step import Stepper
 
-COUNT = 6
 CHUNKS = ("00000000-2.safetensors", "00000002-1.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Chunks of two images, few draws of held-out ones, and a cache of its own."""
-    monkeypatch.setattr(pictures, "CHUNK", 2)
-    monkeypatch.setattr(validation, "DRAWS", 8)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def evaluated(*chosen: Metric, **changes: Any) -> Plan:
-    """A plan whose spec says what is measured, and that holds its own data out for the loss."""
-    said = Evaluate(**{"count": COUNT, "metrics": [*chosen], **changes})
-    first = phase(ema=0.5)
-    held = Validation(data=first.settings.data, transform=first.settings.transform)
-    return plan([first], evaluate=said, validation=held, params={})
 
 
 def run_of(made: Plan, folder: Path, **options: Any) -> Path:
@@ -229,7 +206,10 @@ def test_runs_and_guidance_are_side_by_side(data: Path, tmp_path: Path) -> None:
     picture = files[1].read_text()
     assert picture.count("<circle") == 4 and str(a) in picture and "guidance" in picture
     assert len(json.loads(files[2].read_text())["evaluations"]) == 4
-    assert str(found).count("main") >= 2 and "protocol" in str(found)
+    said = str(found)[str(found).index("protocol") :]
+    assert said.count("different 2") == 1  # what all lines share is said once
+    assert said.count(f"    {a}, guidance 1: guidance 1\n") == 1  # and what does not, of each
+    assert said.count("ema True") == 1 and said.count(f"path {a}") == 2
     bars = api.evaluate([a, b], output=tmp_path / "bars.svg", **options)
     assert "<circle" not in bars.files[0].read_text()
     with pytest.raises(GrowlangError, match=r"written as \.csv"):
@@ -296,133 +276,6 @@ def test_the_protocol_says_where_products_are_rounded() -> None:
     with computing(Flags(tf32=True, deterministic=False)):
         assert precision_on(cuda) == "fp32, TF32 in matrix products and convolutions"
         assert precision_on(cpu) == "fp32"
-
-
-# --- while a run trains --------------------------------------------------------------------------
-
-
-def test_evaluations_leave_training_untouched(data: Path) -> None:
-    every = evaluated(Retrieval(), HeldOutLoss(), count=2, every=2)
-    plain = evaluated(Retrieval(), HeldOutLoss(), count=2)
-    with_, without = train(every, data, quiet=True), train(plain, data, name="plain", quiet=True)
-    assert state(with_) == state(without)
-    said = [v for v in metrics(with_.run) if v.get("event") == "evaluation"]
-    assert [v["step"] for v in said] == [2, 4]
-    losses = {
-        v["step"]: v["averaged"] for v in metrics(with_.run) if v.get("event") == "validation"
-    }
-    assert said[-1]["metrics"]["held_out_loss"] == pytest.approx(losses[4], rel=1e-6)
-    assert not (with_.run / "evaluation/images").exists()
-    assert len([*(with_.run / "evaluation").glob("step_*.json")]) == 2
-
-
-def test_a_run_that_is_stopped_in_an_evaluation_goes_on_with_it(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = evaluated(Retrieval(), every=2)
-    whole = train(made, data, quiet=True)
-    counted, draw = 0, sample.Drawer.draw
-
-    def stopped(drawer: sample.Drawer, *args: Any, **kwargs: Any) -> torch.Tensor:
-        nonlocal counted
-        counted += 1
-        if counted == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return draw(drawer, *args, **kwargs)
-
-    monkeypatch.setattr(sample.Drawer, "draw", stopped)
-    first = train(made, data, name="stopped", quiet=True)
-    assert (first.step, first.signal) == (2, signal.SIGTERM)
-    counted = 100
-    again = train(made, data, name="stopped", resume="must", quiet=True)
-    assert counted == 100 + 1 + 3  # one chunk of three was left, then those of the last step
-    assert state(again) == state(whole)
-    lines = [
-        [(v["step"], v["metrics"]) for v in metrics(run) if v.get("event") == "evaluation"]
-        for run in (whole.run, again.run)
-    ]
-    assert lines[0] == lines[1]
-
-
-def test_an_evaluation_while_training_takes_away_its_own_images_and_networks_alone(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loads: list[int] = []
-    load = loaded_once(lambda: loads.append(1))
-    of, measure = Evaluator._measure, retrieval.retrieval
-
-    def beside_manual(self: Evaluator, *args: Any) -> Evaluation:
-        (self.run / "evaluation/images/manual").mkdir(parents=True, exist_ok=True)
-        return of(self, *args)
-
-    def loading(*args: Any) -> Measured:
-        load()
-        load()
-        return measure(*args)
-
-    monkeypatch.setattr(Evaluator, "_measure", beside_manual)
-    monkeypatch.setattr(retrieval, "retrieval", loading)
-    found = train(evaluated(Retrieval(), count=2, every=2), data, quiet=True)
-    assert [p.name for p in (found.run / "evaluation/images").iterdir()] == ["manual"]
-    assert loads == [1, 1]
-
-
-def test_the_evaluation_of_the_last_step_is_not_lost(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = evaluated(Retrieval(), every=4)
-    draw = sample.Drawer.draw
-
-    def stopped(drawer: sample.Drawer, *args: Any, **kwargs: Any) -> torch.Tensor:
-        os.kill(os.getpid(), signal.SIGTERM)
-        return draw(drawer, *args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(sample.Drawer, "draw", stopped)
-        first = train(made, data, quiet=True)
-        assert (first.step, first.exit_status) == (4, 143)
-        patch.setattr(Stepper, "take", None)
-        second = train(made, data, resume="must", quiet=True)  # all steps are done, it is not
-        assert (second.step, second.exit_status) == (4, 143)
-    assert not (first.run / "model.safetensors").exists()
-    last = train(made, data, resume="must", quiet=True)
-    assert last.exit_status == 0 and (last.run / "model.safetensors").exists()
-    assert [v["step"] for v in metrics(last.run) if v.get("event") == "evaluation"] == [4]
-
-
-def test_an_evaluation_that_fails_does_not_end_the_run(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any, **__: Any) -> torch.Tensor:
-        raise torch.OutOfMemoryError("no memory is left")
-
-    freed: list[int] = []
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: freed.append(1))
-    monkeypatch.setattr(sample.Drawer, "draw", full)
-    phases = [phase("one", steps=2), phase("two", steps=2)]
-    made = evaluated(Retrieval(), every=2).model_copy(update={"phases": phases})
-    found = train(made, data, quiet=True)
-    texts = [v["text"] for v in metrics(found.run) if v.get("event") == "warning"]
-    assert found.exit_status == 0
-    assert texts == [
-        f"the evaluation of step {step} failed: OutOfMemoryError: no memory is left"
-        for step in (2, 4)  # once each, at the end of a phase and of the run
-    ]
-    assert len(freed) == 2
-
-
-@pytest.mark.parametrize("metric", [KID(subset_size=2), CLIPScore(weights="none/clip")])
-def test_missing_weights_are_told_before_the_first_step(data: Path, metric: Metric) -> None:
-    with pytest.raises(GrowlangError, match=f"`{metric.call}` (needs|cannot load)"):
-        train(evaluated(metric, every=2), data, quiet=True)
-    assert not (data / "runs/tiny/main").exists()
-
-
-def test_an_evaluation_that_no_run_could_make_is_refused(data: Path) -> None:
-    with pytest.raises(GrowlangError, match=r"none\.txt"):
-        train(evaluated(Retrieval(), every=2, prompts="none.txt"), data, quiet=True)
-    with pytest.raises(GrowlangError, match="needs at least 1,281"):
-        train(evaluated(FDEffLite0(), every=2), data, name="few", quiet=True)
 
 
 # --- metrics of other packages -------------------------------------------------------------------

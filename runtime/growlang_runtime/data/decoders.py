@@ -5,7 +5,8 @@ Decoders differ in the last bit, so which one it is belongs to what a run comput
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable
+from importlib.metadata import version
 from importlib.util import find_spec
 
 from PIL import Image
@@ -23,14 +24,10 @@ def require_decoder(name: str) -> None:
         )
 
 
-def decoder_version(name: str) -> str | None:
-    """A decoder and its version, such as `simplejpeg 1.9.0`; None for Pillow."""
-    if name == "pillow":
-        return None
-    try:
-        return f"{name} {version(name)}"
-    except PackageNotFoundError:
-        return name
+def versions(names: Iterable[str]) -> str | None:
+    """Decoders and their versions, such as `simplejpeg 1.9.0`; None if there is only Pillow."""
+    others = sorted(set(names) - {"pillow"})
+    return ", ".join(f"{name} {version(name)}" for name in others) or None
 
 
 def by_simplejpeg(data: bytes, mode: str, target: tuple[int, int] | None) -> Image.Image | None:

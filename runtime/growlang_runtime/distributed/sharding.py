@@ -6,7 +6,7 @@ weights are gathered while it is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,25 +32,23 @@ def shard(module: fx.GraphModule, mesh: DeviceMesh) -> None:
                 f"`{name}` is a single number, which cannot be spread over processes",
                 help="let the op declare it with the shape (1,), or train in one process",
             )
-    for part in blocks(module):
+    for part in blocks(module).values():
         fully_shard(part, mesh=mesh)
     fully_shard(module, mesh=mesh)
 
 
-def blocks(module: fx.GraphModule) -> Iterator[nn.Module]:
-    """The modules that the graph calls and that have parameters."""
-    for node in module.graph.nodes:
-        if node.op == "call_module":
-            part = module.get_submodule(str(node.target))
-            if next(part.parameters(), None) is not None:
-                yield part
+def blocks(module: fx.GraphModule) -> dict[str, nn.Module]:
+    """The modules that the graph calls and that have parameters, by their place in the net."""
+    called = [str(node.target) for node in module.graph.nodes if node.op == "call_module"]
+    found = {name: module.get_submodule(name) for name in called}
+    return {name: block for name, block in found.items() if any(True for _ in block.parameters())}
 
 
 def recompute(module: fx.GraphModule) -> None:
     """Let each block keep only its inputs for the backward pass, which computes it again."""
     from torch.utils.checkpoint import checkpoint
 
-    for part in blocks(module):
+    for part in blocks(module).values():
         cast(Any, part).forward = partial(
             checkpoint, part.forward, use_reentrant=False, context_fn=again
         )

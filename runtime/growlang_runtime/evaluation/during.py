@@ -19,7 +19,8 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
-from growlang_runtime.evaluation.evaluate import FOLDER, Bench
+from growlang.plans.weights_header import EVALUATIONS
+from growlang_runtime.evaluation.evaluate import Bench
 from growlang_runtime.evaluation.loaded import drop_loaded
 from growlang_runtime.evaluation.result import Evaluation
 from growlang_runtime.report.board import Boards
@@ -150,6 +151,6 @@ class Evaluator:
         tensors = {name: tensor.detach().float().cpu() for name, tensor in averages.items()}
         net, said = self.plan.child_net(), model_metadata(self.plan)
         weights = Weights(self.run, net, tensors, said, step)
-        folder, sample = self.run / FOLDER, self.plan.sample
+        folder, sample = self.run / EVALUATIONS, self.plan.sample
         bench = replace(self.bench, say=say)
         return bench.evaluate(weights, sample, f"{self.run}@{step}", folder, keep=False)

@@ -16,7 +16,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
 from growlang.plans.plan import Plan
-from growlang.plans.weights_header import run_of
+from growlang.plans.weights_header import EVALUATIONS, run_of
 from growlang.signatures.canonical import canonical
 from growlang.signatures.installed import attribute
 from growlang.spec.metrics import Metric
@@ -43,8 +43,8 @@ from growlang_runtime.storage.place import place_of
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights, load
 
-FOLDER, IMAGES = "evaluation", "images"
-"""The folder of a run's evaluations, and in it that of the images that they were made of."""
+IMAGES = "images"
+"""The folder of the images that evaluations were made of, in that of the evaluations."""
 FULL = "free disk space, and evaluate again: it goes on where it was"
 
 
@@ -222,8 +222,13 @@ def evaluate(run: Path, asked: Asked) -> list[Evaluation]:
     samples = [requested(weights, g, asked.steps) for g in asked.guidance or (None,)]
     bench = Bench.of(plan, settings, root, device, asked.batch, display.say)
     place = str(place_of(run))
-    into = folder / FOLDER
-    return [bench.evaluate(weights, one, place, into, asked.ema) for one in samples]
+    into = folder / EVALUATIONS
+    found = []
+    for one in samples:
+        guidance = f", guidance {one.guidance:g}" if bench.reference else ""
+        display.say(f"evaluating {place}{guidance}")
+        found.append(bench.evaluate(weights, one, place, into, asked.ema))
+    return found
 
 
 def settings_of(plan: Plan, run: Path, asked: Asked) -> Evaluate:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -190,20 +191,34 @@ def differing(rows: Sequence[Evaluation]) -> list[str]:
 
 
 def protocol_lines(rows: Sequence[Evaluation]) -> list[str]:
-    """The protocol, a line for what it is of; of several evaluations, that of the first."""
-    row = rows[0]
-    lines = ["protocol"]
-    if row.drawn:
-        lines.append(f"  images: {_said(row.drawn)}")
-    lines.append(f"  weights: {_said(row.weights)}")
-    if row.reference:
-        lines.append(f"  reference: {_said(row.reference)}")
+    """The protocol, a line for what it is of; what differs between several has a line for each."""
+    return ["protocol", *chain.from_iterable(_part(name, rows) for name in _parts(rows))]
+
+
+def _parts(rows: Sequence[Evaluation]) -> list[str]:
+    """What a protocol is of, in its order, where anything is said of it."""
+    names = dict.fromkeys(name for row in rows for name, said in _protocol(row).items() if said)
+    return list(names)
+
+
+def _protocol(row: Evaluation) -> dict[str, Mapping[str, Any]]:
+    found = {"images": row.drawn, "weights": row.weights, "reference": row.reference}
     for result in row.results:
-        said = {k: v for k, v in result.protocol.items()}
-        lines.append(f"  {result.name}: {_said(said)}")
-        if result.details:
-            lines.append(f"  {result.name} in detail: {_said(result.details)}")
-    return lines
+        found |= {result.name: result.protocol, f"{result.name} in detail": result.details}
+    return found
+
+
+def _part(name: str, rows: Sequence[Evaluation]) -> Iterator[str]:
+    said = [_protocol(row).get(name, {}) for row in rows]
+    same = {k: v for k, v in said[0].items() if all(k in s and s[k] == v for s in said)}
+    yield f"  {name}: {_said(same)}" if same else f"  {name}"
+    for row, one in zip(rows, said, strict=True):
+        if own := {k: v for k, v in one.items() if k not in same}:
+            yield f"    {_label(row)}: {_said(own)}"
+
+
+def _label(row: Evaluation) -> str:
+    return row.run if row.guidance is None else f"{row.run}, guidance {number(row.guidance)}"
 
 
 def _said(values: Mapping[str, Any]) -> str:

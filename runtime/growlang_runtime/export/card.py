@@ -8,7 +8,7 @@ from typing import Any
 
 from growlang.net import Net
 from growlang.plans.plan import Plan
-from growlang.plans.weights_header import run_of
+from growlang.plans.weights_header import EVALUATIONS, run_of
 from growlang.spec.labels import Labels
 from growlang.spec.recipe import Sample
 from growlang.torch_backend.tensor_files import contents_hash
@@ -17,8 +17,6 @@ from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.export.drawing import encoders_of
 from growlang_runtime.storage.weights import Weights
 
-EVALUATIONS = "evaluation"
-"""The folder of a run's evaluations."""
 HASHES = ("net_hash", "spec_hash", "plan_hash", "run_hash")
 
 

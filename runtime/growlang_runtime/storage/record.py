@@ -46,6 +46,8 @@ class Environment(_Recorded):
     """Whether kernels are chosen that give the same bits every time."""
     compile: bool = False
     """Whether blocks are compiled."""
+    decoder: str | None = None
+    """What decodes JPEGs and its version, such as `simplejpeg 1.9.0`; None if it is Pillow."""
 
 
 class Validated(_Recorded):

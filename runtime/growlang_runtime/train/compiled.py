@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import fx, nn
+from torch import fx
 
-
-def blocks(module: fx.GraphModule) -> dict[str, nn.Module]:
-    """The modules that the graph calls and that have parameters, by their place in the net."""
-    called = [str(node.target) for node in module.graph.nodes if node.op == "call_module"]
-    found = {name: module.get_submodule(name) for name in called}
-    return {name: block for name, block in found.items() if any(True for _ in block.parameters())}
+from growlang_runtime.distributed.sharding import blocks
 
 
 def compile_blocks(*modules: fx.GraphModule) -> None:

@@ -19,6 +19,7 @@ def environment(
     *,
     compile: bool = False,
     processes: int = 1,
+    decoder: str | None = None,
 ) -> Environment:
     """What a run computes with here, read back from PyTorch."""
     flags = precision.read()
@@ -32,6 +33,7 @@ def environment(
         tf32=flags.tf32,
         deterministic=flags.deterministic,
         compile=compile,
+        decoder=decoder,
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.data.decoders import versions
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
@@ -130,9 +131,12 @@ class Trainer:
         self.seen.corrupt((), self.step)
 
     def _environment(self) -> Environment:
-        options, processes = self.options, self.ranks.size
         return environment(
-            self.device, options.micro_batch, compile=options.compile, processes=processes
+            self.device,
+            self.options.micro_batch,
+            compile=self.options.compile,
+            processes=self.ranks.size,
+            decoder=versions(phase.settings.decoder for phase in self.plan.phases),
         )
 
     def _images(self) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from growlang.plans.plan import Plan
-from growlang.plans.weights_header import CHECKPOINTS, PLAN, RECORD, checkpoints_of
+from growlang.plans.weights_header import CHECKPOINTS, EVALUATIONS, PLAN, RECORD, checkpoints_of
 from growlang_runtime.report.history import lines_of
 from growlang_runtime.report.page.thinning import number
 from growlang_runtime.report.runs import RunSummary, status_of
@@ -187,7 +187,6 @@ class Facts:
 
 DEEPEST = 20
 """Generations that are looked at."""
-EVALUATIONS = "evaluation"
 
 
 def facts_of(path: Path, name: str, until: int | None = None) -> Facts:
