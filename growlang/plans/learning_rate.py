@@ -43,6 +43,11 @@ class Span:
     spanned: int
     """Where warm-up and schedule begin and over how many steps they go."""
 
+    @property
+    def end(self) -> int:
+        """Step of the run at which the phase ends."""
+        return self.first + self.steps
+
 
 def spans(phases: Sequence[Phase]) -> list[Span]:
     """Spans of the phases. Every phase must know its steps."""

@@ -131,13 +131,10 @@ def hashes(folder: Path, name: str) -> dict[str, str]:
 
 
 def files(folder: Path, name: str) -> list[str]:
-    """The files of a run, but for those of TensorBoard, of which each start has one, and grids.
-
-    The grid of a step is not drawn again where the step's checkpoint was written before the kill.
-    """
+    """The files of a run, but for those of TensorBoard, of which each start has one."""
     run = folder / "runs" / "grown" / name
     found = (path.relative_to(run) for path in run.rglob("*"))
-    return sorted(str(p) for p in found if p.parts[0] not in ("tensorboard", "samples"))
+    return sorted(str(p) for p in found if p.parts[0] != "tensorboard")
 
 
 def drawn(counts: list[int], count: int) -> list[Moment]:

@@ -195,7 +195,7 @@ def step_batches(
     Of each, the `share` of a process. They are prepared in the background for a device; close the
     generator to stop that.
     """
-    steps = range(start, data.span.first + data.span.steps)
+    steps = range(start, data.span.end)
     draws = (data.draws(step)[share] for step in steps)
     batches = prefetch(data.images, draws, max(1, workers))
     made = _prepared(data, conditioner, steps, batches, device, share)

@@ -76,7 +76,7 @@ class Skips:
         """The error that ends the run after a step, with its help; it is in the metrics too."""
         self.told.metrics.write(step=step, event="failed", text=text)
         self.told.status.command = None  # the same steps would fail again
-        phase = next(d.phase for d in self.data if step <= d.span.first + d.span.steps)
+        phase = next(d.phase for d in self.data if step <= d.span.end)
         known = self.run.checkpoints, step - self.streak.length, self.plan, self.options
         help = self.ranks.tell(lambda: nonfinite.ways_out(phase.settings, *known))
         return GrowlangError(text, help=help, exit_status=Exit.NONFINITE)

@@ -87,7 +87,7 @@ def choose_threads(trainer: Trainer) -> None:
 
     Weights, averages, moments and what is drawn from the data stay as they are.
     """
-    data = next(d for d in trainer.data if trainer.step < d.span.first + d.span.steps)
+    data = next(d for d in trainer.data if trainer.step < d.span.end)
     freeze(trainer.module, frozenset(data.phase.frozen))
     objective = objective_of(data.phase.settings.objective, trainer.net)
     with closing(step_batches(data, trainer.previews.conditioner, trainer.step, 1)) as batches:

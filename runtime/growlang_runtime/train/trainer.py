@@ -49,7 +49,7 @@ class Trainer:
         self.module, self.state = setup.module, setup.state
         self.data, self.budget, self.previews = setup.data, setup.budget, setup.previews
         self.remarks, self.found = setup.remarks, setup.found
-        self.steps = self.data[-1].span.first + self.data[-1].span.steps
+        self.steps = self.data[-1].span.end
         self.step = 0
         self.stepper = Stepper(setup, options)
         self.pending: Stepped | None = None
@@ -150,7 +150,9 @@ class Trainer:
         told = self.told
         with self.board, self.interruption, self.display, self.background, told.surviving():
             for data in self.data:
-                if self.step >= data.span.first + data.span.steps:
+                if self.step >= data.span.end:
+                    if self.step == data.span.end == self.saved:
+                        self._draw_due(data)
                     continue
                 self._phase(data)
                 if signal := self._cut_short():
@@ -210,7 +212,7 @@ class Trainer:
         return result
 
     def _phase(self, data: Data) -> None:
-        phase, end = data.phase, data.span.first + data.span.steps
+        phase, end = data.phase, data.span.end
         freeze(self.module, frozenset(phase.frozen))
         self.stepper.begin_phase()
         self.proof.begin(data.phase, self.step, goes_on=self.step > data.span.first)
@@ -221,6 +223,8 @@ class Trainer:
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
+        if self.step == self.saved and self.step > data.span.first:
+            self._draw_due(data)
         if self._evaluate() and self._stopped().signal:
             return  # a run that was stopped in an evaluation goes on with it
         with closing(
@@ -254,9 +258,7 @@ class Trainer:
                     self.told.seconds.lap("checkpoint")
                 if stopped.signal:
                     return
-                if self._due(self.options.sample_every, end):
-                    self._preview(objective)
-                    self.told.seconds.lap("samples")
+                self._draw_due(data)
 
     def _due(self, every: int | None, end: int) -> bool:
         return self.step == end or (every is not None and self.step % every == 0)
@@ -296,9 +298,15 @@ class Trainer:
         at = Measured(done.step, done.data.phase.name, *values, self.skips.streak.length)
         self.told.step(at, done.errors.means(self.ranks), self.device, self.board)
 
-    def _preview(self, objective: Objective) -> None:
-        """Draw the sample grid of this step from the averaged weights."""
+    def _draw_due(self, data: Data) -> None:
+        """Draw the sample grid of this step from the averaged weights, if one is due.
+
+        It may be missing where a run is resumed, which was killed behind a checkpoint.
+        """
+        if not self._due(self.options.sample_every, data.span.end):
+            return
         self._settle()
+        objective = objective_of(data.phase.settings.objective, self.net)
         path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
         if not self.ranks.tell(path.exists):
             averages, own = self.state.ema.averages, path if self.ranks.first else None
@@ -309,6 +317,7 @@ class Trainer:
                 self.warn(f"NaN or infinity in the images of {path}")
             training_mode(self.module)
         self.board.grid(self.step, path)
+        self.told.seconds.lap("samples")
 
     def _is_evaluation_due(self) -> bool:
         evaluator, step = self.evaluator, self.step
@@ -371,7 +380,7 @@ class Trainer:
         self.skips.require_finite(tensors, self.step)
         folder = self.run.checkpoints
         record, metadata = self._record(data), model_metadata(self.plan)
-        ends = frozenset(d.span.first + d.span.steps for d in self.data)
+        ends = frozenset(d.span.end for d in self.data)
         prunes, keep = not self.skips.streak.length, self.options.keep_checkpoints
 
         def write(copies: Mapping[str, Tensor]) -> None:

@@ -284,7 +284,7 @@ def _room(path: Path, display: Display, ranks: Ranks) -> Iterator[Path | None]:
 def _require_steps_left(setup: Setup, source: Source) -> None:
     """Raise GrowlangError where a run would go on from a step at which its recipe is over."""
     last, plan = setup.data[-1], setup.plan
-    end = last.span.first + last.span.steps
+    end = last.span.end
     if source.step < end:
         return
     own = "" if plan.recipe == "main" else f".{plan.recipe}"
