@@ -121,7 +121,7 @@ def test_fid_and_kid_of_a_network_in_torchscript(subject: Subjects, inception: s
     kid = declared.KID(weights=inception, subsets=3, subset_size=8)
     brighter = distances.kid(kid, subject(low=128))
     assert brighter.value > distances.kid(kid, subject()).value
-    with pytest.raises(GrowlangError, match="needs at least 7 generated images"):
+    with pytest.raises(GrowlangError, match="needs at least 7 real images"):
         distances.fid(declared.FID(weights=inception), subject(6))
     with pytest.raises(GrowlangError, match="there is no file") as missing:
         distances.fid(declared.FID(weights="none.pt"), subject())
