@@ -6,6 +6,7 @@ weights are gathered while it is computed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -32,6 +33,8 @@ def shard(module: fx.GraphModule, mesh: DeviceMesh) -> None:
                 f"`{name}` is a single number, which cannot be spread over processes",
                 help="let the op declare it with the shape (1,), or train in one process",
             )
+    # some maps return views, as torch's linear does; no op of a net writes into its input
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module")
     for part in blocks(module).values():
         fully_shard(part, mesh=mesh)
     fully_shard(module, mesh=mesh)
