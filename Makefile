@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo two-resolutions exactness bench vscode report-browser clean
+.PHONY: test test-slow fuzz lint types docs demo proof proof-quick exactness bench vscode report-browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -44,9 +44,12 @@ docs: $(STAMP)
 demo: $(STAMP)
 	GOMP_SPINCOUNT=100000 $(BIN)/python examples/emoji/demo.py
 
-two-resolutions: $(STAMP)
-	$(BIN)/python examples/two_resolutions/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \
+proof: $(STAMP)
+	$(BIN)/python examples/greedy_growing/measure.py --core-steps $(CORE_STEPS) --steps $(STEPS) \
 		$(addprefix --seed ,$(SEEDS)) $(addprefix --arm ,$(ARMS))
+
+proof-quick: $(STAMP)
+	$(BIN)/python examples/greedy_growing/measure.py --quick --out runs/greedy_growing_quick
 
 exactness: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m exactness docs/reference/exactness.md

@@ -27,6 +27,8 @@ class Scores(NamedTuple):
     """Root of the mean square difference of all values, which are in [-1, 1]."""
     detail: float
     """Correlation of the details with the true ones, averaged over the objects."""
+    amplitude: float
+    """How strong the details are: their norm over that of the true ones."""
 
 
 def scores(samples: Tensor, real: Tensor, places: Sequence[int]) -> Scores:
@@ -36,11 +38,13 @@ def scores(samples: Tensor, real: Tensor, places: Sequence[int]) -> Scores:
     """
     large = samples if samples.shape[-1] == real.shape[-1] else upsampled(samples)
     own = real[list(places)]
+    found, true = details(large), details(own)
     return Scores(
         hits=sum(found == place for found, place in zip(nearest(large, real), places, strict=True)),
         objects=len(places),
         rmse=(large - own).square().mean().sqrt().item(),
-        detail=cosine_similarity(details(large), details(own)).mean().item(),
+        detail=cosine_similarity(found, true).mean().item(),
+        amplitude=(found.norm() / true.norm()).item(),
     )
 
 

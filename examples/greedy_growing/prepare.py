@@ -20,6 +20,7 @@ from growlang.atomic import whole
 
 HERE = Path(__file__).resolve().parent
 EMOJI = HERE.parent / "emoji" / "data"
+SHARDS = sorted(EMOJI.glob("fluent-0*.tar"))
 OBJECTS = (HERE / "objects.txt").read_text("utf-8").split("\n")[:-1]
 """Captions. Those at even places are stored at 32 px only."""
 SMALL, LARGE = 32, 64

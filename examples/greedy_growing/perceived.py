@@ -1,0 +1,81 @@
+"""What networks make of samples: `fd_efflite0` and `align_ridge`, each with its floor.
+
+Images are (N, C, H, W) in [-1, 1]. Both metrics are those of `growlang evaluate`, over the images
+at hand; the regression is fitted on other objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from metrics import upsampled
+from torch import Tensor
+
+from growlang_runtime.evaluation.align import Ridge, fitted, minilm
+from growlang_runtime.evaluation.align import scores as ranked
+from growlang_runtime.evaluation.distances import frechet
+from growlang_runtime.evaluation.extractors import efflite0
+from growlang_runtime.evaluation.pictures import to_bytes
+
+ALL, FEW = 1280, 16
+"""Dimensions of features, and to how many a distance projects: it needs more images than that."""
+PENALTY = 0.3
+"""Of the ridge regression."""
+BATCH = 32
+
+
+class Perceived(NamedTuple):
+    """Samples of all objects, or real images of them (the floor)."""
+
+    distance: float
+    """Frechet distance of their features from those of the true images."""
+    alignment: float
+    """Mean share of the other captions that fit an image less than its own does (AUC)."""
+
+
+class Judge:
+    """The true images of the objects with their captions, and other objects with theirs."""
+
+    def __init__(
+        self, real: Tensor, captions: Sequence[str], others: Tensor, texts: Sequence[str]
+    ) -> None:
+        self.real, self.captions = real, tuple(captions)
+        self.others, self.texts = others, list(texts)
+
+    def perceived(self, samples: Tensor) -> Perceived:
+        """How samples, one of each object in their order, are judged."""
+        large = samples if samples.shape[-1] == self.real.shape[-1] else upsampled(samples)
+        return Perceived(frechet(self._real, features(large, FEW)), self._alignment(large))
+
+    def floor(self) -> Perceived:
+        """The same of true images: the distance of one half from the other, and their alignment."""
+        return Perceived(frechet(self._real[::2], self._real[1::2]), self._alignment(self.real))
+
+    def _alignment(self, images: Tensor) -> float:
+        found = ranked(self._ridge, features(images, ALL), self.captions, self._captions)
+        return float(found["auc"])
+
+    @cached_property
+    def _real(self) -> Tensor:
+        return features(self.real, FEW)
+
+    @cached_property
+    def _captions(self) -> Tensor:
+        found: Tensor = minilm()[0](list(self.captions))
+        return found
+
+    @cached_property
+    def _ridge(self) -> Ridge:
+        return fitted(features(self.others, ALL), minilm()[0](self.texts), PENALTY)
+
+
+def features(images: Tensor, dimensions: int) -> Tensor:
+    """(N, dimensions): features of EfficientNet-Lite0, of images in 8 bits."""
+    extractor = efflite0(torch.device("cpu")).projected(dimensions)
+    with torch.no_grad():
+        parts = torch.split(to_bytes(images), BATCH)
+        found: list[Tensor] = [extractor.compute(part).float() for part in parts]
+        return torch.cat(found)
