@@ -87,7 +87,7 @@ def test_a_run_that_fails_says_why(data: Path, monkeypatch: pytest.MonkeyPatch) 
         raise OSError("the shelf is empty")
 
     with monkeypatch.context() as patch:
-        patch.setattr("growlang_runtime.train.trainer.Trainer._preview", fail)
+        patch.setattr("growlang_runtime.train.trainer.Trainer._draw_due", fail)
         with pytest.raises(OSError, match="shelf"):
             train(plan([phase(steps=3)]), data, quiet=True)
     run = data / "runs" / "tiny" / "main"
