@@ -27,7 +27,7 @@ MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 CHECKPOINT = re.compile(r"step_[0-9]{8,}")
 """Name of a checkpoint's folder: its step."""
 PLAN, METRICS, EVALUATIONS = "plan.json", "metrics.jsonl", "evaluation"
-"""The run's plan, and what it told while it went on."""
+"""The run's plan, what it told while it went on, and the folder of its evaluations."""
 STATE, RECORD = "state.safetensors", "state.json"
 """A checkpoint's tensors, and what is recorded of them."""
 INDEX, TABLE = ".metadata", "header"

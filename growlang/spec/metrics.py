@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -57,6 +58,11 @@ class Metric(Signature):
         said = canonical(self)
         return {} if isinstance(said, str) else dict(said[self.call])
 
+    def written(self, **arguments: int) -> str:
+        """How a spec says it with other `arguments`."""
+        said = (f"{n} = {json.dumps(v)}" for n, v in {**self.arguments(), **arguments}.items())
+        return f"{self.call}({', '.join(said)})"
+
 
 class FID(Metric):
     """Frechet distance of Inception features, by torchmetrics (arXiv 1706.08500).
@@ -110,7 +116,7 @@ class FDEffLite0(Metric):
 
     def fewer(self, images: int) -> str:
         """With fewer dimensions."""
-        return f"{self.call}(dimensions = {images - 1})" if images > 2 else ""
+        return self.written(dimensions=images - 1) if images > 2 else ""
 
 
 class KID(Metric):
@@ -131,7 +137,7 @@ class KID(Metric):
 
     def fewer(self, images: int) -> str:
         """With smaller subsets."""
-        return f"{self.call}(subset_size = {images})" if images >= 2 else ""
+        return self.written(subset_size=images) if images >= 2 else ""
 
 
 class CMMD(Metric):

@@ -97,6 +97,18 @@ def test_the_decoder_is_part_of_what_the_data_is(data: Path) -> None:
     assert other.data["data"] == f"{one.data['data']} by simplejpeg"
 
 
+def test_a_run_that_goes_on_with_another_version_of_its_decoder_says_so(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        train(fast(), data)
+    monkeypatch.setattr(decoders, "version", lambda name: "0.1")
+    train(fast(), data, resume="must")
+    told = capsys.readouterr().err
+    assert "warning: decoder is simplejpeg 0.1, but was simplejpeg " in told
+
+
 def test_a_decoder_that_is_not_installed_is_told(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,6 +238,16 @@ def test_metrics_are_read_as_a_spec_has_them() -> None:
     found, wrong = metrics_of(["fd_efflite0(dimensions = 8)", "held_out_loss"])
     assert found == (FDEffLite0(dimensions=8), HeldOutLoss()) and not wrong
     assert [d.code for d in metrics_of(["fd_efflite0(dimensions = 0)"])[1]] == ["G201"]
+
+
+@pytest.mark.parametrize(
+    "metric", [FDEffLite0(), KID(subset_size=50, subsets=3, weights="mine/inception.pt")]
+)
+def test_the_metric_that_does_with_fewer_images_keeps_its_other_arguments(metric: Metric) -> None:
+    (found,), wrong = metrics_of([metric.fewer(10)])
+    assert (found.least(), wrong) == (10, ())
+    changed = {"dimensions", "subset_size"}
+    assert found.model_dump(exclude=changed) == metric.model_dump(exclude=changed)
     assert metrics_of(["kid("])[1]
 
 

@@ -43,6 +43,12 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
     resumed = train(plan(phases, model), data, "cut", resume="must")
     assert resumed.finished
     assert state(resumed) == state(whole)
+    grids = [
+        {p.name: p.read_bytes() for p in run.glob("samples/*.png")}
+        for run in (whole.run, resumed.run)
+    ]
+    assert grids[0] == grids[1]
+    assert len(grids[0]) == 2  # at the ends of the phases; one fell on a stop
     measured = [
         [(line["step"], line["loss"], line["lr"]) for line in metrics(r.run) if "loss" in line]
         for r in (whole, resumed)

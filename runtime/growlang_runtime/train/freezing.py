@@ -88,8 +88,11 @@ class Proof:
     def _record(self, phase: Phase, step: int, when: str) -> None:
         """Write the hash of all of them to the metrics, if there are any."""
         if count := len(self.hashes):
-            digest = hash_of(self.hashes)
-            name = phase.name
             self.metrics.write(
-                step=step, event="frozen", phase=name, at=when, tensors=count, sha256=digest
+                step=step,
+                event="frozen",
+                phase=phase.name,
+                at=when,
+                tensors=count,
+                sha256=hash_of(self.hashes),
             )

@@ -150,9 +150,9 @@ class Trainer:
         told = self.told
         with self.board, self.interruption, self.display, self.background, told.surviving():
             for data in self.data:
+                if self.step == self.saved and data.span.first < self.step <= data.span.end:
+                    self._draw_due(data)  # which a stop behind the checkpoint left out
                 if self.step >= data.span.end:
-                    if self.step == data.span.end == self.saved:
-                        self._draw_due(data)
                     continue
                 self._phase(data)
                 if signal := self._cut_short():
@@ -215,7 +215,7 @@ class Trainer:
         phase, end = data.phase, data.span.end
         freeze(self.module, frozenset(phase.frozen))
         self.stepper.begin_phase()
-        self.proof.begin(data.phase, self.step, goes_on=self.step > data.span.first)
+        self.proof.begin(phase, self.step, goes_on=self.step > data.span.first)
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
@@ -223,8 +223,6 @@ class Trainer:
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
-        if self.step == self.saved and self.step > data.span.first:
-            self._draw_due(data)
         if self._evaluate() and self._stopped().signal:
             return  # a run that was stopped in an evaluation goes on with it
         with closing(
@@ -299,10 +297,7 @@ class Trainer:
         self.told.step(at, done.errors.means(self.ranks), self.device, self.board)
 
     def _draw_due(self, data: Data) -> None:
-        """Draw the sample grid of this step from the averaged weights, if one is due.
-
-        It may be missing where a run is resumed, which was killed behind a checkpoint.
-        """
+        """Draw the sample grid of this step from the averaged weights, if one is due."""
         if not self._due(self.options.sample_every, data.span.end):
             return
         self._settle()
