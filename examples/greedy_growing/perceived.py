@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from statistics import mean
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 from growlang_runtime.evaluation.align import Ridge, fitted, minilm
 from growlang_runtime.evaluation.align import scores as ranked
 from growlang_runtime.evaluation.distances import frechet
-from growlang_runtime.evaluation.extractors import efflite0
+from growlang_runtime.evaluation.extractors import basis, efflite0
 from growlang_runtime.evaluation.pictures import to_bytes
 
 ALL, FEW = 1280, 16
@@ -28,7 +29,7 @@ BATCH = 32
 
 
 class Perceived(NamedTuple):
-    """Samples of all objects, or real images of them (the floor)."""
+    """Samples of all objects, or real images (the floor)."""
 
     distance: float
     """Frechet distance of their features from those of the true images."""
@@ -46,21 +47,26 @@ class Judge:
         self.others, self.texts = others, list(texts)
 
     def perceived(self, samples: Tensor) -> Perceived:
-        """How samples, one of each object in their order, are judged."""
-        large = samples if samples.shape[-1] == self.real.shape[-1] else upsampled(samples)
-        return Perceived(frechet(self._real, features(large, FEW)), self._alignment(large))
+        """How samples (objects, draws, C, h, w) are judged: the mean over the draws."""
+        each = [self._judged(upsampled(one, self.real.shape[-1])) for one in samples.unbind(1)]
+        return Perceived(*(mean(values) for values in zip(*each, strict=True)))
 
     def floor(self) -> Perceived:
-        """The same of true images: the distance of one half from the other, and their alignment."""
-        return Perceived(frechet(self._real[::2], self._real[1::2]), self._alignment(self.real))
+        """The distance of as many other real images, and the alignment of the true ones."""
+        some = features(self.others[: len(self.real)])
+        return Perceived(self._distance(some), self._judged(self.real).alignment)
 
-    def _alignment(self, images: Tensor) -> float:
-        found = ranked(self._ridge, features(images, ALL), self.captions, self._captions)
-        return float(found["auc"])
+    def _judged(self, images: Tensor) -> Perceived:
+        found = features(images)
+        fit = ranked(self._ridge, found, self.captions, self._captions)
+        return Perceived(self._distance(found), float(fit["auc"]))
+
+    def _distance(self, found: Tensor) -> float:
+        return frechet(self._real, found @ basis(ALL, FEW))
 
     @cached_property
     def _real(self) -> Tensor:
-        return features(self.real, FEW)
+        return features(self.real) @ basis(ALL, FEW)
 
     @cached_property
     def _captions(self) -> Tensor:
@@ -69,12 +75,12 @@ class Judge:
 
     @cached_property
     def _ridge(self) -> Ridge:
-        return fitted(features(self.others, ALL), minilm()[0](self.texts), PENALTY)
+        return fitted(features(self.others), minilm()[0](self.texts), PENALTY)
 
 
-def features(images: Tensor, dimensions: int) -> Tensor:
-    """(N, dimensions): features of EfficientNet-Lite0, of images in 8 bits."""
-    extractor = efflite0(torch.device("cpu")).projected(dimensions)
+def features(images: Tensor) -> Tensor:
+    """(N, 1280): features of EfficientNet-Lite0, of images in 8 bits."""
+    extractor = efflite0(torch.device("cpu"))
     with torch.no_grad():
         parts = torch.split(to_bytes(images), BATCH)
         found: list[Tensor] = [extractor.compute(part).float() for part in parts]

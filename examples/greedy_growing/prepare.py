@@ -1,4 +1,4 @@
-"""Make the two-resolution set: 64 objects, every other one stored at 32 px, the rest at 64 px.
+"""Make the two-resolution set: 64 objects, every other one stored at 32 px only.
 
 Run ``python prepare.py --out DIR``. The same arguments and the same Pillow give the same bytes.
 """
@@ -20,13 +20,15 @@ from growlang.atomic import whole
 
 HERE = Path(__file__).resolve().parent
 EMOJI = HERE.parent / "emoji" / "data"
-SHARDS = sorted(EMOJI.glob("fluent-0*.tar"))
-OBJECTS = (HERE / "objects.txt").read_text("utf-8").split("\n")[:-1]
-"""Captions. Those at even places are stored at 32 px only."""
-SMALL, LARGE = 32, 64
-"""Sides in pixels."""
-TRAINING, REFERENCE = "objects-00000.tar", "reference-00000.tar"
-"""What the models train on, and the same objects at 64 px, all of them."""
+OBJECTS = HERE / "objects.txt"
+"""Captions, one a line. Those at even places are stored at 32 px only."""
+SMALL, LARGE, LARGER = 32, 64, 128
+"""Sides in pixels: of the core, and of the first and second generation grown from it."""
+
+
+def shard(name: str, side: int = LARGE) -> str:
+    """The file of a set: `objects` to train on, `reference`, `unseen`, `others`."""
+    return f"{name}-00000.tar" if side == LARGE else f"{name}_{side}-00000.tar"
 
 
 def read_shard(path: Path) -> Iterator[tuple[str, Image.Image]]:
@@ -51,27 +53,55 @@ def resized(image: Image.Image, side: int) -> Image.Image:
     return image.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def prepare(out: Path, emoji: Path = EMOJI) -> None:
-    """Write the two shards into a folder. Raises KeyError for an object that no shard has."""
-    shards = sorted(emoji.glob("fluent-0*.tar"))
-    found = {name: image for shard in shards for name, image in read_shard(shard)}
-    sides = [SMALL if place % 2 == 0 else LARGE for place in range(len(OBJECTS))]
+def is_unseen(place: int) -> bool:
+    """Whether the training data has the object at this place at 32 px only."""
+    return place % 2 == 0
+
+
+def emoji() -> dict[str, Image.Image]:
+    """The emoji at 128 px by their captions, in the order of their shards."""
+    shards = sorted(EMOJI.glob("fluent-0*.tar"))
+    return {name: image for path in shards for name, image in read_shard(path)}
+
+
+def write_sets(
+    out: Path, objects: Mapping[str, Image.Image], others: Mapping[str, Image.Image], side: int
+) -> None:
+    """Write the shards of one resolution.
+
+    `objects` is what is trained on: those at even places at 32 px, the rest at `side`. `reference`
+    has all of them at `side`, `unseen` those at even places, and `others` what is no object.
+    """
+    large = {name: resized(image, side) for name, image in objects.items()}
+    unseen = {name: image for i, (name, image) in enumerate(large.items()) if is_unseen(i)}
+    training = {name: resized(image, SMALL) for name, image in objects.items() if name in unseen}
+    sets = {
+        "objects": {name: training.get(name, image) for name, image in large.items()},
+        "reference": large,
+        "unseen": unseen,
+        "others": {name: resized(image, side) for name, image in others.items()},
+    }
     out.mkdir(parents=True, exist_ok=True)
-    write_shard(
-        out / TRAINING,
-        {name: resized(found[name], side) for name, side in zip(OBJECTS, sides, strict=True)},
-    )
-    write_shard(out / REFERENCE, {name: resized(found[name], LARGE) for name in OBJECTS})
+    for name, images in sets.items():
+        write_shard(out / shard(name, side), images)
+
+
+def prepare(out: Path, side: int = LARGE) -> None:
+    """Write the shards of the 64 objects. Raises KeyError for an object that no shard has."""
+    found = emoji()
+    captions = OBJECTS.read_text("utf-8").splitlines()
+    objects = {name: found[name] for name in captions}
+    others = {name: image for name, image in found.items() if name not in objects}
+    write_sets(out, objects, others, side)
 
 
 def main(
     out: Annotated[Path, Option(help="Folder for the shards.")],
-    emoji: Annotated[Path, Option(help="Folder of the emoji's shards.")] = EMOJI,
+    side: Annotated[int, Option(help="Side of the large images in pixels.")] = LARGE,
 ) -> None:
-    """Write the shard that is trained on, and the one with the true 64 px images."""
-    prepare(out, emoji)
-    for name in (TRAINING, REFERENCE):
-        typer.echo(f"{out / name}: {len(OBJECTS)} objects")
+    """Write what is trained on, and the same objects at the full resolution."""
+    prepare(out, side)
+    typer.echo(f"{out}: {', '.join(sorted(path.name for path in out.glob('*.tar')))}")
 
 
 if __name__ == "__main__":

@@ -64,18 +64,23 @@ class Extractor:
         """The same features, projected to fewer dimensions by a fixed orthonormal basis."""
         if dimensions == self.dimensions:
             return self
-        generator = torch.Generator().manual_seed(0)
-        shape = (self.dimensions, dimensions)
-        basis = torch.randn(shape, generator=generator, dtype=torch.float64)
-        basis = torch.linalg.qr(basis).Q.float()
+        columns = basis(self.dimensions, dimensions)
         said = {**self.preprocessing, "projection": "orthonormal, of torch.randn with seed 0"}
         return Extractor(
             self.name,
             self.weights,
             dimensions,
             said,
-            lambda x: self.compute(x).float().cpu() @ basis,
+            lambda x: self.compute(x).float().cpu() @ columns,
         )
+
+
+def basis(dimensions: int, fewer: int) -> Tensor:
+    """Orthonormal columns (dimensions, fewer), always the same: features @ basis are projected."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.randn((dimensions, fewer), generator=generator, dtype=torch.float64)
+    columns: Tensor = torch.linalg.qr(drawn).Q
+    return columns.float()
 
 
 def resized(x: Tensor, size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is read of finished runs: how fast they trained, and what became of their core."""
+"""What is read of finished runs: their speed, their held-out losses, what became of their core."""
 
 from __future__ import annotations
 
@@ -24,10 +24,29 @@ class Speed(NamedTuple):
     """The median over its lines."""
 
 
+class Loss(NamedTuple):
+    """At one noise level, of the averaged weights, on the objects never seen at the size."""
+
+    t: float
+    log_snr: float
+    loss: float
+
+
+def lines_of(run: Path) -> list[dict[str, Any]]:
+    """A run's metrics, line by line."""
+    return [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
+
+
+def losses(run: Path) -> tuple[Loss, ...]:
+    """By noise level, of the last validation; empty for a run that validates nothing."""
+    told = [line for line in lines_of(run) if line.get("event") == "validation"]
+    levels = told[-1]["levels"] if told else []
+    return tuple(Loss(level["t"], level["log_snr"], level["averaged"]) for level in levels)
+
+
 def speeds(run: Path) -> tuple[Speed, ...]:
     """Of each phase, as the run's metrics say."""
-    lines = [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
-    told = [line for line in lines if "images_per_s" in line]
+    told = [line for line in lines_of(run) if "images_per_s" in line]
     phases = dict.fromkeys(line["phase"] for line in told)
     return tuple(
         _speed(phase, [line for line in told if line["phase"] == phase]) for phase in phases

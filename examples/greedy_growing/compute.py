@@ -1,0 +1,51 @@
+"""What training costs: floating-point operations of its passes, counted on shapes alone."""
+
+from __future__ import annotations
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import growlang
+from growlang.growth.bridging import bridged
+from growlang.net import Input, Net
+from growlang.spec.recipe import Phase
+from growlang.torch_backend.lower import lower
+
+
+def training_flops(plan: growlang.Plan) -> int:
+    """Of all forward and backward passes of a run; optimizer and averages are not counted."""
+    net, begin, total = plan.child_net(), 0, 0
+    own = set(net.table)
+    for phase in plan.phases:
+        end = begin + (phase.steps or 0)
+        faded = min(end, max(begin, plan.start.bridge or 0)) - begin
+        total += (end - begin - faded) * _step(net, own, phase)
+        total += faded * _step(_bridge(plan), own, phase) if faded else 0
+        begin = end
+    return total
+
+
+def _bridge(plan: growlang.Plan) -> Net:
+    parent = plan.parent_net()
+    assert parent is not None
+    predict = getattr(plan.phases[0].settings.objective, "predict", "v")
+    return bridged(plan.child_net(), parent, plan.mapping, predict).net
+
+
+def _step(net: Net, own: set[str], phase: Phase) -> int:
+    """One step of a phase: what it freezes gets no gradient, and neither do tensors that are not
+    the net's `own`.
+    """
+    module = lower(net)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in own and name not in phase.frozen)
+    with FlopCounterMode(display=False) as counter:
+        module(*map(_value, net.inputs)).sum().backward()
+    counted: int = counter.get_total_flops()
+    return counted * phase.settings.batch
+
+
+def _value(given: Input) -> torch.Tensor:
+    """One of an input, without values."""
+    types = {"ids": torch.long, "label": torch.long, "mask": torch.bool, "level": torch.float64}
+    return torch.zeros(1, *given.shape.dims, dtype=types.get(given.role), device="meta")

@@ -1,0 +1,58 @@
+"""Tasks in several processes, each with a log of its own, told as they end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import typer
+
+from growlang.cli.console import console
+
+Task = Callable[[], None]
+
+
+def run_all(tasks: Mapping[str, Task], logs: Path, jobs: int) -> None:
+    """Run tasks by their names, `jobs` at a time; what they print goes to `LOGS/NAME.log`.
+
+    Each must be picklable. Ctrl-C ends those that run as they end by it, and starts no other; a
+    task that fails ends the whole, and its message says where its log is.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(tasks)) or 1, context) as pool:
+        started = {
+            pool.submit(_logged, task, logs / f"{name}.log"): name for name, task in tasks.items()
+        }
+        try:
+            for done, future in enumerate(as_completed(started), 1):
+                _require(future, started[future], logs)
+                console().print(f"{done} of {len(started)}: {started[future]}", highlight=False)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _require(future: Future[int], name: str, logs: Path) -> None:
+    if status := future.result():
+        console().print(f"{name} stopped: see {logs / name}.log", highlight=False)
+        raise typer.Exit(status)
+
+
+def _logged(task: Task, log: Path) -> int:
+    """The exit status of a task: 0 unless it raised typer.Exit."""
+    with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        try:
+            task()
+        except typer.Exit as stopped:
+            return stopped.exit_code
+    return 0
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
