@@ -90,17 +90,21 @@ def read_emoji(archive: Path, names: dict[tuple[int, ...], tuple[str, str]]) -> 
                 yield Emoji(points, caption, group, content.read())
 
 
-def render(webp: bytes, size: int, quality: int) -> bytes:
-    """The image on white, cropped to a square about its centre and resized."""
+def on_white(webp: bytes) -> Image.Image:
+    """The image (RGB) on white, cropped to a square about its centre."""
     with Image.open(io.BytesIO(webp)) as opened:
         coloured = opened.convert("RGBA")
     white = Image.new("RGBA", coloured.size, "white")
     white.alpha_composite(coloured)
     side = min(white.size)
     left, top = (white.width - side) // 2, (white.height - side) // 2
-    square = white.convert("RGB").crop((left, top, left + side, top + side))
+    return white.convert("RGB").crop((left, top, left + side, top + side))
+
+
+def render(webp: bytes, size: int, quality: int) -> bytes:
+    """The same, resized, as webp."""
     encoded = io.BytesIO()
-    square.resize((size, size), Image.Resampling.LANCZOS).save(
+    on_white(webp).resize((size, size), Image.Resampling.LANCZOS).save(
         encoded, "webp", quality=quality, lossless=quality == LOSSLESS, method=6
     )
     return encoded.getvalue()

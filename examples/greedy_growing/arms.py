@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from prepare import SMALL
+from sets import SMALL
 
 SPECS = Path(__file__).resolve().parent / "specs"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import typer
 from arms import RECIPES, Arm
-from prepare import LARGE
+from sets import LARGE
 
 import growlang
 

@@ -16,11 +16,11 @@ from arms import Arm
 from cells import Cell, train
 from plots import losses_chart, scores_chart
 from pool import cores, run_all
-from prepare import prepare, shard
 from results import Results, as_json
 from samples import draw
 from scoring import measured
-from tables import as_markdown, printed, tables
+from sets import prepare, shard
+from tables import Table, as_markdown, printed, tables
 from typer import Option
 
 from growlang.atomic import write_text
@@ -70,8 +70,10 @@ def main(
     if run:
         carry_out(cells, out, long.draws, long.sampler, jobs or cores())
     found = measured(cells, out)
-    write(found, out)
-    console().print(*map(printed, tables(found)), sep="\n\n")
+    made = tables(found)
+    write(found, made, out, "results")
+    write_charts(found, out, "results")
+    console().print(*map(printed, made), sep="\n\n")
 
 
 def cells_of(seeds: Sequence[int], arms: Sequence[Arm], steps: Steps) -> list[Cell]:
@@ -103,10 +105,14 @@ def _one(cell: Cell, out: Path, draws: int, sampler_steps: int | None) -> None:
     draw(cell, out, draws, sampler_steps)
 
 
-def write(found: Results, out: Path, name: str = "results") -> None:
-    """Write results as JSON, their tables as Markdown, and their charts."""
+def write(found: Results, made: Sequence[Table], out: Path, name: str) -> None:
+    """Write results as JSON and their tables as Markdown."""
     write_text(out / f"{name}.json", as_json(found))
-    write_text(out / f"{name}.md", as_markdown(tables(found)))
+    write_text(out / f"{name}.md", as_markdown(made))
+
+
+def write_charts(found: Results, out: Path, name: str) -> None:
+    """Draw the scores of the arms, and their losses by noise level."""
     write_text(out / f"{name}_scores.svg", scores_chart(found))
     write_text(out / f"{name}_losses.svg", losses_chart(found))
 

@@ -14,8 +14,8 @@ import torch
 from arms import DRAWINGS, GROWN, Arm, Drawing
 from cells import Cell
 from finished import with_core_of
-from prepare import read_shard, shard
 from safetensors import safe_open
+from sets import read_shard, shard
 from torch import Tensor
 
 from growlang.atomic import whole

@@ -10,9 +10,9 @@ from cells import Cell
 from finished import losses, speeds
 from metrics import Scores, downsampled, scores, without_detail
 from perceived import Judge
-from prepare import is_unseen, read_shard, shard
 from results import Results, Row
 from samples import CORE, captions_of, drawings, images_of, path_of, read
+from sets import read_shard, shard, unseen_places
 from torch import Tensor
 
 
@@ -37,9 +37,8 @@ class Truth:
         captions = captions_of(data)
         known = images_of(data / shard("others", side))
         self.judge = Judge(self.real, captions, known, [caption for caption, _ in others])
-        places = range(len(captions))
-        self.unseen = [place for place in places if is_unseen(place)]
-        self.seen = [place for place in places if not is_unseen(place)]
+        self.unseen = unseen_places(data, side)
+        self.seen = sorted({*range(len(captions))}.difference(self.unseen))
 
     def rows(self, cell: Cell, out: Path) -> Iterator[Row]:
         """Those of a cell: one for each of its drawings."""

@@ -1,12 +1,13 @@
 """Make the two-resolution set: 64 objects, every other one stored at 32 px only.
 
-Run ``python prepare.py --out DIR``. The same arguments and the same Pillow give the same bytes.
+Run ``python sets.py --out DIR``. The same arguments and the same Pillow give the same bytes.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,10 @@ from growlang.atomic import whole
 
 HERE = Path(__file__).resolve().parent
 EMOJI = HERE.parent / "emoji" / "data"
+sys.path.append(str(EMOJI.parent))
+
+from prepare import IMAGES, NAMES, fetch, on_white, rank, read_emoji, read_names  # noqa: E402
+
 OBJECTS = HERE / "objects.txt"
 """Captions, one a line. Those at even places are stored at 32 px only."""
 SMALL, LARGE, LARGER = 32, 64, 128
@@ -53,9 +58,10 @@ def resized(image: Image.Image, side: int) -> Image.Image:
     return image.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def is_unseen(place: int) -> bool:
-    """Whether the training data has the object at this place at 32 px only."""
-    return place % 2 == 0
+def unseen_places(data: Path, side: int = LARGE) -> list[int]:
+    """The places of the objects that the training data has at 32 px only."""
+    images = (image for _, image in read_shard(data / shard("objects", side)))
+    return [place for place, image in enumerate(images) if image.width == SMALL]
 
 
 def emoji() -> dict[str, Image.Image]:
@@ -65,20 +71,23 @@ def emoji() -> dict[str, Image.Image]:
 
 
 def write_sets(
-    out: Path, objects: Mapping[str, Image.Image], others: Mapping[str, Image.Image], side: int
+    out: Path,
+    objects: Mapping[str, Image.Image],
+    unseen: Collection[str],
+    others: Mapping[str, Image.Image],
+    side: int = LARGE,
 ) -> None:
     """Write the shards of one resolution.
 
-    `objects` is what is trained on: those at even places at 32 px, the rest at `side`. `reference`
-    has all of them at `side`, `unseen` those at even places, and `others` what is no object.
+    `objects` is what is trained on: those that are unseen at 32 px, the rest at `side`. `reference`
+    has all of them at `side`, `unseen` those that are unseen, and `others` what is no object.
     """
     large = {name: resized(image, side) for name, image in objects.items()}
-    unseen = {name: image for i, (name, image) in enumerate(large.items()) if is_unseen(i)}
-    training = {name: resized(image, SMALL) for name, image in objects.items() if name in unseen}
+    training = {name: resized(objects[name], SMALL) for name in unseen}
     sets = {
-        "objects": {name: training.get(name, image) for name, image in large.items()},
+        "objects": large | training,
         "reference": large,
-        "unseen": unseen,
+        "unseen": {name: large[name] for name in unseen},
         "others": {name: resized(image, side) for name, image in others.items()},
     }
     out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +101,34 @@ def prepare(out: Path, side: int = LARGE) -> None:
     captions = OBJECTS.read_text("utf-8").splitlines()
     objects = {name: found[name] for name in captions}
     others = {name: image for name, image in found.items() if name not in objects}
-    write_sets(out, objects, others, side)
+    write_sets(out, objects, captions[::2], others, side)
+
+
+def fetched(
+    folder: Path, images: Path | None, names: Path | None
+) -> Iterator[tuple[str, str, Image.Image]]:
+    """Base, caption and image (about 256 px) of all emoji that have a name, in a fixed order.
+
+    npm fetches what is not given into the folder. The first of several with one caption counts.
+    """
+    table = read_names(names or fetch(NAMES, folder))
+    every = read_emoji(images or fetch(IMAGES, folder), table)
+    first = {one.caption: one for one in reversed([*every])}
+    for caption in sorted(first, key=lambda caption: rank(0, caption)):
+        yield first[caption].base, caption, on_white(first[caption].webp)
+
+
+def prepare_large(out: Path, folder: Path, images: Path | None, names: Path | None) -> None:
+    """Write the shards of all emoji: a tenth of their bases are `others`, half of the rest unseen.
+
+    Raises typer.BadParameter if npm is needed and is not installed.
+    """
+    sides: dict[str, dict[str, Image.Image]] = {"others": {}, "unseen": {}, "seen": {}}
+    for base, caption, image in fetched(folder, images, names):
+        share = rank(1, base) / 2**64
+        side = "others" if share < 0.1 else "unseen" if share < 0.55 else "seen"
+        sides[side][caption] = resized(image, LARGER)
+    write_sets(out, sides["unseen"] | sides["seen"], sides["unseen"], sides["others"])
 
 
 def main(
