@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo proof proof-quick exactness bench vscode report-browser clean
+.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large lineage showcase exactness bench vscode report-browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -50,6 +50,20 @@ proof: $(STAMP)
 
 proof-quick: $(STAMP)
 	$(BIN)/python examples/greedy_growing/measure.py --quick --out runs/greedy_growing_quick
+
+proof-full: $(STAMP)
+	$(BIN)/python examples/greedy_growing/full.py
+	$(BIN)/python examples/greedy_growing/batches.py
+	$(BIN)/python examples/greedy_growing/sizes.py
+
+proof-large: $(STAMP)
+	$(BIN)/python examples/greedy_growing/large.py
+
+lineage: $(STAMP)
+	$(BIN)/python examples/greedy_growing/lineage.py
+
+showcase: $(STAMP)
+	$(BIN)/python examples/greedy_growing/showcase.py
 
 exactness: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m exactness docs/reference/exactness.md

@@ -19,7 +19,7 @@ NAMES = sorted(p.name for p in LENGTHS.glob("g*.grow"))
 RECIPES = [
     *SHIPPED.glob("*.grow"),
     *(SHIPPED.parent / "examples" / "emoji").glob("*.grow"),
-    *(SHIPPED.parent / "examples" / "greedy_growing").glob("*_*.grow"),
+    *(SHIPPED.parent / "examples" / "greedy_growing" / "specs").rglob("*.grow"),
 ]
 
 

@@ -1,6 +1,6 @@
 """Batch 16 against 128 at the same number of images, with and without the frozen phase.
 
-Run `make proof-batches` after `make proof`, in the same folder, whose cores and runs it takes.
+Run `make proof-full` after `make proof`, in the same folder, whose cores and runs it takes.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Run `make proof-full` after `make proof`, in the same folder, whose cores and ru
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -104,6 +105,7 @@ def second_growth(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
     ]
 
 
+@cache
 def flops(cell: Cell) -> int:
     """Of a cell's training."""
     return training_flops(growlang.plan(cell.spec(), RECIPES[cell.arm].name))

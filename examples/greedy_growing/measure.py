@@ -60,7 +60,7 @@ def main(
 ) -> None:
     """Train and sample the arms, and print the tables of all samples that exist.
 
-    They are also written to results.md, with charts, and row by row to results.json. The core is
+    They are also written to proof.md, with charts, and row by row to proof.json. The core is
     always run, since the others grow from it.
     """
     long = QUICK if quick else Steps(core_steps, steps, sampler_steps, draws)
@@ -71,8 +71,8 @@ def main(
         carry_out(cells, out, long.draws, long.sampler, jobs or cores())
     found = measured(cells, out)
     made = tables(found)
-    write(found, made, out, "results")
-    write_charts(found, out, "results")
+    write(found, made, out, "proof")
+    write_charts(found, out, "proof")
     console().print(*map(printed, made), sep="\n\n")
 
 
@@ -94,13 +94,14 @@ def carry_out(
     first = [cell for cell in cells if cell.arm is Arm.core]
     for some in (first, [cell for cell in cells if cell.arm is not Arm.core]):
         tasks = {
-            f"seed-{cell.seed}-{cell.key}": partial(_one, cell, out, draws, sampler_steps)
+            f"seed-{cell.seed}-{cell.key}": partial(one, cell, out, draws, sampler_steps)
             for cell in some
         }
         run_all(tasks, out / "logs", jobs)
 
 
-def _one(cell: Cell, out: Path, draws: int, sampler_steps: int | None) -> None:
+def one(cell: Cell, out: Path, draws: int, sampler_steps: int | None) -> None:
+    """Train and sample a cell."""
     train(cell, out)
     draw(cell, out, draws, sampler_steps)
 

@@ -2,14 +2,14 @@
 
 A core of 32 px learns all 499 emoji, with each size for as many steps as the same operations pay
 for. It then draws the captions of every other emoji; `align_ridge` is fitted on the real images of
-the others. Run `make proof-sizes`.
+the others. Run `make proof-full`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any, NamedTuple
@@ -103,6 +103,7 @@ def paid(size: Size, steps: int) -> int:
     return round(steps * flops(USUAL) / flops(size))
 
 
+@cache
 def flops(size: Size) -> int:
     """Of one step."""
     return training_flops(growlang.plan(_spec(size, 0, 100))) // 100
@@ -158,6 +159,11 @@ def measured(size: Size, seed: int, out: Path) -> Found | None:
         found.hits / found.objects,
         found.rmse,
     )
+
+
+def from_json(text: str) -> list[Found]:
+    """What the command wrote."""
+    return [Found(**one) for one in json.loads(text)]
 
 
 def table(found: Sequence[Found]) -> Table:
