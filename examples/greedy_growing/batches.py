@@ -48,7 +48,7 @@ def main(
     core_steps: Annotated[int, Option(help="As in `measure.py`.", min=1)] = 2000,
     steps: Annotated[int, Option(help="As in `measure.py`, with batch 16.", min=2)] = 1400,
     sampler_steps: Annotated[int | None, Option(help="As in `measure.py`.", min=1)] = None,
-    draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 4,
+    draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 2,
     jobs: Annotated[int | None, Option(help="Processes; by default one a core.", min=1)] = None,
     run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
 ) -> None:

@@ -51,7 +51,7 @@ def main(
     sampler_steps: Annotated[
         int | None, Option(help="Steps of the sampler; by default the spec's.", min=1)
     ] = None,
-    draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 4,
+    draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 2,
     jobs: Annotated[int | None, Option(help="Processes; by default one a core.", min=1)] = None,
     quick: Annotated[
         bool, Option("--quick", help="Seed 0 and fewer steps, for a first look.")
