@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
+from arms import RECIPES
+from cells import Cell
 from torch.utils.flop_counter import FlopCounterMode
 
 import growlang
@@ -23,6 +27,12 @@ def training_flops(plan: growlang.Plan) -> int:
         total += faded * _step(_bridge(plan), own, phase) if faded else 0
         begin = end
     return total
+
+
+@cache
+def flops(cell: Cell) -> int:
+    """Of a cell's training, without its ancestors'."""
+    return training_flops(growlang.plan(cell.spec(), RECIPES[cell.arm].name))
 
 
 def _bridge(plan: growlang.Plan) -> Net:

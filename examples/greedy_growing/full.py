@@ -6,14 +6,14 @@ Run `make proof-full` after `make proof`, in the same folder, whose cores and ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
+from statistics import mean
 from typing import Annotated
 
 import typer
-from arms import LABELS, RECIPES, Arm
+from arms import DRAWINGS, LABELS, PATH, Arm
 from cells import Cell
-from compute import training_flops
+from compute import flops
 from measure import carry_out, write, write_charts
 from pool import cores
 from results import Results, Row
@@ -22,12 +22,13 @@ from sets import LARGER, prepare, shard
 from tables import Table, printed, scored, spread, tables
 from typer import Option
 
-import growlang
 from growlang.cli.console import console
 
 RATES = (1e-3, 3e-3, 9e-3)
 """Learning rates; that of the specs is the second."""
 USUAL = RATES[1]
+SHARES = (0.1, 0.5, 0.8)
+"""Of images without their caption in the training of detail; that of the spec is the second."""
 EQUAL = "equal_compute"
 OTHERS = tuple(arm for arm in Arm if arm is not Arm.core)
 
@@ -49,6 +50,7 @@ def main(
     seeds = seed or [0]
     parts = {
         "equal_compute": equal_compute(seeds, core_steps, steps),
+        "captions": without_captions(seeds[:1], core_steps, steps),
         "learning_rates": learning_rates(seeds[:1], core_steps, steps),
         "second_growth": second_growth(seeds, core_steps, steps),
     }
@@ -56,10 +58,9 @@ def main(
         if run:
             carry_out(cells, out, draws, sampler_steps, jobs or cores())
         found = measured(cells, out)
-        rates = name == "learning_rates"
-        made = [rates_table(found)] if rates else tables(found)
+        made = tables_of(name, found)
         write(found, made, out, name)
-        if not rates:
+        if name not in VARIED:
             write_charts(found, out, name)
         console().print(*map(printed, made), sep="\n\n")
 
@@ -94,6 +95,21 @@ def learning_rates(seeds: Sequence[int], core_steps: int, steps: int) -> list[Ce
     return cells
 
 
+def without_captions(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cell]:
+    """`retain` with several shares of images whose caption the detail does not see."""
+    usual = (("core_steps", core_steps), ("steps", steps))
+    return [
+        Cell(
+            Arm.retain,
+            seed,
+            usual if share == SHARES[1] else (*usual, ("drop", share)),
+            variant="" if share == SHARES[1] else f"drop_{share:g}",
+        )
+        for share in SHARES
+        for seed in seeds
+    ]
+
+
 def second_growth(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cell]:
     """Each arm grown once more, to 128 px, from its own run at 64 px; and the core."""
     core = (("core_steps", core_steps),)
@@ -105,36 +121,45 @@ def second_growth(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
     ]
 
 
-@cache
-def flops(cell: Cell) -> int:
-    """Of a cell's training."""
-    return training_flops(growlang.plan(cell.spec(), RECIPES[cell.arm].name))
+def tables_of(name: str, found: Results) -> list[Table]:
+    """The tables of a part, by its name."""
+    return [VARIED[name](found)] if name in VARIED else tables(found)
 
 
 def rates_table(found: Results) -> Table:
-    """A line for each arm and rate: its scores on both halves, and its held-out loss."""
-    head = [
-        "arm",
-        "learning rate",
-        "never seen: retrieval@1",
-        "error",
-        "seen: error",
-        "loss x 1000",
-    ]
+    """A line for each arm and rate."""
+    return _varied(found, "Learning rates", "lr", RATES, list(map(str, OTHERS)))
+
+
+def captions_table(found: Results) -> Table:
+    """A line for each drawing of `retain` and share of images without their caption."""
+    arms = [*(drawing.name for drawing in DRAWINGS[Arm.retain]), PATH]
+    return _varied(found, "Images without their caption", "drop", SHARES, arms)
+
+
+def _varied(
+    found: Results, title: str, name: str, values: Sequence[float], arms: Sequence[str]
+) -> Table:
+    usual = values[1]
+    head = [*("arm", name, "seeds", "never seen: retrieval@1", "error", "detail")]
+    head += ["seen: error", "detail", "loss x 1000"]
     lines = [
-        [LABELS[arm], f"{rate:g}", *_line(rows)]
-        for arm in map(str, OTHERS)
-        for rate in RATES
-        if (rows := [r for r in found.rows if r.arm == arm and r.params.get("lr", USUAL) == rate])
+        [LABELS[arm], f"{value:g}", str(len(rows)), *_line(rows)]
+        for arm in arms
+        for value in values
+        if (rows := [r for r in found.rows if r.arm == arm and r.params.get(name, usual) == value])
     ]
-    return Table("Learning rates", head, lines)
+    return Table(title, head, lines)
 
 
 def _line(rows: Sequence[Row]) -> list[str]:
     unseen, seen = scored(rows, "unseen"), scored(rows, "seen")
-    losses = [1000 * sum(level.loss for level in row.losses) / len(row.losses) for row in rows]
-    return [*unseen[:2], seen[1], spread(losses, 1)]
+    losses = [1000 * mean(level.loss for level in row.losses) for row in rows if row.losses]
+    return [*unseen[:3], *seen[1:3], spread(losses, 1) if losses else ""]
 
+
+VARIED = {"learning_rates": rates_table, "captions": captions_table}
+"""Parts that vary one param."""
 
 if __name__ == "__main__":
     typer.run(main)

@@ -22,7 +22,7 @@ def write_rows(rows: Mapping[str, Tensor], captions: Sequence[str], path: Path) 
     """
     with matplotlib.rc_context({"font.size": 8}):
         size = (INCHES * len(captions) + 1.2, INCHES * len(rows) + 0.3)
-        figure = Figure(figsize=size, layout="constrained", dpi=140)
+        figure = Figure(figsize=size, layout="constrained", dpi=110)
         axes = figure.subplots(len(rows), len(captions), squeeze=False)
         for line, (label, images) in zip(axes, rows.items(), strict=True):
             for axis, image in zip(line, images, strict=True):
@@ -33,4 +33,4 @@ def write_rows(rows: Mapping[str, Tensor], captions: Sequence[str], path: Path) 
             line[0].set_ylabel(label, rotation=0, ha="right", va="center")
         for axis, caption in zip(axes[0], captions, strict=True):
             axis.set_title(caption, fontsize=6)
-        figure.savefig(path, metadata={"Software": None})
+        figure.savefig(path, metadata={"Software": None}, pil_kwargs={"optimize": True})

@@ -32,8 +32,11 @@ def run_all(tasks: Mapping[str, Task], logs: Path, jobs: int) -> None:
             for done, future in enumerate(as_completed(started), 1):
                 _require(future, started[future], logs)
                 console().print(f"{done} of {len(started)}: {started[future]}", highlight=False)
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):
+                console().print("stopped; the same command goes on where it was", highlight=False)
+                raise typer.Exit(130) from None
             raise
 
 

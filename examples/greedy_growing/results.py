@@ -10,7 +10,7 @@ from finished import Loss, Speed
 from metrics import Scores
 from perceived import Perceived
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 class Row(NamedTuple):
@@ -35,7 +35,9 @@ class Row(NamedTuple):
     losses: tuple[Loss, ...] = ()
     """On the objects never seen at the size; empty for other drawings of a run that has a row."""
     speeds: tuple[Speed, ...] = ()
-    """Of the phases of its run; empty where `losses` are."""
+    """Of the phases of its run; empty for other drawings."""
+    flops: int = 0
+    """Floating-point operations of its training (`compute.training_flops`); 0 where no speeds."""
 
 
 class Results(NamedTuple):

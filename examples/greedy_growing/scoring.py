@@ -7,6 +7,7 @@ from pathlib import Path
 
 from arms import PATH, Arm
 from cells import Cell
+from compute import flops
 from finished import losses, speeds
 from metrics import Scores, downsampled, scores, without_detail
 from perceived import Judge
@@ -65,6 +66,7 @@ class Truth:
             core=self._core(cell, out) if plain else None,
             losses=losses(run) if plain and cell.arm is not Arm.core else (),
             speeds=speeds(run) if plain else (),
+            flops=flops(cell) if plain else 0,
         )
 
     def _core(self, cell: Cell, out: Path) -> Scores | None:

@@ -40,7 +40,7 @@ def tables(found: Results) -> list[Table]:
         _by_arm(found, f"Objects seen at {side} px", objects, lambda r: scored(r, "seen")),
         _by_arm(found, f"All objects ({real})", whole, _whole),
         _by_arm(found, f"Loss x 1000 on objects never seen at {side} px", ["mean", *at], _losses),
-        _by_arm(found, "Training", ["minutes", "images/s by phase"], _speed),
+        _by_arm(found, "Training", ["TFLOP", "minutes", "images/s by phase"], _speed),
     ]
 
 
@@ -92,7 +92,7 @@ def _speed(rows: Sequence[Row]) -> list[str]:
         for i, name in enumerate(names)
     ]
     minutes = [sum(speed.seconds for speed in row.speeds) / 60 for row in rows]
-    return [spread(minutes, 1), ", ".join(by_phase)]
+    return [f"{rows[0].flops / 1e12:.1f}", spread(minutes, 1), ", ".join(by_phase)]
 
 
 def _hits(some: Sequence[Scores]) -> str:
