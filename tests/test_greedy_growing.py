@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import tarfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ sys.path.append(str(EXAMPLE))
 import batches  # noqa: E402
 import full  # noqa: E402
 import measure  # noqa: E402
+import prepare as emoji_prepare  # noqa: E402
 import samples  # noqa: E402
 import scoring  # noqa: E402
 import showcase  # noqa: E402
@@ -35,7 +38,16 @@ from perceived import Judge, Perceived  # noqa: E402
 from plots import losses_chart, scores_chart  # noqa: E402
 from pool import run_all  # noqa: E402
 from results import Results, Row, as_json, from_json  # noqa: E402
-from sets import OBJECTS, colourfulness, prepare, read_shard, shard, unseen_places  # noqa: E402
+from sets import (  # noqa: E402
+    OBJECTS,
+    colourfulness,
+    prepare,
+    prepare_large,
+    read_shard,
+    require_sets,
+    shard,
+    unseen_places,
+)
 from tables import as_markdown, printed, tables  # noqa: E402
 
 CAPTIONS = OBJECTS.read_text("utf-8").splitlines()
@@ -80,6 +92,58 @@ def test_the_data_is_the_same_every_time(out: Path, tmp_path: Path) -> None:
     prepare(tmp_path)
     for name in ("objects", "reference", "unseen", "others"):
         assert (tmp_path / shard(name)).read_bytes() == (out / "data" / shard(name)).read_bytes()
+
+
+def archives(folder: Path, points: Sequence[str]) -> tuple[Path, Path]:
+    """Archives as npm gives them: an image and a name for each sequence of code points."""
+    images, names = folder / "images.tgz", folder / "names.tgz"
+    square = io.BytesIO()
+    Image.new("RGBA", (8, 8), "#ff0000").save(square, "webp")
+    rows = "".join(f"{p.upper()},object {p},objects\n" for p in points)
+    table = f"hexcode,annotation,group\n{rows}".encode()
+    with tarfile.open(images, "w:gz") as tar:
+        for p in points:
+            emoji_prepare.add(tar, f"package/assets/{p}.webp", square.getvalue())
+    with tarfile.open(names, "w:gz") as tar:
+        emoji_prepare.add(tar, "package/data/openmoji.csv", table)
+    return images, names
+
+
+def test_objects_of_one_first_code_point_are_on_one_side(tmp_path: Path) -> None:
+    bases = [f"{0x1F400 + i:x}" for i in range(24)]
+    points = [point for base in bases for point in (base, f"{base}-200d-2b1b")]
+    prepare_large(tmp_path / "data", tmp_path, *archives(tmp_path, points))
+    found = {
+        name: {caption.split()[1].split("-")[0] for caption, _ in read_shard(path)}
+        for name in ("objects", "unseen", "others")
+        if (path := tmp_path / "data" / shard(name))
+    }
+    training = list(read_shard(tmp_path / "data" / shard("objects")))
+    seen = {caption.split()[1].split("-")[0] for caption, image in training if image.width == 64}
+    assert not found["unseen"] & seen and not found["objects"] & found["others"]
+    assert found["objects"] | found["others"] == {*bases} and seen and found["unseen"]
+    assert len(training) == 2 * len(found["objects"])
+
+
+def test_sets_that_a_stop_left_in_part_are_made_again(tmp_path: Path) -> None:
+    require_sets(tmp_path)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in ("unseen", "others"):  # written last
+        (tmp_path / shard(name)).unlink()
+    require_sets(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+
+
+def test_the_picture_has_the_first_objects_that_no_arm_saw(
+    out: Path, real: torch.Tensor, tmp_path: Path
+) -> None:
+    for arm, drawing in showcase.ROWS.values():
+        path = samples.path_of(Cell(arm, 7), drawing, out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples.ensure(path, CAPTIONS, "real", lambda: real)
+    showcase.main(out, tmp_path / "rows.png", seed=7)
+    with Image.open(tmp_path / "rows.png") as picture:
+        assert picture.width > 2 * picture.height > 0
 
 
 def test_grey_has_no_colour() -> None:
@@ -195,6 +259,16 @@ def test_tasks_are_told_as_they_end_and_log_what_they_print(
     assert capsys.readouterr().out == "1 of 1: one\n"
 
 
+def test_a_task_that_fails_is_told_with_its_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        run_all({"three": partial(int, "none")}, tmp_path, jobs=1)
+    assert ended.value.exit_code == 1
+    assert "three stopped" in capsys.readouterr().out
+    assert "invalid literal for int()" in (tmp_path / "three.log").read_text()
+
+
 def test_a_task_that_stops_ends_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,7 +305,8 @@ def test_forward_and_backward_passes_cost_three_forward_ones() -> None:
 
 
 def test_arms_at_equal_compute_cost_the_same() -> None:
-    cells = full.equal_compute([0], 2000, 1400)
+    first, *cells = full.equal_compute([0], 2000, 1400)
+    assert first.arm is Arm.core
     paid = full.flops(Cell(Arm.core, 0, (("core_steps", 2000),)))
     cost = [full.flops(c) + (0 if c.arm is Arm.scratch else paid) for c in cells]
     assert max(cost) / min(cost) < 1.002
@@ -247,7 +322,8 @@ def test_sizes_of_the_core_cost_the_same() -> None:
 
 
 def test_batches_are_of_as_many_images() -> None:
-    cells = batches.cells_of([0], 2000, 1400)
+    first, *cells = batches.cells_of([0], 2000, 1400)
+    assert first.arm is Arm.core
     seen = [dict(cell.params)["steps"] * batches.batch_of(cell) for cell in cells]
     assert max(seen) / min(seen) < 1.01
     assert {batches.batch_of(cell) for cell in cells} == {16, 128}

@@ -15,17 +15,17 @@ from arms import LABELS, Arm
 from cells import Cell
 from finished import lines_of
 from measure import SEEDS, carry_out, write
-from plots import COLOURS, chart
-from pool import cores
+from plots import COLOURS, chart, label_losses
 from results import Results
 from scoring import measured
-from sets import prepare, shard
+from sets import require_sets
 from tables import Table, printed, scored, spread
 from typer import Option
 
 from growlang.atomic import write_text
 from growlang.cli.console import console
 from growlang.plans.weights_header import MODEL
+from growlang_runtime.train.threads import usable_cores
 
 USUAL, LARGE = 16, 128
 """Batches."""
@@ -53,11 +53,10 @@ def main(
     run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
 ) -> None:
     """Train two arms with two batches, and print how stable they were."""
-    if not (out / "data" / shard("reference")).exists():
-        prepare(out / "data")
+    require_sets(out / "data")
     cells = cells_of(seed or SEEDS, core_steps, steps)
     if run:
-        carry_out(cells, out, draws, sampler_steps, jobs or cores())
+        carry_out(cells, out, draws, sampler_steps, jobs or usable_cores())
     found = measured(cells, out)
     made = table(found, cells, out)
     write(found, [made], out, "batches")
@@ -66,16 +65,17 @@ def main(
 
 
 def cells_of(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cell]:
-    """Both arms with both batches; with batch 16 it is the run that `measure.py` trains."""
+    """The cores, and both arms with both batches; batch 16 is the run that `measure.py` trains."""
     usual = (("core_steps", core_steps), ("steps", steps))
     fewer = max(2, 2 * round(steps * USUAL / LARGE / 2))
     large = (("core_steps", core_steps), ("steps", fewer), ("batch", LARGE))
-    return [
+    grown = [
         cell
         for arm in ARMS
         for seed in seeds
         for cell in (Cell(arm, seed, usual), Cell(arm, seed, large, variant=f"batch_{LARGE}"))
     ]
+    return [*(Cell(Arm.core, seed, usual[:1]) for seed in seeds), *grown]
 
 
 def table(found: Results, cells: Sequence[Cell], out: Path) -> Table:
@@ -137,11 +137,7 @@ def picture(cells: Sequence[Cell], out: Path) -> str:
                     middle = [mean(column) for column in zip(*losses, strict=True)]
                     x = curves[0].images
                     axis.plot(x, middle, style, color=COLOURS[arm], label=f"{arm}, batch {batch}")
-        axis.set_yscale("log")
-        axis.set_xlabel("images seen")
-        axis.set_ylabel("loss on objects never seen at the size")
-        if axis.lines:
-            axis.legend(frameon=False)
+        label_losses(axis, "images seen")
     return text.getvalue()
 
 

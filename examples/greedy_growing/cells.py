@@ -12,6 +12,8 @@ from sets import LARGE
 import growlang
 
 Params = tuple[tuple[str, float], ...]
+LINES = 28
+"""Of the metrics of a run, at least, unless it has fewer steps."""
 
 
 class Cell(NamedTuple):
@@ -51,21 +53,30 @@ class Cell(NamedTuple):
         return growlang.load(path, {"seed": self.seed, **dict(self.params)})
 
 
-def train(cell: Cell, out: Path) -> int:
-    """Train a cell unless it is trained, and its ancestors before it; returns the last step.
+def train(cell: Cell, out: Path) -> None:
+    """Train a cell unless it is trained, and its ancestors before it."""
+    name = cell.run_name if cell.variant else None
+    train_spec(cell.spec(), RECIPES[cell.arm].name, name, cell.folder(out), out / "data")
+
+
+def train_spec(
+    spec: growlang.Checked, recipe: str | None, name: str | None, out: Path, data: Path
+) -> Path:
+    """The run of a spec's recipe, which is trained unless it is, and its ancestors before it.
 
     Raises typer.Exit if a signal ends it.
     """
+    steps = sum(phase.steps or 0 for phase in growlang.plan(spec, recipe).phases)
     trained = growlang.train(
-        cell.spec(),
-        RECIPES[cell.arm].name,
-        name=cell.run_name if cell.variant else None,
-        out=cell.folder(out),
-        data_root=out / "data",
+        spec,
+        recipe,
+        name=name,
+        out=out,
+        data_root=data,
         resume="may",
         with_parents=True,
-        log_every=50,
+        log_every=max(1, min(50, steps // LINES)),
     )
     if trained.signal is not None:
         raise typer.Exit(trained.exit_status)
-    return trained.steps
+    return trained.run

@@ -10,10 +10,10 @@ from cells import Cell
 from torch.utils.flop_counter import FlopCounterMode
 
 import growlang
-from growlang.growth.bridging import bridged
 from growlang.net import Input, Net
 from growlang.spec.recipe import Phase
 from growlang.torch_backend.lower import lower
+from growlang_runtime.train.bridge import bridge_of
 
 
 def training_flops(plan: growlang.Plan) -> int:
@@ -24,7 +24,7 @@ def training_flops(plan: growlang.Plan) -> int:
         end = begin + (phase.steps or 0)
         faded = min(end, max(begin, plan.start.bridge or 0)) - begin
         total += (end - begin - faded) * _step(net, own, phase)
-        total += faded * _step(_bridge(plan), own, phase) if faded else 0
+        total += faded * _step(bridge_of(plan).net, own, phase) if faded else 0
         begin = end
     return total
 
@@ -35,17 +35,8 @@ def flops(cell: Cell) -> int:
     return training_flops(growlang.plan(cell.spec(), RECIPES[cell.arm].name))
 
 
-def _bridge(plan: growlang.Plan) -> Net:
-    parent = plan.parent_net()
-    assert parent is not None
-    predict = getattr(plan.phases[0].settings.objective, "predict", "v")
-    return bridged(plan.child_net(), parent, plan.mapping, predict).net
-
-
 def _step(net: Net, own: set[str], phase: Phase) -> int:
-    """One step of a phase: what it freezes gets no gradient, and neither do tensors that are not
-    the net's `own`.
-    """
+    """One step of a phase; tensors that it freezes, or that are not `own`, get no gradient."""
     module = lower(net)
     for name, parameter in module.named_parameters():
         parameter.requires_grad_(name in own and name not in phase.frozen)

@@ -15,14 +15,14 @@ from arms import DRAWINGS, LABELS, PATH, Arm
 from cells import Cell
 from compute import flops
 from measure import carry_out, write, write_charts
-from pool import cores
 from results import Results, Row
 from scoring import measured
-from sets import LARGER, prepare, shard
+from sets import LARGE, LARGER, require_sets
 from tables import Table, printed, scored, spread, tables
 from typer import Option
 
 from growlang.cli.console import console
+from growlang_runtime.train.threads import usable_cores
 
 RATES = (1e-3, 3e-3, 9e-3)
 """Learning rates; that of the specs is the second."""
@@ -44,9 +44,8 @@ def main(
     run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
 ) -> None:
     """Train and sample the arms at equal compute, at other learning rates, and at 128 px."""
-    for side in (64, LARGER):
-        if not (out / "data" / shard("reference", side)).exists():
-            prepare(out / "data", side)
+    for side in (LARGE, LARGER):
+        require_sets(out / "data", side)
     seeds = seed or [0]
     parts = {
         "equal_compute": equal_compute(seeds, core_steps, steps),
@@ -56,7 +55,7 @@ def main(
     }
     for name, cells in parts.items():
         if run:
-            carry_out(cells, out, draws, sampler_steps, jobs or cores())
+            carry_out(cells, out, draws, sampler_steps, jobs or usable_cores())
         found = measured(cells, out)
         made = tables_of(name, found)
         write(found, made, out, name)
@@ -73,7 +72,7 @@ def equal_compute(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
     core = (("core_steps", core_steps),)
     paid = flops(Cell(Arm.core, 0, core))
     budget = paid + flops(Cell(Arm.joint, 0, (*core, ("steps", steps))))
-    cells = []
+    cells = [Cell(Arm.core, seed, core) for seed in seeds]
     for arm in OTHERS:
         each = flops(Cell(arm, 0, (*core, ("steps", steps)))) / steps
         left = budget if arm is Arm.scratch else budget - paid

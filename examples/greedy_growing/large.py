@@ -14,13 +14,13 @@ import typer
 from arms import Arm
 from cells import Cell, Params
 from measure import carry_out, write, write_charts
-from pool import cores
 from scoring import measured
-from sets import prepare_large, shard
+from sets import is_prepared, prepare_large
 from tables import printed, tables
 from typer import Option
 
 from growlang.cli.console import console
+from growlang_runtime.train.threads import usable_cores
 
 SIZE: Params = (("depth", 4), ("width", 192), ("vocabulary", 4096), ("core_batch", 64))
 """Of the core, which has more to learn than 64 objects."""
@@ -43,7 +43,7 @@ def main(
     run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
 ) -> None:
     """Train and sample the arms on the large set, and print their tables."""
-    if not (out / "data" / shard("reference")).exists():
+    if not is_prepared(out / "data"):
         with tempfile.TemporaryDirectory() as folder:
             prepare_large(out / "data", Path(folder), images, names)
     core = (*SIZE, ("core_steps", core_steps))
@@ -52,7 +52,7 @@ def main(
         Cell(arm, one, core if arm is Arm.core else grown) for arm in ARMS for one in seed or [0]
     ]
     if run:
-        carry_out(cells, out, draws, sampler_steps, jobs or cores())
+        carry_out(cells, out, draws, sampler_steps, jobs or usable_cores())
     found = measured(cells, out)
     made = tables(found)
     write(found, made, out, "large")

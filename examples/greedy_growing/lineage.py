@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 from arms import SPECS
+from cells import train_spec
 from finished import Speed, speeds
 from metrics import Scores, scores
 from pictures import write_rows
@@ -61,16 +62,8 @@ def main(
         with tempfile.TemporaryDirectory() as folder:
             prepare_lineage(data, Path(folder), images, names)
     last = SPECS / "lineage" / f"mini_{SIDES[-1]}.grow"
-    trained = growlang.train(
-        growlang.load(last, {"steps": steps, "grown": grown}),
-        out=out,
-        data_root=out / "data",
-        resume="may",
-        with_parents=True,
-        log_every=50,
-    )
-    if trained.signal is not None:
-        raise typer.Exit(trained.exit_status)
+    spec = growlang.load(last, {"steps": steps, "grown": grown})
+    train_spec(spec, None, None, out, out / "data")
     for side in SIDES:
         draw(side, out, sampler_steps)
     found = [generation(side, out) for side in SIDES]

@@ -15,16 +15,17 @@ import typer
 from arms import Arm
 from cells import Cell, train
 from plots import losses_chart, scores_chart
-from pool import cores, run_all
+from pool import run_all
 from results import Results, as_json
 from samples import draw
 from scoring import measured
-from sets import prepare, shard
+from sets import require_sets
 from tables import Table, as_markdown, printed, tables
 from typer import Option
 
 from growlang.atomic import write_text
 from growlang.cli.console import console
+from growlang_runtime.train.threads import usable_cores
 
 
 class Steps(NamedTuple):
@@ -65,10 +66,9 @@ def main(
     """
     long = QUICK if quick else Steps(core_steps, steps, sampler_steps, draws)
     cells = cells_of(seed or (SEEDS[:1] if quick else SEEDS), arm or list(Arm), long)
-    if not (out / "data" / shard("reference")).exists():
-        prepare(out / "data")
+    require_sets(out / "data")
     if run:
-        carry_out(cells, out, long.draws, long.sampler, jobs or cores())
+        carry_out(cells, out, long.draws, long.sampler, jobs or usable_cores())
     found = measured(cells, out)
     made = tables(found)
     write(found, made, out, "proof")

@@ -52,7 +52,7 @@ class Judge:
         return Perceived(*(mean(values) for values in zip(*each, strict=True)))
 
     def floor(self) -> Perceived:
-        """The distance of as many other real images, and the alignment of the true ones."""
+        """The distance of other real images, of as many at most, and the alignment of the true."""
         some = features(self.others[: len(self.real)])
         return Perceived(self._distance(some), self._judged(self.real).alignment)
 

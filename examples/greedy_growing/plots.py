@@ -80,12 +80,17 @@ def losses_chart(found: Results) -> str:
             levels = [level.log_snr for level in rows[0].losses]
             values = [mean(column) for column in zip(*_losses(rows), strict=True)]
             axis.plot(levels, values, marker="o", markersize=3, color=COLOURS[arm], label=arm)
-        axis.set_yscale("log")
-        axis.set_xlabel("log-SNR (right: less noise)")
-        axis.set_ylabel("loss on objects never seen at the size")
-        if axis.lines:
-            axis.legend(frameon=False)
+        label_losses(axis, "log-SNR (right: less noise)")
     return text.getvalue()
+
+
+def label_losses(axis: Axes, across: str) -> None:
+    """Label a chart of held-out losses over something."""
+    axis.set_yscale("log")
+    axis.set_xlabel(across)
+    axis.set_ylabel("loss on objects never seen at the size")
+    if axis.lines:
+        axis.legend(frameon=False)
 
 
 def _losses(rows: Sequence[Row]) -> list[list[float]]:

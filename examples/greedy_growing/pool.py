@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import redirect_stderr, redirect_stdout
@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from growlang.cli.console import console
+from growlang.diagnostics import GrowlangError, exit_of
 
 Task = Callable[[], None]
 
@@ -47,15 +48,16 @@ def _require(future: Future[int], name: str, logs: Path) -> None:
 
 
 def _logged(task: Task, log: Path) -> int:
-    """The exit status of a task: 0 unless it raised typer.Exit."""
+    """The exit status of a task: 0 unless it raised; what it raised is in its log."""
     with log.open("a", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
         try:
             task()
         except typer.Exit as stopped:
             return stopped.exit_code
+        except GrowlangError as error:
+            file.write(f"{error}\n")
+            return exit_of(error)
+        except Exception:
+            traceback.print_exc(file=file)
+            return 1
     return 0
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,8 +10,6 @@ from finished import Loss, Speed
 from metrics import Scores
 from perceived import Perceived
 
-FORMAT_VERSION = 4
-
 
 class Row(NamedTuple):
     """One arm, trained and sampled with one seed."""
@@ -50,7 +48,6 @@ class Results(NamedTuple):
 def as_json(found: Results) -> str:
     """All of it as one JSON object."""
     told = {
-        "format_version": FORMAT_VERSION,
         "floors": {side: floor._asdict() for side, floor in found.floors.items()},
         "rows": [_plain(row) for row in found.rows],
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from arms import DRAWINGS, GROWN, Arm, Drawing
+from arms import DRAWINGS, GROWN, Arm
 from cells import Cell
 from finished import with_core_of
 from safetensors import safe_open
@@ -117,8 +117,3 @@ def images_of(path: Path) -> Tensor:
     """The images (N, C, H, W) in [-1, 1] of a shard."""
     images = [image for _, image in read_shard(path)]
     return torch.stack([to_tensor(one, grid(3, one.height, one.width)) for one in images])
-
-
-def drawings(cell: Cell) -> tuple[Drawing, ...]:
-    """What is drawn of a cell by its own model."""
-    return DRAWINGS[cell.arm]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from arms import PATH, Arm
+from arms import DRAWINGS, PATH, Arm
 from cells import Cell
 from compute import flops
 from finished import losses, speeds
 from metrics import Scores, downsampled, scores, without_detail
 from perceived import Judge
 from results import Results, Row
-from samples import CORE, captions_of, drawings, images_of, path_of, read
+from samples import CORE, captions_of, images_of, path_of, read
 from sets import read_shard, shard, unseen_places
 from torch import Tensor
 
@@ -43,7 +43,7 @@ class Truth:
 
     def rows(self, cell: Cell, out: Path) -> Iterator[Row]:
         """Those of a cell: one for each of its drawings."""
-        for drawing in drawings(cell):
+        for drawing in DRAWINGS[cell.arm]:
             if not (path := path_of(cell, drawing.name, out)).exists():
                 continue
             drawn = read(path, len(self.real))

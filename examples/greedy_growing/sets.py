@@ -96,6 +96,17 @@ def write_sets(
         write_shard(out / shard(name, side), images)
 
 
+def is_prepared(out: Path, side: int = LARGE) -> bool:
+    """Whether all shards of one resolution are there: the last one is written last."""
+    return (out / shard("others", side)).exists()
+
+
+def require_sets(out: Path, side: int = LARGE) -> None:
+    """Write the shards of the 64 objects unless they are there."""
+    if not is_prepared(out, side):
+        prepare(out, side)
+
+
 def prepare(out: Path, side: int = LARGE) -> None:
     """Write the shards of the 64 objects. Raises KeyError for an object that no shard has."""
     found = emoji()

@@ -16,11 +16,12 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from arms import SPECS
+from cells import train_spec
 from compute import training_flops
 from metrics import scores
 from perceived import Judge
 from plots import chart
-from pool import cores, run_all
+from pool import run_all
 from samples import ensure, images_of, read
 from sets import SMALL, emoji, resized, shard, write_shard
 from tables import Table, as_markdown, printed, spread
@@ -33,6 +34,7 @@ from growlang.net import digest
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
+from growlang_runtime.train.threads import usable_cores
 
 SPEC = SPECS / "core_32.grow"
 
@@ -89,7 +91,7 @@ def main(
             for one in seeds
             for size in sizes
         }
-        run_all(tasks, out / "logs", jobs or cores())
+        run_all(tasks, out / "logs", jobs or usable_cores())
     found = [one for s in seeds for size in sizes if (one := measured(size, s, out)) is not None]
     made = table(found)
     write_text(out / "sizes.json", json.dumps([one._asdict() for one in found], indent=1) + "\n")
@@ -114,17 +116,8 @@ def _spec(size: Size, seed: int, steps: int) -> growlang.Checked:
 
 
 def _one(size: Size, seed: int, steps: int, out: Path, sampler_steps: int | None) -> None:
-    trained = growlang.train(
-        _spec(size, seed, steps),
-        name=str(size),
-        out=out / f"seed-{seed}",
-        data_root=out / "data",
-        resume="may",
-        log_every=50,
-    )
-    if trained.signal is not None:
-        raise typer.Exit(trained.exit_status)
-    weights = load(trained.run)
+    spec, folder = _spec(size, seed, steps), out / f"seed-{seed}"
+    weights = load(train_spec(spec, None, str(size), folder, out / "data"))
     captions = list(emoji())[1::2]
     inputs = [contents_hash(weights.tensors), weights.metadata["sample"], sampler_steps]
     settings: dict[str, Any] = {"prompts": captions, "steps": sampler_steps, "seed": seed}

@@ -49,7 +49,7 @@ def build_bridge(
     plan: Plan, child: nn.Module, weights: Mapping[str, Tensor], images: Images, workers: int
 ) -> Bridge:
     """The bridge of a plan from its parent's `weights`; `child` is the module that it trains."""
-    found = _bridged(plan)
+    found = bridge_of(plan)
     module = lower(found.net)
     variances = detail_variances(
         {t.name: n for n in refinements(found.net) for t in n.tensors if t.init == MEASURED},
@@ -74,11 +74,12 @@ def build_bridge(
 @torch.no_grad()
 def begin_at_zero(plan: Plan, child: nn.Module) -> None:
     """Let the ends of the child begin without effect, so that the parent's function is all."""
-    for name in _bridged(plan).zeros:
+    for name in bridge_of(plan).zeros:
         child.get_parameter(name).zero_()
 
 
-def _bridged(plan: Plan) -> Bridged:
+def bridge_of(plan: Plan) -> Bridged:
+    """The net of a plan's transition, of a recipe that has one."""
     parent = plan.parent_net()
     assert parent is not None
     predict = getattr(plan.phases[0].settings.objective, "predict", "v")

@@ -38,11 +38,15 @@ class Choice(NamedTuple):
         return f"threads: {self.threads} (a step takes, by threads, {tried})"
 
 
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def counts(cores: int | None = None) -> list[int]:
     """The numbers of threads to try: 1, 2, 4, ... and the cores that this process may use."""
-    if cores is None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    cores = usable_cores() if cores is None else cores
     return [*(1 << i for i in range(cores.bit_length()) if 1 << i < cores), cores]
 
 
