@@ -364,7 +364,7 @@ def test_tables_average_over_seeds() -> None:
     assert "fd_efflite0 1.25, align_ridge 0.750" in made[2].title
     assert [printed(table).row_count for table in made] == [1] * 5
     for chart in (scores_chart(found), losses_chart(found)):
-        assert "<svg" in chart and ">frozen</text>" in chart
+        assert "<svg" in chart and ">frozen</text>" in chart and "mean of 2 runs" in chart
 
 
 def committed() -> Sequence[Path]:

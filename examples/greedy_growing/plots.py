@@ -61,7 +61,7 @@ def scores_chart(found: Results) -> str:
                     _bar(axis, place + shift, values, COLOURS[arm], pale=which == "seen")
             axis.set_title(title)
             axis.set_xticks(range(len(by_arm)), list(by_arm), rotation=45, ha="right")
-        axes[0].set_ylabel("never seen at the size | seen (pale)")
+        axes[0].set_ylabel(f"never seen at the size | seen (pale)\n{_runs(by_arm)}")
     return text.getvalue()
 
 
@@ -80,8 +80,14 @@ def losses_chart(found: Results) -> str:
             levels = [level.log_snr for level in rows[0].losses]
             values = [mean(column) for column in zip(*_losses(rows), strict=True)]
             axis.plot(levels, values, marker="o", markersize=3, color=COLOURS[arm], label=arm)
-        label_losses(axis, "log-SNR (right: less noise)")
+        label_losses(axis, f"log-SNR (right: less noise); {_runs(rows_by_arm(found))}")
     return text.getvalue()
+
+
+def _runs(by_arm: Mapping[str, Sequence[Row]]) -> str:
+    """How many runs stand behind each arm of a chart."""
+    counts = sorted({len(rows) for rows in by_arm.values()})
+    return f"mean of {' to '.join(map(str, counts))} runs of each arm"
 
 
 def label_losses(axis: Axes, across: str) -> None:
