@@ -393,7 +393,7 @@ def test_every_label_is_of_a_drawing() -> None:
 
 
 def test_true_images_are_at_no_distance_and_fit_their_captions(
-    out: Path, real: torch.Tensor
+    out: Path, real: torch.Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = list(read_shard(out / "data" / shard("others")))[::20]
     images = samples.images_of(out / "data" / shard("others"))[::20]
@@ -403,3 +403,4 @@ def test_true_images_are_at_no_distance_and_fit_their_captions(
     assert own.distance == pytest.approx(0, abs=1e-3) == mixed.distance
     assert own.alignment == judge.floor().alignment > mixed.alignment
     assert judge.floor().distance > 0
+    assert capsys.readouterr() == ("", "")  # no bar of the library that loads the text encoder

@@ -222,11 +222,18 @@ def pretrained(kind: Any, weights: str, metric: str) -> Any:
 
     Nothing is downloaded. Raises GrowlangError if it is in neither.
     """
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # one of its own for weights that load in a moment
     try:
         found = kind.from_pretrained(weights, local_files_only=True)
     except (OSError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise not_loaded(weights, metric, first) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
     return found.eval().requires_grad_(False) if isinstance(found, nn.Module) else found
 
 
