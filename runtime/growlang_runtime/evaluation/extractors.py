@@ -224,8 +224,9 @@ def pretrained(kind: Any, weights: str, metric: str) -> Any:
     """
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # one of its own for weights that load in a moment
+    bars: Any = logging  # untyped there
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()  # one of its own for weights that load in a moment
     try:
         found = kind.from_pretrained(weights, local_files_only=True)
     except (OSError, ValueError) as error:
@@ -233,7 +234,7 @@ def pretrained(kind: Any, weights: str, metric: str) -> Any:
         raise not_loaded(weights, metric, first) from error
     finally:
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
     return found.eval().requires_grad_(False) if isinstance(found, nn.Module) else found
 
 
