@@ -64,8 +64,11 @@ class Files:
 
 
 def real(path: Path) -> Path:
-    """The path without links; where they lead in a circle, opening it says so."""
-    return Path(realpath(path))
+    """The path without links; where they lead in a circle, or it is none, opening it says so."""
+    try:
+        return Path(realpath(path))
+    except ValueError:  # a NUL, which no path has
+        return path
 
 
 def read_bytes(path: Path) -> bytes:

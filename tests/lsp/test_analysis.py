@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lsp_texts import (
     BLOCKS,
@@ -134,6 +134,7 @@ PIECES = ["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0", ":
     ),
     where=st.floats(0, 1),
 )
+@example(name="blocks.grow", edits=[(0.03125, 0, "\0")], where=0.0)
 def test_no_edit_makes_a_feature_fail(
     name: str, edits: list[tuple[float, int, str]], where: float
 ) -> None:
