@@ -22,7 +22,7 @@ from typer import Option
 from growlang.cli.console import console
 from growlang_runtime.train.threads import usable_cores
 
-SIZE: Params = (("depth", 4), ("width", 192), ("vocabulary", 4096), ("core_batch", 64))
+SIZE: Params = (("depth", 4), ("width", 128), ("vocabulary", 4096), ("core_batch", 64))
 """Of the core, which has more to learn than 64 objects."""
 ARMS = (Arm.core, Arm.scratch, Arm.joint, Arm.greedy, Arm.bridge, Arm.retain)
 
@@ -32,8 +32,8 @@ def main(
         "runs/greedy_growing_large"
     ),
     seed: Annotated[list[int] | None, Option(help="Seeds; by default 0.")] = None,
-    core_steps: Annotated[int, Option(help="Training steps of the core.", min=1)] = 5000,
-    steps: Annotated[int, Option(help="Training steps of each other arm.", min=2)] = 2400,
+    core_steps: Annotated[int, Option(help="Training steps of the core.", min=1)] = 2500,
+    steps: Annotated[int, Option(help="Training steps of each other arm.", min=2)] = 1600,
     batch: Annotated[int, Option(help="Of each other arm.", min=1)] = 32,
     sampler_steps: Annotated[int | None, Option(help="By default the spec's.", min=1)] = None,
     draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 1,
