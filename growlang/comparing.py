@@ -90,6 +90,12 @@ class Difference(Shown):
             verbose=verbose,
         )
 
+    def html(self) -> str:
+        """A page with both nets side by side: one HTML file, which loads nothing."""
+        from growlang.pages.comparison import comparison
+
+        return comparison(self)
+
     def as_json(self) -> dict[str, Any]:
         """With a `format_version`: `summary`, `tensors`, `changes`, `proposals` and more."""
         totals = self.mapping.summary

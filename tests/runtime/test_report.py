@@ -31,7 +31,7 @@ from growlang.spec.samplers import DDIM
 from growlang_runtime.report.page.curves import charts
 from growlang_runtime.report.page.document import LARGEST
 from growlang_runtime.report.page.facts import facts_of, names_of
-from growlang_runtime.report.page.markup import Html, element
+from growlang.pages.markup import Html, element
 from growlang_runtime.report.page.thinning import means, rounded, thinned
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1" / "runs"

@@ -16,7 +16,7 @@ from growlang_runtime.report.comparison import side_of
 from growlang_runtime.report.page.curves import data_of
 from growlang_runtime.report.page.evaluated import evaluated
 from growlang_runtime.report.page.facts import Facts, facts_of, names_of
-from growlang_runtime.report.page.markup import Html, element, joined
+from growlang.pages.markup import Html, element, joined
 from growlang_runtime.report.page.samples import samples
 from growlang_runtime.report.page.sections import Section, overview, sections
 from growlang_runtime.storage.files import disk_full, require_place
