@@ -20,14 +20,14 @@ def print_json(data: Any) -> None:
     typer.echo(dumps(data, indent=2, ensure_ascii=False))
 
 
-def require_output(html: Path | None, force: bool, json: bool) -> None:
+def require_output(html: Path | None, force: bool, printed: bool) -> None:
     """Raise GrowlangError unless a page, if one is asked for, is the one output and has a place."""
     if html is None:
         if force:
             raise GrowlangError("--force replaces a page, and does nothing alone", help="add --html")
         return
-    if json:
-        raise GrowlangError("--html and --json are two outputs", help="give one of them")
+    if printed:
+        raise GrowlangError("--html is written instead of what is printed", help="leave it out")
     from growlang.pages.document import require_page
 
     require_page(html, force=force)

@@ -54,13 +54,29 @@ class Compared(Protocol):
 def comparison(found: Compared) -> str:
     """The page about a difference, as HTML; the same difference gives the same bytes."""
     title = f"{found.a.name} → {found.b.name}"
-    return document(title, heading(found), comparison_json(found), of_difference(found))
+    return document(title, heading(found), comparison_json(found), of_difference(found), notes(found))
 
 
 def heading(found: Compared) -> str:
     """What the page says first."""
     how = "grows from" if found.related else "is not declared to grow from"
     return f"{found.b.name} {how} {found.a.name}"
+
+
+def notes(found: Compared) -> list[str]:
+    """What has to be known before the drawing is read."""
+    told = [found.remark]
+    if found.a.net_hash == found.b.net_hash:
+        same = found.weights is not None and not any(w.differing for w in found.weights)
+        told.append(f"The nets are equal{', and so are their weights' if same else ''}.")
+    elif not found.related:
+        told.append(
+            f"No statement takes tensors of {found.a.name} into {found.b.name}: "
+            "all of one are dropped, and all of the other are new."
+        )
+    if found.changes:
+        told.append(f"{len(found.changes)} warnings are below the drawing.")
+    return told
 
 
 def comparison_json(found: Compared) -> dict[str, Any]:

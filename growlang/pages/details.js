@@ -9,7 +9,7 @@ const KEYS = "Arrow keys go from block to block, Enter folds and unfolds, / sear
 function show(node) {
   state.shown = node;
   light(node);
-  if (!node) return details.replaceChildren(make("p", HINT, { class: "hint" }), make("p", KEYS, { class: "hint" }));
+  if (!node) return details.replaceChildren(make("p", `${HINT} ${KEYS}`, { class: "hint" }));
   const top = make("div", "", { class: "facts" });
   const title = make("h2", node.path);
   for (const [kind, n] of kindsOf(node)) {
@@ -23,19 +23,19 @@ function show(node) {
 
 function facts(node) {
   const list = make("dl"), verdict = node.box && node.box.verdict;
-  const add = (name, ...values) => {
-    if (!values.some(Boolean)) return;
-    const value = make("dd");
-    value.append(...values.filter(Boolean));
-    list.append(make("dt", name), value);
+  const add = (name, value, long = true) => {
+    if (!value) return;
+    const told = make("dd", "", { class: long ? "long" : "brief" });
+    told.append(value);
+    list.append(make("dt", name), told);
   };
   add("shape", `${tables.shapes[node.in]} → ${tables.shapes[node.out]}`);
+  add("parameters", exact(node.parameters), false);
+  add("FLOPs", node.flops ? short(node.flops) : "0", false);
+  add("activations", `${bytes(FLOAT * node.saved)} in fp32`);
   add("spec", tables.places[node.at] ? make("code", tables.places[node.at]) : "");
   const reads = node.reads.map((one) => (typeof one === "number" ? node.net.nodes[one].path : one));
   add("reads", reads.join(", "));
-  add(`parameters`, exact(node.parameters));
-  add("FLOPs", node.flops ? short(node.flops) : "0");
-  add("activations", `${bytes(FLOAT * node.saved)} in fp32`);
   if (compared) {
     const all = others(node).map((one) => one.path);
     add(node.net.index ? "from" : "becomes", all.length > 6 ? `${all.slice(0, 6).join(", ")} and ${all.length - 6} more` : all.join(", "));
@@ -50,7 +50,7 @@ function facts(node) {
 }
 
 function tensorTable(node) {
-  const head = compared ? ["", "tensor", "shape", node.net.index ? "from" : "becomes", "rule and reason"] : ["", "tensor", "shape"];
+  const head = compared ? ["", "tensor", "shape", node.net.index ? "from" : "becomes", "rule", "reason"] : ["", "tensor", "shape"];
   const frame = make("div", "", { class: "tensors", tabindex: "0", role: "group", "aria-label": `tensors of ${node.path}` }), table = make("table");
   const row = make("tr");
   head.forEach((name) => row.append(make("th", name, { scope: "col" })));
@@ -64,8 +64,8 @@ function tensorTable(node) {
     }
     line.append(first, make("td", tensor.suffix), make("td", tensor.shape, { class: "shape" }));
     if (compared) {
-      const other = counterpart(node, tensor);
-      line.append(make("td", tensor.other === 0 && others(node)[0].path === node.path ? "the same" : other || "–"), make("td", tensor.reason));
+      const near = tensor.other === 0 ? others(node)[0].path : tensor.other;
+      line.append(make("td", near === node.path ? "the same" : near || "–"), make("td", tensor.rule), make("td", tensor.reason));
     }
     body.append(line);
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,13 @@ STYLES = ("colours.css", "style.css")
 SCRIPTS = ("model.js", "drawing.js", "lines.js", "details.js", "finding.js", "script.js")
 
 
-def document(title: str, heading: str, data: dict[str, Any], summary: Html) -> str:
-    """The page of some data, as HTML; `summary` stands below the drawing, also without scripts."""
+def document(
+    title: str, heading: str, data: dict[str, Any], summary: Html, notes: Sequence[str] = ()
+) -> str:
+    """The page of some data, as HTML.
+
+    `notes` stand above the drawing, and `summary` below it, which both need no script.
+    """
     head = joined(
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -38,6 +44,7 @@ def document(title: str, heading: str, data: dict[str, Any], summary: Html) -> s
     body = joined(
         element("header", element("h1", heading), element("div", id="tools", role="toolbar", aria_label="page")),
         element("div", id="controls"),
+        [element("p", note, class_="remark") for note in notes if note],
         element("main", element("div", id="drawing"), summary),
         element("footer", f"Written by growlang {__version__}."),
         element("aside", id="details", role="region", aria_label="details"),

@@ -1,6 +1,8 @@
 // The drawing: rows by resolution, in each the boxes of the nets, in each box its nodes.
 
-const UNFOLDED = 4;  // repeats of so few nodes are shown one by one
+const SMALL = 24, UNFOLDED = 4;  // in nets of so few nodes, repeats of so few are shown one by one
+const INLINE = 6;  // cells that stand in the line of their fold
+const small = Math.max(...data.nets.map((net) => net.nodes.length)) <= SMALL;
 const drawing = document.getElementById("drawing");
 const places = new Map();  // of each node: its button, the fold that it is in, its cell there
 
@@ -11,14 +13,12 @@ const sign = (kind) => {
 
 function draw() {
   drawing.className = compared ? "two" : "one";
-  drawing.style.setProperty("--rows", data.rows.length);
+  if (data.rows.some((row) => row.id === "ends")) drawing.append(styled(make("div", "resolution", { class: "label" }), { gridRow: 1 }));
   const stages = data.rows.filter((row) => row.id.startsWith("stage."));
   const step = Math.min(20, 110 / Math.max(1, stages.length));
   data.rows.forEach((row, r) => {
-    const label = make("div", row.label, { class: "label", title: row.title });
-    label.style.gridRow = r + 2;
-    drawing.append(label);
     if (r % 2) drawing.append(styled(make("div", "", { class: "stripe" }), { gridRow: r + 2 }));
+    drawing.append(styled(make("div", row.label, { class: "label", title: row.title }), { gridRow: r + 2 }));
   });
   for (const net of data.nets) drawing.append(drawNet(net, step, stages));
   if (compared) {
@@ -71,24 +71,26 @@ function drawBox(net, box) {
   let at = 0;
   for (const [, period, repeats] of box.groups) {
     const nodes = box.nodes.slice(at, at + period * repeats).map((i) => net.nodes[i]);
-    frame.append(repeats > 1 ? drawFold(nodes, period, repeats) : drawNodes(nodes));
+    frame.append(repeats > 1 ? drawFold(nodes, period, repeats) : drawNodes(nodes, "alone"));
     at += period * repeats;
   }
   return frame;
 }
 
-function drawNodes(nodes) {
-  const list = make("div", "", { class: "nodes" });
-  nodes.forEach((node) => list.append(drawNode(node)));
+function drawNodes(nodes, how) {
+  const list = make("div", "", { class: `nodes ${how}` });
+  nodes.forEach((node) => list.append(drawNode(node, how)));
   return list;
 }
 
-function drawNode(node) {
+/** A node's button: alone by its call, among repeats of one kind by its number, else by both. */
+function drawNode(node, how) {
   const button = make("button", "", { class: "node", type: "button", tabindex: "-1", "data-net": node.net.index, "data-node": node.index });
-  const rest = node.path.slice(node.box.component.length + 1).replace(/^(encode|decode)\./, "");
-  const number = rest.match(/\.(\d+)$/);
-  button.append(make("span", "", { class: "signs" }), make("span", node.brief, { class: "call" }),
-    make("span", number ? number[1] : "", { class: "number" }), make("span", "", { class: "amount" }));
+  const number = how !== "alone" && node.path.match(/\.(\d+)$/);
+  button.append(make("span", "", { class: "signs" }));
+  if (number) button.append(make("span", number[1], { class: "number" }));
+  if (!number || how === "mixed") button.append(make("span", node.brief, { class: "call" }));
+  button.append(make("span", "", { class: "amount" }));
   places.set(node, { ...places.get(node), button });
   return button;
 }
@@ -96,13 +98,14 @@ function drawNode(node) {
 let folds = 0;
 /** Blocks that repeat: a line with a cell for each node, below which they are listed. */
 function drawFold(nodes, period, repeats) {
-  const open = nodes.length <= UNFOLDED, id = `fold${folds++}`;
+  const open = small && nodes.length <= UNFOLDED, id = `fold${folds++}`;
   const frame = make("div", "", { class: "fold" });
-  const button = make("button", "", { class: "node folder", type: "button", tabindex: "-1", "aria-expanded": String(open), "aria-controls": id });
+  const button = make("button", "", { class: `node folder${nodes.length <= INLINE ? " short" : ""}`, type: "button", tabindex: "-1", "aria-expanded": String(open), "aria-controls": id });
   const names = nodes.slice(0, period).map((node) => node.brief).join(", ");
   const cells = make("span", "", { class: "cells", "aria-hidden": "true" });
-  button.append(make("span", "", { class: "arrow", "aria-hidden": "true" }), make("span", names, { class: "call" }), make("b", `× ${repeats}`), make("span", "", { class: "amount" }), cells);
-  const list = drawNodes(nodes);
+  button.append(make("span", "", { class: "arrow", "aria-hidden": "true" }), make("span", "", { class: "signs" }), make("span", names, { class: "call" }),
+    make("b", `× ${repeats}`), cells, make("span", "", { class: "amount" }));
+  const list = drawNodes(nodes, period === 1 ? "numbered" : "mixed");
   list.id = id;
   const fold = { frame, button, list, nodes, names, repeats };
   for (const node of nodes) {
@@ -134,6 +137,7 @@ const anchor = (node) => {
 /** Colours, amounts and what is dimmed: all that the filter, the phase and the measure change. */
 function refresh() {
   const measure = MEASURES[state.measure];
+  drawing.dataset.narrowed = String(state.words.length > 0 || state.kinds.size > 0);
   const totals = data.nets.map((net) => net.nodes.reduce((sum, node) => sum + measure.of(node), 0));
   const share = (element, net, amount) => {
     element.style.setProperty("--share", compared ? "0%" : `${(100 * amount) / (totals[net.index] || 1)}%`);
@@ -153,6 +157,7 @@ function refresh() {
   for (const fold of allFolds()) {
     const amount = fold.nodes.reduce((sum, node) => sum + measure.of(node), 0), found = fold.nodes.filter(matches).length;
     fold.button.querySelector(".amount").textContent = measure.say(amount);
+    fold.button.querySelector(".signs").replaceChildren(...sums(fold.nodes).map(([kind]) => sign(kind)));
     fold.button.classList.toggle("dim", !found);
     share(fold.button, fold.nodes[0].net, amount);
     const told = sums(fold.nodes).map(([kind, n]) => `${exact(n)} ${data.kinds[kind].name}`);
@@ -179,7 +184,7 @@ function total(box, net, measure, whole) {
     return part;
   });
   const percent = whole ? (100 * amount) / whole : 0;
-  const shown = compared ? measure.say(amount) : `${measure.say(amount)} · ${percent >= 10 ? Math.round(percent) : Number(percent.toPrecision(1))} %`;
+  const shown = compared ? measure.say(amount) : `${measure.say(amount)} · ${percent >= 10 ? Math.round(percent) : percent >= 0.01 || !percent ? Number(percent.toPrecision(1)) : "under 0.01"} %`;
   line.replaceChildren(...parts, make("span", amount || !compared ? shown : "no tensors", { class: "amount" }));
   box.frame.style.setProperty("--share", compared ? "0%" : `${percent}%`);
 }

@@ -61,7 +61,7 @@ function settled() {
 /** What is found, in words; the legend's numbers. */
 function said() {
   const found = every.filter(matches).length, narrowed = state.words.length || state.kinds.size;
-  status.textContent = !narrowed ? "" : found ? `${exact(found)} of ${count(every.length, "block")}` : "nothing matches";
+  status.textContent = !narrowed ? "" : found ? `${exact(found)} of ${count(every.length, "block")}` : "nothing matches: Esc clears";
   status.classList.toggle("none", Boolean(narrowed) && !found);
   for (const button of controls.querySelectorAll("[data-kind]")) {
     const index = data.kinds.findIndex((kind) => kind.id === button.dataset.kind), kind = data.kinds[index];
@@ -103,8 +103,9 @@ function buildPhases() {
     const button = make("button", "", { type: "button", "aria-pressed": String(index === 0), "data-phase": phase.name });
     const frozen = phase.totals[1][1], part = frozen / (frozen + phase.totals[0][1] || 1);
     button.style.flexGrow = whole ? Math.max(0.12, steps[index] / whole) : 1;
-    button.style.setProperty("--frozen", `${100 * part}%`);
-    button.append(make("b", phase.name), make("span", phase.length), make("small", frozen ? `${short(frozen)} frozen` : "nothing frozen"));
+    const bar = make("span", "", { class: "split", "aria-hidden": "true" });
+    bar.append(styled(make("i", "", { class: "frozen" }), { width: `${100 * part}%` }), make("i", "", { class: "trained" }));
+    button.append(make("b", phase.name), make("span", phase.length), make("small", frozen ? `${short(frozen)} frozen` : "nothing frozen"), bar);
     button.addEventListener("click", () => {
       state.phase = index;
       for (const other of strip.children) other.setAttribute("aria-pressed", String(other === button));

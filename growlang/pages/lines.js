@@ -25,15 +25,17 @@ function drawLinks() {
     pairs.set(key, pair);
   }
   for (const { ends, kinds } of pairs.values()) {
+    const edges = ends.map((end) => [...end.frame.parentElement.children].map((one) => one.getBoundingClientRect()));
+    const x0 = Math.max(...edges[0].map((edge) => edge.right)) - box.left, x1 = Math.min(...edges[1].map((edge) => edge.left)) - box.left;
     const [y0, y1] = ends.map((end) => {
       const { top, height } = end.frame.parentElement.getBoundingClientRect();
       return top + Math.min(height / 2, 60) - box.top;
     });
     const main = [...kinds].sort((a, b) => b[1] - a[1])[0][0], w = box.width;
     const off = state.kinds.size && ![...kinds.keys()].some((kind) => state.kinds.has(kind));
-    svg.append(drawn("path", { d: `M0 ${y0} C${w / 2} ${y0} ${w / 2} ${y1} ${w} ${y1}`, class: `${data.kinds[main].id}${off ? " dim" : ""}` }));
+    svg.append(drawn("path", { d: `M${x0} ${y0} C${w / 2} ${y0} ${w / 2} ${y1} ${x1} ${y1}`, class: `${data.kinds[main].id}${off ? " dim" : ""}` }));
     const chip = make("div", "", { class: `chip${off ? " dim" : ""}` });
-    for (const [kind, n] of kinds) {
+    for (const [kind, n] of [...kinds].sort(([a], [b]) => a - b)) {
       const part = make("span", "", { title: `${count(n, "tensor")} ${data.kinds[kind].name}` });
       part.append(sign(kind), document.createTextNode(exact(n)));
       chip.append(part);
@@ -54,7 +56,7 @@ function light(node) {
   overlay.setAttribute("height", origin.height);
   for (const other of others(node)) {
     anchor(other).classList.add("twin");
-    const [left, right] = (node.net.index === 0 ? [node, other] : [other, node]).map((one) => anchor(one).getBoundingClientRect());
+    const [left, right] = (node.net.index === 0 ? [node, other] : [other, node]).map((one) => anchor(one).closest("button").getBoundingClientRect());
     const x0 = left.right - origin.left, y0 = (left.top + left.bottom) / 2 - origin.top;
     const x1 = right.left - origin.left, y1 = (right.top + right.bottom) / 2 - origin.top;
     const bend = Math.max(30, (x1 - x0) / 2);

@@ -58,7 +58,8 @@ for (const [side, net] of data.nets.entries()) {
     for (const tensor of node.tensors) {
       if (node.outcome === undefined) continue;
       const [kind, reason, other] = tables.outcomes[node.outcome][tensor.index];
-      Object.assign(tensor, { kind, reason: tables.reasons[reason], other });
+      const [rule, why] = tables.reasons[reason];
+      Object.assign(tensor, { kind, rule, reason: why, other });
     }
     node.others ??= [];
   });
@@ -93,7 +94,7 @@ function isFrozen(node, tensor) {
 /** All that is said of a node, in lower case: what a search looks through. */
 function textOf(node) {
   node.text ??= [node.path, node.full, node.box ? node.box.component : "", tables.places[node.at],
-    ...node.tensors.flatMap((tensor) => [tensor.name, tensor.shape, tensor.reason || "", counterpart(node, tensor),
+    ...node.tensors.flatMap((tensor) => [tensor.name, tensor.shape, tensor.rule || "", tensor.reason || "", counterpart(node, tensor),
       tensor.kind === undefined ? "" : `${data.kinds[tensor.kind].id} ${data.kinds[tensor.kind].name}`])].join("\n").toLowerCase();
   return node.text;
 }

@@ -13,7 +13,8 @@ class Outcome(NamedTuple):
     """What becomes of one tensor of a net in the other one, or where it comes from."""
 
     category: Category
-    reason: str
+    reason: tuple[str, str]
+    """The statement that makes it so, in short, and why."""
     others: tuple[str, ...] = ()
     """The tensors of the other net that it begins as, or that begin as it."""
 
@@ -24,7 +25,7 @@ def of_child(mapping: Mapping) -> dict[str, Outcome]:
     for entry in mapping.of_child:
         source = values_of(entry.transform, entry.name)
         others = () if source is None else (source,)
-        found[entry.name] = Outcome(entry.category, f"{entry.rule}; {entry.reason}", others)
+        found[entry.name] = Outcome(entry.category, (entry.rule, str(entry.reason)), others)
     return found
 
 
@@ -51,7 +52,7 @@ def _of_parent(
         return Outcome(first.category, first.reason, others)
     entry = mapping.by_name.get(name)
     if entry is None:
-        return Outcome("dropped", "drop", others)
+        return Outcome("dropped", ("drop", ""), others)
     if isinstance(entry.transform, Drop):
-        return Outcome("dropped", f"{entry.rule}; {entry.reason}", others)
-    return Outcome("dropped", f"the child's tensor of this name is new: {entry.reason}", others)
+        return Outcome("dropped", (entry.rule, str(entry.reason)), others)
+    return Outcome("dropped", ("drop", f"the child's is new: {entry.reason}"), others)

@@ -24,7 +24,6 @@ def of_difference(found: Compared) -> Html:
     """What a difference says beside its drawing."""
     weights = found.weights
     return joined(
-        element("p", found.remark, class_="remark") if found.remark else None,
         _warnings(found.changes),
         _proposals(found),
         section("By component", _components(found), id="components"),
