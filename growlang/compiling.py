@@ -266,9 +266,10 @@ class Compiled(Shown):
 
     def html(self) -> str:
         """A page with the net, its costs and its phases: one HTML file, which loads nothing."""
-        from growlang.pages.costs import costs
+        from growlang.pages.costs import Costly, costs
 
-        return costs(self)
+        planned = (self.recipe, self.costs, self.schedule, self.phases)
+        return costs(Costly(self.net, *planned, self.verdicts, self.remarks))
 
     def as_json(self) -> dict[str, Any]:
         """The net with its hashes, totals, components, tensors and the phases of the recipe."""

@@ -24,7 +24,7 @@ def require_output(html: Path | None, force: bool, printed: bool) -> None:
     """Raise GrowlangError unless a page, if one is asked for, is the one output and has a place."""
     if html is None:
         if force:
-            raise GrowlangError("--force replaces a page, and does nothing alone", help="add --html")
+            raise GrowlangError("--force replaces a page: it does nothing alone", help="add --html")
         return
     if printed:
         raise GrowlangError("--html is written instead of what is printed", help="leave it out")

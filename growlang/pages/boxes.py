@@ -45,35 +45,24 @@ def _is_placed(node: Node) -> bool:
 
 def boxes(net: Net) -> tuple[Box, ...]:
     """The boxes of a net in the order of its data; conditions without nodes have empty ones."""
-    nodes, chain = shown(net), net.of_tokens
-    sides = _sides(nodes)
+    found: dict[ComponentName, dict[Side, list[Node]]] = {c.name: {} for c in net.components}
+    for node in shown(net):
+        found[node.component].setdefault(_side(node, net), []).append(node)
     return tuple(
-        Box(
-            _row(component.name, net),
-            "whole" if chain else side,
-            component.name,
-            tuple(n for n in nodes if n.component == component.name and sides[n.path] == side),
-        )
-        for component in net.components
-        for side in dict.fromkeys(
-            [sides[n.path] for n in nodes if n.component == component.name] or ["whole"]
-        )
+        Box(_row(name, net), side, name, tuple(nodes))
+        for name, sides in found.items()
+        for side, nodes in (sides or {"whole": []}).items()
     )
 
 
-def _sides(nodes: Sequence[Node]) -> dict[str, Side]:
-    """Of each node by its path: before the core is down, after it is up."""
-    core = [n for n, node in enumerate(nodes) if node.component == CORE]
-    found: dict[str, Side] = {}
-    for n, node in enumerate(nodes):
-        down, up = core and n < core[0], core and n > core[-1]
-        arm = _has_arms(node.component)
-        found[node.path] = "encode" if arm and down else "decode" if arm and up else "whole"
-    return found
-
-
-def _has_arms(name: ComponentName) -> bool:
-    return name in (STEM, HEAD) or name.is_stage or name.is_retained
+def _side(node: Node, net: Net) -> Side:
+    """The arm of the U that a node is in, which its place in the net says."""
+    name = node.component
+    if net.of_tokens or not (name in (STEM, HEAD) or name.is_stage or name.is_retained):
+        return "whole"
+    inside = node.path.removeprefix(name).split(".")
+    down = name == STEM or "encode" in inside or (name.is_retained and STEM in inside)
+    return "encode" if down else "decode"
 
 
 def _row(name: ComponentName, net: Net) -> str:
@@ -104,7 +93,10 @@ def _titles(row: str, nets: Sequence[Net]) -> tuple[str, str]:
         return f"{at} px", f"retained ends, which made images of {at} px"
     if row == ENDS:
         sizes = [str(net.image.dims[-1]) for net in nets if not net.of_tokens]
-        return f"{' → '.join(dict.fromkeys(sizes))} px", "the image, and the ends that read and make it"
+        return (
+            f"{' → '.join(dict.fromkeys(sizes))} px",
+            "the image, and the ends that read and make it",
+        )
     if row == CORE:
         places = dict.fromkeys(_resolution(net) for net in nets)
         return " → ".join(places), f"core at {' → '.join(places)}"
@@ -119,27 +111,27 @@ def _resolution(net: Net) -> str:
 
 
 class Group(NamedTuple):
-    """Nodes that follow each other: `period` kinds of them, `count` times."""
+    """Nodes that follow each other: `period` kinds of them, `times` times."""
 
     first: int
     period: int
-    count: int
+    times: int
 
 
 def groups(keys: Sequence[object]) -> Iterator[Group]:
     """The repeats in a sequence, the longest first at each place; what does not repeat is alone.
 
-    `a b a b c` is a group of period 2 and count 2, and one of period 1 and count 1.
+    `a b a b c` is a group of period 2, two times, and one of period 1, once.
     """
     at = 0
     while at < len(keys):
         best = Group(at, 1, 1)
         for period in range(1, LONGEST_PERIOD + 1):
-            count = _repeats(keys, at, period)
-            if count > 1 and period * count > best.period * best.count:
-                best = Group(at, period, count)
+            times = _repeats(keys, at, period)
+            if times > 1 and period * times > best.period * best.times:
+                best = Group(at, period, times)
         yield best
-        at += best.period * best.count
+        at += best.period * best.times
 
 
 def _repeats(keys: Sequence[object], at: int, period: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.growth.mapping import CATEGORIES, Category, Mapping
 from growlang.net import ComponentName, Net
@@ -30,31 +30,29 @@ KINDS: dict[Category, tuple[str, str, str]] = {
 """Of each category: its sign, what the page calls it, what it means."""
 
 
-class Compared(Protocol):
-    """What a page is made of: a `Difference`."""
+class Compared(NamedTuple):
+    """What a page is made of."""
 
-    @property
-    def a(self) -> Net: ...
-    @property
-    def b(self) -> Net: ...
-    @property
-    def related(self) -> bool: ...
-    @property
-    def mapping(self) -> Mapping: ...
-    @property
-    def changes(self) -> Sequence[str]: ...
-    @property
-    def proposals(self) -> Sequence[str]: ...
-    @property
-    def remark(self) -> str: ...
-    @property
-    def weights(self) -> Sequence[WeightDifference] | None: ...
+    a: Net
+    b: Net
+    related: bool
+    """Whether b's spec names a's as an ancestor."""
+    mapping: Mapping
+    changes: Sequence[str]
+    """Warnings."""
+    proposals: Sequence[str]
+    """Statements that would make b a child of a."""
+    remark: str
+    weights: Sequence[WeightDifference] | None
+    """How far the weights of equal nets are apart."""
 
 
 def comparison(found: Compared) -> str:
     """The page about a difference, as HTML; the same difference gives the same bytes."""
     title = f"{found.a.name} → {found.b.name}"
-    return document(title, heading(found), comparison_json(found), of_difference(found), notes(found))
+    return document(
+        title, heading(found), comparison_json(found), of_difference(found), notes(found)
+    )
 
 
 def heading(found: Compared) -> str:
@@ -82,13 +80,14 @@ def notes(found: Compared) -> list[str]:
 def comparison_json(found: Compared) -> dict[str, Any]:
     """The data of the page: two nets, the rows that they share, and what the categories are."""
     tables, a, b, mapping = Tables(), found.a, found.b, found.mapping
+    sides = ("parent", "child") if found.related else ("old", "new")
     left = net_json(a, tables, outcomes=of_parent(mapping, a), other=b)
     right = net_json(b, tables, outcomes=of_child(mapping), other=a, verdicts=mapping.verdicts)
     return {
         "page": "diff",
         "kinds": kinds(mapping),
         "rows": [row._asdict() for row in rows((a, b))],
-        "nets": [left | {"side": "parent"}, right | {"side": "child"}],
+        "nets": [left | {"side": sides[0]}, right | {"side": sides[1]}],
         "tables": tables.as_json(),
         "links": links(mapping),
     }

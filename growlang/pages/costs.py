@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from growlang.growth.verdict import Verdict
 from growlang.net import Net, Node
@@ -24,23 +24,18 @@ KINDS = (
 """Id, sign, name and meaning of what a phase makes of a tensor."""
 
 
-class Costly(Protocol):
-    """What a page is made of: a `Compiled`."""
+class Costly(NamedTuple):
+    """What a page is made of."""
 
-    @property
-    def net(self) -> Net: ...
-    @property
-    def recipe(self) -> str | None: ...
-    @property
-    def costs(self) -> Sequence[ComponentCost]: ...
-    @property
-    def schedule(self) -> Sequence[Phase]: ...
-    @property
-    def phases(self) -> Sequence[PhaseCost]: ...
-    @property
-    def verdicts(self) -> Sequence[Verdict]: ...
-    @property
-    def remarks(self) -> Sequence[str]: ...
+    net: Net
+    recipe: str | None
+    costs: Sequence[ComponentCost]
+    schedule: Sequence[Phase]
+    """The phases of the recipe; none where there is no recipe."""
+    phases: Sequence[PhaseCost]
+    """The costs of each of them."""
+    verdicts: Sequence[Verdict]
+    remarks: Sequence[str]
 
 
 def costs(found: Costly) -> str:
@@ -75,7 +70,11 @@ def _phase(phase: Phase, cost: PhaseCost, net: Net) -> dict[str, Any]:
     whole = [n for n, part in parts.items() if part and len(part) == len(nodes[n].tensors)]
     count = sum(t.name in frozen for t in net.tensors())
     scales = dict.fromkeys(phase.lr_scale.values())
-    scaled = f", learning rate scaled by {', '.join(f'{s:g}' for s in scales)} in parts" if scales else ""
+    scaled = (
+        f", learning rate scaled by {', '.join(f'{s:g}' for s in scales)} in parts"
+        if scales
+        else ""
+    )
     return {
         "name": phase.name,
         "length": _length(cost),
@@ -115,7 +114,14 @@ def _summary(found: Costly) -> Html:
 
 def _components(found: Costly) -> Html:
     unit = "sequence" if found.net.of_tokens else "image"
-    head = ("component", "output", "tensors", "parameters", f"FLOPs / {unit}", f"fp32 activations / {unit}")
+    head = (
+        "component",
+        "output",
+        "tensors",
+        "parameters",
+        f"FLOPs / {unit}",
+        f"fp32 activations / {unit}",
+    )
     rows = [
         (
             c.name,
@@ -127,7 +133,7 @@ def _components(found: Costly) -> Html:
         )
         for c in found.costs
     ]
-    return table(head, rows, (2, 3, 4, 5))
+    return table((*head, f"fp32 activations / {unit}"), rows, (2, 3, 4, 5))
 
 
 def _phases(phases: Sequence[PhaseCost]) -> Html:

@@ -21,6 +21,23 @@ function show(node) {
   details.replaceChildren(top, node.tensors.length ? tensorTable(node) : make("p", "It has no tensors.", { class: "hint" }));
 }
 
+/** What is said of blocks that repeat. */
+function showFold(fold) {
+  const { nodes } = fold, [first, last] = [nodes[0], nodes[nodes.length - 1]];
+  state.shown = null;
+  light(null);
+  const title = make("h2", `${first.path} … ${last.path.split(".").pop()}`), top = make("div", "", { class: "facts" });
+  for (const [kind, n] of sums(nodes)) {
+    const part = make("span", "", { class: "sum" });
+    part.append(sign(kind), document.createTextNode(`${exact(n)} ${data.kinds[kind].name}`));
+    title.append(part);
+  }
+  const amount = (of) => nodes.reduce((sum, node) => sum + of(node), 0);
+  const told = `${fold.names}, ${fold.repeats} times: ${exact(amount(MEASURES.parameters.of))} parameters, ${short(amount(MEASURES.flops.of))} FLOPs, ${bytes(amount(MEASURES.saved.of))} of activations in fp32.`;
+  top.append(title, make("p", `${told} Enter or a click ${fold.open ? "folds" : "unfolds"} them.`));
+  details.replaceChildren(top);
+}
+
 function facts(node) {
   const list = make("dl"), verdict = node.box && node.box.verdict;
   const add = (name, value, long = true) => {

@@ -41,8 +41,9 @@ def document(
         element("script", Html(as_json(data)), type="application/json", id="data"),
         element("script", Html(f'"use strict";\n{{\n{"".join(map(_text, SCRIPTS))}}}\n')),
     ]
+    tools = element("div", id="tools", role="toolbar", aria_label="page")
     body = joined(
-        element("header", element("h1", heading), element("div", id="tools", role="toolbar", aria_label="page")),
+        element("header", element("h1", heading), tools),
         element("div", id="controls"),
         [element("p", note, class_="remark") for note in notes if note],
         element("main", element("div", id="drawing"), summary),

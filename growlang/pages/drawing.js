@@ -33,7 +33,7 @@ function drawNet(net, step, stages) {
   const section = make("section", "", { class: `net net${net.index}`, "aria-label": net.side ? `${net.side}: ${net.name}` : net.name });
   const head = make("h2", net.name, { class: "name" });
   head.append(make("small", `${net.side ? `${net.side}, ` : ""}${net.about}, ${short(net.parameters)} parameters`));
-  section.append(head);
+  if (compared) section.append(head);
   const filled = data.rows.map((row) => net.boxes.filter((box) => box.row === row.id));
   const last = filled.findLastIndex((boxes) => boxes.length);
   const ends = data.rows.findIndex((row) => row.id === "ends");
@@ -41,7 +41,7 @@ function drawNet(net, step, stages) {
     const cell = make("div", "", { class: "cell", role: "group", "aria-label": `${row.title} of ${net.name}` });
     cell.style.gridRow = r + 2;
     const deep = row.id === "core" && ends >= 0 ? stages.length : Math.max(0, stages.indexOf(row));
-    cell.style.setProperty("--inset", `${deep * step}px`);
+    cell.style.setProperty("--inset", `calc(${deep} * min(${step}px, 1.1vw))`);
     if (filled[r].length) filled[r].forEach((box) => cell.append(drawBox(net, box)));
     else if (ends >= 0 && r > ends && r < last) cell.classList.add("through");
     else cell.classList.add("empty");
@@ -60,7 +60,7 @@ function drawBox(net, box) {
   const name = make("span", box.component, { class: "component" });
   if (arm && !plain) name.append(make("small", arm));
   top.append(name, make("span", box.output, { class: "shape" }));
-  if (box.verdict) {
+  if (box.verdict && net.boxes.find((one) => one.component === box.component) === box) {
     const { level, reason } = box.verdict;
     top.append(make("span", level, { class: `verdict ${level.replaceAll(" ", "-")}`, title: reason || "the same function as the parent's" }));
   }
@@ -128,10 +128,11 @@ function setOpen(fold, open) {
 
 const allFolds = () => [...new Set([...places.values()].map((place) => place.fold).filter(Boolean))];
 
-/** What stands for a node now: its button, or its cell where it is folded. */
+/** What stands for a node now: its button, or where it is folded its cell, or else the fold. */
 const anchor = (node) => {
   const { button, cell, fold } = places.get(node);
-  return fold && !fold.open ? cell : button;
+  if (!fold || fold.open) return button;
+  return cell.offsetParent ? cell : fold.button;
 };
 
 /** Colours, amounts and what is dimmed: all that the filter, the phase and the measure change. */
@@ -157,6 +158,7 @@ function refresh() {
   for (const fold of allFolds()) {
     const amount = fold.nodes.reduce((sum, node) => sum + measure.of(node), 0), found = fold.nodes.filter(matches).length;
     fold.button.querySelector(".amount").textContent = measure.say(amount);
+    fold.button.classList.toggle("uniform", new Set(fold.nodes.map((node) => [...kindsOf(node).keys()].join())).size === 1);
     fold.button.querySelector(".signs").replaceChildren(...sums(fold.nodes).map(([kind]) => sign(kind)));
     fold.button.classList.toggle("dim", !found);
     share(fold.button, fold.nodes[0].net, amount);

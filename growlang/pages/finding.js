@@ -14,7 +14,7 @@ function buildControls() {
   if (!compared) buildPhases();
   const legend = make("div", "", { class: "legend", role: "group", "aria-label": "filter by what becomes of tensors" });
   data.kinds.forEach((kind, index) => {
-    if (compared && !kind.tensors) return;
+    if (compared ? !kind.tensors : !data.phases.length) return;
     const button = make("button", "", { type: "button", "aria-pressed": "false", "data-kind": kind.id, title: kind.means });
     button.append(sign(index), make("span", kind.name), make("small", ""));
     button.addEventListener("click", () => {

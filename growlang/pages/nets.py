@@ -29,9 +29,13 @@ def net_json(
 ) -> dict[str, Any]:
     """The net's nodes and boxes; `outcomes` are of its tensors, with respect to the net `other`."""
     nodes, every = shown(net), {node.path: node for node in net.nodes}
-    owners = {t.name: (n, node.path) for n, node in enumerate(shown(other) if other else ()) for t in node.tensors}
+    owners = {
+        t.name: (n, node.path)
+        for n, node in enumerate(shown(other) if other else ())
+        for t in node.tensors
+    }
     places = {node.path: n for n, node in enumerate(nodes)}
-    proved = {v.place: {"level": v.level, "reason": v.reason} for v in verdicts}
+    proved = {str(v.place): {"level": v.level, "reason": v.reason} for v in verdicts}
     return {
         "name": net.name,
         "parameters": net.parameters,
@@ -57,7 +61,7 @@ def _node(
     read = net.shapes[node.inputs[0]] if node.inputs else None
     return {
         "path": node.path,
-        "call": tables.calls.of((node.op, *_arguments(node))),
+        "call": tables.calls.of((node.op, *_written(node.args))),
         "at": tables.places.of(str(node.span) if node.span else ""),
         "in": tables.shapes.of(str(read) if read else ""),
         "out": tables.shapes.of(str(node.output)),
@@ -73,9 +77,9 @@ def _suffix(name: str, path: str) -> str:
     return name.removeprefix(path).removeprefix(".")
 
 
-def _arguments(node: Node) -> Iterator[str]:
-    """The arguments of a node's op that have a value, as a spec writes them."""
-    for name, value in node.args.items():
+def _written(arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The arguments that have a value, as a spec writes them."""
+    for name, value in arguments.items():
         if value is not None:
             yield f"{name} = {literal(value)}"
 
@@ -100,7 +104,10 @@ def _outcome(
     the names of others.
     """
     counted = Counter(
-        owners[other][0] for t in node.tensors for other in outcomes[t.name].others if other in owners
+        owners[other][0]
+        for t in node.tensors
+        for other in outcomes[t.name].others
+        if other in owners
     )
     closest = [n for n, _ in counted.most_common()]
     paths = {n: path for n, path in owners.values()}
@@ -123,7 +130,7 @@ def _box(
 ) -> dict[str, Any]:
     component = next(c for c in net.components if c.name == box.component)
     output = box.nodes[-1].output if box.side == "encode" else component.output
-    keys = [(n.op, tuple(_arguments(n)), n.span) for n in box.nodes]
+    keys = [(n.op, tuple(_written(n.args)), n.span) for n in box.nodes]
     return {
         "row": box.row,
         "side": box.side,
@@ -143,5 +150,7 @@ def _note(net: Net, box: Box) -> str:
     if not said:
         return "no ops"
     op = said.pop("op", "")
-    told = ", ".join(f"{name} = {literal(value)}" for name, value in said.items() if value is not None)
+    told = ", ".join(
+        f"{name} = {literal(value)}" for name, value in said.items() if value is not None
+    )
     return f"frozen encoder: {op}({told})"

@@ -30,7 +30,7 @@ def of_child(mapping: Mapping) -> dict[str, Outcome]:
 
 
 def of_parent(mapping: Mapping, parent: Net) -> dict[str, Outcome]:
-    """The outcome of each tensor of the parent: what was made of it first, and all that was made."""
+    """The outcome of each tensor of the parent: what was made of it first, and all of it."""
     used: dict[str, list[str]] = {}
     first: dict[str, Outcome] = {}
     for name, outcome in of_child(mapping).items():

@@ -78,13 +78,16 @@ function clear() {
 
 drawing.addEventListener("pointerover", (event) => {
   const node = nodeAt(event.target);
+  const folder = event.target.closest("button.folder");
   if (node && node !== state.shown) show(node);
+  else if (folder && !node) showFold(folder.fold);
 });
 drawing.addEventListener("pointerleave", () => show(state.pinned));
 drawing.addEventListener("focusin", (event) => {
   const node = nodeAt(event.target);
   if (event.target.matches("button.node")) rove(event.target);
   if (node) show(node);
+  else if (event.target.fold) showFold(event.target.fold);
 });
 drawing.addEventListener("click", (event) => {
   const node = nodeAt(event.target), folder = event.target.closest("button.folder");
@@ -95,6 +98,7 @@ drawing.addEventListener("click", (event) => {
   } else if (folder) {
     setOpen(folder.fold, !folder.fold.open);
     settled();
+    showFold(folder.fold);
   } else if (node) choose(state.pinned === node ? null : node);
 });
 addEventListener("keydown", onKey);
