@@ -114,14 +114,7 @@ def _summary(found: Costly) -> Html:
 
 def _components(found: Costly) -> Html:
     unit = "sequence" if found.net.of_tokens else "image"
-    head = (
-        "component",
-        "output",
-        "tensors",
-        "parameters",
-        f"FLOPs / {unit}",
-        f"fp32 activations / {unit}",
-    )
+    head = ("component", "output", "tensors", "parameters", f"FLOPs / {unit}")
     rows = [
         (
             c.name,

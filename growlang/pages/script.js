@@ -65,9 +65,10 @@ function onKey(event) {
 
 /** Esc takes back one thing at a time: the search, the filter, what is chosen. */
 function clear() {
-  if (search.value) {
+  if (search.value || document.activeElement === search) {
     search.value = "";
     state.words = [];
+    search.blur();
   } else if (state.kinds.size) state.kinds.clear();
   else {
     choose(null);
