@@ -59,11 +59,12 @@ function drawBox(net, box) {
   const top = make("div", "", { class: "top" });
   const name = make("span", box.component, { class: "component" });
   if (arm && !plain) name.append(make("small", arm));
-  top.append(name, make("span", box.output, { class: "shape" }));
+  top.append(name);
   if (box.verdict && net.boxes.find((one) => one.component === box.component) === box) {
     const { level, reason } = box.verdict;
     top.append(make("span", level, { class: `verdict ${level.replaceAll(" ", "-")}`, title: reason || "the same function as the parent's" }));
   }
+  top.append(make("span", box.output, { class: "shape" }));
   frame.append(top);
   if (box.note) frame.append(make("p", box.note, { class: "note" }));
   if (box.nodes.length) frame.append(make("div", "", { class: "sums" }));
