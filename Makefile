@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large lineage showcase exactness bench vscode report-browser clean
+.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large lineage showcase exactness bench vscode browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -75,7 +75,7 @@ vscode: $(STAMP)
 	@command -v npm >/dev/null || { echo "npm is not installed: make $@ needs Node.js 20 or newer"; exit 2; }
 	cd editors/vscode && npm ci && PYTHON=$(abspath $(BIN))/python npm test && npm run package
 
-report-browser: $(STAMP)
+browser: $(STAMP)
 	@command -v npm >/dev/null || { echo "npm is not installed: make $@ needs Node.js 20 or newer"; exit 2; }
 	cd tests/browser && npm ci && PYTHON=$(abspath $(BIN))/python npm test
 

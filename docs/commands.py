@@ -116,9 +116,12 @@ EXITS = {
     "lsp": "0 when the editor stops it. 2: `growlang[lsp]` is not installed.",
     "compile": (
         "0. 1: the spec has errors, or a phase does not fit `--memory`. 2: PyTorch is not "
-        "installed and `--no-build` not given, or a device would get no image."
+        "installed and `--no-build` not given, a device would get no image, or the page exists."
     ),
-    "diff": "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ.",
+    "diff": (
+        "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ. 2: the page "
+        "of `--html` exists, and `--force` is not given."
+    ),
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "
         "parent, the weights are not the parent's, or there is no such device."

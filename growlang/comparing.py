@@ -90,6 +90,13 @@ class Difference(Shown):
             verbose=verbose,
         )
 
+    def html(self) -> str:
+        """A page with both nets side by side: one HTML file, which loads nothing."""
+        from growlang.pages.comparison import Compared, comparison
+
+        said = (self.changes, self.proposals, self.remark, self.weights)
+        return comparison(Compared(self.a, self.b, self.related, self.mapping, *said))
+
     def as_json(self) -> dict[str, Any]:
         """With a `format_version`: `summary`, `tensors`, `changes`, `proposals` and more."""
         totals = self.mapping.summary

@@ -264,6 +264,13 @@ class Compiled(Shown):
         last = self.schedule[-1].settings if self.schedule else None
         return header(self.net.to_json(), hashes, last, self.spec.resolved.sample)
 
+    def html(self) -> str:
+        """A page with the net, its costs and its phases: one HTML file, which loads nothing."""
+        from growlang.pages.costs import Costly, costs
+
+        planned = (self.recipe, self.costs, self.schedule, self.phases)
+        return costs(Costly(self.net, *planned, self.verdicts, self.remarks))
+
     def as_json(self) -> dict[str, Any]:
         """The net with its hashes, totals, components, tensors and the phases of the recipe."""
         net, parent = self.net, self.spec.parent

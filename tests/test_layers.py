@@ -143,9 +143,17 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
     "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans", "torch_backend"}),
+    "pages": (
+        set(),
+        {
+            *("atomic", "diagnostics", "growth", "net", "ops", "plans", "spec", "tables"),
+            "version",
+        },
+    ),
     "compiling": (
         set(),
         {
+            "pages",
             *("atomic", "checking", "diagnostics", "fitting", "growth", "net", "planning", "plans"),
             *("shown", "spec", "tables", "torch_backend"),
         },
@@ -164,6 +172,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "comparing": (
         set(),
         {
+            "pages",
             *("applying", "checking", "growth", "net", "ops", "planning", "plans", "spec"),
             *("shown", "tables", "tools", "torch_backend"),
         },

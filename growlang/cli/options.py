@@ -33,3 +33,8 @@ DeviceOption = Annotated[
     str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...; auto: CUDA, MPS or the CPU.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option("--html", help="Write one HTML page to look at, instead.", show_default=False),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace the page that is there.")]

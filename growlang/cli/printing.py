@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from json import dumps
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from growlang.cli.options import OutputFormat
-from growlang.diagnostics import LIMIT, Diagnostic
+from growlang.diagnostics import LIMIT, Diagnostic, GrowlangError
 
 COLOURS = {"error": "red", "warning": "yellow", "place": "blue", "note": "blue", "help": "green"}
 
@@ -17,6 +18,27 @@ COLOURS = {"error": "red", "warning": "yellow", "place": "blue", "note": "blue",
 def print_json(data: Any) -> None:
     """Print data as indented JSON."""
     typer.echo(dumps(data, indent=2, ensure_ascii=False))
+
+
+def require_output(html: Path | None, force: bool, printed: bool) -> None:
+    """Raise GrowlangError unless a page, if one is asked for, is the one output and has a place."""
+    if html is None:
+        if force:
+            raise GrowlangError("--force replaces a page: it does nothing alone", help="add --html")
+        return
+    if printed:
+        raise GrowlangError("--html is written instead of what is printed", help="leave it out")
+    from growlang.pages.document import require_page
+
+    require_page(html, force=force)
+
+
+def print_page(path: Path, page: str, force: bool) -> None:
+    """Write a page, and print where it is."""
+    from growlang.pages.document import write_page
+
+    write_page(path, page, force=force)
+    typer.echo(path)
 
 
 def print_findings(

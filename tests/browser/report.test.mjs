@@ -1,53 +1,24 @@
 // The page of `growlang report` in headless Chromium, without a network.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import chromium from "@sparticuz/chromium";
-import puppeteer from "puppeteer-core";
+import { background, open as opened, shots, start } from "./browser.mjs";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const shots = process.env.SCREENSHOTS;
-let folder, browser;
+let started, folder;
 
 before(async () => {
-  folder = mkdtempSync(join(tmpdir(), "growlang-report-"));
-  execFileSync(process.env.PYTHON ?? "python3", [join(here, "pages.py"), folder], { stdio: "inherit" });
-  browser = await puppeteer.launch({
-    args: [...chromium.args, "--no-sandbox"],
-    executablePath: await chromium.executablePath(),
-    headless: "shell",
-  });
+  started = await start("reports.py");
+  folder = started.folder;
 }, { timeout: 600_000 });
 
-after(async () => {
-  await browser?.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+after(() => started?.stop());
 
-/** Opens a page; whatever it asks the network for, or says on the console, is in `wrong`. */
 async function open(name, scheme) {
-  const page = await browser.newPage();
-  const wrong = [], own = pathToFileURL(join(folder, name)).href;
-  page.on("console", (message) => wrong.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
-  await page.setOfflineMode(true);
-  await page.setRequestInterception(true);
-  page.on("request", (request) => {
-    const url = request.url();
-    if (url === own || url.startsWith("data:")) return request.continue();
-    wrong.push(`request: ${url}`);
-    return request.abort();
-  });
-  await page.setViewport({ width: 1280, height: 900 });
-  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-  await page.goto(own, { waitUntil: "load" });
-  await page.waitForFunction(() => [...document.querySelectorAll(".chart canvas")].length > 0);
-  return { page, wrong };
+  const found = await opened(started, name, scheme);
+  await found.page.waitForFunction(() => [...document.querySelectorAll(".chart canvas")].length > 0);
+  return found;
 }
 
 /** The points of a curve as the page embeds them. */
@@ -59,7 +30,6 @@ const points = (page, chart, index = 0) => page.evaluate((chart, index) => {
 
 const legend = (page, chart) => page.$$eval(`[data-chart="${chart}"] .u-value`, (cells) => cells.map((cell) => cell.textContent));
 const shown = (value) => String(Number(value.toPrecision(5)));
-const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
 for (const name of ["one.html", "three.html"]) {
   for (const scheme of ["light", "dark"]) {

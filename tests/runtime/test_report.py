@@ -24,6 +24,7 @@ from tiny import (
 )
 
 import growlang as api
+from growlang.pages.markup import Html, element
 from growlang.plans.learning_rate import scales, spans
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Sample, Validation
@@ -31,7 +32,6 @@ from growlang.spec.samplers import DDIM
 from growlang_runtime.report.page.curves import charts
 from growlang_runtime.report.page.document import LARGEST
 from growlang_runtime.report.page.facts import facts_of, names_of
-from growlang_runtime.report.page.markup import Html, element
 from growlang_runtime.report.page.thinning import means, rounded, thinned
 
 STORED = Path(__file__).parent.parent / "fixtures" / "runs" / "0.1" / "runs"

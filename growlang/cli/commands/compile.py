@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from growlang.cli.options import JsonOption, RecipeOption, SetOption, Spec
-from growlang.cli.printing import print_findings, print_json
+from growlang.cli.options import ForceOption, HtmlOption, JsonOption, RecipeOption, SetOption, Spec
+from growlang.cli.printing import print_findings, print_json, print_page, require_output
 from growlang.cli.specs import checked_spec
 from growlang.diagnostics import GrowlangError
 
@@ -55,6 +55,8 @@ def compile_(
         Emit | None, typer.Option(help="Print the code of the generated graph.")
     ] = None,
     json: JsonOption = False,
+    html: HtmlOption = None,
+    force: ForceOption = False,
     build: Annotated[
         bool,
         typer.Option(
@@ -69,8 +71,9 @@ def compile_(
     """Print a model's parameters, FLOPs, memory and phases.
 
     `--devices 8 --memory 80GB` also says what each of 8 GPUs holds in each phase, and what would
-    fit if that does not.
+    fit if that does not. `--html page.html` draws the net with its costs and phases.
     """
+    require_output(html, force, json or emit is not None)
     from growlang.compiling import compiled
 
     found = compiled(checked_spec(spec, settings, quiet=["G460", "G461"]), recipe)
@@ -90,8 +93,10 @@ def compile_(
             "and do nothing alone",
             help="add --devices 1, or more",
         )
-    module = _built(found) if build or emit else None
-    if emit and module is not None:
+    module = _built(found) if emit or (build and not html) else None
+    if html:
+        print_page(html, found.html(), force)
+    elif emit and module is not None:
         typer.echo(module.code.strip())
     elif json:
         print_json(found.as_json() | ({"memory": held.as_json()} if held else {}))

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from growlang.cli.options import JsonOption
-from growlang.cli.printing import print_json
+from growlang.cli.options import ForceOption, HtmlOption, JsonOption
+from growlang.cli.printing import print_json, print_page, require_output
 from growlang.cli.specs import checked_spec
 
 if TYPE_CHECKING:
@@ -19,16 +19,24 @@ def diff(
     b: Annotated[Path, typer.Argument(help="The new spec, run or weights.", show_default=False)],
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per tensor.")] = False,
     json: JsonOption = False,
+    html: HtmlOption = None,
+    force: ForceOption = False,
     exit_code: Annotated[
         bool,
         typer.Option("--exit-code", help="Exit 1 when the nets or trained weights differ."),
     ] = False,
 ) -> None:
-    """Print how a net differs from another, and trained weights, too."""
+    """Print how a net differs from another, and trained weights, too.
+
+    `--html page.html` draws both side by side.
+    """
+    require_output(html, force, json)
     from growlang.comparing import diff as difference_of
 
     difference = difference_of(_side(a), _side(b))
-    if json:
+    if html:
+        print_page(html, difference.html(), force)
+    elif json:
         print_json(difference.as_json())
     else:
         from growlang.cli.console import console

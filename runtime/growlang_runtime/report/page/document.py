@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -11,12 +10,13 @@ from typing import Any
 
 from growlang.atomic import write_text
 from growlang.diagnostics import GrowlangError
+from growlang.pages.document import POLICY, as_json
+from growlang.pages.markup import Html, element, joined
 from growlang.version import __version__
 from growlang_runtime.report.comparison import side_of
 from growlang_runtime.report.page.curves import data_of
 from growlang_runtime.report.page.evaluated import evaluated
 from growlang_runtime.report.page.facts import Facts, facts_of, names_of
-from growlang_runtime.report.page.markup import Html, element, joined
 from growlang_runtime.report.page.samples import samples
 from growlang_runtime.report.page.sections import Section, overview, sections
 from growlang_runtime.storage.files import disk_full, require_place
@@ -27,7 +27,6 @@ POINTS = (1500, 800, 400, 200, 100, 50)
 """Steps of all runs together whose values are shown: as many as the size allows."""
 MARK = "growlang report"
 """How a page says what it is: a file that does not is never overwritten."""
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 LOCALE = """\
 try { new Intl.NumberFormat(navigator.language); }
@@ -131,7 +130,7 @@ def _document(runs: Sequence[Facts], parts: Sequence[Section], data: dict[str, A
         element("style", Html(_text("vendor/uPlot.min.css") + _text("page.css"))),
     )
     scripts = joined(
-        element("script", Html(_as_json(data)), type="application/json", id="data"),
+        element("script", Html(as_json(data)), type="application/json", id="data"),
         element("script", Html(LOCALE)),
         element("script", Html(_text("vendor/uPlot.iife.min.js"))),
         element("script", Html(_text("page.js"))),
@@ -151,9 +150,3 @@ def _licence() -> Html:
 
 def _text(name: str) -> str:
     return files("growlang_runtime.report.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _as_json(data: object) -> str:
-    """JSON that may stand in a script: no text in it can end the script."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

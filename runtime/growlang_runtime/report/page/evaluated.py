@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from growlang.pages.markup import Child, Html, element, joined, table
 from growlang_runtime.report.page.facts import Facts
-from growlang_runtime.report.page.markup import Child, Html, element, joined, table
 from growlang_runtime.report.page.sections import key
 from growlang_runtime.report.page.thinning import number
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from growlang.pages.markup import Child, Html, element, joined
 from growlang_runtime.report.page.facts import Facts
-from growlang_runtime.report.page.markup import Child, Html, element, joined
 from growlang_runtime.report.page.pictures import MOST, chosen, data_uri
 from growlang_runtime.report.page.sections import key
 

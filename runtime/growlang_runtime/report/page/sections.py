@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from growlang.growth.mapping import CATEGORIES
+from growlang.pages.markup import Child, Html, element, joined, table
 from growlang.spec.recipe import Phase
 from growlang_runtime.report.history import lowest
 from growlang_runtime.report.page.facts import Facts, Line
-from growlang_runtime.report.page.markup import Child, Html, element, joined, table
 from growlang_runtime.report.settings import Value, settings_of
 
 SHOWN = 40

@@ -1,4 +1,4 @@
-"""Pages for the test in a browser: `python pages.py FOLDER` trains three small runs."""
+"""Reports for the test in a browser: `python reports.py FOLDER` trains three small runs."""
 
 from __future__ import annotations
 
