@@ -168,8 +168,8 @@ def _line(what: str, tensors: list[str]) -> Iterator[str]:
         yield f"{len(tensors):,} {what}: {', '.join(tensors[:SHOWN])}{more}"
 
 
-def fits(table: NameTable, net: Net) -> bool:
-    """Whether a table has a name for every tensor of a net."""
-    pairs, lost = pairs_of(table, net)
-    single = (n for r in table.tensors if not r.copy_of for n in names_of(r.ours) if INDEX not in n)
-    return bool(pairs) and not lost and all(name in net.table for name in single)
+def missing(table: NameTable, net: Net) -> list[str]:
+    """Theirs that a net does not fill: rules without a block number that name nothing of it."""
+    rules = (r for r in table.tensors if not r.copy_of)
+    single = [(t, o) for r in rules for t in names_of(r.theirs) for o in names_of(r.ours)]
+    return [theirs for theirs, ours in single if INDEX not in ours and ours not in net.table]
