@@ -185,6 +185,7 @@ def export(
     sampler: str | Sampler | None = None,
     license: str | None = None,
     table: StrPath | None = None,
+    like: StrPath | None = None,
     force: bool = False,
 ) -> Exported:
     """Write trained weights as a folder that others load alone, or as one safetensors file.
@@ -193,7 +194,8 @@ def export(
     module, or of a state dict, that you trained yourself. The folder's pipeline draws the images
     that `sample` draws; `sampler` is its sampler, by name or as in a spec, if not the spec's, and
     `license` stands in the model card. A folder of `hf` is one of transformers, under the names of
-    the table that fits the net, or of the file `table`. Beside a file of weights its spec is written. What exists is
+    the table that fits the net, or of the file `table`; `like` is a folder of the model that it came
+    from, whose tokenizer and further settings are taken along. Beside a file of weights its spec is written. What exists is
     replaced only with `force`. Gives the paths that were written. Raises GrowlangError if there are
     no weights, if the place cannot be written, or for a model that a pipeline has no words for.
     """
@@ -210,6 +212,7 @@ def export(
         sampler=_sampler(sampler),
         license=license,
         table=None if table is None else path_of(table),
+        like=None if like is None else path_of(like),
         force=force,
     )
 

@@ -162,7 +162,9 @@ def alone(call: Call, axes: Axes) -> Alone:
     generator = torch.Generator().manual_seed(1)
     shaped = {t.name: t.shape for t in rows}
     shaped |= {tensor.name: tensor.shape for owner in beside for tensor in owner.tensors}
-    weights = {n: torch.randn(s, generator=generator, dtype=torch.float64) for n, s in shaped.items()}
+    weights = {
+        n: torch.randn(s, generator=generator, dtype=torch.float64) for n, s in shaped.items()
+    }
     values = [_value(s, a, generator) for s, a in zip(shapes, axes.inputs, strict=True)]
     unread = [torch.zeros(BATCH, 1, dtype=torch.int64) for _ in beside]
     return Alone(module, weights, values, unread)

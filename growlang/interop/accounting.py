@@ -122,7 +122,9 @@ def _their_names(table: NameTable, given: Shapes, where: str) -> dict[str, str]:
         if table.prefix and not any(p.fullmatch(written) for p in known):
             name = full if any(p.fullmatch(full) for p in known) else written
         if name in names:
-            raise GrowlangError(f"{where} has `{names[name]}` and `{written}`, which are one tensor")
+            raise GrowlangError(
+                f"{where} has `{names[name]}` and `{written}`, which are one tensor"
+            )
         names[name] = written
     return names
 

@@ -104,9 +104,7 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
-def _meant(
-    setting: Setting, said: Any, config: Mapping[str, Any], table: NameTable
-) -> Any:
+def _meant(setting: Setting, said: Any, config: Mapping[str, Any], table: NameTable) -> Any:
     """What a field says in our words; None where the table has none for it."""
     if said is None and setting.absent is not None:
         times, field = setting.absent
@@ -127,7 +125,13 @@ def config_of(table: NameTable, net: Net) -> dict[str, Any]:
         if setting.absent is not None:
             times, field = setting.absent
             said[name] = None if said[name] == times * said[field] else said[name]
-    return said | {name: fixed.value for name, fixed in table.fixed.items()}
+    return table.written | said | {name: fixed.value for name, fixed in table.fixed.items()}
+
+
+def taken_along(table: NameTable, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of another config of the kind that do not say what a net is."""
+    own = {*table.config, *table.fixed, "architectures", "model_type", "dtype", "torch_dtype"}
+    return {name: value for name, value in config.items() if name not in own}
 
 
 def _said(name: str, setting: Setting, found: list[Found]) -> Any:
@@ -137,7 +141,9 @@ def _said(name: str, setting: Setting, found: list[Found]) -> Any:
     first = found[0]
     for other in found:
         if not _same(other.value, first.value):
-            places = (f"{_shown(f.value)} in {f.node.path if f.node else ''}" for f in (first, other))
+            places = (
+                f"{_shown(f.value)} in {f.node.path if f.node else ''}" for f in (first, other)
+            )
             raise GrowlangError(
                 f"`{setting.fact}` is {' and '.join(places)}, and the config says it once, as "
                 f"`{name}`",
@@ -147,7 +153,9 @@ def _said(name: str, setting: Setting, found: list[Found]) -> Any:
         return first.value
     names = [theirs for theirs, ours in setting.values.items() if ours == first.value]
     if not names:
-        raise GrowlangError(f"`{setting.fact}` is {_shown(first.value)}, of which `{name}` has no word")
+        raise GrowlangError(
+            f"`{setting.fact}` is {_shown(first.value)}, of which `{name}` has no word"
+        )
     return names[0]
 
 

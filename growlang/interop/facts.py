@@ -52,7 +52,9 @@ def _fact(net: Net, node: Node, what: str) -> Any:
         return numbers[what]
     if what not in type(op).model_fields:
         known = ", ".join([COUNT, *DERIVED, *numbers, *type(op).model_fields])
-        raise GrowlangError(f"`{node.path}` has no `{what}`, of which the table speaks; it has {known}")
+        raise GrowlangError(
+            f"`{node.path}` has no `{what}`, of which the table speaks; it has {known}"
+        )
     value = getattr(op, what)
     return value.call if isinstance(value, Signature) else value
 

@@ -81,9 +81,7 @@ def import_hf(
         with whole(output) as temporary:
             _write(temporary, spec, accounted, index, read)
     unknown = tuple(unknown_fields(names, config))
-    return Imported(
-        output, len(spec.net.table), accounted.ignored, accounted.copies, unknown
-    )
+    return Imported(output, len(spec.net.table), accounted.ignored, accounted.copies, unknown)
 
 
 def _require_place(output: Path, force: bool) -> None:
@@ -134,9 +132,7 @@ class _Reader:
         self.files.clear()
 
 
-def _require_copies(
-    accounted: Accounted, read: Callable[[str], Tensor], folder: Path
-) -> None:
+def _require_copies(accounted: Accounted, read: Callable[[str], Tensor], folder: Path) -> None:
     """Raise GrowlangError where what should repeat a tensor is another one."""
     for name, source in accounted.copies.items():
         if not torch.equal(read(name), read(accounted.given[source])):

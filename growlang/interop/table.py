@@ -110,6 +110,8 @@ class NameTable(Part):
     config: dict[str, Setting]
     fixed: dict[str, Fixed] = {}
     required: list[Required] = []
+    written: dict[str, Any] = {}
+    """Fields that an export writes, and an import does not look at."""
     free: dict[str, str] = {}
     """Fields that change nothing that trained weights compute, each with what it is for."""
 
@@ -182,4 +184,6 @@ def read_table(path: Path) -> NameTable:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         at = f":{where.line + 1}:{where.column + 1}" if where else ""
-        raise GrowlangError(f"{path}{at} is not YAML: {getattr(error, 'problem', error)}") from error
+        raise GrowlangError(
+            f"{path}{at} is not YAML: {getattr(error, 'problem', error)}"
+        ) from error

@@ -10,7 +10,6 @@ from growlang.ops.kept import FP32, Kept, Widths
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, Signature
 
-
 Eps = Annotated[Annotated[float, Field(gt=0)] | None, Later()]
 """What norms of an op add to the variance; None where it is the net's."""
 

@@ -1,8 +1,8 @@
 """Ops at the ends of a model of tokens."""
 
-from growlang.net import Scope, Shape, tokens
 from typing import Annotated
 
+from growlang.net import Scope, Shape, tokens
 from growlang.net.axes import Axes, Parameter, Role, Rows, Space, normalised, reads, writes
 from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.layers import linear, norm, plain, table, token_wise

@@ -72,6 +72,15 @@ def export(
             show_default=False,
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For hf: a folder of the model that the weights came from, whose tokenizer and "
+            "further settings are taken along.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
     """Write a trained model for diffusers or transformers, or as plain weights.
@@ -92,6 +101,7 @@ def export(
         sampler=sampler,
         license=license,
         table=table,
+        like=like,
         force=force,
     )
     typer.echo(done.path)

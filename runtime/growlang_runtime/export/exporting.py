@@ -54,6 +54,7 @@ def export(
     sampler: str | Sampler | None = None,
     license: str | None = None,
     table: Path | None = None,
+    like: Path | None = None,
     force: bool = False,
 ) -> Exported:
     """Write trained weights as a folder of diffusers or transformers, or as one safetensors file.
@@ -80,7 +81,7 @@ def export(
     if to == "hf":
         names = fitting(weights.net, table)
         with _replaced(output, CONFIG) as folder:
-            write_hf_folder(folder, names, weights.net, tensors, dtype)
+            write_hf_folder(folder, names, weights.net, tensors, dtype, like)
         return Exported(output, None)
     said = requested(weights, sampler=sampler)
     with _replaced(output, INDEX) as folder:
