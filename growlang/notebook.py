@@ -194,10 +194,11 @@ def export(
     module, or of a state dict, that you trained yourself. The folder's pipeline draws the images
     that `sample` draws; `sampler` is its sampler, by name or as in a spec, if not the spec's, and
     `license` stands in the model card. A folder of `hf` is one of transformers, under the names of
-    the table that fits the net, or of the file `table`; `like` is a folder of the model that it came
-    from, whose tokenizer and further settings are taken along. Beside a file of weights its spec is written. What exists is
-    replaced only with `force`. Gives the paths that were written. Raises GrowlangError if there are
-    no weights, if the place cannot be written, or for a model that a pipeline has no words for.
+    the table that fits the net, or of the file `table`; `like` is a folder of the model that it
+    came from, whose tokenizer and further settings are taken along. Beside a file of weights its
+    spec is written. What exists is replaced only with `force`. Gives the paths that were written.
+    Raises GrowlangError if there are no weights, if the place cannot be written, or for a model
+    that a pipeline, or the table, has no words for.
     """
     require_torch("exporting")
     from growlang_runtime.export.exporting import export as exported

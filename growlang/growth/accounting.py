@@ -188,7 +188,7 @@ def _changed_tables(
             where = ComponentName.of_tensor(name).selector
             yield Diagnostic(
                 "G302",
-                f"`{component}` cannot be kept: it takes the table `{name}`, which is not the one of "
+                f"`{component}` cannot be kept: it takes the table `{name}`, which is not that of "
                 f"`{parent.name}` here, but {entry.category}",
                 span,
                 f"`keep {where}` too, or drop this component and redeclare it",

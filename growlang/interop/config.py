@@ -1,4 +1,4 @@
-"""Their config and our net: where they say another thing, and the config that says what a net is."""
+"""Their config and our net: where they disagree, and the config that says what a net is."""
 
 from __future__ import annotations
 
@@ -16,10 +16,26 @@ from growlang.net import Net
 
 CONFIG = "config.json"
 GENERAL = frozenset(
-    ("architectures", "model_type", "torch_dtype", "dtype", "transformers_version")
-    + ("_name_or_path", "id2label", "label2id", "num_labels", "return_dict", "problem_type")
-    + ("output_hidden_states", "output_attentions", "chunk_size_feed_forward", "is_decoder")
-    + ("is_encoder_decoder", "_attn_implementation_autoset", "use_return_dict")
+    [
+        "architectures",
+        "model_type",
+        "torch_dtype",
+        "dtype",
+        "transformers_version",
+        "_name_or_path",
+        "id2label",
+        "label2id",
+        "num_labels",
+        "return_dict",
+        "problem_type",
+        "output_hidden_states",
+        "output_attentions",
+        "chunk_size_feed_forward",
+        "is_decoder",
+        "is_encoder_decoder",
+        "_attn_implementation_autoset",
+        "use_return_dict",
+    ]
 )
 """Fields of any model's config, none of which changes what weights compute."""
 

@@ -1,4 +1,4 @@
-"""What `growlang import hf` does: weights that `transformers` saved, as a file of a spec's weights."""
+"""What `growlang import hf` does: weights that `transformers` saved, as those of a spec."""
 
 from __future__ import annotations
 

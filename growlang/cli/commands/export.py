@@ -85,7 +85,8 @@ def export(
 ) -> None:
     """Write a trained model for diffusers or transformers, or as plain weights.
 
-    The folder for diffusers has the model's code, weights, scheduler, text encoders, spec, hashes and card;
+    The folder for diffusers has the model's code, weights, scheduler, text encoders, spec, hashes
+    and card;
     `DiffusionPipeline.from_pretrained(FOLDER, trust_remote_code=True)` draws the same images.
     That for transformers has config.json and weights under its own names, for models of which
     growlang has a table of names: `AutoModelForCausalLM.from_pretrained(FOLDER)` computes the same.
