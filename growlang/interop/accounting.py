@@ -12,7 +12,7 @@ from growlang.interop.facts import blocks
 from growlang.interop.table import INDEX, NameTable, Rule, names_of, numbered, pattern
 from growlang.net import Net
 
-SHOWN = 5
+SHOWN = 3
 """Tensors of each kind that a message names; of the rest it gives the number."""
 Shapes = Mapping[str, tuple[int, ...]]
 

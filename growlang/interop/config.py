@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import literal
-from growlang.interop.facts import Found, facts
-from growlang.interop.table import NameTable, Required, Setting
+from growlang.interop.facts import COUNT, Found, facts
+from growlang.interop.table import INDEX, NameTable, Required, Setting, names_of
 from growlang.net import Net
 
 CONFIG = "config.json"
@@ -76,37 +76,62 @@ def disagreements(table: NameTable, config: Mapping[str, Any], net: Net) -> Iter
                 f"`{name}` is {_shown(said)}, and growlang computes {_shown(fixed.value)} alone: "
                 f"{fixed.reason}"
             )
+    said = {name: config.get(name, setting.default) for name, setting in table.config.items()}
+    wrong: set[str] = set()
     for name, setting in table.config.items():
-        said = config.get(name, setting.default)
-        wanted = _meant(setting, said, config, table)
-        if setting.values and wanted is None:
-            listed = ", ".join(setting.values)
-            yield f"`{name}` is {_shown(said)}, which the table does not know: it has {listed}"
-            continue
-        default = "" if name in config else " by default"
-        yield from _differing(net, setting, wanted, f"`{name}` is {_shown(said)}{default}")
-    yield from unmet(table, net, {n: config.get(n, s.default) for n, s in table.config.items()})
+        if setting.absent is not None and said[name] is None and setting.absent[1] in wrong:
+            continue  # what it is a multiple of is said to be wrong
+        lines = list(_about(name, setting, said, table, net, name in config))
+        wrong |= {name} if lines else set()
+        yield from lines
+    yield from unmet(table, net, said, wrong)
 
 
-def unmet(table: NameTable, net: Net, config: Mapping[str, Any]) -> Iterator[str]:
-    """A line on each thing that the spec has to say, and says otherwise."""
+def _about(
+    name: str, setting: Setting, said: Mapping[str, Any], table: NameTable, net: Net, is_there: bool
+) -> Iterator[str]:
+    """The lines on one field of the config."""
+    wanted, shown = _meant(setting, said[name], said), f"`{name}` is {_shown(said[name])}"
+    if setting.values and wanted is None:
+        listed = ", ".join(setting.values)
+        yield f"{shown}, which the table does not know: it has {listed}"
+        return
+    for of in names_of(setting.of):
+        yield from _differing(net, of, setting, wanted, shown + " by default" * (not is_there))
+
+
+def unmet(
+    table: NameTable, net: Net, config: Mapping[str, Any], wrong: Collection[str] = ()
+) -> Iterator[str]:
+    """A line on each thing that the spec has to say, and says otherwise.
+
+    What follows from fields that are `wrong` is left out.
+    """
     for required in table.required:
         wanted = required.value
         if required.ratio is not None:
-            over, under = (config[field] for field in required.ratio)
-            wanted = Fraction(over, under) if under else None
-        yield from _differing(net, required, wanted, f"a {table.model_type} needs it")
+            over, under = required.ratio
+            if {over, under} & set(wrong) or not config[under]:
+                continue
+            wanted = Fraction(config[over], config[under])
+        why = f"`{required.fact}` of a {table.model_type} is {_shown(_plain(wanted))}"
+        for of in names_of(required.of):
+            yield from _differing(net, of, required, wanted, why)
 
 
-def _differing(net: Net, of: Setting | Required, wanted: Any, why: str) -> Iterator[str]:
-    """A line on the first node of which a fact is another one."""
-    for found in facts(net, of.of, of.fact):
+def _differing(
+    net: Net, of: str, asked: Setting | Required, wanted: Any, why: str
+) -> Iterator[str]:
+    """A line on the first node of a path of which a fact is another one."""
+    for found in facts(net, of, asked.fact):
         if not _same(found.value, wanted):
             where = f" ({found.node.span})" if found.node and found.node.span else ""
-            place = found.node.path if found.node else of.of
-            said = of.write.replace("{value}", _shown(_plain(wanted)))
-            edit = f": write `{said}`" if said else ""
-            yield f"{why}, and `{of.fact}` of {place} is {_shown(found.value)}{where}{edit}"
+            path = found.node.path if found.node else of
+            what = f"`{asked.fact}` of {path} is {_shown(found.value)}"
+            if asked.fact == COUNT:
+                what = f"the spec has {found.value} of {of.replace(INDEX, 'N')}"
+            said = asked.write.replace("{value}", _shown(_plain(wanted)))
+            yield f"{why}, and {what}{where}" + (f": write `{said}`" if said else "")
             return
 
 
@@ -120,12 +145,14 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
-def _meant(setting: Setting, said: Any, config: Mapping[str, Any], table: NameTable) -> Any:
+def _meant(setting: Setting, said: Any, config: Mapping[str, Any]) -> Any:
     """What a field says in our words; None where the table has none for it."""
     if said is None and setting.absent is not None:
         times, field = setting.absent
-        return times * config.get(field, table.config[field].default)
-    return setting.values.get(said) if setting.values else said
+        return times * config[field]
+    if setting.values:
+        return setting.values.get(said) if isinstance(said, str) else None
+    return said
 
 
 def config_of(table: NameTable, net: Net) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def _fact(net: Net, node: Node, what: str) -> Any:
     if what in numbers:
         return numbers[what]
     if what not in type(op).model_fields:
-        known = ", ".join([COUNT, *DERIVED, *numbers, *type(op).model_fields])
+        known = ", ".join(dict.fromkeys([COUNT, *DERIVED, *numbers, *type(op).model_fields]))
         raise GrowlangError(
             f"`{node.path}` has no `{what}`, of which the table speaks; it has {known}"
         )

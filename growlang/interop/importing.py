@@ -166,7 +166,10 @@ def _write(
             value = made[name]
             if not bool(value.isfinite().all()):
                 theirs = ", ".join(f"`{accounted.given[t]}`" for t in of[name].theirs)
-                raise GrowlangError(f"{theirs} is not finite: it has NaN or infinity")
+                raise GrowlangError(
+                    f"{theirs} is not finite: it has NaN or infinity",
+                    help="take weights from before the training broke down",
+                )
             file.write(bytes_of(value.to(DTYPES[dtypes[name]])))
 
 

@@ -17,7 +17,7 @@ def into_ours(pair: Pair, theirs: Callable[[str], Tensor], shapes: Shapes) -> di
         whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
         return {pair.ours[0]: whole.contiguous()}
     lengths = [shapes[name][pair.axis] for name in pair.ours]
-    split = parts[0].split(lengths, pair.axis)
+    split = torch.split(parts[0], lengths, pair.axis)
     return {name: part.contiguous() for name, part in zip(pair.ours, split, strict=True)}
 
 

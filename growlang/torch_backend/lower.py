@@ -79,9 +79,7 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
             step.meta |= {"span": node.span, "path": node.path}
         values[node.path] = steps[-1]
     graph.output(values[net.output])
-    for name in {table for node in net.nodes for table in node.tables} - owned.keys():
-        owner = next(path for path in owned if name.startswith(f"{path}."))
-        owned[name] = owned[owner].get_parameter(name.removeprefix(f"{owner}."))
+    _own_tables(net, owned)
     return LoweredNet(owned, graph, class_name=net.name)
 
 
@@ -94,6 +92,15 @@ def _step(
 def _table(graph: fx.Graph, node: Node, number: int) -> fx.Node:
     """A tensor of another node, as it is."""
     return _step(graph, node, "get_attr", node.tables[number], suffix=f"_table_{number}")
+
+
+def _own_tables(net: Net, owned: dict[str, nn.Module | nn.Parameter]) -> None:
+    """Name the tables that nodes take of others among what the graph owns."""
+    for name in {table for node in net.nodes for table in node.tables} - owned.keys():
+        path = next(path for path in owned if name.startswith(f"{path}."))
+        module = owned[path]
+        assert isinstance(module, nn.Module)
+        owned[name] = module.get_parameter(name.removeprefix(f"{path}."))
 
 
 def _internal(graph: fx.Graph, node: Node, inputs: list[fx.Node]) -> list[fx.Node]:

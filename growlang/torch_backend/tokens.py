@@ -38,5 +38,7 @@ class Unembed(nn.Module):
     def forward(self, x: Tensor, table: Tensor | None = None) -> Tensor:
         """The norm, then the map, or the products with the rows of a table (vocabulary, width)."""
         h = self.norm(x)
-        out: Tensor = F.linear(h, table) if table is not None else self.proj(h)
+        weight = table if self.proj is None else self.proj.weight
+        assert weight is not None
+        out: Tensor = F.linear(h, weight)
         return out
