@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import reduce
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -15,9 +16,9 @@ from torch import Tensor
 
 from growlang.net import Input, Net, Node, Scope, Shape, grid, tokens
 from growlang.net import Tensor as Declared
-from growlang.net.axes import POWERS, Axes, Axis, Role, Space, Symmetry, length
+from growlang.net.axes import POWERS, Axes, Axis, Parameter, Role, Space, Symmetry, length
 from growlang.ops import TIME, Condition, Op, OpError
-from growlang.signatures.signature import Conditions
+from growlang.signatures.signature import Conditions, Signature
 from growlang.torch_backend.lower import LoweredNet, lower
 
 COUNTS = (1, 2, 3, 4, 6, 8, 12)
@@ -84,6 +85,8 @@ def _choices(annotation: Any) -> list[Any]:
         return _choices(arguments[0])
     if origin in (Union, UnionType):
         return [choice for a in arguments for choice in _choices(a)]
+    if isinstance(annotation, type) and issubclass(annotation, Signature):
+        return [annotation()]
     return KNOWN.get(annotation, [])
 
 
@@ -103,18 +106,36 @@ def _input(draw: random.Random, op: Op, scope: Scope) -> Shape:
 
 
 class Alone(NamedTuple):
-    """An op as the only node of a net, in float64 with random weights, and values of inputs."""
+    """An op in a net by itself, in float64 with random weights, and values of inputs.
+
+    The tables that it takes are those of ops beside it, of which nothing is read.
+    """
 
     module: LoweredNet
     weights: dict[str, Tensor]
     values: list[Tensor]
+    unread: list[Tensor]
+    """What the ops beside it are called with."""
 
     def __call__(self, weights: Mapping[str, Tensor] | None = None, *values: Tensor) -> Tensor:
         """The result for other weights and values, where they are given."""
-        weights = {f"op.{name}": w for name, w in (weights or self.weights).items()}
-        result = torch.func.functional_call(self.module, weights, values or tuple(self.values))
+        weights = {_placed(name): w for name, w in (weights or self.weights).items()}
+        given = (*(values or self.values), *self.unread)
+        result = torch.func.functional_call(self.module, weights, given)
         assert isinstance(result, Tensor)
         return result
+
+
+def _placed(name: str) -> str:
+    """The name in the net of a tensor of the op's own, or of a table that it takes."""
+    return name if name.startswith("table_") else f"op.{name}"
+
+
+def parameters(axes: Axes) -> Iterator[Parameter]:
+    """Those of the op and, by the names that `alone` gives them, of the tables that it takes."""
+    yield from axes.parameters
+    for number, table in enumerate(axes.tables):
+        yield table._replace(name=f"table_{number}.embedding.weight")
 
 
 def alone(call: Call, axes: Axes) -> Alone:
@@ -132,12 +153,29 @@ def alone(call: Call, axes: Axes) -> Alone:
     rows = op.tensors(x, scope)
     named = tuple(Declared(f"op.{t.name}", *t[1:]) for t in rows)
     names, out = tuple(i.name for i in inputs), op.output(x, scope)
+    beside = [_owner(number, table) for number, table in enumerate(axes.tables)]
+    taken = tuple(tensor.name for owner in beside for tensor in owner.tensors)
     node = Node("op", "", op.call, op.arguments(), names, out, named, scope=scope, declaration=op)
-    module = lower(Net("alone", inputs, (node,), (), "op"), "cpu").eval()
+    ids = tuple(Input(f"{owner.path}.ids", "ids", Shape("ids", (1,))) for owner in beside)
+    nodes = (*beside, replace(node, tables=taken))
+    module = lower(Net("alone", (*inputs, *ids), nodes, (), "op"), "cpu").eval()
     generator = torch.Generator().manual_seed(1)
-    weights = {t.name: torch.randn(t.shape, generator=generator, dtype=torch.float64) for t in rows}
+    shaped = {t.name: t.shape for t in rows}
+    shaped |= {tensor.name: tensor.shape for owner in beside for tensor in owner.tensors}
+    weights = {
+        n: torch.randn(s, generator=generator, dtype=torch.float64) for n, s in shaped.items()
+    }
     values = [_value(s, a, generator) for s, a in zip(shapes, axes.inputs, strict=True)]
-    return Alone(module, weights, values)
+    unread = [torch.zeros(BATCH, 1, dtype=torch.int64) for _ in beside]
+    return Alone(module, weights, values, unread)
+
+
+def _owner(number: int, table: Parameter) -> Node:
+    """An op that has a table of a shape."""
+    path, (rows, width) = f"table_{number}", map(length, table.axes)
+    named = (Declared(f"{path}.embedding.weight", (rows, width)),)
+    scope, out = Scope(vocabulary=rows), tokens(1, width)
+    return Node(path, "", "embed", {"width": width}, (f"{path}.ids",), out, named, scope=scope)
 
 
 def _value(shape: Shape, axis: Axis, generator: torch.Generator) -> Tensor:
@@ -220,7 +258,7 @@ def error(call: Call, axes: Axes, seed: int = 0, only: str = "") -> float:
     """How far the result is from the one promised once all spaces or one change, relative to it."""
     op, by = alone(call, axes), changes(axes, seed, only)
     weights = dict(op.weights)
-    for parameter in axes.parameters:
+    for parameter in parameters(axes):
         for dim, axis in enumerate(parameter.axes):
             weights[parameter.name] = changed(weights[parameter.name], dim, axis, by)
     pairs = zip(op.values, axes.inputs, strict=True)

@@ -184,6 +184,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             *("shown", "tables", "torch_backend"),
         },
     ),
+    "interop": (
+        {"pydantic", "safetensors", "torch", "yaml"},
+        {"atomic", "checking", "diagnostics", "net", "ops", "plans", "signatures", "torch_backend"},
+    ),
     "atomic": (set(), {"diagnostics"}),
     "extras": (set(), {"diagnostics"}),
     "sweeping": (set(), {"diagnostics"}),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from growlang.build.refusals import Refusals
 from growlang.diagnostics import GrowlangError, KeyPath, Span
 from growlang.net import CORE, Component, ComponentName, Input, Node, Shape, Tensor
+from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
 from growlang.spec.model import Model
@@ -120,7 +121,8 @@ def apply(
     try:
         shape = op.output(wire.shape, site.scope)
         reads = [name for read in op.reads(site.scope) for name in _names(site, read)]
-        add(site, op, (wire.name, *reads), wire.shape, shape, component, path, at)
+        tables = _tables(site, op, wire.shape)
+        add(site, op, (wire.name, *reads), wire.shape, shape, component, path, at, tables)
     except OpError as error:
         if at:
             site.refusals.op(error, at)
@@ -153,6 +155,7 @@ def add(
     component: ComponentName,
     path: str,
     at: KeyPath = (),
+    tables: tuple[str, ...] = (),
 ) -> None:
     """Add a node with what its op declares for its input's shape `x`."""
     declared = _declared(site, op, x, (*([site.retained] if site.retained else []), *at))
@@ -175,6 +178,7 @@ def add(
             declared.saved,
             site.refusals.span(*at) if at else None,
             declared.scope,
+            tables,
             op,
         )
     )
@@ -198,7 +202,40 @@ def _read(op: Op, scope: Scope) -> Scope:
     """The scope with the time and the conditions that an op reads."""
     reads = op.reads(scope)
     conditions = {name: scope.conditions[name] for name in reads if name in scope.conditions}
-    return scope._replace(time=scope.time if "time" in reads else None, conditions=conditions)
+    return scope._replace(
+        time=scope.time if "time" in reads else None,
+        conditions=conditions,
+        eps=scope.eps if op.norm_eps is None else op.norm_eps,
+    )
+
+
+def _tables(site: Site, op: Op, x: Shape) -> tuple[str, ...]:
+    """The tensors of other nodes that an op takes. Raises OpError if one is not there or unfit."""
+    if not op.tables:
+        return ()
+    found, axes = [], op.axes(x, site.scope)
+    for owner, table in zip(op.tables, axes.tables if axes else (), strict=True):
+        owners = [node for node in site.graph.nodes if node.op == owner]
+        if len(owners) != 1:
+            have = f"{len(owners)} of them" if owners else "none"
+            raise OpError(
+                f"`{op.call}` takes the table of `{owner}`, and before it the model has {have}",
+                argument=op.tables_argument,
+                help=f"write one `{owner}(width)` in the stem, or a map of its own: "
+                f"`{op.tables_argument} = false`",
+            )
+        (tensor, *_), wanted = owners[0].tensors, tuple(map(length, table.axes))
+        if tensor.shape != wanted:
+            raise OpError(
+                f"`{op.call}` takes the table of `{owner}`, which has {tensor.shape[-1]} channels, "
+                f"but its input has {wanted[-1]}",
+                argument=op.tables_argument,
+                code="G205",
+                help=f"put `linear({tensor.shape[-1]})` before it, or write a map of its own: "
+                f"`{op.tables_argument} = false`",
+            )
+        found.append(tensor.name)
+    return tuple(found)
 
 
 def _names(site: Site, read: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from growlang.cli.commands.evaluate import evaluate  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.export import export  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
+from growlang.cli.commands.import_ import import_  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
@@ -78,6 +79,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
+    "import": import_,
     "export": export,
     "runs": runs,
     "compare": compare,

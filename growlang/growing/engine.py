@@ -68,6 +68,7 @@ def grow(
 
     blame(found.obstacles)
     blame(_misfits(found, asked))
+    blame(_untabled(found, kept))
     if any(o.kind == "impossible" for o in found.obstacles):
         return Engine(child, {}, tuple(blamed), {}, found)
     manners = _manners(found, asked)
@@ -125,6 +126,17 @@ def _misfits(found: Match, asked: Mapping[ComponentName, Asked]) -> Iterator[Obs
             yield from unresizable(pair, found)
 
 
+def _untabled(found: Match, kept: Collection[str]) -> Iterator[Obstacle]:
+    """The nodes that take a table of a node that comes from nothing of the parent's."""
+    owners = {t.name: node for node in found.child.net.nodes for t in node.tensors}
+    for path, pair in found.pairs.items():
+        for owner in (owners[name] for name in pair.child.tables):
+            if owner.path not in found.pairs and owner.component not in kept:
+                where = owner.component.selector
+                why = f"it takes the table of {owner.path}, and `{where}` is neither kept nor grown"
+                yield Obstacle("impossible", path, why, f"keep or grow `{where}` too")
+
+
 def _component(place: str) -> ComponentName:
     """The component of what an obstacle speaks of, whose place begins with a path."""
     return ComponentName.of_tensor(f"{place.removeprefix('the result of ')}.")
@@ -141,7 +153,8 @@ def _with_numbers(child: Net, parent: Net, pairs: Mapping[str, Pair]) -> Net:
         key = id(node.declaration or node), id(old.declaration or old)
         if key not in known:
             known[key] = _kept_numbers(child, parent, pair)
-        kept, eps = known[key], old.scope.eps
+        said = op_in(node).norm_eps
+        kept, eps = known[key], old.scope.eps if said == op_in(old).norm_eps else node.scope.eps
         if kept or eps != node.scope.eps:
             changed[path] = rebuilt(node, child.shapes[node.inputs[0]], kept, eps)
     return _replaced(child, changed)

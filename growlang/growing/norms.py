@@ -195,7 +195,7 @@ def _layer(axes: Axes, space: Space) -> str:
     for layer in axes.layers:
         for segment in layer.weight.axes[0]:
             if space in segment.factors:
-                if segment.role in (Role.NORM_SCALE, Role.QUERY_NORM):
+                if segment.role in (Role.NORM_SCALE, Role.TIED_SCALE, Role.QUERY_NORM):
                     return layer.name
                 if segment.role is Role.SCALE and layer.branch:
                     return layer.branch

@@ -15,6 +15,11 @@ shares a, and a head whose d places become d' by r copies and padding, with s_d 
     key norm                                     a sqrt(d' / d) / s_d   s_d / sqrt(d' / d)
     query without QK-norm                        1                      a
     key without QK-norm                          a_d sqrt(d' / d)       a_h / sqrt(d' / d)
+    scale of a norm before a tied table          a / s^2                s^2
+    shift of a norm before a tied table          a / s                  s
+
+A tied table itself goes as the one that writes the stream: as a head it would be read with a / s,
+which goes into the norm before it.
 
 where a_d is the share of a place of the head and a_h that of the head among the heads.
 """
@@ -93,6 +98,8 @@ TABLE: dict[str, tuple[FactorOf, FactorOf]] = {
         lambda p: p.share * p.stretch / p.padding,
         lambda p: p.padding / p.stretch,
     ),
+    "tied scale": (lambda p: p.share / p.scale**2, lambda p: p.scale**2),
+    "tied shift": (lambda p: p.share / p.scale, lambda p: p.scale),
     "key": (lambda p: p.inner * p.stretch, lambda p: p.outer / p.stretch),
 }
 """T and S of a row of the table above."""
@@ -118,6 +125,8 @@ def _row(of: Of) -> str:
             return "key norm"
         case Role.KEY:
             return "key"
+        case Role.TIED_SCALE | Role.TIED_SHIFT:
+            return of.role.value
         case _:
             return "plain"
 
@@ -195,7 +204,7 @@ def _places(along: Along) -> list[tuple[int, float, Growth]]:
 
 def _fill(of: Of, old: int, scale: float, how: How) -> float:
     """What is added to an entry of a bias or of a norm; a gate that is appended stays closed."""
-    if of.role in (Role.NORM_SCALE, Role.QUERY_NORM, Role.KEY_NORM):
+    if of.role in (Role.NORM_SCALE, Role.TIED_SCALE, Role.QUERY_NORM, Role.KEY_NORM):
         return 1.0 if old == NEW else 0.0
     if of.role is Role.GATE:
         return 1.0 if old == NEW and how != "append" else 0.0

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from growlang.net import Net, Node, Shape
-from growlang.net.axes import Axes, Axis, Role, Space
+from growlang.net.axes import Axes, Axis, Parameter, Role, Space
 from growlang.net.scope import Scope
 from growlang.ops import axes_in, op_in
 
@@ -112,6 +112,8 @@ class _Joined:
     values: dict[str, Value] = field(default_factory=dict)
     local: dict[Place, Value] = field(default_factory=dict)
     normalised: set[str] = field(default_factory=set)
+    tables: dict[str, tuple[str, Parameter]] = field(default_factory=dict)
+    """The tables that ops have, with the paths of their nodes."""
 
     def new(self, size: int) -> int:
         self.sizes.append(size)
@@ -139,10 +141,15 @@ class _Joined:
             for segment in axis:
                 for space in (f for f in segment.factors if isinstance(f, Space)):
                     self._read(Place(node.path, space.name), self.values[name])
+        for name, shared in zip(node.tables, axes.tables, strict=True):
+            self._share(node, shared, *self.tables[name])
         for name, space in named.items():
             place = Place(node.path, name)
             if place not in self.local:
                 self.local[place] = (self.new(space.size),)
+        for layer in axes.layers:
+            if layer.kind == "table":
+                self.tables[f"{node.path}.{layer.weight.name}"] = node.path, layer.weight
         output = tuple(
             number
             for segment in axes.output
@@ -154,6 +161,14 @@ class _Joined:
         passes = not axes.layers and self.normalised.issuperset(node.inputs)
         if _is_normalised(axes.output) or passes:
             self.normalised.add(node.path)
+
+    def _share(self, node: Node, shared: Parameter, owner: str, table: Parameter) -> None:
+        """Bind the spaces of a table that an op takes to those of the op that has it."""
+        for ours, theirs in zip(shared.axes, table.axes, strict=True):
+            for one, other in zip(ours, theirs, strict=True):
+                for a, b in zip(one.factors, other.factors, strict=True):
+                    if isinstance(a, Space) and isinstance(b, Space):
+                        self._read(Place(node.path, a.name), self.local[Place(owner, b.name)])
 
     def _read(self, place: Place, value: Value) -> None:
         if not value:  # ids, labels and the noise level have no channels

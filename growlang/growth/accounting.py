@@ -96,6 +96,7 @@ def map_tensors(
                 entries.append(_new(tensor, replaces, dropped, stated.get(tensor.name)))
     for component, span in contract.keep.items():
         findings.extend(_changed(component, span, child, parent, resolution))
+        findings.extend(_changed_tables(component, span, child, parent, entries))
     used = {e.source for e in entries if e.source} | set(child.table)
     for node in parent.nodes:
         place = contract.drop.get(node.component)
@@ -171,6 +172,28 @@ def _changed(
     if any("time" in n.inputs for n in new):
         return _changed_time(component, span, child, parent)
     return ()
+
+
+def _changed_tables(
+    component: ComponentName, span: Span, child: Net, parent: Net, entries: list[Entry]
+) -> Iterator[Diagnostic]:
+    """The tables that a kept component takes of others must be those that the parent's took."""
+    of = {entry.name: entry for entry in entries}
+    olds = {node.path: node.tables for node in parent.of(component)}
+    for node in child.of(component):
+        for name, old in zip(node.tables, olds.get(node.path, ()), strict=False):
+            entry = of[name]
+            if entry.source == old and isinstance(entry.transform, Copy | Move):
+                continue
+            where = ComponentName.of_tensor(name).selector
+            yield Diagnostic(
+                "G302",
+                f"`{component}` cannot be kept: it takes the table `{name}`, which is not that of "
+                f"`{parent.name}` here, but {entry.category}",
+                span,
+                f"`keep {where}` too, or drop this component and redeclare it",
+                (Note("declared here", node.span),) if node.span else (),
+            )
 
 
 def _computed(node: Node) -> dict[str, Any]:

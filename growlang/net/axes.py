@@ -53,6 +53,10 @@ class Role(StrEnum):
     """What the norm of queries multiplies by, the same in every head."""
     KEY_NORM = "key norm"
     """What the norm of keys multiplies by, the same in every head."""
+    TIED_SCALE = "tied scale"
+    """What a norm of v multiplies by, before a map whose columns are those of a table of v."""
+    TIED_SHIFT = "tied shift"
+    """What such a norm adds."""
     KERNEL = "kernel"
     """Offsets of a filter, in pixels; no space."""
     POSITION = "position"
@@ -205,12 +209,14 @@ class Axes(NamedTuple):
 
     `inputs` are the channels of each value that the op's module is called with, in order; ids and
     labels are those of what they pick, and a mask and the noise level have none. `output` are the
-    channels of the result: of role `normalised` where its values are those of a norm.
+    channels of the result: of role `normalised` where its values are those of a norm. `tables` are
+    tensors of other ops, with which the module is called after all inputs.
     """
 
     inputs: tuple[Axis, ...]
     output: Axis
     layers: tuple[Layer, ...] = ()
+    tables: tuple[Parameter, ...] = ()
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -225,7 +231,8 @@ class Axes(NamedTuple):
     @property
     def spaces(self) -> dict[str, Space]:
         """The spaces by name."""
-        axes = [*self.inputs, self.output, *(a for p in self.parameters for a in p.axes)]
+        own = (a for p in (*self.parameters, *self.tables) for a in p.axes)
+        axes = [*self.inputs, self.output, *own]
         factors = [f for axis in axes for segment in axis for f in segment.factors]
         return {f.name: f for f in factors if isinstance(f, Space)}
 

@@ -58,6 +58,8 @@ class Node:
     saved: int = 0
     span: Span | None = field(default=None, compare=False)
     scope: Scope = field(default_factory=Scope)
+    tables: tuple[str, ...] = ()
+    """Tensors of other nodes that the op's module takes after its inputs."""
     declaration: object = field(default=None, compare=False, repr=False)
     """The typed op with its arguments, where the net was built; a net in JSON has names alone."""
 
@@ -218,7 +220,7 @@ def digest(data: Any) -> str:
 
 
 def _node_json(node: Node, eps: float) -> dict[str, Any]:
-    return {
+    said: dict[str, Any] = {
         "path": node.path,
         "component": node.component,
         "op": node.op,
@@ -232,6 +234,7 @@ def _node_json(node: Node, eps: float) -> dict[str, Any]:
         "scope": node.scope.to_json(eps),
         "span": _span_json(node.span),
     }
+    return said | ({"tables": list(node.tables)} if node.tables else {})
 
 
 def _kept(scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,6 +284,7 @@ def _node_from_json(data: Mapping[str, Any], scope: Scope) -> Node:
         saved=data["saved"],
         scope=scope,
         span=Span(*data["span"]) if data["span"] else None,
+        tables=tuple(map(names.path, data.get("tables", ()))),
     )
 
 

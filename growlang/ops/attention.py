@@ -6,7 +6,8 @@ from pydantic import Field
 
 from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.ops.activations import Hidden, widths
+from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.canonical import Later
@@ -41,6 +42,7 @@ class Attention(Op):
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -90,13 +92,16 @@ class Transformer(Op):
     attend: Annotated[list[str], Conditions()] = argument(
         "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
     )
-    mlp: float = argument("hidden channels of the MLP, in widths", 4.0, gt=0)
+    mlp: Hidden = argument(
+        "hidden channels of the MLP, in widths; with its activation `gelu_tanh(4)`, else GELU", 4.0
+    )
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
     rope: bool = argument("rotary position embedding (not supported yet)", False)
     causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -158,7 +163,7 @@ class Transformer(Op):
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Hidden channels of the MLP."""
-        decided = max(1, round(self.width * self.mlp))
+        decided = max(1, round(self.width * widths(self.mlp)))
         return {"mlp.hidden": scope.number("mlp.hidden", decided)}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:

@@ -1,11 +1,17 @@
 """What an op declares: signature, shape rule, axes of its parameters, cost; all without torch."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from growlang.net import Scope, Shape, Tensor
 from growlang.net.axes import Axes
 from growlang.ops.kept import FP32, Kept, Widths
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, Signature
+
+Eps = Annotated[Annotated[float, Field(gt=0)] | None, Later()]
+"""What norms of an op add to the variance; None where it is the net's."""
 
 
 class OpError(Exception):
@@ -75,6 +81,9 @@ class Op(Signature):
     training_arguments: ClassVar[frozenset[str]] = frozenset()
     """Arguments that tell training alone what to do: a grown op may have others than its parent."""
 
+    tables_argument: ClassVar[str | None] = None
+    """The argument that says whether it takes `tables` of other ops."""
+
     names_argument: ClassVar[str | None] = None
     """The argument that names its ids in their order, of which a grown op keeps the parent's."""
 
@@ -100,6 +109,17 @@ class Op(Signature):
     def has_positions(self) -> bool:
         """Whether it tells tokens their positions itself, so that the core adds none."""
         return False
+
+    @property
+    def norm_eps(self) -> float | None:
+        """What its norms add to the variance, where an argument says it."""
+        eps = getattr(self, "eps", None)
+        return eps if isinstance(eps, float) else None
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Ops whose table its module takes after all else, each the only one of its net."""
+        return ()
 
     @property
     def result_width(self) -> int | None:

@@ -76,7 +76,8 @@ def norm(
     """What a norm of a space multiplies by and, with `shift`, adds."""
     prefix = f"{name}." if name else ""
     weight = Parameter(f"{prefix}weight", (axis(role, space),), "ones")
-    added = Parameter(f"{prefix}bias", (axis(Role.NORM_SHIFT, space),), "zeros") if shift else None
+    by = Role.TIED_SHIFT if role is Role.TIED_SCALE else Role.NORM_SHIFT
+    added = Parameter(f"{prefix}bias", (axis(by, space),), "zeros") if shift else None
     return Layer(name, "norm", weight, added, branch, place)
 
 

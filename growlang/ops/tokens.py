@@ -1,9 +1,12 @@
 """Ops at the ends of a model of tokens."""
 
+from typing import Annotated
+
 from growlang.net import Scope, Shape, tokens
-from growlang.net.axes import Axes, Rows, Space, normalised, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.net.axes import Axes, Parameter, Role, Rows, Space, normalised, reads, writes
+from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.layers import linear, norm, plain, table, token_wise
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import argument
 
 
@@ -35,13 +38,21 @@ class Embed(Op):
 class Unembed(Op):
     """A logit for each token of the vocabulary: LayerNorm, then a linear map without bias.
 
-    The map is a tensor of its own; GPT-2 (Radford et al. 2019) takes the table of `embed`.
+    The map is a tensor of its own or, `tied`, the table of `embed` (arXiv 1608.05859), as in GPT-2.
     """
 
     call = "unembed"
     listed = 2
-    source = "Radford et al. 2019, arXiv 1706.03762"
+    source = "Radford et al. 2019, arXiv 1706.03762, arXiv 1608.05859"
     input_kind = "tokens"
+    tables_argument = "tied"
+    tied: Annotated[bool, Later()] = argument("whether the map is the table of `embed`", False)
+    eps: Eps = argument("added to the variance by its norm; by default 1e-6", None)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """That of `embed`, where it is tied."""
+        return ("embed",) if self.tied else ()
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(length, vocabulary)."""
@@ -54,9 +65,13 @@ class Unembed(Op):
         return x.with_width(scope.vocabulary)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`norm` and `proj.weight` (vocabulary, width)."""
+        """`norm` and `proj.weight` (vocabulary, width); tied, the table of `embed` for it."""
         stream = token_wise("x", x.width)
         logits = writes(Space("vocabulary", scope.vocabulary or 0, rows=Rows()))
+        if self.tied:
+            affine = norm("norm", stream, role=Role.TIED_SCALE, place="last")
+            table = Parameter("table", (logits, normalised(stream)), "tokens")
+            return Axes((reads(stream),), logits, (affine,), (table,))
         proj = linear("proj", logits, normalised(stream), init="tokens", bias=False, place="last")
         return Axes((reads(stream),), logits, (norm("norm", stream), proj))
 

@@ -62,33 +62,42 @@ def canonical(value: Part) -> Any:
 
 def in_hash(value: Part, said: dict[str, Any]) -> dict[str, Any]:
     """The serialised fields under former names, without later ones at their default."""
-    for name, later, former in _marked(type(value)):
-        key = type(value).model_fields[name].serialization_alias or name
-        if later and _is_default(value, name):
+    for name, key, later, former, default in _marked(type(value)):
+        if later and getattr(value, name) == default:
             del said[key]
         elif former:
             said[former] = said.pop(key)
     return said
 
 
-def _is_default(value: Part, name: str) -> bool:
-    default = type(value).model_fields[name].get_default(call_default_factory=True)
-    return bool(getattr(value, name) == default)
+class _Marked(NamedTuple):
+    """A marked field."""
+
+    name: str
+    key: str
+    """Its name in JSON."""
+    later: bool
+    """Whether it came later."""
+    former: str
+    """Its former name, or nothing."""
+    default: Any
 
 
 @cache
-def _marked(cls: type[Part]) -> tuple[tuple[str, bool, str], ...]:
-    """The marked fields: name, whether it came later, its former name or nothing."""
+def _marked(cls: type[Part]) -> tuple[_Marked, ...]:
+    """The marked fields of a class."""
     found = []
     for name, info in cls.model_fields.items():
         later = any(isinstance(m, Later) or m is Later for m in info.metadata)
         former = next((m.name for m in info.metadata if isinstance(m, Formerly)), "")
         if later or former:
-            found.append((name, later, former))
+            key = info.serialization_alias or name
+            default = info.get_default(call_default_factory=True)
+            found.append(_Marked(name, key, later, former, default))
     return tuple(found)
 
 
 @cache
 def former_names(cls: type[Part]) -> dict[str, str]:
     """The former names of a class's fields, each with the name of today."""
-    return {former: name for name, _, former in _marked(cls) if former}
+    return {field.former: field.name for field in _marked(cls) if field.former}

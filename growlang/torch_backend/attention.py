@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, attention
+from growlang.ops.activations import GeluTanh
 from growlang.ops.attention import PLAIN_TOKENS, Attending
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
@@ -136,18 +137,19 @@ class CrossAttention(Heads):
 
 
 class MLP(Branch):
-    """Linear, GELU (arXiv 1606.08415), linear."""
+    """Linear, GELU (arXiv 1606.08415) or its approximation by tanh, linear."""
 
     def __init__(
         self, op: attention.Transformer, hidden: int, scope: Scope, device: Device
     ) -> None:
         super().__init__(op, scope, device)
+        self.approximate = "tanh" if isinstance(op.mlp, GeluTanh) else "none"
         self.up = Linear(op.width, hidden, device=device)
         self.down = Linear(hidden, op.width, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
-        out: Tensor = self.down(F.gelu(self.up(x)))
+        out: Tensor = self.down(F.gelu(self.up(x), approximate=self.approximate))
         return out
 
 

@@ -72,12 +72,14 @@ def lower(net: Net, device: Device = "meta") -> LoweredNet:
             steps = _internal(graph, node, inputs)
             owned |= {t.name: _parameter(t, device) for t in node.tensors}
         else:
-            steps = [_step(graph, node, "call_module", node.path, *inputs)]
+            taken = [_table(graph, node, number) for number in range(len(node.tables))]
+            steps = [*taken, _step(graph, node, "call_module", node.path, *inputs, *taken)]
             owned[node.path] = build(op_in(node), net.shapes[node.inputs[0]], node.scope, device)
         for step in steps:
             step.meta |= {"span": node.span, "path": node.path}
         values[node.path] = steps[-1]
     graph.output(values[net.output])
+    _own_tables(net, owned)
     return LoweredNet(owned, graph, class_name=net.name)
 
 
@@ -85,6 +87,20 @@ def _step(
     graph: fx.Graph, node: Node, kind: str, target: Any, *args: Any, suffix: str = ""
 ) -> fx.Node:
     return graph.create_node(kind, target, args, name=_identifier(node.path) + suffix)
+
+
+def _table(graph: fx.Graph, node: Node, number: int) -> fx.Node:
+    """A tensor of another node, as it is."""
+    return _step(graph, node, "get_attr", node.tables[number], suffix=f"_table_{number}")
+
+
+def _own_tables(net: Net, owned: dict[str, nn.Module | nn.Parameter]) -> None:
+    """Name the tables that nodes take of others among what the graph owns."""
+    for name in {table for node in net.nodes for table in node.tables} - owned.keys():
+        path = next(path for path in owned if name.startswith(f"{path}."))
+        module = owned[path]
+        assert isinstance(module, nn.Module)
+        owned[name] = module.get_parameter(name.removeprefix(f"{path}."))
 
 
 def _internal(graph: fx.Graph, node: Node, inputs: list[fx.Node]) -> list[fx.Node]:

@@ -34,7 +34,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     with path.open("wb") as file:
         file.write(start)
         for name in order:
-            file.write(_bytes_of(tensors[name]))
+            file.write(bytes_of(tensors[name]))
 
 
 def contents_hash(tensors: Mapping[str, Tensor]) -> str:
@@ -51,11 +51,11 @@ def hash_of(hashes: Mapping[str, str]) -> str:
 def tensor_hash(tensor: Tensor) -> str:
     """SHA-256 over the shape, the dtype and the values of a tensor."""
     found = hashlib.sha256(f"{tensor.dtype} {list(tensor.shape)}".encode())
-    found.update(_bytes_of(tensor))
+    found.update(bytes_of(tensor))
     return found.hexdigest()
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
+def bytes_of(tensor: Tensor) -> memoryview:
     """The values of a tensor as they lie in memory, in the order of its axes."""
     values = tensor.detach().cpu().contiguous()
     return values.reshape(-1).view(torch.uint8).numpy().data

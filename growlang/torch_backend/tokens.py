@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, tokens
@@ -31,9 +32,13 @@ class Unembed(nn.Module):
     def __init__(self, op: tokens.Unembed, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
         self.norm = LayerNorm(x.width, eps=scope.eps, device=device)
-        self.proj = Linear(x.width, scope.vocabulary or 0, bias=False, device=device)
+        rows = scope.vocabulary or 0
+        self.proj = None if op.tied else Linear(x.width, rows, bias=False, device=device)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The norm, then the map."""
-        out: Tensor = self.proj(self.norm(x))
+    def forward(self, x: Tensor, table: Tensor | None = None) -> Tensor:
+        """The norm, then the map, or the products with the rows of a table (vocabulary, width)."""
+        h = self.norm(x)
+        weight = table if self.proj is None else self.proj.weight
+        assert weight is not None
+        out: Tensor = F.linear(h, weight)
         return out

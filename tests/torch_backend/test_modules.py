@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid, tokens, vector
+from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Condition, Op, Scope, op_of
 from growlang.torch_backend.attention import attend
 from growlang.torch_backend.modules import INITIALISERS, build
@@ -64,7 +65,7 @@ def value(shape: Shape, batch: int, device: str) -> Tensor:
 
 
 def inputs(op: Op, x: Shape, scope: Scope, batch: int = 1, device: str = "meta") -> list[Tensor]:
-    """What the op's module is called with: x, then what the op reads."""
+    """What the op's module is called with: x, what the op reads, and tables of others."""
     values = [value(x, batch, device)]
     for name in op.reads(scope):
         if name == "time":
@@ -73,7 +74,9 @@ def inputs(op: Op, x: Shape, scope: Scope, batch: int = 1, device: str = "meta")
             condition = scope.conditions[name]
             mask = torch.ones(batch, condition.positions, dtype=torch.bool, device=device)
             values += [value(condition, batch, device), mask]
-    return values
+    axes = op.axes(x, scope)
+    shapes = [tuple(map(length, table.axes)) for table in axes.tables] if axes else []
+    return [*values, *(nn.Parameter(torch.randn(shape, device=device)) for shape in shapes)]
 
 
 def drawn(op: Op, x: Shape, scope: Scope, *, fresh: bool = True) -> nn.Module:
@@ -112,7 +115,8 @@ def test_flops_are_those_that_torch_counts(name: str) -> None:
 
 def kept(module: nn.Module, values: list[Tensor]) -> int:
     """Bytes that autograd keeps for the backward pass, besides the parameters."""
-    parameters = {p.untyped_storage().data_ptr() for p in module.parameters()}
+    held = [*module.parameters(), *(v for v in values if isinstance(v, nn.Parameter))]
+    parameters = {p.untyped_storage().data_ptr() for p in held}
     storages: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ class Form(StrEnum):
     """What is written."""
 
     diffusers = "diffusers"
+    hf = "hf"
     safetensors = "safetensors"
 
 
@@ -33,7 +34,8 @@ def export(
     to: Annotated[
         Form,
         typer.Option(
-            help="A folder that diffusers loads without growlang, or one file of weights.",
+            help="A folder that diffusers, or transformers (hf), loads without growlang, or one "
+            "file of weights.",
             show_default=False,
         ),
     ],
@@ -62,12 +64,32 @@ def export(
             metavar="ID", help="License in the model card, such as mit.", show_default=False
         ),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="For hf: a table of names of your own, in YAML, for a model that growlang has "
+            "none of.",
+            show_default=False,
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For hf: a folder of the model that the weights came from, whose tokenizer and "
+            "further settings are taken along.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
-    """Write a trained model for diffusers, or as plain weights.
+    """Write a trained model for diffusers or transformers, or as plain weights.
 
-    The folder has the model's code, weights, scheduler, text encoders, spec, hashes and card;
+    The folder for diffusers has the model's code, weights, scheduler, text encoders, spec, hashes
+    and card;
     `DiffusionPipeline.from_pretrained(FOLDER, trust_remote_code=True)` draws the same images.
+    That for transformers has config.json and weights under its own names, for models of which
+    growlang has a table of names: `AutoModelForCausalLM.from_pretrained(FOLDER)` computes the same.
     """
     from growlang import notebook
 
@@ -79,9 +101,13 @@ def export(
         dtype=dtype.value,
         sampler=sampler,
         license=license,
+        table=table,
+        like=like,
         force=force,
     )
     typer.echo(done.path)
+    if to is Form.hf:
+        return
     if done.spec is None:
         typer.echo("no spec is beside them: the weights lie in no run that has it", err=True)
     elif to is Form.safetensors:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from growlang.ops import OPS
+from growlang.ops.activations import ACTIVATIONS
 from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.metrics import METRICS
@@ -22,6 +23,7 @@ from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, refe
 CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
     "op": OPS,
+    "activation": ACTIVATIONS,
     "condition": CONDITIONS,
     "time": BINDINGS["time"],
     "data": DATA,
@@ -40,6 +42,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
 EXAMPLES: Json = {
     "base": 64,
     "batch": 256,
+    "eps": 0.00001,
     "every": 5000,
     "factor": 4,
     "from": "caption",

@@ -6,25 +6,31 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
 from growlang.atomic import temporary_path
 from growlang.diagnostics import GrowlangError
+from growlang.interop.choosing import fitting
+from growlang.interop.config import CONFIG
 from growlang.plans.plan import Plan
 from growlang.plans.weights_header import PLAN, run_of
 from growlang.spec.samplers import Sampler
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang_runtime.export.diffusers_folder import INDEX, Model, write_folder
+from growlang_runtime.export.hf_folder import write_hf_folder
 from growlang_runtime.sample import requested, tell
 from growlang_runtime.storage.files import require_place, save_text, saved
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights, load
 
-Form = Literal["diffusers", "safetensors"]
+Form = Literal["diffusers", "hf", "safetensors"]
 Kind = Literal["fp32", "bf16", "fp16"]
+FORMS: tuple[Form, ...] = get_args(Form)
+INDEXES = {"diffusers": INDEX, "hf": CONFIG}
+"""The file by which an earlier export of a folder is known."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FULL = "free disk space, or choose another path with --output"
 
@@ -47,21 +53,23 @@ def export(
     dtype: Kind = "fp32",
     sampler: str | Sampler | None = None,
     license: str | None = None,
+    table: Path | None = None,
+    like: Path | None = None,
     force: bool = False,
 ) -> Exported:
-    """Write trained weights as a diffusers folder or as one safetensors file.
+    """Write trained weights as a folder of diffusers or transformers, or as one safetensors file.
 
     `run` is RUN, RUN@STEP, RUN@best, a file of weights, or weights that were loaded. What exists
     is replaced only if `force`, and only by what is whole. Raises GrowlangError if there are no
     weights, if the place cannot be written, or for a model that a pipeline has no words for.
     """
-    if to not in ("diffusers", "safetensors"):
-        raise GrowlangError(f"`to` must be diffusers or safetensors, but is {to}")
+    if to not in FORMS:
+        raise GrowlangError(f"`to` must be one of {', '.join(FORMS)}, but is {to}")
     if dtype not in DTYPES:
         raise GrowlangError(f"`dtype` must be one of {', '.join(DTYPES)}, but is {dtype}")
     require_place(output, "--output")
-    if to == "diffusers":
-        _restore(output)  # which a process that was killed left aside
+    if to != "safetensors":
+        _restore(output, INDEXES[to])  # which a process that was killed left aside
     _require_free(output, to, force)
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
     tell(run, weights, "exporting")
@@ -70,8 +78,13 @@ def export(
     _require_range(tensors, dtype)
     if to == "safetensors":
         return _write_file(output, tensors, weights, plan)
+    if to == "hf":
+        names = fitting(weights.net, table)
+        with _replaced(output, CONFIG) as folder:
+            write_hf_folder(folder, names, weights.net, tensors, dtype, like)
+        return Exported(output, None)
     said = requested(weights, sampler=sampler)
-    with _replaced(output) as folder:
+    with _replaced(output, INDEX) as folder:
         model = Model(weights, tensors, said, plan, ema, license)
         write_folder(folder, model)
     return Exported(output, output / "spec.grow" if plan else None)
@@ -110,7 +123,7 @@ def _require_free(output: Path, to: Form, force: bool) -> None:
         raise GrowlangError(
             f"{output} exists", help="choose another path with --output, or overwrite with --force"
         )
-    wanted = output.is_file() if to == "safetensors" else (output / INDEX).is_file()
+    wanted = output.is_file() if to == "safetensors" else (output / INDEXES[to]).is_file()
     if not wanted:
         raise GrowlangError(
             f"{output} is no earlier export, and is not overwritten",
@@ -128,7 +141,7 @@ def _require_range(tensors: Mapping[str, Tensor], dtype: Kind) -> None:
 
 
 @contextmanager
-def _replaced(output: Path) -> Iterator[Path]:
+def _replaced(output: Path, index: str) -> Iterator[Path]:
     """A folder to write; once it is whole it takes the place of the one that is there."""
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -138,7 +151,7 @@ def _replaced(output: Path) -> Iterator[Path]:
             if output.exists():
                 output.rename(_aside(output))
     finally:
-        _restore(output)
+        _restore(output, index)
 
 
 def _aside(output: Path) -> Path:
@@ -146,10 +159,10 @@ def _aside(output: Path) -> Path:
     return temporary_path(output, "old")
 
 
-def _restore(output: Path) -> None:
+def _restore(output: Path, index: str) -> None:
     """Put an earlier export back where it was not replaced to the end, else remove it."""
     old = _aside(output)
-    if (old / INDEX).is_file() and not (output.exists() or output.is_symlink()):
+    if (old / index).is_file() and not (output.exists() or output.is_symlink()):
         old.rename(output)
     elif old.is_symlink():
         old.unlink()

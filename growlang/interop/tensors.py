@@ -1,0 +1,33 @@
+"""The numbers of pairs of tensors, from theirs to ours and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from growlang.interop.accounting import Pair, Shapes
+
+
+def into_ours(pair: Pair, theirs: Callable[[str], Tensor], shapes: Shapes) -> dict[str, Tensor]:
+    """Our tensors of a pair, by name; `theirs` reads one of theirs, `shapes` are those of ours."""
+    parts = [_turned(pair, theirs(name)) for name in pair.theirs]
+    if len(pair.ours) == 1:
+        whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
+        return {pair.ours[0]: whole.contiguous()}
+    lengths = [shapes[name][pair.axis] for name in pair.ours]
+    split = torch.split(parts[0], lengths, pair.axis)
+    return {name: part.contiguous() for name, part in zip(pair.ours, split, strict=True)}
+
+
+def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Their tensors of a pair, by name."""
+    parts = [ours[name] for name in pair.ours]
+    whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
+    split = whole.chunk(len(pair.theirs), pair.axis)
+    return {n: _turned(pair, p).contiguous() for n, p in zip(pair.theirs, split, strict=True)}
+
+
+def _turned(pair: Pair, tensor: Tensor) -> Tensor:
+    return tensor.mT if pair.transpose else tensor
