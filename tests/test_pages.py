@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from fixture_specs import SHIPPED, checked, growlang
 
+import growlang as growlang_api
 from growlang.comparing import Difference, diff
 from growlang.compiling import compiled
 from growlang.growth.mapping import CATEGORIES
@@ -176,6 +177,17 @@ def test_nets_that_no_statement_relates_have_proposals() -> None:
 
 def test_equal_nets_are_said_to_be_equal() -> None:
     assert "The nets are equal." in shipped("core_64", "core_64").html()
+
+
+def test_weights_of_one_net_are_compared(tmp_path: Path) -> None:
+    spec = growlang_api.compile(OWN / "small.grow")
+    paths = [tmp_path / f"{seed}.safetensors" for seed in (0, 1)]
+    for seed, path in enumerate(paths):
+        spec.save(path, spec.module(seed=seed))
+    page = growlang_api.diff(*paths).html()
+    assert "The nets are equal, but their weights are not." in page
+    assert "|b - a| / |a|" in page
+    assert set(told(data_of(page), 1).values()) == {"copied"}
 
 
 def test_the_legend_has_a_sign_for_every_category() -> None:

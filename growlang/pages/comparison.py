@@ -57,6 +57,8 @@ def comparison(found: Compared) -> str:
 
 def heading(found: Compared) -> str:
     """What the page says first."""
+    if found.a.net_hash == found.b.net_hash and not found.related:
+        return f"{found.a.name} and {found.b.name}"
     how = "grows from" if found.related else "is not declared to grow from"
     return f"{found.b.name} {how} {found.a.name}"
 
@@ -65,16 +67,23 @@ def notes(found: Compared) -> list[str]:
     """What has to be known before the drawing is read."""
     told = [found.remark]
     if found.a.net_hash == found.b.net_hash:
-        same = found.weights is not None and not any(w.differing for w in found.weights)
-        told.append(f"The nets are equal{', and so are their weights' if same else ''}.")
+        told.append(f"The nets are equal{_of_weights(found.weights)}.")
     elif not found.related:
         told.append(
             f"No statement takes tensors of {found.a.name} into {found.b.name}: "
             "all of one are dropped, and all of the other are new."
         )
     if found.changes:
-        told.append(f"{len(found.changes)} warnings are below the drawing.")
+        told.append("There are warnings below the drawing.")
     return told
+
+
+def _of_weights(weights: Sequence[WeightDifference] | None) -> str:
+    """How the weights of equal nets compare; nothing where they were not."""
+    if weights is None:
+        return ""
+    differing = any(w.differing for w in weights)
+    return ", but their weights are not" if differing else ", and so are their weights"
 
 
 def comparison_json(found: Compared) -> dict[str, Any]:

@@ -211,7 +211,9 @@ test("what can be pressed has a name, and a page its landmarks", on("deep.html",
   assert.equal(label, "stem.patch.0, patch(factor = 4, width = 128), 2 replaced, 6,272 parameters");
 }));
 
-test("printed, the controls are gone and colours stay", on("deep.html", "dark", async (page) => {
+test("printed from a dark page, the controls are gone and paper is white", on("deep.html", "light", async (page) => {
+  await page.click("#scheme");
+  assert.equal(await background(page), "rgb(18, 22, 29)");
   await page.emulateMediaType("print");
   assert.equal(await amount(page, "#tools, #details"), 0);
   assert.equal(await background(page), "rgb(255, 255, 255)");

@@ -12,6 +12,7 @@ from growlang.diagnostics import GrowlangError
 
 if TYPE_CHECKING:
     from growlang.compiling import Compiled
+    from growlang.fitting import Memory
     from growlang.torch_backend.lower import LoweredNet
 
 
@@ -96,6 +97,7 @@ def compile_(
     module = _built(found) if emit or (build and not html) else None
     if html:
         print_page(html, found.html(), force)
+        _print_held(held)
     elif emit and module is not None:
         typer.echo(module.code.strip())
     elif json:
@@ -105,15 +107,23 @@ def compile_(
 
         out = console()
         found.print(out)
-        if held:
-            out.print()
-            held.print(out)
+        _print_held(held)
         if module is not None:
             count = sum(1 for _ in module.parameters())
             out.print(f"\nPyTorch graph built: {count:,} parameter tensors, as in the net")
     if held and (finding := held.finding):
         print_findings([finding], found.spec.texts, err=True)
         raise typer.Exit(1)
+
+
+def _print_held(held: "Memory | None") -> None:
+    """What devices hold, where that was asked for."""
+    from growlang.cli.console import console
+
+    if held:
+        out = console()
+        out.print()
+        held.print(out)
 
 
 def _built(found: "Compiled") -> "LoweredNet":
