@@ -174,7 +174,8 @@ def test_a_head_that_stays_needs_the_table_that_it_takes(
     path = tmp_path / "b.grow"
     path.write_text(DROPPED.format(said=said, head=head))
     found = next(f for f in findings(path) if f.code == code)
-    assert "table" in found.message and found.help is not None and "`stem` too" in found.help
+    assert "takes the table" in found.message
+    assert found.help is not None and "stem` too" in found.help
 
 
 def test_eps_is_that_of_the_norms_and_at_its_default_nothing_new(tmp_path: Path) -> None:
