@@ -16,8 +16,9 @@ NO_EDIT = {
     "a value of the author's own is asked for": """
         g001_missing_value g003_colon g003_number g101_inherited_drop g104_blocks g104_params
         g104_parents g105_shadowed g107_lr g201_division g201_from_param g201_image g201_range
-        g201_activation g201_type g207_given_width g210_no_input g210_no_model g307_no_parent g404_missing_setting
+        g201_type g207_given_width g210_no_input g210_no_model g307_no_parent g404_missing_setting
         g101_data_itself g101_param_itself g321_smaller g201_interval
+        g201_activation
     """,
     "two places have to meet, and either may be at fault": """
         g106_change_in_pipe g204_factor g204_head g204_stages g204_tokens g205_core g205_level_core
