@@ -9,6 +9,7 @@ import torch
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings, growlang
 
 from growlang.net import Net, Shape, tokens
+from growlang.net.names import InvalidNet
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
 
@@ -130,6 +131,13 @@ def test_a_tied_net_comes_back_from_json_with_its_hash(tmp_path: Path) -> None:
     again = Net.from_json(net.to_json())
     assert again == net and again.net_hash == net.net_hash
     assert net.net_hash != checked(tied(tmp_path / "b.grow", head="unembed")).net.net_hash
+
+
+def test_a_stored_net_that_takes_a_table_of_nothing_is_refused(tmp_path: Path) -> None:
+    said = checked(tied(tmp_path / "a.grow")).net.to_json()
+    said["nodes"][-1]["tables"] = ["stem.embed.1.embedding.weight"]
+    with pytest.raises(InvalidNet, match="is no tensor of the net"):
+        Net.from_json(said)
 
 
 @pytest.mark.parametrize(
