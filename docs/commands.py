@@ -88,7 +88,14 @@ $ growlang export runs/core_32/main --to diffusers -o core_32 --license mit
 core_32
 $ growlang export runs/core_32/main@20k --to safetensors -o core_32.safetensors --dtype bf16
 core_32.safetensors
-core_32.grow""",
+core_32.grow
+$ growlang export gpt2.safetensors --to hf -o gpt2_again --like gpt2
+gpt2_again""",
+    "import": """\
+$ growlang import hf gpt2 --as specs/gpt2_small.grow -o gpt2.safetensors
+gpt2.safetensors
+148 tensors of the spec, each from the checkpoint
+12 left out, such as `h.0.attn.bias`: the causal mask, which is no parameter""",
     "evaluate": """\
 $ growlang evaluate runs/core_32/main --metric held_out_loss --metric 'fd_efflite0(dimensions = 64)' --count 200
 runs/core_32/main, step 400
@@ -137,6 +144,10 @@ EXITS = {
         "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "import": (
+        "0. 1: the spec has errors. 2: a tensor, a shape or a setting does not fit the spec, the "
+        "folder cannot be read, or the output exists."
+    ),
     "export": "0. 2: no such run, the output exists, or the model cannot be written so.",
     "evaluate": (
         "0. 2: no such run, a metric needs more images than there are, or weights are missing. An "

@@ -18,6 +18,7 @@ NO_EDIT = {
         g104_parents g105_shadowed g107_lr g201_division g201_from_param g201_image g201_range
         g201_type g207_given_width g210_no_input g210_no_model g307_no_parent g404_missing_setting
         g101_data_itself g101_param_itself g321_smaller g201_interval
+        g201_activation
     """,
     "two places have to meet, and either may be at fault": """
         g106_change_in_pipe g204_factor g204_head g204_stages g204_tokens g205_core g205_level_core
@@ -27,7 +28,7 @@ NO_EDIT = {
         g306_grow g320_fraction
     """,
     "it says what may be named, and what is meant is open": """
-        g103_missing_import g104_imports g302_kept_differs g304_inside g304_like
+        g103_missing_import g104_imports g302_kept_differs g302_table g304_inside g304_like
         g304_no_such_component g305_moved_differs g308_new_weights g308_other_condition
         g309_identity g309_kept g309_like g309_scratch g309_series g309_series_inside
         g401_all_frozen

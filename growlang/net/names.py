@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from growlang.net.shape import Kind, Shape
@@ -47,6 +47,13 @@ def by_name(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     for text in stored:
         name(text)
     return stored
+
+
+def require_tables(known: Collection[str], taken: Iterable[str]) -> None:
+    """Raise InvalidNet if a node takes a table that no node has."""
+    for text in taken:
+        if text not in known:
+            raise InvalidNet(f"{text!r} is no tensor of the net")
 
 
 def _matching(pattern: re.Pattern[str], text: Any, what: str) -> str:

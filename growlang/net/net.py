@@ -265,7 +265,12 @@ def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tupl
             eps=data["eps"],
         )
 
-    return tuple(_node_from_json(node, scope(node)) for node in data["nodes"])
+    found = tuple(_node_from_json(node, scope(node)) for node in data["nodes"])
+    names.require_tables(
+        {tensor.name for node in found for tensor in node.tensors},
+        [name for node in found for name in node.tables],
+    )
+    return found
 
 
 def _node_from_json(data: Mapping[str, Any], scope: Scope) -> Node:

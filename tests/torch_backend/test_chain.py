@@ -9,6 +9,7 @@ import torch
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings, growlang
 
 from growlang.net import Net, Shape, tokens
+from growlang.net.names import InvalidNet
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
 
@@ -72,9 +73,131 @@ def test_a_fresh_chain_gives_every_tensor_a_gradient_within_two_steps() -> None:
     assert reached == set(net.table)
 
 
-def test_gpt2_has_the_published_parameters_and_an_unembedding_of_its_own() -> None:
-    net = checked(SHIPPED / "gpt2_small.grow").net
+def test_gpt2_had_an_unembedding_of_its_own() -> None:
+    net = checked(SPECS / "gpt2_untied.grow").net
     assert net.parameters == 124_439_808 + 50_257 * 768
+    assert checked(SHIPPED / "gpt2_small.grow").net.parameters == 124_439_808
+
+
+# --- a table that is the unembedding too ---------------------------------------------------------
+
+TIED = """grow 1
+model tied {{
+  tokens = tokens(50, 12)
+  stem  {stem}
+  core  transformer(16, heads = 2, causal = true)
+  head  {head}
+}}
+"""
+
+
+def tied(path: Path, stem: str = "embed(16)", head: str = "unembed(tied = true)") -> Path:
+    """A chain whose unembedding is the table of its embedding."""
+    path.write_text(TIED.format(stem=stem, head=head))
+    return path
+
+
+def test_a_tied_unembedding_is_the_table_of_the_embedding(tmp_path: Path) -> None:
+    net = checked(tied(tmp_path / "a.grow")).net
+    module = initialise(lower(net), net, seed=0)
+    own = checked(tied(tmp_path / "b.grow", head="unembed")).net
+    other = initialise(lower(own), own, seed=0)
+    assert net.table.keys() == own.table.keys() - {"head.unembed.0.proj.weight"}
+    weights = module.state_dict()
+    table = weights["stem.embed.0.embedding.weight"]
+    other.load_state_dict({**weights, "head.unembed.0.proj.weight": table})
+    ids = torch.randint(0, 50, (2, 12))
+    torch.testing.assert_close(module(ids), other(ids), rtol=0, atol=0)
+
+
+def test_the_gradients_of_both_uses_of_a_table_are_added(tmp_path: Path) -> None:
+    net = checked(tied(tmp_path / "a.grow")).net
+    own = checked(tied(tmp_path / "b.grow", head="unembed")).net
+    module, other = (initialise(lower(n), n, seed=0) for n in (net, own))
+    table = "stem.embed.0.embedding.weight"
+    weights = module.state_dict()
+    other.load_state_dict({**weights, "head.unembed.0.proj.weight": weights[table]})
+    ids = torch.randint(0, 50, (2, 12))
+    for one in (module, other):
+        one(ids).square().sum().backward()
+    found = dict(other.named_parameters())
+    both = [found[name].grad for name in (table, "head.unembed.0.proj.weight")]
+    assert both[0] is not None and both[1] is not None
+    torch.testing.assert_close(dict(module.named_parameters())[table].grad, both[0] + both[1])
+
+
+def test_a_tied_net_comes_back_from_json_with_its_hash(tmp_path: Path) -> None:
+    net = checked(tied(tmp_path / "a.grow")).net
+    again = Net.from_json(net.to_json())
+    assert again == net and again.net_hash == net.net_hash
+    assert net.net_hash != checked(tied(tmp_path / "b.grow", head="unembed")).net.net_hash
+
+
+def test_a_stored_net_that_takes_a_table_of_nothing_is_refused(tmp_path: Path) -> None:
+    said = checked(tied(tmp_path / "a.grow")).net.to_json()
+    said["nodes"][-1]["tables"] = ["stem.embed.1.embedding.weight"]
+    with pytest.raises(InvalidNet, match="is no tensor of the net"):
+        Net.from_json(said)
+
+
+@pytest.mark.parametrize(
+    ("stem", "head", "code", "said"),
+    [
+        ("embed(32) | linear(16)", "unembed(tied = true)", "G205", "which has 32 channels"),
+        ("embed(16)", "linear(32) | unembed(tied = true)", "G205", "but its input has 32"),
+    ],
+)
+def test_a_table_of_another_width_is_refused(
+    tmp_path: Path, stem: str, head: str, code: str, said: str
+) -> None:
+    (found,) = findings(tied(tmp_path / "a.grow", stem, head))
+    assert found.code == code and said in found.message
+    assert found.help is not None and "tied = false" in found.help
+    width = found.help.split("linear(")[1].split(")")[0]
+    mended = head.replace("unembed", f"linear({width}) | unembed")
+    checked(tied(tmp_path / "b.grow", stem, mended))
+
+
+DROPPED = """grow 1
+model child grows "a.grow" {{
+  keep core
+  {said}
+  stem  embed(16)
+  {head}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "head", "code"),
+    [
+        ("keep head drop stem", "", "G302"),
+        ("grow head by widen(exact) drop stem", "head unembed(tied = true)", "G321"),
+    ],
+)
+def test_a_head_that_stays_needs_the_table_that_it_takes(
+    tmp_path: Path, said: str, head: str, code: str
+) -> None:
+    tied(tmp_path / "a.grow")
+    path = tmp_path / "b.grow"
+    path.write_text(DROPPED.format(said=said, head=head))
+    found = next(f for f in findings(path) if f.code == code)
+    assert "takes the table" in found.message
+    assert found.help is not None and "stem` too" in found.help
+
+
+def test_eps_is_that_of_the_norms_and_at_its_default_nothing_new(tmp_path: Path) -> None:
+    usual, said = (
+        checked(tied(tmp_path / f"{n}.grow", head=head)).net
+        for n, head in (("a", "unembed"), ("b", "unembed(eps = 0.1)"))
+    )
+    assert "eps" not in usual.nodes[-1].args
+    assert (usual.nodes[-1].scope.eps, said.nodes[-1].scope.eps) == (1e-6, 0.1)
+    assert usual.net_hash != said.net_hash
+    assert Net.from_json(said.to_json()).nodes[-1].scope.eps == 0.1
+    modules = [initialise(lower(net), net, seed=0) for net in (usual, said)]
+    ids = torch.randint(0, 50, (2, 12))
+    assert not torch.allclose(*(module(ids) for module in modules), rtol=1e-3)
 
 
 CHILD = """grow 1

@@ -346,3 +346,37 @@ def test_initialisers_have_the_stated_spread(init: str) -> None:
     assert tensor.std().item() == pytest.approx(std, rel=0.02)
     if init == "linear":
         assert tensor.abs().max() <= 0.1
+
+
+def test_gelu_may_be_its_approximation_by_tanh() -> None:
+    """0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), arXiv 1606.08415, sec. 2."""
+    x, scope = tokens(3, 8), Scope()
+    args = {"width": 8, "heads": 2}
+    plain, said, other = (
+        drawn(op_of("transformer").model_validate(args | more), x, scope, fresh=False)
+        for more in (
+            {},
+            {"mlp": {"gelu": {"widths": 4.0}}},
+            {"mlp": {"gelu_tanh": {"widths": 4.0}}},
+        )
+    )
+    embedded = torch.randn(2, 3, 8)
+    assert torch.equal(plain(embedded), said(embedded))
+    attended = super(type(other), other).forward(embedded)
+    mlp = other.mlp
+    h = mlp.up(mlp.norm(attended))
+    inner = (2 / torch.pi) ** 0.5 * (h + 0.044715 * h**3)
+    expected = attended + mlp.down(0.5 * h * (1 + inner.tanh()))
+    torch.testing.assert_close(other(embedded), expected)
+    assert not torch.allclose(other(embedded), plain(embedded), rtol=0, atol=1e-4)
+
+
+def test_gelu_with_a_number_of_widths_is_that_number() -> None:
+    args = {"width": 8, "heads": 2}
+    usual, said = (
+        op_of("transformer").model_validate(args | {"mlp": mlp})
+        for mlp in (3.0, {"gelu": {"widths": 3.0}})
+    )
+    assert usual == said and usual.arguments() == said.arguments()
+    other = op_of("transformer").model_validate(args | {"mlp": {"gelu_tanh": {"widths": 3.0}}})
+    assert op_of("transformer").model_validate(other.arguments()) == other

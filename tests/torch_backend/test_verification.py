@@ -63,7 +63,10 @@ def mapped_by(case: Case, mapping: Mapping) -> Case:
 # --- grown specs ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["wide_chain", "wide_u", "wide_tokens"])
+GROWN = ["wide_chain", "wide_u", "wide_tokens", "wide_tied", "padded_tied"]
+
+
+@pytest.mark.parametrize("name", GROWN)
 def test_every_promise_of_a_grown_spec_holds(name: str) -> None:
     found = p.measured(case(name))
     assert [promise for promise in found if not promise.holds] == []

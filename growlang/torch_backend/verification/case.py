@@ -234,6 +234,7 @@ def comparable(case: Case, ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor
     if not case.child.of_tokens or n == theirs.shape[-1]:
         return ours, theirs
     last = next(node for node in case.child.nodes if node.path == case.child.output)
-    (table,) = (t.name for t in last.tensors if t.shape[0] == n)
+    names = (*(t.name for t in last.tensors), *last.tables)
+    (table,) = (name for name in names if case.child.table[name].shape[0] == n)
     index = torch.tensor(sources(case.mapping.by_name[table].transform, 0, n), device=ours.device)
     return ours[..., index != NEW], theirs[..., index[index != NEW]]
