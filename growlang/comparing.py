@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,6 +57,8 @@ class Difference(Shown):
     """How a side was taken, where not as its file alone gives it."""
     weights: tuple[WeightDifference, ...] | None = None
     """Where both sides are weights of one net: how far they are apart, by component."""
+    narrowed: bool = False
+    """Whether the mapping is a part of the whole."""
 
     @property
     def weights_equal(self) -> bool | None:
@@ -67,6 +69,18 @@ class Difference(Shown):
     def equal(self) -> bool:
         """Whether the nets are the same but for their names."""
         return self.a.net_hash == self.b.net_hash
+
+    def only(self, *wanted: str) -> Difference:
+        """The part that categories and selectors name: `only("new", "core", "stage[16]")`.
+
+        Tensors of one of the categories and of one of the selectors; `kept` and `new` stand for
+        several categories. Raises GrowlangError for what names nothing.
+        """
+        from growlang.selecting import narrowed
+
+        components = [c.name for net in (self.b, self.a) for c in net.components]
+        part = narrowed(self.mapping, wanted, components)
+        return replace(self, mapping=part, proposals=(), narrowed=True)
 
     def __repr__(self) -> str:
         return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
@@ -88,6 +102,7 @@ class Difference(Shown):
             changes=self.changes,
             proposals=self.proposals,
             verbose=verbose,
+            narrowed=self.narrowed,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -231,13 +231,19 @@ def print_difference(
     changes: Iterable[str],
     proposals: Sequence[str],
     verbose: bool,
+    narrowed: bool = False,
 ) -> None:
-    """The mapping, a line a component or, if `verbose`, a line a tensor."""
+    """The mapping, a line a component or, if `verbose`, a line a tensor.
+
+    Of a part of a mapping, if it is `narrowed`, components of which it has nothing are left out.
+    """
     how = "grows from" if related else "is not declared to grow from"
     out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
+    if narrowed:
+        grouped = {name: entries for name, entries in grouped.items() if entries}
     if verbose:
         out.print(_tensor_table(grouped))
     else:
