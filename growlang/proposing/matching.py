@@ -49,7 +49,7 @@ def similarity(old: Run, new: Run) -> float:
         "shapes": shapes,
         "kind": 1.0 if same_kind else 0.5 if old.side == new.side else 0.0,
         "neighbours": ((old.before == new.before) + (old.after == new.after)) / 2,
-        "level": 1.0 - abs(old.level - new.level),
+        "level": (old.positions == new.positions) / 2 + (1.0 - abs(old.level - new.level)) / 2,
         "position": 1.0 - abs(old.position - new.position),
         "name": _names(old.place, new.place),
     }

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from growlang.checking import Checked, check, grow
+from growlang.build.net import build
+from growlang.checking import Checked, grow
 from growlang.diagnostics import Findings
 from growlang.growing.blocks import Deepening, paired
 from growlang.growing.idle import used_rules, warn_idle
@@ -21,6 +22,7 @@ from growlang.proposing.statements import dropping, joined, listed, moves, movin
 from growlang.resolve.contract import Contract, contract
 from growlang.resolve.files import Files, in_yaml, real
 from growlang.resolve.names import Names
+from growlang.resolve.spec import resolve
 from growlang.syntax import document as d
 from growlang.syntax import grow as syntax
 from growlang.tools.show import show
@@ -72,6 +74,7 @@ class _Try(NamedTuple):
 
     statements: list[str]
     mapping: Mapping
+    contract: Contract
     carried: int
     """Scalars of the old net that the new one goes on with."""
 
@@ -93,7 +96,7 @@ def proposal(a: Checked, b: Checked) -> Proposal:
     parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
     head = f'model {b.net.name} grows "{parent}" {{'
     text = _written(b, head, best.statements)
-    if text is not None and not _checks(b.path, text, a):
+    if text is not None and not _checks(b.path, text, a, b, best.contract):
         return NOTHING
     stated = tuple(_stated(pair, best.mapping) for pair in pairs)
     lines = (head, *(f"  {line}" for line in best.statements))
@@ -195,7 +198,7 @@ class _Trial:
         mapping = made.result[1]
         sources = {e.source for e in mapping if e.category in CARRIED and e.source}
         carried = sum(self.a.net.table[name].parameters for name in sources)
-        return _Try(lines, mapping, carried), set()
+        return _Try(lines, mapping, stated, carried), set()
 
 
 def _contract(lines: Sequence[str], a: Checked, b: Checked) -> tuple[Contract | None, Findings]:
@@ -246,6 +249,30 @@ class _Written(Files):
         return self.text.encode() if path == real(self.path) else super().content(path)
 
 
-def _checks(path: Path, text: str, parent: Checked) -> bool:
-    """Whether a text checks without errors in the place of a file."""
-    return check(path, None, _Written(path=path, text=text), parent).ok
+def _checks(path: Path, text: str, parent: Checked, known: Checked, stated: Contract) -> bool:
+    """Whether a text in the place of a file is the known spec with the statements, and no more.
+
+    What these do to its net has been checked: here the text is held to be read as that.
+    """
+    files = _Written(path=path, text=text)
+    reading = files.load(path)
+    if reading.findings or reading.result is None:
+        return False
+    resolved = resolve(path, files, None, parent.resolved)
+    found, own = resolved.result, known.resolved
+    if resolved.findings or found is None or found.resolution is None or own.resolution is None:
+        return False
+    built = build(found.resolution, ())
+    same = built.result is not None and built.result.net_hash == known.net.net_hash
+    return same and not built.findings and _said(found.resolution.contract) == _said(stated)
+
+
+def _said(stated: Contract) -> list[object]:
+    """What a contract says, wherever it stands."""
+    return [
+        list(stated.keep),
+        list(stated.drop),
+        list(stated.retain),
+        [(str(m.old), str(m.new)) for m in stated.moved],
+        [(name, growing.rules) for name, growing in stated.grow.items()],
+    ]

@@ -30,6 +30,8 @@ class Run:
     """Of the component: `stem`, `stage`, `core`, `head`, `time` or `condition`."""
     level: float
     """Where in the net its resolution is: 0 at the finest, 1 at the coarsest."""
+    positions: int
+    """Of what it puts out."""
     position: float
     """Where in the order of the graph it begins, from 0 to 1."""
     before: str = ""
@@ -121,7 +123,8 @@ def runs_of(net: Net) -> list[Run]:
             tuple(nodes),
             _side(nodes[0]),
             _kind(net, nodes[0]),
-            levels.get(nodes[0].output.positions or 1, 0.0),
+            levels[nodes[0].output.positions or 1],
+            nodes[0].output.positions or 1,
             order[nodes[0].path] / max(1, len(order) - 1),
             _beside(groups, n - 1, nodes[0]),
             _beside(groups, n + 1, nodes[0]),
