@@ -1,7 +1,7 @@
-"""Which run of one net is which of another: an assignment, with confidence. Stdlib only.
+"""Which run of one net is which of another: an assignment, with confidence.
 
-The best assignment is found by networkx, where the best partners of two runs are one and the same;
-where they are not, each run's own best partner is the optimum.
+Where each run has a best partner of its own, these are the optimum. Where two runs have the same
+one, networkx finds it; it comes with PyTorch, and without it the most alike go first.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ CLEAR = 0.25
 WEIGHTS = {
     "shapes": 0.35,
     "kind": 0.2,
-    "neighbours": 0.15,
-    "level": 0.1,
+    "neighbours": 0.1,
+    "level": 0.15,
     "position": 0.1,
     "name": 0.1,
 }
@@ -100,7 +100,10 @@ def matched(olds: Sequence[Run], news: Sequence[Run]) -> list[Pair]:
         confidence = table[i][j] * (0.5 + 0.5 * clear)
         is_same = olds[i].parts == news[j].parts
         found.append(Pair(olds[i], news[j], confidence, is_same))
-    return found
+    used = {(p.old.component, p.new.component) for p in found if not p.old.is_positions}
+    return [
+        p for p in found if not p.old.is_positions or (p.old.component, p.new.component) in used
+    ]  # positions alone are of no use to other blocks
 
 
 def _assigned(table: list[list[float]]) -> list[tuple[int, int]]:
@@ -108,12 +111,24 @@ def _assigned(table: list[list[float]]) -> list[tuple[int, int]]:
     best = {i: max(range(len(row)), key=row.__getitem__) for i, row in enumerate(table) if any(row)}
     if len(set(best.values())) == len(best):
         return list(best.items())  # no sum is larger
-    from networkx import Graph, max_weight_matching
-
+    edges = [(v, i, j) for i, row in enumerate(table) for j, v in enumerate(row) if v >= LEAST]
+    try:
+        from networkx import Graph, max_weight_matching
+    except ModuleNotFoundError:
+        return _greedy(edges)
     graph = Graph()
-    for i, row in enumerate(table):
-        graph.add_weighted_edges_from(
-            (("old", i), ("new", j), value) for j, value in enumerate(row) if value >= LEAST
-        )
+    graph.add_weighted_edges_from((("old", i), ("new", j), value) for value, i, j in edges)
     pairs = (sorted(pair, reverse=True) for pair in max_weight_matching(graph))
     return [(old[1], new[1]) for old, new in pairs]
+
+
+def _greedy(edges: list[tuple[float, int, int]]) -> list[tuple[int, int]]:
+    """The most alike first; of those that are as much alike, the first ones."""
+    olds, news = set[int](), set[int]()
+    found = []
+    for _, i, j in sorted(edges, key=lambda edge: (-edge[0], edge[1], edge[2])):
+        if i not in olds and j not in news:
+            olds.add(i)
+            news.add(j)
+            found.append((i, j))
+    return found

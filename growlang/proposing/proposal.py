@@ -17,8 +17,8 @@ from growlang.growth.accounting import account
 from growlang.growth.mapping import Mapping
 from growlang.net import ComponentName
 from growlang.proposing.matching import Pair, matched
-from growlang.proposing.runs import runs_of
-from growlang.proposing.statements import dropping, joined, listed, moves, moving
+from growlang.proposing.runs import Run, runs_of
+from growlang.proposing.statements import dropping, joined, listed, moves, moving, selector
 from growlang.resolve.contract import Contract, contract
 from growlang.resolve.files import Files, in_yaml, real
 from growlang.resolve.names import Names
@@ -36,6 +36,9 @@ RULES = {
 """The rules that a growth may need, in the order in which they are written: with a promise first,
 then without."""
 CARRIED = ("copied", "moved", "expanded")
+UNSTATED = "not stated"
+SHARE = 0.01
+"""Of the old net's parameters: two nets that have less in common do not correspond."""
 DROPPED = 8
 """Components that are left out of a growth that cannot hold, before it is given up."""
 
@@ -84,14 +87,19 @@ def proposal(a: Checked, b: Checked) -> Proposal:
     if a.net.of_tokens != b.net.of_tokens:
         return NOTHING
     pairs = matched(runs_of(a.net), runs_of(b.net))
-    if not pairs:
+    if sum(pair.old.parameters for pair in pairs) < SHARE * a.net.parameters or not pairs:
         return NOTHING
     trial = _Trial(a, b)
     target = moving(pairs)
     tries = [trial.moved(target), *trial.grown(target, pairs)]
-    found = [t for t in tries if t is not None and t.carried]
+    least = max(1, SHARE * a.net.parameters)
+    found = [t for t in tries if t is not None and t.carried >= least]
     if not found:
-        return NOTHING
+        alone = (
+            Correspondence(_place(p.old), _place(p.new), p.confidence, UNSTATED)
+            for p in pairs
+        )
+        return Proposal(tuple(alone), ())
     best = max(found, key=lambda t: t.carried)
     parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
     head = f'model {b.net.name} grows "{parent}" {{'
@@ -105,18 +113,18 @@ def proposal(a: Checked, b: Checked) -> Proposal:
 
 def _stated(pair: Pair, mapping: Mapping) -> Correspondence:
     """A pair, with what the mapping makes of its tensors."""
-    old, new = (run.nodes for run in (pair.old, pair.new))
-    name = new[0].tensors[0].name
-    entry = mapping.by_name.get(name)
+    entry = mapping.by_name.get(pair.new.nodes[0].tensors[0].name)
     is_carried = entry is not None and entry.category in CARRIED
-    outcome = entry.category if entry is not None and is_carried else "not stated"
-    return Correspondence(_place(old), _place(new), pair.confidence, outcome)
+    outcome = entry.category if entry is not None and is_carried else UNSTATED
+    return Correspondence(_place(pair.old), _place(pair.new), pair.confidence, outcome)
 
 
-def _place(nodes: Sequence[Any]) -> str:
+def _place(run: Run) -> str:
     """The selector of the nodes of a run."""
-    first, last = nodes[0].path.split("."), nodes[-1].path.split(".")
-    text = "".join(f"[{s}]" if s.isdigit() else f".{s}" for s in first).removeprefix(".")
+    if run.is_positions:
+        return f"{run.place}.position"
+    first, last = (run.nodes[n].path.split(".") for n in (0, -1))
+    text = selector(first)
     return f"{text.removesuffix(']')}..{last[-1]}]" if first != last else text
 
 

@@ -53,6 +53,11 @@ class Run:
         """The path of its first node."""
         return self.nodes[0].path
 
+    @property
+    def is_positions(self) -> bool:
+        """Whether it is what a core adds for positions, whose path is that of the core."""
+        return op_in(self.nodes[0]).resized == "positions"
+
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The tensors of one of its nodes."""

@@ -85,8 +85,8 @@ def joined(found: Iterable[Move]) -> list[str]:
         groups.setdefault(key, []).append(numbers)
         order.append((key, numbers))
     lines, told = [], set()
-    for key, numbers in order:
-        if numbers is None:
+    for key, single in order:
+        if single is None:
             lines.append(f"moved {selector(key[0])} -> {selector(key[2])}")
         elif key not in told:
             told.add(key)
