@@ -179,7 +179,7 @@ class Side(NamedTuple):
 def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     """The difference between two checked specs, related or not, or trained weights."""
     found = _diff(Side.of(a), Side.of(b))
-    if isinstance(a, Checked) and isinstance(b, Checked) and not (found.related or found.equal):
+    if isinstance(a, Checked) and isinstance(b, Checked) and not (found.related or _alike(a, b)):
         from growlang.proposing.proposal import proposal
 
         made = proposal(a, b)
@@ -193,6 +193,11 @@ def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     from growlang.torch_backend.weight_differences import weight_differences
 
     return replace(found, weights=weight_differences(a.path, b.path, found.b))
+
+
+def _alike(a: Checked, b: Checked) -> bool:
+    """Whether two specs say the same: none is to be made the child of the other."""
+    return a.spec_hash == b.spec_hash
 
 
 def _diff(a: Side, b: Side) -> Difference:

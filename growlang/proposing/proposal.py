@@ -96,8 +96,7 @@ def proposal(a: Checked, b: Checked) -> Proposal:
     found = [t for t in tries if t is not None and t.carried >= least]
     if not found:
         alone = (
-            Correspondence(_place(p.old), _place(p.new), p.confidence, UNSTATED)
-            for p in pairs
+            Correspondence(_place(p.old), _place(p.new), p.confidence, UNSTATED) for p in pairs
         )
         return Proposal(tuple(alone), ())
     best = max(found, key=lambda t: t.carried)
