@@ -263,8 +263,9 @@ def print_difference(
         out.print(f"\nTo make {b.name} a child of {a.name}, write:")
         for line in proposals:
             out.print(f"  {line}", markup=False, soft_wrap=True)
-    elif not (related or narrowed or remark):
-        out.print(f"\nNothing of {a.name} corresponds to anything of {b.name}.")
+    elif not (related or narrowed or remark) and a.net_hash != b.net_hash:
+        what = "No statement takes over what" if correspondence else f"Nothing of {a.name}"
+        out.print(f"\n{what} corresponds{'' if correspondence else f' to anything of {b.name}'}.")
 
 
 def _pairs_table(pairs: Sequence[Correspondence], old: str, new: str) -> Table:

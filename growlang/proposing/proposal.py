@@ -25,7 +25,6 @@ from growlang.resolve.names import Names
 from growlang.resolve.spec import resolve
 from growlang.syntax import document as d
 from growlang.syntax import grow as syntax
-from growlang.tools.show import show
 
 RULES = {
     "widen": ("widen(exact)", "widen(copy)"),
@@ -233,6 +232,8 @@ def _written(b: Checked, head: str, statements: Sequence[str]) -> str | None:
     if in_yaml(b.path):
         return None
     if b.parent is not None:
+        from growlang.tools.show import show
+
         text = show(b.resolved, False)
         start = text.index("model ")
         end = text.index("{", start) + 1
