@@ -9,7 +9,7 @@ import sys
 from benchmarks.measuring import ROOT, Result, environment, show
 
 BENCHMARKS = (
-    *("startup", "language", "lsp", "table", "compile", "growth"),
+    *("startup", "language", "lsp", "table", "compile", "growth", "proposing"),
     *("step", "training", "processes", "data"),
 )
 

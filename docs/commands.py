@@ -70,6 +70,11 @@ parting    head                                     0        0  yes    rows that
 parting    stem                                     0        0  yes    rows that stay equal
 
 All 12 promises hold.""",  # noqa: E501
+    "plan": """\
+$ growlang plan examples/emoji/emoji_64.grow -o plan.json
+emoji_64, recipe main, grown from core_32
+...
+pinned in plan.json; train it: growlang train --plan plan.json""",
     "train": """\
 $ growlang train examples/emoji/core_32.grow
 pretrain  step 10/1000  loss 1.2704  32.2 images/s  data wait 5%  0.43 GiB
@@ -137,9 +142,14 @@ EXITS = {
         "0. 2: an image, caption or label cannot be used, or the shards exist. 130: stopped; the "
         "same command goes on."
     ),
+    "plan": (
+        "0. 1: the spec has errors. 2: the weights are not the parent's, or, with `-o`, the data "
+        "cannot be read or the file exists."
+    ),
     "train": (
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. 10: its spec, "
-        "its data or its start weights have changed. 11: NaN or infinity. 12: the disk is full. "
+        "its data or its start weights have changed, since the run began or since the plan. 11: NaN "
+        "or infinity. 12: the disk is full. "
         "13: another process trains in its folder. 130, 143: stopped by a signal, after saving a "
         "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),

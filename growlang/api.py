@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from growlang.comparing import Difference
     from growlang.compiling import Compiled
+    from growlang.plans.pins import PinnedPlan
     from growlang.plans.plan import Plan
     from growlang.plans.weights_header import WeightsHeader
     from growlang.verifying import GrownMapping, Verification
@@ -192,11 +193,13 @@ def train(
     options: RunOptions | None = None,
     *,
     with_parents: bool = False,
+    pinned: PinnedPlan | None = None,
     **fields: Unpack[RunFields],
 ) -> TrainResult:
     """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`, or `OUT/MODEL/NAME`.
 
-    `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`.
+    `pinned` is a plan whose data and start weights are taken as it has them. `fields` are those of
+    `RunOptions`, such as `device="cuda"`, and replace those of `options`.
     `with_parents` trains ancestors first where their runs are not finished; the result is that of
     the run that a signal interrupted, or of the last. Raises SpecError as `load` does, and
     GrowlangError for all that keeps the run from going on, such as a run that exists and is not to
@@ -208,6 +211,7 @@ def train(
 
     chosen = _options(options, fields)
     own = planning.plan(checked, recipe)
+    own = own.as_recorded(pinned.plan) if pinned else own
     _refuse_name(checked, own, chosen.name)
     if with_parents and chosen.parent_run is None:
         as_usual = replace(chosen, resume="may", name=None, fresh=False, from_run=None)
@@ -224,6 +228,7 @@ def train_each(
     options: RunOptions | None = None,
     *,
     with_parents: bool = False,
+    pinned: PinnedPlan | None = None,
 ) -> int:
     """Train several specs one after the other, each named by its mark; returns the exit status.
 
@@ -238,7 +243,7 @@ def train_each(
     runs = []
     for mark, spec in specs:
         own = _named(spec, recipe, mark, chosen)
-        start = partial(train, spec, recipe, own, with_parents=with_parents)
+        start = partial(train, spec, recipe, own, with_parents=with_parents, pinned=pinned)
         runs.append(OneOf(planning.plan(spec, recipe), own, start))
     return train_several(runs)
 

@@ -333,7 +333,7 @@ def check_resolved(
     is_cut = resolved.document.cut is not None and resolution.contract.grow
     if parent and not (unsaid or misses or idle or is_cut):
         scratch = next((r.name for r in resolved.recipes if r.start.origin == "scratch"), "")
-        grown = findings.of(_grown(net, parent.net, resolution, scratch))
+        grown = findings.of(grow(net, parent.net, resolution, scratch))
         net, mapping = grown or (net, None)
     places, held = places_of(net), held_by(net)
     for draft in resolved.recipes:
@@ -358,7 +358,7 @@ def _misses_of_unscheduled(
 
 
 @stage
-def _grown(
+def grow(
     findings: Findings, net: Net, parent: Net, resolution: Resolution, scratch: str
 ) -> tuple[Net, Mapping | None]:
     """The child's net as it begins, and the mapping of its parent's tensors."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from growlang.applying import Mapping
@@ -18,7 +16,6 @@ from growlang.growth.mapping import CATEGORIES, Entry
 from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import reason_unstated
 from growlang.net import Net
-from growlang.ops import LAYOUT
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import WeightsHeader
 from growlang.shown import Shown
@@ -28,15 +25,13 @@ from growlang.tools import compatibility
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from growlang.proposing.proposal import Correspondence
     from growlang.torch_backend.weight_differences import WeightDifference
 
 FORMAT_VERSION = 1
-SHORT = 80
-"""Characters of the places in a line of a proposal."""
+FLAT = "{0} has another parent; what is proposed is for its flat form: growlang show {0} --resolved"
 SHOWN = 10
 """Tensors and ops that do not fit, of which there is a line each; of the rest the number."""
-SURROUNDED = LAYOUT | {"concat"}
-"""Ops of nodes that depend on what surrounds a component."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,6 +52,10 @@ class Difference(Shown):
     """How a side was taken, where not as its file alone gives it."""
     weights: tuple[WeightDifference, ...] | None = None
     """Where both sides are weights of one net: how far they are apart, by component."""
+    narrowed: bool = False
+    """Whether the mapping is a part of the whole."""
+    correspondence: tuple[Correspondence, ...] = ()
+    """Places of a that are places of b, of specs that are not related, with confidence."""
 
     @property
     def weights_equal(self) -> bool | None:
@@ -67,6 +66,18 @@ class Difference(Shown):
     def equal(self) -> bool:
         """Whether the nets are the same but for their names."""
         return self.a.net_hash == self.b.net_hash
+
+    def only(self, *wanted: str) -> Difference:
+        """The part that categories and selectors name: `only("new", "core", "stage[16]")`.
+
+        Tensors of one of the categories and of one of the selectors; `kept` and `new` stand for
+        several categories. Raises GrowlangError for what names nothing.
+        """
+        from growlang.selecting import narrowed
+
+        components = [c.name for net in (self.b, self.a) for c in net.components]
+        part = narrowed(self.mapping, wanted, components)
+        return replace(self, mapping=part, proposals=(), narrowed=True)
 
     def __repr__(self) -> str:
         return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
@@ -88,6 +99,8 @@ class Difference(Shown):
             changes=self.changes,
             proposals=self.proposals,
             verbose=verbose,
+            correspondence=self.correspondence,
+            narrowed=self.narrowed,
         )
 
     def html(self) -> str:
@@ -116,6 +129,7 @@ class Difference(Shown):
             "weights": [w._asdict() for w in self.weights or ()],
             "changes": list(self.changes),
             "proposals": list(self.proposals),
+            "correspondence": [pair.as_json() for pair in self.correspondence],
             "tensors": [
                 {
                     "name": e.name,
@@ -172,6 +186,12 @@ class Side(NamedTuple):
 def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     """The difference between two checked specs, related or not, or trained weights."""
     found = _diff(Side.of(a), Side.of(b))
+    if isinstance(a, Checked) and isinstance(b, Checked) and not (found.related or _alike(a, b)):
+        from growlang.proposing.proposal import proposal
+
+        made = proposal(a, b)
+        remark = FLAT.format(b.path) if made.flat else found.remark
+        return replace(found, proposals=made.statements, correspondence=made.pairs, remark=remark)
     if isinstance(a, Checked) or isinstance(b, Checked) or not found.equal:
         return found
     if find_spec("torch") is None:
@@ -180,6 +200,11 @@ def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
     from growlang.torch_backend.weight_differences import weight_differences
 
     return replace(found, weights=weight_differences(a.path, b.path, found.b))
+
+
+def _alike(a: Checked, b: Checked) -> bool:
+    """Whether two specs say the same: none is to be made the child of the other."""
+    return a.spec_hash == b.spec_hash
 
 
 def _diff(a: Side, b: Side) -> Difference:
@@ -201,7 +226,7 @@ def _diff(a: Side, b: Side) -> Difference:
     if a.net.net_hash == b.net.net_hash or stored:
         changes = tuple(_recomputed(a.net, b.net)) if stored else ()
         return Difference(a.net, b.net, False, undeclared, changes, (), remark)
-    return Difference(a.net, b.net, False, undeclared, (), _proposals(a, b))
+    return Difference(a.net, b.net, False, undeclared, (), ())
 
 
 def _given_otherwise(a: Side, b: Side) -> bool:
@@ -257,33 +282,3 @@ def _objective_changes(a: Side, b: Side) -> tuple[str, ...]:
     if old is None or new is None:
         return ()
     return meaning_changes(old, new)
-
-
-def _proposals(a: Side, b: Side) -> tuple[str, ...]:
-    """`keep` for components whose tensors and computation are equal, `drop` for the others."""
-    keep: list[str] = []
-    drop: list[str] = []
-    present = {c.name for c in b.net.components}
-    for component in a.net.components:
-        name = component.name
-        same = name in present and _equal(a.net, b.net, name)
-        written = name.selector
-        (keep if same else drop).append(written)
-    parent = os.path.relpath(a.path, b.path.parent).replace(os.sep, "/")
-    keeps = [f"{line}    # in place of the declarations" for line in _statements("keep", keep)]
-    drops = _statements("drop", drop)
-    return (f'model {b.net.name} grows "{parent}" {{', *keeps, *drops)
-
-
-def _statements(verb: str, places: list[str]) -> list[str]:
-    """As many statements as keep their lines short."""
-    lines = wrap(", ".join(places), SHORT, break_long_words=False)
-    return [f"  {verb} {line.removesuffix(',')}" for line in lines]
-
-
-def _equal(a: Net, b: Net, component: str) -> bool:
-    old, new = (
-        [(n.path, n.args, n.tensors) for n in net.of(component) if n.op not in SURROUNDED]
-        for net in (a, b)
-    )
-    return old == new and a.encoders.get(component) == b.encoders.get(component)

@@ -19,6 +19,7 @@ from growlang.net import ComponentName, Net, Tensor
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 
 if TYPE_CHECKING:
+    from growlang.proposing.proposal import Correspondence
     from growlang.torch_backend.weight_differences import WeightDifference
 
 SIGNS: dict[Category, tuple[str, str]] = {
@@ -231,13 +232,20 @@ def print_difference(
     changes: Iterable[str],
     proposals: Sequence[str],
     verbose: bool,
+    correspondence: Sequence[Correspondence] = (),
+    narrowed: bool = False,
 ) -> None:
-    """The mapping, a line a component or, if `verbose`, a line a tensor."""
+    """The mapping, a line a component or, if `verbose`, a line a tensor.
+
+    Of a part of a mapping, if it is `narrowed`, components of which it has nothing are left out.
+    """
     how = "grows from" if related else "is not declared to grow from"
     out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
+    if narrowed:
+        grouped = {name: entries for name, entries in grouped.items() if entries}
     if verbose:
         out.print(_tensor_table(grouped))
     else:
@@ -248,10 +256,24 @@ def print_difference(
     _print_totals(mapping, out)
     for change in changes:
         out.print(f"[yellow]warning[/]: {change}")
+    if correspondence and not narrowed:
+        out.print()
+        out.print(_pairs_table(correspondence, a.name, b.name))
     if proposals:
         out.print(f"\nTo make {b.name} a child of {a.name}, write:")
         for line in proposals:
-            out.print(f"  {line}", markup=False)
+            out.print(f"  {line}", markup=False, soft_wrap=True)
+    elif not (related or narrowed or remark) and a.net_hash != b.net_hash:
+        what = "No statement takes over what" if correspondence else f"Nothing of {a.name}"
+        out.print(f"\n{what} corresponds{'' if correspondence else f' to anything of {b.name}'}.")
+
+
+def _pairs_table(pairs: Sequence[Correspondence], old: str, new: str) -> Table:
+    """A line for each place that corresponds."""
+    table = table_of(f"<{old}", f"<{new}", "confidence", "<becomes")
+    for pair in pairs:
+        table.add_row(escape(pair.old), escape(pair.new), f"{pair.confidence:.2f}", pair.outcome)
+    return table
 
 
 def print_mapping(mapping: Mapping, out: Console) -> None:

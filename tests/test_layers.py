@@ -172,11 +172,28 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "comparing": (
         set(),
         {
-            "pages",
-            *("applying", "checking", "growth", "net", "ops", "planning", "plans", "spec"),
-            *("shown", "tables", "tools", "torch_backend"),
+            *("applying", "checking", "growth", "net", "ops", "pages", "planning", "plans"),
+            *("proposing", "selecting", "shown", "spec", "tables", "tools", "torch_backend"),
         },
     ),
+    "selecting": (
+        set(),
+        {"applying", "diagnostics", "growth", "net", "spec", "syntax"},
+    ),
+    "proposing": (
+        {"networkx"},
+        {
+            *("build", "checking", "diagnostics", "growing", "growth", "net", "ops", "resolve"),
+            *("syntax", "tools"),
+        },
+    ),
+    "pinning": (
+        set(),
+        {
+            *("checking", "diagnostics", "pinned_tables", "plans", "shown", "syntax", "tools"),
+        },
+    ),
+    "pinned_tables": ({"rich"}, {"plans", "spec", "tables"}),
     "verifying": (
         set(),
         {

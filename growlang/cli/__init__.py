@@ -31,6 +31,7 @@ from growlang.cli.commands.import_ import import_  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
 from growlang.cli.commands.pack import pack  # noqa: E402
+from growlang.cli.commands.plan import plan  # noqa: E402
 from growlang.cli.commands.report import report  # noqa: E402
 from growlang.cli.commands.runs import runs  # noqa: E402
 from growlang.cli.commands.sample import sample  # noqa: E402
@@ -76,6 +77,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "diff": diff,
     "verify": verify,
     "pack": pack,
+    "plan": plan,
     "train": train,
     "sample": sample,
     "evaluate": evaluate,

@@ -22,7 +22,7 @@ def warn_idle(
         if child.of(name) and parent.of(name):
             statements.setdefault(growing.places, []).append(name)
     for names in statements.values():
-        used = {call for name in names for call in _used(child, parent, name)}
+        used = {call for name in names for call in used_rules(child, parent, name)}
         for rule, place in zip(grow[names[0]].rules, grow[names[0]].places, strict=True):
             if rule.call not in used:
                 *others, last = (f"`{name.selector}`" for name in names)
@@ -31,7 +31,7 @@ def warn_idle(
                 yield Diagnostic("G322", message, place, "remove it, or declare more")
 
 
-def _used(child: Net, parent: Net, name: ComponentName) -> Iterator[str]:
+def used_rules(child: Net, parent: Net, name: ComponentName) -> Iterator[str]:
     """The rules that a component has a use for, as its nodes differ from the parent's."""
     before = {node.path: node for node in parent.of(name)}
     for node in child.of(name):

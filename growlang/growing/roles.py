@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import product
 from math import prod, sqrt
 from typing import NamedTuple
 
@@ -136,20 +135,13 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
     """What a segment becomes; `factors` are the growths of its spaces, the outermost first."""
     weight_of, moment_of = TABLE[_row(of)]
     olds = [along.old for along in factors]
-    index: list[int] = []
-    weight: list[float] = []
-    moment: list[float] = []
-    fill: list[float] = []
-    drawn: list[bool] = []
-    columns = [_places(along) for along in factors]
     last = factors[-1].parts[-1]
     copies_of_one = max(1, sum(1 for i in last.index.indices if i == 0))
     stretch = sqrt(last.new / last.old) if last.old else 1.0
     padding = sqrt(last.new / (copies_of_one * last.old)) if of.qk_norm and last.old else 1.0
-    for entries in product(*columns):
-        old = 0
-        for (i, _, _), n in zip(entries, olds, strict=True):
-            old = NEW if i == NEW or old == NEW else old * n + i
+    index, kinds, known = _entries(factors)
+    values: dict[int, _Value] = {}
+    for kind, entries in known.items():
         parts = [part for _, _, part in entries]
         entry = _Entry(
             prod(share for _, share, _ in entries),
@@ -158,25 +150,68 @@ def side(of: Of, factors: tuple[Along, ...]) -> Side:
             stretch,
             padding,
         )
-        index.append(old)
-        weight.append(weight_of(entry) if old != NEW else 0.0)
-        moment.append(moment_of(entry) if old != NEW else 0.0)
-        fill.append(_fill(of, old, entry.scale, parts[-1].how))
-        drawn.append(old == NEW and _is_drawn(of, entries))
+        old = NEW if any(i == NEW for i, _, _ in entries) else 0
+        values[kind] = _Value(
+            weight_of(entry) if old != NEW else 0.0,
+            moment_of(entry) if old != NEW else 0.0,
+            _fill(of, old, entry.scale, parts[-1].how),
+            old == NEW and _is_drawn(of, entries),
+        )
     reads = of.role in (Role.READS, Role.NORMALISED) and not of.kept
     copies = reads and any(p.how == "repeat" for a in factors for p in a.parts)
     written = of.role is Role.WRITES or of.kept
     means = _means(factors[0]) if written and not factors[1:] else ()
     return Side(
         tuple(index),
-        tuple(weight),
-        tuple(moment),
-        tuple(fill),
-        tuple(drawn),
+        tuple([values[kind].weight for kind in kinds]),
+        tuple([values[kind].moment for kind in kinds]),
+        tuple([values[kind].fill for kind in kinds]),
+        tuple([values[kind].drawn for kind in kinds]),
         means,
         copies,
         prod(olds),
     )
+
+
+class _Value(NamedTuple):
+    """What entries of one kind become."""
+
+    weight: float
+    moment: float
+    fill: float
+    drawn: bool
+
+
+_Places = tuple[tuple[int, float, Growth], ...]
+
+
+def _entries(factors: tuple[Along, ...]) -> tuple[list[int], list[int], dict[int, _Places]]:
+    """Of each entry the old one that it copies and its kind, and one entry of each kind.
+
+    Entries are of one kind where each of their places has the same share, is in the same part, and
+    is new or is not: all else that they become is the same.
+    """
+    index, kinds = [0], [0]
+    known: dict[int, _Places] = {0: ()}
+    for along in factors:
+        codes: dict[tuple[float, int, bool], int] = {}
+        column, examples = [], dict[int, tuple[int, float, Growth]]()
+        for place in _places(along):
+            i, share, part = place
+            code = codes.setdefault((share, id(part), i == NEW), len(codes))
+            examples.setdefault(code, place)
+            column.append((i, code))
+        n, count, outer = along.old, len(codes), list(zip(index, kinds, strict=True))
+        index = [
+            NEW if i == NEW or old == NEW else old * n + i for old, _ in outer for i, _ in column
+        ]
+        kinds = [kind * count + code for _, kind in outer for _, code in column]
+        known = {
+            kind * count + code: (*places, place)
+            for kind, places in known.items()
+            for code, place in examples.items()
+        }
+    return index, kinds, known
 
 
 def _means(along: Along) -> tuple[tuple[int, int, int, int, float], ...]:

@@ -134,7 +134,7 @@ class Plan(BaseModel):
         Nothing of it depends on files that the spec does not name, on other recipes, on `sample` or
         on `evaluate`.
         """
-        mapping = [_hashed(entry) for entry in self.mapping]
+        mapping = [hashed(entry) for entry in self.mapping]
         start = canonical(self.start)
         return {
             "net_hash": self.net_hash,
@@ -174,7 +174,7 @@ class Plan(BaseModel):
     def plan_hash(self) -> str:
         """SHA-256 over the spec, the contents of the start weights and the mapping."""
         weights = self.start_weights_hash
-        mapping = [_hashed(entry) for entry in self.mapping]
+        mapping = [hashed(entry) for entry in self.mapping]
         return digest([self.spec_hash, self.recipe, weights, mapping])
 
     @property
@@ -221,8 +221,8 @@ class Plan(BaseModel):
         return Net.from_json(self.parent.net) if self.parent else None
 
 
-def _hashed(entry: Entry) -> list[Any]:
-    """What of an entry is in the hashes: the row of 0.1, and what that cannot say."""
+def hashed(entry: Entry) -> list[Any]:
+    """What of an entry of a mapping is in the hashes: the row of 0.1, and what that cannot say."""
     row: list[Any] = [entry.name, entry.category, entry.source, entry.rule]
     expands = isinstance(entry.transform, Expand | Stages | Compute)
     return [*row, transform_to_json(entry.transform)] if expands else row

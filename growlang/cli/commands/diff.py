@@ -18,6 +18,16 @@ def diff(
     a: Annotated[Path, typer.Argument(help="The old spec, run or weights.", show_default=False)],
     b: Annotated[Path, typer.Argument(help="The new spec, run or weights.", show_default=False)],
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="One line per tensor.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="CATEGORY|SELECTOR",
+            help="Show these alone: copied, moved, expanded, new, dropped, ..., or components and "
+            "places such as stage[16]; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
     html: HtmlOption = None,
     force: ForceOption = False,
@@ -34,14 +44,15 @@ def diff(
     from growlang.comparing import diff as difference_of
 
     difference = difference_of(_side(a), _side(b))
+    shown = difference.only(*only) if only else difference
     if html:
-        print_page(html, difference.html(), force)
+        print_page(html, shown.html(), force)
     elif json:
-        print_json(difference.as_json())
+        print_json(shown.as_json())
     else:
         from growlang.cli.console import console
 
-        difference.print(console(), verbose)
+        shown.print(console(), verbose)
     same = difference.equal and difference.weights_equal is not False
     raise typer.Exit(1 if exit_code and not same else 0)
 

@@ -1,13 +1,14 @@
 """`train`: a recipe, the whole lineage, or a run for each of several values, into run folders."""
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from growlang.cli.options import DeviceOption, RecipeOption, SetOption, Spec
-from growlang.cli.specs import checked_variants
+from growlang.cli.options import DeviceOption, RecipeOption, SetOption
+from growlang.cli.specs import checked_spec, checked_variants
 from growlang.cli.voices import one_voice, said_once
 from growlang.diagnostics import GrowlangError
 
@@ -15,7 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from growlang.checking import Checked
+    from growlang.plans.pins import PinnedPlan
 
+Spec = Annotated[
+    Path | None, typer.Argument(help="A spec file; by default the plan's.", show_default=False)
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="Train what `growlang plan` pinned in this file, or say what differs by now.",
+        show_default=False,
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for runs, as OUT/MODEL/RECIPE or OUT/MODEL/NAME.")]
 DataRoot = Annotated[
     Path | None,
@@ -111,8 +125,9 @@ MaxCorrupt = Annotated[int, typer.Option(min=0, help="Unusable images to skip be
 
 
 def train(
-    spec: Spec,
+    spec: Spec = None,
     recipe: RecipeOption = None,
+    plan: PlanFile = None,
     out: Out = Path("runs"),
     name: Name = None,
     fresh: Fresh = False,
@@ -148,10 +163,16 @@ def train(
     or srun, train together.
     """
     with one_voice():
+        pinned = _pinned(plan, spec, recipe, settings) if plan is not None else None
+        if pinned is None and spec is None:
+            raise GrowlangError(
+                "there is nothing to train", help="name a spec: growlang train SPEC, or --plan FILE"
+            )
         _train(
-            said_once(lambda: checked_variants(spec, settings)),
+            said_once(lambda: _checked(spec, settings, pinned)),
             recipe,
             with_parents,
+            (plan, pinned) if plan is not None and pinned is not None else None,
             {
                 "data_root": data_root,
                 "out": out,
@@ -185,6 +206,7 @@ def _train(
     found: "Sequence[tuple[str, Checked]]",
     recipe: str | None,
     with_parents: bool,
+    planned: "tuple[Path, PinnedPlan] | None",
     options: dict[str, Any],
 ) -> None:
     from growlang import api
@@ -194,9 +216,55 @@ def _train(
     from growlang_runtime.train.options import RunOptions
 
     gc.enable()
-    status = api.train_each(found, recipe, RunOptions(**options), with_parents=with_parents)
+    asked, pinned = RunOptions(**options), None
+    if planned is not None:
+        from growlang.preparing import held_to
+
+        path, pinned = planned
+        recipe = pinned.plan.recipe
+        if asked.data_root is None and pinned.data_root is not None:
+            asked = replace(asked, data_root=Path(pinned.data_root))
+        held_to(pinned, path, found[0][1], asked)
+    status = api.train_each(found, recipe, asked, with_parents=with_parents, pinned=pinned)
     if status:
         raise typer.Exit(status)
+
+
+def _pinned(
+    path: Path, spec: Path | None, recipe: str | None, settings: list[str] | None
+) -> "PinnedPlan":
+    """The plan in a file. Raises GrowlangError for one that is unusable, or asked to be another."""
+    from growlang.plans.pins import read_pinned
+
+    found = read_pinned(path)
+    if settings:
+        raise GrowlangError(
+            f"{path} has its settings, and --set gives others",
+            help="leave --set out, or plan with it: growlang plan SPEC --set ...",
+        )
+    if recipe not in (None, found.plan.recipe):
+        raise GrowlangError(
+            f"{path} is of recipe {found.plan.recipe}, not of {recipe}", help="leave --recipe out"
+        )
+    own = Path(found.plan.spec)
+    if spec is None and not own.exists():
+        raise GrowlangError(
+            f"{path} is of the spec {own}, which is not there",
+            help=f"run it where the plan was made, or name the spec: growlang train SPEC "
+            f"--plan {path}",
+        )
+    return found
+
+
+def _checked(
+    spec: Path | None, settings: list[str] | None, pinned: "PinnedPlan | None"
+) -> "list[tuple[str, Checked]]":
+    """What is to be trained, each with its mark; of a plan, its spec with its params."""
+    if pinned is not None:
+        params = [f"{name}={value}" for name, value in pinned.plan.params.items()]
+        return [("", checked_spec(spec or Path(pinned.plan.spec), params))]
+    assert spec is not None
+    return checked_variants(spec, settings)
 
 
 def _threads(text: str | None) -> int | Literal["auto"] | None:

@@ -1,0 +1,174 @@
+"""Runs of equal blocks: what of one net is compared with what of another. Stdlib only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from growlang.net import ComponentName, Net, Node
+from growlang.ops import op_in
+
+
+class Part(NamedTuple):
+    """A tensor of a node: its name below the node's path, with conditions by number."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Nodes of one side of a component that are declared alike, one behind the other."""
+
+    nodes: tuple[Node, ...]
+    side: str
+    """`encode` or `decode` in a stage; empty elsewhere."""
+    kind: str
+    """Of the component: `stem`, `stage`, `core`, `head`, `time` or `condition`."""
+    level: float
+    """Where in the net its resolution is: 0 at the finest, 1 at the coarsest."""
+    positions: int
+    """Of what it puts out."""
+    position: float
+    """Where in the order of the graph it begins, from 0 to 1."""
+    before: str = ""
+    """The op of the run before it; empty at an end."""
+    after: str = ""
+
+    @property
+    def op(self) -> str:
+        """What its nodes compute."""
+        return self.nodes[0].op
+
+    @property
+    def component(self) -> ComponentName:
+        """The component that its nodes are of."""
+        return self.nodes[0].component
+
+    @property
+    def place(self) -> str:
+        """The path of its first node."""
+        return self.nodes[0].path
+
+    @property
+    def is_positions(self) -> bool:
+        """Whether it is what a core adds for positions, whose path is that of the core."""
+        return op_in(self.nodes[0]).resized == "positions"
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The tensors of one of its nodes."""
+        return parts_of(self.nodes[0])
+
+    @property
+    def parameters(self) -> int:
+        """Number of scalars of all its nodes."""
+        return sum(node.parameters for node in self.nodes)
+
+    @cached_property
+    def function(self) -> Mapping[str, str]:
+        """The arguments of its op that are no numbers: what is computed, whatever the widths."""
+        args = self.nodes[0].args
+        return {name: text for name, text in self.arguments.items() if not _is_size(args[name])}
+
+    @cached_property
+    def arguments(self) -> Mapping[str, str]:
+        """The arguments of its op that change what it computes, whatever conditions are called."""
+        op = op_in(self.nodes[0])
+        left = {*op.training_arguments, op.conditions_argument, op.names_argument}
+        return {
+            name: json.dumps(value, default=str)
+            for name, value in self.nodes[0].args.items()
+            if name not in left
+        }
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parts_of(node: Node) -> tuple[Part, ...]:
+    """The tensors of a node by what their names say below its path, whatever conditions are called.
+
+    The conditions that it attends to are numbered: `attend.text.kv` is `attend.0.kv`.
+    """
+    numbers = {name: str(i) for i, name in enumerate(attended(node))}
+    skip = len(node.path) + 1
+    found = []
+    for tensor in node.tensors:
+        below = [numbers.get(step, step) for step in tensor.name[skip:].split(".")]
+        found.append(Part(".".join(below), tensor.shape))
+    return tuple(found)
+
+
+def attended(node: Node) -> list[str]:
+    """The conditions that a node attends to, in its order."""
+    return [name for name in op_in(node).attended or () if name != "self"]
+
+
+def runs_of(net: Net) -> list[Run]:
+    """The runs of a net that have tensors, in the order of its graph."""
+    groups: list[list[Node]] = []
+    key: tuple[object, ...] = ()
+    for node in net.nodes:
+        if not node.tensors:
+            continue
+        own = (node.component, _side(node), node.path.rstrip("0123456789"), node.op, _like(node))
+        if not groups or own != key:
+            groups.append([])
+        groups[-1].append(node)
+        key = own
+    order = {node.path: n for n, node in enumerate(net.nodes)}
+    levels = _levels(net)
+    return [
+        Run(
+            tuple(nodes),
+            _side(nodes[0]),
+            _kind(net, nodes[0]),
+            levels[nodes[0].output.positions or 1],
+            nodes[0].output.positions or 1,
+            order[nodes[0].path] / max(1, len(order) - 1),
+            _beside(groups, n - 1, nodes[0]),
+            _beside(groups, n + 1, nodes[0]),
+        )
+        for n, nodes in enumerate(groups)
+    ]
+
+
+def _like(node: Node) -> tuple[object, ...]:
+    return json.dumps(node.args, sort_keys=True, default=str), parts_of(node)
+
+
+def _side(node: Node) -> str:
+    parts = node.path.removeprefix(node.component).strip(".").split(".")
+    return parts[0] if node.component.is_stage and parts[0] in ("encode", "decode") else ""
+
+
+def _kind(net: Net, node: Node) -> str:
+    name = node.component
+    if name in net.encoders:
+        return "condition"
+    return "stage" if name.is_stage else "retained" if name.is_retained else str(name)
+
+
+def _levels(net: Net) -> dict[int, float]:
+    """How coarse each number of positions is among those of the net."""
+    known = sorted({node.output.positions or 1 for node in net.nodes}, reverse=True)
+    return {size: n / max(1, len(known) - 1) for n, size in enumerate(known)}
+
+
+def _beside(groups: list[list[Node]], at: int, node: Node) -> str:
+    if not 0 <= at < len(groups):
+        return ""
+    return groups[at][0].op
+
+
+def blocks(old: Run, new: Run) -> Iterator[tuple[Node, Node]]:
+    """The nodes of two runs in pairs: from the start, and on a decode side from the end."""
+    if new.side == "decode":
+        yield from zip(reversed(old.nodes), reversed(new.nodes), strict=False)
+    else:
+        yield from zip(old.nodes, new.nodes, strict=False)
