@@ -56,6 +56,16 @@ def key_of(name: str, seed: int) -> int:
     return int.from_bytes(sha256(f"{seed}:{name}".encode()).digest()[:8], "little", signed=True)
 
 
+def _twister(seed: int) -> np.random.MT19937:
+    """The generator as PyTorch seeds it; NumPy's own way to do so is another."""
+    import numpy as np
+
+    bits: Any = np.random.MT19937()
+    bits.state = np.random.RandomState(seed).get_state(legacy=False)
+    found: np.random.MT19937 = bits
+    return found
+
+
 def linear(name: str, shape: tuple[int, ...], seed: int) -> Iterator[Array]:
     """The numbers of a linear map as float32, in blocks: uniform within +-1/sqrt(fan-in)."""
     import numpy as np
@@ -63,10 +73,7 @@ def linear(name: str, shape: tuple[int, ...], seed: int) -> Iterator[Array]:
     bound = prod(shape[1:]) ** -0.5
     low = np.float32(-bound)
     width = np.float32(bound) - low
-    state = np.random.RandomState(key_of(name, seed) & 0xFFFFFFFF).get_state(legacy=False)
-    bits = np.random.MT19937()
-    bits.state = state
-    words = np.random.Generator(bits)
+    words = np.random.Generator(_twister(key_of(name, seed) & 0xFFFFFFFF))
     total = prod(shape)
     scale, start = np.float64(width) * 2.0**-24, np.float64(low)
     for at in range(0, total, BLOCK):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
-from growlang.growth.mapping import Mapping as GrowthMapping
 from growlang.growth import mapping_json
+from growlang.growth.mapping import Mapping as GrowthMapping
 from growlang.net import digest
 from growlang.planning import recipe_of
 from growlang.plans.plan import SEMANTICS
@@ -122,9 +122,9 @@ def _seed(child: Checked, recipe: str | None) -> int:
     return phases[0].settings.seed if phases else 0
 
 
-def _phases(child: Checked, recipe: str | None) -> tuple[Phase, ...]:
+def _phases(child: Checked, recipe: str | None) -> list[Phase]:
     if recipe is None and (child.net.of_tokens or not child.resolved.recipes):
-        return ()
+        return []
     return child.phases(recipe_of(child, recipe).name)
 
 
