@@ -98,24 +98,34 @@ def rounded(values: Array, dtype: str, name: str) -> Array:
     import numpy as np
 
     require_finite(values, name)
+    with np.errstate(over="ignore"):
+        found = nearest(values, dtype)
+    if not np.isfinite(found).all() if dtype == "F16" else dtype == "BF16" and _ends(found):
+        raise GrowlangError(
+            f"`{name}` has numbers that {dtype} cannot hold", help="choose another --dtype"
+        )
+    return found
+
+
+def nearest(values: Array, dtype: str) -> Array:
+    """Finite numbers of float32 in another dtype, where it holds them."""
+    import numpy as np
+
     if dtype == "F32":
         return values
     if dtype == "F16":
-        with np.errstate(over="ignore"):
-            found = values.astype("<f2")
-        if not np.isfinite(found).all():
-            raise _beyond(name, dtype)
-        return found
+        return values.astype("<f2")
     bits = values.view(np.uint32)
-    odd = bits >> 16
-    odd &= 1
-    odd += 0x7FFF
-    odd += bits
-    odd >>= 16
-    half = odd.astype(np.uint16)
-    if ((half & 0x7F80) == 0x7F80).any():
-        raise _beyond(name, dtype)
-    return half
+    found = bits >> 16
+    found &= 1
+    found += 0x7FFF
+    found += bits
+    return found.view("<u2")[1::2].copy()
+
+
+def _ends(halves: Array) -> bool:
+    """Whether numbers of BF16 are beyond the largest."""
+    return bool(((halves & 0x7F80) == 0x7F80).any())
 
 
 def require_finite(values: Array, name: str) -> None:
@@ -127,9 +137,3 @@ def require_finite(values: Array, name: str) -> None:
             f"`{name}` holds NaN or infinity",
             help="take weights from before the training broke down, such as an older checkpoint",
         )
-
-
-def _beyond(name: str, dtype: str) -> GrowlangError:
-    return GrowlangError(
-        f"`{name}` has numbers that {dtype} cannot hold", help="choose another --dtype"
-    )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONSTANTS = {"zeros": 0.0, "ones": 1.0, "measured": 1.0}
 """The rows of initialisers that are one number."""
-BLOCK = 1 << 17
+BLOCK = 1 << 16
 """Numbers that are drawn at once: what a cache of the processor holds."""
 ONE = {"F32": pack("<f", 1.0), "F16": pack("<e", 1.0), "BF16": pack("<f", 1.0)[2:]}
 
@@ -70,26 +70,23 @@ def linear(name: str, shape: tuple[int, ...], seed: int) -> Iterator[Array]:
     """The numbers of a linear map as float32, in blocks: uniform within +-1/sqrt(fan-in)."""
     import numpy as np
 
-    bound = prod(shape[1:]) ** -0.5
-    low = np.float32(-bound)
-    width = np.float32(bound) - low
+    bound = np.float32(prod(shape[1:]) ** -0.5)
     words = np.random.Generator(_twister(key_of(name, seed) & 0xFFFFFFFF))
     total = prod(shape)
-    scale, start = np.float64(width) * 2.0**-24, np.float64(low)
     for at in range(0, total, BLOCK):
         drawn = words.integers(0, 1 << 32, min(BLOCK, total - at), np.uint32)
         drawn &= 0xFFFFFF
-        if fused():  # exact in float64: products of 24 by 24 bits, less half of the factor
-            numbers = drawn.astype(np.float64)
-            numbers *= scale
-            numbers += start
-            yield numbers.astype(np.float32)
+        if fused():  # digits 2^-24 2b - b, rounded once, is (digits - 2^23) 2^-23 b
+            centred = drawn.view(np.int32)
+            centred -= 1 << 23
+            numbers = centred.astype(np.float32)
+            numbers *= bound * np.float32(2.0**-23)
         else:
-            single = drawn.astype(np.float32)
-            single *= np.float32(2.0**-24)
-            single *= width
-            single += low
-            yield single
+            numbers = drawn.astype(np.float32)
+            numbers *= np.float32(2.0**-24)
+            numbers *= bound + bound
+            numbers -= bound
+        yield numbers
 
 
 def constant(init: str, dtype: str, count: int) -> Iterator[bytes]:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_index import Located
-from growlang.transferring.copying import blocks, copy, put, require_finite, rounded, widened
+from growlang.transferring.copying import (
+    blocks,
+    copy,
+    nearest,
+    put,
+    require_finite,
+    rounded,
+    widened,
+)
 from growlang.transferring.drawing import CONSTANTS, constant, diagonal, is_plain, linear
 from growlang.transferring.folder import Folder
 from growlang.transferring.layout import Placed, Shard, with_sums
@@ -47,9 +55,14 @@ class Writing:
         with ThreadPoolExecutor(1) as beside:
             jobs = [beside.submit(self._compute, folder.temporary(s), s) for s in left]
             try:
+                copied = list[tuple[Shard, Future[dict[str, int]]]]()
                 for shard, job in zip(left, jobs, strict=True):
                     self._copy(folder.temporary(shard), shard)
-                    self._end(folder, shard, job)
+                    copied.append((shard, job))
+                    while copied and copied[0][1].done():
+                        self._end(folder, *copied.pop(0))
+                for pair in copied:
+                    self._end(folder, *pair)
             finally:
                 self._stopped.set()
                 for job in jobs:
@@ -125,7 +138,7 @@ class Writing:
                 yield from constant(init, dtype, prod(shape))
             case Drawn("linear", seed) if is_plain("linear"):
                 for values in linear(name, shape, seed):
-                    yield rounded(values, dtype, name).data.cast("B")
+                    yield nearest(values, dtype).data.cast("B")
             case Drawn() | Computed():
                 yield from self._with_torch(placed)
 
