@@ -1,11 +1,11 @@
-"""The files of a transfer, written by two threads: one lets the system copy, the other computes."""
+"""The files of a transfer, written by threads: some let the system copy, another one computes."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 Tell = Callable[[int], None]
 """Is told of bytes that are written."""
+Job = tuple[Shard, "Future[dict[str, int]]", "Future[None]"]
+"""A file, what computes in it, and what copies into it."""
+COPYING = 2
+"""Files that the system copies into at once."""
 
 
 class Writing:
@@ -52,26 +56,35 @@ class Writing:
         left = [shard for shard in folder.layout.shards if shard.name not in folder.done]
         for shard in left:
             _create(folder.temporary(shard), shard)
-        with ThreadPoolExecutor(1) as beside:
-            jobs = [beside.submit(self._compute, folder.temporary(s), s) for s in left]
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(COPYING) as several:
+            jobs = [one.submit(self._compute, folder.temporary(s), s) for s in left]
+            copies = [several.submit(self._copy, folder.temporary(s), s) for s in left]
             try:
-                copied = list[tuple[Shard, Future[dict[str, int]]]]()
-                for shard, job in zip(left, jobs, strict=True):
-                    self._copy(folder.temporary(shard), shard)
-                    copied.append((shard, job))
-                    while copied and copied[0][1].done():
-                        self._end(folder, *copied.pop(0))
-                for pair in copied:
-                    self._end(folder, *pair)
+                self._end_all(folder, [*zip(left, jobs, copies, strict=True)])
             finally:
                 self._stopped.set()
-                for job in jobs:
-                    job.cancel()
+                for future in (*jobs, *copies):
+                    future.cancel()
+
+    def _end_all(self, folder: Folder, jobs: Sequence[Job]) -> None:
+        """Give files their names as they are whole. Raises what a job raises at once."""
+        shards = {shard.name: (shard, job, copied) for shard, job, copied in jobs}
+        left = {future for _, job, copied in jobs for future in (job, copied)}
+        while shards:
+            done, left = wait(left, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            for name, (shard, job, copied) in [*shards.items()]:
+                if job.done() and copied.done():
+                    self._end(folder, shard, job.result())
+                    del shards[name]
 
     def _copy(self, path: Path, shard: Shard) -> None:
         """Let the system copy what is copied: tensors that are neighbours in both files at once."""
         with _opened(path) as file:
             for run in _runs(shard.tensors):
+                if self._stopped.is_set():
+                    return
                 first, last = run[0], run[-1]
                 source = _source_of(first)
                 end = _source_of(last).end
@@ -98,8 +111,7 @@ class Writing:
                 sums[name] = self._make(file, placed)
         return sums
 
-    def _end(self, folder: Folder, shard: Shard, job: Future[dict[str, int]]) -> None:
-        sums = job.result()
+    def _end(self, folder: Folder, shard: Shard, sums: Mapping[str, int]) -> None:
         if self._sums:
             with _opened(folder.temporary(shard)) as file:
                 put(file, with_sums(shard.header, sums), 0)
