@@ -32,12 +32,12 @@ Inputs = Mapping[str, Any]
 class Folder:
     """The folder of one transfer, while this process writes it."""
 
-    def __init__(self, path: Path, layout: Layout, existed: bool) -> None:
+    def __init__(self, path: Path, layout: Layout) -> None:
         self.path = path
         self.layout = layout
         self.done: frozenset[str] = frozenset()
         """The files that an earlier, interrupted transfer has written."""
-        self._existed = existed
+        self._made = [p for p in (path, *path.parents) if not p.exists()]
         self._written: list[Path] = []
 
     def temporary(self, shard: Shard) -> Path:
@@ -69,8 +69,9 @@ class Folder:
             return
         for name in (temporary_path(Path(JOURNAL)).name, JOURNAL, LOCK):
             (self.path / name).unlink(missing_ok=True)
-        if not self._existed:
-            self.path.rmdir()
+        for made in self._made:
+            if made.exists():
+                made.rmdir()
 
 
 @contextmanager
@@ -80,8 +81,7 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
     If the disk is full, it is left as it was. Raises GrowlangError if there is something else, if
     another process writes there, or if there is no room.
     """
-    existed = path.exists()
-    folder = Folder(path, layout, existed)
+    folder = Folder(path, layout)
     try:
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -89,11 +89,12 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
             if error.errno in NO_ROOM:
                 raise
             raise GrowlangError(f"cannot write {path}: {error.strerror}") from error
+        _begun(path, layout, inputs)  # what is refused is not even locked
         with _locked(path):
             folder.done = _begun(path, layout, inputs)
             try:
                 _require_room(path, layout, folder.done)
-                if not folder.done:
+                if not folder.done:  # of an earlier boot, or none
                     write_text(path / JOURNAL, json.dumps(_journal(inputs), indent=1))
                 yield folder
             except GrowlangError:
@@ -140,12 +141,11 @@ def _begun(path: Path, layout: Layout, inputs: Inputs) -> frozenset[str]:
     differs = [key for key in now["inputs"] if said["inputs"].get(key) != now["inputs"][key]]
     if differs:
         raise GrowlangError(
-            f"{path} has an unfinished transfer, but of other inputs: {', '.join(differs)} "
-            f"{'differ' if differs[1:] else 'differs'}",
+            f"{path} has an unfinished transfer of other inputs; they differ in "
+            f"{' and '.join(differs)}",
             help="name a new folder with -o, or remove that one",
         )
     if said.get("boot") != now["boot"]:
-        write_text(path / JOURNAL, json.dumps(now, indent=1))
         return frozenset()
     whole = (s for s in layout.shards if _is_whole(path / s.name, s))
     return frozenset(shard.name for shard in whole)

@@ -151,9 +151,9 @@ def _inputs(
         headers.update(shard.header)
     states = [(path.name, path.stat()) for path in weights.index.files]
     return {
-        "the parent's files": [[name, s.st_size, s.st_mtime_ns] for name, s in states],
+        "the files of the parent": [[name, s.st_size, s.st_mtime_ns] for name, s in states],
         "the averages or not": weights.is_averaged,
-        "the child's spec": child.resolved.spec_hash,
+        "the spec of the child": child.resolved.spec_hash,
         "the mapping": digest(mapping_json.to_json(growth.mapping)),
         "the dtypes or sizes of the files": headers.hexdigest(),
         "the seed": seed,

@@ -66,11 +66,12 @@ def test_new_tensors_are_those_that_are_drawn_in_memory(
     monkeypatch.setattr(streaming, "BLOCK", 48)
     monkeypatch.setattr(drawing, "BLOCK", 47)
     declared = Declared("core.new.weight", shape, init)
-    from growlang.transferring.layout import layout
+    from contextlib import ExitStack
+
     from growlang.transferring.folder import opened
+    from growlang.transferring.layout import layout
     from growlang.transferring.tensors import Drawn, Made
     from growlang.transferring.writing import Writing
-    from contextlib import ExitStack
 
     made = [Made(declared.name, dtype, shape, Drawn(init, 5)) for dtype in ("F32",)]
     files = layout(made, 1 << 30, {})
