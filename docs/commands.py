@@ -46,16 +46,16 @@ growlang sample runs/shapes_64/main""",
     "schema": "$ growlang schema > grow-1.json",
     "lsp": "$ growlang lsp        # an editor starts it, and talks to it over stdin and stdout",
     "grow": """\
-$ growlang grow small/model.safetensors examples/own_loop/large.grow -o large
+$ growlang grow small/model.safetensors large.grow -o large
 large grows from small: small/model.safetensors
 
    component  outcome   tensors  parameters  reason
-=  time       copied          4       8,320  kept: examples/own_loop/large.grow:6:8
-~  stem       expanded        2       3,136  grown by widen, deepen: examples/own_loop/large.grow:7:8
-=  core       copied          2          32  grown by widen, deepen: examples/own_loop/large.grow:7:14
-~             expanded       27     153,504  grown by widen, deepen: examples/own_loop/large.grow:7:14
-=  head       copied          1          48  grown by widen, deepen: examples/own_loop/large.grow:7:20
-~             expanded        3       3,200  grown by widen, deepen: examples/own_loop/large.grow:7:20
+=  time       copied          4       8,320  kept: large.grow:6:8
+~  stem       expanded        2       3,136  grown by widen, deepen: large.grow:7:8
+=  core       copied          2          32  grown by widen, deepen: large.grow:7:14
+~             expanded       27     153,504  grown by widen, deepen: large.grow:7:14
+=  head       copied          1          48  grown by widen, deepen: large.grow:7:20
+~             expanded        3       3,200  grown by widen, deepen: large.grow:7:20
 
 Tensors (parameters): 7 copied (8.4 k), 32 expanded (159.8 k)
 

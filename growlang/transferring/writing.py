@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_index import Located
@@ -63,13 +63,14 @@ class Writing:
                 self._end_all(folder, [*zip(left, jobs, copies, strict=True)])
             finally:
                 self._stopped.set()
-                for future in (*jobs, *copies):
-                    future.cancel()
+                for job, copied in zip(jobs, copies, strict=True):
+                    job.cancel()
+                    copied.cancel()
 
     def _end_all(self, folder: Folder, jobs: Sequence[Job]) -> None:
         """Give files their names as they are whole. Raises what a job raises at once."""
         shards = {shard.name: (shard, job, copied) for shard, job, copied in jobs}
-        left = {future for _, job, copied in jobs for future in (job, copied)}
+        left: set[Future[Any]] = {future for job in jobs for future in job[1:]}
         while shards:
             done, left = wait(left, return_when=FIRST_COMPLETED)
             for future in done:
