@@ -1,7 +1,7 @@
 """`growlang grow` of a sharded checkpoint on the disk, against `cp` and what else rewrites one.
 
-`python -m benchmarks.transfer [GIGABYTES]`, by default 4. It writes some four times as much below the
-temporary folder. mergekit is measured where `MERGEKIT` names its `mergekit-yaml`.
+`python -m benchmarks.transfer [GIGABYTES]`, by default 4; it writes four times as much below the
+temporary folder.
 """
 
 from __future__ import annotations
@@ -127,8 +127,7 @@ def _kept(blocks: int, folder: Path) -> list[Result]:
     for _ in range(ROUNDS):
         copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
         grown.append(fresh(copy, lambda: process(growlang(parent, child, copy))))
-        command = [sys.executable, "-c", LIBRARY, out, copy]
-        library.append(fresh(copy, lambda: process(command)))
+        library.append(fresh(copy, lambda: process([sys.executable, "-c", LIBRARY, out, copy])))
     small = _floor(folder)
     above = [taken.peak - small.peak for taken in grown]
     found = [
@@ -139,8 +138,6 @@ def _kept(blocks: int, folder: Path) -> list[Result]:
     process([sys.executable, "-c", PICKLE, out])
     pickled = fresh(copy, lambda: process([sys.executable, "-c", PICKLED, out, copy]))
     found.append(_pairs("torch.load and save / cp", [pickled], copied[:1]))
-    if not os.environ.get("MERGEKIT"):
-        print("mergekit is not measured: MERGEKIT names no mergekit-yaml", file=sys.stderr)
     for left in (parent, out):
         shutil.rmtree(left)
     return found
