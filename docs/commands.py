@@ -45,6 +45,27 @@ growlang train shapes_64.grow --threads auto
 growlang sample runs/shapes_64/main""",
     "schema": "$ growlang schema > grow-1.json",
     "lsp": "$ growlang lsp        # an editor starts it, and talks to it over stdin and stdout",
+    "grow": """\
+$ growlang grow small/model.safetensors large.grow -o large
+large grows from small: small/model.safetensors
+
+   component  outcome   tensors  parameters  reason
+=  time       copied          4       8,320  kept: large.grow:6:8
+~  stem       expanded        2       3,136  grown by widen, deepen: large.grow:7:8
+=  core       copied          2          32  grown by widen, deepen: large.grow:7:14
+~             expanded       27     153,504  grown by widen, deepen: large.grow:7:14
+=  head       copied          1          48  grown by widen, deepen: large.grow:7:20
+~             expanded        3       3,200  grown by widen, deepen: large.grow:7:20
+
+Tensors (parameters): 7 copied (8.4 k), 32 expanded (159.8 k)
+
+grown  same function
+stem   exact
+core   exact
+head   exact
+
+Bytes: 32.81 KiB copied, 624.4 KiB computed
+large: model.safetensors""",
     "verify": """\
 $ growlang verify examples/own_loop/large.grow
 large grows from small
@@ -133,6 +154,11 @@ EXITS = {
     "diff": (
         "0. 1: a spec has errors, or, with `--exit-code`, the nets or weights differ. 2: the page "
         "of `--html` exists, and `--force` is not given."
+    ),
+    "grow": (
+        "0: the checkpoint is written. 1: the spec has errors. 2: the weights are damaged, or not "
+        "those of the spec's parent, or the folder holds something else. 12: the disk is full; "
+        "everything is as it was. 13: another process writes the folder."
     ),
     "verify": (
         "0: every promise holds. 1: one does not, or the spec has errors. 2: the model has no "

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
         sample,
     )
     from growlang.plans.plan import Plan
-    from growlang.preparing import init, pack
+    from growlang.preparing import init, pack, transfer
     from growlang.starting.start import Started
+    from growlang.transferring.transfer import Transferred
     from growlang.verifying import GrownMapping, Verification
     from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
@@ -102,6 +103,7 @@ __all__ = [
     "TensorRow",
     "TensorTable",
     "TrainResult",
+    "Transferred",
     "Verification",
     "Weights",
     "__version__",
@@ -126,6 +128,7 @@ __all__ = [
     "sample",
     "status",
     "train",
+    "transfer",
     "verify",
 ]
 
@@ -145,8 +148,9 @@ if not TYPE_CHECKING:
         "growlang.net": "Net Node Shape Tensor",
         "growlang.notebook": ("conditions denoiser export load_run load_weights objective sample"),
         "growlang.plans.plan": "Plan",
-        "growlang.preparing": "init pack",
+        "growlang.preparing": "init pack transfer",
         "growlang.starting.start": "Started",
+        "growlang.transferring.transfer": "Transferred",
         "growlang.verifying": "GrownMapping Verification",
         "growlang_runtime.report.comparison": "Comparison",
         "growlang_runtime.report.page.document": "ReportPage",

@@ -1,4 +1,4 @@
-"""The Python API before a first run: shards, specs that fit a budget, plans that are pinned."""
+"""The Python API before a run: shards, specs that fit a budget, pinned plans, grown checkpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from growlang import planning
 from growlang.api import StrPath, checked_spec, path_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from growlang.plans.plan import Plan
     from growlang.starting.seen import Asked, Condition, Seen
     from growlang.starting.start import Started
+    from growlang.transferring.transfer import Transferred
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import RunOptions
 
@@ -269,3 +270,49 @@ def _command(pinned: PinnedPlan, spec: Path, written: StrPath) -> str:
     for name, value in pinned.plan.params.items():
         line += ["--set", f"{name}={value}"]
     return shlex.join([*line, "-o", str(written), "--force"])
+
+
+def transfer(
+    parent: StrPath,
+    child: StrPath | Checked,
+    out: StrPath,
+    *,
+    recipe: str | None = None,
+    dtype: Literal["f32", "bf16", "f16"] | None = None,
+    shard_size: int | str = "5GB",
+    ema: bool = True,
+    verify: bool = True,
+    checksums: bool = False,
+) -> Transferred:
+    """Write the checkpoint that a child begins with from its parent's, into the folder `out`.
+
+    `parent` is a .safetensors file, the index of several, a folder with either, a run, RUN@STEP or
+    RUN@best; of checkpoints the averages are taken if `ema`. New tensors are drawn from the seed of
+    `recipe`, by default the first. Tensors keep their dtype unless `dtype` is given; files have at
+    most `shard_size` bytes. With `verify` the parent's tensors are held to the checksums in its
+    files, if any; `checksums` writes some. A transfer that was interrupted goes on. Raises
+    SpecError as `load` does, and GrowlangError if the weights are damaged or not the parent's, if
+    `out` holds something else, or if the disk is full, which leaves everything as it was.
+    """
+    from growlang.transferring import sizes
+    from growlang.transferring import transfer as transferring
+
+    return transferring.transfer(
+        _weights_at(parent),
+        checked_spec(child),
+        path_of(out),
+        recipe=recipe,
+        dtype=dtype,
+        shard_size=sizes.parsed_size(str(shard_size)),
+        ema=ema,
+        verify=verify,
+        checksums=checksums,
+    )
+
+
+def _weights_at(path: StrPath) -> Path:
+    if "@" not in Path(path).name:
+        return path_of(path)
+    from growlang_runtime.storage.place import located
+
+    return located(path_of(path))

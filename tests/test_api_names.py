@@ -15,7 +15,15 @@ import growlang
 
 CORE, CHILD = SPECS / "core.grow", SPECS / "child.grow"
 FUNCTIONS = ("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample")
-FUNCTIONS += ("evaluate", "load_run", "load_weights", "objective", "conditions", "denoiser")
+FUNCTIONS += (
+    "transfer",
+    "evaluate",
+    "load_run",
+    "load_weights",
+    "objective",
+    "conditions",
+    "denoiser",
+)
 
 
 def test_importing_growlang_loads_nothing() -> None:

@@ -205,6 +205,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic", "safetensors", "torch", "yaml"},
         {"atomic", "checking", "diagnostics", "net", "ops", "plans", "signatures", "torch_backend"},
     ),
+    "transferring": (
+        {"numpy", "rich", "torch"},
+        {
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "shown"),
+            *("spec", "tables", "torch_backend"),
+        },
+    ),
     "atomic": (set(), {"diagnostics"}),
     "extras": (set(), {"diagnostics"}),
     "sweeping": (set(), {"diagnostics"}),

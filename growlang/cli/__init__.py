@@ -27,6 +27,7 @@ from growlang.cli.commands.evaluate import evaluate  # noqa: E402
 from growlang.cli.commands.explain import explain  # noqa: E402
 from growlang.cli.commands.export import export  # noqa: E402
 from growlang.cli.commands.fmt import fmt  # noqa: E402
+from growlang.cli.commands.grow import grow  # noqa: E402
 from growlang.cli.commands.import_ import import_  # noqa: E402
 from growlang.cli.commands.init import init  # noqa: E402
 from growlang.cli.commands.lsp import lsp  # noqa: E402
@@ -75,6 +76,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "lsp": lsp,
     "compile": compile_,
     "diff": diff,
+    "grow": grow,
     "verify": verify,
     "pack": pack,
     "plan": plan,

@@ -99,17 +99,23 @@ def require_fit(
             + (f"\n  likely cause: {cause}" if cause else ""),
             help=help,
         )
-    broken = list(nonfinite(path, header)) if header.length else []
+    if header.length:
+        require_finite(path, header)
+    widened = sorted({t.dtype for t in header.tensors.values()} - {EXACT})
+    return f"{path} is in {' and '.join(widened)}, which is widened to F32" if widened else ""
+
+
+def require_finite(path: Path, header: Header) -> None:
+    """Raise GrowlangError, with the tensors' names, if a file holds NaN or infinity."""
+    broken = list(nonfinite(path, header))
     if broken:
-        kind = f"of {len(given):,} tensors"
+        kind = f"of {len(header.tensors):,} tensors"
         raise GrowlangError(
             f"the weights in {path} are not finite: NaN or infinity is in "
             f"{Difference(kind, [f'`{name}`' for name in broken])}",
             help="take weights from before the training broke down, such as an older checkpoint, "
             "or train again with a lower learning rate",
         )
-    widened = sorted({t.dtype for t in header.tensors.values()} - {EXACT})
-    return f"{path} is in {' and '.join(widened)}, which is widened to F32" if widened else ""
 
 
 def differences(given: Shapes, wanted: Shapes) -> list[Difference]:

@@ -15,15 +15,18 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.net.names import InvalidNet
 from growlang.plans.fit import MODEL as MODEL_PARTS
-from growlang.plans.fit import TRAINING, require_fit
+from growlang.plans.fit import TRAINING, require_finite, require_fit
 from growlang.plans.plan import SEMANTICS, Plan
 from growlang.plans.tensor_file import Header, Layout, read_header
+from growlang.plans.tensor_index import INDEX_ENDING, TensorIndex, read_index
 from growlang.spec.recipe import Sample, Settings
 
 HEADER_VERSION = 1
 """Of the metadata of a file of weights."""
 MODEL, CHECKPOINTS = "model.safetensors", "checkpoints"
 """A run's finished weights, and the folder of its checkpoints."""
+MODEL_INDEX = f"model{INDEX_ENDING}"
+"""The index of weights that lie in several files."""
 CHECKPOINT = re.compile(r"step_[0-9]{8,}")
 """Name of a checkpoint's folder: its step."""
 PLAN, METRICS, EVALUATIONS = "plan.json", "metrics.jsonl", "evaluation"
@@ -86,7 +89,12 @@ def header(
 
 def are_weights(path: Path) -> bool:
     """Whether a path is that of weights, and not of a spec: a folder, or by its ending."""
-    return path.is_dir() or path.suffix in ENDINGS
+    return path.is_dir() or path.suffix in ENDINGS or is_index(path)
+
+
+def is_index(path: Path) -> bool:
+    """Whether a path is that of the index of several files of weights, by its ending."""
+    return path.name.endswith(INDEX_ENDING)
 
 
 def read(path: Path) -> WeightsHeader:
@@ -95,13 +103,7 @@ def read(path: Path) -> WeightsHeader:
     Of a run, its finished weights, else its newest checkpoint. Raises GrowlangError if there are
     no weights, or if they are not those of the net that they say they belong to.
     """
-    file = next(_files(path), None)
-    if file is None:
-        where = "it does not exist" if not path.exists() else f"no {MODEL} and no checkpoint"
-        raise GrowlangError(
-            f"there are no weights at {path}: {where}",
-            help="name a run's folder, a checkpoint's folder or a model.safetensors",
-        )
+    file = weights_file(path)
     found = contents(file)
     metadata = found.header.metadata
     settings = metadata.get("settings")
@@ -115,6 +117,22 @@ def read(path: Path) -> WeightsHeader:
     )
 
 
+def weights_file(path: Path) -> Path:
+    """The file of weights, index or record of a checkpoint that `path` means.
+
+    Of a run, that of its finished weights, else of its newest checkpoint. Raises GrowlangError if
+    there is none.
+    """
+    file = next(_files(path), None)
+    if file is None:
+        where = "it does not exist" if not path.exists() else f"no {MODEL} and no checkpoint"
+        raise GrowlangError(
+            f"there are no weights at {path}: {where}",
+            help="name a run's folder, a checkpoint's folder or a model.safetensors",
+        )
+    return file
+
+
 def contents(file: Path) -> Contents:
     """What a file of weights or of a checkpoint holds; no tensor is loaded.
 
@@ -124,20 +142,32 @@ def contents(file: Path) -> Contents:
     header = header_of(file)
     net = net_of(file, header.metadata)
     parts = TRAINING if is_state(file) else MODEL_PARTS
-    return Contents(header, net, require_fit(file, header, net, parts))
+    remark = require_fit(file, header, net, parts)
+    if is_index(file):
+        for part, own in read_index(file).headers.items():
+            require_finite(part, own)
+    return Contents(header, net, remark)
 
 
 def header_of(file: Path) -> Header:
-    """The header of a file of weights, or that of a checkpoint, by `state_of`.
+    """The header of a file of weights, of an index, or of a checkpoint, by `state_of`.
 
-    Raises GrowlangError if it cannot be read.
+    That of several files has no length. Raises GrowlangError if it cannot be read.
     """
+    if is_index(file):
+        return together(read_index(file))
     if file.name != RECORD:
         return read_header(file)
     found = recorded_header(file.parent)
     if found is None:
         raise GrowlangError(f"{file} does not record the tensors of a checkpoint")
     return found
+
+
+def together(index: TensorIndex) -> Header:
+    """The tensors of several files as one header, which has no length, and no bytes of its own."""
+    layouts = {n: Layout(t.dtype, t.shape, 0, 0) for n, t in index.tensors.items()}
+    return Header(index.metadata, layouts, 0)
 
 
 def checkpoints_of(folder: Path) -> list[Path]:
@@ -192,7 +222,8 @@ def _record(folder: Path) -> Any:
 def _files(path: Path) -> Iterator[Path]:
     """The files that a path may mean, best first."""
     checkpoints = reversed(checkpoints_of(path / CHECKPOINTS))
-    found = [path, state_of(path), path / MODEL, *map(state_of, checkpoints)]
+    whole = [path / MODEL, path / MODEL_INDEX]
+    found = [path, state_of(path), *whole, *map(state_of, checkpoints)]
     return (file for file in found if file.is_file())
 
 
@@ -242,7 +273,7 @@ def _unreadable(what: str, path: Path, error: Exception) -> GrowlangError:
 
 def run_of(path: Path) -> Path:
     """The folder of the run that weights lie in: a run's, a checkpoint's, or a file of either."""
-    if path.name in (MODEL, STATE, RECORD):
+    if path.name in (MODEL, MODEL_INDEX, STATE, RECORD):
         path = path.parent
     return path.parent.parent if path.parent.name == CHECKPOINTS else path
 

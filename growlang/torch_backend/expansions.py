@@ -60,6 +60,14 @@ def _steps(
         target.copy_(source)
 
 
+def expand_rows(step: Expand, source: Tensor, target: Tensor, gathered: bool, name: str) -> None:
+    """Write some rows of a tensor's weights, of which `step` is the part of its expansion.
+
+    In place; `gathered` as the whole expansion is, so that each number is rounded as there.
+    """
+    _step(step, source, target, "weight", name, gathered)
+
+
 def _begun(step: Expand, like: Tensor, name: str) -> Tensor:
     """A tensor between two expansions before it is written: its drawn entries, the same always."""
     sides = tuple(len(axis.indices) for axis in step.dims)
@@ -95,7 +103,14 @@ def _share(gradient: Tensor, mean: Mean) -> Tensor:
     return filled * (mean.factor / mean.old_n)
 
 
-def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name: str) -> None:
+def _step(
+    step: Expand,
+    source: Tensor,
+    target: Tensor,
+    quantity: Quantity,
+    name: str,
+    gathered: bool | None = None,
+) -> None:
     constants: Sequence[Constant] = step.constants
     factors = _factors(step, quantity)
     if quantity in ("first moment", "second moment"):
@@ -115,7 +130,7 @@ def _step(step: Expand, source: Tensor, target: Tensor, quantity: Quantity, name
     rows = {c.start: c.n for c in drawn if c.axis == 0}
     left = frozenset(rows) if dims and rows.items() <= dims[0].news.items() else frozenset()
     begun = [(c, _along(target, c).clone()) for c in drawn if c.axis or c.start not in left]
-    _write(dims, factors, means, source, written, left)
+    _write(dims, factors, means, source, written, left, gathered)
     for constant in constants:
         if isinstance(constant, Fill):
             target[constant.start : constant.start + constant.n] += constant.value
@@ -157,11 +172,13 @@ def _write(
     source: Tensor,
     target: Tensor,
     left: Collection[int],
+    gathered: bool | None = None,
 ) -> None:
     """Write an expansion axis by axis, the first one last and straight into the target.
 
     So all passes but one are over tensors that are smaller than the target. New rows that begin
-    at a place in `left` stay as they are.
+    at a place in `left` stay as they are. Rows are `gathered` as many parts are, whatever the
+    parts, if that is given.
     """
     others: Tensor | float = 1.0
     for axis in reversed(range(1, len(dims))):
@@ -177,7 +194,10 @@ def _write(
     if isinstance(others, Tensor) and (factors[0] or means):
         source, others = source * others, 1.0
     filled = [(m, _mean(source, m) * others) for m in means if m.axis == 0]
-    _placed(source, target, dims[0], factors[0], others, left)
+    if is_gathered(dims[0]) if gathered is None else gathered:
+        torch.mul(_taken(source, 0, dims[0], factors[0]), others, out=target)
+    else:
+        _placed(source, target, dims[0], factors[0], others, left)
     for mean, value in filled:
         rows = _along(target, mean)
         rows.copy_(value.expand_as(rows))
@@ -206,6 +226,19 @@ MOST_PARTS = 64
 """Parts of an index that are written one by one; more are gathered entry by entry."""
 
 
+def gathers_rows(step: Expand) -> bool:
+    """Whether the rows of an expansion are gathered."""
+    drawn = [c for c in step.constants if isinstance(c, Draw)]
+    index = step.dims[0]
+    cut = _drawn_from(index, 0, drawn)
+    return is_gathered(AxisMap.of(index.indices[:cut]) if cut else index)
+
+
+def is_gathered(index: AxisMap) -> bool:
+    """Whether rows are gathered entry by entry, and not written part by part."""
+    return len(index.parts) > MOST_PARTS or any(isinstance(part, Kron) for part in index.parts)
+
+
 def _placed(
     source: Tensor,
     target: Tensor,
@@ -218,9 +251,6 @@ def _placed(
 
     `others` is a factor of all, or of the entries along the other axes where rows have none.
     """
-    if len(index.parts) > MOST_PARTS or any(isinstance(part, Kron) for part in index.parts):
-        torch.mul(_taken(source, 0, index, factors), others, out=target)
-        return
     at, rest = 0, source.shape[1:]
     for part in index.parts:
         size = part.size
@@ -231,6 +261,8 @@ def _placed(
                 place.zero_()
             case Take(start, n):
                 _multiplied(source[start : start + n], factor, others, place, (n,))
+            case Kron():
+                raise AssertionError("stretches are gathered")
             case Repeat(start, n, times, block):
                 blocks = n // block
                 taken = source[start : start + n].view(blocks, 1, block, *rest)

@@ -109,7 +109,7 @@ def _begun(entry: Entry, parent: abc.Mapping[str, Tensor], quantity: Quantity, s
         case "weight", Compute():
             return nothing
         case "weight", Expand() | Stages() as grown:
-            init = _drawn(grown)
+            init = drawn_row(grown)
             return draw(Declared(entry.name, entry.shape, init), seed).to(like) if init else nothing
         case _:
             raise GrowlangError(
@@ -118,8 +118,10 @@ def _begun(entry: Entry, parent: abc.Mapping[str, Tensor], quantity: Quantity, s
             )
 
 
-def _drawn(transform: Expand | Stages) -> str:
+def drawn_row(transform: Expand | Stages | Compute) -> str:
     """How new entries are drawn; empty where none are."""
+    if isinstance(transform, Compute):
+        return ""
     return transform.steps[-1].init if isinstance(transform, Stages) else transform.init
 
 

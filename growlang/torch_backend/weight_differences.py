@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from growlang.net import Net
+from growlang.plans.tensor_index import read_index
 from growlang.plans.weights_header import RECORD, header_of, is_state
 
 
@@ -65,8 +66,10 @@ def opened(path: Path) -> Iterator[Callable[[str], Tensor]]:
         yield read
         return
     prefix = "ema." if is_state(path) else ""
-    with safe_open(path, framework="pt") as file:
-        yield lambda name: file.get_tensor(prefix + name)
+    index = read_index(path)
+    with ExitStack() as stack:
+        files = {p: stack.enter_context(safe_open(p, framework="pt")) for p in index.files}
+        yield lambda name: files[index.tensors[prefix + name].file].get_tensor(prefix + name)
 
 
 def _component(

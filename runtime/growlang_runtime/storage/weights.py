@@ -15,9 +15,11 @@ from growlang.diagnostics.spelling import nearest
 from growlang.net import Net
 from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
+from growlang.plans.tensor_index import read_index
 from growlang.plans.weights_header import (
     CHECKPOINTS,
     MODEL,
+    MODEL_INDEX,
     PLAN,
     RECORD,
     contents,
@@ -138,8 +140,9 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         return _from_file(path)
     if (path / RECORD).exists():
         return _from_checkpoint(_valid(path), ema)
-    if ema and (path / MODEL).exists():
-        return _from_file(path / MODEL)
+    for name in (MODEL, MODEL_INDEX) if ema else ():
+        if (path / name).exists():
+            return _from_file(path / name)
     found, torn = _newest(path, ema)
     if found:
         skipped = "; ".join([*([found.remark] if found.remark else []), *torn])
@@ -229,8 +232,10 @@ def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> 
 
 def _from_file(path: Path) -> Weights:
     header, net, remark = contents(path)
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name).float() for name in header.tensors}
+    tensors = dict[str, Tensor]()
+    for part, own in read_index(path).headers.items():
+        with safe_open(part, framework="pt") as file:
+            tensors |= {name: file.get_tensor(name).float() for name in own.tensors}
     return Weights(path, net, tensors, header.metadata, remark=remark)
 
 

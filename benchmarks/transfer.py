@@ -1,0 +1,183 @@
+"""`growlang grow` of a sharded checkpoint on the disk, against `cp` and what else rewrites one.
+
+`python -m benchmarks.transfer [GIGABYTES]`, by default 4; it writes four times as much below the
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.measuring import ROOT, Result, environment, ratio, result, show
+from growlang.checking import check
+from growlang.net import Net
+from growlang.plans.tensor_file import header_bytes
+
+PARENT = Path("benchmarks/transferred_parent.grow")
+KEPT, WIDE = Path("benchmarks/transferred_kept.grow"), Path("benchmarks/transferred_wide.grow")
+BLOCK_BYTES = 151_000_000
+"""Of a block of the parent's transformer in bf16, at width 2048."""
+SHARD = 1_000_000_000
+ROUNDS = 3
+LIBRARY = (
+    "import sys, glob, os; from safetensors.torch import load_file, save_file\n"
+    "os.makedirs(sys.argv[2])\n"
+    "for f in sorted(glob.glob(sys.argv[1] + '/*.safetensors')):\n"
+    "    save_file(load_file(f), os.path.join(sys.argv[2], os.path.basename(f)))\n"
+)
+PICKLED = (
+    "import sys, glob, os, torch\nos.makedirs(sys.argv[2])\n"
+    "for f in sorted(glob.glob(sys.argv[1] + '/*.bin')):\n"
+    "    torch.save(torch.load(f, weights_only=True), sys.argv[2] + '/' + os.path.basename(f))\n"
+)
+PICKLE = (
+    "import sys, glob, torch; from safetensors.torch import load_file\n"
+    "for f in sorted(glob.glob(sys.argv[1] + '/*.safetensors')):\n"
+    "    torch.save(load_file(f), f.replace('.safetensors', '.bin'))\n"
+)
+
+
+class Taken(NamedTuple):
+    """What a process took."""
+
+    seconds: float
+    peak: float
+    """MiB of resident memory at most."""
+
+
+def process(command: Sequence[str | Path]) -> Taken:
+    """Run a process. Raises RuntimeError if it fails."""
+    start = time.perf_counter()
+    texts = [*map(str, command)]
+    with open(os.devnull, "w") as nowhere:
+        child = subprocess.Popen(texts, cwd=ROOT, env=environment(), stdout=nowhere)
+        _, status, used = os.wait4(child.pid, 0)
+    if status:
+        raise RuntimeError(f"{' '.join(texts)} failed")
+    return Taken(time.perf_counter() - start, used.ru_maxrss / 1024)
+
+
+def growlang(parent: Path, child: Path, out: Path, *more: str) -> list[str | Path]:
+    command = [sys.executable, "-m", "growlang", "grow", parent, child, "-o", out]
+    return [*command, "--shard-size", str(SHARD), *more]
+
+
+def write_parent(net: Net, folder: Path) -> None:
+    """Files of finite numbers in bf16, with their index, as `transformers` writes them."""
+    folder.mkdir()
+    piece = bytearray(os.urandom(1 << 24))
+    piece[1::2] = bytes(byte & 0xBF for byte in piece[1::2])
+    groups: list[list[str]] = [[]]
+    size = 0
+    for name, tensor in net.table.items():
+        if groups[-1] and size + 2 * tensor.parameters > SHARD:
+            groups.append([])
+            size = 0
+        groups[-1].append(name)
+        size += 2 * tensor.parameters
+    places = {}
+    for number, names in enumerate(groups, 1):
+        file = folder / f"model-{number:05}-of-{len(groups):05}.safetensors"
+        start, _ = header_bytes({n: ("BF16", net.table[n].shape) for n in names}, {"format": "pt"})
+        with file.open("wb") as opened:
+            opened.write(start)
+            left = sum(2 * net.table[n].parameters for n in names)
+            while left:
+                left -= opened.write(piece[: min(left, len(piece))])
+        places |= dict.fromkeys(names, file.name)
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def fresh(folder: Path, work: Callable[[], Taken]) -> Taken:
+    """What a process takes that writes a folder, which is new, and with nothing left to flush."""
+    shutil.rmtree(folder, ignore_errors=True)
+    os.sync()
+    taken = work()
+    shutil.rmtree(folder)
+    return taken
+
+
+def measure(gigabytes: float, folder: Path) -> list[Result]:
+    """Pairs of a transfer and `cp` of what it wrote; then the peers; then an exact widening."""
+    blocks = max(1, round(gigabytes * 1e9 * 0.92 / BLOCK_BYTES))
+    return [*_kept(blocks, folder), *_widened(max(1, blocks // 2), folder)]
+
+
+def _kept(blocks: int, folder: Path) -> list[Result]:
+    settings = {"blocks": str(blocks)}
+    parent, child = folder / "parent", folder / "child.grow"
+    text = (ROOT / KEPT).read_text()
+    grows = f'grows "{ROOT / PARENT}" (blocks = {blocks})'
+    child.write_text(text.replace('grows "transferred_parent.grow"', grows))
+    write_parent(check(ROOT / PARENT, settings).require(PARENT).net, parent)
+    out, copy = folder / "out", folder / "copy"
+    process(growlang(parent, child, out))
+    size = f"{sum(f.stat().st_size for f in out.iterdir()) / 1e9:.2f} GB"
+    grown, copied, library = list[Taken](), list[Taken](), list[Taken]()
+    for _ in range(ROUNDS):
+        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
+        grown.append(fresh(copy, lambda: process(growlang(parent, child, copy))))
+        library.append(fresh(copy, lambda: process([sys.executable, "-c", LIBRARY, out, copy])))
+    small = _floor(folder)
+    above = [taken.peak - small.peak for taken in grown]
+    found = [
+        _pairs(f"grow, 92 % kept / cp of {size}", grown, copied, 1.25),
+        result("its peak memory above that for a small net", above, "MiB", 64),
+        _pairs("safetensors load_file and save_file / cp", library, copied),
+    ]
+    process([sys.executable, "-c", PICKLE, out])
+    pickled = fresh(copy, lambda: process([sys.executable, "-c", PICKLED, out, copy]))
+    found.append(_pairs("torch.load and save / cp", [pickled], copied[:1]))
+    for left in (parent, out):
+        shutil.rmtree(left)
+    return found
+
+
+def _floor(folder: Path) -> Taken:
+    """The same command for a net of some hundred thousand numbers: what its imports take."""
+    parent, child, net = folder / "small", folder / "small.grow", {"width": "64", "blocks": "1"}
+    text = (ROOT / KEPT).read_text().replace("width = 2048", "width = 64")
+    grows = f'grows "{ROOT / PARENT}" (width = 64, blocks = 1)'
+    child.write_text(text.replace('grows "transferred_parent.grow"', grows))
+    write_parent(check(ROOT / PARENT, net).require(PARENT).net, parent)
+    return fresh(folder / "copy", lambda: process(growlang(parent, child, folder / "copy")))
+
+
+def _widened(blocks: int, folder: Path) -> list[Result]:
+    settings = {"width": "1024", "blocks": str(blocks)}
+    parent, out, copy = folder / "narrow", folder / "out", folder / "copy"
+    write_parent(check(ROOT / PARENT, settings).require(PARENT).net, parent)
+    more = ["--set", f"blocks={blocks}"]
+    process(growlang(parent, ROOT / WIDE, out, *more))
+    size = f"{sum(f.stat().st_size for f in out.iterdir()) / 1e9:.2f} GB"
+    grown, copied = list[Taken](), list[Taken]()
+    for _ in range(ROUNDS):
+        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
+        grown.append(fresh(copy, lambda: process(growlang(parent, ROOT / WIDE, copy, *more))))
+    return [
+        _pairs(f"grow, twice as wide / cp of {size}", grown, copied, 1.5),
+        result("its peak memory", [taken.peak for taken in grown], "MiB"),
+    ]
+
+
+def _pairs(
+    name: str, measured: list[Taken], baseline: list[Taken], target: float | None = None
+) -> Result:
+    pairs = [(a.seconds, b.seconds) for a, b in zip(measured, baseline, strict=True)]
+    return ratio(name, pairs, target)
+
+
+if __name__ == "__main__":
+    sizes = [float(text) for text in sys.argv[1:] if not text.startswith("-")]
+    with tempfile.TemporaryDirectory() as temporary:
+        show(measure(sizes[0] if sizes else 4.0, Path(temporary)))

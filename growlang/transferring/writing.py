@@ -1,0 +1,269 @@
+"""The files of a transfer, written by threads: some let the system copy, another one computes."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from math import prod
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from growlang.diagnostics import GrowlangError
+from growlang.plans.tensor_index import Located
+from growlang.transferring.copying import (
+    blocks,
+    copy,
+    nearest,
+    put,
+    require_finite,
+    rounded,
+    widened,
+)
+from growlang.transferring.drawing import CONSTANTS, constant, diagonal, is_plain, linear
+from growlang.transferring.folder import Folder
+from growlang.transferring.layout import Placed, Shard, with_sums
+from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
+
+if TYPE_CHECKING:
+    import torch
+
+Tell = Callable[[int], None]
+"""Is told of bytes that are written."""
+Job = tuple[Shard, "Future[dict[str, int]]", "Future[None]"]
+"""A file, what computes in it, and what copies into it."""
+COPYING = 2
+"""Files that the system copies into at once."""
+
+
+class Writing:
+    """The files of the parent, open to be read, and what is told and checked on the way."""
+
+    def __init__(
+        self, stack: ExitStack, files: Iterable[Path], tell: Tell, *, check: bool, sums: bool
+    ) -> None:
+        self._files = {path: _readable(stack, path) for path in files}
+        self._stopped = Event()
+        self._tell = tell
+        self._check = check
+        self._sums = sums
+
+    def write(self, folder: Folder) -> None:
+        """Write all files of a folder that are not there yet, each whole."""
+        left = [shard for shard in folder.layout.shards if shard.name not in folder.done]
+        for shard in left:
+            _create(folder.temporary(shard), shard)
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(COPYING) as several:
+            jobs = [one.submit(self._compute, folder.temporary(s), s) for s in left]
+            copies = [several.submit(self._copy, folder.temporary(s), s) for s in left]
+            try:
+                self._end_all(folder, [*zip(left, jobs, copies, strict=True)])
+            finally:
+                self._stopped.set()
+                for job, copied in zip(jobs, copies, strict=True):
+                    job.cancel()
+                    copied.cancel()
+
+    def _end_all(self, folder: Folder, jobs: Sequence[Job]) -> None:
+        """Give files their names as they are whole. Raises what a job raises at once."""
+        shards = {shard.name: (shard, job, copied) for shard, job, copied in jobs}
+        left: set[Future[Any]] = {future for job in jobs for future in job[1:]}
+        while shards:
+            done, left = wait(left, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            for name, (shard, job, copied) in [*shards.items()]:
+                if job.done() and copied.done():
+                    self._end(folder, shard, job.result())
+                    del shards[name]
+
+    def _copy(self, path: Path, shard: Shard) -> None:
+        """Let the system copy what is copied: tensors that are neighbours in both files at once."""
+        with _opened(path) as file:
+            for run in _runs(shard.tensors):
+                if self._stopped.is_set():
+                    return
+                first, last = run[0], run[-1]
+                source = _source_of(first)
+                end = _source_of(last).end
+                try:
+                    opened = self._files[source.file]
+                    copy(opened, source.begin, end - source.begin, file, first.begin, self._tell)
+                except EOFError:
+                    raise _cut_short(source.file, first.made.name) from None
+
+    def _compute(self, path: Path, shard: Shard) -> dict[str, int]:
+        """Write what is not merely copied; returns sums of the tensors, if they are asked for."""
+        sums = dict[str, int]()
+        with _opened(path) as file:
+            for placed in shard.tensors:
+                if self._stopped.is_set():
+                    break
+                name, work = placed.made.name, placed.made.work
+                if not isinstance(work, Drawn):
+                    self._require_whole(name, work)
+                if isinstance(work, Copied):
+                    if self._sums:
+                        sums[name] = self._sum(name, _source_of(placed))
+                    continue
+                sums[name] = self._make(file, placed)
+        return sums
+
+    def _end(self, folder: Folder, shard: Shard, sums: Mapping[str, int]) -> None:
+        if self._sums:
+            with _opened(folder.temporary(shard)) as file:
+                put(file, with_sums(shard.header, sums), 0)
+        folder.finish(shard)
+
+    def _make(self, file: int, placed: Placed) -> int:
+        """Write a tensor that is converted, drawn or computed; returns its CRC-32, if asked for."""
+        at, crc = placed.begin, 0
+        for data in self._made(file, placed):
+            put(file, data, at)
+            at += len(data)
+            if self._sums:
+                crc = zlib.crc32(data, crc)
+            self._tell(len(data))
+        left = placed.begin + placed.made.bytes - at
+        self._tell(left)
+        if self._sums and left:  # zeros are holes, and the identity is one with a diagonal
+            whole = Located(placed.made.dtype, placed.made.shape, Path(), at, at + left)
+            for data in blocks(file, whole):
+                crc = zlib.crc32(data, crc)
+        return crc
+
+    def _made(self, file: int, placed: Placed) -> Iterator[bytes | memoryview]:
+        """The bytes of a tensor in blocks; what is not given stays zero, or is written already."""
+        name, dtype, shape, work = placed.made
+        match work:
+            case Converted(source):
+                for data in self._blocks(name, source):
+                    yield rounded(widened(data, source.dtype), dtype, name).data.cast("B")
+            case Drawn(init) if CONSTANTS.get(init) == 0:
+                return
+            case Drawn("identity"):
+                for at, data in diagonal(dtype, shape):
+                    put(file, data, placed.begin + at)
+            case Drawn(init) if init in CONSTANTS:
+                yield from constant(init, dtype, prod(shape))
+            case Drawn("linear", seed) if is_plain("linear"):
+                for values in linear(name, shape, seed):
+                    yield nearest(values, dtype).data.cast("B")
+            case Drawn() | Computed():
+                yield from self._with_torch(placed)
+
+    def _with_torch(self, placed: Placed) -> Iterator[memoryview]:
+        from growlang.net import Tensor as Declared
+        from growlang.torch_backend import streaming
+        from growlang.torch_backend.transforms import drawn_row
+
+        name, dtype, shape, work = placed.made
+        if isinstance(work, Drawn):
+            found = streaming.drawn(Declared(name, shape, work.init), work.seed)
+        else:
+            assert isinstance(work, Computed)
+            source = work.source
+            rows = (lambda low, high: self._rows(name, source, low, high)) if source else None
+            declared = Declared(name, shape, drawn_row(work.transform))
+            found = streaming.computed(work.transform, rows, declared, work.seed)
+        for block in found:
+            values = block.reshape(-1).numpy()
+            yield rounded(values, dtype, name).data.cast("B")
+
+    def _rows(self, name: str, source: Located, low: int, high: int | None) -> torch.Tensor:
+        """Rows of one of the parent's tensors in float32."""
+        import torch
+
+        rows = source.shape[0] if source.shape else 1
+        high = rows if high is None else high
+        each = source.bytes // rows if rows else 0
+        size = (high - low) * each
+        data = os.pread(self._files[source.file], size, source.begin + low * each)
+        if len(data) < size:
+            raise _cut_short(source.file, name)
+        values = widened(data, source.dtype)
+        require_finite(values, name)
+        shape = (high - low, *source.shape[1:]) if source.shape else ()
+        if not values.flags.writeable:
+            values = values.copy()
+        return torch.from_numpy(values).view(shape)
+
+    def _require_whole(self, name: str, work: Copied | Converted | Computed) -> None:
+        """Raise GrowlangError unless a tensor of the parent has the sum that its file says."""
+        if not self._check or work.crc is None or work.source is None:
+            return
+        found = self._sum(name, work.source)
+        if found != work.crc:
+            raise GrowlangError(
+                f"{work.source.file} is damaged: `{name}` has the CRC-32 {found:08x}, and the "
+                f"file says {work.crc:08x}",
+                help="fetch or make the file again; --no-verify takes the bytes as they are",
+            )
+
+    def _sum(self, name: str, source: Located) -> int:
+        crc = 0
+        for data in self._blocks(name, source):
+            crc = zlib.crc32(data, crc)
+        return crc
+
+    def _blocks(self, name: str, source: Located) -> Iterator[bytes]:
+        try:
+            yield from blocks(self._files[source.file], source)
+        except EOFError:
+            raise _cut_short(source.file, name) from None
+
+
+def _readable(stack: ExitStack, path: Path) -> int:
+    file = os.open(path, os.O_RDONLY)
+    stack.callback(os.close, file)
+    return file
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDWR)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _create(path: Path, shard: Shard) -> None:
+    """A file of its whole size with its header; what is not written in it is zero."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        os.ftruncate(file, shard.bytes)
+        put(file, shard.header, 0)
+    finally:
+        os.close(file)
+
+
+def _source_of(placed: Placed) -> Located:
+    assert isinstance(placed.made.work, Copied)
+    return placed.made.work.source
+
+
+def _runs(tensors: Iterable[Placed]) -> list[list[Placed]]:
+    """The tensors that are copied, together where one follows the other in both files."""
+    runs: list[list[Placed]] = []
+    for placed in tensors:
+        if not isinstance(placed.made.work, Copied):
+            continue
+        source, last = _source_of(placed), runs[-1][-1] if runs else None
+        if last is not None and last.begin + last.made.bytes == placed.begin:
+            before = _source_of(last)
+            if (before.file, before.end) == (source.file, source.begin):
+                runs[-1].append(placed)
+                continue
+        runs.append([placed])
+    return runs
+
+
+def _cut_short(file: Path, name: str) -> GrowlangError:
+    return GrowlangError(
+        f"{file} became shorter while it was read: `{name}` is not whole",
+        help="nothing else may write the parent meanwhile; start it again",
+    )
