@@ -72,19 +72,18 @@ def modules(arguments: Sequence[str]) -> str:
 
 
 def compared(name: str, a: str, b: str) -> list[Result]:
-    """A difference over the imports of its libraries, and over all of its imports."""
+    """A difference over all of its imports, and over those of its libraries."""
     command = [GROWLANG, "diff", a, b]
-    codes = {
-        "its libraries": UNCOLLECTED + LIBRARIES,
-        "all that it imports": modules(["diff", a, b]),
-    }
+    baselines = (
+        ("all that it imports", modules(["diff", a, b]), 2.5),
+        ("its libraries", UNCOLLECTED + LIBRARIES, None),
+    )
     found = []
     run(command)
-    for shown, code in codes.items():
+    for shown, code, target in baselines:
         other = [sys.executable, "-c", code]
         run(other)
         pairs = [(run(command), run(other)) for _ in range(PAIRS)]
-        target = 2.5 if code == whole else None
         found.append(ratio(f"growlang diff, {name} / importing {shown}", pairs, target))
     return found
 

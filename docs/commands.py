@@ -174,8 +174,8 @@ EXITS = {
     ),
     "train": (
         "0: finished. 1: the spec has errors. 2: the run could not start, or failed. 10: its spec, "
-        "its data or its start weights have changed, since the run began or since the plan. 11: NaN "
-        "or infinity. 12: the disk is full. "
+        "its data or its start weights have changed, since the run began or since the plan. "
+        "11: NaN or infinity. 12: the disk is full. "
         "13: another process trains in its folder. 130, 143: stopped by a signal, after saving a "
         "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
