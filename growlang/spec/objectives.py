@@ -5,8 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
+from growlang.spec.levels import CalledLevels, Uniform
 from growlang.spec.schedules import CalledSchedule, Cosine
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -49,7 +51,10 @@ class SNRPlusOne(Signature):
 
 
 class Sigmoid(Signature):
-    """Weight sigmoid(bias - log-SNR) of the squared error in eps (arXiv 2410.19324)."""
+    """Weight sigmoid(bias - log-SNR) of the squared error in eps (arXiv 2410.19324).
+
+    It is a weight over the log-SNR, whatever `levels` are drawn.
+    """
 
     call: ClassVar[str] = "sigmoid"
     bias: float = argument("bias, in nats of log-SNR", -3.0)
@@ -75,6 +80,9 @@ class Diffusion(Objective):
     )
     drop: Fraction | dict[str, Fraction] = argument(
         "probability of a null condition: of all together, or [name = p, ...] of each", 0.1
+    )
+    levels: Annotated[CalledLevels, Later()] = argument(
+        "how often each noise level is trained on", Uniform
     )
 
     def dropped(self) -> float | Mapping[str, float]:
@@ -113,7 +121,7 @@ def written(call: Signature) -> str:
         for name, info in type(call).model_fields.items()
     }
     said = [
-        f"{name} = {value}"
+        f"{name} = {_shown(value)}"
         for name, value in ((n, getattr(call, n)) for n in default)
         if value != default[name]
     ]

@@ -86,3 +86,16 @@ def test_slope_is_the_derivative(t: float, declared: Schedule) -> None:
     at = torch.tensor([t], dtype=torch.float64, requires_grad=True)
     (found,) = torch.autograd.grad(schedule.log_snr(at).sum(), at)
     assert schedule.slope(at).item() == pytest.approx(-found.item(), rel=1e-9)
+
+
+@given(st.floats(0, 1), st.sampled_from(DECLARED))
+def test_the_time_of_a_log_snr_is_where_it_is(t: float, declared: Schedule) -> None:
+    schedule = noise_schedule(declared, 64)
+    at = torch.tensor([t], dtype=torch.float64)
+    assert schedule.time(schedule.log_snr(at)).item() == pytest.approx(t, abs=1e-9)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=written)
+def test_outside_of_a_schedule_the_time_is_that_of_the_nearest_end(declared: Schedule) -> None:
+    times = noise_schedule(declared, 64).time(torch.tensor([100.0, -100.0]))
+    assert times.tolist() == pytest.approx([0, 1], abs=1e-12)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from growlang.ops import OPS
 from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.data import DATA, TRANSFORMS
+from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
@@ -29,6 +30,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "objective": OBJECTIVES,
     "schedule": SCHEDULES,
     "weight": WEIGHTS,
+    "levels": LEVELS,
     "optimizer": OPTIMIZERS,
     "lr_schedule": LR_SCHEDULES,
     "moments": MOMENTS,
@@ -49,6 +51,7 @@ EXAMPLES: Json = {
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
     "length": 1024,
+    "levels": {"logit_normal": {"mean": 0.0, "std": 1.0}},
     "metrics": ["fid"],
     "n": 1000,
     "names": ["circle", "square"],

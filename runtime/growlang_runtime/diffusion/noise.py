@@ -21,6 +21,9 @@ from growlang.spec.schedules import Cosine, Interpolated, Schedule
 
 Prediction = Literal["x", "v", "eps"]
 
+BITS = 54
+"""Halvings of [0, 1] after which float64 has no time between."""
+
 
 class NoiseSchedule(ABC):
     """Log-SNR over time t in [0, 1], in nats, in float64."""
@@ -39,6 +42,15 @@ class NoiseSchedule(ABC):
             at = t.double().detach().requires_grad_()
             (slope,) = torch.autograd.grad(self.log_snr(at).sum(), at)
         return -slope
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        low, high = torch.zeros_like(log_snr.double()), torch.ones_like(log_snr.double())
+        for _ in range(BITS):
+            middle = (low + high) / 2
+            is_later = self.log_snr(middle) > log_snr
+            low, high = torch.where(is_later, middle, low), torch.where(is_later, high, middle)
+        return high
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,13 @@ class ShiftedCosine(NoiseSchedule):
         """-d log-SNR / dt at t, float64, positive."""
         fall = 4.0 * self._span / torch.sin(2.0 * self._angle(t))
         return fall + self.shift_at_0 - self.shift_at_1
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        if self.shift_at_0 != self.shift_at_1:
+            return super().time(log_snr)
+        angle = torch.atan(torch.exp((self.shift_at_0 - log_snr.double()) / 2))
+        return ((angle - self._angle(torch.zeros_like(angle))) / self._span).clamp(0, 1)
 
     @property
     def _span(self) -> float:

@@ -20,6 +20,7 @@ from growlang.spec import objectives as declarations
 from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
 from growlang.torch_backend.shards import is_sharded, swap
 from growlang_runtime.diffusion.generations import gain
+from growlang_runtime.diffusion.levels import nats, trained_at
 from growlang_runtime.diffusion.noise import (
     NoiseSchedule,
     log_x_error,
@@ -43,6 +44,10 @@ class Objective(ABC):
     def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """x_t = alpha x + sigma eps of images and noise (B, C, H, W)."""
         return noisy(x, eps, self.log_snr(t))
+
+    def trained_at(self, u: Tensor) -> Tensor:
+        """The times to train at, from numbers u that are uniform in [0, 1): by default u."""
+        return u
 
     @abstractmethod
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
@@ -76,6 +81,10 @@ class Denoising(Objective):
         """That of the schedule."""
         return self.schedule.log_snr(t)
 
+    def trained_at(self, u: Tensor) -> Tensor:
+        """As `levels` says."""
+        return trained_at(self.declared.levels, self.schedule, u)
+
     def to_x(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image, by what is predicted."""
         return to_x(prediction, x_t, self.schedule.log_snr(t), self.declared.predict)
@@ -101,9 +110,10 @@ class Denoising(Objective):
         elif isinstance(weight, SNRPlusOne):  # arXiv 2202.00512, section 4
             log_weight = -log_x_error(log_snr, "v").clamp(min=-math.log(weight.limit))
         elif isinstance(weight, Sigmoid):  # arXiv 2410.19324: a weight over the log-SNR, hence
-            # times half its slope, since t is uniform (arXiv 2303.00848, section 2).
+            # half of it over the density of the levels (arXiv 2303.00848, section 2).
             log_weight = log_snr + logsigmoid(weight.bias - log_snr)
-            log_weight = log_weight + torch.log(0.5 * self.schedule.slope(t))
+            covered = nats(self.declared.levels, self.schedule, t)
+            log_weight = log_weight + torch.log(0.5 * covered)
         else:
             log_weight = -log_x_error(log_snr, weight)
         return torch.exp(log_weight + log_x_error(log_snr, predict))

@@ -27,10 +27,11 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     conditioner = Conditioner(net, semantics=plan.semantics)
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))
     objective = objective_of(first.phase.settings.objective, net)
-    level = objective.log_snr(batch.t)
+    t = objective.trained_at(batch.t)
+    level = objective.log_snr(t)
     named = {
         "image": noisy(batch.x, batch.noise.on(batch.x.device), level),
-        "log_snr": objective.embedded(batch.t),
+        "log_snr": objective.embedded(t),
         "level": level,
         **batch.conditions,
     }
