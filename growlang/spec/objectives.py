@@ -60,12 +60,20 @@ class Sigmoid(Signature):
     bias: float = argument("bias, in nats of log-SNR", -3.0)
 
 
-WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid)
-Weight = Annotated[
-    Literal["x", "v", "eps"] | MinSNR | SNRPlusOne | Sigmoid | None,
-    CallOf(WEIGHTS),
-    read_call(WEIGHTS),
-]
+class Velocity(Signature):
+    """Weight min(1 / t^2, limit) of the squared error in x: that in eps - x of (1 - t) x + t eps.
+
+    With limit = 400 it is that of arXiv 2511.13720, which takes t for at least 0.05.
+    """
+
+    call: ClassVar[str] = "velocity"
+    limit: Annotated[float, Field(gt=0)] | None = argument("maximum weight; default: none", None)
+
+
+WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid, Velocity)
+CalledWeight = MinSNR | SNRPlusOne | Sigmoid | Velocity
+AnyWeight = Literal["x", "v", "eps"] | CalledWeight
+Weight = Annotated[AnyWeight | None, CallOf(WEIGHTS), read_call(WEIGHTS)]
 
 
 class Diffusion(Objective):
@@ -94,7 +102,39 @@ class Diffusion(Objective):
         return {"prediction": self.predict, "noise schedule": self.schedule}
 
 
-OBJECTIVES = Table(Objective, [Diffusion], group="growlang.objectives")
+class Flow(Objective):
+    """Flow matching on straight paths: x_t = (1 - t) x + t eps (arXiv 2209.03003, 2403.03206).
+
+    A shift s takes the path at s t / (1 + (s - 1) t) for t, in training and sampling, which is
+    -2 ln s nats of log-SNR: s is to images what `image.size / base` is to a cosine.
+    """
+
+    call = "flow"
+    runtime = "growlang_runtime.diffusion.objective:flow"
+    predict: Literal["velocity", "x"] = argument(
+        "what the network predicts: eps - x, or x", "velocity"
+    )
+    levels: CalledLevels = argument(
+        "how often each noise level is trained on, before the shift", Uniform
+    )
+    time_shift: float = argument("shift of the time towards noise", 1.0, gt=0)
+    weight: Weight = argument(
+        "space of the squared error, or its weight; default: the space that is predicted", None
+    )
+    drop: Fraction | dict[str, Fraction] = argument(
+        "probability of a null condition: of all together, or [name = p, ...] of each", 0.1
+    )
+
+    def dropped(self) -> float | Mapping[str, float]:
+        """As `drop` says."""
+        return self.drop
+
+    def meaning(self) -> Mapping[str, Any]:
+        """The prediction; the shift changes only which times are trained and sampled."""
+        return {"prediction": self.predict}
+
+
+OBJECTIVES = Table(Objective, [Diffusion, Flow], group="growlang.objectives")
 CalledObjective = Annotated[SerializeAsAny[Objective], CallOf(OBJECTIVES), read_call(OBJECTIVES)]
 
 

@@ -52,6 +52,7 @@ EXAMPLES: Json = {
     "label": "cls",
     "length": 1024,
     "levels": {"logit_normal": {"mean": 0.0, "std": 1.0}},
+    "limit": 5.0,
     "metrics": ["fid"],
     "n": 1000,
     "names": ["circle", "square"],

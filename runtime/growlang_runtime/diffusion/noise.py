@@ -21,6 +21,8 @@ from growlang.spec.schedules import Cosine, Interpolated, Schedule
 
 Prediction = Literal["x", "v", "eps"]
 
+LONGEST = 30.0
+"""Nats of log-SNR on either side of 0 that a path has whose ends are at infinity."""
 BITS = 54
 """Halvings of [0, 1] after which float64 has no time between."""
 
@@ -99,6 +101,40 @@ class ShiftedCosine(NoiseSchedule):
 
     def _angle(self, t: Tensor) -> Tensor:
         return math.atan(math.exp(-self.high / 2)) + t.double() * self._span
+
+
+@dataclass(frozen=True)
+class Line(NoiseSchedule):
+    """The log-SNR of (1 - s) x + s eps, with s = shift t / (1 + (shift - 1) t).
+
+    2 ln((1 - s) / s) = 2 ln((1 - t) / t) - 2 ln(shift), within `LONGEST` nats at the ends, where
+    it would be infinite (arXiv 2403.03206, eq. 23).
+    """
+
+    shift: float
+
+    def reference(self, t: Tensor) -> Tensor:
+        """Log-SNR without the shift, float64."""
+        least = math.exp(-LONGEST / 2)
+        return 2 * torch.logit(1 - t.double().clamp(least, 1 - least))
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        return self.reference(t) - 2 * math.log(self.shift)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        t = t.double()
+        return 2 / (t * (1 - t))
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64."""
+        return torch.sigmoid(-log_snr.double() / 2 - math.log(self.shift))
+
+
+def evenly(steps: int) -> Tensor:
+    """The times 1 / steps, ..., 1; float64."""
+    return torch.arange(1, steps + 1, dtype=torch.float64) / steps
 
 
 def noise_schedule(declared: Schedule, size: int) -> NoiseSchedule:

@@ -7,6 +7,7 @@ from typing import Any
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.spec.objectives import Flow
 from growlang.spec.recipe import Sample, Settings
 from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.diffusion.generations import joints
@@ -32,7 +33,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
     return {
         "dims": [*net.image.dims],
         "inputs": [i.name for i in net.inputs],
-        "predict": objective.declared.predict,
+        "predict": getattr(objective.declared, "predict", "v"),
         "log_snr": {
             "low": schedule.low,
             "high": schedule.high,
@@ -57,7 +58,13 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
 
 
 def denoising_of(net: Net, settings: Settings) -> Denoising:
-    """The objective of trained weights. Raises GrowlangError for one of a package."""
+    """The objective of trained weights. Raises GrowlangError for what is no `diffusion`."""
+    if isinstance(settings.objective, Flow):
+        raise GrowlangError(
+            f"a model of the objective `{settings.objective.call}` cannot be exported to a "
+            "pipeline yet, only one of `diffusion`",
+            help=ALONE,
+        )
     objective = objective_of(settings.objective, net)
     if type(objective) is not Denoising:
         raise _unknown("objective", settings.objective.call)
