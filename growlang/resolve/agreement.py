@@ -9,7 +9,7 @@ from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.resolve.model import Resolution
 from growlang.resolve.recipes import RecipeDraft
 from growlang.spec.objectives import Diffusion, written
-from growlang.spec.schedules import Cosine, Schedule
+from growlang.spec.schedules import Cosine, LinearBeta, Schedule
 from growlang.syntax import document as d
 
 CLOSE = 1e-6
@@ -67,7 +67,7 @@ def _another_path(
 
 
 def _place(recipe: d.Recipe, argument: str) -> Span | None:
-    """Where a recipe states an argument of its objective, or else the objective; or `transition`."""
+    """Where a recipe states an argument of its objective, or else that; or its `transition`."""
     if argument == "transition":
         return next((s.value.span for s in recipe.settings if s.name == argument), recipe.name_span)
     value = next((s.value for s in recipe.settings if s.name == "objective"), None)
@@ -117,6 +117,8 @@ def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[st
         isclose(a, b + gain, abs_tol=CLOSE) for a, b in zip(before, now, strict=True)
     ):
         return None
+    if isinstance(old, LinearBeta):
+        return message, "drop the ends instead of retaining them, or write `discard`"
     if isinstance(old, Cosine) and old.base is None:
         old = old.model_copy(update={"shift": round(before[0] - gain, 9)})
     return message, f"write `{written(old)}`"

@@ -8,11 +8,13 @@ from tiny import interrupt_at, metrics, phase, plan, state, train
 
 from growlang.spec.levels import LogitNormal, LogNormal
 from growlang.spec.objectives import Diffusion, Flow, Objective, written
+from growlang.spec.schedules import LinearBeta
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 
 OBJECTIVES = [
     Diffusion(levels=LogNormal(mean=-0.5, std=1.0)),
+    Diffusion(predict="eps", schedule=LinearBeta(steps=50)),
     Flow(levels=LogitNormal(mean=0.0, std=1.0), time_shift=2.0),
     Flow(predict="x"),
 ]

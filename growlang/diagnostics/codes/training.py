@@ -137,6 +137,12 @@ TRAINING = {
         "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
         "warning",
     ),
+    "G471": Code(
+        "too-many-steps",
+        "A sampler has more steps than the noise schedule has levels.",
+        "With `linear_beta` a net is trained at `steps` noise levels and at none between them. A "
+        "sampler evaluates it at some of these, each at most once.",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from growlang.diagnostics import GrowlangError
 from growlang.signatures.installed import attribute
-from growlang.spec.schedules import Cosine, Interpolated, Schedule
+from growlang.spec.schedules import Cosine, Interpolated, LinearBeta, Schedule
 
 Prediction = Literal["x", "v", "eps"]
 
@@ -29,6 +30,14 @@ BITS = 54
 
 class NoiseSchedule(ABC):
     """Log-SNR over time t in [0, 1], in nats, in float64."""
+
+    def nearest(self, t: Tensor) -> Tensor:
+        """The times of levels that a net is trained at, of those that were drawn in [0, 1)."""
+        return t
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """The times at which samplers evaluate a net, rising to 1, float64: n / steps."""
+        return evenly(steps)
 
     @abstractmethod
     def log_snr(self, t: Tensor) -> Tensor:
@@ -130,6 +139,44 @@ class Line(NoiseSchedule):
     def time(self, log_snr: Tensor) -> Tensor:
         """The t in [0, 1] of a log-SNR, float64."""
         return torch.sigmoid(-log_snr.double() / 2 - math.log(self.shift))
+
+
+@dataclass(frozen=True)
+class Discrete(NoiseSchedule):
+    """Log-SNR at the times n / N, n = 1 ... N; linear between them, and before the first."""
+
+    table: Tensor
+    """Log-SNR at n / N, (N,) float64 on the CPU, falling."""
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        first = 2 * self.table[:1] - self.table[1:2]
+        table = torch.cat([first, self.table]).to(t.device)
+        place = t.double() * len(self.table)
+        before = place.detach().floor().long().clamp(0, len(self.table) - 1)
+        return table[before] + (place - before) * (table[before + 1] - table[before])
+
+    def nearest(self, t: Tensor) -> Tensor:
+        """Each of equal parts of [0, 1) as the level at its end."""
+        count = len(self.table)
+        return ((t.double() * count).floor() + 1).clamp(1, count) / count
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """Those of N levels that are nearest to n / steps. Raises GrowlangError if N is less."""
+        count = len(self.table)
+        if steps > count:
+            raise GrowlangError(
+                f"{steps} steps are more than the {count} noise levels of the schedule",
+                help=f"use at most {count} steps",
+            )
+        return (evenly(steps) * count).round() / count
+
+
+def linear_beta(declared: LinearBeta, size: int) -> Discrete:
+    """The levels of DDPM, which know of no size."""
+    betas = torch.linspace(declared.start, declared.end, declared.steps, dtype=torch.float64)
+    log_signal = torch.log1p(-betas).cumsum(0)
+    return Discrete(log_signal - torch.log(-torch.expm1(log_signal)))
 
 
 def evenly(steps: int) -> Tensor:

@@ -105,7 +105,11 @@ class Denoising(Objective):
 
     def trained_at(self, u: Tensor) -> Tensor:
         """As `levels` says."""
-        return trained_at(self.declared.levels, self.schedule, u)
+        return self.schedule.nearest(trained_at(self.declared.levels, self.schedule, u))
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """As the schedule says."""
+        return self.schedule.sampled_at(steps)
 
     def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """What the net is given of images and noise (B, C, H, W)."""

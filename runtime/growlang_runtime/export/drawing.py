@@ -11,7 +11,7 @@ from growlang.spec.objectives import Flow
 from growlang.spec.recipe import Sample, Settings
 from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.diffusion.generations import joints
-from growlang_runtime.diffusion.noise import ShiftedCosine
+from growlang_runtime.diffusion.noise import Discrete, ShiftedCosine
 from growlang_runtime.diffusion.objective import Denoising, objective_of
 from growlang_runtime.diffusion.schedulers import CLASSES
 
@@ -23,6 +23,12 @@ ALONE = "export the weights alone with --to safetensors"
 def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> dict[str, Any]:
     """The values by name, in JSON. Raises GrowlangError for what a pipeline has no words for."""
     schedule = objective.schedule
+    if isinstance(schedule, Discrete):
+        raise GrowlangError(
+            f"the noise schedule `{objective.declared.schedule.call}` cannot be exported to a "
+            "pipeline yet",
+            help=ALONE,
+        )
     if type(schedule) is not ShiftedCosine:
         raise _unknown("noise schedule", objective.declared.schedule.call)
     if said.sampler.call not in CLASSES:
