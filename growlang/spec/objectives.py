@@ -1,14 +1,14 @@
 """Objectives of training, and what they say of how trained weights are to be read."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
-from growlang.spec.levels import CalledLevels, Uniform
+from growlang.spec.levels import CalledLevels, LogNormal, Uniform
 from growlang.spec.schedules import CalledSchedule, Cosine
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -70,8 +70,22 @@ class Velocity(Signature):
     limit: Annotated[float, Field(gt=0)] | None = argument("maximum weight; default: none", None)
 
 
-WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid, Velocity)
-CalledWeight = MinSNR | SNRPlusOne | Sigmoid | Velocity
+class SoftMinSNR(Signature):
+    """Weight SNR gamma / (SNR + gamma) of the squared error in x (arXiv 2401.11605)."""
+
+    call: ClassVar[str] = "soft_min_snr"
+    gamma: float = argument("maximum weight", 4.0, gt=0)
+
+
+class EDMWeight(Signature):
+    """Weight SNR + 1 / sigma_data^2 of the squared error in x (arXiv 2206.00364, table 1)."""
+
+    call: ClassVar[str] = "edm"
+    sigma_data: float = argument("standard deviation of the data", 0.5, gt=0)
+
+
+CalledWeight = MinSNR | SNRPlusOne | Sigmoid | Velocity | SoftMinSNR | EDMWeight
+WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid, Velocity, SoftMinSNR, EDMWeight)
 AnyWeight = Literal["x", "v", "eps"] | CalledWeight
 Weight = Annotated[AnyWeight | None, CallOf(WEIGHTS), read_call(WEIGHTS)]
 
@@ -134,7 +148,43 @@ class Flow(Objective):
         return {"prediction": self.predict}
 
 
-OBJECTIVES = Table(Objective, [Diffusion, Flow], group="growlang.objectives")
+class EDM(Objective):
+    """Denoising with preconditioning, over sigma of x + sigma eps (arXiv 2206.00364, table 1).
+
+    The denoised image is c_skip (x + sigma eps) + c_out F, where F is what the net makes of
+    c_in (x + sigma eps) and reads ln(sigma) / 4 of the noise. The error in F is the default weight,
+    `edm(sigma_data)`.
+    """
+
+    call = "edm"
+    runtime = "growlang_runtime.diffusion.objective:edm"
+    sigma_data: float = argument("standard deviation of the data", 0.5, gt=0)
+    levels: CalledLevels = argument("how often each noise level is trained on", LogNormal)
+    weight: Weight = argument("space of the squared error, or its weight; default: that of F", None)
+    sigma_min: float = argument("sigma at t = 0, the last that samplers visit", 0.002, gt=0)
+    sigma_max: float = argument("sigma at t = 1, where samplers begin", 80.0, gt=0)
+    rho: float = argument("sigma to the power 1 / rho is linear in t", 7.0, gt=0)
+    drop: Fraction | dict[str, Fraction] = argument(
+        "probability of a null condition: of all together, or [name = p, ...] of each", 0.1
+    )
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError("`sigma_min` must be less than `sigma_max`")
+        return self
+
+    def dropped(self) -> float | Mapping[str, float]:
+        """As `drop` says."""
+        return self.drop
+
+    def meaning(self) -> Mapping[str, Any]:
+        """The preconditioning; which levels are trained and sampled does not change it."""
+        return {"sigma_data": self.sigma_data}
+
+
+OBJECTIVES = Table(Objective, [Diffusion, Flow, EDM], group="growlang.objectives")
 CalledObjective = Annotated[SerializeAsAny[Objective], CallOf(OBJECTIVES), read_call(OBJECTIVES)]
 
 

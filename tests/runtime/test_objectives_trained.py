@@ -7,7 +7,7 @@ import torch
 from tiny import interrupt_at, metrics, phase, plan, state, train
 
 from growlang.spec.levels import LogitNormal, LogNormal
-from growlang.spec.objectives import Diffusion, Flow, Objective, written
+from growlang.spec.objectives import EDM, Diffusion, Flow, Objective, written
 from growlang.spec.schedules import LinearBeta
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
@@ -17,6 +17,7 @@ OBJECTIVES = [
     Diffusion(predict="eps", schedule=LinearBeta(steps=50)),
     Flow(levels=LogitNormal(mean=0.0, std=1.0), time_shift=2.0),
     Flow(predict="x"),
+    EDM(),
 ]
 
 

@@ -47,6 +47,10 @@ class Form(ABC):
         """What the net is given over the variance-preserving x_t, (B,); None where they are one."""
         return None
 
+    def read(self, log_snr: Tensor) -> Tensor | None:
+        """What the net reads of the noise, (B,) float64; None where that is a log-SNR."""
+        return None
+
 
 @dataclass(frozen=True)
 class Preserving(Form):
@@ -141,3 +145,37 @@ class Straight(Linear):
         if self.predict == "x":
             return prediction
         return given - over_pixels(self.given(log_snr)[1], given) * prediction
+
+
+@dataclass(frozen=True)
+class Preconditioned(Linear):
+    """Given c_in (x + sigma eps), predicts F = (x - c_skip (x + sigma eps)) / c_out.
+
+    arXiv 2206.00364, table 1, with log-SNR = -2 ln sigma and r^2 = sigma^2 + sigma_data^2:
+    c_in = 1 / r, c_skip = sigma_data^2 / r^2, c_out = sigma sigma_data / r.
+    """
+
+    sigma_data: float
+
+    def given(self, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        """1 / r and sigma / r."""
+        sigma, r = self._levels(log_snr)
+        return 1 / r, sigma / r
+
+    def predicted(self, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        """sigma / (sigma_data r) and -sigma_data / r."""
+        sigma, r = self._levels(log_snr)
+        return sigma / (self.sigma_data * r), -self.sigma_data / r
+
+    def log_x_error(self, log_snr: Tensor) -> Tensor:
+        """2 ln c_out."""
+        sigma, r = self._levels(log_snr)
+        return 2 * torch.log(sigma * self.sigma_data / r)
+
+    def read(self, log_snr: Tensor) -> Tensor:
+        """c_noise = ln(sigma) / 4."""
+        return -log_snr / 8
+
+    def _levels(self, log_snr: Tensor) -> tuple[Tensor, Tensor]:
+        sigma = torch.exp(-log_snr / 2)
+        return sigma, torch.hypot(sigma, sigma.new_tensor(self.sigma_data))

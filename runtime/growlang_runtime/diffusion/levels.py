@@ -33,7 +33,7 @@ def nats(levels: Levels, schedule: NoiseSchedule, t: Tensor) -> Tensor:
     slope = schedule.slope(t)
     if isinstance(levels, LogitNormal):
         t = t.double()
-        return slope * t * (1 - t) / _density(torch.logit(t), levels.mean, levels.std)
+        slope = slope * t * (1 - t) / _density(torch.logit(t), levels.mean, levels.std)
     return slope
 
 

@@ -179,6 +179,43 @@ def linear_beta(declared: LinearBeta, size: int) -> Discrete:
     return Discrete(log_signal - torch.log(-torch.expm1(log_signal)))
 
 
+@dataclass(frozen=True)
+class Powers(NoiseSchedule):
+    """Sigma^(1 / rho) linear in t (arXiv 2206.00364, eq. 5); log-SNR = -2 ln sigma."""
+
+    least: float
+    """Sigma at t = 0."""
+    most: float
+    """Sigma at t = 1."""
+    rho: float
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        return -2 * self.rho * torch.log(self._first + t.double() * self._span)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        return 2 * self.rho * self._span / (self._first + t.double() * self._span)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        root = torch.exp(-log_snr.double() / (2 * self.rho))
+        return ((root - self._first) / self._span).clamp(0, 1)
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """From 0 to 1, float64: both ends are visited, and a single step is at 1."""
+        at = torch.linspace(0, 1, steps, dtype=torch.float64)
+        return at if steps > 1 else torch.ones_like(at)
+
+    @property
+    def _first(self) -> float:
+        return self.least ** (1 / self.rho)
+
+    @property
+    def _span(self) -> float:
+        return float(self.most ** (1 / self.rho) - self._first)
+
+
 def evenly(steps: int) -> Tensor:
     """The times 1 / steps, ..., 1; float64."""
     return torch.arange(1, steps + 1, dtype=torch.float64) / steps

@@ -15,14 +15,15 @@ from torch.nn import Module
 from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
-from growlang.spec.objectives import Diffusion, Flow
+from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.torch_backend.shards import is_sharded, swap
-from growlang_runtime.diffusion.forms import Form, Preserving, Straight
+from growlang_runtime.diffusion.forms import Form, Preconditioned, Preserving, Straight
 from growlang_runtime.diffusion.generations import gain
 from growlang_runtime.diffusion.levels import nats, trained_at
 from growlang_runtime.diffusion.noise import (
     Line,
     NoiseSchedule,
+    Powers,
     evenly,
     noise_schedule,
     noisy,
@@ -85,7 +86,7 @@ class Objective(ABC):
 class Denoising(Objective):
     """The squared error of a prediction, for images of one size."""
 
-    declared: Diffusion | Flow
+    declared: Diffusion | Flow | EDM
     schedule: NoiseSchedule
     reference: bool
     """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
@@ -97,6 +98,8 @@ class Denoising(Objective):
         """What the net is given, and what it predicts."""
         if isinstance(self.declared, Flow):
             return Straight(self.declared.predict)
+        if isinstance(self.declared, EDM):
+            return Preconditioned(self.declared.sigma_data)
         return Preserving(self.declared.predict)
 
     def log_snr(self, t: Tensor) -> Tensor:
@@ -129,7 +132,9 @@ class Denoising(Objective):
         return self.form.to_x(prediction, x_t, self.schedule.log_snr(t))
 
     def embedded(self, t: Tensor) -> Tensor:
-        """The log-SNR that the net reads at t: the reference one or the raw one, float64."""
+        """What the net reads at t: mostly the reference log-SNR or the raw one, float64."""
+        if (read := self.form.read(self.schedule.log_snr(t))) is not None:
+            return read
         if self.reference:
             return self.schedule.reference(t)
         return self.schedule.log_snr(t) + self.gain
@@ -217,6 +222,12 @@ def objective_of(declared: declarations.Objective, net: Net) -> Objective:
 def flow(declared: Flow, net: Net) -> Denoising:
     """The path from an image to noise, at any size; embedding from the net's `time`."""
     return Denoising(declared, Line(declared.time_shift), reads_reference(net), gain(net))
+
+
+def edm(declared: EDM, net: Net) -> Denoising:
+    """Over sigma, at any size; the net reads ln(sigma) / 4."""
+    schedule = Powers(declared.sigma_min, declared.sigma_max, declared.rho)
+    return Denoising(declared, schedule, reads_reference(net), gain(net))
 
 
 def denoising(declared: Diffusion, net: Net) -> Denoising:

@@ -71,7 +71,8 @@ def along_line(declared: Heun | Euler, noise: Tensor, levels: Levels) -> Tensor:
 
     def slope(x: Tensor, place: int) -> Tensor:
         t = ends[place]
-        return (x - levels.denoised(x / math.hypot(1 - t, t), at[place])) / t
+        found: Tensor = (x - levels.denoised(x / math.hypot(1 - t, t), at[place])) / t
+        return found
 
     x = noise * math.hypot(1 - ends[0], ends[0])
     for place, (now, then) in enumerate(pairwise(ends)):

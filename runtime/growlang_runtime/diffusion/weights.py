@@ -9,7 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from growlang.spec.objectives import AnyWeight, MinSNR, Sigmoid, SNRPlusOne, Velocity
+from growlang.spec.objectives import (
+    AnyWeight,
+    EDMWeight,
+    MinSNR,
+    Sigmoid,
+    SNRPlusOne,
+    SoftMinSNR,
+    Velocity,
+)
 from growlang_runtime.diffusion.noise import log_x_error
 
 
@@ -29,4 +37,9 @@ def log_x_weight(weight: AnyWeight, log_snr: Tensor, nats: Callable[[], Tensor])
         # it over the density of the levels (arXiv 2303.00848, section 2).
         log_weight = log_snr + logsigmoid(weight.bias - log_snr)
         return log_weight + torch.log(0.5 * nats())
+    if isinstance(weight, SoftMinSNR):  # arXiv 2401.11605, section 3.3
+        most = log_snr.new_tensor(math.log(weight.gamma))
+        return log_snr + most - torch.logaddexp(log_snr, most)
+    if isinstance(weight, EDMWeight):  # arXiv 2206.00364, table 1
+        return torch.logaddexp(log_snr, log_snr.new_tensor(-2 * math.log(weight.sigma_data)))
     return -log_x_error(log_snr, weight)

@@ -7,7 +7,7 @@ from typing import Any
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
-from growlang.spec.objectives import Flow
+from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.spec.recipe import Sample, Settings
 from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.diffusion.generations import joints
@@ -22,15 +22,15 @@ ALONE = "export the weights alone with --to safetensors"
 
 def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> dict[str, Any]:
     """The values by name, in JSON. Raises GrowlangError for what a pipeline has no words for."""
-    schedule = objective.schedule
+    schedule, declared = objective.schedule, objective.declared
+    assert isinstance(declared, Diffusion), "the others are refused before"
     if isinstance(schedule, Discrete):
         raise GrowlangError(
-            f"the noise schedule `{objective.declared.schedule.call}` cannot be exported to a "
-            "pipeline yet",
+            f"the noise schedule `{declared.schedule.call}` cannot be exported to a pipeline yet",
             help=ALONE,
         )
     if type(schedule) is not ShiftedCosine:
-        raise _unknown("noise schedule", objective.declared.schedule.call)
+        raise _unknown("noise schedule", declared.schedule.call)
     if said.sampler.call not in CLASSES:
         raise GrowlangError(
             f"the sampler `{said.sampler.call}` of a package cannot be exported",
@@ -39,7 +39,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
     return {
         "dims": [*net.image.dims],
         "inputs": [i.name for i in net.inputs],
-        "predict": getattr(objective.declared, "predict", "v"),
+        "predict": declared.predict,
         "log_snr": {
             "low": schedule.low,
             "high": schedule.high,
@@ -65,7 +65,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
 
 def denoising_of(net: Net, settings: Settings) -> Denoising:
     """The objective of trained weights. Raises GrowlangError for what is no `diffusion`."""
-    if isinstance(settings.objective, Flow):
+    if isinstance(settings.objective, Flow | EDM):
         raise GrowlangError(
             f"a model of the objective `{settings.objective.call}` cannot be exported to a "
             "pipeline yet, only one of `diffusion`",
