@@ -39,7 +39,7 @@ def refuse_disagreement(
         if found is None:
             continue
         argument, message, help = found
-        place = _place(own[recipe.name], argument) or recipe.span
+        place = placed(own[recipe.name], argument) or recipe.span
         notes = _where(before) if before else ()
         yield Diagnostic("G332", f"recipe `{recipe.name}`: {message}", place, help, notes)
 
@@ -66,7 +66,7 @@ def _another_path(
     return "transition", message, help
 
 
-def _place(recipe: d.Recipe, argument: str) -> Span | None:
+def placed(recipe: d.Recipe, argument: str) -> Span | None:
     """Where a recipe states an argument of its objective, or else that; or its `transition`."""
     if argument == "transition":
         return next((s.value.span for s in recipe.settings if s.name == argument), recipe.name_span)

@@ -1,11 +1,13 @@
-"""Whether a model is sampled as its objective allows."""
+"""Whether the objective of a recipe fits the images of its model, and the sampler the objective."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.resolve.agreement import placed
 from growlang.resolve.recipes import RecipeDraft
+from growlang.spec.model import Image
 from growlang.spec.objectives import Diffusion
 from growlang.spec.recipe import Sample
 from growlang.syntax import document as d
@@ -34,6 +36,28 @@ def refuse_too_many_steps(
             (note,) if place else (),
         )
         return
+
+
+def refuse_misfit_scales(
+    image: Image | None, recipes: Sequence[RecipeDraft], declared: Sequence[d.Recipe]
+) -> Iterator[Diagnostic]:
+    """Refuse scales of a loss that are no divisors of the image."""
+    height, width = image.extent if image else (0, 0)
+    own = {recipe.name: recipe for recipe in declared}
+    for recipe in recipes:
+        objective = recipe.settings.objective
+        scales = objective.scales if isinstance(objective, Diffusion) else []
+        wrong = [scale for scale in scales if height % scale or width % scale]
+        if not wrong:
+            continue
+        fit = [scale for scale in scales if scale not in wrong] or [1]
+        yield Diagnostic(
+            "G472",
+            f"recipe `{recipe.name}` cannot average {wrong[0]} x {wrong[0]} pixels of images of "
+            f"{height} x {width}",
+            placed(own[recipe.name], "scales") or recipe.span,
+            f"write `[{', '.join(map(str, fit))}]`",
+        )
 
 
 def _place(sections: Sequence[Sequence[d.Binding]]) -> tuple[Span | None, bool]:

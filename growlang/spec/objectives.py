@@ -11,6 +11,7 @@ from growlang.signatures.tables import CallOf, Table, read_call, table
 from growlang.spec.levels import CalledLevels, LogNormal, Uniform
 from growlang.spec.schedules import CalledSchedule, Cosine
 
+Factor = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -91,7 +92,12 @@ Weight = Annotated[AnyWeight | None, CallOf(WEIGHTS), read_call(WEIGHTS)]
 
 
 class Diffusion(Objective):
-    """Denoising objective over a noise schedule, with conditions dropped for guidance."""
+    """Denoising objective over a noise schedule, with conditions dropped for guidance.
+
+    With `scales` the loss is the sum over f of f times the mean square of the error whose f x f
+    pixels are averaged: the multi-scale loss of simple diffusion (arXiv 2301.11093, section 3.2),
+    times the size of the image.
+    """
 
     call = "diffusion"
     runtime = "growlang_runtime.diffusion.objective:denoising"
@@ -105,6 +111,10 @@ class Diffusion(Objective):
     )
     levels: Annotated[CalledLevels, Later()] = argument(
         "how often each noise level is trained on", Uniform
+    )
+    scales: Annotated[list[Factor], Field(min_length=1), Later()] = argument(
+        "factors by which errors are made smaller before they are squared: the loss is the sum",
+        lambda: [1],
     )
 
     def dropped(self) -> float | Mapping[str, float]:

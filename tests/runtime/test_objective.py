@@ -151,3 +151,17 @@ def test_the_rarest_levels_have_a_finite_weight(weight: Any, levels: Any) -> Non
     objective = denoising(Diffusion(weight=weight, levels=levels), net())
     times = objective.trained_at(torch.tensor([0.0, 0.5, 1 - 1e-12], dtype=torch.float64))
     assert torch.isfinite(objective.weight(times).float()).all()
+
+
+def test_the_loss_over_scales_is_that_of_simple_diffusion() -> None:
+    declared = Diffusion(predict="eps", weight="eps", scales=[1, 2, 4])
+    objective = denoising(declared, net())
+    found = objective.losses(slightly_wrong, X, EPS, T)
+    x_t = noisy(X, EPS, objective.schedule.log_snr(T))
+    error = (0.3 * x_t + 0.1 - EPS).double()
+    wanted = torch.zeros(5, dtype=torch.float64)
+    for side in (8, 4, 2):  # sum over s of 1 / s times the loss of images of s x s
+        f = 8 // side
+        reduced = error.reshape(5, 1, side, f, side, f).mean((3, 5))
+        wanted += 1 / side * reduced.square().sum((1, 2, 3)) / side**2
+    torch.testing.assert_close(found.double(), 8 * wanted, rtol=1e-5, atol=0)

@@ -63,6 +63,7 @@ EXAMPLES: Json = {
     "questions": "questions.jsonl",
     "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
+    "scales": [1, 2, 4],
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
     "size": 64,

@@ -30,7 +30,7 @@ def nats(levels: Levels, schedule: NoiseSchedule, t: Tensor) -> Tensor:
     """Nats of log-SNR by probability at the times t: one over the density of levels; float64."""
     if isinstance(levels, LogNormal):
         return 1 / _density(schedule.log_snr(t), -2 * levels.mean, 2 * levels.std)
-    slope = schedule.slope(t)
+    slope: Tensor = schedule.slope(t)
     if isinstance(levels, LogitNormal):
         t = t.double()
         slope = slope * t * (1 - t) / _density(torch.logit(t), levels.mean, levels.std)
@@ -39,9 +39,11 @@ def nats(levels: Levels, schedule: NoiseSchedule, t: Tensor) -> Tensor:
 
 def _normal(u: Tensor) -> Tensor:
     """Quantiles of the standard normal distribution, float64."""
-    return torch.special.ndtri(u.double().clamp(RAREST, 1 - RAREST))
+    quantiles: Tensor = torch.special.ndtri(u.double().clamp(RAREST, 1 - RAREST))
+    return quantiles
 
 
 def _density(x: Tensor, mean: float, std: float) -> Tensor:
     """The density of a normal distribution."""
-    return torch.exp(-((x - mean) / std).square() / 2) / (std * math.sqrt(2 * math.pi))
+    density: Tensor = torch.exp(-((x - mean) / std).square() / 2)
+    return density / (std * math.sqrt(2 * math.pi))

@@ -209,7 +209,7 @@ class Powers(NoiseSchedule):
 
     @property
     def _first(self) -> float:
-        return self.least ** (1 / self.rho)
+        return float(self.least ** (1 / self.rho))
 
     @property
     def _span(self) -> float:

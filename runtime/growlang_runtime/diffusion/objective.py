@@ -16,6 +16,7 @@ from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
 from growlang.spec.objectives import EDM, Diffusion, Flow
+from growlang.torch_backend.generations import pooled
 from growlang.torch_backend.shards import is_sharded, swap
 from growlang_runtime.diffusion.forms import Form, Preconditioned, Preserving, Straight
 from growlang_runtime.diffusion.generations import gain
@@ -163,8 +164,16 @@ class Denoising(Objective):
         level = [log_snr.to(x.device)] if self.gain else []
         prediction = denoise(self.form.noisy(x, eps, log_snr), read, *level)
         wanted = self.form.target(x, eps, log_snr)
-        errors = (prediction.float() - wanted.float()).square().flatten(1).mean(1)
+        error = prediction.float() - wanted.float()
+        scales = self.declared.scales if isinstance(self.declared, Diffusion) else [1]
+        errors = over_scales(error, scales)
         return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
+
+
+def over_scales(error: Tensor, scales: Sequence[int]) -> Tensor:
+    """The sum of f times the mean square of the error at 1 / f of its size, (B,)."""
+    found = [f * (pooled(error, f) if f > 1 else error).square().flatten(1).mean(1) for f in scales]
+    return torch.stack(found).sum(0) if len(found) > 1 else found[0]
 
 
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
