@@ -18,6 +18,7 @@ from growlang.signatures.signature import Conditions, Signature
 from growlang.signatures.tables import CallOf, Table
 from growlang.spec import automatic
 from growlang.spec.data import DATA, TRANSFORMS, Source
+from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
@@ -81,6 +82,7 @@ def training_page() -> str:
             *_calls("Transforms", TRANSFORMS),
             *_calls("Objectives", OBJECTIVES),
             *_calls("Noise schedules", SCHEDULES),
+            *_calls("Noise levels", LEVELS),
             *_calls("Weights of the loss", WEIGHTS),
             *_calls("Optimizers", OPTIMIZERS),
             *_calls("Learning rates over the steps", LR_SCHEDULES),

@@ -163,7 +163,7 @@ def test_what_changes_the_meaning_is_never_written_by_itself(tmp_path: Path) -> 
     (fixed,) = fix([path])
     assert (fixed.made, fixed.diff()) == ((), "")
     unsafe = {edit.old for edit in fixed.unsafe}
-    assert unsafe >= {"word", "soft_min_snr", "adam", "fp16", "inverse_sqr", "epoch"}
+    assert unsafe >= {"word", "snr_plus_two", "adam", "fp16", "inverse_sqr", "epoch"}
     assert unsafe.isdisjoint({"clip", "side"})  # words of ours that belong elsewhere
     assert {edit.old for edit in mend(path, unsafe=True)} == unsafe
     assert path.read_bytes() != before

@@ -9,7 +9,7 @@ from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.resolve.model import Resolution
 from growlang.resolve.recipes import RecipeDraft
 from growlang.spec.objectives import Diffusion, written
-from growlang.spec.schedules import Cosine, Schedule
+from growlang.spec.schedules import Cosine, LinearBeta, Schedule
 from growlang.syntax import document as d
 
 CLOSE = 1e-6
@@ -28,21 +28,48 @@ def refuse_disagreement(
     `parents` are the recipes of the parent, `declared` those of the child as they are written.
     """
     own = {recipe.name: recipe for recipe in declared}
-    for recipe in recipes if parents else ():
+    for recipe in recipes:
         if not (resolution.generations or recipe.start.bridge):
             continue
-        before = next((p for p in parents if p.name == recipe.start.recipe), parents[0])
-        found = _difference(resolution, parent, recipe, before)
+        first = parents[0] if parents else None
+        before = next((p for p in parents if p.name == recipe.start.recipe), first)
+        found = _another_path(resolution, recipe, before)
+        if before and not found:
+            found = _difference(resolution, parent, recipe, before)
         if found is None:
             continue
         argument, message, help = found
-        place = _place(own[recipe.name], argument) or recipe.span
-        notes = (Note(f"recipe `{before.name}` of the parent is here", before.span),)
+        place = placed(own[recipe.name], argument) or recipe.span
+        notes = _where(before) if before else ()
         yield Diagnostic("G332", f"recipe `{recipe.name}`: {message}", place, help, notes)
 
 
-def _place(recipe: d.Recipe, argument: str) -> Span | None:
-    """Where a recipe states an argument of its objective, or else the objective."""
+def _where(parent: RecipeDraft) -> tuple[Note, ...]:
+    return (Note(f"recipe `{parent.name}` of the parent is here", parent.span),)
+
+
+def _another_path(
+    resolution: Resolution, recipe: RecipeDraft, before: RecipeDraft | None
+) -> tuple[str, str, str] | None:
+    """As `_difference`, of objectives whose noisy images are not joined as those of `diffusion`."""
+    new = recipe.settings.objective
+    old = before.settings.objective if before else Diffusion()
+    if isinstance(new, Diffusion) and isinstance(old, Diffusion):
+        return None
+    if isinstance(old, Diffusion):
+        what = "the parent's ends need"
+        return "", f"{what} the objective `diffusion`, not `{new.call}`", "write `diffusion`"
+    retained = bool(resolution.generations)
+    what = "the parent's ends can be retained" if retained else "the parent can fade"
+    help = "drop the ends instead of retaining them" if retained else "write `discard`"
+    message = f"{what} only if it was trained with `diffusion`, not `{old.call}`"
+    return "transition", message, help
+
+
+def placed(recipe: d.Recipe, argument: str) -> Span | None:
+    """Where a recipe states an argument of its objective, or else that; or its `transition`."""
+    if argument == "transition":
+        return next((s.value.span for s in recipe.settings if s.name == argument), recipe.name_span)
     value = next((s.value for s in recipe.settings if s.name == "objective"), None)
     given = value.arguments if isinstance(value, d.Call) else ()
     found = next((a.value for a in given if a.name == argument), value)
@@ -54,10 +81,8 @@ def _difference(
 ) -> tuple[str, str, str] | None:
     """Which argument of an objective is not as before, what is wrong with it, and its mend."""
     new, old = recipe.settings.objective, before.settings.objective
-    if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
-        call = new.call if not isinstance(new, Diffusion) else old.call
-        message = f"the parent's ends need the objective `diffusion`, not `{call}`"
-        return "", message, "write `diffusion`"
+    if not (isinstance(new, Diffusion) and isinstance(old, Diffusion)):
+        return None
     predict = resolution.generations[-1].predict if resolution.generations else old.predict
     for whose, objective in (("", new), ("the parent's ", old)):
         if objective.predict != predict:
@@ -92,6 +117,8 @@ def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[st
         isclose(a, b + gain, abs_tol=CLOSE) for a, b in zip(before, now, strict=True)
     ):
         return None
+    if isinstance(old, LinearBeta):
+        return message, "drop the ends instead of retaining them, or write `discard`"
     if isinstance(old, Cosine) and old.base is None:
         old = old.model_copy(update={"shift": round(before[0] - gain, 9)})
     return message, f"write `{written(old)}`"

@@ -1,14 +1,17 @@
 """Objectives of training, and what they say of how trained weights are to be read."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
+from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
+from growlang.spec.levels import CalledLevels, LogNormal, Uniform
 from growlang.spec.schedules import CalledSchedule, Cosine
 
+Factor = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -49,27 +52,96 @@ class SNRPlusOne(Signature):
 
 
 class Sigmoid(Signature):
-    """Weight sigmoid(bias - log-SNR) of the squared error in eps (arXiv 2410.19324)."""
+    """Weight sigmoid(bias - log-SNR) of the squared error in eps (arXiv 2410.19324).
+
+    It is a weight over the log-SNR, whatever `levels` are drawn.
+    """
 
     call: ClassVar[str] = "sigmoid"
     bias: float = argument("bias, in nats of log-SNR", -3.0)
 
 
-WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid)
-Weight = Annotated[
-    Literal["x", "v", "eps"] | MinSNR | SNRPlusOne | Sigmoid | None,
-    CallOf(WEIGHTS),
-    read_call(WEIGHTS),
-]
+class Velocity(Signature):
+    """Weight min(1 / t^2, limit) of the squared error in x: that in eps - x of (1 - t) x + t eps.
+
+    With limit = 400 it is that of arXiv 2511.13720, which takes t for at least 0.05.
+    """
+
+    call: ClassVar[str] = "velocity"
+    limit: Annotated[float, Field(gt=0)] | None = argument("maximum weight; default: none", None)
+
+
+class SoftMinSNR(Signature):
+    """Weight SNR gamma / (SNR + gamma) of the squared error in x (arXiv 2401.11605)."""
+
+    call: ClassVar[str] = "soft_min_snr"
+    gamma: float = argument("maximum weight", 4.0, gt=0)
+
+
+class EDMWeight(Signature):
+    """Weight SNR + 1 / sigma_data^2 of the squared error in x (arXiv 2206.00364, table 1)."""
+
+    call: ClassVar[str] = "edm"
+    sigma_data: float = argument("standard deviation of the data", 0.5, gt=0)
+
+
+CalledWeight = MinSNR | SNRPlusOne | Sigmoid | Velocity | SoftMinSNR | EDMWeight
+WEIGHTS = table(MinSNR, SNRPlusOne, Sigmoid, Velocity, SoftMinSNR, EDMWeight)
+AnyWeight = Literal["x", "v", "eps"] | CalledWeight
+Weight = Annotated[AnyWeight | None, CallOf(WEIGHTS), read_call(WEIGHTS)]
 
 
 class Diffusion(Objective):
-    """Denoising objective over a noise schedule, with conditions dropped for guidance."""
+    """Denoising objective over a noise schedule, with conditions dropped for guidance.
+
+    With `scales` the loss is the sum over f of f times the mean square of the error whose f x f
+    pixels are averaged: the multi-scale loss of simple diffusion (arXiv 2301.11093, section 3.2),
+    times the size of the image.
+    """
 
     call = "diffusion"
     runtime = "growlang_runtime.diffusion.objective:denoising"
     predict: Literal["v", "eps", "x"] = argument("what the network predicts", "v")
     schedule: CalledSchedule = argument("log-SNR over time", lambda: Cosine(base=64))
+    weight: Weight = argument(
+        "space of the squared error, or its weight; default: the space that is predicted", None
+    )
+    drop: Fraction | dict[str, Fraction] = argument(
+        "probability of a null condition: of all together, or [name = p, ...] of each", 0.1
+    )
+    levels: Annotated[CalledLevels, Later()] = argument(
+        "how often each noise level is trained on", Uniform
+    )
+    scales: Annotated[list[Factor], Field(min_length=1), Later()] = argument(
+        "factors by which errors are made smaller before they are squared: the loss is the sum",
+        lambda: [1],
+    )
+
+    def dropped(self) -> float | Mapping[str, float]:
+        """As `drop` says."""
+        return self.drop
+
+    def meaning(self) -> Mapping[str, Any]:
+        """The prediction and the noise schedule; the weight of the loss changes neither."""
+        return {"prediction": self.predict, "noise schedule": self.schedule}
+
+
+class Flow(Objective):
+    """Flow matching on straight paths: x_t = (1 - t) x + t eps (arXiv 2209.03003, 2403.03206).
+
+    A shift s takes the path at s t / (1 + (s - 1) t) for t, in training and sampling, which is
+    -2 ln s nats of log-SNR: s is to images what `image.size / base` is to a cosine.
+    """
+
+    call = "flow"
+    runtime = "growlang_runtime.diffusion.objective:flow"
+    predict: Literal["velocity", "x"] = argument(
+        "what the network predicts: eps - x, or x", "velocity"
+    )
+    levels: CalledLevels = argument(
+        "how often each noise level is trained on, before the shift", Uniform
+    )
+    time_shift: float = argument("shift of the time towards noise", 1.0, gt=0)
     weight: Weight = argument(
         "space of the squared error, or its weight; default: the space that is predicted", None
     )
@@ -82,11 +154,47 @@ class Diffusion(Objective):
         return self.drop
 
     def meaning(self) -> Mapping[str, Any]:
-        """The prediction and the noise schedule; the weight of the loss changes neither."""
-        return {"prediction": self.predict, "noise schedule": self.schedule}
+        """The prediction; the shift changes only which times are trained and sampled."""
+        return {"prediction": self.predict}
 
 
-OBJECTIVES = Table(Objective, [Diffusion], group="growlang.objectives")
+class EDM(Objective):
+    """Denoising with preconditioning, over sigma of x + sigma eps (arXiv 2206.00364, table 1).
+
+    The denoised image is c_skip (x + sigma eps) + c_out F, where F is what the net makes of
+    c_in (x + sigma eps) and reads ln(sigma) / 4 of the noise. The error in F is the default weight,
+    `edm(sigma_data)`.
+    """
+
+    call = "edm"
+    runtime = "growlang_runtime.diffusion.objective:edm"
+    sigma_data: float = argument("standard deviation of the data", 0.5, gt=0)
+    levels: CalledLevels = argument("how often each noise level is trained on", LogNormal)
+    weight: Weight = argument("space of the squared error, or its weight; default: that of F", None)
+    sigma_min: float = argument("sigma at t = 0, the last that samplers visit", 0.002, gt=0)
+    sigma_max: float = argument("sigma at t = 1, where samplers begin", 80.0, gt=0)
+    rho: float = argument("sigma to the power 1 / rho is linear in t", 7.0, gt=0)
+    drop: Fraction | dict[str, Fraction] = argument(
+        "probability of a null condition: of all together, or [name = p, ...] of each", 0.1
+    )
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """The arguments among themselves."""
+        if self.sigma_min >= self.sigma_max:
+            raise ValueError("`sigma_min` must be less than `sigma_max`")
+        return self
+
+    def dropped(self) -> float | Mapping[str, float]:
+        """As `drop` says."""
+        return self.drop
+
+    def meaning(self) -> Mapping[str, Any]:
+        """The preconditioning; which levels are trained and sampled does not change it."""
+        return {"sigma_data": self.sigma_data}
+
+
+OBJECTIVES = Table(Objective, [Diffusion, Flow, EDM], group="growlang.objectives")
 CalledObjective = Annotated[SerializeAsAny[Objective], CallOf(OBJECTIVES), read_call(OBJECTIVES)]
 
 
@@ -113,7 +221,7 @@ def written(call: Signature) -> str:
         for name, info in type(call).model_fields.items()
     }
     said = [
-        f"{name} = {value}"
+        f"{name} = {_shown(value)}"
         for name, value in ((n, getattr(call, n)) for n in default)
         if value != default[name]
     ]

@@ -28,6 +28,10 @@ class Schedule(Signature):
         """
         return None
 
+    def levels(self) -> int | None:
+        """The number of discrete levels; None where they are continuous."""
+        return None
+
 
 class Cosine(Schedule):
     """Shifted cosine schedule of simple diffusion (arXiv 2301.11093, eq. 5 and section 3.1).
@@ -79,10 +83,33 @@ class Interpolated(Schedule):
         return self
 
 
+class LinearBeta(Schedule):
+    """Betas in equal steps from `start` to `end`: the discrete levels of DDPM (arXiv 2006.11239).
+
+    After n steps alpha^2 is the product of 1 - beta over the first n. A net is trained and sampled
+    at these levels alone, at t = n / steps; between them the log-SNR is interpolated. No size of
+    images shifts it.
+    """
+
+    call = "linear_beta"
+    runtime = "growlang_runtime.diffusion.noise:linear_beta"
+    start: float = argument("beta of the first step", 1e-4, gt=0, lt=1)
+    end: float = argument("beta of the last step", 0.02, gt=0, lt=1)
+    steps: Annotated[int, Field(ge=2)] = argument("number of levels", 1000)
+
+    def shifts(self, size: int) -> tuple[float, float]:
+        """None at any size."""
+        return 0.0, 0.0
+
+    def levels(self) -> int:
+        """As many as steps."""
+        return self.steps
+
+
 def _require_rising(schedule: Cosine | Interpolated) -> None:
     if schedule.min >= schedule.max:
         raise ValueError("`min` must be less than `max`")
 
 
-SCHEDULES = Table(Schedule, [Cosine, Interpolated], group="growlang.schedules")
+SCHEDULES = Table(Schedule, [Cosine, Interpolated, LinearBeta], group="growlang.schedules")
 CalledSchedule = Annotated[SerializeAsAny[Schedule], CallOf(SCHEDULES), read_call(SCHEDULES)]

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import written
-from growlang.spec.schedules import SCHEDULES, Cosine, Interpolated, Schedule
+from growlang.spec.schedules import SCHEDULES, Cosine, Interpolated, LinearBeta, Schedule
 from growlang_runtime.diffusion.noise import (
     alpha,
     noise_schedule,
@@ -86,3 +87,40 @@ def test_slope_is_the_derivative(t: float, declared: Schedule) -> None:
     at = torch.tensor([t], dtype=torch.float64, requires_grad=True)
     (found,) = torch.autograd.grad(schedule.log_snr(at).sum(), at)
     assert schedule.slope(at).item() == pytest.approx(-found.item(), rel=1e-9)
+
+
+@given(st.floats(0, 1), st.sampled_from(DECLARED))
+def test_the_time_of_a_log_snr_is_where_it_is(t: float, declared: Schedule) -> None:
+    schedule = noise_schedule(declared, 64)
+    at = torch.tensor([t], dtype=torch.float64)
+    assert schedule.time(schedule.log_snr(at)).item() == pytest.approx(t, abs=1e-9)
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=written)
+def test_outside_of_a_schedule_the_time_is_that_of_the_nearest_end(declared: Schedule) -> None:
+    times = noise_schedule(declared, 64).time(torch.tensor([100.0, -100.0]))
+    assert times.tolist() == pytest.approx([0, 1], abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [20, 1000])
+def test_linear_beta_has_the_levels_of_ddpm(steps: int) -> None:
+    from diffusers import DDPMScheduler
+
+    schedule = noise_schedule(LinearBeta(steps=steps), 64)
+    theirs = DDPMScheduler(steps, beta_start=1e-4, beta_end=0.02, timestep_spacing="trailing")
+    times = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    ours = torch.sigmoid(schedule.log_snr(times))
+    torch.testing.assert_close(ours.float(), theirs.alphas_cumprod, rtol=2e-5, atol=0)
+    u = torch.rand(5000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    trained = schedule.nearest(u) * steps
+    torch.testing.assert_close(trained, trained.round(), atol=1e-9, rtol=0)
+    assert (trained.min(), trained.max()) == (1, steps)
+    for count in (1, 7, 20):
+        theirs.set_timesteps(count)
+        sampled = (schedule.sampled_at(count) * steps).round().long() - 1
+        assert sampled.flip(0).tolist() == theirs.timesteps.tolist()
+
+
+def test_more_steps_than_levels_are_refused() -> None:
+    with pytest.raises(GrowlangError, match="30 steps are more than the 20 noise levels"):
+        noise_schedule(LinearBeta(steps=20), 64).sampled_at(30)

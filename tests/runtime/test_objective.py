@@ -6,8 +6,9 @@ from tiny import net
 from torch import Tensor
 
 from growlang.net import Net
-from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
-from growlang.spec.schedules import Cosine
+from growlang.spec.levels import LogitNormal, LogNormal, Uniform
+from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne, written
+from growlang.spec.schedules import Cosine, Interpolated, Schedule
 from growlang_runtime.diffusion.noise import noisy, to_eps, to_x
 from growlang_runtime.diffusion.objective import denoiser, denoising
 
@@ -93,3 +94,74 @@ def test_a_denoiser_passes_the_inputs_in_the_order_of_the_net() -> None:
         return values[0]
 
     assert denoiser(module, net(), {"text.mask": mask, "text.ids": ids})(X, T) is X
+
+
+# --- levels --------------------------------------------------------------------------------------
+
+U = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
+SCHEDULES_OF_LEVELS = [Cosine(base=64, min=-20, max=20), Interpolated(low=8, high=64)]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES_OF_LEVELS, ids=written)
+def test_log_normal_levels_are_normal_in_ln_sigma(schedule: Schedule) -> None:
+    levels = LogNormal(mean=-1.2, std=1.2)
+    objective = denoising(Diffusion(schedule=schedule, levels=levels), net())
+    times = objective.trained_at(U)
+    log_sigma = -objective.log_snr(times) / 2
+    assert log_sigma.mean().item() == pytest.approx(-1.2, abs=2e-3)
+    assert log_sigma.std().item() == pytest.approx(1.2, abs=2e-3)
+    assert (times.diff() >= 0).all()
+
+
+def test_logit_normal_levels_are_those_of_diffusers() -> None:
+    from diffusers.training_utils import compute_density_for_timestep_sampling
+
+    objective = denoising(Diffusion(levels=LogitNormal(mean=0.5, std=0.8)), net())
+    random = torch.Generator().manual_seed(0)
+    theirs = compute_density_for_timestep_sampling(
+        "logit_normal", len(U), 0.5, 0.8, generator=random
+    )
+    quantiles = torch.linspace(0.05, 0.95, 7, dtype=torch.float64)
+    ours = objective.trained_at(U).quantile(quantiles)
+    torch.testing.assert_close(ours, theirs.double().quantile(quantiles), atol=5e-3, rtol=0)
+
+
+def test_levels_outside_of_the_schedule_are_its_ends() -> None:
+    objective = denoising(Diffusion(levels=LogNormal(mean=0, std=50)), net())
+    assert objective.trained_at(torch.tensor([0.0, 0.01, 0.99])).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("levels", [Uniform(), LogNormal(mean=0, std=2), LogitNormal(std=1.2)])
+def test_a_weight_over_the_log_snr_has_one_mean_whatever_the_levels(levels: Any) -> None:
+    schedule = Cosine(base=8, min=-12, max=12)
+    objective = denoising(
+        Diffusion(predict="eps", weight=Sigmoid(bias=-1), schedule=schedule, levels=levels), net()
+    )
+    times = objective.trained_at(U)
+    inside = (objective.log_snr(times).abs() < 8).double()
+    over = torch.linspace(-8, 8, 100_001, dtype=torch.float64)
+    wanted = 0.5 * torch.trapezoid(torch.sigmoid(-1 - over), over)
+    found = (objective.weight(times) * inside).mean()
+    torch.testing.assert_close(found, wanted, rtol=2e-3, atol=0)
+
+
+@pytest.mark.parametrize("weight", [None, "x", "v", "eps", MinSNR(), SNRPlusOne(), Sigmoid()])
+@pytest.mark.parametrize("levels", [LogNormal(), LogitNormal()])
+def test_the_rarest_levels_have_a_finite_weight(weight: Any, levels: Any) -> None:
+    objective = denoising(Diffusion(weight=weight, levels=levels), net())
+    times = objective.trained_at(torch.tensor([0.0, 0.5, 1 - 1e-12], dtype=torch.float64))
+    assert torch.isfinite(objective.weight(times).float()).all()
+
+
+def test_the_loss_over_scales_is_that_of_simple_diffusion() -> None:
+    declared = Diffusion(predict="eps", weight="eps", scales=[1, 2, 4])
+    objective = denoising(declared, net())
+    found = objective.losses(slightly_wrong, X, EPS, T)
+    x_t = noisy(X, EPS, objective.schedule.log_snr(T))
+    error = (0.3 * x_t + 0.1 - EPS).double()
+    wanted = torch.zeros(5, dtype=torch.float64)
+    for side in (8, 4, 2):  # sum over s of 1 / s times the loss of images of s x s
+        f = 8 // side
+        reduced = error.reshape(5, 1, side, f, side, f).mean((3, 5))
+        wanted += 1 / side * reduced.square().sum((1, 2, 3)) / side**2
+    torch.testing.assert_close(found.double(), 8 * wanted, rtol=1e-5, atol=0)

@@ -20,7 +20,7 @@ from growlang.spec.objectives import Diffusion, written
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM, SAMPLERS, DPMSolver
 from growlang.spec.schedules import Cosine
-from growlang_runtime.diffusion.noise import noise_schedule, target
+from growlang_runtime.diffusion.noise import evenly, noise_schedule, target
 from growlang_runtime.diffusion.objective import Denoising, denoising
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.diffusion.schedulers import over_levels
@@ -85,7 +85,7 @@ def test_a_perfect_net_gives_its_image(sampler: Any, predict: Any) -> None:
 @pytest.mark.parametrize("kind", [DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler])
 @pytest.mark.parametrize("size", [64, 512])
 def test_sampling_starts_at_the_noisiest_level_and_visits_each_once(kind: Any, size: int) -> None:
-    scheduler = over_levels(kind, 256, noise_schedule(Cosine(base=64), size).log_snr)
+    scheduler = over_levels(kind, evenly(256), noise_schedule(Cosine(base=64), size).log_snr)
     first = scheduler.alphas_cumprod[scheduler.timesteps[0]]
     assert torch.logit(first).item() == pytest.approx(-15 + 2 * math.log(64 / size), abs=1e-6)
     assert scheduler.timesteps.tolist() == list(range(255, -1, -1))

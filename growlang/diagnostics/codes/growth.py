@@ -128,7 +128,8 @@ GROWTH = {
         "The retained ends see D of the noisy image, whose log-SNR is larger by 2 ln k, and are "
         "told the reference log-SNR of that time: both must go together as they did, for all "
         "times. One `base`, `min` and `max` do that, or a `shift` that is smaller by 2 ln k. The "
-        "prediction must be the same too.",
+        "prediction must be the same too. `flow` and `edm` give a net other noisy images than "
+        "`diffusion`: with them no ends can be retained, and nothing fades over a `bridge`.",
     ),
     "G333": Code(
         "no-bridge",

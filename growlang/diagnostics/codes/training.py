@@ -137,6 +137,18 @@ TRAINING = {
         "`guidance = 1`, which is its default, images are drawn without any. It is a warning.",
         "warning",
     ),
+    "G471": Code(
+        "too-many-steps",
+        "A sampler has more steps than the noise schedule has levels.",
+        "With `linear_beta` a net is trained at `steps` noise levels and at none between them. A "
+        "sampler evaluates it at some of these, each at most once.",
+    ),
+    "G472": Code(
+        "misfit-scales",
+        "A loss is to be taken at scales that do not divide the image.",
+        "`scales = [1, 2, 4]` averages 2 x 2 and 4 x 4 pixels of the error, so each of them must "
+        "divide both sides of the image.",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

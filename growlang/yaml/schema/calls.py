@@ -12,6 +12,7 @@ from growlang.ops import OPS
 from growlang.ops.activations import ACTIVATIONS
 from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.data import DATA, TRANSFORMS
+from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
@@ -31,6 +32,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "objective": OBJECTIVES,
     "schedule": SCHEDULES,
     "weight": WEIGHTS,
+    "levels": LEVELS,
     "optimizer": OPTIMIZERS,
     "lr_schedule": LR_SCHEDULES,
     "moments": MOMENTS,
@@ -52,6 +54,8 @@ EXAMPLES: Json = {
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
     "length": 1024,
+    "levels": {"logit_normal": {"mean": 0.0, "std": 1.0}},
+    "limit": 5.0,
     "metrics": ["fid"],
     "n": 1000,
     "names": ["circle", "square"],
@@ -62,6 +66,7 @@ EXAMPLES: Json = {
     "questions": "questions.jsonl",
     "rest": {"adamw": {"lr": 0.0003}},
     "sampler": {"ddim": {"steps": 256}},
+    "scales": [1, 2, 4],
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
     "size": 64,

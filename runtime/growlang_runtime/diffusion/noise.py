@@ -16,14 +16,28 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from growlang.diagnostics import GrowlangError
 from growlang.signatures.installed import attribute
-from growlang.spec.schedules import Cosine, Interpolated, Schedule
+from growlang.spec.schedules import Cosine, Interpolated, LinearBeta, Schedule
 
 Prediction = Literal["x", "v", "eps"]
+
+LONGEST = 30.0
+"""Nats of log-SNR on either side of 0 that a path has whose ends are at infinity."""
+BITS = 54
+"""Halvings of [0, 1] after which float64 has no time between."""
 
 
 class NoiseSchedule(ABC):
     """Log-SNR over time t in [0, 1], in nats, in float64."""
+
+    def nearest(self, t: Tensor) -> Tensor:
+        """The times of levels that a net is trained at, of those that were drawn in [0, 1)."""
+        return t
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """The times at which samplers evaluate a net, rising to 1, float64: n / steps."""
+        return evenly(steps)
 
     @abstractmethod
     def log_snr(self, t: Tensor) -> Tensor:
@@ -39,6 +53,15 @@ class NoiseSchedule(ABC):
             at = t.double().detach().requires_grad_()
             (slope,) = torch.autograd.grad(self.log_snr(at).sum(), at)
         return -slope
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        low, high = torch.zeros_like(log_snr.double()), torch.ones_like(log_snr.double())
+        for _ in range(BITS):
+            middle = (low + high) / 2
+            is_later = self.log_snr(middle) > log_snr
+            low, high = torch.where(is_later, middle, low), torch.where(is_later, high, middle)
+        return high
 
 
 @dataclass(frozen=True)
@@ -74,12 +97,128 @@ class ShiftedCosine(NoiseSchedule):
         fall = 4.0 * self._span / torch.sin(2.0 * self._angle(t))
         return fall + self.shift_at_0 - self.shift_at_1
 
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        if self.shift_at_0 != self.shift_at_1:
+            return super().time(log_snr)
+        angle = torch.atan(torch.exp((self.shift_at_0 - log_snr.double()) / 2))
+        return ((angle - self._angle(torch.zeros_like(angle))) / self._span).clamp(0, 1)
+
     @property
     def _span(self) -> float:
         return math.atan(math.exp(-self.low / 2)) - math.atan(math.exp(-self.high / 2))
 
     def _angle(self, t: Tensor) -> Tensor:
         return math.atan(math.exp(-self.high / 2)) + t.double() * self._span
+
+
+@dataclass(frozen=True)
+class Line(NoiseSchedule):
+    """The log-SNR of (1 - s) x + s eps, with s = shift t / (1 + (shift - 1) t).
+
+    2 ln((1 - s) / s) = 2 ln((1 - t) / t) - 2 ln(shift), within `LONGEST` nats at the ends, where
+    it would be infinite (arXiv 2403.03206, eq. 23).
+    """
+
+    shift: float
+
+    def reference(self, t: Tensor) -> Tensor:
+        """Log-SNR without the shift, float64."""
+        least = math.exp(-LONGEST / 2)
+        return 2 * torch.logit(1 - t.double().clamp(least, 1 - least))
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        return self.reference(t) - 2 * math.log(self.shift)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        t = t.double()
+        return 2 / (t * (1 - t))
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64."""
+        return torch.sigmoid(-log_snr.double() / 2 - math.log(self.shift))
+
+
+@dataclass(frozen=True)
+class Discrete(NoiseSchedule):
+    """Log-SNR at the times n / N, n = 1 ... N; linear between them, and before the first."""
+
+    table: Tensor
+    """Log-SNR at n / N, (N,) float64 on the CPU, falling."""
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        first = 2 * self.table[:1] - self.table[1:2]
+        table = torch.cat([first, self.table]).to(t.device)
+        place = t.double() * len(self.table)
+        before = place.detach().floor().long().clamp(0, len(self.table) - 1)
+        return table[before] + (place - before) * (table[before + 1] - table[before])
+
+    def nearest(self, t: Tensor) -> Tensor:
+        """Each of equal parts of [0, 1) as the level at its end."""
+        count = len(self.table)
+        return ((t.double() * count).floor() + 1).clamp(1, count) / count
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """Those of N levels that are nearest to n / steps. Raises GrowlangError if N is less."""
+        count = len(self.table)
+        if steps > count:
+            raise GrowlangError(
+                f"{steps} steps are more than the {count} noise levels of the schedule",
+                help=f"use at most {count} steps",
+            )
+        return (evenly(steps) * count).round() / count
+
+
+def linear_beta(declared: LinearBeta, size: int) -> Discrete:
+    """The levels of DDPM, which know of no size."""
+    betas = torch.linspace(declared.start, declared.end, declared.steps, dtype=torch.float64)
+    log_signal = torch.log1p(-betas).cumsum(0)
+    return Discrete(log_signal - torch.log(-torch.expm1(log_signal)))
+
+
+@dataclass(frozen=True)
+class Powers(NoiseSchedule):
+    """Sigma^(1 / rho) linear in t (arXiv 2206.00364, eq. 5); log-SNR = -2 ln sigma."""
+
+    least: float
+    """Sigma at t = 0."""
+    most: float
+    """Sigma at t = 1."""
+    rho: float
+
+    def log_snr(self, t: Tensor) -> Tensor:
+        """Log-SNR at t, float64; falls with t."""
+        return -2 * self.rho * torch.log(self._first + t.double() * self._span)
+
+    def slope(self, t: Tensor) -> Tensor:
+        """-d log-SNR / dt at t, float64, positive."""
+        return 2 * self.rho * self._span / (self._first + t.double() * self._span)
+
+    def time(self, log_snr: Tensor) -> Tensor:
+        """The t in [0, 1] of a log-SNR, float64; the nearest end of what lies outside."""
+        root = torch.exp(-log_snr.double() / (2 * self.rho))
+        return ((root - self._first) / self._span).clamp(0, 1)
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """From 0 to 1, float64: both ends are visited, and a single step is at 1."""
+        at = torch.linspace(0, 1, steps, dtype=torch.float64)
+        return at if steps > 1 else torch.ones_like(at)
+
+    @property
+    def _first(self) -> float:
+        return float(self.least ** (1 / self.rho))
+
+    @property
+    def _span(self) -> float:
+        return float(self.most ** (1 / self.rho) - self._first)
+
+
+def evenly(steps: int) -> Tensor:
+    """The times 1 / steps, ..., 1; float64."""
+    return torch.arange(1, steps + 1, dtype=torch.float64) / steps
 
 
 def noise_schedule(declared: Schedule, size: int) -> NoiseSchedule:

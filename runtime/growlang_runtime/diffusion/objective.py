@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import Module
-from torch.nn.functional import logsigmoid
 
 from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
-from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne
+from growlang.spec.objectives import EDM, Diffusion, Flow
+from growlang.torch_backend.generations import pooled
 from growlang.torch_backend.shards import is_sharded, swap
+from growlang_runtime.diffusion.forms import Form, Preconditioned, Preserving, Straight
 from growlang_runtime.diffusion.generations import gain
+from growlang_runtime.diffusion.levels import nats, trained_at
 from growlang_runtime.diffusion.noise import (
+    Line,
     NoiseSchedule,
-    log_x_error,
+    Powers,
+    evenly,
     noise_schedule,
     noisy,
-    target,
-    to_x,
 )
+from growlang_runtime.diffusion.weights import log_x_weight
 from growlang_runtime.distributed.sharding import reshard
 
 Denoiser = Callable[..., Tensor]
@@ -41,8 +43,28 @@ class Objective(ABC):
     """An objective for a net; times t are (B,) float64 in [0, 1], on the CPU."""
 
     def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """x_t = alpha x + sigma eps of images and noise (B, C, H, W)."""
+        """What the net is given: alpha x + sigma eps of images and noise (B, C, H, W)."""
         return noisy(x, eps, self.log_snr(t))
+
+    def input_scale(self, t: Tensor) -> Tensor | None:
+        """What the net is given at t over the variance-preserving x_t, (B,) float64.
+
+        None, the default, where they are one: then `noisy` has to be as it is above.
+        """
+        return None
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """The times at which samplers evaluate the net, rising to 1, float64: n / steps."""
+        return evenly(steps)
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether the net is given (1 - t) x + t eps, in which solvers take their steps then."""
+        return False
+
+    def trained_at(self, u: Tensor) -> Tensor:
+        """The times to train at, from numbers u that are uniform in [0, 1): by default u."""
+        return u
 
     @abstractmethod
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
@@ -65,23 +87,55 @@ class Objective(ABC):
 class Denoising(Objective):
     """The squared error of a prediction, for images of one size."""
 
-    declared: Diffusion
+    declared: Diffusion | Flow | EDM
     schedule: NoiseSchedule
     reference: bool
     """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
     gain: float = 0.0
     """What the image of the first retained ends has more in log-SNR; 0 where none are."""
 
+    @cached_property
+    def form(self) -> Form:
+        """What the net is given, and what it predicts."""
+        if isinstance(self.declared, Flow):
+            return Straight(self.declared.predict)
+        if isinstance(self.declared, EDM):
+            return Preconditioned(self.declared.sigma_data)
+        return Preserving(self.declared.predict)
+
     def log_snr(self, t: Tensor) -> Tensor:
         """That of the schedule."""
         return self.schedule.log_snr(t)
 
+    def trained_at(self, u: Tensor) -> Tensor:
+        """As `levels` says."""
+        return self.schedule.nearest(trained_at(self.declared.levels, self.schedule, u))
+
+    def sampled_at(self, steps: int) -> Tensor:
+        """As the schedule says."""
+        return self.schedule.sampled_at(steps)
+
+    def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What the net is given of images and noise (B, C, H, W)."""
+        return self.form.noisy(x, eps, self.log_snr(t))
+
+    def input_scale(self, t: Tensor) -> Tensor | None:
+        """As the form says."""
+        return self.form.scale(self.log_snr(t))
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it is a flow."""
+        return isinstance(self.form, Straight)
+
     def to_x(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image, by what is predicted."""
-        return to_x(prediction, x_t, self.schedule.log_snr(t), self.declared.predict)
+        return self.form.to_x(prediction, x_t, self.schedule.log_snr(t))
 
     def embedded(self, t: Tensor) -> Tensor:
-        """The log-SNR that the net reads at t: the reference one or the raw one, float64."""
+        """What the net reads at t: mostly the reference log-SNR or the raw one, float64."""
+        if (read := self.form.read(self.schedule.log_snr(t))) is not None:
+            return read
         if self.reference:
             return self.schedule.reference(t)
         return self.schedule.log_snr(t) + self.gain
@@ -93,34 +147,33 @@ class Denoising(Objective):
         is applied in the log domain, since each factor alone may leave the range of float32.
         """
         log_snr = self.schedule.log_snr(t)
-        weight, predict = self.declared.weight, self.declared.predict
-        if weight is None or weight == predict:
+        weight = self.declared.weight
+        if weight is None or weight == getattr(self.declared, "predict", None):
             return torch.ones_like(log_snr)
-        if isinstance(weight, MinSNR):  # arXiv 2303.09556, section 3.4
-            log_weight = log_snr.clamp(max=math.log(weight.gamma))
-        elif isinstance(weight, SNRPlusOne):  # arXiv 2202.00512, section 4
-            log_weight = -log_x_error(log_snr, "v").clamp(min=-math.log(weight.limit))
-        elif isinstance(weight, Sigmoid):  # arXiv 2410.19324: a weight over the log-SNR, hence
-            # times half its slope, since t is uniform (arXiv 2303.00848, section 2).
-            log_weight = log_snr + logsigmoid(weight.bias - log_snr)
-            log_weight = log_weight + torch.log(0.5 * self.schedule.slope(t))
-        else:
-            log_weight = -log_x_error(log_snr, weight)
-        return torch.exp(log_weight + log_x_error(log_snr, predict))
+        covered = partial(nats, self.declared.levels, self.schedule, t)
+        return torch.exp(log_x_weight(weight, log_snr, covered) + self.form.log_x_error(log_snr))
 
     def target(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        """What the net should predict of x_t, (B, C, H, W): x, eps or v."""
-        return target(x, eps, self.log_snr(t), self.declared.predict)
+        """What the net should predict of x_t, (B, C, H, W), such as x, eps or v."""
+        return self.form.target(x, eps, self.log_snr(t))
 
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Weighted mean squared error of each image, (B,) float32."""
         log_snr = self.schedule.log_snr(t)
         read = self.embedded(t).to(device=x.device, dtype=torch.float32)
         level = [log_snr.to(x.device)] if self.gain else []
-        prediction = denoise(noisy(x, eps, log_snr), read, *level)
-        wanted = target(x, eps, log_snr, self.declared.predict)
-        errors = (prediction.float() - wanted.float()).square().flatten(1).mean(1)
+        prediction = denoise(self.form.noisy(x, eps, log_snr), read, *level)
+        wanted = self.form.target(x, eps, log_snr)
+        error = prediction.float() - wanted.float()
+        scales = self.declared.scales if isinstance(self.declared, Diffusion) else [1]
+        errors = over_scales(error, scales)
         return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
+
+
+def over_scales(error: Tensor, scales: Sequence[int]) -> Tensor:
+    """The sum of f times the mean square of the error at 1 / f of its size, (B,)."""
+    found = [f * (pooled(error, f) if f > 1 else error).square().flatten(1).mean(1) for f in scales]
+    return torch.stack(found).sum(0) if len(found) > 1 else found[0]
 
 
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
@@ -173,6 +226,17 @@ def objective_of(declared: declarations.Objective, net: Net) -> Objective:
     """The objective of a recipe for a net."""
     objective: Objective = attribute(declared.runtime, declared.call)(declared, net)
     return objective
+
+
+def flow(declared: Flow, net: Net) -> Denoising:
+    """The path from an image to noise, at any size; embedding from the net's `time`."""
+    return Denoising(declared, Line(declared.time_shift), reads_reference(net), gain(net))
+
+
+def edm(declared: EDM, net: Net) -> Denoising:
+    """Over sigma, at any size; the net reads ln(sigma) / 4."""
+    schedule = Powers(declared.sigma_min, declared.sigma_max, declared.rho)
+    return Denoising(declared, schedule, reads_reference(net), gain(net))
 
 
 def denoising(declared: Diffusion, net: Net) -> Denoising:

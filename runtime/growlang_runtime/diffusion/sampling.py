@@ -1,7 +1,8 @@
 """Images from a trained net, over the run's own noise schedule.
 
 The net is given the log-SNR, never a step number, and the sampler the denoised image, clipped to
-[-1, 1], so that all of them work with every prediction. Of a net with retained ends the part that
+[-1, 1], so that all of them work with every prediction. A sampler holds the variance-preserving
+x_t, whatever multiple of it the net is given. Of a net with retained ends the part that
 the first of them makes is clipped, and the detail that is added to it is not.
 """
 
@@ -24,6 +25,7 @@ from growlang.spec.samplers import Sampler
 from growlang_runtime.diffusion.detail import clipped, with_detail
 from growlang_runtime.diffusion.generations import joints
 from growlang_runtime.diffusion.guidance import Guidance, guided
+from growlang_runtime.diffusion.noise import evenly, over_pixels
 from growlang_runtime.diffusion.objective import Objective, denoiser
 
 
@@ -82,11 +84,15 @@ class Levels(NamedTuple):
     """What a sampler draws with: a denoiser at every noise level."""
 
     denoised: Callable[[Tensor, Tensor], Tensor]
-    """x_t (N, C, H, W) and a time, a float64 scalar in (0, 1] -> the denoised images, clipped."""
+    """x_t (N, C, H, W) and a time, a float64 scalar in [0, 1] -> the denoised images, clipped."""
     log_snr: Callable[[Tensor], Tensor]
     """Times in [0, 1] -> log-SNR, float64."""
     generators: list[torch.Generator]
     """The random numbers of each image, on the CPU."""
+    times: Callable[[int], Tensor] = evenly
+    """Steps -> the times at which the net is to be evaluated, rising to 1, float64."""
+    straight: bool = False
+    """Whether solvers take their steps in t of (1 - t) x + t eps."""
 
 
 @torch.no_grad()
@@ -116,10 +122,13 @@ def generate(
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
         t = time.expand(count)
         level = objective.log_snr(t).to(device)
+        if (scale := objective.input_scale(t)) is not None:
+            x_t = over_pixels(scale, x_t) * x_t
         prediction = predict(float(time))(x_t, objective.embedded(t).float().to(device), level)
         return clipped(objective.to_x(prediction.float(), x_t, t), joints(net))
 
-    levels = Levels(denoised, objective.log_snr, generators)
+    is_straight = objective.is_straight
+    levels = Levels(denoised, objective.log_snr, generators, objective.sampled_at, is_straight)
     drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
     if not (isinstance(drawn, Tensor) and drawn.shape == x_t.shape):
         gave = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,8 +24,8 @@ CLASSES = {
 """The scheduler of each built-in sampler."""
 
 
-def scheduler_of(declared: Sampler, log_snr: Callable[[Tensor], Tensor]) -> Any:
-    """The scheduler of a built-in sampler over noise levels."""
+def scheduler_of(declared: Sampler, at: Tensor, log_snr: Callable[[Tensor], Tensor]) -> Any:
+    """The scheduler of a built-in sampler over the noise levels at rising times."""
     import diffusers
 
     options: dict[str, Any] = {}
@@ -33,33 +34,57 @@ def scheduler_of(declared: Sampler, log_snr: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(declared, DPMSolver):
         options["solver_order"] = declared.order
     kind = getattr(diffusers, CLASSES[declared.call])
-    return over_levels(kind, declared.steps, log_snr, **options)
+    return over_levels(kind, at, log_snr, **options)
 
 
 def deterministic(declared: DPMSolver | Heun | Euler, noise: Tensor, levels: Levels) -> Tensor:
     """Images (N, C, H, W) from noise."""
-    return drawn(scheduler_of(declared, levels.log_snr), noise, levels)
+    if levels.straight and not isinstance(declared, DPMSolver):
+        return along_line(declared, noise, levels)
+    return drawn(_scheduler(declared, levels), noise, levels)
 
 
 def ddim(declared: DDIM, noise: Tensor, levels: Levels) -> Tensor:
     """Images (N, C, H, W) from noise."""
-    scheduler = scheduler_of(declared, levels.log_snr)
+    scheduler = _scheduler(declared, levels)
     return drawn(scheduler, noise, levels, eta=declared.eta, generator=levels.generators)
 
 
 def ddpm(declared: DDPM, noise: Tensor, levels: Levels) -> Tensor:
     """Images (N, C, H, W) from noise."""
-    scheduler = scheduler_of(declared, levels.log_snr)
+    scheduler = _scheduler(declared, levels)
     return drawn(scheduler, noise, levels, generator=levels.generators)
 
 
-def times(steps: int) -> Tensor:
-    """The times at which the net is evaluated, rising: 1 / steps, ..., 1; float64."""
-    return torch.arange(1, steps + 1, dtype=torch.float64) / steps
+def _scheduler(declared: Sampler, levels: Levels) -> Any:
+    return scheduler_of(declared, levels.times(declared.steps), levels.log_snr)
 
 
-def over_levels(kind: Any, steps: int, log_snr: Callable[[Tensor], Tensor], **options: Any) -> Any:
-    """A scheduler of diffusers, a class or what makes one, over noise levels.
+def along_line(declared: Heun | Euler, noise: Tensor, levels: Levels) -> Tensor:
+    """Images (N, C, H, W) from noise: dx/dt = (x - D) / t of x = (1 - t) x_0 + t eps.
+
+    Euler's method, or Heun's, which takes the mean of the slopes at both ends of each step but the
+    last. The shifted t is that of the log-SNR.
+    """
+    at = levels.times(declared.steps).flip(0)
+    ends = [*torch.sigmoid(-levels.log_snr(at) / 2).tolist(), 0.0]
+
+    def slope(x: Tensor, place: int) -> Tensor:
+        t = ends[place]
+        found: Tensor = (x - levels.denoised(x / math.hypot(1 - t, t), at[place])) / t
+        return found
+
+    x = noise * math.hypot(1 - ends[0], ends[0])
+    for place, (now, then) in enumerate(pairwise(ends)):
+        direction = slope(x, place)
+        if isinstance(declared, Heun) and then > 0:
+            direction = (direction + slope(x + (then - now) * direction, place + 1)) / 2
+        x = x + (then - now) * direction
+    return x
+
+
+def over_levels(kind: Any, at: Tensor, log_snr: Callable[[Tensor], Tensor], **options: Any) -> Any:
+    """A scheduler of diffusers, a class or what makes one, over the noise levels at rising times.
 
     Its table has exactly one entry for each step, so `trailing` starts at the noisiest one
     (arXiv 2305.08891) and no spacing skips or repeats a level. The table is float64: at high
@@ -67,6 +92,7 @@ def over_levels(kind: Any, steps: int, log_snr: Callable[[Tensor], Tensor], **op
     hold x_t / alpha read: it is in the thousands at low log-SNR, and rounded there the levels are
     others than those of the net.
     """
+    steps = len(at)
     with warnings.catch_warnings():
         # diffusers 0.42 turns a tensor into an array in a way that numpy 2 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -76,7 +102,7 @@ def over_levels(kind: Any, steps: int, log_snr: Callable[[Tensor], Tensor], **op
             prediction_type="sample",
             **options,
         )
-        levels = log_snr(times(steps))
+        levels = log_snr(at)
         scheduler.alphas_cumprod = torch.sigmoid(levels)
         scheduler.set_timesteps(steps)
     if scheduler.init_noise_sigma != 1:
@@ -92,7 +118,7 @@ def drawn(scheduler: Any, x_t: Tensor, levels: Levels, **options: Any) -> Tensor
     (arXiv 2206.00364): they say so by `init_noise_sigma`. That begins in the thousands, and their
     steps subtract nearly all of it, so it is held in float64.
     """
-    at = times(scheduler.config.num_train_timesteps)
+    at = levels.times(scheduler.config.num_train_timesteps)
     x = x_t
     if scheduler.init_noise_sigma != 1:
         wide = torch.float32 if x_t.device.type == "mps" else torch.float64  # which mps has not

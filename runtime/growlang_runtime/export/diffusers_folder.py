@@ -21,7 +21,7 @@ from growlang.torch_backend.tensor_files import write_tensors
 from growlang.version import __version__
 from growlang_runtime.conditioning.encoders import pretrained
 from growlang_runtime.diffusion.objective import Denoising
-from growlang_runtime.diffusion.schedulers import scheduler_of, times
+from growlang_runtime.diffusion.schedulers import scheduler_of
 from growlang_runtime.export.card import card, facts
 from growlang_runtime.export.denoiser_code import denoiser_code
 from growlang_runtime.export.drawing import denoising_of, drawing_of, encoders_of
@@ -64,7 +64,7 @@ def write_folder(folder: Path, model: Model) -> None:
     objective = denoising_of(net, parsed(Settings, text, model.weights.path))
     drawing = drawing_of(net, objective, model.sample, model.weights.semantics)
     _require_names(net)
-    code = denoiser_code(net, objective.declared.predict, __version__)
+    code = denoiser_code(net, drawing["predict"], __version__)
     require_same(code, net, model.weights.tensors)
     files = {"denoiser": code, "pipeline": pipeline_code()}
     names = {kind: _named(kind, net, text) for kind, text in files.items()}
@@ -122,8 +122,9 @@ def _write_denoiser(
 
 def _write_scheduler(folder: Path, said: Sample, objective: Denoising) -> list[str]:
     """The scheduler; its betas are those of the noise levels, which the pipeline sets exactly."""
-    scheduler = scheduler_of(said.sampler, objective.log_snr)
-    signal = torch.sigmoid(objective.log_snr(times(said.sampler.steps)))
+    at = objective.sampled_at(said.sampler.steps)
+    scheduler = scheduler_of(said.sampler, at, objective.log_snr)
+    signal = torch.sigmoid(objective.log_snr(at))
     before = torch.cat([signal.new_ones(1), signal[:-1]])
     scheduler.register_to_config(trained_betas=(1 - signal / before).tolist())
     scheduler.save_pretrained(folder)

@@ -7,10 +7,11 @@ from typing import Any
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.spec.recipe import Sample, Settings
 from growlang_runtime.conditioning.conditioner import declared_conditions
 from growlang_runtime.diffusion.generations import joints
-from growlang_runtime.diffusion.noise import ShiftedCosine
+from growlang_runtime.diffusion.noise import Discrete, ShiftedCosine
 from growlang_runtime.diffusion.objective import Denoising, objective_of
 from growlang_runtime.diffusion.schedulers import CLASSES
 
@@ -21,9 +22,15 @@ ALONE = "export the weights alone with --to safetensors"
 
 def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> dict[str, Any]:
     """The values by name, in JSON. Raises GrowlangError for what a pipeline has no words for."""
-    schedule = objective.schedule
+    schedule, declared = objective.schedule, objective.declared
+    assert isinstance(declared, Diffusion), "the others are refused before"
+    if isinstance(schedule, Discrete):
+        raise GrowlangError(
+            f"the noise schedule `{declared.schedule.call}` cannot be exported to a pipeline yet",
+            help=ALONE,
+        )
     if type(schedule) is not ShiftedCosine:
-        raise _unknown("noise schedule", objective.declared.schedule.call)
+        raise _unknown("noise schedule", declared.schedule.call)
     if said.sampler.call not in CLASSES:
         raise GrowlangError(
             f"the sampler `{said.sampler.call}` of a package cannot be exported",
@@ -32,7 +39,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
     return {
         "dims": [*net.image.dims],
         "inputs": [i.name for i in net.inputs],
-        "predict": objective.declared.predict,
+        "predict": declared.predict,
         "log_snr": {
             "low": schedule.low,
             "high": schedule.high,
@@ -57,7 +64,13 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
 
 
 def denoising_of(net: Net, settings: Settings) -> Denoising:
-    """The objective of trained weights. Raises GrowlangError for one of a package."""
+    """The objective of trained weights. Raises GrowlangError for what is no `diffusion`."""
+    if isinstance(settings.objective, Flow | EDM):
+        raise GrowlangError(
+            f"a model of the objective `{settings.objective.call}` cannot be exported to a "
+            "pipeline yet, only one of `diffusion`",
+            help=ALONE,
+        )
     objective = objective_of(settings.objective, net)
     if type(objective) is not Denoising:
         raise _unknown("objective", settings.objective.call)

@@ -24,7 +24,7 @@ from growlang_runtime.conditioning.encoders import FrozenEncoder, encoding_half
 from growlang_runtime.conditioning.words import padded_ids, word_ids
 from growlang_runtime.diffusion.detail import Joint, clipped, with_detail
 from growlang_runtime.diffusion.guidance import Guidance, Predict, guided
-from growlang_runtime.diffusion.noise import ShiftedCosine, to_x
+from growlang_runtime.diffusion.noise import ShiftedCosine, evenly, to_x
 from growlang_runtime.diffusion.sampling import Levels, generator
 from growlang_runtime.diffusion.schedulers import drawn, over_levels
 
@@ -168,7 +168,7 @@ class GrowPipeline(DiffusionPipeline):
         """The pipeline's scheduler over the model's noise levels."""
         own = self.scheduler
         make = partial(type(own).from_config, own.config, trained_betas=None)
-        return over_levels(make, steps, schedule.log_snr)
+        return over_levels(make, evenly(steps), schedule.log_snr)
 
     def _under(self, conditions: Mapping[str, Tensor]) -> Predict:
         """The denoiser under conditions; in half precision if its weights are."""

@@ -61,13 +61,17 @@ class Part(NamedTuple):
     x: Tensor
     eps: Tensor
     t: Tensor
-    """Times (B,) float64, where noise levels are computed: on the device if it has float64."""
+    """What times are made of, (B,) float64, where noise levels are computed: on the device if it
+    has float64."""
     conditions: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class StepBatch:
-    """The inputs of one step: images (B, C, H, W), their noise, times (B,) float64, conditions."""
+    """The inputs of one step: images (B, C, H, W), noise, what times are made of, conditions.
+
+    `t` are uniform numbers of [0, 1), (B,) float64: the times at uniform levels.
+    """
 
     x: Tensor
     noise: Noise
@@ -252,9 +256,9 @@ def step_batch(
 
 
 def noise_times(seed: int, draws: Sequence[int]) -> Tensor:
-    """Times in [0, 1) of the draws of one step, (B,) float64.
+    """Numbers of [0, 1) of the draws of one step, (B,) float64: at uniform levels, their times.
 
-    One uniform number for the step, then evenly spaced around the circle: each time is uniform,
+    One uniform number for the step, then evenly spaced around the circle: each is uniform,
     and every batch covers all noise levels (low-discrepancy sampling, arXiv 2107.00630, app. I.1).
     """
     offset = uniforms(seed, draws[0], "time", 1)[0]

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from growlang.plans.plan import Plan
 from growlang_runtime.conditioning.conditioner import Conditioner
-from growlang_runtime.diffusion.noise import noisy
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.train.batches import indexes_of, open_data, step_batch
 
@@ -27,11 +26,11 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     conditioner = Conditioner(net, semantics=plan.semantics)
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))
     objective = objective_of(first.phase.settings.objective, net)
-    level = objective.log_snr(batch.t)
+    t = objective.trained_at(batch.t)
     named = {
-        "image": noisy(batch.x, batch.noise.on(batch.x.device), level),
-        "log_snr": objective.embedded(batch.t),
-        "level": level,
+        "image": objective.noisy(batch.x, batch.noise.on(batch.x.device), t),
+        "log_snr": objective.embedded(t),
+        "level": objective.log_snr(t),
         **batch.conditions,
     }
     return {i.name: named[i.name] for i in net.inputs}

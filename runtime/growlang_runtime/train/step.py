@@ -161,7 +161,9 @@ class Stepper:
                     denoise = denoiser(module, net, given)
                     if watched:
                         denoise = self.errors.watching(denoise, part.x, part.eps)
-                    losses = objective.losses(denoise, part.x, part.eps, part.t)
+                    losses = objective.losses(
+                        denoise, part.x, part.eps, objective.trained_at(part.t)
+                    )
                 loss = losses.sum() / settings.batch
                 # The gradients of processes are averaged.
                 (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]

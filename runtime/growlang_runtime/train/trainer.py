@@ -11,6 +11,7 @@ from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.decoders import versions
+from growlang_runtime.diffusion.agreement import require_agreement
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
@@ -219,6 +220,7 @@ class Trainer:
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = objective_of(phase.settings.objective, self.net)
+        require_agreement(objective, phase.settings.objective.call, self.plan.sample.sampler)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)

@@ -129,11 +129,13 @@ class Validation:
         objective = objective_of(self.settings.objective, self.net)
         with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
             denoise = denoiser(module, self.net, part.conditions)
-            return objective.losses(denoise, part.x, part.eps, part.t).double().cpu()
+            t = objective.trained_at(part.t)
+            return objective.losses(denoise, part.x, part.eps, t).double().cpu()
 
     def _summary(self, averaged: Tensor, plain: Tensor) -> Losses:
-        times = levels()
-        log_snr = objective_of(self.settings.objective, self.net).log_snr(times)
+        objective = objective_of(self.settings.objective, self.net)
+        times = objective.trained_at(levels())
+        log_snr = objective.log_snr(times)
         found = [
             Level(float(t), float(snr), *(float(x[i::LEVELS].mean()) for x in (averaged, plain)))
             for i, (t, snr) in enumerate(zip(times, log_snr, strict=True))
@@ -163,5 +165,8 @@ class Validation:
 
 
 def levels() -> Tensor:
-    """The times of the noise levels, (LEVELS,) float64: the middles of equal parts of [0, 1]."""
+    """Of the noise levels, (LEVELS,) float64: the middles of equal parts of those trained on.
+
+    They are numbers in [0, 1], of which the objective makes times.
+    """
     return (torch.arange(LEVELS, dtype=torch.float64) + 0.5) / LEVELS

@@ -1,0 +1,68 @@
+"""Whether the objective of a recipe fits the images of its model, and the sampler the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.resolve.agreement import placed
+from growlang.resolve.recipes import RecipeDraft
+from growlang.spec.model import Image
+from growlang.spec.objectives import Diffusion
+from growlang.spec.recipe import Sample
+from growlang.syntax import document as d
+
+
+def refuse_too_many_steps(
+    sample: Sample, sections: Sequence[Sequence[d.Binding]], recipes: Sequence[RecipeDraft]
+) -> Iterator[Diagnostic]:
+    """Refuse a sampler with more steps than a recipe's noise schedule has levels."""
+    steps = sample.sampler.steps
+    for recipe in recipes:
+        objective = recipe.settings.objective
+        levels = objective.schedule.levels() if isinstance(objective, Diffusion) else None
+        if levels is None or steps <= levels:
+            continue
+        place, is_number = _place(sections)
+        call = f"{sample.sampler.call}({levels})"
+        mend = str(levels) if is_number else call if place else f"sampler = {call}"
+        note = Note(f"recipe `{recipe.name}` is here", recipe.span)
+        yield Diagnostic(
+            "G471",
+            f"the sampler `{sample.sampler.call}` has {steps:,} steps, but recipe "
+            f"`{recipe.name}` trains at {levels:,} noise levels",
+            place or recipe.span,
+            f"write `{mend}`",
+            (note,) if place else (),
+        )
+        return
+
+
+def refuse_misfit_scales(
+    image: Image | None, recipes: Sequence[RecipeDraft], declared: Sequence[d.Recipe]
+) -> Iterator[Diagnostic]:
+    """Refuse scales of a loss that are no divisors of the image."""
+    height, width = image.extent if image else (0, 0)
+    own = {recipe.name: recipe for recipe in declared}
+    for recipe in recipes:
+        objective = recipe.settings.objective
+        scales = objective.scales if isinstance(objective, Diffusion) else []
+        wrong = [scale for scale in scales if height % scale or width % scale]
+        if not wrong:
+            continue
+        fit = [scale for scale in scales if scale not in wrong] or [1]
+        yield Diagnostic(
+            "G472",
+            f"recipe `{recipe.name}` cannot average {wrong[0]} x {wrong[0]} pixels of images of "
+            f"{height} x {width}",
+            placed(own[recipe.name], "scales") or recipe.span,
+            f"write `[{', '.join(map(str, fit))}]`",
+        )
+
+
+def _place(sections: Sequence[Sequence[d.Binding]]) -> tuple[Span | None, bool]:
+    """Where the steps of the sampler stand, or the sampler; and whether it is the steps."""
+    found = next((b.value for level in sections for b in level if b.name == "sampler"), None)
+    given = found.arguments if isinstance(found, d.Call) else ()
+    steps = next((a.value.span for a in given if a.name in ("steps", "")), None)
+    return steps or (found.span if found else None), steps is not None
