@@ -38,14 +38,17 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
 """What can be called, by its kind: a name may recur among kinds."""
 
 EXAMPLES: Json = {
+    "affine": True,
     "base": 64,
     "batch": 256,
+    "channels": 3,
     "every": 5000,
     "factor": 4,
     "from": "caption",
     "head_width": 64,
     "heads": 16,
     "height": 64,
+    "hidden": 128,
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
     "length": 1024,
