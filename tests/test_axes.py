@@ -152,6 +152,8 @@ def test_without_its_last_layers_an_op_is_its_skip(name: str) -> None:
         op, places = alone(call, axes), {layer.place for layer in axes.layers}
         if "last" not in places:
             continue
+        if call.op.is_residual and call.op.called_as != "pipe":
+            continue  # its input on another grid
         rest = op(_without(axes, op.weights, "last"))
         if call.op.is_residual and "skip" in places:
             assert rest.any()

@@ -25,6 +25,8 @@ class Wire(NamedTuple):
     """Whether no error before it is about resolutions, so that its own can be held to account."""
     is_joined: bool = False
     """Whether it is the core's result with an encoder's added, of which a level takes all."""
+    has_own_width: bool = False
+    """Whether `down` or `up` states its width, with which the next place need not begin."""
 
 
 UNKNOWN = Wire("", None)

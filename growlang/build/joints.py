@@ -179,7 +179,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             declaration=f"with {slot}",
         )
         return Wire("", grid(own or shape.width, at, at * width // height), is_sure=False)
-    if own is not None and own != shape.width:
+    if own is not None and own != shape.width and not wire.has_own_width:
         site.refusals.mismatch(
             "G205",
             f"`{name.slot}` has width {own}, but its input has {shape.width}",

@@ -28,12 +28,13 @@ class Patch(nn.Module):
 
     def __init__(self, op: ends.Patch, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        sides = {"stride": op.factor, "device": device}
         if op.hidden is None:
             self.hidden = None
-            self.proj = Conv2d(x.width, op.width, op.factor, bias=op.bias, **sides)
+            self.proj = Conv2d(x.width, op.width, op.factor, op.factor, bias=op.bias, device=device)
         else:
-            self.hidden = Conv2d(x.width, op.hidden, op.factor, bias=False, **sides)
+            self.hidden = Conv2d(
+                x.width, op.hidden, op.factor, op.factor, bias=False, device=device
+            )
             self.proj = Conv2d(op.hidden, op.width, 1, bias=op.bias, device=device)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from growlang.ops import OPS
 from growlang.signatures.signature import Nothing, Signature
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
@@ -22,6 +23,8 @@ from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, refe
 CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
     "op": OPS,
+    "down": DOWNS,
+    "up": UPS,
     "condition": CONDITIONS,
     "time": BINDINGS["time"],
     "data": DATA,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from inspect import cleandoc
 
-from growlang.ops import DOWN, OPS, UP
+from growlang.ops import OPS
 from growlang.ops.generations import Detail, Upsample
 from growlang.rules import RULES, Rule
 from growlang.spec.model import Position, Skips
-from growlang.yaml.schema.calls import call_of, key
+from growlang.yaml.schema.calls import CALLS, call_of, key
 from growlang.yaml.schema.pieces import (
     EXPRESSION,
     NAME,
@@ -99,6 +99,11 @@ def _core() -> Json:
     }
 
 
+def _change(side: str) -> Json:
+    """A change of resolution: its name, or a call."""
+    return {"anyOf": [{"enum": list(CALLS[side])}, call_of(side)]}
+
+
 def _stage() -> Json:
     sides = {
         side: about(f"ops of the {side} side", ["identity"], reference("pipe"))
@@ -106,8 +111,8 @@ def _stage() -> Json:
     }
     options = {
         "at": about("height of the grid, in positions", 64, reference("count")),
-        "down": about("change to the next coarser place", "down", {"enum": list(DOWN)}),
-        "up": about("change back from it", "up", {"enum": list(UP)}),
+        "down": about("change to the next coarser place", "down", _change("down")),
+        "up": about("change back from it", "up", _change("up")),
         **sides,
     }
     either = [{"required": ["pipe"]}, {"required": ["encode", "decode"]}]
