@@ -33,7 +33,13 @@ from growlang.growth.initialisation import initialisations, initialised, refuse_
 from growlang.growth.moves import moves
 from growlang.net import Net
 from growlang.net.generations import held_by
-from growlang.plans.schedule import check_components, check_schedule, places_of, schedule
+from growlang.plans.schedule import (
+    check_components,
+    check_schedule,
+    places_of,
+    refuse_unlearned_variance,
+    schedule,
+)
 from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.evaluations import warn_unmeasurable
 from growlang.resolve.files import Files, in_yaml
@@ -338,6 +344,7 @@ def check_resolved(
     places, held = places_of(net), held_by(net)
     for draft in resolved.recipes:
         findings.extend(check_schedule(draft, places, held))
+        findings.extend(refuse_unlearned_variance(draft, net, resolution.spans.get(("head",))))
         if draft.start.bridge and (mapping or not parent):
             own = next(r for r in resolved.document.recipes if r.name == draft.name)
             place = next(s.value.span for s in own.settings if s.name == "transition")

@@ -152,11 +152,13 @@ def test_without_its_last_layers_an_op_is_its_skip(name: str) -> None:
         op, places = alone(call, axes), {layer.place for layer in axes.layers}
         if "last" not in places:
             continue
+        if call.op.is_residual and call.op.called_as != "pipe":
+            continue  # its input on another grid
         rest = op(_without(axes, op.weights, "last"))
         if call.op.is_residual and "skip" in places:
             assert rest.any()
             rest = op(_without(axes, op.weights, "last", "skip"))
-        elif call.op.is_residual or call.op.is_join:
+        elif call.op.is_residual or (call.op.is_join and not call.op.others(*call[1:])):
             rest = rest - op.values[0]
         assert not rest.any(), (
             f"{call.op!r} does not give its skip once the layers of `place` last are zero: "

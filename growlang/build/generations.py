@@ -38,12 +38,26 @@ def grown(site: Site) -> Wire:
         return UNKNOWN
     wire = core(site, down.wire, as_grid=True)
     known = wire if wire.name else UNKNOWN
-    wire = ascend(first, known, down.sides)
+    wire = _without_variance(first, ascend(first, known, down.sides))
     for at, (own, image) in enumerate(zip(later, images[1:], strict=True)):
         name = site.resolution.generations[at].name
         _close(site, name, wire, sites[at].kept)
         detail = _detail(own, known, image)
         wire = _refined(site, at, factors, wire, detail, image)
+    return wire
+
+
+def _without_variance(site: Site, wire: Wire) -> Wire:
+    """The prediction of the first generation; a finding where it has a variance beside it."""
+    if wire.shape and site.model.image and wire.shape.width != site.model.image.channels:
+        site.refusals.mismatch(
+            "G204",
+            f"the head ends with {wire.shape.width} channels, and retained ends predict the "
+            f"{site.model.image.channels} of the image alone",
+            HEAD,
+            help="grow from a model without a learned variance, or drop its ends",
+        )
+        return UNKNOWN
     return wire
 
 

@@ -13,7 +13,7 @@ from growlang.net import CORE, Component, ComponentName, Input, Node, Shape, Ten
 from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
-from growlang.spec.model import Model
+from growlang.spec.model import Model, Skips
 
 
 class Wire(NamedTuple):
@@ -26,6 +26,8 @@ class Wire(NamedTuple):
     """Whether no error before it is about resolutions, so that its own can be held to account."""
     is_joined: bool = False
     """Whether it is the core's result with an encoder's added, of which a level takes all."""
+    has_own_width: bool = False
+    """Whether `down` or `up` states its width, with which the next place need not begin."""
 
 
 UNKNOWN = Wire("", None)
@@ -38,6 +40,11 @@ class Place(NamedTuple):
     component: ComponentName
     pushes: bool = False
     pops: bool = False
+    joins: Skips = "block"
+    """How what takes a skip is joined to it, and what that is."""
+    pairs: tuple[int, int] | None = None
+    """Of the units of a core: below the first number they give skips, from the second on they
+    take one."""
 
 
 class Declared(NamedTuple):
@@ -185,7 +192,8 @@ def add(
 
 
 def _declared(site: Site, op: Op, x: Shape, at: KeyPath) -> Declared:
-    key, known = (at, op.call, x), site.graph.declared
+    name = repr(op) if op.called_as == "internal" else op.call
+    key, known = (at, name, x), site.graph.declared
     if key not in known:
         known[key] = _declare(op, x, _read(op, site.scope))
     return known[key]

@@ -9,7 +9,7 @@ from growlang.build.pipes import convert
 from growlang.diagnostics import Note
 from growlang.net import CORE, HEAD, ComponentName, Shape, grid, tokens
 from growlang.ops.ends import Subtract
-from growlang.spec.model import Group, Pipe, Slot, Stage
+from growlang.spec.model import Group, Item, Pipe, Slot, Stage
 
 
 def is_chain(site: Site) -> bool:
@@ -28,12 +28,17 @@ def is_chain(site: Site) -> bool:
     return False
 
 
-def ended(site: Site, wire: Wire, expected: Shape | None = None) -> Wire:
-    """Hold the head's end against the image, or `expected`, or against the vocabulary."""
-    expected, text = expected or site.graph.inputs[0].shape, site.model.tokens
+def ended(site: Site, wire: Wire, held: Shape | None = None) -> Wire:
+    """Hold the head's end against the image, or `held`, or against the vocabulary.
+
+    The image may have twice its channels: the second half is then for a learned variance.
+    """
+    expected, text = held or site.graph.inputs[0].shape, site.model.tokens
     if text:
         expected = tokens(text.length, text.vocabulary)
     if wire.shape is None or wire.shape == expected or not wire.is_sure:
+        return wire
+    if not (text or held) and expected and wire.shape == learning_variance(expected):
         return wire
     if text:
         site.refusals.mismatch(
@@ -50,9 +55,25 @@ def ended(site: Site, wire: Wire, expected: Shape | None = None) -> Wire:
             f"the head ends at {wire.shape}, but the image is {expected}",
             HEAD,
             notes=[Note("image set here", site.span("image"))],
-            help="fix the factor of `unpatch`, or the stem's `patch`",
+            help=_ending(site, wire.shape, expected),
         )
     return UNKNOWN
+
+
+def learning_variance(image: Shape) -> Shape:
+    """What a head ends with that predicts a variance beside each value (arXiv 2102.09672)."""
+    return image.with_width(2 * image.width)
+
+
+def _ending(site: Site, shape: Shape, image: Shape | None) -> str:
+    """The edit where a head ends otherwise than with the image."""
+    last = site.model.head.pipe[-1] if site.model.head.pipe else None
+    if image and shape.dims[1:] == image.dims[1:]:
+        channels = image.width
+        if isinstance(last, Item) and getattr(last.op, "channels", None):
+            return f"remove `channels`, or write {2 * channels} of them for a learned variance"
+        return f"end it with {channels} channels, or {2 * channels} for a learned variance"
+    return "fix the factor of `unpatch`, or the stem's `patch`"
 
 
 Level = tuple[ComponentName, int | None]
@@ -158,7 +179,7 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
             declaration=f"with {slot}",
         )
         return Wire("", grid(own or shape.width, at, at * width // height), is_sure=False)
-    if own is not None and own != shape.width:
+    if own is not None and own != shape.width and not wire.has_own_width:
         site.refusals.mismatch(
             "G205",
             f"`{name.slot}` has width {own}, but its input has {shape.width}",

@@ -52,15 +52,26 @@ def argument_obstacles(
         decided = known[key]
         if decided == "tokens":
             yield from _tokens(path, name, now, was, extends)
-        elif decided == "sides" and op.resized in ("patches", "pixels", "kernel"):
+        elif decided == "sides" and op.resized and _resizes(op.resized, name, now, was):
             yield from _filters(path, name, now, was, op.resized, how)
-        elif decided == "sides" and op.resized is None:
+        elif decided == "sides" and op.resized != "positions":
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent, and no rule "
             why += f"resizes `{pair.child.op}`"
-            yield Obstacle("impossible", path, why, f"write `{name} = {literal(was)}`")
+            yield Obstacle("impossible", path, why, _restored(name, was))
         elif decided == "function" and not _is_tabled(pair, name):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
-            yield Obstacle("inexact", path, why, f"write `{name} = {literal(was)}`")
+            yield Obstacle("inexact", path, why, _restored(name, was))
+
+
+def _resizes(what: Resized, name: str, *values: object) -> bool:
+    """Whether `resize` puts the filters that an argument decides on another grid."""
+    numbers = all(isinstance(value, int) for value in values)
+    return numbers and (what == "kernel" or (what != "positions" and name != "kernel"))
+
+
+def _restored(name: str, was: object) -> str:
+    """The edit that gives an argument the parent's value."""
+    return f"remove `{name}`" if was is None else f"write `{name} = {literal(was)}`"
 
 
 def _read(pair: Pair, match: Match) -> tuple[Shape, Shape]:

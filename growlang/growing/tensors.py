@@ -186,12 +186,24 @@ def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
     if role is Role.KERNEL and sides.resized == "patches":
         role = Role.READS  # every pixel of a patch has a filter of its own
     grouped = any(s.norm and s.norm.kind == "group" for s in spaces)
+    if role is Role.SCALE and _is_scaled_by_norm(sides.new, layer.branch, spaces):
+        grouped = True  # the norm's own scale undoes that of the stream
     if role in (Role.QUERY, Role.KEY, Role.QUERY_NORM, Role.KEY_NORM):
         return Of(role, qk_norm=any(s.norm for s in spaces))
     if role is Role.READS and sides.normalised and any(s.name == "x" for s in spaces):
         role = Role.NORMALISED
     kept = role is Role.READS and layer.kind == "table"
     return Of(role, grouped=grouped, kept=kept)
+
+
+def _is_scaled_by_norm(axes: Axes, branch: str, spaces: list[Space]) -> bool:
+    """Whether a norm of the branch has a scale of its own for these spaces."""
+    return any(
+        segment.role is Role.NORM_SCALE and set(segment.factors) & set(spaces)
+        for layer in axes.layers
+        if layer.branch == branch
+        for segment in layer.weight.axes[0]
+    )
 
 
 def _silent(sides: Sides, layer: Layer, parameter: Parameter) -> Transform | None:

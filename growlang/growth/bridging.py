@@ -70,6 +70,7 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     old = [node for node in parent.nodes if node.component not in kept]
     factor = _factor(child.image, parent.image)
     _refuse_raw(child)
+    _refuse_variance(child, parent)
     from_old = _into_body(parent, kept, {node.path for node in old})
     fresh = {n.path for n in child.nodes if n.component not in kept and n.component != TIME}
     from_new = _into_body(child, kept, fresh - child.encoders.keys())
@@ -131,6 +132,11 @@ def _factor(image: Shape, smaller: Shape) -> int:
 def _refuse_raw(child: Net) -> None:
     if any(node.args.get("embed") == "raw" for node in child.of(TIME)):
         raise UnbridgeableError("`time` embeds the raw log-SNR, which differs between sizes")
+
+
+def _refuse_variance(child: Net, parent: Net) -> None:
+    if any(net.result.width != net.image.width for net in (child, parent)):
+        raise UnbridgeableError("a head predicts a variance beside the image, which does not fade")
 
 
 def _into_body(net: Net, kept: Collection[str], ends: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from growlang.ops import CHANGES, OPS
 from growlang.rules import RULES, TRANSITIONS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
@@ -60,6 +61,8 @@ def signatures(where: Context) -> Table[Signature]:
 def every() -> dict[str, type[Signature]]:
     """Each signature of the language by its name; a rule of growth as `by NAME`."""
     found: dict[str, type[Signature]] = {
+        **DOWNS,
+        **UPS,
         **OPS,
         **CHANGES,
         **CONDITIONS,

@@ -40,7 +40,7 @@ class Conv(Op):
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(width, height, width of the grid)."""
-        _require_odd(self.kernel)
+        require_odd(self.kernel)
         return x.with_width(self.width)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
@@ -112,7 +112,7 @@ class Residual(Op):
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""
-        _require_odd(self.kernel)
+        require_odd(self.kernel)
         return x.with_width(self.width)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
@@ -171,7 +171,8 @@ class Residual(Op):
         return ("time",) if scope.time is not None else ()
 
 
-def _require_odd(kernel: int) -> None:
+def require_odd(kernel: int) -> None:
+    """OpError if a kernel has no centre."""
     if kernel % 2 == 0:
         raise OpError(
             f"`kernel` must be odd, not {kernel}: it would shift the grid by half a pixel",

@@ -1,11 +1,11 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
 from growlang.net import Scope, Shape, grid
-from growlang.net.axes import Axes, reads, writes
+from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import divided
+from growlang.ops.convolution import divided, group_count, require_odd
 from growlang.ops.kept import FP32, Kept, Widths
-from growlang.ops.layers import linear, mapped, plain
+from growlang.ops.layers import grouped, linear, mapped, norm, plain
 from growlang.signatures.signature import argument
 
 
@@ -145,6 +145,185 @@ class IDWT(ToFiner):
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per coarse pixel; the transform only adds."""
         return 2 * x.size * self.width * self.factor**2
+
+
+class Strided(ToCoarser):
+    """To a coarser grid: a convolution whose stride is `factor` (DDPM, arXiv 2006.11239)."""
+
+    call = "strided"
+    source = "arXiv 2006.11239"
+    resized = "kernel"
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        require_odd(self.kernel)
+        return super().output(x, scope)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`conv.weight` (width, input channels, kernel, kernel) and `conv.bias`."""
+        return mapped("conv", x.width, self.width, self.kernel, self.kernel)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One convolution per coarse pixel."""
+        return 2 * self.kernel**2 * (x.size // self.factor**2) * self.width
+
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size, 0, widths.maps)
+
+
+class UpConv(ToFiner):
+    """To a finer grid: nearest upsampling by `factor`, then a convolution (arXiv 2006.11239)."""
+
+    call = "up_conv"
+    source = "arXiv 2006.11239"
+    resized = "kernel"
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        require_odd(self.kernel)
+        return super().output(x, scope)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`conv.weight` (width, input channels, kernel, kernel) and `conv.bias`."""
+        return mapped("conv", x.width, self.width, self.kernel, self.kernel)
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One convolution per fine pixel."""
+        return 2 * self.kernel**2 * x.size * self.factor**2 * self.width
+
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
+        """The input of the convolution."""
+        return x.size * self.factor**2
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """The input of the convolution, which is kept even where it does not learn."""
+        return Kept(widths.maps * x.size * self.factor**2, 0, widths.maps)
+
+
+class ResidualChange(Op):
+    """Base of the residual blocks that change the resolution (ADM, arXiv 2105.05233).
+
+    As `residual`, but what its first activation gives and what its skip reads are on the other
+    grid: the block computes there.
+    """
+
+    input_kind = "grid"
+    is_residual = True
+    resized = "kernel"
+    width: int = argument("channels of the output", ge=1)
+    factor: int = argument("ratio of the two resolutions", 2, ge=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`norm1 conv1 [time] norm2 conv2 [skip]`, as of `residual`."""
+        sides, groups = (self.kernel, self.kernel), self.numbers(x, scope)
+        stream = grouped("x", x.width, groups["norm1.groups"])
+        hidden = grouped("hidden", self.width, groups["norm2.groups"])
+        out = stream if x.width == self.width else plain("out", self.width)
+        inputs, layers = [reads(stream)], [norm("norm1", stream)]
+        layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
+        if scope.time is not None:
+            time = reads(Space("time", scope.time))
+            inputs.append(time)
+            scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
+            layers.append(linear("time", scaled, time, init="zeros"))
+        layers.append(norm("norm2", hidden))
+        last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
+        layers.append(last)
+        if out is not stream:
+            layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
+        return Axes(tuple(inputs), writes(out), tuple(layers))
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Two or three convolutions of the result's grid and the projection of the time."""
+        pixels, width = self.output(x, scope).positions, self.width
+        convolutions = pixels * width * self.kernel**2 * (x.width + width)
+        skip = pixels * width * x.width if x.width != width else 0
+        return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
+
+    def _moved(self, x: Shape, scope: Scope) -> int:
+        """Scalars of the input on the grid of the result."""
+        return x.width * self.output(x, scope).positions
+
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
+        """Inputs of two norms, two SiLUs, two convolutions, of the pooling and of the skip."""
+        timed = scope.time is not None
+        inner = (3 + timed) * self.width * self.output(x, scope).positions
+        moved = (1 + (x.width != self.width)) * self._moved(x, scope)
+        before = (2 + (self.called_as == "down")) * x.size
+        statistics = 2 * sum(self.numbers(x, scope).values())
+        vectors = 2 * (scope.time or 0) + timed * self.width
+        return before + moved + inner + statistics + vectors
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """As of `residual`, and what is pooled."""
+        timed, down = scope.time is not None, self.called_as == "down"
+        inner, moved = self.width * self.output(x, scope).positions, self._moved(x, scope)
+        before = (2 + down) * FP32 * x.size
+        before += down * widths.x * x.size if widths.x != FP32 else 0
+        branch = widths.maps * moved + (2 * FP32 + widths.maps) * inner
+        skip = widths.maps * moved if self.width != x.width else 0
+        vectors = (FP32 + widths.maps) * (scope.time or 0) + timed * FP32 * self.width
+        result = widths.maps
+        if self.width == x.width:
+            result = max(widths.x, widths.maps) if down else FP32
+        statistics = 2 * FP32 * sum(self.numbers(x, scope).values())
+        learning = vectors + timed * FP32 * inner if timed else 0
+        return Kept(before + branch + skip + statistics, learning, result)
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of both norms."""
+        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
+        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """The time embedding, if there is one."""
+        return ("time",) if scope.time is not None else ()
+
+
+class ResidualDown(ResidualChange):
+    """To a coarser grid: a residual block that pools behind its first SiLU and in its skip."""
+
+    call = "residual_down"
+    called_as = "down"
+    source = "arXiv 2105.05233"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        require_odd(self.kernel)
+        found = divided(x, self.factor).with_width(self.width)
+        if found.positions == 1 and self.numbers(x, scope)["norm2.groups"] == self.width:
+            raise OpError(
+                f"`residual` to one position normalises {self.width} groups of one value each",
+                argument="factor",
+                code="G204",
+                help="write `down = average`, or let it have more channels than 32",
+            )
+        return found
+
+
+class ResidualUp(ResidualChange):
+    """To a finer grid: a residual block that upsamples behind its first SiLU and in its skip.
+
+    Upsampling repeats the nearest pixel.
+    """
+
+    call = "residual_up"
+    called_as = "up"
+    source = "arXiv 2105.05233"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        require_odd(self.kernel)
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
 
 
 def _require_power_of_two(op: DWT | IDWT) -> None:

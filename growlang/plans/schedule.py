@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from growlang.diagnostics import Diagnostic, Span
+from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.net import ComponentName, Net
 from growlang.net.generations import Held, held_by
 from growlang.resolve.recipes import PhaseDraft, RecipeDraft
@@ -50,6 +50,26 @@ def check_schedule(recipe: RecipeDraft, places: Places, held: Held) -> Iterator[
                 "freeze fewer components, such as `freeze core`",
             )
     yield from _random_for_ever(recipe, places, held)
+
+
+def refuse_unlearned_variance(
+    recipe: RecipeDraft, net: Net, head: Span | None
+) -> Iterator[Diagnostic]:
+    """Refuse a head with channels for a variance that the recipe's objective does not learn."""
+    objective = recipe.settings.objective
+    learned = getattr(objective, "variance", "fixed") == "learned"
+    if net.of_tokens or learned == (net.result.width != net.image.width):
+        return
+    channels, ends = net.image.width, net.result.width
+    if learned:
+        why = f"recipe `{recipe.name}` learns a variance, and the head ends with {ends} channels"
+        help = f"end the head with {2 * channels}, such as `unpatch(2, channels = {2 * channels})`"
+    else:
+        why = f"the head ends with {ends} channels, of which recipe `{recipe.name}` trains "
+        why += f"{channels}: its objective learns no variance"
+        help = f"end the head with the {channels} channels of the image"
+    notes = (Note("the head is here", head),) if head else ()
+    yield Diagnostic("G204", why, recipe.span, help, notes)
 
 
 def _misses_of(selection: d.Selection, places: Places, verb: str) -> Iterator[Diagnostic]:

@@ -18,14 +18,16 @@ from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
-from growlang.resolve.slots import HOLLOW, OPTIONS, SLOTS, SLOTS_OF_TOKENS
+from growlang.resolve.slots import CALLED, HOLLOW, OPTIONS, SLOTS, SLOTS_OF_TOKENS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
-from growlang.spec.forms import Choices
+from growlang.spec.changes import Average, Change, Nearest
+from growlang.spec.forms import NO_CALLS, Choices
 from growlang.spec.model import (
     BINDINGS,
     INPUTS,
     WORDS,
+    CoreSkips,
     Grows,
     Image,
     Model,
@@ -258,11 +260,14 @@ class _Resolver:
         self.pipes.spans[(name,)] = slot.span
         if slot.kind == "stage":
             decode = slot.pipe if slot.decode is None else slot.decode
+            down, up = options.get("down", Average()), options.get("up", Nearest())
             self.stages.append(
                 Stage.model_construct(
                     at=at,
-                    down=options.get("down", "down"),
-                    up=options.get("up", "up"),
+                    down=down.op,
+                    up=up.op,
+                    down_with=down.given,
+                    up_with=up.given,
                     encode=self.pipes.resolve(slot.pipe, self.scope, (name, "encode")),
                     decode=self.pipes.resolve(decode, self.scope, (name, "decode")),
                 )
@@ -270,7 +275,10 @@ class _Resolver:
             return
         pipe = self.pipes.resolve(slot.pipe, self.scope, (name,))
         position: Position | None = options.get("position")
-        self.slots[name] = Slot.model_construct(at=at or None, position=position, pipe=pipe)
+        skips: CoreSkips | None = options.get("skips")
+        self.slots[name] = Slot.model_construct(
+            at=at or None, position=position, skips=skips, pipe=pipe
+        )
 
     def _resolution(self, slot: d.Slot) -> int:
         """The number after `@`, 0 where there is none or it was refused."""
@@ -302,8 +310,10 @@ class _Resolver:
                 message = f"`{slot.kind}` has no option `{option.name}`"
                 self.findings.add("G107", message, place, help=help, edits=edits)
                 continue
-            value = read(option.value, Choices(allowed[option.name]), self.scope)
-            if value in allowed[option.name]:
+            calls = CALLED.get(option.name, NO_CALLS)
+            words = () if calls else allowed[option.name]
+            value = read(option.value, Choices(words, calls), self.scope)
+            if isinstance(value, Change) or value in allowed[option.name]:
                 found[option.name] = value
                 self.pipes.spans[(name, option.name)] = option.value.span
             elif value is not HOLE:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, KeyPath, Note, Span, stage
 from growlang.diagnostics.literals import literal
-from growlang.ops import CHANGES, DOWN, OPS, Op
+from growlang.ops import OPS, Op
 from growlang.resolve.arguments import bind
 from growlang.resolve.names import HOLE, Bound, Names, evaluate, leads_to, names_in, origins
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.model import Group, Item, Pipe
 from growlang.spec.words import meant
 from growlang.syntax import document as d
@@ -115,8 +116,8 @@ class Pipes:
         help, edits = meant(
             call.name_span, call.name, known, "", "call", body="pipe", beyond=beyond
         )
-        if call.name in CHANGES:
-            side = "down" if call.name in DOWN else "up"
+        if call.name in (*DOWNS, *UPS):
+            side = "down" if call.name in DOWNS else "up"
             help = f"it belongs in a stage's options: `stage @ 64 ({side} = {call.name})`"
         elif dot and not help:
             inside = [n for n in self.blocks if n.startswith(f"{library}.")]
@@ -127,7 +128,7 @@ class Pipes:
             f"unknown op or block `{call.name}`",
             call.name_span,
             help=help or (f"{listed}, or {beyond}" if beyond else listed),
-            edits=() if call.name in CHANGES else edits,
+            edits=() if call.name in (*DOWNS, *UPS) else edits,
         )
 
     def _used(self, name: str) -> Iterable[str]:

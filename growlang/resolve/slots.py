@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from growlang.ops import DOWN, UP
-from growlang.spec.model import POSITIONS, Slot
+from growlang.signatures.tables import Table
+from growlang.spec.changes import DOWNS, UPS, Change
+from growlang.spec.model import CORE_SKIPS, POSITIONS, Slot
 
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "stage": {"down": tuple(DOWN), "up": tuple(UP)},
-    "core": {"position": POSITIONS},
+    "stage": {"down": tuple(DOWNS), "up": tuple(UPS)},
+    "core": {"position": POSITIONS, "skips": CORE_SKIPS},
 }
 """Options of the slots, and what each may be."""
-HOLLOW = Slot.model_construct(at=None, position=None, pipe=[None])
+CALLED: dict[str, Table[Change]] = {"down": DOWNS, "up": UPS}
+"""Options that are calls, which a bare name is too."""
+HOLLOW = Slot.model_construct(at=None, position=None, skips=None, pipe=[None])
 """Stands for a slot that is missing or was refused."""
 SLOTS = {
     "stem": "stem patch(4, width)",

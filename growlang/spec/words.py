@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from growlang.diagnostics import Edit, Span
 from growlang.diagnostics.spelling import is_slip, nearest
-from growlang.ops import CONDITIONS, DOWN, OPS, UP
+from growlang.ops import CONDITIONS, OPS
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
@@ -227,10 +228,13 @@ def _model() -> Iterator[Home]:
     for call, op in OPS.items():
         yield Home(call, "call", "pipe", f"a pipe, such as `stem {call}`")
         yield from _fields(op, f"{call}(%s)")
-    for side, changes in (("down", DOWN), ("up", UP)):
+    for side, changes in (("down", DOWNS), ("up", UPS)):
         yield Home(side, "name", "stage", f"`stage @ 32 ({side} = {side})`")
         yield from (Home(c, "word", "stage", f"`stage @ 32 ({side} = {c})`") for c in changes)
+        for call, change in changes.items():
+            yield from _fields(change, f"stage @ 32 ({side} = {call}(%s))")
     yield Home("position", "name", "core", "`core @ 16 (position = sincos)`")
+    yield Home("skips", "name", "core", "`core (skips = long)`")
     for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")
 

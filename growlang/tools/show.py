@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.signatures.signature import Signature
+from growlang.spec.changes import NAMES
 from growlang.spec.data import Source
 from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Stage
 from growlang.spec.recipe import Phase, Settings, Start
@@ -119,8 +120,9 @@ class _Show:
             yield self.part(_stage(stage), stage.name)
         core = model.core
         at = f" @ {core.at}" if core.at else ""
-        position = f" (position = {core.position})" if core.position else ""
-        yield self.part(f"core{at}{position} {_pipe(core.pipe)}", "core")
+        options = {"position": core.position, "skips": core.skips}
+        said = ", ".join(f"{name} = {value}" for name, value in options.items() if value)
+        yield self.part(f"core{at}{said and f' ({said})'} {_pipe(core.pipe)}", "core")
         yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
 
@@ -273,11 +275,17 @@ def _element(element: Group | Item) -> str:
 
 def _stage(stage: Stage) -> str:
     head = f"stage @ {stage.at}"
-    if (stage.down, stage.up) != ("down", "up"):
-        head += f" (down = {stage.down}, up = {stage.up})"
+    down, up = _change(stage.down, stage.down_with), _change(stage.up, stage.up_with)
+    if (down, up) != ("down", "up"):
+        head += f" (down = {down}, up = {up})"
     if stage.encode == stage.decode:
         return f"{head} {_pipe(stage.encode)}"
     return f"{head} {{\nencode {_pipe(stage.encode)}\ndecode {_pipe(stage.decode)}\n}}"
+
+
+def _change(op: str, given: Mapping[str, int]) -> str:
+    arguments = ", ".join(f"{name} = {value}" for name, value in given.items())
+    return f"{NAMES[op]}({arguments})" if arguments else NAMES[op]
 
 
 def _moments(start: Start) -> str:

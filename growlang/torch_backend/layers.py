@@ -47,7 +47,8 @@ class RMSNorm(nn.RMSNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise in the input's type; the fused kernel needs the scale in the same one."""
-        return F.rms_norm(x, tuple(self.normalized_shape), self.weight.to(x.dtype), self.eps)
+        weight = None if self.weight is None else self.weight.to(x.dtype)
+        return F.rms_norm(x, tuple(self.normalized_shape), weight, self.eps)
 
 
 class Embedding(nn.Embedding):

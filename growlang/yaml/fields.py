@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from growlang.ops import DOWN, OPS, UP
+from growlang.ops import OPS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices, positions
 from growlang.spec.model import BINDINGS, CONDITIONS
@@ -57,7 +58,12 @@ SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}
 PIPE = Field(OPS, names=True)
 WORD = Field(names=True)
 SOURCE = Field(DATA, names=True, own=("mix",))
-OPTIONS = {"down": Field(DOWN, names=True), "up": Field(UP, names=True), "position": WORD}
+OPTIONS = {
+    "down": Field(DOWNS, names=True),
+    "up": Field(UPS, names=True),
+    "position": WORD,
+    "skips": WORD,
+}
 
 
 def binding(name: str) -> Field:

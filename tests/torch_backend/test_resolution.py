@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from test_modules import drawn
+from torch import Tensor
 
 from growlang.net import grid
 from growlang.ops import Scope, op_of
@@ -55,3 +56,42 @@ def test_idwt_inverts_dwt(factor: int) -> None:
     pixels = torch.randn(2, 3, 16, 24, dtype=torch.float64)
     torch.testing.assert_close(last(first(pixels)), pixels, rtol=0, atol=1e-13)
     assert first(pixels).shape == (2, channels, 16 // factor, 24 // factor)
+
+
+@pytest.mark.parametrize(("name", "pools"), [("residual_down", True), ("residual_up", False)])
+def test_a_residual_change_computes_on_the_other_grid(name: str, pools: bool) -> None:
+    """ADM's (arXiv 2105.05233): resampled behind the first SiLU, and in the skip."""
+    x, scope = grid(4, 4, 4), Scope(6)
+    module = drawn(op_of(name).model_validate({"width": 6}), x, scope, fresh=False)
+    pixels, time = torch.randn(2, 4, 4, 4), torch.randn(2, 6)
+    w, f = dict(module.named_parameters()), torch.nn.functional
+
+    def moved(value: Tensor) -> Tensor:
+        if pools:
+            return f.avg_pool2d(value, 2)
+        return value.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+    def normed(layer: str, value: Tensor, groups: int) -> Tensor:
+        return f.group_norm(value, groups, w[f"{layer}.weight"], w[f"{layer}.bias"], scope.eps)
+
+    h = moved(f.silu(normed("norm1", pixels, 4)))
+    h = normed("norm2", f.conv2d(h, w["conv1.weight"], w["conv1.bias"], padding=1), 2)
+    embedded = f.linear(f.silu(time), w["time.weight"], w["time.bias"])
+    scale, shift = embedded[:, :, None, None].chunk(2, dim=1)
+    h = f.conv2d(f.silu(h * (1 + scale) + shift), w["conv2.weight"], w["conv2.bias"], padding=1)
+    expected = f.conv2d(moved(pixels), w["skip.weight"], w["skip.bias"]) + h
+    torch.testing.assert_close(module(pixels, time), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_convolutions_with_a_stride_and_behind_upsampling(kernel: int) -> None:
+    x, scope, f = torch.randn(2, 3, 8, 8), Scope(), torch.nn.functional
+    args = {"width": 5, "kernel": kernel, "factor": 4}
+    down = drawn(op_of("strided").model_validate(args), grid(3, 8, 8), scope, fresh=False)
+    up = drawn(op_of("up_conv").model_validate(args), grid(3, 8, 8), scope, fresh=False)
+    full = f.conv2d(x, down.conv.weight, down.conv.bias, padding=kernel // 2)
+    torch.testing.assert_close(down(x), full[:, :, ::4, ::4])
+    large = x.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    torch.testing.assert_close(
+        up(x), f.conv2d(large, up.conv.weight, up.conv.bias, padding=kernel // 2)
+    )

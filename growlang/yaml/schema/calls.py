@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from growlang.ops import OPS
 from growlang.ops.activations import ACTIVATIONS
 from growlang.signatures.signature import Nothing, Signature
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
@@ -25,6 +26,8 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
     "op": OPS,
     "activation": ACTIVATIONS,
+    "down": DOWNS,
+    "up": UPS,
     "condition": CONDITIONS,
     "time": BINDINGS["time"],
     "data": DATA,
@@ -42,8 +45,10 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
 """What can be called, by its kind: a name may recur among kinds."""
 
 EXAMPLES: Json = {
+    "affine": True,
     "base": 64,
     "batch": 256,
+    "channels": 3,
     "eps": 0.00001,
     "every": 5000,
     "factor": 4,
@@ -51,6 +56,7 @@ EXAMPLES: Json = {
     "head_width": 64,
     "heads": 16,
     "height": 64,
+    "hidden": 128,
     "id": "google/t5-v1_1-xxl",
     "label": "cls",
     "length": 1024,

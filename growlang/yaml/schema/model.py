@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from inspect import cleandoc
 
-from growlang.ops import DOWN, OPS, UP
+from growlang.ops import OPS
 from growlang.ops.generations import Detail, Upsample
 from growlang.rules import RULES, Rule
-from growlang.spec.model import Position, Skips
-from growlang.yaml.schema.calls import call_of, key
+from growlang.spec.model import CoreSkips, Position, Skips
+from growlang.yaml.schema.calls import CALLS, call_of, key
 from growlang.yaml.schema.pieces import (
     EXPRESSION,
     NAME,
@@ -96,7 +96,13 @@ def _core() -> Json:
     return {
         "at": about("height of the grid, in positions", 16, reference("count")),
         "position": about("positional embedding", "learned", one_of(Position)),
+        "skips": about("skips from the first blocks to the last", "long", one_of(CoreSkips)),
     }
+
+
+def _change(side: str) -> Json:
+    """A change of resolution: its name, or a call."""
+    return {"anyOf": [{"enum": list(CALLS[side])}, call_of(side)]}
 
 
 def _stage() -> Json:
@@ -106,8 +112,8 @@ def _stage() -> Json:
     }
     options = {
         "at": about("height of the grid, in positions", 64, reference("count")),
-        "down": about("change to the next coarser place", "down", {"enum": list(DOWN)}),
-        "up": about("change back from it", "up", {"enum": list(UP)}),
+        "down": about("change to the next coarser place", "down", _change("down")),
+        "up": about("change back from it", "up", _change("up")),
         **sides,
     }
     either = [{"required": ["pipe"]}, {"required": ["encode", "decode"]}]
