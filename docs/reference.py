@@ -21,7 +21,8 @@ from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.rates import LENGTHS, LR_SCHEDULES
+from growlang.spec.recipe import MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.spec.words import SAID
@@ -84,6 +85,7 @@ def training_page() -> str:
             *_calls("Weights of the loss", WEIGHTS),
             *_calls("Optimizers", OPTIMIZERS),
             *_calls("Learning rates over the steps", LR_SCHEDULES),
+            *_calls("Lengths of a warm-up", LENGTHS),
             *_calls("Moments", MOMENTS),
             *_calls("Samplers", SAMPLERS),
             *_calls("Metrics", METRICS),

@@ -9,6 +9,7 @@ from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.spec.feasibility import LongWarmup, long_warmups, never_dropped
 from growlang.spec.lengths import Misfit
+from growlang.spec.warmups import counted
 from growlang.syntax import document as d
 
 
@@ -17,7 +18,7 @@ def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
     written = {recipe.name: recipe for recipe in resolved.document.recipes}
     for draft in resolved.recipes:
         recipe = written[draft.name]
-        for long in long_warmups([phase.phase for phase in draft.phases]):
+        for long in long_warmups([*counted([phase.phase for phase in draft.phases])]):
             _warn_warmup(long, recipe, resolved, findings)
         _warn_guidance(draft, recipe, resolved, findings)
     _warn_detail(resolved, findings)

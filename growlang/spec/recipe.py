@@ -7,7 +7,7 @@ never holds an expression; `Plan` carries them to the runtime as JSON.
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from growlang.net import digest
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
@@ -17,6 +17,15 @@ from growlang.spec.data import Source, Transform
 from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
 from growlang.spec.objectives import CalledObjective, Diffusion
+from growlang.spec.rates import (
+    LENGTHS,
+    LR_SCHEDULES,
+    Auto,
+    Epochs,
+    Images,
+    LrSchedule,
+    read_schedule,
+)
 from growlang.spec.samplers import DDIM, CalledSampler
 
 Positive = Annotated[int, Field(ge=1)]
@@ -61,13 +70,6 @@ class Muon(Signature):
     )
 
 
-class WSD(Signature):
-    """Warm-up, stable, decay: constant, then linear to zero at the end (arXiv 2404.06395)."""
-
-    call: ClassVar[str] = "wsd"
-    decay: float = argument("fraction of the steps over which it falls", 0.2, gt=0, le=1)
-
-
 OPTIMIZERS = table(AdamW, Muon)
 Optimizer = Annotated[AdamW | Muon, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
 
@@ -78,12 +80,6 @@ def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
         return optimizer.model_copy(update={"lr": lr})
     rest = with_rate(optimizer.rest, optimizer.rest.lr * lr / optimizer.lr)
     return optimizer.model_copy(update={"lr": lr, "rest": rest})
-
-
-LR_SCHEDULES = table(WSD)
-LrSchedule = Literal["constant", "cosine", "inverse_sqrt"] | WSD
-Auto = Literal["auto"]
-"""Chosen from the number of steps, which `growlang.spec.automatic` does."""
 
 
 class Carry(Signature):
@@ -130,18 +126,21 @@ class Settings(Part):
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
     lr_schedule: Annotated[
-        Literal["constant", "cosine", "inverse_sqrt", "auto"] | WSD,
+        LrSchedule | Auto,
         CallOf(LR_SCHEDULES),
-        read_call(LR_SCHEDULES),
+        read_call(LR_SCHEDULES, words=("cosine",)),
+        AfterValidator(read_schedule),
     ] = Field(
         default="constant",
         description="learning rate over the steps, after the warm-up; `auto`: constant, then "
         "falling at the end",
     )
-    warmup: Annotated[int, Field(ge=0)] | Auto = Field(
+    warmup: Annotated[
+        Annotated[int, Field(ge=0)] | Epochs | Images | Auto, CallOf(LENGTHS), read_call(LENGTHS)
+    ] = Field(
         default=0,
-        description="steps over which the learning rate rises linearly from zero; `auto`: chosen "
-        "from the number of steps",
+        description="steps over which the learning rate rises linearly from zero, or `epochs(N)` "
+        "or `images(N)`; `auto`: chosen from the number of steps",
     )
 
 
@@ -174,6 +173,8 @@ class Phase(Part):
     auto: Annotated[list[str], Later()] = []
     """The settings that say `auto`, where `settings` has what was chosen for them."""
     own_schedule: bool = False
+    warmup_steps: Annotated[int | None, Later()] = None
+    """The steps that `warmup = epochs(N)` or `images(N)` is, once they are known."""
     rewarm: Annotated[int, Field(ge=0), Later] = 0
     """Steps over which the learning rate of what is new rises at the phase's start."""
     frozen: list[str] = []

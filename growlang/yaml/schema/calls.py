@@ -14,7 +14,8 @@ from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS
+from growlang.spec.rates import LENGTHS, LR_SCHEDULES
+from growlang.spec.recipe import MOMENTS, OPTIMIZERS
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
@@ -31,6 +32,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "weight": WEIGHTS,
     "optimizer": OPTIMIZERS,
     "lr_schedule": LR_SCHEDULES,
+    "warmup": LENGTHS,
     "moments": MOMENTS,
     "sampler": SAMPLERS,
     "metric": METRICS,
@@ -40,6 +42,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
 EXAMPLES: Json = {
     "base": 64,
     "batch": 256,
+    "count": 5,
     "every": 5000,
     "factor": 4,
     "from": "caption",
