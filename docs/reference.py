@@ -21,8 +21,9 @@ from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
+from growlang.spec.optimizers import OPTIMIZERS
 from growlang.spec.rates import LENGTHS, LR_SCHEDULES
-from growlang.spec.recipe import MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.spec.words import SAID

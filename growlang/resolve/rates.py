@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from growlang.diagnostics import Note
 from growlang.diagnostics.literals import literal
 from growlang.resolve.names import HOLE, Names, evaluate, origins
+from growlang.spec.optimizers import with_rate
 from growlang.spec.rates import CosineDecay
-from growlang.spec.recipe import Settings, with_rate
+from growlang.spec.recipe import Settings
 from growlang.syntax import document as d
 
 

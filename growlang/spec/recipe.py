@@ -17,6 +17,7 @@ from growlang.spec.data import Source, Transform
 from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
 from growlang.spec.objectives import CalledObjective, Diffusion
+from growlang.spec.optimizers import AdamW, CalledOptimizer
 from growlang.spec.rates import (
     LENGTHS,
     LR_SCHEDULES,
@@ -32,54 +33,6 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 # --- optimisation --------------------------------------------------------------------------------
-
-
-class AdamW(Signature):
-    """Adam with decoupled weight decay (arXiv 1711.05101)."""
-
-    call: ClassVar[str] = "adamw"
-    lr: float = argument("learning rate", 1e-4, gt=0)
-    betas: Annotated[
-        list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)
-    ] = argument("decay rates of the two moments", [0.9, 0.99])
-    eps: float = argument("added to the root of the second moment", 1e-8, gt=0)
-    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
-
-
-ADAMW = table(AdamW)
-
-
-class Muon(Signature):
-    """Momentum, orthogonalised, for the matrices of linear maps; AdamW for all other tensors.
-
-    Of each part of a fused matrix (q, k, v; shift, scale, gate) the momentum is made nearly
-    orthogonal by five Newton-Schulz iterations (K. Jordan, 2024, kellerjordan.github.io/posts/muon)
-    and multiplied by sqrt(fan_out / fan_in) (arXiv 2310.17813), with which a net that grew by
-    copies goes on as the net that it grew from. Filters of a convolution are a matrix of out x
-    (in * k * k). Biases, norms, tables, depthwise filters and the ops that read the inputs or give
-    the net's result are not orthogonalised.
-    """
-
-    call: ClassVar[str] = "muon"
-    lr: float = argument("learning rate of the matrices", 0.02, gt=0)
-    momentum: float = argument("decay rate of the momentum", 0.95, ge=0, lt=1)
-    nesterov: bool = argument("look ahead by one step of the momentum", True)
-    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
-    rest: Annotated[AdamW, CallOf(ADAMW), read_call(ADAMW)] = argument(
-        "how all other tensors are trained; a phase's `lr` changes its rate in proportion", AdamW
-    )
-
-
-OPTIMIZERS = table(AdamW, Muon)
-Optimizer = Annotated[AdamW | Muon, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
-
-
-def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
-    """The optimizer at another learning rate; that of Muon's rest changes in proportion."""
-    if isinstance(optimizer, AdamW):
-        return optimizer.model_copy(update={"lr": lr})
-    rest = with_rate(optimizer.rest, optimizer.rest.lr * lr / optimizer.lr)
-    return optimizer.model_copy(update={"lr": lr, "rest": rest})
 
 
 class Carry(Signature):
@@ -106,7 +59,7 @@ class Settings(Part):
     objective: CalledObjective = Field(
         default_factory=Diffusion, description="the training objective"
     )
-    optimizer: Optimizer = Field(
+    optimizer: CalledOptimizer = Field(
         default_factory=AdamW, description="the optimizer and its settings"
     )
     batch: Positive = Field(description="images in a step, over all processes")

@@ -3,8 +3,8 @@ from tiny import phase
 
 from growlang.plans.learning_rate import factor, learning_rate, scales, spans
 from growlang.spec.automatic import chosen
+from growlang.spec.optimizers import AdamW
 from growlang.spec.rates import WSD, CosineDecay, Epochs, Images
-from growlang.spec.recipe import AdamW
 from growlang.spec.warmups import warmup_of
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny import interrupt_at, phase, plan, state, train, write_data
 
+from growlang.spec.optimizers import SGD, Adam, Optimizer
 from growlang.spec.rates import CosineDecay, Epochs
 from growlang.spec.recipe import Phase
 from growlang_runtime.storage.run import recorded_plan
@@ -42,3 +43,13 @@ def test_a_warm_up_in_epochs_is_recorded_and_resumed(
     recorded = recorded_plan(data / "runs" / "tiny" / "stopped")
     assert recorded.phases[0].warmup_steps == 5  # of 6 images by 4
     assert recorded.declared == plan(phases).declared
+
+
+@pytest.mark.parametrize("how", [SGD(lr=1e-3), Adam(lr=1e-3, weight_decay=0.1)], ids=repr)
+def test_every_optimizer_resumes_to_the_same_tensors(
+    how: Optimizer, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, resumed = interrupted([phase(steps=4, optimizer=how)], 2, data, monkeypatch)
+    assert whole == resumed
+    kept = {name.split(".")[1] for name in whole if name.startswith("moment.")}
+    assert kept == {*how.moments()}

@@ -14,8 +14,9 @@ from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
+from growlang.spec.optimizers import OPTIMIZERS
 from growlang.spec.rates import LENGTHS, LR_SCHEDULES
-from growlang.spec.recipe import MOMENTS, OPTIMIZERS
+from growlang.spec.recipe import MOMENTS
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference

@@ -88,13 +88,11 @@ class Moments:
     tensors, by part and name.
     """
 
-    first: dict[str, Tensor]
-    second: dict[str, Tensor]
+    parts: Mapping[str, dict[str, Tensor]]
+    """What the optimizer kept of tensors, by its name of that, such as `first`."""
     steps: Mapping[str, int]
     averages: dict[str, Tensor]
     updates: Mapping[str, int]
-    momentum: dict[str, Tensor] = field(default_factory=dict)
-    """Of the tensors that Muon trained."""
     grown: Mapping[str, Mapping[str, PerAxis]] = field(default_factory=dict)
 
     def along(self, name: str) -> dict[str, PerAxis]:
@@ -190,13 +188,17 @@ def load_moments(path: Path, net: Net) -> Moments:
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     require_state(found, net, "write `moments = reset` in the recipe")
-    first, second, momentum, averages, along = (
+    moments, averages, along = (
         {name: tensor.float() for name, tensor in found.tensors(part).items()}
-        for part in ("moment.first.", "moment.second.", "moment.momentum.", "ema.", "grown.")
+        for part in ("moment.", "ema.", "grown.")
     )
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in moments.items():
+        part, _, of = name.partition(".")
+        parts.setdefault(part, {})[of] = tensor
     counts = found.record.counts
     grown = {part: unnamed(along, part) for part in GROWN}
-    return Moments(first, second, counts.optimizer, averages, counts.ema, momentum, grown)
+    return Moments(parts, counts.optimizer, averages, counts.ema, grown)
 
 
 def require_state(found: Checkpoint, net: Net, help: str) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from growlang.net import Net
 from growlang.plans.matrices import matrices
-from growlang.spec.recipe import AdamW, Muon
+from growlang.spec import optimizers as declarations
+from growlang.spec.optimizers import Muon
 from growlang.torch_backend.per_axis import PerAxis, named, unnamed
 from growlang.torch_backend.shards import local
 from growlang_runtime.storage.record import Counts
@@ -45,25 +46,24 @@ class State:
     optimizer: Optimizer
 
     @staticmethod
-    def of(module: nn.Module, net: Net, settings: AdamW | Muon) -> State:
+    def of(module: nn.Module, net: Net, settings: declarations.Optimizer) -> State:
         """The state at the start of a run, from the module's weights."""
         weights = dict(module.named_parameters())
         decay = frozenset(t.name for t in net.tensors() if t.decay)
         orthogonal = matrices(net) if isinstance(settings, Muon) else {}
-        return State(weights, EMA.of(weights), Optimizer(weights, decay, orthogonal))
+        return State(weights, EMA.of(weights), Optimizer(weights, decay, orthogonal, settings))
 
     def tensors(self) -> dict[str, Tensor]:
         """The state as `model.*`, `ema.*`, `moment.first.*`, `moment.second.*`, not copied.
 
-        Tensors that were never updated have no moments, those of Muon a `moment.momentum.*`. What
-        growth left along the axes of a tensor is `grown.PART.AXIS.*`.
+        Tensors that were never updated have no moments, those of Muon a `moment.momentum.*`, and of
+        other optimizers what these declare. What growth left along the axes of a tensor is
+        `grown.PART.AXIS.*`.
         """
         parts: dict[str, Mapping[str, Tensor]] = {
             "model": self.weights,
             "ema": self.ema.averages,
-            "moment.first": self.optimizer.first,
-            "moment.second": self.optimizer.second,
-            "moment.momentum": self.optimizer.momentum,
+            **{f"moment.{part}": held for part, held in self.optimizer.parts.items()},
         }
         found = {
             f"{part}.{name}": tensor.detach()
