@@ -8,7 +8,7 @@ from math import isclose, log
 from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.resolve.model import Resolution
 from growlang.resolve.recipes import RecipeDraft
-from growlang.spec.objectives import Diffusion, written
+from growlang.spec.objectives import Diffusion, Objective, written
 from growlang.spec.schedules import Cosine, Schedule
 from growlang.syntax import document as d
 
@@ -32,7 +32,10 @@ def refuse_disagreement(
         if not (resolution.generations or recipe.start.bridge):
             continue
         before = next((p for p in parents if p.name == recipe.start.recipe), parents[0])
-        found = _difference(resolution, parent, recipe, before)
+        settings = [recipe.settings, *(phase.phase.settings for phase in recipe.phases)]
+        objectives = dict.fromkeys(s.objective for s in settings)
+        tried = (_difference(resolution, parent, new, before) for new in objectives)
+        found = next(filter(None, tried), None)
         if found is None:
             continue
         argument, message, help = found
@@ -50,10 +53,10 @@ def _place(recipe: d.Recipe, argument: str) -> Span | None:
 
 
 def _difference(
-    resolution: Resolution, parent: Resolution, recipe: RecipeDraft, before: RecipeDraft
+    resolution: Resolution, parent: Resolution, new: Objective, before: RecipeDraft
 ) -> tuple[str, str, str] | None:
     """Which argument of an objective is not as before, what is wrong with it, and its mend."""
-    new, old = recipe.settings.objective, before.settings.objective
+    old = before.settings.objective
     if not isinstance(new, Diffusion) or not isinstance(old, Diffusion):
         call = new.call if not isinstance(new, Diffusion) else old.call
         message = f"the parent's ends need the objective `diffusion`, not `{call}`"

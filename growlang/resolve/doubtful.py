@@ -47,12 +47,13 @@ def _warn_warmup(
 def _warn_guidance(
     draft: RecipeDraft, recipe: d.Recipe, resolved: Resolved, findings: Findings
 ) -> None:
-    guidance, drop = resolved.sample.guidance, draft.settings.objective.dropped()
+    last = draft.phases[-1].phase.settings.objective if draft.phases else draft.settings.objective
+    guidance, drop = resolved.sample.guidance, last.dropped()
     conditions = list(resolved.model.conditions) if resolved.model else []
     kept = never_dropped(drop, conditions)
     if guidance == 1 or not kept:
         return
-    levels = [recipe.settings, *resolved.first_recipes()]
+    levels = [*map(_bindings, recipe.phases[-1:]), recipe.settings, *resolved.first_recipes()]
     span, notes = _place("objective", levels, recipe, recipe)
     places = [b.value.span for b in _named("guidance", resolved.sections("sample"))]
     notes += [Note("guidance set here", place) for place in places[:1]]

@@ -254,6 +254,8 @@ class Recipes:
             if settings is not None and "transform" in changed:
                 place = own["transform"].value
                 refuse_misfit(settings.transform, place, place.span, self.scope)
+            if settings is not None and "objective" in changed:
+                self._drop(settings, own["objective"])
         if lr is not None and settings is not None:
             settings = with_lr(settings, lr, self.scope)
         if settings is not None and (lr is not None or changed):

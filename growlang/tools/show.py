@@ -202,7 +202,7 @@ class _Show:
                 case d.LrScale(selector, factor, span):
                     scale = number(phase.lr_scale[str(selector)])
                     yield self.line(f"lr_scale {selector} = {scale}", span, origins(factor, scope))
-        if phase.settings.optimizer != base.optimizer:
+        if phase.settings.optimizer != base.optimizer and "optimizer" not in changes:
             yield self.value(f"lr = {number(phase.settings.optimizer.lr)}", changes.get("lr"))
         if "rewarm" in changes:
             yield self.value(f"rewarm = {number(phase.rewarm)}", changes["rewarm"])

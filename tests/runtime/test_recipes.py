@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tiny import interrupt_at, phase, plan, state, train, write_data
+from tiny import CORE, interrupt_at, metrics, phase, plan, state, train, write_data
 
-from growlang.spec.optimizers import SGD, Adam, Optimizer
+from growlang.spec.objectives import Diffusion
+from growlang.spec.optimizers import SGD, Adam, AdamW, Muon, Optimizer
 from growlang.spec.rates import CosineDecay, Epochs
 from growlang.spec.recipe import Phase
+from growlang_runtime.storage.checkpoint import newest
 from growlang_runtime.storage.run import recorded_plan
 
 
@@ -53,3 +55,47 @@ def test_every_optimizer_resumes_to_the_same_tensors(
     assert whole == resumed
     kept = {name.split(".")[1] for name in whole if name.startswith("moment.")}
     assert kept == {*how.moments()}
+
+
+ADAMW, FASTER, SIGNS = AdamW(lr=1e-3), AdamW(lr=2e-3), SGD(lr=1e-3)
+MUON = Muon(lr=1e-3)
+
+
+@pytest.mark.parametrize("at", [2, 3, 5, 7])
+@pytest.mark.parametrize("kinds", [(ADAMW, SIGNS, ADAMW), (MUON, ADAMW, MUON)], ids=repr)
+def test_a_run_resumes_over_a_change_of_optimizer(
+    kinds: tuple[Optimizer, ...], at: int, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the change, at it, and after it; the first phase's frozen core trains later."""
+    first, second, third = kinds
+    phases = [
+        phase("first", 3, optimizer=first, frozen=CORE),
+        phase("second", 3, optimizer=second, objective=Diffusion(predict="x")),
+        phase("third", 3, optimizer=third),
+    ]
+    whole, resumed = interrupted(phases, at, data, monkeypatch)
+    assert whole == resumed
+
+
+def test_only_an_optimizer_of_the_same_kind_goes_on_with_the_moments(data: Path) -> None:
+    def counts(second: Optimizer) -> set[int]:
+        phases = [phase("a", 3, optimizer=ADAMW), phase("b", 2, optimizer=second)]
+        run = train(plan(phases), data, name=f"{second.call}-{second.lr:g}").run
+        found, _ = newest(run / "checkpoints")
+        assert found is not None
+        return set(found.record.counts.optimizer.values())
+
+    assert counts(FASTER) == {5}
+    assert counts(SIGNS) == {2}
+
+
+def test_the_objective_of_a_phase_trains_it(data: Path) -> None:
+    losses = []
+    for predict in ("v", "x"):
+        phases = [phase("a", 2), phase("b", 1, objective=Diffusion(predict=predict))]  # type: ignore[arg-type]
+        losses.append(metrics_of(train(plan(phases), data, name=predict).run))
+    assert losses[0][:2] == losses[1][:2] and losses[0][2] != losses[1][2]
+
+
+def metrics_of(run: Path) -> list[float]:
+    return [line["loss"] for line in metrics(run) if "loss" in line]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -164,6 +164,25 @@ class Optimizer:
 
     def _decay(self, name: str, settings: declarations.Optimizer) -> float:
         return float(getattr(settings, "weight_decay", 0.0)) if name in self.decay else 0.0
+
+    def use(
+        self, settings: declarations.Optimizer, matrices: Mapping[str, tuple[int, ...]]
+    ) -> bool:
+        """Go on with an optimizer; returns whether it begins with moments and counts of its own.
+
+        One of the same kind goes on with those that are there, as far as it keeps them.
+        """
+        anew = settings.call != self.settings.call
+        self.settings, self.matrices = settings, dict(matrices)
+        if anew:
+            for count in self.steps.values():
+                count.zero_()
+            left = {name: replace(found, born=None) for name, found in self.factors.items()}
+            self.factors = {name: found for name, found in left.items() if found}
+        for part, tensors in self.parts.items():
+            for name in [n for n in tensors if anew or part not in self.kept_of(n)]:
+                del tensors[name]
+        return anew
 
     def begin(self, name: str, steps: int) -> None:
         """Let a tensor begin with moments of zero and a count of updates."""

@@ -37,6 +37,11 @@ class Stored(Protocol):
         """Read some in place. Raises KeyError if one is missing."""
 
 
+def orthogonal_of(net: Net, settings: declarations.Optimizer) -> Mapping[str, tuple[int, ...]]:
+    """The rows of each part of the matrices that an optimizer makes orthogonal."""
+    return matrices(net) if isinstance(settings, Muon) else {}
+
+
 @dataclass(frozen=True)
 class State:
     """Weights, their averages, and the optimizer's moments, each by the tensor's name."""
@@ -50,7 +55,7 @@ class State:
         """The state at the start of a run, from the module's weights."""
         weights = dict(module.named_parameters())
         decay = frozenset(t.name for t in net.tensors() if t.decay)
-        orthogonal = matrices(net) if isinstance(settings, Muon) else {}
+        orthogonal = orthogonal_of(net, settings)
         return State(weights, EMA.of(weights), Optimizer(weights, decay, orthogonal, settings))
 
     def tensors(self) -> dict[str, Tensor]:

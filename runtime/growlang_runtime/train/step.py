@@ -7,7 +7,7 @@ under way: until then neither the averages nor the counts on the CPU know whethe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from growlang.plans.learning_rate import learning_rate, scales
 from growlang.spec.automatic import known
+from growlang.spec.recipe import Phase
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.distributed.dropout import Masks, dropping
@@ -27,6 +28,7 @@ from growlang_runtime.train.optimizer import clip_gradients, gradient_norm, is_s
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.readback import Readback
 from growlang_runtime.train.setup import Setup
+from growlang_runtime.train.state import orthogonal_of
 
 
 class Found(NamedTuple):
@@ -71,6 +73,16 @@ class Stepper:
         self.errors = Errors(setup.net)
         self.begin = readback.begin
         self.compile = options.compile
+
+    def use(self, phase: Phase) -> bool:
+        """Let a phase's optimizer go on; returns whether its moments begin anew."""
+        optimizer = phase.settings.optimizer
+        return self.state.optimizer.use(optimizer, orthogonal_of(self.net, optimizer))
+
+    def trained_by(self, data: Sequence[Data], step: int) -> None:
+        """Make room for the moments that the optimizer of the last step before `step` left."""
+        done = [part for part in data if part.span.first < step]
+        self.use(done[-1].phase if done else data[0].phase)
 
     def begin_phase(self) -> None:
         """Make the modules ready for what trains in the phase, which is known by now."""
