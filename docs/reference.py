@@ -17,6 +17,7 @@ from growlang.rules import RULES
 from growlang.signatures.signature import Conditions, Signature
 from growlang.signatures.tables import CallOf, Table
 from growlang.spec import automatic
+from growlang.spec.averages import AVERAGES
 from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
@@ -87,6 +88,7 @@ def training_page() -> str:
             *_calls("Optimizers", OPTIMIZERS),
             *_calls("Learning rates over the steps", LR_SCHEDULES),
             *_calls("Lengths of a warm-up", LENGTHS),
+            *_calls("Averages", AVERAGES),
             *_calls("Moments", MOMENTS),
             *_calls("Samplers", SAMPLERS),
             *_calls("Metrics", METRICS),

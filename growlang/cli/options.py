@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from growlang.diagnostics import GrowlangError
+
 
 class OutputFormat(StrEnum):
     """Format of the findings."""
@@ -33,3 +35,25 @@ DeviceOption = Annotated[
     str, typer.Option(help="PyTorch device: cpu, cuda, cuda:1, ...; auto: CUDA, MPS or the CPU.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+EmaOption = Annotated[
+    str,
+    typer.Option(
+        "--ema",
+        metavar="N",
+        help="Which averaged weights, where a run has several: their place in the recipe's list.",
+    ),
+]
+NoEmaOption = Annotated[
+    bool, typer.Option("--no-ema", help="The weights that were trained, and no averages.")
+]
+
+
+def chosen_average(ema: str, no_ema: bool) -> bool | int:
+    """The weights that `--ema` and `--no-ema` choose: False for those that were trained."""
+    if not ema.isdecimal():
+        raise GrowlangError(
+            f"`--ema {ema}` is no average", help="write its place in the recipe's list, from 0 on"
+        )
+    return False if no_ema else int(ema) or True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from growlang.net import Net, Shape
+from growlang.spec.averages import count_of
 from growlang.spec.optimizers import Muon
 from growlang.spec.recipe import Phase
 
@@ -89,7 +90,7 @@ def phase_cost(net: Net, phase: Phase) -> PhaseCost:
         trainable,
         frozen,
         weights=total * STATE_BYTES,
-        ema=total * STATE_BYTES,
+        ema=total * STATE_BYTES * count_of(phase.settings.ema),
         gradients=trainable * STATE_BYTES,
         moments=(each * trainable - once) * STATE_BYTES,
     )

@@ -63,6 +63,16 @@ LONGEST = 120
 DEEPEST = 20
 """Dots of a name that a prefix is looked for at."""
 
+
+def averages_in(names: Iterable[str]) -> list[str]:
+    """The prefixes of the averages among the tensors of a checkpoint, in order.
+
+    `ema.`, or `ema.0.`, `ema.1.` and so on where it has several: no component's name is a number.
+    """
+    found = {match[1] for name in names if (match := re.match(r"ema\.(\d+)\.", name))}
+    return [f"ema.{number}." for number in sorted(found, key=int)] or ["ema."]
+
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -151,6 +161,8 @@ def _wanted(net: Net, parts: Iterable[Part], names: Collection[str]) -> Shapes:
     parts = [*parts]
     if parts[1:]:
         kept = {found.group() for name in names if (found := KEPT.match(name))}
+        parts = [part for part in parts if part.prefix != "ema."]
+        parts += map(Part, averages_in(names))
         parts += [Part(k, whole=False) for k in sorted(kept - {part.prefix for part in parts})]
     has = {part.prefix: {n for n in shapes if part.prefix + n in names} for part in parts}
     both = set[str]().union(*(has.get(prefix, ()) for prefix in BOTH))

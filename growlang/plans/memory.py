@@ -16,6 +16,7 @@ from growlang.ops.kept import FP32
 from growlang.plans.blocks import Block, blocks_of, shard
 from growlang.plans.cost import STATE_BYTES
 from growlang.plans.matrices import matrices
+from growlang.spec.averages import count_of
 from growlang.spec.optimizers import Muon, Optimizer
 from growlang.spec.recipe import Phase
 
@@ -155,7 +156,7 @@ def _phase(
         batch,
         images,
         weights=weights,
-        ema=held,
+        ema=held * count_of(phase.settings.ema),
         moments=moments,
         gradients=gradients,
         copies=_copies(blocks, setting.checkpointing),

@@ -1,4 +1,4 @@
-"""Reads what a phase says of its learning rate: `lr`, `rewarm`, `lr_scale`."""
+"""Reads what a phase says of its learning rate and its averages: `lr`, `rewarm`, `lr_scale`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from growlang.diagnostics import Note
 from growlang.diagnostics.literals import literal
 from growlang.resolve.names import HOLE, Names, evaluate, origins
+from growlang.spec.averages import count_of
 from growlang.spec.optimizers import with_rate
 from growlang.spec.rates import CosineDecay
 from growlang.spec.recipe import Settings
@@ -78,3 +79,17 @@ def refuse_risen(
         help=f"write the learning rate at the end, such as `min = {literal(rate / 10)}`",
         notes=[Note("the learning rate is set here", b.value.span) for b in rates],
     )
+
+
+def refuse_other_averages(
+    settings: Settings, base: Settings, binding: d.Binding, scope: Names
+) -> None:
+    """Refuse a phase that has another number of averages: they go on from phase to phase."""
+    own, all_ = count_of(settings.ema), count_of(base.ema)
+    if own != all_:
+        scope.findings.add(
+            "G201",
+            f"the phase has {own} average{'s' * (own > 1)} of the weights, and its recipe {all_}",
+            binding.value.span,
+            help=f"write {all_} in the phase too: averages go on from phase to phase",
+        )

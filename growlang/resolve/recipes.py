@@ -14,7 +14,13 @@ from growlang.diagnostics.literals import literal
 from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
-from growlang.resolve.rates import factor_of, refuse_risen, rewarm_of, with_lr
+from growlang.resolve.rates import (
+    factor_of,
+    refuse_other_averages,
+    refuse_risen,
+    rewarm_of,
+    with_lr,
+)
 from growlang.resolve.sources import Sources
 from growlang.resolve.starts import start_of
 from growlang.resolve.transforms import refuse_misfit
@@ -254,6 +260,8 @@ class Recipes:
             if settings is not None and "transform" in changed:
                 place = own["transform"].value
                 refuse_misfit(settings.transform, place, place.span, self.scope)
+            if settings is not None and "ema" in changed:
+                refuse_other_averages(settings, base, own["ema"], self.scope)
             if settings is not None and "objective" in changed:
                 self._drop(settings, own["objective"])
         if lr is not None and settings is not None:

@@ -52,7 +52,7 @@ def _long_average(
     recipe: str, start: Start, phases: Sequence[Phase], steps: int
 ) -> Iterator[Misfit]:
     decay = phases[-1].settings.ema
-    memory = 0 if decay == "auto" else round(1 / (1 - decay))
+    memory = round(1 / (1 - decay)) if isinstance(decay, float | int) else 0
     if memory > steps:
         lags = "its decay rises with the steps and never reaches that"
         if start.origin != "scratch" and start.moments == "carry":

@@ -13,6 +13,7 @@ from growlang.net import digest
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, read_call, table
+from growlang.spec.averages import Averages
 from growlang.spec.data import Source, Transform
 from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
@@ -63,9 +64,10 @@ class Settings(Part):
         default_factory=AdamW, description="the optimizer and its settings"
     )
     batch: Positive = Field(description="images in a step, over all processes")
-    ema: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
+    ema: Averages = Field(
         default=0.9999,
-        description="decay of the averaged weights, per step; `auto`: chosen from the run's length",
+        description="decay of the averaged weights, per step, or `power(0.05)`; a list of several, "
+        "of which the first is used unless another is chosen; `auto`: from the run's length",
     )
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="number format of the forward and backward pass"
@@ -106,6 +108,8 @@ class Start(Part):
     path: str | None = None
     moments: Literal["carry", "reset"] = "reset"
     new_moments: Annotated[Literal["mean", "reset"], Later] = "mean"
+    average: Annotated[int, Later] = 0
+    """Which of the parent's averages they are, where it has several."""
     bridge: Annotated[int | None, Later] = None
     """Steps over which the parent's function fades; None where it is discarded at once."""
     """What `carry` gives to the new entries of a tensor that grows: `Carry.new`."""

@@ -291,8 +291,10 @@ def _start(start: Start) -> str:
             return "scratch"
         case "path":
             return string(start.path or "")
-        case _ if start.recipe:
-            ema = str(start.ema).lower()
+        case _ if start.recipe or start.average:
+            ema = str(start.average or start.ema).lower()
+            if start.recipe is None:
+                return f"parent(ema = {ema})"
             return f"parent(recipe = {string(start.recipe)}, ema = {ema})"
         case _:
             return "parent.ema" if start.ema else "parent"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from growlang.net import Net
+from growlang.plans.fit import averages_in
 from growlang.plans.weights_header import RECORD, header_of, is_state
 
 
@@ -56,16 +57,17 @@ def opened(path: Path) -> Iterator[Callable[[str], Tensor]]:
         from growlang.torch_backend import distcp
 
         header = header_of(path)
+        first = averages_in(header.tensors)[0]
 
         def read(name: str) -> Tensor:
-            found = distcp.empty(header, f"ema.{name}")
-            distcp.read(path.parent, {f"ema.{name}": found})
+            found = distcp.empty(header, first + name)
+            distcp.read(path.parent, {first + name: found})
             return found
 
         yield read
         return
-    prefix = "ema." if is_state(path) else ""
     with safe_open(path, framework="pt") as file:
+        prefix = averages_in(file.keys())[0] if is_state(path) else ""
         yield lambda name: file.get_tensor(prefix + name)
 
 

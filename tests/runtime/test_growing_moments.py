@@ -87,7 +87,7 @@ def moments(of: State) -> Moments:
     optimizer, ema = of.optimizer, of.ema
     steps = {name: int(count) for name, count in optimizer.steps.items()}
     parts, averages = deepcopy((dict(optimizer.parts), ema.averages))
-    return Moments(parts, steps, averages, dict(ema.updates), of.grown())
+    return Moments(parts, steps, [averages], dict(ema.updates), of.grown())
 
 
 class Pair:

@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import CORE, interrupt_at, metrics, phase, plan, state, train, write_data
 
+from growlang.diagnostics import GrowlangError
+from growlang.spec.averages import Power
 from growlang.spec.objectives import Diffusion
 from growlang.spec.optimizers import SGD, Adam, AdamW, Muon, Optimizer
 from growlang.spec.rates import CosineDecay, Epochs
 from growlang.spec.recipe import Phase
+from growlang.torch_backend.tensor_files import tensor_hash
 from growlang_runtime.storage.checkpoint import newest
 from growlang_runtime.storage.run import recorded_plan
+from growlang_runtime.storage.weights import load
+from growlang_runtime.train.ema import EMA
 
 
 @pytest.fixture
@@ -99,3 +105,40 @@ def test_the_objective_of_a_phase_trains_it(data: Path) -> None:
 
 def metrics_of(run: Path) -> list[float]:
     return [line["loss"] for line in metrics(run) if "loss" in line]
+
+
+SEVERAL: list[float | Power] = [0.5, Power(sigma_rel=0.1)]
+
+
+def test_several_averages_are_trained_stored_resumed_and_chosen(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = [phase("a", 4, ema=SEVERAL), phase("b", 4, ema=SEVERAL)]
+    whole, resumed = interrupted(phases, 5, data, monkeypatch)
+    assert whole == resumed
+    parts = {".".join(name.split(".")[:2]) for name in whole if name.startswith("ema.")}
+    assert parts == {"ema.0", "ema.1"}
+    run = data / "runs" / "tiny" / "whole"
+    first, second, plain = (load(run, ema=ema).tensors for ema in (True, 1, False))
+    name = "core.transformer.0.attend.self.modulation.weight"
+    assert tensor_hash(first[name]) == whole[f"ema.0.{name}"]
+    assert tensor_hash(second[name]) == whole[f"ema.1.{name}"]
+    assert tensor_hash(plain[name]) == whole[f"model.{name}"]
+    with pytest.raises(GrowlangError, match="no average 2"):
+        load(run, ema=2)
+    alone = train(plan([phase("a", 4, ema=0.5), phase("b", 4, ema=0.5)]), data, name="alone")
+    assert state(alone)[f"ema.{name}"] == whole[f"ema.0.{name}"]
+
+
+def test_the_power_average_has_the_profile_of_the_paper() -> None:
+    power = Power(sigma_rel=0.1)
+    assert (power.gamma, Power(sigma_rel=0.05).gamma) == pytest.approx((6.94, 16.97), abs=0.01)
+    weights = {"w": torch.zeros(1, dtype=torch.float64)}
+    ema = EMA.of({"w": torch.full((1,), 9.0, dtype=torch.float64)})
+    seen = []
+    for n in range(2000):  # each step leaves a mark: the average is the sum of its profile
+        weights["w"].fill_(n)
+        ema.update(weights, power)
+        seen.append(float(ema.averages["w"]))
+    gamma = power.gamma
+    assert seen[-1] / 2000 == pytest.approx((gamma + 1) / (gamma + 2), abs=1e-3)

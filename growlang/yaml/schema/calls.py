@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from growlang.ops import OPS
 from growlang.signatures.signature import Nothing, Signature
+from growlang.spec.averages import AVERAGES
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
@@ -34,6 +35,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "optimizer": OPTIMIZERS,
     "lr_schedule": LR_SCHEDULES,
     "warmup": LENGTHS,
+    "average": AVERAGES,
     "moments": MOMENTS,
     "sampler": SAMPLERS,
     "metric": METRICS,

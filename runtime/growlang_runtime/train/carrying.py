@@ -27,7 +27,9 @@ def carry(
     a tensor that grew begin with the mean of the old second moments and the tensor's count, so
     that first updates stay small; with `new` "reset" they have no moments and a count of their own.
     """
-    apply(mapping, parent.averages, state.ema.averages, "average")
+    for number, ema in enumerate(state.averages.values()):
+        given = parent.averages[min(number, len(parent.averages) - 1)]
+        apply(mapping, given, ema.averages, "average")
     found = {
         name: moments
         for name, source in _states(mapping)
@@ -42,11 +44,13 @@ def carry(
         apply(mapping.only(taken), given, taken, quantity)
     for name, source in mapping.states.items():
         updates, grown = parent.updates[source], _learning(mapping, name)
-        state.ema.updates[name] = updates
+        for ema in state.averages.values():
+            ema.updates[name] = updates
         like = local(state.weights[name])
         before = parent.along(source) if has_moments(mapping.by_name[name].transform) else {}
         if born := _born(before.get("ema"), grown, updates, like):
-            state.ema.count_from(name, born)
+            for ema in state.averages.values():
+                ema.count_from(name, born)
         if name in found:
             factors = _factors(before, grown, parent.steps[source], like, new)
             if factors:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from growlang.plans.learning_rate import learning_rate, scales
-from growlang.spec.automatic import known
+from growlang.spec.averages import averages_of
 from growlang.spec.recipe import Phase
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
@@ -120,7 +120,7 @@ class Stepper:
 
     def average(self, data: Data) -> None:
         """Move the averages towards the weights of a step that was not skipped."""
-        self.state.ema.update(self.state.weights, known(data.phase.settings.ema))
+        self.state.average(averages_of(data.phase.settings.ema))
 
     def _over_all(self, loss: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
         """The loss and the norm of all processes, from those of their own images and rows."""
