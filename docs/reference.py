@@ -17,12 +17,15 @@ from growlang.rules import RULES
 from growlang.signatures.signature import Conditions, Signature
 from growlang.signatures.tables import CallOf, Table
 from growlang.spec import automatic
+from growlang.spec.averages import AVERAGES
 from growlang.spec.data import DATA, TRANSFORMS, Source
 from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.optimizers import OPTIMIZERS
+from growlang.spec.rates import LENGTHS, LR_SCHEDULES
+from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.spec.words import SAID
@@ -86,6 +89,8 @@ def training_page() -> str:
             *_calls("Weights of the loss", WEIGHTS),
             *_calls("Optimizers", OPTIMIZERS),
             *_calls("Learning rates over the steps", LR_SCHEDULES),
+            *_calls("Lengths of a warm-up", LENGTHS),
+            *_calls("Averages", AVERAGES),
             *_calls("Moments", MOMENTS),
             *_calls("Samplers", SAMPLERS),
             *_calls("Metrics", METRICS),

@@ -29,7 +29,7 @@ def evaluate(
     guidance: float | Sequence[float] = (),
     steps: int | None = None,
     seed: int | None = None,
-    ema: bool = True,
+    ema: bool | int = True,
     data_root: StrPath | None = None,
     device: str = "cpu",
     batch: int = 16,

@@ -44,7 +44,7 @@ def load_run(path: StrPath) -> Run:
     return run.load_run(path_of(path))
 
 
-def load_weights(path: StrPath, *, ema: bool = True) -> Weights:
+def load_weights(path: StrPath, *, ema: bool | int = True) -> Weights:
     """The state dict, float32 on the CPU, of a run, a checkpoint or a file that was saved.
 
     Of a run, the finished averages if `ema` and it is over, else its newest checkpoint; RUN@STEP
@@ -125,7 +125,7 @@ def sample(
     seed: int = 0,
     count: int = 1,
     precision: Literal["fp32", "bf16"] = "fp32",
-    ema: bool = True,
+    ema: bool | int = True,
     device: str = "cpu",
     batch: int = 16,
     shared: bool = False,
@@ -180,7 +180,7 @@ def export(
     output: StrPath,
     *,
     weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
-    ema: bool = True,
+    ema: bool | int = True,
     dtype: Literal["fp32", "bf16", "fp16"] = "fp32",
     sampler: str | Sampler | None = None,
     license: str | None = None,

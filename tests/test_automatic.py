@@ -12,7 +12,8 @@ from growlang.checking import check
 from growlang.planning import plan
 from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen, ema, lr_schedule, told, warmup
-from growlang.spec.recipe import WSD, Phase
+from growlang.spec.rates import WSD
+from growlang.spec.recipe import Phase
 from growlang.tools.show import show
 
 FIXTURE = Path(__file__).parent / "fixtures" / "auto" / "auto.grow"

@@ -11,7 +11,9 @@ from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.planning import plan
 from growlang.spec.data import Crop, Resize, Source
-from growlang.spec.recipe import WSD, AdamW, Settings
+from growlang.spec.optimizers import AdamW
+from growlang.spec.rates import WSD
+from growlang.spec.recipe import Settings
 
 
 def settings(found: Checked, recipe: str) -> Settings:

@@ -104,7 +104,7 @@ def test_the_recorded_text_differs_in_what_was_set_alone() -> None:
         ("train.first.optimizr.lr=3", "help: did you mean `optimizer`?", "optimizr"),
         ("train.first.bacth=3", "unknown setting `bacth`", "bacth"),
         ("train.first.optimizer.rate=3", "`adamw` has no argument `rate`", "rate=3"),
-        ("train.first.optimizer=adam(lr = 3)", "`adam` cannot be called here", "adam"),
+        ("train.first.optimizer=lion(lr = 3)", "`lion` cannot be called here", "lion"),
         ("train.first.batch.size=3", "`batch` is `8` and has no `size`", "size"),
         ("train.optimizer.lr=3", "write `train.first.optimizer.lr` or `train.second", "optimizer"),
         ("train.third.optimizer.lr=3", "its recipes: first, second", "third"),

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from growlang.diagnostics import GrowlangError
+
 
 class OutputFormat(StrEnum):
     """Format of the findings."""
@@ -38,3 +40,25 @@ HtmlOption = Annotated[
     typer.Option("--html", help="Write one HTML page to look at, instead.", show_default=False),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the page that is there.")]
+
+
+EmaOption = Annotated[
+    str,
+    typer.Option(
+        "--ema",
+        metavar="N",
+        help="Which averaged weights, where a run has several: their place in the recipe's list.",
+    ),
+]
+NoEmaOption = Annotated[
+    bool, typer.Option("--no-ema", help="The weights that were trained, and no averages.")
+]
+
+
+def chosen_average(ema: str, no_ema: bool) -> bool | int:
+    """The weights that `--ema` and `--no-ema` choose: False for those that were trained."""
+    if not ema.isdecimal():
+        raise GrowlangError(
+            f"`--ema {ema}` is no average", help="write its place in the recipe's list, from 0 on"
+        )
+    return False if no_ema else int(ema) or True

@@ -56,7 +56,8 @@ def refuse_unbridgeable(
     try:
         if parent is None or mapping is None or draft.start.origin != "parent":
             raise UnbridgeableError("the recipe does not start from the parent")
-        bridged(child, parent, mapping, getattr(draft.settings.objective, "predict", "v"))
+        objective = draft.phases[0].phase.settings.objective
+        bridged(child, parent, mapping, getattr(objective, "predict", "v"))
     except UnbridgeableError as error:
         message = f"recipe `{draft.name}` cannot begin as the parent does: {error}"
         yield Diagnostic("G333", message, place, "write `discard`")

@@ -20,6 +20,7 @@ from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices
 from growlang.spec.model import BINDINGS, CONDITIONS
 from growlang.spec.objectives import OBJECTIVES
+from growlang.spec.optimizers import OPTIMIZERS
 from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
@@ -34,7 +35,7 @@ SETTINGS: dict[str, type[Settings] | type[Sample] | type[Evaluate]] = {
 
 EXTENSIBLE: tuple[Table[Signature], ...] = (
     *(OPS, CONDITIONS, DATA),
-    *(OBJECTIVES, SCHEDULES, SAMPLERS),
+    *(OBJECTIVES, OPTIMIZERS, SCHEDULES, SAMPLERS),
 )
 """Tables to which packages add."""
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from growlang.net import Net, Shape
-from growlang.spec.recipe import Muon, Phase
+from growlang.spec.averages import count_of
+from growlang.spec.optimizers import Muon
+from growlang.spec.recipe import Phase
 
 ACTIVATION_BYTES = 4
 """Bytes of an activation in fp32; with bf16 some are kept in two bytes, norms and sums in four."""
@@ -66,16 +68,16 @@ def component_costs(net: Net) -> list[ComponentCost]:
 
 
 def phase_cost(net: Net, phase: Phase) -> PhaseCost:
-    """What a phase trains and holds.
+    """What a phase trains and holds, the moments by its optimizer.
 
     Gradients are held for trainable tensors only. The moments of tensors that an earlier phase
-    trained are kept through a freeze; here they are counted for the trainable ones. Tensors have
-    two moments, the matrices of Muon one.
+    trained are kept through a freeze; here they are counted for the trainable ones. The matrices of
+    Muon have one moment.
     """
     frozen = sum(net.table[name].parameters for name in phase.frozen)
     total = net.parameters
     trainable = total - frozen
-    once = 0
+    once, each = 0, len(phase.settings.optimizer.moments())
     if isinstance(phase.settings.optimizer, Muon):
         from growlang.plans.matrices import matrices
 
@@ -88,7 +90,7 @@ def phase_cost(net: Net, phase: Phase) -> PhaseCost:
         trainable,
         frozen,
         weights=total * STATE_BYTES,
-        ema=total * STATE_BYTES,
+        ema=total * STATE_BYTES * count_of(phase.settings.ema),
         gradients=trainable * STATE_BYTES,
-        moments=(2 * trainable - once) * STATE_BYTES,
+        moments=(each * trainable - once) * STATE_BYTES,
     )

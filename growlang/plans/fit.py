@@ -42,9 +42,11 @@ TRAINING = (
     Part("ema."),
     Part("moment.first.", whole=False),
     Part("moment.second.", whole=False),
-    Part("moment.momentum.", whole=False),
 )
-"""The parts of a checkpoint's file, beside what growth left along the axes of tensors."""
+"""The parts of a checkpoint's file, beside what growth left along the axes of tensors, and what
+optimizers other than Adam keep: `moment.KIND.NAME`, where a tensor has it."""
+BOTH = ("moment.first.", "moment.second.")
+KEPT = re.compile(r"moment\.[a-z0-9_]+\.")
 GROWN = ("step", "eps", "born", "ema")
 """What growth leaves along axes: factors of steps and of eps, and the counts of updates, by the
 optimizer and of averages, at which places came. `grown.PART.AXIS.NAME` has a number a place."""
@@ -60,6 +62,16 @@ LONGEST = 120
 """Characters of a name in a message."""
 DEEPEST = 20
 """Dots of a name that a prefix is looked for at."""
+
+
+def averages_in(names: Iterable[str]) -> list[str]:
+    """The prefixes of the averages among the tensors of a checkpoint, in order.
+
+    `ema.`, or `ema.0.`, `ema.1.` and so on where it has several: no component's name is a number.
+    """
+    found = {match[1] for name in names if (match := re.match(r"ema\.(\d+)\.", name))}
+    return [f"ema.{number}." for number in sorted(found, key=int)] or ["ema."]
+
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -150,16 +162,21 @@ def _relation(given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
 
 
 def _wanted(net: Net, parts: Iterable[Part], names: Collection[str]) -> Shapes:
-    """The shapes by name that a file must hold; a tensor has both moments, momentum or none."""
+    """The shapes by name that a file must hold; a tensor has both moments of Adam, or none."""
     shapes = {tensor.name: tensor.shape for tensor in net.tensors()}
     parts = [*parts]
+    if parts[1:]:
+        kept = {found.group() for name in names if (found := KEPT.match(name))}
+        parts = [part for part in parts if part.prefix != "ema."]
+        parts += map(Part, averages_in(names))
+        parts += [Part(k, whole=False) for k in sorted(kept - {part.prefix for part in parts})]
     has = {part.prefix: {n for n in shapes if part.prefix + n in names} for part in parts}
-    both = has.get("moment.first.", set()) | has.get("moment.second.", set())
+    both = set[str]().union(*(has.get(prefix, ()) for prefix in BOTH))
     wanted = {
         part.prefix + name: shape
         for part in parts
         for name, shape in shapes.items()
-        if part.whole or name in (has[part.prefix] if "momentum" in part.prefix else both)
+        if part.whole or name in (both if part.prefix in BOTH else has[part.prefix])
     }
     return {**wanted, **(_along(shapes, names) if parts[1:] else {})}
 

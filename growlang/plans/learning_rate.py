@@ -7,22 +7,29 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from growlang.spec.automatic import known
-from growlang.spec.recipe import WSD, LrSchedule, Phase
+from growlang.spec.rates import WSD, CosineDecay, LrSchedule
+from growlang.spec.recipe import Phase
+from growlang.spec.warmups import warmup_of
 
 
-def factor(schedule: LrSchedule, step: int, steps: int, warmup: int) -> float:
+def factor(
+    schedule: LrSchedule, step: int, steps: int, warmup: int, peak: float = math.inf
+) -> float:
     """Factor on the learning rate at `step` (from 0) of a span of `steps`.
 
     It rises linearly over the first `warmup` steps. Then `cosine` falls to zero at the end of the
-    span (arXiv 1608.03983) and `inverse_sqrt` falls with the root of the step (arXiv 1706.03762,
-    section 5.3), scaled to 1 at the end of the warm-up. `wsd` is 1 up to the last `decay` of the
-    span, and falls linearly from there (arXiv 2404.06395); a longer warm-up shortens its fall.
+    span (arXiv 1608.03983), or to its `min`, where `peak` is the rate at a factor of 1, and
+    `inverse_sqrt` falls with the root of the step (arXiv 1706.03762, section 5.3), scaled to 1 at
+    the end of the warm-up. `wsd` is 1 up to the last `decay` of the span, and falls linearly from
+    there (arXiv 2404.06395); a longer warm-up shortens its fall.
     """
     if step < warmup:
         return (step + 1) / warmup
-    if schedule == "cosine":
+    if schedule == "cosine" or isinstance(schedule, CosineDecay):
         done = (step - warmup) / max(1, steps - warmup)
-        return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+        fallen = 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+        least = schedule.min / peak if isinstance(schedule, CosineDecay) else 0.0
+        return least + (1.0 - least) * fallen if least else fallen
     if isinstance(schedule, WSD):
         falling = max(1.0, min(schedule.decay * steps, steps - warmup))
         return max(0.0, min(1.0, (steps - step) / falling))
@@ -74,7 +81,7 @@ def scales(phase: Phase, span: Span, step: int, new: Collection[str]) -> Mapping
 
 def learning_rate(phase: Phase, span: Span, step: int) -> float:
     """Learning rate at `step` of the run, which lies in `phase`."""
-    settings = phase.settings
-    return settings.optimizer.lr * factor(
-        known(settings.lr_schedule), step - span.spanned_from, span.spanned, known(settings.warmup)
-    )
+    settings, warmup = phase.settings, known(warmup_of(phase))
+    peak = settings.optimizer.lr
+    schedule: LrSchedule = known(settings.lr_schedule)
+    return peak * factor(schedule, step - span.spanned_from, span.spanned, warmup, peak)

@@ -16,7 +16,9 @@ from growlang.ops.kept import FP32
 from growlang.plans.blocks import Block, blocks_of, shard
 from growlang.plans.cost import STATE_BYTES
 from growlang.plans.matrices import matrices
-from growlang.spec.recipe import Muon, Phase
+from growlang.spec.averages import count_of
+from growlang.spec.optimizers import Muon, Optimizer
+from growlang.spec.recipe import Phase
 
 AHEAD = 2
 """Batches that are on the device before their step."""
@@ -104,11 +106,15 @@ def phases_memory(
     frozen encoders.
     """
     found, trained, begun = [], set(carried), 0
-    single = _single(net, phases)
+    kind = phases[0].settings.optimizer.call if phases else ""
     for phase in phases:
+        optimizer = phase.settings.optimizer
+        single, each = _single(net, optimizer), len(optimizer.moments())
+        if optimizer.call != kind:  # it begins with moments of its own
+            trained, kind = set(), optimizer.call
         trained |= net.table.keys() - set(phase.frozen)
         moments = sum(
-            (1 if name in single else 2) * shard(net.table[name], setting.devices)
+            (1 if name in single else each) * shard(net.table[name], setting.devices)
             for name in net.table
             if name in trained
         )
@@ -118,9 +124,9 @@ def phases_memory(
     return found
 
 
-def _single(net: Net, phases: Sequence[Phase]) -> Collection[str]:
-    """The tensors that have one moment."""
-    return matrices(net) if isinstance(phases[0].settings.optimizer, Muon) else ()
+def _single(net: Net, optimizer: Optimizer) -> Collection[str]:
+    """The tensors that have one moment, orthogonalised: the matrices of Muon."""
+    return matrices(net) if isinstance(optimizer, Muon) else ()
 
 
 def _phase(
@@ -150,7 +156,7 @@ def _phase(
         batch,
         images,
         weights=weights,
-        ema=held,
+        ema=held * count_of(phase.settings.ema),
         moments=moments,
         gradients=gradients,
         copies=_copies(blocks, setting.checkpointing),

@@ -236,6 +236,7 @@ def _phase(phase: Phase) -> dict[str, Any]:
     said: dict[str, Any] = canonical(phase)
     said["settings"] |= dict.fromkeys(said.pop("auto", []), "auto")
     said["lr_scale"] = list(said["lr_scale"].items())
+    said.pop("warmup_steps", None)
     if phase.epochs is not None:
         said["steps"] = None
     return said

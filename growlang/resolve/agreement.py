@@ -8,7 +8,7 @@ from math import isclose, log
 from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.resolve.model import Resolution
 from growlang.resolve.recipes import RecipeDraft
-from growlang.spec.objectives import Diffusion, written
+from growlang.spec.objectives import Diffusion, Objective, written
 from growlang.spec.schedules import Cosine, LinearBeta, Schedule
 from growlang.syntax import document as d
 
@@ -33,9 +33,10 @@ def refuse_disagreement(
             continue
         first = parents[0] if parents else None
         before = next((p for p in parents if p.name == recipe.start.recipe), first)
-        found = _another_path(resolution, recipe, before)
-        if before and not found:
-            found = _difference(resolution, parent, recipe, before)
+        settings = [recipe.settings, *(phase.phase.settings for phase in recipe.phases)]
+        objectives = dict.fromkeys(s.objective for s in settings)
+        tried = (_disagreement(resolution, parent, new, before) for new in objectives)
+        found = next(filter(None, tried), None)
         if found is None:
             continue
         argument, message, help = found
@@ -48,11 +49,18 @@ def _where(parent: RecipeDraft) -> tuple[Note, ...]:
     return (Note(f"recipe `{parent.name}` of the parent is here", parent.span),)
 
 
-def _another_path(
-    resolution: Resolution, recipe: RecipeDraft, before: RecipeDraft | None
+def _disagreement(
+    resolution: Resolution, parent: Resolution, new: Objective, before: RecipeDraft | None
 ) -> tuple[str, str, str] | None:
-    """As `_difference`, of objectives whose noisy images are not joined as those of `diffusion`."""
-    new = recipe.settings.objective
+    """Which argument of an objective is not as before, what is wrong with it, and its mend."""
+    found = _another_path(resolution, new, before)
+    return found or (_difference(resolution, parent, new, before) if before else None)
+
+
+def _another_path(
+    resolution: Resolution, new: Objective, before: RecipeDraft | None
+) -> tuple[str, str, str] | None:
+    """The same, of objectives whose noisy images are not joined as those of `diffusion`."""
     old = before.settings.objective if before else Diffusion()
     if isinstance(new, Diffusion) and isinstance(old, Diffusion):
         return None
@@ -77,10 +85,10 @@ def placed(recipe: d.Recipe, argument: str) -> Span | None:
 
 
 def _difference(
-    resolution: Resolution, parent: Resolution, recipe: RecipeDraft, before: RecipeDraft
+    resolution: Resolution, parent: Resolution, new: Objective, before: RecipeDraft
 ) -> tuple[str, str, str] | None:
-    """Which argument of an objective is not as before, what is wrong with it, and its mend."""
-    new, old = recipe.settings.objective, before.settings.objective
+    """The same, of two objectives `diffusion`."""
+    old = before.settings.objective
     if not (isinstance(new, Diffusion) and isinstance(old, Diffusion)):
         return None
     predict = resolution.generations[-1].predict if resolution.generations else old.predict

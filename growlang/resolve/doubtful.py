@@ -9,6 +9,7 @@ from growlang.resolve.recipes import RecipeDraft
 from growlang.resolve.spec import Resolved
 from growlang.spec.feasibility import LongWarmup, long_warmups, never_dropped
 from growlang.spec.lengths import Misfit
+from growlang.spec.warmups import counted
 from growlang.syntax import document as d
 
 
@@ -17,7 +18,7 @@ def warn_doubtful(resolved: Resolved, findings: Findings) -> None:
     written = {recipe.name: recipe for recipe in resolved.document.recipes}
     for draft in resolved.recipes:
         recipe = written[draft.name]
-        for long in long_warmups([phase.phase for phase in draft.phases]):
+        for long in long_warmups([*counted([phase.phase for phase in draft.phases])]):
             _warn_warmup(long, recipe, resolved, findings)
         _warn_guidance(draft, recipe, resolved, findings)
     _warn_detail(resolved, findings)
@@ -46,12 +47,13 @@ def _warn_warmup(
 def _warn_guidance(
     draft: RecipeDraft, recipe: d.Recipe, resolved: Resolved, findings: Findings
 ) -> None:
-    guidance, drop = resolved.sample.guidance, draft.settings.objective.dropped()
+    last = draft.phases[-1].phase.settings.objective if draft.phases else draft.settings.objective
+    guidance, drop = resolved.sample.guidance, last.dropped()
     conditions = list(resolved.model.conditions) if resolved.model else []
     kept = never_dropped(drop, conditions)
     if guidance == 1 or not kept:
         return
-    levels = [recipe.settings, *resolved.first_recipes()]
+    levels = [*map(_bindings, recipe.phases[-1:]), recipe.settings, *resolved.first_recipes()]
     span, notes = _place("objective", levels, recipe, recipe)
     places = [b.value.span for b in _named("guidance", resolved.sections("sample"))]
     notes += [Note("guidance set here", place) for place in places[:1]]

@@ -9,7 +9,8 @@ from growlang.diagnostics import GrowlangError, Span
 from growlang.resolve.overrides import COMMAND_LINE as FILE
 from growlang.resolve.overrides import Given, Word
 from growlang.spec.forms import form
-from growlang.spec.recipe import OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.optimizers import OPTIMIZERS
+from growlang.spec.recipe import Evaluate, Sample, Settings
 from growlang.syntax import document as d
 from growlang.syntax.grow import read
 

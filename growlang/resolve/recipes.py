@@ -14,6 +14,13 @@ from growlang.diagnostics.literals import literal
 from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import first_errors, read, report
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
+from growlang.resolve.rates import (
+    factor_of,
+    refuse_other_averages,
+    refuse_risen,
+    rewarm_of,
+    with_lr,
+)
 from growlang.resolve.sources import Sources
 from growlang.resolve.starts import start_of
 from growlang.resolve.transforms import refuse_misfit
@@ -21,7 +28,7 @@ from growlang.resolve.validation import holding_out, share_of, validation_of
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
-from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation, with_rate
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, VALIDATION_SETTINGS, meant
 from growlang.syntax import document as d
 
@@ -87,6 +94,8 @@ class Recipes:
         settings = self._settings(values, effective, recipe)
         if settings is not None and "objective" in effective:
             self._drop(settings, effective["objective"])
+        if settings is not None:
+            refuse_risen(settings, effective, None, self.scope)
         if settings is not None:
             written = effective["transform"].value if "transform" in effective else None
             refuse_misfit(settings.transform, written, recipe.name_span, self.scope)
@@ -251,13 +260,21 @@ class Recipes:
             if settings is not None and "transform" in changed:
                 place = own["transform"].value
                 refuse_misfit(settings.transform, place, place.span, self.scope)
+            if settings is not None and "ema" in changed:
+                refuse_other_averages(settings, base, own["ema"], self.scope)
+            if settings is not None and "objective" in changed:
+                self._drop(settings, own["objective"])
         if lr is not None and settings is not None:
-            settings = self._with_lr(settings, lr)
+            settings = with_lr(settings, lr, self.scope)
+        if settings is not None and (lr is not None or changed):
+            refuse_risen(settings, {**table, **own}, lr, self.scope)
         length = self._duration(phase, settings)
-        warmed = self._rewarm(rewarm)
+        warmed = rewarm_of(rewarm, self.scope)
         self._refuse_repeated(phase)
         scales = [
-            (s.selector, self._factor(s)) for s in phase.statements if isinstance(s, d.LrScale)
+            (s.selector, factor_of(s, self.scope))
+            for s in phase.statements
+            if isinstance(s, d.LrScale)
         ]
         if (
             settings is None
@@ -292,48 +309,6 @@ class Recipes:
                 message = f"`lr_scale {written}` is set twice"
                 self.findings.add("G102", message, span, help="remove one", notes=notes)
             first.setdefault(written, span)
-
-    def _with_lr(self, settings: Settings, binding: d.Binding) -> Settings | None:
-        value = evaluate(binding.value, self.scope)
-        if value is HOLE:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            self.findings.add(
-                "G201",
-                f"`lr` must be a number above 0, not `{literal(value)}`",
-                binding.value.span,
-                notes=origins(binding.value, self.scope),
-            )
-            return None
-        optimizer = with_rate(settings.optimizer, float(value))
-        return settings.model_copy(update={"optimizer": optimizer})
-
-    def _rewarm(self, binding: d.Binding | None) -> int | None:
-        """Steps of a phase's `rewarm`; None, with a finding, where they are no steps."""
-        value = evaluate(binding.value, self.scope) if binding else 0
-        if binding is None or value is HOLE or (type(value) is int and value >= 0):
-            return None if value is HOLE else value
-        self.findings.add(
-            "G201",
-            f"`rewarm` must be a whole number of steps, at least 0, not `{literal(value)}`",
-            binding.value.span,
-            help="write a number of steps, such as `rewarm = 1k`",
-            notes=origins(binding.value, self.scope),
-        )
-        return None
-
-    def _factor(self, statement: d.LrScale) -> float | None:
-        value = evaluate(statement.factor, self.scope)
-        if value is HOLE:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            self.findings.add(
-                "G201",
-                f"a factor must be a number of at least 0, not `{literal(value)}`",
-                statement.factor.span,
-            )
-            return None
-        return float(value)
 
     def _duration(
         self, phase: d.Phase, settings: Settings | None

@@ -59,7 +59,7 @@ def _origin(
         case d.Call("parent", arguments):
             found = _called(arguments)
             message = "`parent(...)` takes `recipe` and `ema`"
-            help = 'write `start = parent(recipe = "main", ema = true)`'
+            help = 'write `start = parent(recipe = "main", ema = true)`, or a number for `ema`'
         case _:
             found = None
     if found is not None and parent_recipes is None:
@@ -80,10 +80,13 @@ def _called(arguments: Sequence[d.Argument]) -> Start | None:
     recipe, ema = given.pop("recipe", None), given.pop("ema", None)
     if given or not isinstance(recipe, d.Constant | None):
         return None
-    if ema is not None and not (isinstance(ema, d.Constant) and ema.value in (True, False)):
+    chosen = ema.value if isinstance(ema, d.Constant) else None
+    number = chosen if type(chosen) is int and chosen >= 0 else None
+    if ema is not None and not (isinstance(chosen, bool) or number is not None):
         return None
     name = str(recipe.value) if recipe else None
-    return Start(origin="parent", recipe=name, ema=ema.value is True if ema else False)
+    used = chosen is True or number is not None
+    return Start(origin="parent", recipe=name, ema=used, average=number or 0)
 
 
 def _bridge(binding: d.Binding, scope: Names) -> int | None:

@@ -102,14 +102,15 @@ class CallOf:
         self.table = table
 
 
-def read_call(table: Table[Signature]) -> BeforeValidator:
+def read_call(table: Table[Signature], words: Collection[str] = ()) -> BeforeValidator:
     """Validator that reads `{name: {argument: value}}` or a bare name as a signature.
 
-    In JSON, a name that nothing has raises GrowlangError: a package is not installed.
+    Of the `words` a bare name stays a word. In JSON, a name that nothing has raises GrowlangError:
+    a package is not installed.
     """
 
     def read(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, str) and (found := table.find(value)):
+        if isinstance(value, str) and value not in words and (found := table.find(value)):
             return found()
         if isinstance(value, dict) and len(value) == 1:
             name, arguments = next(iter(value.items()))

@@ -5,11 +5,13 @@ A plan holds the numbers, and which settings they were chosen for (`Phase.auto`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from growlang.diagnostics.literals import literal
-from growlang.spec.recipe import WSD, Phase
+from growlang.spec.rates import WSD, Epochs, Images
+from growlang.spec.recipe import Phase
+from growlang.spec.warmups import counted
 
 AVERAGED = 0.05
 """Share of a run over which `ema = auto` averages.
@@ -53,15 +55,18 @@ def lr_schedule(steps: int) -> WSD:
     return WSD(decay=float(f"{min(FALL, LONGEST_FALL / steps):.2g}"))
 
 
-def chosen(phases: Sequence[Phase]) -> list[Phase]:
+def chosen(phases: Sequence[Phase], images: Sequence[int] = ()) -> list[Phase]:
     """The phases with numbers for `auto`, where the steps that these depend on are known.
+
+    `images` are those of the data of each phase, once it was opened: warm-ups that are counted in
+    epochs or images have their steps then.
 
     Averages go on from phase to phase, so `ema` is chosen from the steps of the whole recipe;
     `warmup` and `lr_schedule` from the steps that they span: the recipe's, or those of a phase
     that sets one of the two.
     """
     total = _total(phases)
-    return [_chosen(phase, total) for phase in phases]
+    return [_chosen(phase, total) for phase in counted(phases, images)]
 
 
 def _total(phases: Sequence[Phase]) -> int | None:
@@ -135,9 +140,20 @@ def told(phases: Sequence[Phase]) -> list[str]:
     """A line for all phases of which the same was chosen, or one for each."""
     found = choices(phases)
     lines = list(dict.fromkeys(map(str, found)))
-    if len(lines) == 1 and len(found) == len(phases):
-        return lines
-    return [f"phase {choice.phase}: {choice}" for choice in found]
+    if not (len(lines) == 1 and len(found) == len(phases)):
+        lines = [f"phase {choice.phase}: {choice}" for choice in found]
+    return [*lines, *dict.fromkeys(_warmups(phases))]
+
+
+def _warmups(phases: Sequence[Phase]) -> Iterator[str]:
+    """How many steps the warm-ups are that are counted in epochs or images."""
+    for phase in phases:
+        warmup, steps = phase.settings.warmup, phase.warmup_steps
+        if isinstance(warmup, Epochs | Images):
+            part = f"phase {phase.name}: " if phase.own_schedule else ""
+            later = "its steps are known when the run starts"
+            counted = later if steps is None else f"{steps:,} steps"
+            yield f"{part}warmup = {warmup.call}({literal(warmup.count)}): {counted}"
 
 
 def _written(value: Any) -> str:

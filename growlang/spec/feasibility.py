@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from growlang.spec.recipe import Phase
+from growlang.spec.warmups import warmup_of
 
 
 class LongWarmup(NamedTuple):
@@ -41,8 +42,9 @@ def long_warmups(phases: Sequence[Phase]) -> list[LongWarmup]:
 
 
 def _warmup(phase: Phase) -> int:
-    """The steps of a warm-up; what is chosen from the steps is never longer than they are."""
-    return 0 if phase.settings.warmup == "auto" else phase.settings.warmup
+    """The steps of a warm-up; 0 of one that is not known yet, or was chosen for the steps."""
+    steps = warmup_of(phase)
+    return 0 if steps == "auto" else steps
 
 
 def never_dropped(drop: float | Mapping[str, float], conditions: Sequence[str]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from growlang.diagnostics.literals import literal
 from growlang.net import Net
 from growlang.spec.automatic import ema
-from growlang.spec.recipe import AdamW, Phase, Start
+from growlang.spec.optimizers import Adam, AdamW
+from growlang.spec.recipe import Phase, Start
 
 TRIAL = 50
 """A run of fewer steps tries whether it runs; its settings are not judged."""
@@ -51,7 +52,7 @@ def _long_average(
     recipe: str, start: Start, phases: Sequence[Phase], steps: int
 ) -> Iterator[Misfit]:
     decay = phases[-1].settings.ema
-    memory = 0 if decay == "auto" else round(1 / (1 - decay))
+    memory = round(1 / (1 - decay)) if isinstance(decay, float | int) else 0
     if memory > steps:
         lags = "its decay rises with the steps and never reaches that"
         if start.origin != "scratch" and start.moments == "carry":
@@ -69,7 +70,7 @@ def _short_path(recipe: str, phases: Sequence[Phase], new: Collection[str]) -> I
     steps, path, rates = 0, 0.0, set[float]()
     for phase in phases:
         optimizer = phase.settings.optimizer
-        if not isinstance(optimizer, AdamW) or phase.steps is None:
+        if not isinstance(optimizer, Adam | AdamW) or phase.steps is None:
             return
         if not set(phase.frozen).issuperset(new):
             steps += phase.steps

@@ -7,83 +7,33 @@ never holds an expression; `Plan` carries them to the runtime as JSON.
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator
 
 from growlang.net import digest
 from growlang.signatures.canonical import Formerly, Later, Part, canonical
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, read_call, table
+from growlang.spec.averages import Averages
 from growlang.spec.data import Source, Transform
 from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
 from growlang.spec.objectives import CalledObjective, Diffusion
+from growlang.spec.optimizers import AdamW, CalledOptimizer
+from growlang.spec.rates import (
+    LENGTHS,
+    LR_SCHEDULES,
+    Auto,
+    Epochs,
+    Images,
+    LrSchedule,
+    read_schedule,
+)
 from growlang.spec.samplers import DDIM, CalledSampler
 
 Positive = Annotated[int, Field(ge=1)]
 
 
 # --- optimisation --------------------------------------------------------------------------------
-
-
-class AdamW(Signature):
-    """Adam with decoupled weight decay (arXiv 1711.05101)."""
-
-    call: ClassVar[str] = "adamw"
-    lr: float = argument("learning rate", 1e-4, gt=0)
-    betas: Annotated[
-        list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=2, max_length=2)
-    ] = argument("decay rates of the two moments", [0.9, 0.99])
-    eps: float = argument("added to the root of the second moment", 1e-8, gt=0)
-    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
-
-
-ADAMW = table(AdamW)
-
-
-class Muon(Signature):
-    """Momentum, orthogonalised, for the matrices of linear maps; AdamW for all other tensors.
-
-    Of each part of a fused matrix (q, k, v; shift, scale, gate) the momentum is made nearly
-    orthogonal by five Newton-Schulz iterations (K. Jordan, 2024, kellerjordan.github.io/posts/muon)
-    and multiplied by sqrt(fan_out / fan_in) (arXiv 2310.17813), with which a net that grew by
-    copies goes on as the net that it grew from. Filters of a convolution are a matrix of out x
-    (in * k * k). Biases, norms, tables, depthwise filters and the ops that read the inputs or give
-    the net's result are not orthogonalised.
-    """
-
-    call: ClassVar[str] = "muon"
-    lr: float = argument("learning rate of the matrices", 0.02, gt=0)
-    momentum: float = argument("decay rate of the momentum", 0.95, ge=0, lt=1)
-    nesterov: bool = argument("look ahead by one step of the momentum", True)
-    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
-    rest: Annotated[AdamW, CallOf(ADAMW), read_call(ADAMW)] = argument(
-        "how all other tensors are trained; a phase's `lr` changes its rate in proportion", AdamW
-    )
-
-
-class WSD(Signature):
-    """Warm-up, stable, decay: constant, then linear to zero at the end (arXiv 2404.06395)."""
-
-    call: ClassVar[str] = "wsd"
-    decay: float = argument("fraction of the steps over which it falls", 0.2, gt=0, le=1)
-
-
-OPTIMIZERS = table(AdamW, Muon)
-Optimizer = Annotated[AdamW | Muon, CallOf(OPTIMIZERS), read_call(OPTIMIZERS)]
-
-
-def with_rate(optimizer: AdamW | Muon, lr: float) -> AdamW | Muon:
-    """The optimizer at another learning rate; that of Muon's rest changes in proportion."""
-    if isinstance(optimizer, AdamW):
-        return optimizer.model_copy(update={"lr": lr})
-    rest = with_rate(optimizer.rest, optimizer.rest.lr * lr / optimizer.lr)
-    return optimizer.model_copy(update={"lr": lr, "rest": rest})
-
-
-LR_SCHEDULES = table(WSD)
-LrSchedule = Literal["constant", "cosine", "inverse_sqrt"] | WSD
-Auto = Literal["auto"]
-"""Chosen from the number of steps, which `growlang.spec.automatic` does."""
 
 
 class Carry(Signature):
@@ -110,13 +60,14 @@ class Settings(Part):
     objective: CalledObjective = Field(
         default_factory=Diffusion, description="the training objective"
     )
-    optimizer: Optimizer = Field(
+    optimizer: CalledOptimizer = Field(
         default_factory=AdamW, description="the optimizer and its settings"
     )
     batch: Positive = Field(description="images in a step, over all processes")
-    ema: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
+    ema: Averages = Field(
         default=0.9999,
-        description="decay of the averaged weights, per step; `auto`: chosen from the run's length",
+        description="decay of the averaged weights, per step, or `power(0.05)`; a list of several, "
+        "of which the first is used unless another is chosen; `auto`: from the run's length",
     )
     precision: Literal["fp32", "bf16"] = Field(
         default="fp32", description="number format of the forward and backward pass"
@@ -130,18 +81,21 @@ class Settings(Part):
     )
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="seed of all random draws")
     lr_schedule: Annotated[
-        Literal["constant", "cosine", "inverse_sqrt", "auto"] | WSD,
+        LrSchedule | Auto,
         CallOf(LR_SCHEDULES),
-        read_call(LR_SCHEDULES),
+        read_call(LR_SCHEDULES, words=("cosine",)),
+        AfterValidator(read_schedule),
     ] = Field(
         default="constant",
         description="learning rate over the steps, after the warm-up; `auto`: constant, then "
         "falling at the end",
     )
-    warmup: Annotated[int, Field(ge=0)] | Auto = Field(
+    warmup: Annotated[
+        Annotated[int, Field(ge=0)] | Epochs | Images | Auto, CallOf(LENGTHS), read_call(LENGTHS)
+    ] = Field(
         default=0,
-        description="steps over which the learning rate rises linearly from zero; `auto`: chosen "
-        "from the number of steps",
+        description="steps over which the learning rate rises linearly from zero, or `epochs(N)` "
+        "or `images(N)`; `auto`: chosen from the number of steps",
     )
 
 
@@ -154,6 +108,8 @@ class Start(Part):
     path: str | None = None
     moments: Literal["carry", "reset"] = "reset"
     new_moments: Annotated[Literal["mean", "reset"], Later] = "mean"
+    average: Annotated[int, Later] = 0
+    """Which of the parent's averages they are, where it has several."""
     bridge: Annotated[int | None, Later] = None
     """Steps over which the parent's function fades; None where it is discarded at once."""
     """What `carry` gives to the new entries of a tensor that grows: `Carry.new`."""
@@ -174,6 +130,8 @@ class Phase(Part):
     auto: Annotated[list[str], Later()] = []
     """The settings that say `auto`, where `settings` has what was chosen for them."""
     own_schedule: bool = False
+    warmup_steps: Annotated[int | None, Later()] = None
+    """The steps that `warmup = epochs(N)` or `images(N)` is, once they are known."""
     rewarm: Annotated[int, Field(ge=0), Later] = 0
     """Steps over which the learning rate of what is new rises at the phase's start."""
     frozen: list[str] = []

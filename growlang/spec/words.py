@@ -28,6 +28,7 @@ RUN_SETTINGS = ("start", "moments", "transition", *VALIDATION_SETTINGS)
 """Settings of a recipe as a whole, which its phases have in common."""
 PHASE_SETTINGS = (
     *("data", "batch", "lr", "lr_schedule", "warmup", "rewarm", "ema", "transform", "grad_clip"),
+    *("objective", "optimizer"),
 )
 """Settings that a phase may change, or has alone."""
 SAID = {

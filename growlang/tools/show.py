@@ -204,7 +204,7 @@ class _Show:
                 case d.LrScale(selector, factor, span):
                     scale = number(phase.lr_scale[str(selector)])
                     yield self.line(f"lr_scale {selector} = {scale}", span, origins(factor, scope))
-        if phase.settings.optimizer != base.optimizer:
+        if phase.settings.optimizer != base.optimizer and "optimizer" not in changes:
             yield self.value(f"lr = {number(phase.settings.optimizer.lr)}", changes.get("lr"))
         if "rewarm" in changes:
             yield self.value(f"rewarm = {number(phase.rewarm)}", changes["rewarm"])
@@ -299,8 +299,10 @@ def _start(start: Start) -> str:
             return "scratch"
         case "path":
             return string(start.path or "")
-        case _ if start.recipe:
-            ema = str(start.ema).lower()
+        case _ if start.recipe or start.average:
+            ema = str(start.average or start.ema).lower()
+            if start.recipe is None:
+                return f"parent(ema = {ema})"
             return f"parent(recipe = {string(start.recipe)}, ema = {ema})"
         case _:
             return "parent.ema" if start.ema else "parent"

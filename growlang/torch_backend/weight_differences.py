@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from growlang.net import Net
+from growlang.plans.fit import averages_in
 from growlang.plans.tensor_index import read_index
 from growlang.plans.weights_header import RECORD, header_of, is_state
 
@@ -57,16 +58,17 @@ def opened(path: Path) -> Iterator[Callable[[str], Tensor]]:
         from growlang.torch_backend import distcp
 
         header = header_of(path)
+        first = averages_in(header.tensors)[0]
 
         def read(name: str) -> Tensor:
-            found = distcp.empty(header, f"ema.{name}")
-            distcp.read(path.parent, {f"ema.{name}": found})
+            found = distcp.empty(header, first + name)
+            distcp.read(path.parent, {first + name: found})
             return found
 
         yield read
         return
-    prefix = "ema." if is_state(path) else ""
     index = read_index(path)
+    prefix = averages_in(index.tensors)[0] if is_state(path) else ""
     with ExitStack() as stack:
         files = {p: stack.enter_context(safe_open(p, framework="pt")) for p in index.files}
         yield lambda name: files[index.tensors[prefix + name].file].get_tensor(prefix + name)

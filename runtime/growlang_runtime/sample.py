@@ -50,7 +50,7 @@ def sample(
     seed: int = 0,
     count: int = 1,
     precision: Precision = "fp32",
-    ema: bool = True,
+    ema: bool | int = True,
     device: str = "cpu",
     batch: int = 16,
     shared: bool = False,

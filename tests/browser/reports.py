@@ -11,7 +11,8 @@ import pytest
 from tiny import CORE, interrupt_at, phase, plan, settings, train, write_data
 
 import growlang
-from growlang.spec.recipe import AdamW, Sample, Validation
+from growlang.spec.optimizers import AdamW
+from growlang.spec.recipe import Sample, Validation
 from growlang.spec.samplers import DDIM
 
 PROMPTS = ["<script>document.title = 'broken'</script>", "a & b"]

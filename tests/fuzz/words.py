@@ -13,7 +13,8 @@ from growlang.ops import CHANGES, CONDITIONS, OPS, TIME
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.model import Image
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import OPTIMIZERS, Evaluate, Sample, Settings
+from growlang.spec.optimizers import OPTIMIZERS
+from growlang.spec.recipe import Evaluate, Sample, Settings
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.syntax.grow import parser, read

@@ -9,7 +9,8 @@ from tiny import CORE, net, phase, plan, settings
 from growlang.net import Net
 from growlang.plans.plan import Plan
 from growlang.spec.data import Source, WebDataset
-from growlang.spec.recipe import AdamW, Muon, Start, Validation
+from growlang.spec.optimizers import AdamW, Muon
+from growlang.spec.recipe import Start, Validation
 from growlang_runtime.train import validation
 
 PHASES = [

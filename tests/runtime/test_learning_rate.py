@@ -2,7 +2,10 @@ import pytest
 from tiny import phase
 
 from growlang.plans.learning_rate import factor, learning_rate, scales, spans
-from growlang.spec.recipe import WSD, AdamW
+from growlang.spec.automatic import chosen
+from growlang.spec.optimizers import AdamW
+from growlang.spec.rates import WSD, CosineDecay, Epochs, Images
+from growlang.spec.warmups import warmup_of
 
 
 def test_warm_up_rises_to_one() -> None:
@@ -48,3 +51,28 @@ def test_a_schedule_spans_the_recipe_unless_the_phase_has_its_own() -> None:
     assert learning_rate(phases[1], b, 5) == pytest.approx(1.0)
     assert learning_rate(phases[2], c, 8) == pytest.approx(2.0)
     assert learning_rate(phases[2], c, 9) == pytest.approx(1.0)
+
+
+def test_cosine_falls_to_its_min() -> None:
+    fall = CosineDecay(min=1e-5)
+    found = [1e-3 * factor(fall, s, 12, 2, 1e-3) for s in (0, 2, 7, 12, 20)]
+    assert found == pytest.approx([5e-4, 1e-3, (1e-3 + 1e-5) / 2, 1e-5, 1e-5])
+    (only,) = phases = [phase("a", 4, lr_schedule=fall, optimizer=AdamW(lr=1e-2))]
+    assert learning_rate(only, spans(phases)[0], 4) == pytest.approx(1e-5)
+
+
+def test_a_warm_up_in_images_goes_on_in_the_next_phase_with_its_batch() -> None:
+    long = {"warmup": Images(count=1000)}
+    phases = [phase("a", 100, batch=4, **long), phase("b", 600, batch=8, **long)]
+    assert [warmup_of(p) for p in chosen(phases)] == [175, 175]
+    own = phase("c", 600, batch=8, own_schedule=True, **long)
+    assert [warmup_of(p) for p in chosen([*phases, own])] == [175, 175, 125]
+
+
+def test_a_warm_up_in_epochs_is_known_with_the_data() -> None:
+    phases = [phase("a", 4, batch=4, warmup=Epochs(count=2.5)), phase("b", 9, batch=2)]
+    assert warmup_of(chosen(phases)[0]) == "auto"
+    assert warmup_of(chosen(phases, [6, 6])[0]) == 4
+    assert warmup_of(chosen(phases, [8, 5])[0]) == 6  # 2 epochs of 8, then half of 5 by 2
+    (known, _) = chosen(phases, [6, 6])
+    assert factor("constant", 1, 13, known.warmup_steps or 0) == 0.5

@@ -5,7 +5,7 @@ from torch import nn
 
 from growlang.plans.cost import phase_cost
 from growlang.plans.matrices import matrices
-from growlang.spec.recipe import AdamW, Muon, with_rate
+from growlang.spec.optimizers import AdamW, Muon, with_rate
 from growlang_runtime.train.muon import direction, orthogonalised
 from growlang_runtime.train.optimizer import Optimizer
 

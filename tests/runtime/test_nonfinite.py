@@ -13,7 +13,8 @@ import torch
 from tiny import metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
-from growlang.spec.recipe import AdamW, Start
+from growlang.spec.optimizers import AdamW
+from growlang.spec.recipe import Start
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.report.metrics import Metrics

@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
-from growlang.spec.recipe import AdamW
+from growlang.spec.optimizers import SGD, Adam, AdamW
 from growlang_runtime.train.optimizer import Optimizer, clip_gradients, gradient_norm
 
 SETTINGS = AdamW(lr=0.1, betas=[0.9, 0.95], weight_decay=0.3)
@@ -42,6 +44,31 @@ def test_equals_torch_adamw_over_five_steps() -> None:
     for name in "abc":
         assert torch.equal(ours[name], theirs[name])
         assert torch.equal(optimizer.first[name], reference.state[theirs[name]]["exp_avg"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "reference"),
+    [
+        (Adam(lr=0.1, weight_decay=0.3), torch.optim.Adam),
+        (SGD(lr=0.1, weight_decay=0.3), torch.optim.SGD),
+        (SGD(lr=0.1, nesterov=True, momentum=0.5), torch.optim.SGD),
+        (SGD(lr=0.1, momentum=0.0), torch.optim.SGD),
+    ],
+    ids=repr,
+)
+def test_equals_torch(settings: Adam | SGD, reference: Any) -> None:
+    ours, theirs = weights(), weights()
+    optimizer = Optimizer(ours, frozenset("abc"), settings=settings)
+    told = {name: value for name, value in settings.model_dump()[settings.call].items()}
+    other = reference(theirs.values(), **told)
+    for step in range(5):
+        give_gradients(ours, step)
+        give_gradients(theirs, step)
+        optimizer.step(settings, settings.lr, {})
+        other.step()
+    for name in "abc":
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-6, atol=1e-7)
+    assert {*optimizer.moments("a")} == {*settings.moments()}
 
 
 def test_a_frozen_tensor_keeps_everything_and_goes_on_later() -> None:

@@ -11,7 +11,8 @@ from tiny import CORE, interrupt_at, metrics, net, phase, plan, state, train, wr
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
-from growlang.spec.recipe import AdamW, Muon, Sample
+from growlang.spec.optimizers import AdamW, Muon
+from growlang.spec.recipe import Sample
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.aside import aside_of, is_aside, move_aside
 from growlang_runtime.storage.run import Run, recorded_plan

@@ -16,7 +16,8 @@ from growlang.growth.mapping import Entry, Mapping
 from growlang.growth.transforms import Drop, Initialise
 from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan
-from growlang.spec.recipe import AdamW, Sample
+from growlang.spec.optimizers import AdamW
+from growlang.spec.recipe import Sample
 from growlang_runtime.storage.run import Run, recorded_plan
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.resume import all_torn, require_same

@@ -13,7 +13,8 @@ from PIL import Image
 from tiny import metrics, phase, plan, settings, train
 
 from growlang.plans.plan import Plan
-from growlang.spec.recipe import AdamW, Validation
+from growlang.spec.optimizers import AdamW
+from growlang.spec.recipe import Validation
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Point
 from growlang_runtime.report.runs import _row, runs_in, summary_of

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from growlang.net.generations import refinements
 from growlang.plans.plan import Plan
 from growlang.spec.objectives import Diffusion
-from growlang.spec.recipe import AdamW, Muon
+from growlang.spec.optimizers import AdamW, Muon
 from growlang.torch_backend.lower import lower
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Denoising, denoiser, objective_of

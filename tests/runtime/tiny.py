@@ -28,7 +28,8 @@ from growlang.ops.ends import Patch, Unpatch
 from growlang.plans.plan import DRAWS, ParentPlan, Plan
 from growlang.spec.data import Resize, Source, WebDataset
 from growlang.spec.objectives import Diffusion
-from growlang.spec.recipe import AdamW, Phase, Sample, Settings, Start
+from growlang.spec.optimizers import AdamW
+from growlang.spec.recipe import Phase, Sample, Settings, Start
 from growlang.spec.samplers import DDIM
 from growlang.spec.schedules import Cosine
 from growlang.torch_backend.tensor_files import tensor_hash

@@ -9,11 +9,13 @@ from growlang.net import Net
 from growlang_extras.condition import NULL, Bytes
 from growlang_extras.metric import Contrast
 from growlang_extras.objective import PseudoHuber
+from growlang_extras.optimizer import Lion
 from growlang_runtime.conditioning.readers import Read, Reader, Setting
 from growlang_runtime.diffusion.noise import noise_schedule, noisy, target, to_x
 from growlang_runtime.diffusion.objective import Denoiser, Objective, reads_reference
 from growlang_runtime.evaluation.pictures import Pictures
 from growlang_runtime.evaluation.subject import Measured, Subject
+from growlang_runtime.train.update import Given, Updated
 
 
 def read_bytes(declared: Bytes, setting: Setting) -> Reader:
@@ -69,3 +71,12 @@ def contrast(declared: Contrast, subject: Subject) -> Measured:
 
     protocol = {"generated": len(subject.generated), "real": len(subject.reference)}
     return Measured(mean(subject.generated), mean(subject.reference), protocol=protocol)
+
+
+def lion(declared: Lion, given: Given) -> Updated:
+    """A step of the learning rate in each entry; `given.step` is what growth left to it."""
+    mean = given.moments["mean"]
+    sign = mean.lerp(given.gradient, 1 - declared.fast).sign()
+    kept = given.weight * (1 - given.lr * given.decay)
+    weight = kept - given.lr * given.step * sign
+    return Updated(weight, {"mean": mean.lerp(given.gradient, 1 - declared.slow)})

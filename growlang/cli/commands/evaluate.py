@@ -7,7 +7,7 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from growlang.cli.options import DeviceOption, JsonOption
+from growlang.cli.options import DeviceOption, EmaOption, JsonOption, NoEmaOption, chosen_average
 from growlang.cli.printing import print_json
 
 
@@ -76,7 +76,8 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
+    ema: EmaOption = "0",
+    no_ema: NoEmaOption = False,
     batch: Annotated[int, typer.Option(min=1, help="Images that are computed at once.")] = 16,
     data_root: Annotated[
         Path | None,
@@ -111,7 +112,7 @@ def evaluate(
         guidance=_numbers(guidance),
         steps=steps,
         seed=seed,
-        ema=ema,
+        ema=chosen_average(ema, no_ema),
         data_root=data_root,
         device=device,
         batch=batch,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from growlang.cli.options import EmaOption, NoEmaOption, chosen_average
+
 
 class Form(StrEnum):
     """What is written."""
@@ -48,7 +50,8 @@ def export(
             show_default=False,
         ),
     ],
-    ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
+    ema: EmaOption = "0",
+    no_ema: NoEmaOption = False,
     dtype: Annotated[Dtype, typer.Option(help="What the weights are stored in.")] = Dtype.fp32,
     sampler: Annotated[
         str | None,
@@ -97,7 +100,7 @@ def export(
         run,
         to.value,
         output,
-        ema=ema,
+        ema=chosen_average(ema, no_ema),
         dtype=dtype.value,
         sampler=sampler,
         license=license,

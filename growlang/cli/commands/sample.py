@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from growlang.cli.options import DeviceOption
+from growlang.cli.options import DeviceOption, EmaOption, NoEmaOption, chosen_average
 from growlang.cli.voices import one_voice
 
 
@@ -104,7 +104,8 @@ def sample(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite files instead of numbering new ones.")
     ] = False,
-    ema: Annotated[bool, typer.Option(help="Use the EMA weights.")] = True,
+    ema: EmaOption = "0",
+    no_ema: NoEmaOption = False,
     device: DeviceOption = "auto",
 ) -> None:
     """Sample images from a trained model: a PNG grid, or single files.
@@ -139,7 +140,7 @@ def sample(
             seed=seed,
             count=count,
             precision=precision.value,
-            ema=ema,
+            ema=chosen_average(ema, no_ema),
             device=device,
             shared=True,
         )

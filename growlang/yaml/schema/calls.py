@@ -12,12 +12,15 @@ from growlang.ops import OPS
 from growlang.ops.activations import ACTIVATIONS
 from growlang.signatures.signature import Nothing, Signature
 from growlang.spec.changes import DOWNS, UPS
+from growlang.spec.averages import AVERAGES
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
-from growlang.spec.recipe import LR_SCHEDULES, MOMENTS, OPTIMIZERS
+from growlang.spec.optimizers import OPTIMIZERS
+from growlang.spec.rates import LENGTHS, LR_SCHEDULES
+from growlang.spec.recipe import MOMENTS
 from growlang.spec.samplers import SAMPLERS
 from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
@@ -38,6 +41,8 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "levels": LEVELS,
     "optimizer": OPTIMIZERS,
     "lr_schedule": LR_SCHEDULES,
+    "warmup": LENGTHS,
+    "average": AVERAGES,
     "moments": MOMENTS,
     "sampler": SAMPLERS,
     "metric": METRICS,
@@ -50,6 +55,7 @@ EXAMPLES: Json = {
     "batch": 256,
     "channels": 3,
     "eps": 0.00001,
+    "count": 5,
     "every": 5000,
     "factor": 4,
     "from": "caption",

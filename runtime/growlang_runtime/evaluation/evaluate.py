@@ -62,7 +62,7 @@ class Asked:
     guidance: tuple[float, ...] = ()
     """Values of guidance, each an evaluation of its own."""
     steps: int | None = None
-    ema: bool = True
+    ema: bool | int = True
     data_root: Path | None = None
     device: str = "cpu"
     batch: int = 16
@@ -122,7 +122,7 @@ class Bench:
         asked: Sample,
         place: str,
         folder: Path,
-        ema: bool = True,
+        ema: bool | int = True,
         *,
         keep: bool = True,
     ) -> Evaluation:

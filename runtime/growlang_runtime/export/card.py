@@ -20,14 +20,14 @@ from growlang_runtime.storage.weights import Weights
 HASHES = ("net_hash", "spec_hash", "plan_hash", "run_hash")
 
 
-def facts(weights: Weights, plan: Plan | None, ema: bool) -> dict[str, Any]:
+def facts(weights: Weights, plan: Plan | None, ema: bool | int) -> dict[str, Any]:
     """What `growlang.json` says: versions, hashes, and the lineage as far as the plan knows it."""
     found: dict[str, Any] = {
         "format_version": 1,
         "growlang": __version__,
         "model": weights.net.name,
         "parameters": weights.net.parameters,
-        "weights": "ema" if ema else "trained",
+        "weights": "trained" if ema is False else "ema",
         "step": weights.step if weights.step is not None else plan and plan.steps,
         **{name: weights.metadata[name] for name in HASHES if name in weights.metadata},
     }

@@ -48,7 +48,7 @@ class Model(NamedTuple):
     """Those of the weights, in the type that is asked for."""
     sample: Sample
     plan: Plan | None
-    ema: bool
+    ema: bool | int
     license: str | None
 
 

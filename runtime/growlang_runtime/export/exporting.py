@@ -49,7 +49,7 @@ def export(
     to: Form,
     output: Path,
     *,
-    ema: bool = True,
+    ema: bool | int = True,
     dtype: Kind = "fp32",
     sampler: str | Sampler | None = None,
     license: str | None = None,

@@ -74,7 +74,9 @@ class Run(Shown):
         """The steps of its checkpoints, the oldest first."""
         return steps_of(self.path)
 
-    def weights(self, at: int | Literal["best"] | None = None, *, ema: bool = True) -> Weights:
+    def weights(
+        self, at: int | Literal["best"] | None = None, *, ema: bool | int = True
+    ) -> Weights:
         """The averaged weights, or those that it trains if not `ema`.
 
         Of the checkpoint of a step if `at` says so, else the finished ones or those of the newest
@@ -124,7 +126,7 @@ def load_run(path: Path) -> Run:
     return Run(path, recorded_plan(path))
 
 
-def load_weights(path: Path, *, ema: bool = True) -> Weights:
+def load_weights(path: Path, *, ema: bool | int = True) -> Weights:
     """The weights at a path. Raises GrowlangError if there are none."""
     found = storage.load(path, ema=ema)
-    return Weights(found, "run_hash" in found.metadata if found.step is None else ema)
+    return Weights(found, "run_hash" in found.metadata if found.step is None else ema is not False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
 from growlang.net import Net
-from growlang.plans.fit import GROWN, TRAINING, differences, require_fit
+from growlang.plans.fit import GROWN, TRAINING, averages_in, differences, require_fit
 from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
 from growlang.plans.tensor_index import read_index
 from growlang.plans.weights_header import (
@@ -90,13 +90,11 @@ class Moments:
     tensors, by part and name.
     """
 
-    first: dict[str, Tensor]
-    second: dict[str, Tensor]
+    parts: Mapping[str, dict[str, Tensor]]
+    """What the optimizer kept of tensors, by its name of that, such as `first`."""
     steps: Mapping[str, int]
-    averages: dict[str, Tensor]
+    averages: Sequence[dict[str, Tensor]]
     updates: Mapping[str, int]
-    momentum: dict[str, Tensor] = field(default_factory=dict)
-    """Of the tensors that Muon trained."""
     grown: Mapping[str, Mapping[str, PerAxis]] = field(default_factory=dict)
 
     def along(self, name: str) -> dict[str, PerAxis]:
@@ -121,10 +119,11 @@ def save_model(path: Path, tensors: Mapping[str, Tensor], plan: Plan) -> None:
         write_tensors(temporary, tensors, model_metadata(plan))
 
 
-def load(path: Path, *, ema: bool = True) -> Weights:
+def load(path: Path, *, ema: bool | int = True) -> Weights:
     """The weights at `path`: a run (RUN, RUN@STEP, RUN@best), a checkpoint, a safetensors file.
 
-    Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint.
+    Of a run, the finished averages if `ema` and the run is over, else its newest checkpoint. Of
+    several averages `ema` may be the number of one; the first is 0, which True stands for.
     Raises GrowlangError if there are none, or if they do not fit the net that they name or are not
     finite: no tensor is loaded before that is known.
     """
@@ -140,7 +139,8 @@ def load(path: Path, *, ema: bool = True) -> Weights:
         return _from_file(path)
     if (path / RECORD).exists():
         return _from_checkpoint(_valid(path), ema)
-    for name in (MODEL, MODEL_INDEX) if ema else ():
+    first = ema is True or (ema == 0 and ema is not False)
+    for name in (MODEL, MODEL_INDEX) if first else ():
         if (path / name).exists():
             return _from_file(path / name)
     found, torn = _newest(path, ema)
@@ -163,7 +163,7 @@ def load(path: Path, *, ema: bool = True) -> Weights:
     )
 
 
-def _newest(path: Path, ema: bool) -> tuple[Weights | None, list[str]]:
+def _newest(path: Path, ema: bool | int) -> tuple[Weights | None, list[str]]:
     """The weights of a run's newest valid checkpoint, and a line on each torn one.
 
     A run that goes on removes old checkpoints: where one is gone while it is read, there is a newer
@@ -193,13 +193,17 @@ def load_moments(path: Path, net: Net) -> Moments:
             help="write `moments = reset` in the recipe, or start from a run with checkpoints",
         )
     require_state(found, net, "write `moments = reset` in the recipe")
-    first, second, momentum, averages, along = (
+    moments, along, *averages = (
         {name: tensor.float() for name, tensor in found.tensors(part).items()}
-        for part in ("moment.first.", "moment.second.", "moment.momentum.", "ema.", "grown.")
+        for part in ("moment.", "grown.", *averages_in(found.names))
     )
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in moments.items():
+        part, _, of = name.partition(".")
+        parts.setdefault(part, {})[of] = tensor
     counts = found.record.counts
     grown = {part: unnamed(along, part) for part in GROWN}
-    return Moments(first, second, counts.optimizer, averages, counts.ema, momentum, grown)
+    return Moments(parts, counts.optimizer, averages, counts.ema, grown)
 
 
 def require_state(found: Checkpoint, net: Net, help: str) -> None:
@@ -211,7 +215,7 @@ def require_state(found: Checkpoint, net: Net, help: str) -> None:
         raise GrowlangError(error.message, help=help) from error
 
 
-def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool) -> Weights:
+def parent_weights(parent: ParentPlan, run: Path, recipe: str, *, ema: bool | int) -> Weights:
     """The parent's weights in its run folder. Raises GrowlangError if it was not trained."""
     if not run.exists():
         command = ["growlang", "train", parent.spec]
@@ -239,11 +243,25 @@ def _from_file(path: Path) -> Weights:
     return Weights(path, net, tensors, header.metadata, remark=remark)
 
 
-def _from_checkpoint(found: Checkpoint, ema: bool) -> Weights:
+def _from_checkpoint(found: Checkpoint, ema: bool | int) -> Weights:
     header, net, remark = contents(found.state)
-    part = found.tensors("ema." if ema else "model.")
+    part = found.tensors(
+        "model." if ema is False else _average(found, int(ema is not True and ema))
+    )
     tensors = {name: tensor.float() for name, tensor in part.items()}
     return Weights(found.path, net, tensors, header.metadata, found.step, remark)
+
+
+def _average(found: Checkpoint, number: int) -> str:
+    """The prefix of an average in a checkpoint. Raises GrowlangError if there are not so many."""
+    there = averages_in(found.names)
+    if 0 <= number < len(there):
+        return there[number]
+    last = len(there) - 1
+    raise GrowlangError(
+        f"no average {number} in {found.path}: its recipe has {len(there)}",
+        help=f"write --ema with a number from 0 to {last}" if last else "leave out --ema",
+    )
 
 
 def _valid(path: Path) -> Checkpoint:

@@ -167,7 +167,7 @@ def open_data(
         opened.append((phase.model_copy(update={"steps": steps}), images, first))
         first += steps * settings.batch
         given = images.given(first)
-    known = chosen([phase for phase, _, _ in opened])
+    known = chosen([phase for phase, _, _ in opened], [len(images) for _, images, _ in opened])
     return [
         Data(phase, span, images, draw, noise)
         for phase, span, (_, images, draw) in zip(known, spans(known), opened, strict=True)

@@ -9,20 +9,13 @@ from torch import Tensor
 
 from growlang.growth.learning import Learning, has_moments, learning
 from growlang.growth.mapping import Mapping, Quantity
-from growlang.growth.transforms import Expand, Stages
+from growlang.growth.transforms import Copy, Expand, Stages
 from growlang.torch_backend.per_axis import PerAxis, carried, fill_with_means
 from growlang.torch_backend.shards import local
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.weights import Moments
 from growlang_runtime.train.optimizer import Factors
 from growlang_runtime.train.state import State
-
-QUANTITIES: dict[str, Quantity] = {
-    "first": "first moment",
-    "second": "second moment",
-    "momentum": "first moment",
-}
-"""What the moments of an optimizer are to a mapping."""
 
 
 def carry(
@@ -34,28 +27,55 @@ def carry(
     a tensor that grew begin with the mean of the old second moments and the tensor's count, so
     that first updates stay small; with `new` "reset" they have no moments and a count of their own.
     """
-    apply(mapping, parent.averages, state.ema.averages, "average")
-    found = {name: _moments(state, parent, name, source) for name, source in _states(mapping)}
-    for part, quantity in QUANTITIES.items():
-        names = [name for name, moments in found.items() if part in moments]
+    for number, ema in enumerate(state.averages.values()):
+        given = parent.averages[min(number, len(parent.averages) - 1)]
+        apply(mapping, given, ema.averages, "average")
+    found = {
+        name: moments
+        for name, source in _states(mapping)
+        if isinstance(mapping.by_name[name].transform, Copy) or _known(state, name)
+        if (moments := _moments(state, parent, name, source)) is not None
+    }
+    for name in found:
+        state.optimizer.begin(name, parent.steps[mapping.states[name]])
+    for (part, quantity), names in _alike(state, found).items():
         given = {mapping.states[name]: found[name][part] for name in names}
-        for name in names:
-            state.optimizer.begin(name, parent.steps[mapping.states[name]])
         taken = {name: state.optimizer.moments(name)[part][name] for name in names}
         apply(mapping.only(taken), given, taken, quantity)
     for name, source in mapping.states.items():
         updates, grown = parent.updates[source], _learning(mapping, name)
-        state.ema.updates[name] = updates
+        for ema in state.averages.values():
+            ema.updates[name] = updates
         like = local(state.weights[name])
         before = parent.along(source) if has_moments(mapping.by_name[name].transform) else {}
         if born := _born(before.get("ema"), grown, updates, like):
-            state.ema.count_from(name, born)
-        if found.get(name):
+            for ema in state.averages.values():
+                ema.count_from(name, born)
+        if name in found:
             factors = _factors(before, grown, parent.steps[source], like, new)
             if factors:
                 state.optimizer.factors[name] = factors
-            if grown and new == "mean" and name in state.optimizer.second:
-                fill_with_means(state.optimizer.second[name], grown.dims)
+            if grown and new == "mean":
+                _fill_squares(state, name, grown)
+
+
+def _alike(
+    state: State, found: Table[str, Table[str, Tensor]]
+) -> dict[tuple[str, Quantity], list[str]]:
+    """The tensors that go on with a moment, by its name and what it is to a mapping."""
+    alike: dict[tuple[str, Quantity], list[str]] = {}
+    for name, moments in found.items():
+        for part in moments:
+            quantity = state.optimizer.kept_of(name)[part] or "first moment"
+            alike.setdefault((part, quantity), []).append(name)
+    return alike
+
+
+def _fill_squares(state: State, name: str, grown: Learning) -> None:
+    """Let new entries begin with the mean of the old squares of gradients."""
+    for part, quantity in state.optimizer.kept_of(name).items():
+        if quantity == "second moment":
+            fill_with_means(state.optimizer.parts[part][name], grown.dims)
 
 
 def _states(mapping: Mapping) -> list[tuple[str, str]]:
@@ -64,19 +84,22 @@ def _states(mapping: Mapping) -> list[tuple[str, str]]:
     return [(n, source) for n, source in mapping.states.items() if has_moments(named[n].transform)]
 
 
-def _moments(state: State, parent: Moments, name: str, source: str) -> Table[str, Tensor]:
-    """The parent's moments that a tensor goes on with; none where its optimizer needs others.
+def _known(state: State, name: str) -> bool:
+    """Whether it is known how all that is kept of a tensor grows with it."""
+    return None not in state.optimizer.kept_of(name).values()
 
-    Both optimizers' first moments are means of gradients: Muon's momentum goes on with AdamW's.
+
+def _moments(state: State, parent: Moments, name: str, source: str) -> Table[str, Tensor] | None:
+    """The parent's moments that a tensor goes on with; None where its optimizer needs others.
+
+    First moments of Adam and Muon are means of gradients: Muon's momentum goes on with AdamW's.
     """
-    given = {
-        "first": parent.first.get(source),
-        "second": parent.second.get(source),
-        "momentum": parent.momentum.get(source, parent.first.get(source)),
-    }
+    given = {part: held.get(source) for part, held in parent.parts.items()}
+    if given.get("momentum") is None:
+        given["momentum"] = given.get("first")
     wanted = state.optimizer.moments(name)
-    found = {part: tensor for part in wanted if (tensor := given[part]) is not None}
-    return found if found.keys() == wanted.keys() else {}
+    found = {part: tensor for part in wanted if (tensor := given.get(part)) is not None}
+    return found if found.keys() == wanted.keys() else None
 
 
 def _learning(mapping: Mapping, name: str) -> Learning | None:

@@ -8,8 +8,14 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from growlang.spec.averages import Power
 from growlang.torch_backend.per_axis import PerAxis, held, latest
 from growlang.torch_backend.shards import local
+
+
+def power_decay(gamma: float, updates: int) -> float:
+    """Decay of the next update of a power-function average, 0 of the first (arXiv 2312.02696)."""
+    return float((1 - 1 / (updates + 1)) ** (gamma + 1))
 
 
 def effective_decay(decay: float, updates: int) -> float:
@@ -50,8 +56,12 @@ class EMA:
         self._youngest[name] = int(max(counts.max() for counts in born))
 
     @torch.no_grad()
-    def update(self, weights: Mapping[str, Tensor], decay: float) -> None:
+    def update(self, weights: Mapping[str, Tensor], average: float | Power) -> None:
         """Move each average towards its weight and count one update."""
+        if isinstance(average, Power):
+            self._by_power(weights, average.gamma)
+            return
+        decay = average
         by_decay: defaultdict[float, list[str]] = defaultdict(list)
         for name, count in self.updates.items():
             youngest = self._youngest.get(name)
@@ -68,3 +78,14 @@ class EMA:
                 [local(weights[name]).detach() for name in names],
                 1.0 - effective,
             )
+
+    def _by_power(self, weights: Mapping[str, Tensor], gamma: float) -> None:
+        """An update by a power of the counts; new entries go by their own counts."""
+        for name, count in self.updates.items():
+            average, weight = local(self.averages[name]), local(weights[name]).detach()
+            if name in self.born:
+                ages = count - latest(held(self.born[name], self.averages[name]))
+                average.lerp_(weight, 1 - (1 - 1 / (ages + 1)) ** (gamma + 1))
+            else:
+                average.lerp_(weight, 1 - power_decay(gamma, count))
+            self.updates[name] = count + 1

@@ -34,7 +34,7 @@ def held_out_loss(metric: HeldOutLoss, subject: Subject) -> Measured:
     ]
     settings = plan.phases[0].settings
     protocol = {
-        "objective": settings.objective.model_dump(mode="json"),
+        "objective": validation.settings.objective.model_dump(mode="json"),
         "draws": DRAWS,
         "levels": LEVELS,
         "precision": settings.precision,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from growlang.spec.recipe import Muon
+from growlang.spec.optimizers import Muon
 from growlang.torch_backend.shards import local, whole
 from growlang.torch_backend.shards import rows as held_rows
 

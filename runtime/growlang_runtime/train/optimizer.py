@@ -2,24 +2,24 @@
 
 torch.optim's own state is keyed by position and is dropped for parameters without a gradient, so
 moments would be lost at a freeze; here they live in flat dicts by name, and the arithmetic is
-torch's functional AdamW. Tensors that grew with factors go a way of their own.
+torch's functional Adam where it fits. Tensors that grew with factors go a way of their own.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.optim.adamw import adamw
 
-from growlang.spec.recipe import AdamW, Muon
+from growlang.spec import optimizers as declarations
+from growlang.spec.optimizers import OF_MATRICES, Adam, AdamW, Grows, Muon
 from growlang.torch_backend.per_axis import PerAxis, held, latest, spread
 from growlang.torch_backend.shards import local, put
-from growlang_runtime.train import muon
+from growlang_runtime.train import adam, muon
+from growlang_runtime.train.update import Given, kept, update_of
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Factors:
 
 
 class Optimizer:
-    """AdamW (arXiv 1711.05101) or Muon, whose moments and step counts belong to names.
+    """The moments and step counts of tensors by name, and the updates of an optimizer.
 
     Tensors without a gradient are left as they are, with their moments and counts: that is what a
     freeze means. A tensor has moments from its first update on, so that one that is frozen all
     along takes no memory for them. `decay` names the tensors that weight decay applies to, and
     `matrices` has the rows of each part of those that Muon trains, where it does; they have a
-    momentum, all others two moments.
+    momentum, all others what the optimizer declares.
     """
 
     def __init__(
@@ -57,23 +57,39 @@ class Optimizer:
         weights: Mapping[str, Tensor],
         decay: frozenset[str],
         matrices: Mapping[str, tuple[int, ...]] | None = None,
+        settings: declarations.Optimizer | None = None,
     ) -> None:
         self.weights = dict(weights)
         self.decay = decay
         self.matrices = dict(matrices or {})
-        self.first: dict[str, Tensor] = {}
-        self.second: dict[str, Tensor] = {}
-        self.momentum: dict[str, Tensor] = {}
+        self.settings = settings or AdamW()
+        self.parts: defaultdict[str, dict[str, Tensor]] = defaultdict(dict)
+        """What is kept of tensors, by its name in the declaration and the tensor's."""
         self.factors: dict[str, Factors] = {}
         self.steps = {
             name: torch.zeros((), dtype=torch.float32, device=w.device)
             for name, w in self.weights.items()
         }
 
+    @property
+    def first(self) -> dict[str, Tensor]:
+        """The first moments of Adam, by tensor."""
+        return self.parts["first"]
+
+    @property
+    def second(self) -> dict[str, Tensor]:
+        """The second moments of Adam, by tensor."""
+        return self.parts["second"]
+
+    @property
+    def momentum(self) -> dict[str, Tensor]:
+        """The momentum of Muon's matrices, by tensor."""
+        return self.parts["momentum"]
+
     @torch.no_grad()
     def step(
         self,
-        settings: AdamW | Muon,
+        settings: declarations.Optimizer,
         lr: float,
         scale: Mapping[str, float],
         skipped: Tensor | None = None,
@@ -92,68 +108,81 @@ class Optimizer:
             lr, settings = lr * settings.rest.lr / settings.lr, settings.rest
         others = [name for name in named if name not in self.matrices]
         groups: defaultdict[tuple[float, float], list[str]] = defaultdict(list)
+        fused = isinstance(settings, AdamW | Adam)
         for name in others:
             rate, decay = lr * scale.get(name, 1.0), self._decay(name, settings)
-            if name in self.factors:
-                self._grown(name, settings, rate, decay, skipped)
-            else:
+            if fused and name not in self.factors:
                 groups[rate, decay].append(name)
+            else:
+                self._alone(name, settings, rate, decay, skipped)
         for (rate, decay), names in groups.items():
-            self._usual(names, settings, rate, decay, skipped)
+            assert isinstance(settings, AdamW | Adam)
+            adam.fused(settings, [self._adam(name) for name in names], rate, decay, skipped)
 
-    def _usual(
-        self, names: list[str], settings: AdamW, lr: float, decay: float, skipped: Tensor | None
+    def _adam(self, name: str) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What a fused update of Adam changes of a tensor, with its gradient."""
+        weight, moments = self.weights[name], (self.first[name], self.second[name])
+        held = (weight, _gradient(weight), *moments)
+        first, second, third, fourth = map(local, held)
+        return first, second, third, fourth, self.steps[name]
+
+    def _alone(
+        self,
+        name: str,
+        settings: declarations.Optimizer,
+        lr: float,
+        decay: float,
+        skipped: Tensor | None,
     ) -> None:
-        adamw(
-            [local(self.weights[n]) for n in names],
-            [local(_gradient(self.weights[n])) for n in names],
-            [local(self.first[n]) for n in names],
-            [local(self.second[n]) for n in names],
-            [],
-            [self.steps[n] for n in names],
-            fused=True,
-            found_inf=skipped,
-            amsgrad=False,
-            beta1=settings.betas[0],
-            beta2=settings.betas[1],
-            lr=lr,
-            weight_decay=decay,
-            eps=settings.eps,
-            maximize=False,
+        """The update of one tensor, whose entries may have steps and counts of their own."""
+        weight, count = self.weights[name], self.steps[name] + 1
+        grown = self.factors.get(name, Factors()).of(weight)
+        own = {part: local(held[name]) for part, held in self.moments(name).items()}
+        given = Given(
+            local(weight),
+            local(_gradient(weight)),
+            own,
+            count - latest(grown.born) if grown.born else count,
+            lr,
+            decay,
+            spread(grown.step) if grown.step else 1.0,
+            spread(grown.eps) if grown.eps else 1.0,
         )
-
-    def _grown(
-        self, name: str, settings: AdamW, lr: float, decay: float, skipped: Tensor | None
-    ) -> None:
-        """AdamW of a tensor whose entries have steps, eps and counts of their own."""
-        weight, given = local(self.weights[name]), self.factors[name].of(self.weights[name])
-        gradient, (b1, b2) = local(_gradient(self.weights[name])), settings.betas
-        count = self.steps[name] + 1
-        first = local(self.first[name]).lerp(gradient, 1 - b1)
-        second = (local(self.second[name]) * b2).addcmul_(gradient, gradient, value=1 - b2)
-        age = count.to(weight.dtype)
-        if given.born:
-            age = age - latest(given.born)
-        unbiased, root = first / _corrected(b1, age), (second / _corrected(b2, age)).sqrt_()
-        root += settings.eps * spread(given.eps) if given.eps else settings.eps
-        update = unbiased.div_(root)
-        if given.step:
-            update *= spread(given.step)
-        _keep(self.first[name], first, skipped)
-        _keep(self.second[name], second, skipped)
-        _keep(self.steps[name], count, skipped)
-        _keep(weight, (weight * (1 - lr * decay)).sub_(update, alpha=lr), skipped)
+        updated = update_of(settings)(settings, given)
+        for part, tensor in own.items():
+            kept(tensor, updated.moments[part], skipped)
+        kept(self.steps[name], count, skipped)
+        kept(given.weight, updated.weight, skipped)
 
     def _orthogonal(self, name: str, settings: Muon, lr: float, skipped: Tensor | None) -> None:
         weight, decay = self.weights[name], self._decay(name, settings)
         gradient, rows = _gradient(weight), self.matrices[name]
         updated = muon.updated(weight, gradient, self.momentum[name], rows, settings, lr, decay)
-        _keep(self.steps[name], self.steps[name] + 1, skipped)
-        _keep(self.momentum[name], updated.momentum, skipped)
-        _keep(weight, updated.weight, skipped)
+        kept(self.steps[name], self.steps[name] + 1, skipped)
+        kept(local(self.momentum[name]), updated.momentum, skipped)
+        kept(local(weight), updated.weight, skipped)
 
-    def _decay(self, name: str, settings: AdamW | Muon) -> float:
-        return settings.weight_decay if name in self.decay else 0.0
+    def _decay(self, name: str, settings: declarations.Optimizer) -> float:
+        return float(getattr(settings, "weight_decay", 0.0)) if name in self.decay else 0.0
+
+    def use(
+        self, settings: declarations.Optimizer, matrices: Mapping[str, tuple[int, ...]]
+    ) -> bool:
+        """Go on with an optimizer; returns whether it begins with moments and counts of its own.
+
+        One of the same kind goes on with those that are there, as far as it keeps them.
+        """
+        anew = settings.call != self.settings.call
+        self.settings, self.matrices = settings, dict(matrices)
+        if anew:
+            for count in self.steps.values():
+                count.zero_()
+            left = {name: replace(found, born=None) for name, found in self.factors.items()}
+            self.factors = {name: found for name, found in left.items() if found}
+        for part, tensors in self.parts.items():
+            for name in [n for n in tensors if anew or part not in self.kept_of(n)]:
+                del tensors[name]
+        return anew
 
     def begin(self, name: str, steps: int) -> None:
         """Let a tensor begin with moments of zero and a count of updates."""
@@ -164,17 +193,19 @@ class Optimizer:
     def take(self, name: str, moments: Mapping[str, Tensor], steps: int) -> None:
         """Set a tensor's moments and its count of updates to those of another optimizer.
 
-        `moments` are `first` and `second`, or `momentum`. Raises KeyError if one is missing.
+        `moments` are those that this optimizer keeps of it. Raises KeyError if one is missing.
         """
         self.begin(name, steps)
         for part, tensors in self.moments(name).items():
             put(tensors[name], moments[part])
 
+    def kept_of(self, name: str) -> Mapping[str, Grows | None]:
+        """What the optimizer keeps of a tensor, and how that grows."""
+        return OF_MATRICES if name in self.matrices else self.settings.moments()
+
     def moments(self, name: str) -> dict[str, dict[str, Tensor]]:
         """The moments that a tensor has, of all tensors that have them."""
-        if name in self.matrices:
-            return {"momentum": self.momentum}
-        return {"first": self.first, "second": self.second}
+        return {part: self.parts[part] for part in self.kept_of(name)}
 
     def _allocate(self, name: str) -> None:
         for tensors in self.moments(name).values():
@@ -185,17 +216,6 @@ class Optimizer:
 def _gradient(weight: Tensor) -> Tensor:
     assert weight.grad is not None
     return weight.grad
-
-
-def _keep(tensor: Tensor, new: Tensor, skipped: Tensor | None) -> None:
-    """Let the rows of a tensor that are here have new values, unless the step is skipped."""
-    tensor = local(tensor)
-    tensor.copy_(new if skipped is None else torch.where(skipped == 0, new, tensor))
-
-
-def _corrected(beta: float, count: Tensor) -> Tensor:
-    """1 - beta^count, to full precision where beta^count is near 1."""
-    return -torch.expm1(count * (math.log(beta) if beta else -math.inf))
 
 
 def gradient_norm(weights: Mapping[str, Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from growlang.growth.composition import unchanged
 from growlang.growth.mapping import Mapping
 from growlang.net import Net
 from growlang.plans.plan import Plan
+from growlang.spec.averages import count_of
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.shards import put
@@ -104,7 +105,8 @@ def start_weights(plan: Plan, out: Path, data_root: Path, given: Path | None) ->
         run = parent_run(plan, out, given)
         assert plan.parent is not None
         recipe = start.recipe or plan.parent.recipe
-        weights = parent_weights(plan.parent, run.path, recipe, ema=start.ema)
+        wanted = start.average if start.ema and start.average else start.ema
+        weights = parent_weights(plan.parent, run.path, recipe, ema=wanted)
         weights = replace(weights, found=run.said)
     recorded = plan.start_weights_hash
     found = contents_hash(weights.tensors)
@@ -149,16 +151,17 @@ def start_state(
     Adam corrects the first steps for bias. With `moments = carry` kept tensors go on with the
     parent's moments, averages and counts; only what is new begins like that.
     """
-    optimizer = plan.phases[0].settings.optimizer
+    settings = plan.phases[0].settings
+    optimizer, count = settings.optimizer, count_of(settings.ema)
     if weights is None:
         _fill(module, measured)
-        return State.of(module, net, optimizer)
+        return State.of(module, net, optimizer, count)
     mapping = mapping_of(plan, net, weights)
     apply(mapping, weights.tensors, {n: p.detach() for n, p in module.named_parameters()})
     _fill(module, measured)
     if plan.start.bridge:
         begin_at_zero(plan, module)
-    state = State.of(module, net, optimizer)
+    state = State.of(module, net, optimizer, count)
     if plan.start.moments == "carry":
         moments = load_moments(weights.path, weights.net)
         carry(state, moments, mapping, plan.start.new_moments)

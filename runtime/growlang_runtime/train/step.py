@@ -7,14 +7,15 @@ under way: until then neither the averages nor the counts on the CPU know whethe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from growlang.plans.learning_rate import learning_rate, scales
-from growlang.spec.automatic import known
+from growlang.spec.averages import averages_of
+from growlang.spec.recipe import Phase
 from growlang_runtime.diffusion.generations import Errors
 from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
 from growlang_runtime.distributed.dropout import Masks, dropping
@@ -27,6 +28,7 @@ from growlang_runtime.train.optimizer import clip_gradients, gradient_norm, is_s
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.readback import Readback
 from growlang_runtime.train.setup import Setup
+from growlang_runtime.train.state import orthogonal_of
 
 
 class Found(NamedTuple):
@@ -72,6 +74,16 @@ class Stepper:
         self.begin = readback.begin
         self.compile = options.compile
 
+    def use(self, phase: Phase) -> bool:
+        """Let a phase's optimizer go on; returns whether its moments begin anew."""
+        optimizer = phase.settings.optimizer
+        return self.state.optimizer.use(optimizer, orthogonal_of(self.net, optimizer))
+
+    def trained_by(self, data: Sequence[Data], step: int) -> None:
+        """Make room for the moments that the optimizer of the last step before `step` left."""
+        done = [part for part in data if part.span.first < step]
+        self.use(done[-1].phase if done else data[0].phase)
+
     def begin_phase(self) -> None:
         """Make the modules ready for what trains in the phase, which is known by now."""
         bridge = [self.bridge.module] if self.bridge else []
@@ -108,7 +120,7 @@ class Stepper:
 
     def average(self, data: Data) -> None:
         """Move the averages towards the weights of a step that was not skipped."""
-        self.state.ema.update(self.state.weights, known(data.phase.settings.ema))
+        self.state.average(averages_of(data.phase.settings.ema))
 
     def _over_all(self, loss: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
         """The loss and the norm of all processes, from those of their own images and rows."""

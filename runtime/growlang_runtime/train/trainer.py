@@ -102,6 +102,7 @@ class Trainer:
             )
         help = f"move {found.path} away to continue from the checkpoint before it"
         require_state(found, self.net, help)
+        self.stepper.trained_by(self.data, found.step)
         self.state.load(found, record.counts)
         self.step = self.saved = found.step
         self.skips.restore(record)
@@ -215,6 +216,9 @@ class Trainer:
     def _phase(self, data: Data) -> None:
         phase, end = data.phase, data.span.end
         freeze(self.module, frozenset(phase.frozen))
+        if self.stepper.use(phase):
+            call = phase.settings.optimizer.call
+            self.display.say(f"phase {phase.name}: `{call}` begins with moments of its own")
         self.stepper.begin_phase()
         self.proof.begin(phase, self.step, goes_on=self.step > data.span.first)
         if self.plan.branch is not None and self.saved is None:

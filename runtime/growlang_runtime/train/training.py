@@ -241,6 +241,7 @@ def _begin(trainer: Trainer, source: Source | None) -> None:
         for line in told(trainer.plan.phases):
             say(line)
         return
+    trainer.stepper.trained_by(trainer.data, source.step)
     begun = take_over(trainer.state, source)
     trainer.step = source.step
     trainer.restore(None)

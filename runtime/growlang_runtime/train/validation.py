@@ -86,7 +86,9 @@ class Validation:
         declared = plan.validation
         assert declared is not None
         self.net, self.conditioner = net, conditioner
-        self.settings = plan.phases[0].settings
+        last = plan.phases[-1].settings  # by its objective the weights are sampled
+        first = plan.phases[0].settings
+        self.settings = first.model_copy(update={"objective": last.objective})
         self.seed, self.noise = self.settings.seed ^ SALT, plan.draws
         self.images = Images(
             declared.data,
