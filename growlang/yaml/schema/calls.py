@@ -62,6 +62,7 @@ EXAMPLES: Json = {
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
     "size": 64,
+    "top_k": 40,
     "transform": [{"resize": {"size": 64}}],
     "vocabulary": 50257,
     "urls": "cc12m/{00000..01242}.tar",

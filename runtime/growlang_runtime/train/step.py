@@ -16,7 +16,7 @@ from torch import Tensor
 from growlang.plans.learning_rate import learning_rate, scales
 from growlang.spec.automatic import known
 from growlang_runtime.diffusion.generations import Errors
-from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.diffusion.objective import Loss, denoiser, loss_of
 from growlang_runtime.distributed.dropout import Masks, dropping
 from growlang_runtime.distributed.sharding import gather_gradients
 from growlang_runtime.train import readback
@@ -83,7 +83,7 @@ class Stepper:
     def take(
         self,
         data: Data,
-        objective: Objective,
+        objective: Loss,
         batch: StepBatch,
         step: int,
         settle: Callable[[], None],
@@ -121,7 +121,7 @@ class Stepper:
     def gradients(
         self,
         data: Data,
-        objective: Objective,
+        objective: Loss,
         batch: StepBatch,
         step: int,
         *,
@@ -142,7 +142,7 @@ class Stepper:
             module = self.bridge.within(self.module) if self.ranks.size > 1 else self.bridge.module
         net = self.bridge.net if self.bridge else self.net
         if self.bridge:
-            objective = objective_of(settings.objective, net)
+            objective = loss_of(settings.objective, net)
         self.errors = Errors(net)
         share = self.ranks.largest_share(settings.batch)
         size = self.micro_batch or share
