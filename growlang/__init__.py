@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         conditions,
         denoiser,
         export,
+        generate,
         load_run,
         load_weights,
         objective,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
     from growlang_runtime.export.exporting import Exported
+    from growlang_runtime.language.texts import Texts
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -101,6 +103,7 @@ __all__ = [
     "Tensor",
     "TensorRow",
     "TensorTable",
+    "Texts",
     "TrainResult",
     "Verification",
     "Weights",
@@ -113,6 +116,7 @@ __all__ = [
     "diff",
     "evaluate",
     "export",
+    "generate",
     "grow",
     "init",
     "load",
@@ -143,7 +147,9 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": ("conditions denoiser export load_run load_weights objective sample"),
+        "growlang.notebook": (
+            "conditions denoiser export generate load_run load_weights objective sample"
+        ),
         "growlang.plans.plan": "Plan",
         "growlang.preparing": "init pack",
         "growlang.starting.start": "Started",
@@ -154,6 +160,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
         "growlang_runtime.export.exporting": "Exported",
+        "growlang_runtime.language.texts": "Texts",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",

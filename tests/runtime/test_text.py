@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from text_models import LENGTH, TEXTS, plan_of, write_lines
 from tiny import interrupt_at, metrics, state, train
+from typer.testing import CliRunner
 
+import growlang
+from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Source, Text
 from growlang.spec.objectives import NextToken
@@ -221,3 +225,64 @@ def test_a_tokenizer_of_a_folder(folder: Path) -> None:
     small = plan_of(folder, data, **{"vocabulary = 256": f"vocabulary = {len(words) - 1}"})
     with pytest.raises(GrowlangError, match=f"gives ids of {len(words)} tokens"):
         train(small, folder, out="other")
+
+
+# --- texts that a model writes -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    write_lines(folder / "some.jsonl")
+    return train(plan_of(folder, steps="40"), folder, log_every=100, quiet=True).run
+
+
+def test_texts_depend_on_seed_prompt_and_place_alone(trained: Path) -> None:
+    def texts(**options: Any) -> list[str]:
+        return [*growlang.generate(trained, ["to be", "that", ""], length=12, **options)]
+
+    first = texts(seed=1)
+    assert first == texts(seed=1) == texts(seed=1, batch=1)
+    assert first != texts(seed=2)
+    assert len(set(growlang.generate(trained, "to", length=30, count=2))) == 2
+    assert texts(seed=1, top_k=1) == texts(seed=2, temperature=0)
+
+
+def test_texts_are_of_the_likeliest_tokens_at_temperature_0(trained: Path) -> None:
+    run = growlang.load_run(trained)
+    module = growlang.compile(Path(run.plan.spec)).module()
+    module.load_state_dict(growlang.load_weights(trained))
+    ids = list(b"to be or not")
+    for _ in range(5):
+        logits = module.eval()(torch.tensor([ids[-LENGTH:]]))[0, -1]
+        ids.append(int(logits.argmax()))
+    (text,) = growlang.generate(trained, "to be or not", length=5, temperature=0)
+    assert text.encode() == bytes(ids[12:]).rstrip(b"\0")
+
+
+def test_the_command_prints_texts(trained: Path) -> None:
+    arguments = ["sample", str(trained), "-p", "to be", "--length", "5", "--temperature", "0"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0
+    (text,) = growlang.generate(trained, "to be", length=5, temperature=0)
+    assert done.stdout == f"to be{text}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--guidance", "2"], "`--guidance` is for models of images"),
+        (["-o", "x.png"], "`--output` is for models of images"),
+    ],
+)
+def test_options_of_images_are_refused(trained: Path, options: list[str], said: str) -> None:
+    with pytest.raises(GrowlangError) as caught:
+        CliRunner().invoke(app, ["sample", str(trained), *options], catch_exceptions=False)
+    assert said in str(caught.value)
+
+
+def test_images_are_not_drawn_by_a_model_of_tokens(trained: Path) -> None:
+    with pytest.raises(GrowlangError, match=r"growlang\.generate"):
+        growlang.sample(trained, "to be")
+    with pytest.raises(GrowlangError, match="`temperature` must be at least 0"):
+        growlang.generate(trained, "to be", temperature=-1)
