@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +78,6 @@ def steps_of(way: Way, total: int) -> Steps:
     return Steps(round(share * total * target / source), round((1 - share) * total))
 
 
-@cache
 def operations(spec: growlang.Checked) -> int:
     """Floating-point operations of one sequence through a net, forward."""
     return sum(cost.flops for cost in growlang.compile(spec).costs)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Span
 from growlang.net import Net
-from growlang.spec.data import Source, Text
+from growlang.spec.data import HF, Source, Text
 from growlang.spec.model import Tokens
 from growlang.spec.objectives import OBJECTIVES, Objective
 from growlang.spec.recipe import Settings
@@ -66,7 +66,7 @@ class Kind(NamedTuple):
 
     def _vocabulary(self, source: Source) -> tuple[str, str] | None:
         data = source.data
-        if not (self.tokens and isinstance(data, Text) and isinstance(data.tokenizer, Bytes)):
+        if not (self.tokens and isinstance(getattr(data, "tokenizer", None), Bytes)):
             return None
         has, needs = self.tokens.vocabulary, Bytes.vocabulary
         if has >= needs:
@@ -89,7 +89,7 @@ class Kind(NamedTuple):
 
 def _tokenizer(source: Source) -> str:
     """A source's tokenizer as it is written; empty for one of a package."""
-    if not isinstance(source.data, Text):
+    if not isinstance(source.data, Text | HF):
         return ""
     found = source.data.tokenizer
     return f"`{found.call}()`" if isinstance(found, Bytes) else f'`"{found}"`'

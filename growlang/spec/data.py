@@ -101,7 +101,29 @@ class Text(Data):
         return "texts"
 
 
-DATA = Table(Data, [WebDataset, Folder, Text], group="growlang.data")
+class HF(Data):
+    """Texts of a dataset of the Hugging Face Hub, from the local cache of the package datasets.
+
+    They are cut into sequences as those of `text` are.
+    """
+
+    call = "hf"
+    runtime = "growlang_runtime.data.hub:open_hf"
+    name: str = argument("its id, or a folder relative to the data root")
+    config: Annotated[str | None, Nothing()] = argument("which of its subsets, by name", None)
+    split: str = argument("which of its splits", "train")
+    field: str = argument("column that holds the texts", "text")
+    tokenizer: Annotated[Bytes | str, CallOf(TOKENIZERS), read_call(TOKENIZERS)] = argument(
+        "`bytes()`, or the folder or Hugging Face id of a tokenizer", Bytes
+    )
+
+    @property
+    def holds(self) -> Literal["images", "texts"]:
+        """Texts."""
+        return "texts"
+
+
+DATA = Table(Data, [WebDataset, Folder, Text, HF], group="growlang.data")
 
 
 class Source(Part):

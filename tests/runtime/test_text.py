@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,12 @@ from typer.testing import CliRunner
 import growlang
 from growlang.cli import app
 from growlang.diagnostics import GrowlangError
-from growlang.spec.data import Source, Text
+from growlang.extras import missing
+from growlang.spec.data import HF, Source, Text
 from growlang.spec.objectives import NextToken
 from growlang_runtime.data import corpus
 from growlang_runtime.data.corpus import open_text
+from growlang_runtime.data.hub import open_hf
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.data.sequences import Sequences, Vocabulary
 from growlang_runtime.diffusion.objective import loss_of, objective_of
@@ -74,7 +79,7 @@ def test_tokens_are_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(corpus, "settled", lambda path: [str(path), path.read_text()])
     first = open_text(Text(path="*.jsonl"), folder, folder / "cache")
     with monkeypatch.context() as patched:
-        patched.setattr(corpus, "_made", None)
+        patched.setattr(corpus, "made_of", None)
         again = open_text(Text(path="*.jsonl"), folder, folder / "cache")
     assert again.identity == first.identity
     assert bytes(np.asarray(again.files[0].ids)) == WHOLE
@@ -225,6 +230,81 @@ def test_a_tokenizer_of_a_folder(folder: Path) -> None:
     small = plan_of(folder, data, **{"vocabulary = 256": f"vocabulary = {len(words) - 1}"})
     with pytest.raises(GrowlangError, match=f"gives ids of {len(words)} tokens"):
         train(small, folder, out="other")
+
+
+# --- datasets of the Hub -------------------------------------------------------------------------
+
+
+class Rows:
+    """A dataset as the package has it, of one column of texts."""
+
+    _fingerprint = "abc"
+    column_names = ("text", "title")
+
+    def __init__(self, texts: list[Any]) -> None:
+        self.texts = texts
+
+    def select_columns(self, names: list[str]) -> Rows:
+        assert names == ["text"]
+        return self
+
+    def iter(self, size: int) -> Iterator[dict[str, list[Any]]]:
+        for at in range(0, len(self.texts), 3):
+            yield {"text": self.texts[at : at + 3]}
+
+
+def hub(monkeypatch: pytest.MonkeyPatch, loaded: Callable[..., Any]) -> None:
+    """Put a package datasets there, of which `loaded` is `load_dataset`."""
+    package = SimpleNamespace(load_dataset=loaded, DownloadConfig=lambda **given: given)
+    monkeypatch.setitem(sys.modules, "datasets", package)
+
+
+def test_a_dataset_of_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def loaded(*given: Any, **options: Any) -> Rows:
+        asked.append((given, options))
+        return Rows(list(TEXTS))
+
+    hub(monkeypatch, loaded)
+    found = state(train(plan_of(folder, 'hf("a/b", split = "test")'), folder, out="hub"))
+    options = {"split": "test", "download_config": {"local_files_only": True}}
+    assert asked[0] == (("a/b", None), options)
+    # The same texts as those of the file: the same weights.
+    assert found == state(train(plan_of(folder), folder))
+
+
+def test_what_is_wrong_with_a_dataset(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*given: Any, **options: Any) -> Any:
+        raise FileNotFoundError("Couldn't find cache for a/b")
+
+    hub(monkeypatch, absent)
+    said = r"`a/b` from the local cache \(Couldn't find"
+    with pytest.raises(GrowlangError, match=said) as caught:
+        train(plan_of(folder, 'hf("a/b")'), folder)
+    assert "datasets.load_dataset('a/b')" in str(caught.value.help)
+    hub(monkeypatch, lambda *given, **options: Rows([]))
+    with pytest.raises(GrowlangError, match="has no column `txt`") as caught:
+        train(plan_of(folder, 'hf("a/b", field = "txt")'), folder)
+    assert caught.value.help == "did you mean `text`?"
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(ModuleNotFoundError) as lacking:
+        train(plan_of(folder, 'hf("a/b")'), folder)
+    told = missing(lacking.value)
+    assert told is not None and told.help == 'pip install "growlang[hub]"'
+
+
+def test_a_dataset_in_a_folder(folder: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    whole = datasets.Dataset.from_dict({"text": TEXTS})
+    datasets.DatasetDict({"train": whole}).save_to_disk(str(folder / "saved"))
+    declared = HF(name="saved")
+    found = open_hf(declared, folder, folder / "cache")
+    assert bytes(np.asarray(found.files[0].ids)) == WHOLE
+    (folder / "lines").mkdir()
+    write_lines(folder / "lines" / "train.jsonl")
+    found = open_hf(HF(name="lines"), folder, folder / "cache")
+    assert bytes(np.asarray(found.files[0].ids)) == WHOLE
 
 
 # --- texts that a model writes -------------------------------------------------------------------

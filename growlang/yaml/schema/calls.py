@@ -51,6 +51,7 @@ EXAMPLES: Json = {
     "length": 1024,
     "metrics": ["fid"],
     "n": 1000,
+    "name": "Salesforce/wikitext",
     "names": ["circle", "square"],
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},

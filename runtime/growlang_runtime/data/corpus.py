@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -94,18 +94,29 @@ def open_text(declared: Text, data_root: Path, cache: Path | None) -> Corpus:
 
 def _tokens(path: Path, field: str, tokenizer: Tokenizer, cache: Path) -> Tokens:
     """The tokens of a file, from the cache as far as they are there."""
+
+    def made() -> Tokens:
+        faults: list[Fault] = []
+        return made_of(path, _texts(path, field, faults), tokenizer, faults)
+
     times = settled(path)
-    name = times and file_name(["tokens", PIECE, *times, field, tokenizer.identity])
-    if name and (known := _kept(path, cache / name)):
+    if times is None:
+        return made()
+    name = file_name(["tokens", PIECE, *times, field, tokenizer.identity])
+    return cached_tokens(path, cache / name, made)
+
+
+def cached_tokens(path: Path, cached: Path, make: Callable[[], Tokens]) -> Tokens:
+    """The tokens that a file of the cache has, which are made and kept if it is not there."""
+    if known := _kept(path, cached):
         return known
-    made = _made(path, field, tokenizer)
-    if name:
-        try:
-            _keep(made, cache / name)
-            return _kept(path, cache / name) or made
-        except OSError as error:
-            log.warning("cannot cache the tokens of %s: %s", path, error)
-    return made
+    made = make()
+    try:
+        _keep(made, cached)
+    except OSError as error:
+        log.warning("cannot cache the tokens of %s: %s", path, error)
+        return made
+    return _kept(path, cached) or made
 
 
 def _kept(path: Path, cached: Path) -> Tokens | None:
@@ -136,12 +147,13 @@ def _pieces(cached: Path) -> Path:
 # --- from files to tokens ------------------------------------------------------------------------
 
 
-def _made(path: Path, field: str, tokenizer: Tokenizer) -> Tokens:
-    faults: list[Fault] = []
+def made_of(
+    path: Path, texts: Iterator[tuple[str, str]], tokenizer: Tokenizer, faults: list[Fault]
+) -> Tokens:
+    """The tokens of texts by their keys; `faults` are known once these are read."""
     parts: list[Ids] = []
     lengths: list[int] = []
     hashes: list[float] = []
-    texts = _texts(path, field, faults)
     while some := list(islice(texts, AT_ONCE)):
         for (key, _), ids in zip(some, tokenizer.encode([text for _, text in some]), strict=True):
             if tokenizer.end is not None:

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import PLAN, parsed, read, run_of
-from growlang.spec.data import Text
+from growlang.spec.data import HF, Text
 from growlang.spec.recipe import Sample, Settings
 from growlang.torch_backend.device import open_device
 from growlang.torch_backend.lower import lower
@@ -117,7 +117,7 @@ def _tokenizer(weights: Weights) -> Tokenizer:
     text = weights.metadata.get("settings")
     settings: Settings | None = parsed(Settings, text, weights.path) if text else None
     data = settings.data[0].data if settings else None
-    if not isinstance(data, Text):
+    if not isinstance(data, Text | HF):
         raise GrowlangError(
             f"{weights.path} does not say which tokenizer it was trained with",
             help="use weights that `growlang train` wrote from a `text(...)` source",
