@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,8 @@ def _dataset(declared: HF, data_root: Path) -> Any:
         if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
             found = datasets.load_from_disk(given)
             return found[declared.split] if isinstance(found, dict) else found
-        config = datasets.DownloadConfig(local_files_only=True)
-        return datasets.load_dataset(
-            given, declared.config, split=declared.split, download_config=config
-        )
+        with _offline(datasets.config):
+            return datasets.load_dataset(given, declared.config, split=declared.split)
     except Exception as error:  # datasets raises what each of its loaders does
         said = str(error).strip().splitlines()
         raise GrowlangError(
@@ -61,6 +60,22 @@ def _dataset(declared: HF, data_root: Path) -> Any:
             f"datasets.load_dataset('{declared.name}')\", or give a folder that `save_to_disk` "
             "wrote",
         ) from error
+
+
+@contextmanager
+def _offline(config: Any) -> Iterator[None]:
+    """Keep the packages of the Hub from the network, which they try many times without."""
+    from huggingface_hub import constants
+
+    places: tuple[Any, ...] = (config, constants)
+    before = [getattr(place, "HF_HUB_OFFLINE", False) for place in places]
+    try:
+        for place in places:
+            place.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.HF_HUB_OFFLINE = value
 
 
 def _require_column(dataset: Any, declared: HF) -> None:
