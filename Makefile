@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large lineage showcase exactness bench vscode browser clean
+.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large proof-text lineage showcase exactness bench vscode browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -58,6 +58,9 @@ proof-full: $(STAMP)
 
 proof-large: $(STAMP)
 	$(BIN)/python examples/greedy_growing/large.py
+
+proof-text: $(STAMP)
+	$(BIN)/python examples/text_growth/proof.py $(addprefix --seed ,$(SEEDS))
 
 lineage: $(STAMP)
 	$(BIN)/python examples/greedy_growing/lineage.py

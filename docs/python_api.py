@@ -26,6 +26,7 @@ SECTIONS = {
             "plan",
             "train",
             "sample",
+            "generate",
             "evaluate",
         ),
         *("load_run", "load_weights", "objective", "conditions", "denoiser", "export"),
@@ -34,8 +35,8 @@ SECTIONS = {
     "What they give": (
         *("Checked", "Report", "Compiled", "TensorTable", "TensorRow", "Difference"),
         *("Mapping", "GrownMapping", "Entry", "Verification", "Promise", "Standing"),
-        *("Plan", "TrainResult", "Transferred", "Packed", "Run", "Weights", "Samples", "Exported"),
-        "Started",
+        *("Plan", "TrainResult", "Transferred", "Packed", "Run", "Weights", "Samples", "Texts"),
+        *("Exported", "Started"),
         *("Evaluations", "Evaluation", "Result"),
         *("Runs", "RunSummary", "Comparison", "ReportPage"),
         *("Objective", "Denoising", "Conditions"),

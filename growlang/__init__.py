@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         conditions,
         denoiser,
         export,
+        generate,
         load_run,
         load_weights,
         objective,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from growlang_runtime.diffusion.objective import Denoising, Objective
     from growlang_runtime.evaluation.result import Evaluation, Evaluations, Result
     from growlang_runtime.export.exporting import Exported
+    from growlang_runtime.language.texts import Texts
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -102,6 +104,7 @@ __all__ = [
     "Tensor",
     "TensorRow",
     "TensorTable",
+    "Texts",
     "TrainResult",
     "Transferred",
     "Verification",
@@ -115,6 +118,7 @@ __all__ = [
     "diff",
     "evaluate",
     "export",
+    "generate",
     "grow",
     "init",
     "load",
@@ -146,7 +150,9 @@ if not TYPE_CHECKING:
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": ("conditions denoiser export load_run load_weights objective sample"),
+        "growlang.notebook": (
+            "conditions denoiser export generate load_run load_weights objective sample"
+        ),
         "growlang.plans.plan": "Plan",
         "growlang.preparing": "init pack transfer",
         "growlang.starting.start": "Started",
@@ -158,6 +164,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.diffusion.objective": "Denoising Objective",
         "growlang_runtime.evaluation.result": "Evaluation Evaluations Result",
         "growlang_runtime.export.exporting": "Exported",
+        "growlang_runtime.language.texts": "Texts",
         "growlang_runtime.notebook.conditions": "Conditions",
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",

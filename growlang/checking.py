@@ -44,6 +44,7 @@ from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.evaluations import warn_unmeasurable
 from growlang.resolve.files import Files, in_yaml
 from growlang.resolve.given import paths_of, read_given
+from growlang.resolve.kinds import refuse_seeing
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_prompts
@@ -277,6 +278,8 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
     if checked is None or resolution is None:
         return
     findings.extend(refuse_unread_prompts(checked.resolved).findings)
+    if checked.recipes:
+        refuse_seeing(checked.net, findings)
     warn_doubtful(checked.resolved, findings)
     warn_unmeasurable(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))

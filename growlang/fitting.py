@@ -221,8 +221,7 @@ def require_spread(spec: Checked, recipe: str | None, devices: int) -> None:
     """Raise GrowlangError where a recipe is not trained, or a device would get no image."""
     if spec.net.of_tokens:
         raise GrowlangError(
-            f"{spec.path} is a token model: what its training holds is not known, since training "
-            "those is not supported yet",
+            f"{spec.path} is a token model: what its training holds is only known of images",
             help="leave out --devices and --memory",
         )
     fewest = min(phase.settings.batch for phase in spec.phases(recipe_of(spec, recipe).name))

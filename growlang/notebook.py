@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from growlang.spec.samplers import Sampler
     from growlang_runtime.diffusion.objective import Objective
     from growlang_runtime.export.exporting import Exported
+    from growlang_runtime.language.texts import Texts
     from growlang_runtime.notebook.conditions import Conditions
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
@@ -171,6 +172,46 @@ def sample(
         device=device,
         batch=batch,
         shared=shared,
+    )
+
+
+def generate(
+    run: StrPath | Run | Weights | Checked,
+    prompts: str | Sequence[str] | None = None,
+    *,
+    weights: nn.Module | Mapping[str, torch.Tensor] | None = None,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    length: int | None = None,
+    seed: int = 0,
+    count: int = 1,
+    precision: Literal["fp32", "bf16"] = "fp32",
+    ema: bool = True,
+    device: str = "cpu",
+    batch: int = 16,
+) -> Texts:
+    """What a model of tokens writes behind prompts, `count` texts each, by default the spec's.
+
+    `run` and `weights` are as in `sample`. `temperature`, `top_k` and `length`, in tokens, are the
+    spec's unless given; at temperature 0 each token is the likeliest. The texts of a prompt have
+    the seeds `seed`, `seed` + 1, and so on. An empty prompt is the beginning of a text. Raises
+    GrowlangError if there are no weights, and for those of a model of images.
+    """
+    require_torch("sampling")
+    from growlang_runtime.language.texts import generate as generated
+
+    return generated(
+        _weights_of(run, weights),
+        prompts=[prompts] if isinstance(prompts, str) else prompts,
+        temperature=temperature,
+        top_k=top_k,
+        length=length,
+        seed=seed,
+        count=count,
+        precision=precision,
+        ema=ema,
+        device=device,
+        batch=batch,
     )
 
 

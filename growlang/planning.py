@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 def recipe_of(checked: Checked, name: str | None) -> RecipeDraft:
     """The recipe of that name, or the first. Raises GrowlangError where there is none."""
     recipes = checked.resolved.recipes
-    if checked.net.of_tokens:
-        raise GrowlangError(
-            f"{checked.resolved.path} is a token model; training those is not supported yet",
-            help="`check`, `compile` and `diff` work with it",
-        )
     if not recipes:
         raise GrowlangError(
             f"{checked.resolved.path} has no recipe, so it cannot be trained",

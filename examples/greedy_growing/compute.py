@@ -48,5 +48,11 @@ def _step(net: Net, own: set[str], phase: Phase) -> int:
 
 def _value(given: Input) -> torch.Tensor:
     """One of an input, without values."""
-    types = {"ids": torch.long, "label": torch.long, "mask": torch.bool, "level": torch.float64}
+    types = {
+        "tokens": torch.long,
+        "ids": torch.long,
+        "label": torch.long,
+        "mask": torch.bool,
+        "level": torch.float64,
+    }
     return torch.zeros(1, *given.shape.dims, dtype=types.get(given.role), device="meta")

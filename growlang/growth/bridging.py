@@ -68,6 +68,8 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     if refinements(child) or refinements(parent):
         raise UnbridgeableError("ends are retained, which do not fade")
     kept = _kept(child, parent, mapping)
+    if child.of_tokens:
+        raise UnbridgeableError("it is of tokens, and a bridge is between images of two sizes")
     old = [node for node in parent.nodes if node.component not in kept]
     factor = _factor(child.image, parent.image)
     _refuse_raw(child)

@@ -10,7 +10,7 @@ from growlang.spec.data import IMAGES, TABLES, Data, Folder, WebDataset
 from growlang.syntax import document as d
 
 MEANT = re.compile(
-    "csv|data|dataset|datasets|dir|directory|files|folders|glob|hf|huggingface|json|jsonl|parquet|"
+    "csv|data|dataset|datasets|dir|directory|files|folders|glob|huggingface|json|jsonl|parquet|"
     "path|photos|pictures|png|torchvision|load_.*|.*(image|folder).*"
 )
 """Calls by which other libraries read images of one's own."""

@@ -15,7 +15,7 @@ UNCONDITIONAL = '`""` in its place, for an unconditional image'
 def refuse_unread_prompts(findings: Findings, resolved: Resolved) -> None:
     """An error for the first prompt of the list that a run, and sampling, would refuse."""
     prompts, model = resolved.sample.prompts, resolved.model
-    if model is None or not isinstance(prompts, list):
+    if model is None or model.tokens or not isinstance(prompts, list):
         return
     conditions = model.conditions.values()
     for index, prompt in enumerate(prompts):

@@ -13,6 +13,7 @@ from growlang.diagnostics import Edit, Findings, Note, Span
 from growlang.diagnostics.literals import literal
 from growlang.diagnostics.spelling import suggestion
 from growlang.resolve.arguments import first_errors, read, report
+from growlang.resolve.kinds import Kind
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.rates import (
     factor_of,
@@ -28,6 +29,8 @@ from growlang.resolve.validation import holding_out, share_of, validation_of
 from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
+from growlang.spec.model import Tokens
+from growlang.spec.objectives import NextToken
 from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, VALIDATION_SETTINGS, meant
 from growlang.syntax import document as d
@@ -72,12 +75,15 @@ class Recipes:
     parent_recipes: tuple[str, ...]
     inherited: Sequence[Sequence[d.Binding]] = ()
     conditions: Sequence[str] = ()
+    tokens: Tokens | None = None
+    """The input of a model of tokens."""
     findings: Findings = field(init=False)
     values: dict[Span, Any] = field(default_factory=dict)
     """What has been read, by the place of its name: recipes inherit the same settings."""
 
     def __post_init__(self) -> None:
         self.findings = self.scope.findings
+        self.kind = Kind(self.tokens, self.findings)
 
     def resolve(self, recipe: d.Recipe) -> RecipeDraft | None:
         """The recipe; None, with findings, where its settings were refused."""
@@ -96,7 +102,7 @@ class Recipes:
             self._drop(settings, effective["objective"])
         if settings is not None:
             refuse_risen(settings, effective, None, self.scope)
-        if settings is not None:
+            self.kind.refuse(settings, effective, recipe.name_span)
             written = effective["transform"].value if "transform" in effective else None
             refuse_misfit(settings.transform, written, recipe.name_span, self.scope)
         if not recipe.phases:
@@ -116,6 +122,8 @@ class Recipes:
         if HOLE in said.values():
             return None
         validation = validation_of(said, held_out, settings, self.findings)
+        if validation is not None and "validate" in held_out:
+            self.kind.refuse_data(validation.data, held_out["validate"].value.span)
         draft = RecipeDraft(recipe.name, recipe.name_span, start, settings, known, validation)
         return _held_out(draft, validation.holdout if validation else 0)
 
@@ -131,6 +139,8 @@ class Recipes:
     ) -> Any:
         """`sample` or `evaluate`, inherited by setting; `levels` from child to ancestors."""
         names, body = list(model.model_fields), model.__name__.lower()
+        if model is Sample:
+            names = Sample.of_kind(self.tokens is not None)
         own = self._settings_table(levels[0], names, body) if levels else {}
         table = {b.name: b for level in reversed(levels[1:]) for b in level} | own
         return self._validate(self._read(table, model), table, model)
@@ -198,6 +208,9 @@ class Recipes:
                 recipe.name_span,
                 help="they have no default: " + ", ".join(f"`{n} = ...`" for n in missing),
             )
+        if self.tokens:
+            values.setdefault("transform", [])
+            values.setdefault("objective", NextToken())
         if "transform" not in values:
             size = self.scope.lookup("image.size")
             if size is None or size.value is HOLE:
@@ -257,7 +270,10 @@ class Recipes:
         settings = base
         if base is not None and changed:
             settings = self._validate({**values, **changed}, {**table, **own}, Settings)
+            if settings is not None and "data" in changed:
+                self.kind.refuse_data(settings.data, own["data"].value.span)
             if settings is not None and "transform" in changed:
+                self.kind.refuse_transform(own)
                 place = own["transform"].value
                 refuse_misfit(settings.transform, place, place.span, self.scope)
             if settings is not None and "ema" in changed:

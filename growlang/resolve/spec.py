@@ -13,6 +13,7 @@ from growlang.resolve.agreement import refuse_disagreement
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.generations import generations, refuse_broken
+from growlang.resolve.kinds import refuse_evaluation
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Names, bind_names, evaluate
 from growlang.resolve.overrides import COMMAND_LINE, Given, Inherited, overridden
@@ -251,8 +252,8 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
         _refuse_without_model(found.document, findings)
         return found
     if found.model.tokens:
-        _refuse_training(found.document, findings)
-        return found
+        for section in (s for s in found.document.sections if s.kind == "evaluate"):
+            refuse_evaluation(section, findings)
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
     broken = found.resolution.broken if found.resolution else ()
@@ -264,6 +265,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
         parent_names,
         found.first_recipes(),
         conditions,
+        found.model.tokens,
     )
     drafts = []
     for recipe in found.document.recipes:
@@ -275,7 +277,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
         findings.extend(
             refuse_disagreement(found.resolution, parent.resolution, known, before, declared)
         )
-    evaluated = found.sections("evaluate")
+    evaluated = () if found.model.tokens else found.sections("evaluate")
     sample = recipes.section(found.sections("sample"), Sample) or Sample()
     findings.extend(refuse_too_many_steps(sample, found.sections("sample"), known))
     findings.extend(refuse_misfit_scales(found.model.image, known, found.document.recipes))
@@ -316,19 +318,4 @@ def _refuse_without_model(document: d.Document, findings: Findings) -> None:
             "training or sampling settings in a file without a model",
             min(places),
             help="declare one: `model NAME { image = image(64) stem ... core ... head ... }`",
-        )
-
-
-def _refuse_training(document: d.Document, findings: Findings) -> None:
-    """A finding about what a model of tokens says on training, sampling and evaluation."""
-    said = [(r.name_span, f"recipe `{r.name}`") for r in document.recipes]
-    said += [(s.span, f"`{s.kind}`") for s in document.sections]
-    if said:
-        span, what = min(said)
-        findings.add(
-            "G211",
-            f"{what} needs an objective for tokens, which is not supported yet",
-            span,
-            help="remove `train`, `sample` and `evaluate`: `check`, `compile` and `diff` work "
-            "without them",
         )

@@ -7,6 +7,7 @@ from pydantic import Field, SerializeAsAny
 from growlang.signatures.canonical import Formerly, Later, Part
 from growlang.signatures.signature import Nothing, Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
+from growlang.spec.tokenizers import TOKENIZERS, Bytes
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -23,7 +24,13 @@ class Data(Signature):
     runtime: ClassVar[str]
     """`module:function` that opens it, which a run imports: (source,
     `growlang_runtime.data.source.Wanted`, data root, cache folder or None) ->
-    `growlang_runtime.data.source.Samples`."""
+    `growlang_runtime.data.source.Samples`; of texts, (source, data root, cache folder or None) ->
+    `growlang_runtime.data.corpus.Corpus`."""
+
+    @property
+    def holds(self) -> Literal["images", "texts"]:
+        """What a sample is."""
+        return "images"
 
 
 class WebDataset(Data):
@@ -69,7 +76,54 @@ class Folder(Data):
     )
 
 
-DATA = Table(Data, [WebDataset, Folder], group="growlang.data")
+class Text(Data):
+    """Texts, cut into sequences of tokens: JSONL files with a text a line, and plain text files.
+
+    The tokens of all texts stand behind each other, with the tokenizer's end of text between them;
+    every sequence is as long as the model's, and begins where the one before it ends. An epoch has
+    each sequence once.
+    """
+
+    call = "text"
+    runtime = "growlang_runtime.data.corpus:open_text"
+    path: str = argument(
+        "files: a path, or a pattern with {00..99}, * or ~, relative to the data root; "
+        "`.jsonl` has a text a line, any other file is one text"
+    )
+    field: str = argument("field of each line of JSONL that holds its text", "text")
+    tokenizer: Annotated[Bytes | str, CallOf(TOKENIZERS), read_call(TOKENIZERS)] = argument(
+        "`bytes()`, or the folder or Hugging Face id of a tokenizer", Bytes
+    )
+
+    @property
+    def holds(self) -> Literal["images", "texts"]:
+        """Texts."""
+        return "texts"
+
+
+class HF(Data):
+    """Texts of a dataset of the Hugging Face Hub, from the local cache of the package datasets.
+
+    They are cut into sequences as those of `text` are.
+    """
+
+    call = "hf"
+    runtime = "growlang_runtime.data.hub:open_hf"
+    name: str = argument("its id, or a folder relative to the data root")
+    config: Annotated[str | None, Nothing()] = argument("which of its subsets, by name", None)
+    split: str = argument("which of its splits", "train")
+    field: str = argument("column that holds the texts", "text")
+    tokenizer: Annotated[Bytes | str, CallOf(TOKENIZERS), read_call(TOKENIZERS)] = argument(
+        "`bytes()`, or the folder or Hugging Face id of a tokenizer", Bytes
+    )
+
+    @property
+    def holds(self) -> Literal["images", "texts"]:
+        """Texts."""
+        return "texts"
+
+
+DATA = Table(Data, [WebDataset, Folder, Text, HF], group="growlang.data")
 
 
 class Source(Part):

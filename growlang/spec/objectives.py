@@ -23,7 +23,9 @@ class Objective(Signature):
 
     runtime: ClassVar[str]
     """`module:class` of its computation, which a run imports: (objective, net) ->
-    `growlang_runtime.diffusion.objective.Objective`."""
+    `growlang_runtime.diffusion.objective.Loss`."""
+    trains: ClassVar[Literal["images", "tokens"]] = "images"
+    """The kind of model that it trains: its input."""
 
     def dropped(self) -> float | Mapping[str, float]:
         """Probability of a null condition: of all together, or of each by its name."""
@@ -194,7 +196,15 @@ class EDM(Objective):
         return {"sigma_data": self.sigma_data}
 
 
-OBJECTIVES = Table(Objective, [Diffusion, Flow, EDM], group="growlang.objectives")
+class NextToken(Objective):
+    """Cross-entropy of each next token, in nats: the mean over a sequence (Radford et al. 2019)."""
+
+    call = "next_token"
+    runtime = "growlang_runtime.language.next_token:next_token"
+    trains = "tokens"
+
+
+OBJECTIVES = Table(Objective, [Diffusion, Flow, EDM, NextToken], group="growlang.objectives")
 CalledObjective = Annotated[SerializeAsAny[Objective], CallOf(OBJECTIVES), read_call(OBJECTIVES)]
 
 

@@ -145,6 +145,10 @@ class Phase(Part):
 # --- sampling and evaluation ---------------------------------------------------------------------
 
 
+OF_TOKENS = ("temperature", "top_k", "length")
+"""Settings of `sample` that a model of tokens has, beside its prompts."""
+
+
 class Sample(Part):
     """How images are sampled from the trained model."""
 
@@ -172,6 +176,17 @@ class Sample(Part):
         description="captions or classes, or a file with one a line, for the grids of a run and "
         "for `growlang sample`",
     )
+    temperature: Annotated[Annotated[float, Field(ge=0)], Later()] = Field(
+        default=1.0,
+        description="of a model of tokens: logits are divided by it; 0 takes the likeliest token",
+    )
+    top_k: Annotated[Annotated[int, Field(ge=1)] | None, Later()] = Field(
+        default=None,
+        description="of a model of tokens: only so many of the likeliest tokens are drawn",
+    )
+    length: Annotated[Positive, Later()] = Field(
+        default=256, description="of a model of tokens: tokens that continue a prompt"
+    )
     detail_scale: Annotated[float, Field(ge=0, le=1), Later()] = Field(
         default=1.0,
         description="factor on the detail of a sample where ends are retained; 0 leaves the first "
@@ -190,6 +205,11 @@ class Sample(Part):
         if interval[0] >= interval[1]:
             raise ValueError("must be two rising times, such as `[0.1, 0.9]`")
         return interval
+
+    @classmethod
+    def of_kind(cls, tokens: bool) -> list[str]:
+        """The settings of a model of tokens, or of images."""
+        return [n for n in cls.model_fields if n == "prompts" or (n in OF_TOKENS) == tokens]
 
     @property
     def says_of_detail(self) -> dict[str, float]:

@@ -79,6 +79,11 @@ def sample(
         if ranks.first:
             places.require()
         weights = run if isinstance(run, Weights) else load(run, ema=ema)
+        if weights.net.of_tokens:
+            raise GrowlangError(
+                f"{weights.path} is of a model of tokens, which draws no images",
+                help="growlang.generate(...) and `growlang sample` give its texts",
+            )
         opened = own_device(open_device(device), ranks)
         if ranks.first:
             tell(run, weights, "sampling from")

@@ -40,7 +40,8 @@ from tiny import interrupt_at, metrics, phase, plan, state, train, write_data
 
 from growlang.diagnostics import GrowlangError
 from growlang_runtime.data import shards
-from growlang_runtime.data.images import Example, Images
+from growlang_runtime.data.images import Images
+from growlang_runtime.data.mix import Example
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 

@@ -15,7 +15,8 @@ from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Crop, Flip, Resize, Source, Transform, WebDataset
 from growlang.spec.labels import Labels
 from growlang_runtime.data.corrupt import PATIENCE, Budget, Corrupt
-from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
+from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.mix import Batch, prefetch
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 Encode = Callable[..., bytes]

@@ -15,8 +15,9 @@ from growlang.spec.data import Source, WebDataset
 from growlang.spec.recipe import Validation
 from growlang.torch_backend.tensor_files import tensor_hash
 from growlang_runtime.data import holdout
-from growlang_runtime.data.holdout import hashed, is_held_out
+from growlang_runtime.data.holdout import is_held_out
 from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.keys import hashed
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.storage.place import located

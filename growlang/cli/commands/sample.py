@@ -9,6 +9,7 @@ import typer
 
 from growlang.cli.options import DeviceOption, EmaOption, NoEmaOption, chosen_average
 from growlang.cli.voices import one_voice
+from growlang.diagnostics import GrowlangError
 
 
 class Precision(StrEnum):
@@ -73,6 +74,16 @@ def sample(
         float | None,
         typer.Option(min=0, max=1, help="Factor on the noise that this detail begins with."),
     ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of text: logits are divided by it; 0 takes the likeliest token."),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Of text: draw only among so many likeliest tokens.")
+    ] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Of text: tokens that continue a prompt.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the noise.")] = 0,
     count: Annotated[
         int,
@@ -108,10 +119,11 @@ def sample(
     no_ema: NoEmaOption = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Sample images from a trained model: a PNG grid, or single files.
+    """Sample images from a trained model: a PNG grid, or single files; of one of tokens, text.
 
-    Of a run that is not finished, its newest checkpoint is used. Processes that torchrun starts
-    share the images, and the first one writes them.
+    Text continues the prompts, and is printed. Of a run that is not finished, its newest
+    checkpoint is used. Processes that torchrun starts share the images, and the first one writes
+    them.
     """
     from growlang import notebook
     from growlang.torch_backend import require_torch
@@ -123,6 +135,34 @@ def sample(
     written = prompt or []
     if prompts is not None:
         written = [*written, *read_prompts(prompts, "give another file with --prompts")]
+    image_options = {
+        "guidance": guidance,
+        "steps": steps,
+        "sampler": sampler,
+        "guidance-interval": guidance_interval,
+        "guidance-rescale": guidance_rescale,
+        "detail-scale": detail_scale,
+        "detail-temperature": detail_temperature,
+        "output": output,
+        "each": each,
+    }
+    text_options = {"temperature": temperature, "top-k": top_k, "length": length}
+    if _is_of_tokens(run, image_options, text_options):
+        with one_voice():
+            texts = notebook.generate(
+                run,
+                written or None,
+                temperature=temperature,
+                top_k=top_k,
+                length=length,
+                seed=seed,
+                count=count,
+                precision=precision.value,
+                ema=ema,
+                device=device,
+            )
+        typer.echo(str(texts))
+        return
     with one_voice():
         drawn = notebook.sample(
             run,
@@ -146,3 +186,23 @@ def sample(
         )
     for file in drawn.files:
         typer.echo(file)
+
+
+def _is_of_tokens(run: Path, of_images: dict[str, object], of_text: dict[str, object]) -> bool:
+    """Whether a run is of a model of tokens. Raises GrowlangError for the other kind's options."""
+    from growlang_runtime.language.texts import is_of_tokens
+
+    tokens = is_of_tokens(run)
+    given = [
+        name for name, value in (of_images if tokens else of_text).items() if value is not None
+    ]
+    if given:
+        its, other = ("tokens", "images") if tokens else ("images", "tokens")
+        help = "leave it out"
+        if tokens:
+            help += "; --temperature, --top-k and --length say how text is drawn"
+            help += ", and it is printed: write `> texts.txt`" * (given[0] in ("output", "each"))
+        raise GrowlangError(
+            f"`--{given[0]}` is for models of {other}, and {run} is of a model of {its}", help=help
+        )
+    return tokens

@@ -157,6 +157,20 @@ TRAINING = {
         "follow; a crop must not be larger than what the resize leaves. An inherited transform "
         "is evaluated in the child, so write `image.size` in it and not a number.",
     ),
+    "G502": Code(
+        "other-kind",
+        "A recipe says something for the other kind of model.",
+        "A model of tokens trains on texts, with `next_token`; a model of images on images. A "
+        "transform, a condition on rows and `evaluate` are for images. The vocabulary has to hold "
+        "every id that the tokenizer gives.",
+    ),
+    "G503": Code(
+        "sees-the-answer",
+        "A model of tokens is shown the token that it is trained to predict.",
+        "`next_token` predicts every token of a sequence from those before it, all at once. "
+        "Attention without `causal = true` reads those behind it too, so the loss falls to zero "
+        "and the model has learned nothing.",
+    ),
     "G901": Code(
         "internal",
         "growlang itself has failed.",

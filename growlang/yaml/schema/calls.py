@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from growlang.ops import OPS
 from growlang.ops.activations import ACTIVATIONS
 from growlang.signatures.signature import Nothing, Signature
-from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.averages import AVERAGES
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA, TRANSFORMS
 from growlang.spec.levels import LEVELS
 from growlang.spec.metrics import METRICS
@@ -70,6 +70,7 @@ EXAMPLES: Json = {
     "limit": 5.0,
     "metrics": ["fid"],
     "n": 1000,
+    "name": "Salesforce/wikitext",
     "names": ["circle", "square"],
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
@@ -82,6 +83,7 @@ EXAMPLES: Json = {
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
     "size": 64,
+    "top_k": 40,
     "transform": [{"resize": {"size": 64}}],
     "vocabulary": 50257,
     "urls": "cc12m/{00000..01242}.tar",

@@ -46,8 +46,17 @@ def file_name(identity: Any) -> str:
 def shard_name(shard: Path, layout: Layout) -> str | None:
     """The name of the index of a shard as it is; None for one that has just been changed.
 
-    It is by path, size, file number, and the times of the last changes of contents and of anything
-    else, which programs cannot set. Raises OSError for a shard that is not there.
+    Raises OSError for a shard that is not there.
+    """
+    found = settled(shard)
+    return None if found is None else file_name([*found, layout.declared, layout.semantics])
+
+
+def settled(shard: Path) -> list[Any] | None:
+    """What tells a file as it is from what it may become; None for one that has just been changed.
+
+    It is path, size, file number, and the times of the last changes of contents and of anything
+    else, which programs cannot set. Raises OSError for a file that is not there.
     """
     found = shard.stat()
     changed = max(found.st_mtime_ns, found.st_ctime_ns)
@@ -55,7 +64,7 @@ def shard_name(shard: Path, layout: Layout) -> str | None:
     if age < (COARSE if found.st_ctime_ns % 10**9 == 0 else SETTLED):
         return None
     times = [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
-    return file_name([os.path.abspath(shard), times, layout.declared, layout.semantics])
+    return [os.path.abspath(shard), times]
 
 
 def load(cached: Path) -> tuple[Rows, Said] | None:

@@ -147,6 +147,10 @@ class Noise:
             return batch_normals(self.seed, self.draws, "noise", self.shape).to(device)
         return normals(self.seed, STREAMS["noise"], self.draws, self.shape, device)
 
+    def none(self) -> Noise:
+        """Noise without numbers, (B, 0), for what is not an image."""
+        return replace(self, shape=(0,), made=torch.empty(len(self.draws), 0))
+
     def part(self, of: slice) -> Noise:
         """That of some of the draws."""
         made = None if self.made is None else self.made[of]

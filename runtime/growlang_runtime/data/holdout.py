@@ -6,13 +6,12 @@ their order. What a smaller share holds out, a larger one does too.
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 from numpy.typing import NDArray
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Source
+from growlang_runtime.data.keys import hashed
 from growlang_runtime.data.source import Samples
 
 Rows = NDArray[np.intp]
@@ -22,12 +21,6 @@ Hashes = NDArray[np.float64]
 def is_held_out(key: str, share: float) -> bool:
     """Whether the sample of a key is among a share of all: its hash, in [0, 1), is below that."""
     return hashed(key) < share
-
-
-def hashed(key: str) -> float:
-    """The hash of a sample's key, in [0, 1)."""
-    found = blake2b(key.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-    return int.from_bytes(found, "big") / 2**64
 
 
 def hashes_of(index: Samples) -> Hashes:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
@@ -20,48 +17,18 @@ from growlang.net import Shape
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Source, Transform
 from growlang.spec.labels import ANY, Labels
+from growlang_runtime.data.corpus import Corpus
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoders import require_decoder
 from growlang_runtime.data.decoding import decode, why
-from growlang_runtime.data.draws import counts, permuted, split
+from growlang_runtime.data.draws import permuted
 from growlang_runtime.data.holdout import Hashes, hashes_of, parted
 from growlang_runtime.data.layout import TEXTS
-from growlang_runtime.data.source import Samples, Wanted, open_samples, wanted_of
+from growlang_runtime.data.mix import Example, Mix
+from growlang_runtime.data.source import Samples, Wanted, open_corpus, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
 from growlang_runtime.data.transforms import to_tensor, transformed
 from growlang_runtime.data.where import select
-
-AHEAD = 2
-"""Batches that `prefetch` prepares while one is used."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One sample: `image` is (C, H, W) float32 in [-1, 1].
-
-    `key` is the sample's name in its shard. `corrupt` are the samples that this one stands for,
-    because they could not be used.
-    """
-
-    image: torch.Tensor
-    caption: str | None
-    label: int | None
-    key: str
-    source: str
-    corrupt: tuple[Corrupt, ...] = ()
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples in the order of their draws: `images` is (B, C, H, W) float32 in [-1, 1].
-
-    A caption or label is None where no condition reads it, or the sample's source has none.
-    """
-
-    images: torch.Tensor
-    captions: tuple[str | None, ...]
-    labels: tuple[int | None, ...]
-    corrupt: tuple[Corrupt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +62,7 @@ class Indexes:
         self._cache = cache
         self._opened: dict[_Key, Samples] = {}
         self._hashes: dict[_Key, Hashes] = {}
+        self._corpora: dict[str, Corpus] = {}
 
     def of(self, source: Source) -> Samples:
         """The index of a source."""
@@ -102,6 +70,13 @@ class Indexes:
         if key not in self._opened:
             self._opened[key] = open_samples(source.data, key[1], self.data_root, self._cache)
         return self._opened[key]
+
+    def corpus(self, source: Source) -> Corpus:
+        """The tokens of a source of texts."""
+        key = source.data.model_dump_json()
+        if key not in self._corpora:
+            self._corpora[key] = open_corpus(source.data, self.data_root, self._cache)
+        return self._corpora[key]
 
     def hashes(self, source: Source) -> Hashes:
         """The hashes of its keys, by which it holds a share out."""
@@ -114,11 +89,9 @@ class Indexes:
         return source.data.model_dump_json(), wanted_of(source, self.reads, self.semantics)
 
 
-class Images:
-    """A mix of sources, of which draw p is a pure function of the arguments and p.
+class Images(Mix):
+    """A mix of sources of images.
 
-    Each source goes through its images in a new order every epoch, whatever its share. A mix
-    that starts at draw `first`, after sources gave `given` draws each, goes on where they were.
     Labels are those of `classes`. Of sources that hold a share out, all but that share is
     drawn, or that share if `held_out`. Samples that the index shows to be unusable count against
     the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
@@ -140,20 +113,17 @@ class Images:
         held_out: bool = False,
         decoder: str = "pillow",
     ) -> None:
+        super().__init__(sources, first, given)
         require_decoder(decoder)
         self.transform = tuple(transform)
         self.image = image
         self.seed = seed
-        self.first = first
         self.classes = classes
         self.semantics = indexes.semantics
         self.decoder = decoder
-        self.warnings: list[str] = []
         self._held_out = held_out
         self._budget = Budget(0, indexes.data_root) if budget is None else budget
         self._sources = [self._open(source, indexes) for source in sources]
-        self._shares = [Fraction(repr(source.share)) for source in sources]
-        self._given = dict(given or {})
 
     def __len__(self) -> int:
         """Number of images that the sources keep: the length of an epoch."""
@@ -164,19 +134,6 @@ class Images:
         """The identity of each source's index, by the source's name, and of another decoder."""
         behind = "" if self.decoder == "pillow" else f" by {self.decoder}"
         return {o.source.name: o.index.identity + behind for o in self._sources}
-
-    def given(self, end: int) -> dict[str, int]:
-        """How many draws each source has given when the mix ends before draw `end`."""
-        drawn = counts(self._shares, end - self.first)
-        return self._given | {
-            opened.source.name: self._given.get(opened.source.name, 0) + count
-            for opened, count in zip(self._sources, drawn, strict=True)
-        }
-
-    def batch(self, draws: Sequence[int]) -> Batch:
-        """The images of some draws, in their order."""
-        images = self.empty(len(draws))
-        return _batch(images, [self.draw(p, out) for p, out in zip(draws, images, strict=True)])
 
     def empty(self, count: int) -> torch.Tensor:
         """Room for some images, (count, C, H, W)."""
@@ -189,10 +146,9 @@ class Images:
         where it passes over `PATIENCE` more than a run may leave out: where every label of millions
         is wrong, they are not all read before it is told.
         """
-        number, own = split(self._shares, p - self.first)
+        number, own = self.own(p)
         opened = self._sources[number]
         source, index, rows = opened.source, opened.index, opened.rows
-        own += self._given.get(source.name, 0)
         start = permuted(self.seed, own, len(rows), source.name)
         corrupt: list[Corrupt] = []
         for step in range(len(rows)):
@@ -250,38 +206,4 @@ def _useless(source: Source, first: Corrupt) -> GrowlangError:
     return GrowlangError(
         f"source `{source.name}` has no usable image: {first}",
         help="fix or replace its images, or the captions and labels beside them",
-    )
-
-
-def prefetch(images: Images, ranges: Iterable[Sequence[int]], workers: int) -> Generator[Batch]:
-    """The batch of each range of draws, in order, prepared by threads some batches ahead.
-
-    The result does not depend on the number of workers: everything is a function of the draw.
-    Close the generator to stop early.
-    """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
-    pending: deque[tuple[torch.Tensor, list[Future[Example]]]] = deque()
-    try:
-        for draws in ranges:
-            room = images.empty(len(draws))
-            pairs = zip(draws, room, strict=True)
-            pending.append((room, [pool.submit(images.draw, p, out) for p, out in pairs]))
-            if len(pending) > AHEAD:
-                yield _collect(*pending.popleft())
-        while pending:
-            yield _collect(*pending.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _collect(images: torch.Tensor, futures: Iterable[Future[Example]]) -> Batch:
-    return _batch(images, [future.result() for future in futures])
-
-
-def _batch(images: torch.Tensor, examples: Sequence[Example]) -> Batch:
-    return Batch(
-        images,
-        tuple(example.caption for example in examples),
-        tuple(example.label for example in examples),
-        tuple(corrupt for example in examples for corrupt in example.corrupt),
     )

@@ -18,24 +18,25 @@ from growlang.diagnostics import GrowlangError
 log = logging.getLogger(__name__)
 
 
-def expand(urls: str, data_root: Path) -> list[Path]:
-    """The shards that a pattern such as `train/{00000..00012}.tar` names, below the data root.
+def expand(urls: str, data_root: Path, what: str = "shards") -> list[Path]:
+    """The files that a pattern such as `train/{00000..00012}.tar` names, below the data root.
 
-    Braces give their order, `*` and `?` that of the names; `~` is the home folder.
+    `what` they are is for messages. Braces give their order, `*` and `?` that of the names; `~` is
+    the home folder.
     """
     if re.match(r"pipe:|[a-z][a-z0-9+.-]*://", urls):
         raise GrowlangError(
-            f'shards "{urls}": streaming is not supported, since samples are read in random order',
-            help="copy the shards to a local folder and name them relative to --data-root",
+            f'{what} "{urls}": streaming is not supported, since samples are read in random order',
+            help=f"copy the {what} to a local folder and name them relative to --data-root",
         )
     try:
         expanded = _expanded(urls)
     except (ValueError, AssertionError) as error:  # unbalanced braces, ${unset}
         raise GrowlangError(
-            f'shards "{urls}": invalid pattern: {error}',
+            f'{what} "{urls}": invalid pattern: {error}',
             help='write a range such as "{00000..00012}.tar"',
         ) from error
-    return [path for url in expanded for path in _matches(url, urls, data_root)]
+    return [path for url in expanded for path in _matches(url, urls, data_root, what)]
 
 
 def _expanded(urls: str) -> list[str]:
@@ -47,7 +48,7 @@ def _expanded(urls: str) -> list[str]:
     return [url for part in urls.split("::") for url in braceexpand(part)]
 
 
-def _matches(url: str, urls: str, data_root: Path) -> list[Path]:
+def _matches(url: str, urls: str, data_root: Path, what: str) -> list[Path]:
     help = f"paths are relative to {data_root.resolve()}; --data-root changes that"
     path = data_root / os.path.expanduser(url)
     if path.is_file():
@@ -60,11 +61,13 @@ def _matches(url: str, urls: str, data_root: Path) -> list[Path]:
                 f'name its shards ("{url}/*.tar"); images in it are read by folder("{url}/"), or '
                 f"packed into shards by `growlang pack {url}`"
             )
-        raise GrowlangError(f'shards "{urls}": {message}', help=help)
+            if what == "texts":
+                help = f'name its files ("{url}/*.txt")'
+        raise GrowlangError(f'{what} "{urls}": {message}', help=help)
     names = glob.glob(os.path.expanduser(url), root_dir=data_root, recursive=True)
     found = [data_root / name for name in sorted(names) if (data_root / name).is_file()]
     if not found:
-        raise GrowlangError(f'shards "{urls}": no file matches {path}', help=help)
+        raise GrowlangError(f'{what} "{urls}": no file matches {path}', help=help)
     return found
 
 

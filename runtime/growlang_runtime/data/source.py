@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from growlang.signatures.installed import attribute
 from growlang.spec.data import Data, Source
+from growlang_runtime.data.corpus import Corpus
 from growlang_runtime.data.layout import SIDECAR, read_fields
 
 
@@ -89,3 +90,9 @@ def open_samples(declared: Data, wanted: Wanted, data_root: Path, cache: Path | 
         declared, wanted, data_root, cache
     )
     return samples
+
+
+def open_corpus(declared: Data, data_root: Path, cache: Path | None) -> Corpus:
+    """The tokens of a source of texts. Raises GrowlangError for one that cannot be read."""
+    corpus: Corpus = attribute(declared.runtime, declared.call)(declared, data_root, cache)
+    return corpus

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import Module
 
+from growlang.diagnostics import GrowlangError
 from growlang.net import TIME, Net
 from growlang.signatures.installed import attribute
 from growlang.spec import objectives as declarations
@@ -39,8 +40,16 @@ A net with retained ends is given the log-SNR of x_t itself as a third value, (B
 """
 
 
-class Objective(ABC):
-    """An objective for a net; times t are (B,) float64 in [0, 1], on the CPU."""
+class Loss(ABC):
+    """What a net is trained to make small."""
+
+    @abstractmethod
+    def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """Loss of each sample, (B,) float32."""
+
+
+class Objective(Loss):
+    """An objective of images for a net; times t are (B,) float64 in [0, 1], on the CPU."""
 
     def noisy(self, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """What the net is given: alpha x + sigma eps of images and noise (B, C, H, W)."""
@@ -179,12 +188,20 @@ def over_scales(error: Tensor, scales: Sequence[int]) -> Tensor:
 def denoiser(module: Callable[..., Tensor], net: Net, conditions: Mapping[str, Tensor]) -> Denoiser:
     """The lowered `module` of `net` under conditions: values of the net's other inputs by name.
 
+    That of a net of tokens takes ids alone, and gives logits.
     Of masks those may be missing under which all tokens are valid.
     """
     none = {i.name: None for i in net.inputs if i.role == "mask"}
 
-    def denoise(x_t: Tensor, log_snr: Tensor, level: Tensor | None = None) -> Tensor:
-        given = {"image": x_t, "log_snr": log_snr, "level": level, **none, **conditions}
+    def denoise(x_t: Tensor, log_snr: Tensor | None = None, level: Tensor | None = None) -> Tensor:
+        given = {
+            "image": x_t,
+            "tokens": x_t,
+            "log_snr": log_snr,
+            "level": level,
+            **none,
+            **conditions,
+        }
         return module(*(given[i.name] for i in net.inputs))
 
     return denoise
@@ -222,10 +239,21 @@ def _exchanged(module: Module, pairs: Sequence[tuple[Tensor, Tensor]], *inputs: 
             swap(first, second)
 
 
+def loss_of(declared: declarations.Objective, net: Net) -> Loss:
+    """What a recipe's objective trains a net for."""
+    found: Loss = attribute(declared.runtime, declared.call)(declared, net)
+    return found
+
+
 def objective_of(declared: declarations.Objective, net: Net) -> Objective:
-    """The objective of a recipe for a net."""
-    objective: Objective = attribute(declared.runtime, declared.call)(declared, net)
-    return objective
+    """The objective of a recipe for a net of images. Raises GrowlangError for another net."""
+    found = loss_of(declared, net)
+    if not isinstance(found, Objective):
+        raise GrowlangError(
+            f"`{declared.call}` has no noise levels: it trains models of {declared.trains}",
+            help="compute its loss from the module's result: see docs/text.md",
+        )
+    return found
 
 
 def flow(declared: Flow, net: Net) -> Denoising:

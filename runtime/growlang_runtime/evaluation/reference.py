@@ -15,7 +15,8 @@ from growlang.spec.data import Source, Transform
 from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.conditioner import classes_of, fields_read
 from growlang_runtime.data.corrupt import Budget
-from growlang_runtime.data.images import Batch, Images, Indexes
+from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.mix import Batch
 from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, to_bytes
 

@@ -99,8 +99,8 @@ class Display:
     ) -> None:
         """Show what validation found; `levels` are the losses by noise level, the lowest first."""
         self.held_out = f"  validation {averaged:.4f}"
-        by_level = " ".join(f"{loss:.3g}" for loss in levels)
-        text = f"validation {averaged:.4f}, plain weights {plain:.4f}, by noise level {by_level}"
+        by_level = ", by noise level " * bool(levels) + " ".join(f"{v:.3g}" for v in levels)
+        text = f"validation {averaged:.4f}, plain weights {plain:.4f}{by_level}"
         mark = "  best" if best else ""
         if self.bar.disable:
             self.say(f"{phase}  step {step}/{self.total}  {text}{mark}")

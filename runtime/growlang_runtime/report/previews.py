@@ -12,8 +12,8 @@ from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.conditioning.readings import about_prompts
-from growlang_runtime.data.images import Images
-from growlang_runtime.diffusion.objective import Objective, with_weights
+from growlang_runtime.data.mix import Mix
+from growlang_runtime.diffusion.objective import Loss, Objective, with_weights
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.report.grids import write_grid
 from growlang_runtime.report.prompts import chosen_prompts
@@ -22,8 +22,10 @@ from growlang_runtime.report.prompts import chosen_prompts
 class Previews:
     """The grids of a run. Raises GrowlangError for prompts that cannot be read or encoded."""
 
+    ending = "png"
+
     def __init__(
-        self, plan: Plan, net: Net, conditioner: Conditioner, images: Images, data_root: Path
+        self, plan: Plan, net: Net, conditioner: Conditioner, images: Mix, data_root: Path
     ) -> None:
         self.net, self.conditioner = net, conditioner
         self.seed = plan.phases[0].settings.seed
@@ -40,7 +42,7 @@ class Previews:
         self,
         module: LoweredNet,
         weights: Mapping[str, Tensor],
-        objective: Objective,
+        objective: Loss,
         path: Path | None,
     ) -> bool:
         """Write the grid that `weights` give to `path`, unless it is there already.
@@ -50,6 +52,7 @@ class Previews:
         """
         if path is not None and path.exists():
             return True
+        assert isinstance(objective, Objective)
         texts = self.prompts.texts()
         null, indices = self.conditioner.null(len(texts)), range(len(texts))
         request = Request.of(self.sample, self.inputs, null, indices, self.seed)

@@ -16,7 +16,7 @@ from growlang.spec.prompts import labels_shown, reads_labels, refusal
 from growlang.spec.recipe import Sample
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded, declared_conditions
 from growlang_runtime.conditioning.readings import quoted
-from growlang_runtime.data.images import Images
+from growlang_runtime.data.mix import Mix
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights
 
@@ -73,7 +73,7 @@ class Prompts:
 
 
 def chosen_prompts(
-    sample: Sample, conditioner: Conditioner, images: Images, data_root: Path
+    sample: Sample, conditioner: Conditioner, images: Mix, data_root: Path
 ) -> Prompts:
     """The spec's prompts, or the captions and labels of the first draws.
 

@@ -23,12 +23,14 @@ from growlang.net import Net
 from growlang.plans.learning_rate import Span, spans
 from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen
-from growlang.spec.recipe import Phase
+from growlang.spec.recipe import Phase, Settings
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
-from growlang_runtime.data.images import Batch, Images, Indexes, prefetch
+from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.mix import Batch, Mix, prefetch
+from growlang_runtime.data.sequences import Sequences, Vocabulary
 from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
 
 Item = TypeVar("Item")
@@ -43,7 +45,7 @@ class Data:
 
     phase: Phase
     span: Span
-    images: Images
+    images: Mix
     first_draw: int
     noise: int = 1
     """How noise is drawn: `DRAWS` of the plan."""
@@ -56,7 +58,10 @@ class Data:
 
 
 class Part(NamedTuple):
-    """Images that go through the net together, on the device: x and eps (B, C, H, W)."""
+    """Images that go through the net together, on the device: x and eps (B, C, H, W).
+
+    Of texts x are ids (B, length + 1), and eps has nothing.
+    """
 
     x: Tensor
     eps: Tensor
@@ -143,22 +148,11 @@ def open_data(
     where the phase before left it.
     """
     first, given = 0, dict[str, int]()
-    opened: list[tuple[Phase, Images, int]] = []
+    opened: list[tuple[Phase, Mix, int]] = []
     budget = Budget(0, indexes.data_root) if budget is None else budget
     for phase in phases:
         settings = phase.settings
-        images = Images(
-            settings.data,
-            settings.transform,
-            net.image,
-            settings.seed,
-            indexes,
-            budget,
-            classes=classes_of(net.encoders),
-            first=first,
-            given=given,
-            decoder=settings.decoder,
-        )
+        images = open_mix(settings, net, indexes, budget, first=first, given=given)
         steps = phase.steps
         if steps is None:
             steps = math.ceil((phase.epochs or 0) * len(images) / settings.batch)
@@ -172,6 +166,44 @@ def open_data(
         Data(phase, span, images, draw, noise)
         for phase, span, (_, images, draw) in zip(known, spans(known), opened, strict=True)
     ]
+
+
+def open_mix(
+    settings: Settings,
+    net: Net,
+    indexes: Indexes,
+    budget: Budget | None = None,
+    *,
+    first: int = 0,
+    given: Mapping[str, int] | None = None,
+    held_out: bool = False,
+) -> Mix:
+    """The mix of a phase's sources, as its net reads them: images, or sequences of tokens."""
+    if net.of_tokens:
+        vocabulary = Vocabulary(net.result.width, net.result.positions)
+        return Sequences(
+            settings.data,
+            vocabulary,
+            settings.seed,
+            indexes,
+            budget,
+            first=first,
+            given=given,
+            held_out=held_out,
+        )
+    return Images(
+        settings.data,
+        settings.transform,
+        net.image,
+        settings.seed,
+        indexes,
+        budget,
+        classes=classes_of(net.encoders),
+        first=first,
+        given=given,
+        held_out=held_out,
+        decoder=settings.decoder,
+    )
 
 
 def identities(data: Sequence[Data]) -> dict[str, str]:
@@ -245,9 +277,10 @@ def step_batch(
     settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
+    noise = Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise)
     return StepBatch(
         batch.images,
-        Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise),
+        noise if batch.images.is_floating_point() else noise.none(),
         noise_times(settings.seed, step)[share],
         conditioner.without_full_masks(encoded.inputs),
         batch.corrupt,

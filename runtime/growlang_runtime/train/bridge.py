@@ -18,7 +18,7 @@ from growlang.net import Net
 from growlang.net.generations import MEASURED, refinements
 from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet, lower
-from growlang_runtime.data.images import Images
+from growlang_runtime.data.mix import Mix
 from growlang_runtime.distributed.sharding import within
 from growlang_runtime.train.detail import detail_variances
 
@@ -46,7 +46,7 @@ class Bridge:
 
 
 def build_bridge(
-    plan: Plan, child: nn.Module, weights: Mapping[str, Tensor], images: Images, workers: int
+    plan: Plan, child: nn.Module, weights: Mapping[str, Tensor], images: Mix, workers: int
 ) -> Bridge:
     """The bridge of a plan from its parent's `weights`; `child` is the module that it trains."""
     found = bridge_of(plan)

@@ -18,7 +18,7 @@ from growlang.growth.transforms import Initialise
 from growlang.net import Net, Node
 from growlang.net.generations import MEASURED, refinements
 from growlang.torch_backend.generations import high, noise_in_detail, pooled
-from growlang_runtime.data.images import Images, prefetch
+from growlang_runtime.data.mix import Mix, prefetch
 
 DRAWS = 1024
 """Images that the variance is measured on: the first that the run would draw."""
@@ -32,7 +32,7 @@ def unmeasured(net: Net, mapping: Growth) -> dict[str, Node]:
     return {name: n for name, n in names if isinstance(entries[name].transform, Initialise)}
 
 
-def detail_variances(nodes: Mapping[str, Node], images: Images, workers: int) -> dict[str, Tensor]:
+def detail_variances(nodes: Mapping[str, Node], images: Mix, workers: int) -> dict[str, Tensor]:
     """The variance (C,) float32 of the detail that each node adds, by the name of its tensor."""
     if not nodes:
         return {}
@@ -49,7 +49,7 @@ def detail_variances(nodes: Mapping[str, Node], images: Images, workers: int) ->
     return found
 
 
-def _batches(images: Images, workers: int) -> Iterator[Tensor]:
+def _batches(images: Mix, workers: int) -> Iterator[Tensor]:
     first = images.first
     ranges = [range(first + at, first + at + CHUNK) for at in range(0, DRAWS, CHUNK)]
     with closing(prefetch(images, ranges, max(1, workers))) as batches:

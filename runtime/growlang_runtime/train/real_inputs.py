@@ -15,6 +15,8 @@ from growlang_runtime.train.batches import indexes_of, open_data, step_batch
 def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     """The inputs of a plan's net by name, (count, ...) on the CPU: noisy images, their levels.
 
+    Of a model of tokens they are sequences.
+
     Images, noise, levels and conditions are those of the first draws of the first phase; the
     noise level's inputs are float64. Raises GrowlangError if the data cannot be opened, and if its
     first image cannot be read.
@@ -25,6 +27,8 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     draws = range(first.first_draw, first.first_draw + count)
     conditioner = Conditioner(net, semantics=plan.semantics)
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))
+    if net.of_tokens:
+        return {i.name: batch.x[:, :-1] for i in net.inputs}
     objective = objective_of(first.phase.settings.objective, net)
     t = objective.trained_at(batch.t)
     named = {

@@ -19,6 +19,7 @@ from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.distributed.ranks import ALONE, Ranks
+from growlang_runtime.language.previews import TextPreviews
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.storage.weights import Weights
 from growlang_runtime.train.batches import Data, identities, indexes_of, open_data
@@ -53,7 +54,7 @@ class Setup:
     state: State
     data: list[Data]
     budget: Budget
-    previews: Previews
+    previews: Previews | TextPreviews
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
@@ -89,7 +90,8 @@ def set_up(
         plan, weights = _with_start(plan, options, data_root)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     validation = Validation(plan, net, conditioner, indexes, budget) if plan.validation else None
-    previews = Previews(plan, net, conditioner, data[0].images, data_root)
+    kind = TextPreviews if net.of_tokens else Previews
+    previews = kind(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
     require_shares(plan, options, ranks.size)
     module = build(plan, net, device, mesh, checkpointing=options.activation_checkpointing)
@@ -208,5 +210,5 @@ def _of_passes(plan: Plan, options: RunOptions, ranks: Ranks) -> list[str]:
 def _of_validation(validation: Validation | None, options: RunOptions) -> Sequence[str]:
     """What is to be said of what is held out, or that nothing is where it is asked for."""
     if validation is not None:
-        return validation.images.warnings
+        return validation.mix.warnings
     return [] if options.validate_every is None else [NOTHING_HELD_OUT]

@@ -17,7 +17,7 @@ from growlang.plans.learning_rate import learning_rate, scales
 from growlang.spec.averages import averages_of
 from growlang.spec.recipe import Phase
 from growlang_runtime.diffusion.generations import Errors
-from growlang_runtime.diffusion.objective import Objective, denoiser, objective_of
+from growlang_runtime.diffusion.objective import Loss, denoiser, loss_of
 from growlang_runtime.distributed.dropout import Masks, dropping
 from growlang_runtime.distributed.sharding import gather_gradients
 from growlang_runtime.train import readback
@@ -95,7 +95,7 @@ class Stepper:
     def take(
         self,
         data: Data,
-        objective: Objective,
+        objective: Loss,
         batch: StepBatch,
         step: int,
         settle: Callable[[], None],
@@ -133,7 +133,7 @@ class Stepper:
     def gradients(
         self,
         data: Data,
-        objective: Objective,
+        objective: Loss,
         batch: StepBatch,
         step: int,
         *,
@@ -154,7 +154,7 @@ class Stepper:
             module = self.bridge.within(self.module) if self.ranks.size > 1 else self.bridge.module
         net = self.bridge.net if self.bridge else self.net
         if self.bridge:
-            objective = objective_of(settings.objective, net)
+            objective = loss_of(settings.objective, net)
         self.errors = Errors(net)
         share = self.ranks.largest_share(settings.batch)
         size = self.micro_batch or share

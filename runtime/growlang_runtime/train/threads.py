@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from growlang_runtime.diffusion.objective import objective_of
+from growlang_runtime.diffusion.objective import loss_of
 from growlang_runtime.storage.record import Environment
 from growlang_runtime.train.batches import step_batches
 from growlang_runtime.train.freezing import freeze
@@ -93,7 +93,7 @@ def choose_threads(trainer: Trainer) -> None:
     """
     data = next(d for d in trainer.data if trainer.step < d.span.end)
     freeze(trainer.module, frozenset(data.phase.frozen))
-    objective = objective_of(data.phase.settings.objective, trainer.net)
+    objective = loss_of(data.phase.settings.objective, trainer.net)
     with closing(step_batches(data, trainer.previews.conditioner, trainer.step, 1)) as batches:
         batch = next(batches)
     chosen = fastest(

@@ -12,7 +12,7 @@ from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.decoders import versions
 from growlang_runtime.diffusion.agreement import require_agreement
-from growlang_runtime.diffusion.objective import Objective, objective_of
+from growlang_runtime.diffusion.objective import Loss, Objective, loss_of
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
@@ -223,8 +223,9 @@ class Trainer:
         self.proof.begin(phase, self.step, goes_on=self.step > data.span.first)
         if self.plan.branch is not None and self.saved is None:
             self._save(data)  # what the run goes on from may be gone when it is resumed
-        objective = objective_of(phase.settings.objective, self.net)
-        require_agreement(objective, phase.settings.objective.call, self.plan.sample.sampler)
+        objective = loss_of(phase.settings.objective, self.net)
+        if isinstance(objective, Objective):
+            require_agreement(objective, phase.settings.objective.call, self.plan.sample.sampler)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
@@ -267,7 +268,7 @@ class Trainer:
     def _due(self, every: int | None, end: int) -> bool:
         return self.step == end or (every is not None and self.step % every == 0)
 
-    def _step(self, data: Data, objective: Objective, batch: StepBatch) -> None:
+    def _step(self, data: Data, objective: Loss, batch: StepBatch) -> None:
         watched = self._logs(self.step + 1)
         self.pending = self.stepper.take(
             data, objective, batch, self.step, self._settle, watched=watched
@@ -307,8 +308,8 @@ class Trainer:
         if not self._due(self.options.sample_every, data.span.end):
             return
         self._settle()
-        objective = objective_of(data.phase.settings.objective, self.net)
-        path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.png"
+        objective = loss_of(data.phase.settings.objective, self.net)
+        path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.{self.previews.ending}"
         if not self.ranks.tell(path.exists):
             averages, own = self.state.ema.averages, path if self.ranks.first else None
             self.module.eval()
@@ -317,7 +318,8 @@ class Trainer:
             if not finite:
                 self.warn(f"NaN or infinity in the images of {path}")
             training_mode(self.module)
-        self.board.grid(self.step, path)
+        if self.previews.ending == "png":
+            self.board.grid(self.step, path)
         self.told.seconds.lap("samples")
 
     def _is_evaluation_due(self) -> bool:

@@ -7,7 +7,7 @@ it enters a draw of training, and the net is run without dropout and without gra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from growlang.net import Net, digest
 from growlang.plans.plan import Plan
 from growlang.signatures.canonical import canonical
-from growlang_runtime.conditioning.conditioner import Conditioner, classes_of
+from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise
-from growlang_runtime.data.images import Images, Indexes
-from growlang_runtime.diffusion.objective import denoiser, objective_of, with_weights
+from growlang_runtime.data.images import Indexes
+from growlang_runtime.diffusion.objective import Objective, denoiser, loss_of, with_weights
 from growlang_runtime.distributed.sharding import reshard
-from growlang_runtime.train.batches import CPU, Part, StepBatch
+from growlang_runtime.train.batches import CPU, Part, StepBatch, open_mix
 
 DRAWS, LEVELS = 128, 8
 """Draws of a validation, and the noise levels to which they are dealt in turn."""
@@ -53,6 +53,7 @@ class Losses:
     averaged: float
     plain: float
     levels: tuple[Level, ...]
+    """None of a model of tokens, which has no noise."""
 
     def as_json(self) -> dict[str, Any]:
         """The values of a line of metrics; NaN and infinity are None there."""
@@ -90,20 +91,13 @@ class Validation:
         first = plan.phases[0].settings
         self.settings = first.model_copy(update={"objective": last.objective})
         self.seed, self.noise = self.settings.seed ^ SALT, plan.draws
-        self.images = Images(
-            declared.data,
-            declared.transform,
-            net.image,
-            self.seed,
-            indexes,
-            budget,
-            classes=classes_of(net.encoders),
-            held_out=bool(declared.holdout),
-            decoder=self.settings.decoder,
-        )
+        own = {"data": declared.data, "transform": declared.transform, "seed": self.seed}
+        settings = self.settings.model_copy(update=own)
+        held_out = bool(declared.holdout)
+        self.mix = open_mix(settings, net, indexes, budget, held_out=held_out)
         self.corrupt: tuple[Corrupt, ...] = ()
         """Held-out images that could not be used and that others stand for, as far as read."""
-        said = [canonical(declared), canonical(self.settings.objective), self.images.identity]
+        said = [canonical(declared), canonical(self.settings.objective), self.mix.identity]
         drawn = [self.noise] if self.noise > 1 else []
         self.identity = digest([*said, self.seed, DRAWS, LEVELS, *drawn])
         """A hash of what is measured: losses of one identity can be compared."""
@@ -128,19 +122,22 @@ class Validation:
 
     @torch.no_grad()
     def _losses(self, module: Callable[..., Tensor], part: Part) -> Tensor:
-        objective = objective_of(self.settings.objective, self.net)
+        objective = loss_of(self.settings.objective, self.net)
         with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
             denoise = denoiser(module, self.net, part.conditions)
-            t = objective.trained_at(part.t)
+            t = objective.trained_at(part.t) if isinstance(objective, Objective) else part.t
             return objective.losses(denoise, part.x, part.eps, t).double().cpu()
 
     def _summary(self, averaged: Tensor, plain: Tensor) -> Losses:
-        objective = objective_of(self.settings.objective, self.net)
-        times = objective.trained_at(levels())
-        log_snr = objective.log_snr(times)
+        times = levels()
+        objective = loss_of(self.settings.objective, self.net)
+        log_snr: Iterable[Tensor] = ()
+        if isinstance(objective, Objective):
+            times = objective.trained_at(times)
+            log_snr = objective.log_snr(times)
         found = [
             Level(float(t), float(snr), *(float(x[i::LEVELS].mean()) for x in (averaged, plain)))
-            for i, (t, snr) in enumerate(zip(times, log_snr, strict=True))
+            for i, (t, snr) in enumerate(zip(times, log_snr, strict=False))
         ]
         return Losses(float(averaged.mean()), float(plain.mean()), tuple(found))
 
@@ -158,9 +155,10 @@ class Validation:
         self._parts = parts if bytes_ <= KEPT else []
 
     def _batch(self, draws: range) -> StepBatch:
-        batch = self.images.batch(draws)
+        batch = self.mix.batch(draws)
         encoded = self.conditioner.read(batch.captions, batch.labels)
-        noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise).ahead(CPU)
+        noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise)
+        noise = noise.ahead(CPU) if batch.images.is_floating_point() else noise.none()
         times = levels()[torch.tensor(draws) % LEVELS]
         given = self.conditioner.without_full_masks(encoded.inputs)
         return StepBatch(batch.images, noise, times, given, batch.corrupt)

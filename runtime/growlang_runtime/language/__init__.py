@@ -1,0 +1,1 @@
+"""Models of tokens: their objective, and the text that they continue."""
