@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -125,7 +125,9 @@ class _Reader:
         self.index = index
 
     def __enter__(self) -> Callable[[str], Tensor]:
-        self.files = {path: safe_open(path, framework="pt") for path in self.index.files}
+        self.files: dict[Path, Any] = {
+            path: safe_open(path, framework="pt") for path in self.index.files
+        }
         return lambda name: self.files[self.index.tensors[name].file].get_tensor(name)
 
     def __exit__(self, *_: object) -> None:
