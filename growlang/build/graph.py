@@ -12,7 +12,7 @@ from growlang.diagnostics import GrowlangError, KeyPath, Span
 from growlang.net import CORE, Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.ops import BUILT_IN, Op, OpError, Scope
 from growlang.resolve.model import Resolution
-from growlang.spec.model import Model
+from growlang.spec.model import Model, Skips
 
 
 class Wire(NamedTuple):
@@ -39,6 +39,11 @@ class Place(NamedTuple):
     component: ComponentName
     pushes: bool = False
     pops: bool = False
+    joins: Skips = "block"
+    """How what takes a skip is joined to it, and what that is."""
+    pairs: tuple[int, int] | None = None
+    """Of the units of a core: below the first number they give skips, from the second on they
+    take one."""
 
 
 class Declared(NamedTuple):
@@ -183,7 +188,8 @@ def add(
 
 
 def _declared(site: Site, op: Op, x: Shape, at: KeyPath) -> Declared:
-    key, known = (at, op.call, x), site.graph.declared
+    name = repr(op) if op.called_as == "internal" else op.call
+    key, known = (at, name, x), site.graph.declared
     if key not in known:
         known[key] = _declare(op, x, _read(op, site.scope))
     return known[key]

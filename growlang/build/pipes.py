@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from math import isqrt
 
-from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
-from growlang.diagnostics import KeyPath
+from growlang.build.graph import UNKNOWN, Place, Site, Wire, add, apply, join
+from growlang.build.skips import UNITS, is_unit
+from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE, Kind, Shape
 from growlang.ops import Op, OpError, op_of
-from growlang.ops.ends import Concat, Grid, Tokens
+from growlang.ops.ends import Add, Concat, Grid, Merge, Tokens
 from growlang.spec.model import Group, Item, Pipe, ops_of
 
+ENDLESS = 1 << 60
 KINDS = {
     "grid": "a grid",
     "tokens": "embedded tokens",
@@ -22,6 +24,8 @@ KINDS = {
 
 def chain(site: Site, pipe: Pipe, wire: Wire, place: Place, at: KeyPath) -> Wire:
     """Build the ops of a pipe, one after the other, and return what comes out."""
+    if place.joins in UNITS and (place.pushes or place.pops or place.pairs):
+        return _units(site, pipe, wire, place, at)
     for index, item in enumerate(pipe):
         path = (*at, index)
         match item:
@@ -37,6 +41,35 @@ def chain(site: Site, pipe: Pipe, wire: Wire, place: Place, at: KeyPath) -> Wire
                         inner = place._replace(prefix=site.graph.path(place.prefix, block))
                     wire = chain(site, group, wire, inner, path)
     return wire
+
+
+def _units(site: Site, pipe: Pipe, wire: Wire, place: Place, at: KeyPath) -> Wire:
+    """Build a pipe whose units give skips and take them: ops, or groups as a whole."""
+    inner = place._replace(pushes=False, pops=False, pairs=None)
+    number, skips = 0, site.graph.skips
+    first, last = place.pairs or (ENDLESS * place.pushes, ENDLESS * (not place.pops))
+    for index, item in enumerate(pipe):
+        for _ in range(item.repeat if item else 1):
+            unit = is_unit(item, place.joins)
+            if unit and number >= last and skips:
+                wire = _with_skip(site, wire, skips.pop(), place)
+            wire = _one(site, item, wire, inner, (*at, index))
+            if unit and number < first:
+                skips.append(wire)
+            number += unit
+    return wire
+
+
+def _one(site: Site, item: Group | Item | None, wire: Wire, place: Place, at: KeyPath) -> Wire:
+    """Build one repeat of an item."""
+    match item:
+        case Item(op=op):
+            return _op(site, op, wire, place, at)
+        case Group(group=group, block=block):
+            if block:
+                place = place._replace(prefix=site.graph.path(place.prefix, block))
+            return chain(site, group, wire, place, at)
+    return UNKNOWN
 
 
 def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
@@ -71,11 +104,32 @@ def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: KeyPath
 
 
 def _with_skip(site: Site, wire: Wire, skip: Wire, place: Place) -> Wire:
-    """A value with the channels of a skip appended."""
+    """A value joined to a skip: with its channels appended, mapped back, or added."""
+    if wire.shape is not None and place.joins == "long":
+        skip = convert(site, skip, wire.shape.kind, place)
+    elif place.joins in ("group", "add"):
+        wire, skip = convert(site, wire, "grid", place), convert(site, skip, "grid", place)
     if wire.shape is None or skip.shape is None:
         return UNKNOWN
-    path = site.graph.path(place.prefix, Concat.call)
-    return join(site, Concat(skip=skip.shape.width), wire, skip, place.component, path)
+    width, call = skip.shape.width, {"add": Add.call, "long": Merge.call}.get(place.joins)
+    path = site.graph.path(place.prefix, call or Concat.call)
+    if place.joins == "add" and width != wire.shape.width:
+        site.refusals.mismatch(
+            "G205",
+            f"a skip of `{place.component.slot}` has width {width}, and what takes it has "
+            f"{wire.shape.width}, but `skips = add` adds them",
+            place.component,
+            notes=[Note("skips set here", site.span("skips"))],
+            help="write `skips = block`, which appends it",
+        )
+        return UNKNOWN
+    if place.joins == "add":
+        return join(site, Add(), wire, skip, place.component, path)
+    if place.joins == "long":
+        op, given = Merge(skip=width), (wire.name, skip.name)
+        add(site, op, given, wire.shape, wire.shape, place.component, path)
+        return Wire(path, wire.shape, wire.is_sure)
+    return join(site, Concat(skip=width), wire, skip, place.component, path)
 
 
 def _with_position(site: Site, wire: Wire) -> Wire:

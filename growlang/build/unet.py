@@ -16,10 +16,11 @@ from growlang.build.joints import (
     width_of_level,
 )
 from growlang.build.pipes import chain, convert
+from growlang.build.skips import JOINING, joined
 from growlang.net import CORE, HEAD, STEM, Component, ComponentName
 from growlang.ops import CHANGES, Op
 from growlang.ops.ends import Add
-from growlang.spec.model import Group, Item, Model, Pipe, Slot, Stage
+from growlang.spec.model import Model, Slot, Stage
 
 
 class Descent(NamedTuple):
@@ -89,23 +90,32 @@ def _encode(
 ) -> tuple[Wire, Wire]:
     """The end of a stage's encode side, and what `down` makes of it, of `width` channels."""
     name = stage.name
-    place = site.place(name, "encode")._replace(pushes=site.model.skips == "block")
+    skips = site.model.skips
+    place = site.place(name, "encode")._replace(pushes=skips in JOINING, joins=skips)
     wire = arrive(site, wire, stage.at, stage.encode, name)
-    start = len(site.graph.skips)
+    pushed, popped = joined(stage.encode, skips), joined(stage.decode, skips)
+    if place.pushes and pushed is not None and popped == pushed + 1:
+        site.graph.skips.append(wire)
     wire = chain(site, stage.encode, wire, place, (name, "encode"))
     wire = convert(site, stay(site, wire, stage.at, name), "grid", place)
-    popped = _residuals(stage.decode)
-    if place.pushes and popped is not None and _residuals(stage.encode) is not None:
-        pushed = len(site.graph.skips) - start
-        if wire.shape and pushed != popped:
-            site.refusals.mismatch(
-                "G206",
-                f"the encode side of `{name.slot}` has {pushed} residual ops, the "
-                f"decode side {popped}",
-                name,
-                help="each decode residual takes the skip of one encode residual",
-            )
+    if place.pushes and wire.shape and pushed is not None and popped is not None:
+        _refuse_unequal(site, name, pushed, popped)
     return wire, _change(site, "down", stage, coarser.at, width, wire)
+
+
+def _refuse_unequal(site: Site, name: ComponentName, pushed: int, popped: int) -> None:
+    """Refuse sides of a stage of which one cannot take the skips of the other."""
+    if popped in (pushed, pushed + 1):
+        return
+    words = {"group": ("groups with residual ops", "group"), "long": ("blocks", "block")}
+    what, one = words.get(site.model.skips, ("residual ops", "residual"))
+    site.refusals.mismatch(
+        "G206",
+        f"the encode side of `{name.slot}` has {pushed} {what}, the decode side {popped}",
+        name,
+        help=f"each decode {one} takes the skip of one encode {one}, and one more may take what "
+        "comes into the stage",
+    )
 
 
 def _decode(
@@ -113,7 +123,8 @@ def _decode(
 ) -> Wire:
     """The end of a stage's decode side; `high` and `down` are what its encode side gave."""
     name = stage.name
-    place = site.place(name, "decode")._replace(pops=site.model.skips == "block")
+    skips = site.model.skips
+    place = site.place(name, "decode")._replace(pops=skips in JOINING, joins=skips)
     width = declared_width(stage.decode)
     if site.model.skips == "level" and not wire.is_joined:
         wire = subtract(site, wire, down, coarser, place)
@@ -145,6 +156,8 @@ def _change(
 def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
     """Build the core, whose result stages take as a grid."""
     slot, place = site.model.core, Place(CORE, CORE)
+    if slot.skips == "long":
+        place = place._replace(joins="long", pairs=_pairs(site, slot))
     if slot.at is not None:
         wire = arrive(site, wire, slot.at, slot.pipe, CORE)
     wire = chain(site, slot.pipe, wire, place, ("core",))
@@ -165,24 +178,26 @@ def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
     return wire
 
 
+def _pairs(site: Site, slot: Slot) -> tuple[int, int] | None:
+    """Below which block of the core they give skips, and from which on they take them.
+
+    One in the middle has none, or two where their number is even.
+    """
+    blocks = joined(slot.pipe, "long")
+    if blocks is not None and blocks < 3:
+        site.refusals.mismatch(
+            "G206",
+            f"`skips = long` joins nothing: the core has {blocks} blocks, and one or two in the "
+            "middle have no skip",
+            CORE,
+            span=site.span("core", "skips"),
+            help="remove it",
+        )
+    pairs = max((blocks or 0) - 1, 0) // 2
+    return (pairs, (blocks or 0) - pairs) if pairs else None
+
+
 def _close(site: Site, name: ComponentName, wire: Wire) -> None:
     """Close a component, which puts out what the wire carries."""
     if wire.shape is not None and site.place(name).component == name:
         site.graph.components.append(Component(name, wire.shape, site.span(name)))
-
-
-def _residuals(pipe: Pipe) -> int | None:
-    """Number of residual ops, repeats counted; None where part of the pipe was refused."""
-    total = 0
-    for item in pipe:
-        match item:
-            case None:
-                return None
-            case Group(group=group, repeat=repeat):
-                inner = _residuals(group)
-                if inner is None:
-                    return None
-                total += repeat * inner
-            case Item(op=op, repeat=repeat):
-                total += repeat * op.takes_skips
-    return total

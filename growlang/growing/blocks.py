@@ -81,7 +81,42 @@ def paired(child: Net, parent: Net, component: str, deepening: Deepening | None)
             found.align(nodes, old[side], side, Source(0), mirrored="decode" in side)
         else:
             found.unmatched(nodes)
+    found.obstacles.extend(_rejoined(child, parent, component))
     return Blocks(found.pairs, tuple(found.obstacles))
+
+
+def _rejoined(child: Net, parent: Net, component: str) -> Iterator[Obstacle]:
+    """What is to be said of skips that join other blocks than the parent's do.
+
+    They are last in, first out, so the parent's are the last ones.
+    """
+    ours, theirs = (_skips(net, component) for net in (child, parent))
+    spare = [len(joins) - gives for joins, gives in (ours, theirs)]
+    long = any(_has_long(net, component) for net in (child, parent))
+    new, old = ours[0][::-1], theirs[0][::-1]
+    same = all(a == b for a, b in zip(new, old, strict=False))
+    if (long and len(new) != len(old)) or not same or spare[0] != spare[1]:
+        why = "its skips would join other blocks than the parent's do"
+        mend = "declare as many blocks as the parent, on both sides" if long else ""
+        yield Obstacle("impossible", component, why, mend or "join them as the parent does")
+
+
+def _has_long(net: Net, component: str) -> bool:
+    """Whether long skips join the blocks of a component."""
+    return any(node.op == "merge" for node in net.of(component))
+
+
+def _adds(node: Node) -> bool:
+    """Whether a node adds one of several skips of a stage."""
+    return node.op == "add" and node.path.rpartition(".")[2].isdigit()
+
+
+def _skips(net: Net, component: str) -> tuple[list[str], int]:
+    """The ops whose results the joins of a component take, and how many of its own they are."""
+    ops = {node.path: node.op for node in net.nodes}
+    joins = [n for n in net.of(component) if n.op in ("concat", "merge") or _adds(n)]
+    own = [n.inputs[1] for n in joins if n.inputs[1].startswith(f"{component}.")]
+    return [ops.get(n.inputs[1], "") for n in joins], len(own)
 
 
 def _tree(net: Net, component: str) -> dict[str, Tree]:

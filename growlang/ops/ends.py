@@ -402,6 +402,44 @@ class Concat(Op):
         return (x.with_width(self.skip),)
 
 
+class Merge(Op):
+    """A value with a skip appended, mapped back to its width (U-ViT, arXiv 2209.12152)."""
+
+    call = "merge"
+    called_as = "internal"
+    source = "arXiv 2209.12152"
+    input_kind = "any"
+    is_join = True
+    skip: int = argument("channels of the skip", ge=1)
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """As the input."""
+        return x
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`linear.weight` (width, width + skip) and `linear.bias`."""
+        stream, skip, out = plain("x", x.width), plain("skip", self.skip), plain("out", x.width)
+        last = linear("linear", writes(out), reads(stream) + reads(skip), place="last")
+        return Axes((reads(stream), reads(skip)), writes(out), (last,))
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """One product with the weight per place."""
+        return 2 * x.size * (x.width + self.skip)
+
+    def saved_activations(self, x: Shape, scope: Scope) -> int:
+        """Both inputs, one behind the other."""
+        return x.positions * (x.width + self.skip)
+
+    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
+        """Both inputs; of pixels, which a convolution maps, even where it does not learn."""
+        size = widths.maps * self.saved_activations(x, scope)
+        return Kept(size, 0, widths.maps) if x.kind == "grid" else Kept(0, size, widths.maps)
+
+    def others(self, x: Shape, scope: Scope) -> tuple[Shape, ...]:
+        """The skip."""
+        return (x.with_width(self.skip),)
+
+
 class Sum(Op):
     """Base of the sums of two grids with equal channels."""
 

@@ -27,6 +27,7 @@ from growlang.spec.model import (
     BINDINGS,
     INPUTS,
     WORDS,
+    CoreSkips,
     Grows,
     Image,
     Model,
@@ -274,7 +275,10 @@ class _Resolver:
             return
         pipe = self.pipes.resolve(slot.pipe, self.scope, (name,))
         position: Position | None = options.get("position")
-        self.slots[name] = Slot.model_construct(at=at or None, position=position, pipe=pipe)
+        skips: CoreSkips | None = options.get("skips")
+        self.slots[name] = Slot.model_construct(
+            at=at or None, position=position, skips=skips, pipe=pipe
+        )
 
     def _resolution(self, slot: d.Slot) -> int:
         """The number after `@`, 0 where there is none or it was refused."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from growlang.signatures.tables import Table
 from growlang.spec.changes import DOWNS, UPS, Change
-from growlang.spec.model import POSITIONS, Slot
+from growlang.spec.model import CORE_SKIPS, POSITIONS, Slot
 
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "stage": {"down": tuple(DOWNS), "up": tuple(UPS)},
-    "core": {"position": POSITIONS},
+    "core": {"position": POSITIONS, "skips": CORE_SKIPS},
 }
 """Options of the slots, and what each may be."""
 CALLED: dict[str, Table[Change]] = {"down": DOWNS, "up": UPS}
 """Options that are calls, which a bare name is too."""
-HOLLOW = Slot.model_construct(at=None, position=None, pipe=[None])
+HOLLOW = Slot.model_construct(at=None, position=None, skips=None, pipe=[None])
 """Stands for a slot that is missing or was refused."""
 SLOTS = {
     "stem": "stem patch(4, width)",

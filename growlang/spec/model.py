@@ -19,7 +19,7 @@ from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import CallOf, Table, table
 
-Skips = Literal["block", "none", "level"]
+Skips = Literal["block", "none", "level", "group", "long", "add"]
 SKIPS: tuple[str, ...] = get_args(Skips)
 WORDS: dict[str, tuple[str, ...]] = {"skips": SKIPS, "detail": DETAILS, "upsample": UPSAMPLES}
 """The bindings of a model that are a word, and the words that each may be."""
@@ -83,11 +83,18 @@ Position = Literal["learned", "sincos", "none"]
 POSITIONS: tuple[str, ...] = get_args(Position)
 
 
+CoreSkips = Literal["long", "none"]
+CORE_SKIPS: tuple[str, ...] = get_args(CoreSkips)
+
+
 class Slot(Part):
     """`stem`, `core` or `head`: a pipe, the core's at a resolution."""
 
     at: int | None = Field(None, description="height of the grid, in positions")
     position: Position | None = Field(None, description="positional embedding of the core's tokens")
+    skips: Annotated[CoreSkips | None, Later()] = Field(
+        None, description="whether the first blocks of the core are joined to its last ones"
+    )
     pipe: Pipe = Field(description="ops, in order")
 
 

@@ -234,6 +234,7 @@ def _model() -> Iterator[Home]:
         for call, change in changes.items():
             yield from _fields(change, f"stage @ 32 ({side} = {call}(%s))")
     yield Home("position", "name", "core", "`core @ 16 (position = sincos)`")
+    yield Home("skips", "name", "core", "`core (skips = long)`")
     for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")
 

@@ -120,8 +120,9 @@ class _Show:
             yield self.part(_stage(stage), stage.name)
         core = model.core
         at = f" @ {core.at}" if core.at else ""
-        position = f" (position = {core.position})" if core.position else ""
-        yield self.part(f"core{at}{position} {_pipe(core.pipe)}", "core")
+        options = {"position": core.position, "skips": core.skips}
+        said = ", ".join(f"{name} = {value}" for name, value in options.items() if value)
+        yield self.part(f"core{at}{said and f' ({said})'} {_pipe(core.pipe)}", "core")
         yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
 

@@ -5,6 +5,7 @@ Values are (B, C, H, W), contiguous, or (B, length, C).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -119,6 +120,22 @@ def linear(op: ends.Linear, x: Shape, scope: Scope, device: Device) -> Linear:
     """The linear map of a grid's or of tokens' channels."""
     kind = PixelLinear if x.kind == "grid" else Linear
     return kind(x.width, op.width, device=device)
+
+
+@builds("merge")
+class Merge(nn.Module):
+    """A value and a skip, grids (B, C, H, W) or tokens (B, length, C) -> as the value."""
+
+    def __init__(self, op: ends.Merge, x: Shape, scope: Scope, device: Device) -> None:
+        super().__init__()
+        self.dim = 1 if x.kind == "grid" else 2
+        kind = PixelLinear if x.kind == "grid" else Linear
+        self.linear = kind(x.width + op.skip, x.width, device=device)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """The map of both, one behind the other."""
+        out: Tensor = self.linear(torch.cat([x, skip], dim=self.dim))
+        return out
 
 
 @builds("norm")

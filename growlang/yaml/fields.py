@@ -58,7 +58,12 @@ SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}
 PIPE = Field(OPS, names=True)
 WORD = Field(names=True)
 SOURCE = Field(DATA, names=True, own=("mix",))
-OPTIONS = {"down": Field(DOWNS, names=True), "up": Field(UPS, names=True), "position": WORD}
+OPTIONS = {
+    "down": Field(DOWNS, names=True),
+    "up": Field(UPS, names=True),
+    "position": WORD,
+    "skips": WORD,
+}
 
 
 def binding(name: str) -> Field:

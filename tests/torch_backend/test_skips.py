@@ -94,3 +94,86 @@ def test_a_child_joins_its_stages_as_its_parent(tmp_path: Path) -> None:
     refused = findings(path)
     assert {item.code for item in refused} == {"G302"}
     assert "remove `skips`" in refused[0].help
+
+
+ADM = """grow 1
+
+model adm {
+  image = image(16)
+  time  = fourier(32)
+  skips = group
+  stem  conv(16)
+  stage @ 16 (down = residual(width = 16), up = residual(width = 32)) {
+    encode residual(16)
+    decode residual(16) * 2
+  }
+  stage @ 8 (down = residual(width = 32), up = residual(width = 32)) {
+    encode (residual(32) | attention(32, heads = 2))
+    decode (residual(32) | attention(32, heads = 2)) * 2
+  }
+  core @ 4 residual(32)
+  head  unpatch(1, kernel = 3)
+}
+"""
+U_VIT = """grow 1
+
+model u_vit {
+  image = image(8)
+  stem  patch(2, 16)
+  core (skips = long) transformer(16, heads = 2) * 6
+  head  unpatch(2, norm = layer, act = none) | conv(3)
+}
+"""
+
+
+def written(folder: Path, text: str) -> Net:
+    """The net of a spec."""
+    (folder / "a.grow").write_text(text)
+    return checked(folder / "a.grow").net
+
+
+def test_one_more_block_takes_what_comes_into_the_stage_and_groups_end_with_their_skip(
+    tmp_path: Path,
+) -> None:
+    """ADM's (arXiv 2105.05233): behind the attention, from `down`, and from the stem."""
+    net = written(tmp_path, ADM)
+    nodes = {n.path: n for n in net.nodes}
+    skips = [nodes[n.inputs[1]] for n in net.nodes if n.op == "concat"]
+    found = [n.inputs[0] if n.op == "grid" else n.path for n in skips]
+    assert found == [
+        "stage.8.encode.attention.0",
+        "stage.16.encode.down",
+        "stage.16.encode.residual.0",
+        "stem.conv.0",
+    ]
+    module = lower(net, "cpu")
+    initialise(module, net, seed=0)
+    image, level = torch.randn(2, 3, 16, 16), torch.zeros(2)
+    assert module(image, level).shape == image.shape
+
+
+def test_long_skips_pair_the_blocks_of_a_core_from_both_ends(tmp_path: Path) -> None:
+    """U-ViT's (arXiv 2209.12152); of an even number two in the middle have none."""
+    net = written(tmp_path, U_VIT)
+    merges = [(n.inputs, n.tensors[0].shape) for n in net.nodes if n.op == "merge"]
+    assert merges == [
+        (("core.transformer.3", "core.transformer.1"), (16, 32)),
+        (("core.transformer.4", "core.transformer.0"), (16, 32)),
+    ]
+
+
+def test_a_long_skip_computes_its_formula(tmp_path: Path) -> None:
+    net = written(tmp_path, U_VIT.replace("* 6", "* 3"))
+    module = lower(net, "cpu").eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.normal_(std=0.3)
+    image = torch.randn(2, 3, 8, 8)
+    w, part = dict(module.named_parameters()), module.get_submodule
+    x = part("stem.patch.0")(image).flatten(2).transpose(1, 2) + w["core.position"]
+    skip = part("core.transformer.0")(x)
+    x = part("core.transformer.1")(skip)
+    x = torch.cat([x, skip], -1) @ w["core.merge.0.linear.weight"].T + w["core.merge.0.linear.bias"]
+    x = part("core.transformer.2")(x).transpose(1, 2).unflatten(2, (4, 4))
+    expected = part("head.conv.0")(part("head.unpatch.0")(x))
+    torch.testing.assert_close(module(image), expected)

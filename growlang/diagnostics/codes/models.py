@@ -37,7 +37,8 @@ MODELS = {
         "skips",
         "Encode and decode sides have different numbers of skips, or skips join nothing.",
         "With `skips = block` each residual op of a decode side takes the output of one "
-        "residual op of the encode side, last first, so their numbers are equal in each stage. "
+        "residual op of the encode side, last first, so their numbers are equal in each stage; one "
+        "more on the decode side takes what comes into the stage. "
         "A model that sets `skips` explicitly must have at least one.",
     ),
     "G207": Code(

@@ -7,7 +7,7 @@ from inspect import cleandoc
 from growlang.ops import OPS
 from growlang.ops.generations import Detail, Upsample
 from growlang.rules import RULES, Rule
-from growlang.spec.model import Position, Skips
+from growlang.spec.model import CoreSkips, Position, Skips
 from growlang.yaml.schema.calls import CALLS, call_of, key
 from growlang.yaml.schema.pieces import (
     EXPRESSION,
@@ -96,6 +96,7 @@ def _core() -> Json:
     return {
         "at": about("height of the grid, in positions", 16, reference("count")),
         "position": about("positional embedding", "learned", one_of(Position)),
+        "skips": about("skips from the first blocks to the last", "long", one_of(CoreSkips)),
     }
 
 
