@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from growlang.signatures.signature import Signature, argument
-from growlang.signatures.tables import table
+from growlang.signatures.tables import Table
 
 Width = Annotated[int, Field(ge=1)] | None
 
@@ -92,8 +92,8 @@ class ResidualUp(Filtered):
     call, op = "residual", "residual_up"
 
 
-DOWNS = table(Average, Strided, Wavelet, ResidualDown, Down)
-UPS = table(Nearest, Convolved, InverseWavelet, ResidualUp, Up)
+DOWNS = Table(Change, [Average, Strided, Wavelet, ResidualDown, Down])
+UPS = Table(Change, [Nearest, Convolved, InverseWavelet, ResidualUp, Up])
 """By the names that the language has for them."""
 NAMES: dict[str, str] = {form.op: name for forms in (DOWNS, UPS) for name, form in forms.items()}
 """The language's name of the op of a change: `down` and `up` for those that were its first."""
