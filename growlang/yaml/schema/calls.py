@@ -67,6 +67,7 @@ EXAMPLES: Json = {
     "sampler": {"ddim": {"steps": 256}},
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
+    "sigma_rel": 0.05,
     "size": 64,
     "transform": [{"resize": {"size": 64}}],
     "vocabulary": 50257,
