@@ -82,6 +82,7 @@ EXAMPLES: Json = {
     "scales": [1, 2, 4],
     "schedule": {"cosine": {"base": 64}},
     "shift": -1.5,
+    "sigma_rel": 0.05,
     "size": 64,
     "top_k": 40,
     "transform": [{"resize": {"size": 64}}],
