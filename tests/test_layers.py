@@ -286,6 +286,7 @@ RUNTIME_ROOMS = (
     ("conditioning", "packing"),
     ("report",),
     ("sample",),
+    ("language",),
     ("evaluation",),
     ("train",),
     ("notebook", "export"),
