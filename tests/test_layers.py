@@ -323,6 +323,7 @@ RUNTIME_ROOMS = (
     ("conditioning", "packing"),
     ("report",),
     ("sample",),
+    ("language",),
     ("evaluation",),
     ("train",),
     ("notebook", "export"),
