@@ -42,7 +42,7 @@ def test_a_net_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
 def test_moments_come_from_the_newest_checkpoint(run: Path) -> None:
     for path in (run, run / "model.safetensors", run / "checkpoints" / "step_00000004"):
         moments = load_moments(path, net())
-        assert moments.first.keys() == moments.second.keys() == net().table.keys()
+        assert moments.parts["first"].keys() == moments.parts["second"].keys() == net().table.keys()
         assert set(moments.steps.values()) == {4}
 
 
