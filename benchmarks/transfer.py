@@ -67,7 +67,7 @@ def process(command: Sequence[str | Path]) -> Taken:
 
 
 def growlang(parent: Path, child: Path, out: Path, *more: str) -> list[str | Path]:
-    command = [sys.executable, "-m", "growlang", "grow", parent, child, "-o", out]
+    command: list[str | Path] = [sys.executable, "-m", "growlang", "grow", parent, child, "-o", out]
     return [*command, "--shard-size", str(SHARD), *more]
 
 
@@ -84,7 +84,7 @@ def write_parent(net: Net, folder: Path) -> None:
             size = 0
         groups[-1].append(name)
         size += 2 * tensor.parameters
-    places = {}
+    places: dict[str, str] = {}
     for number, names in enumerate(groups, 1):
         file = folder / f"model-{number:05}-of-{len(groups):05}.safetensors"
         start, _ = header_bytes({n: ("BF16", net.table[n].shape) for n in names}, {"format": "pt"})

@@ -186,7 +186,7 @@ def generate(
     seed: int = 0,
     count: int = 1,
     precision: Literal["fp32", "bf16"] = "fp32",
-    ema: bool = True,
+    ema: bool | int = True,
     device: str = "cpu",
     batch: int = 16,
 ) -> Texts:

@@ -52,11 +52,9 @@ class Steps(NamedTuple):
 def spec_of(way: Way, seed: int, total: int) -> growlang.Checked:
     """The spec of a way whose compute is that of `total` steps of the net from scratch."""
     if way is Way.scratch:
-        sizes = {"depth": DEPTH, "width": WIDTH, "heads": HEADS}
+        sizes = {"depth": DEPTH, "width": WIDTH, "heads": HEADS, "steps": total, "seed": seed}
         schedule = {"train.lr_schedule": f"wsd({FALL})"}
-        return growlang.load(
-            SPECS / "source.grow", {**sizes, "steps": total, "seed": seed} | schedule
-        )
+        return growlang.load(SPECS / "source.grow", {**sizes, **schedule})
     steps = steps_of(way, total)
     given: Mapping[str, float] = {
         "source_steps": steps.source,

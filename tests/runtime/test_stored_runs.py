@@ -15,6 +15,9 @@ VERSIONS = sorted(p.name for p in RUNS.iterdir() if (p / "expected").is_dir())
 INTERRUPTED = [("core_8", "long"), ("grown_16", "main"), ("grown_16", "carry")]
 TOLERANCE = {"atol": 1e-3, "rtol": 1e-3}
 """Between machines: other processors sum in another order, over some dozens of steps."""
+ROUNDING = 1e-14
+"""A second moment below this is of gradients that are rounding errors, such as those of a bias in
+front of a norm: Adam makes whole steps of their signs, which no two kinds of processors share."""
 
 
 @pytest.fixture(params=VERSIONS)
@@ -56,22 +59,30 @@ def test_an_interrupted_run_goes_on_to_the_tensors_that_it_had(
     expected = load_file(stored / "expected" / f"{model}_{recipe}.safetensors")
     assert resumed.keys() == expected.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(resumed[name], value, **TOLERANCE, msg=name)
+        if not is_rounding(name, expected):
+            torch.testing.assert_close(resumed[name], value, **TOLERANCE, msg=name)
+
+
+def is_rounding(name: str, state: dict[str, torch.Tensor]) -> bool:
+    """Whether a tensor is trained by rounding errors alone."""
+    second = state.get(f"moment.second.{name.partition('.')[2]}")
+    return second is not None and 0 < float(second.max()) < ROUNDING
 
 
 def test_resumed_is_bit_for_bit_what_an_undisturbed_run_gives_here(stored: Path) -> None:
     """Both by this version, on this machine, from the beginning that the stored run had."""
-    train(stored, "grown_16", "main", "--resume")
-    again = stored / "again"
-    shutil.copytree(stored / "runs/core_8/main", again / "core_8/main")
-    shutil.copytree(stored / "runs/grown_16/main", again / "grown_16/main")
-    for name in ("checkpoints", "samples"):
-        shutil.rmtree(again / "grown_16/main" / name)
-        (again / "grown_16/main" / name).mkdir()
-    for name in ("metrics.jsonl", "model.safetensors"):
-        (again / "grown_16/main" / name).unlink()
-    train(stored, "grown_16", "main", "--resume", "--out", "again")
-    assert equal(*(last(stored, out, "grown_16", "main") for out in ("runs", "again")))
+    run = stored / "runs/grown_16/main"
+    shutil.rmtree(run / "checkpoints")
+    (run / "checkpoints").mkdir()
+    (run / "metrics.jsonl").unlink()
+    often = ("--checkpoint-every", "12", "--keep-checkpoints", "9")
+    train(stored, "grown_16", "main", "--resume", *often)
+    whole = last(stored, "runs", "grown_16", "main")
+    for later in [p for p in (run / "checkpoints").glob("step_*") if int(p.name[5:]) > 24]:
+        shutil.rmtree(later)
+    (run / "model.safetensors").unlink()
+    assert "at step 24" in train(stored, "grown_16", "main", "--resume")
+    assert equal(whole, last(stored, "runs", "grown_16", "main"))
 
 
 def test_a_finished_run_is_complete_and_can_be_sampled_and_compared(stored: Path) -> None:

@@ -1,6 +1,7 @@
 """`sample`: images from trained weights."""
 
 import gc
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -158,7 +159,7 @@ def sample(
                 seed=seed,
                 count=count,
                 precision=precision.value,
-                ema=ema,
+                ema=chosen_average(ema, no_ema),
                 device=device,
             )
         typer.echo(str(texts))
@@ -188,7 +189,9 @@ def sample(
         typer.echo(file)
 
 
-def _is_of_tokens(run: Path, of_images: dict[str, object], of_text: dict[str, object]) -> bool:
+def _is_of_tokens(
+    run: Path, of_images: Mapping[str, object], of_text: Mapping[str, object]
+) -> bool:
     """Whether a run is of a model of tokens. Raises GrowlangError for the other kind's options."""
     from growlang_runtime.language.texts import is_of_tokens
 

@@ -47,6 +47,10 @@ class Loss(ABC):
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Loss of each sample, (B,) float32."""
 
+    def trained_at(self, u: Tensor) -> Tensor:
+        """The times to train at, from numbers u that are uniform in [0, 1): by default u."""
+        return u
+
 
 class Objective(Loss):
     """An objective of images for a net; times t are (B,) float64 in [0, 1], on the CPU."""
@@ -70,10 +74,6 @@ class Objective(Loss):
     def is_straight(self) -> bool:
         """Whether the net is given (1 - t) x + t eps, in which solvers take their steps then."""
         return False
-
-    def trained_at(self, u: Tensor) -> Tensor:
-        """The times to train at, from numbers u that are uniform in [0, 1): by default u."""
-        return u
 
     @abstractmethod
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ it enters a draw of training, and the net is run without dropout and without gra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -125,16 +125,13 @@ class Validation:
         objective = loss_of(self.settings.objective, self.net)
         with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
             denoise = denoiser(module, self.net, part.conditions)
-            t = objective.trained_at(part.t) if isinstance(objective, Objective) else part.t
+            t = objective.trained_at(part.t)
             return objective.losses(denoise, part.x, part.eps, t).double().cpu()
 
     def _summary(self, averaged: Tensor, plain: Tensor) -> Losses:
-        times = levels()
         objective = loss_of(self.settings.objective, self.net)
-        log_snr: Iterable[Tensor] = ()
-        if isinstance(objective, Objective):
-            times = objective.trained_at(times)
-            log_snr = objective.log_snr(times)
+        times = objective.trained_at(levels())
+        log_snr = objective.log_snr(times) if isinstance(objective, Objective) else ()
         found = [
             Level(float(t), float(snr), *(float(x[i::LEVELS].mean()) for x in (averaged, plain)))
             for i, (t, snr) in enumerate(zip(times, log_snr, strict=False))
