@@ -17,7 +17,7 @@ from benchmarks.measuring import ROOT
 from growlang.checking import check
 from growlang.planning import plan as planned
 from growlang.plans.plan import Plan
-from growlang.spec.automatic import known
+from growlang.spec.recipe import Settings
 from growlang_runtime.diffusion.noise import alpha, noisy, over_pixels, sigma
 from growlang_runtime.diffusion.objective import Objective, objective_of
 from growlang_runtime.report.board import open_boards
@@ -113,6 +113,13 @@ def rig(plan: Plan, folder: Path, options: RunOptions, phase: int = 0) -> Iterat
             yield Rig(trainer, data, objective)
 
 
+def decay_of(settings: Settings) -> float:
+    """The constant decay of the average. Raises TypeError for another average."""
+    if not isinstance(settings.ema, float):
+        raise TypeError(f"a hand-written step has no average `{settings.ema}`")
+    return settings.ema
+
+
 class Handwritten:
     """What a user of PyTorch would write: the loop of one net, with what its recipe asks for."""
 
@@ -122,7 +129,7 @@ class Handwritten:
         self.module = module
         self.bf16 = settings.precision == "bf16"
         trained = [p for p in self.module.parameters() if p.requires_grad]
-        self.clip, self.decay = settings.grad_clip, known(settings.ema)
+        self.clip, self.decay = settings.grad_clip, decay_of(settings)
         self.optimizer = torch.optim.AdamW(trained, lr=1e-4, betas=BETAS, eps=EPS, fused=True)
         self.weights = [p.detach() for p in self.module.parameters()]
         self.averages = [p.clone() for p in self.weights]

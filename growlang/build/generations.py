@@ -20,8 +20,8 @@ from growlang.net import HEAD, STEM, Component, ComponentName, Node
 from growlang.net.axes import Layer
 from growlang.ops import LAYOUT, op_in, op_of
 from growlang.ops.base import Op
-from growlang.ops.ends import Add
 from growlang.ops.generations import Reduce, Refine
+from growlang.ops.layout import Add
 from growlang.resolve.generations import Generation
 
 

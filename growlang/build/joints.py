@@ -8,7 +8,7 @@ from growlang.build.graph import UNKNOWN, Place, Site, Wire, join
 from growlang.build.pipes import convert
 from growlang.diagnostics import Note
 from growlang.net import CORE, HEAD, ComponentName, Shape, grid, tokens
-from growlang.ops.ends import Subtract
+from growlang.ops.layout import Subtract
 from growlang.spec.model import Group, Item, Pipe, Slot, Stage
 
 

@@ -9,7 +9,7 @@ from growlang.build.skips import UNITS, is_unit
 from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE, Kind, Shape
 from growlang.ops import Op, OpError, op_of
-from growlang.ops.ends import Add, Concat, Grid, Merge, Tokens
+from growlang.ops.layout import Add, Concat, Grid, Merge, Tokens
 from growlang.spec.model import Group, Item, Pipe, ops_of
 
 ENDLESS = 1 << 60

@@ -19,7 +19,7 @@ from growlang.build.pipes import chain, convert
 from growlang.build.skips import JOINING, joined
 from growlang.net import CORE, HEAD, STEM, Component, ComponentName
 from growlang.ops import CHANGES, Op
-from growlang.ops.ends import Add
+from growlang.ops.layout import Add
 from growlang.spec.model import Model, Slot, Stage
 
 

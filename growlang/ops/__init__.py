@@ -11,7 +11,7 @@ from growlang.net import Net, Node, Scope, Shape
 from growlang.net.axes import Axes
 from growlang.ops.base import CalledAs, Op, OpError
 from growlang.ops.conditions import Condition
-from growlang.ops.ends import Concat
+from growlang.ops.layout import Concat
 from growlang.signatures.discovery import defined
 from growlang.signatures.tables import Table, missing
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from growlang.net import Shape
 from growlang.net.axes import (
     Axes,
     Axis,
@@ -91,3 +92,9 @@ def mapped(name: str, width: int, to: int, *kernel: int, init: str = "linear") -
     x, out = plain("x", width), plain("out", to)
     layer = linear(name, writes(out), reads(x), *kernel, init=init, place="last")
     return Axes((reads(x),), writes(out), (layer,))
+
+
+def passed_on(x: Shape, inputs: int = 1) -> Axes:
+    """The axes of an op that changes no channels of its inputs, all of the same ones."""
+    stream = plain("x", x.width)
+    return Axes((reads(stream),) * inputs, writes(stream))

@@ -33,9 +33,7 @@ def refuse_disagreement(
             continue
         first = parents[0] if parents else None
         before = next((p for p in parents if p.name == recipe.start.recipe), first)
-        settings = [recipe.settings, *(phase.phase.settings for phase in recipe.phases)]
-        objectives = dict.fromkeys(s.objective for s in settings)
-        tried = (_disagreement(resolution, parent, new, before) for new in objectives)
+        tried = (_disagreement(resolution, parent, new, before) for new in recipe.objectives)
         found = next(filter(None, tried), None)
         if found is None:
             continue
@@ -78,7 +76,9 @@ def placed(recipe: d.Recipe, argument: str) -> Span | None:
     """Where a recipe states an argument of its objective, or else that; or its `transition`."""
     if argument == "transition":
         return next((s.value.span for s in recipe.settings if s.name == argument), recipe.name_span)
-    value = next((s.value for s in recipe.settings if s.name == "objective"), None)
+    phases = (s for phase in recipe.phases for s in phase.statements)
+    own = [*recipe.settings, *(s for s in phases if isinstance(s, d.Binding))]
+    value = next((s.value for s in own if s.name == "objective"), None)
     given = value.arguments if isinstance(value, d.Call) else ()
     found = next((a.value for a in given if a.name == argument), value)
     return found.span if found else None

@@ -30,7 +30,7 @@ from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
 from growlang.spec.model import Tokens
-from growlang.spec.objectives import NextToken
+from growlang.spec.objectives import NextToken, Objective
 from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, VALIDATION_SETTINGS, meant
 from growlang.syntax import document as d
@@ -59,6 +59,12 @@ class RecipeDraft(NamedTuple):
     settings: Settings
     phases: tuple[PhaseDraft, ...]
     validation: Validation | None = None
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What its phases learn, each once."""
+        settings = [phase.phase.settings for phase in self.phases] or [self.settings]
+        return tuple(dict.fromkeys(each.objective for each in settings))
 
 
 @dataclass

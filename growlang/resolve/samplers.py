@@ -19,8 +19,8 @@ def refuse_too_many_steps(
     """Refuse a sampler with more steps than a recipe's noise schedule has levels."""
     steps = sample.sampler.steps
     for recipe in recipes:
-        objective = recipe.settings.objective
-        levels = objective.schedule.levels() if isinstance(objective, Diffusion) else None
+        known = [o.schedule.levels() for o in recipe.objectives if isinstance(o, Diffusion)]
+        levels = min((count for count in known if count is not None), default=None)
         if levels is None or steps <= levels:
             continue
         place, is_number = _place(sections)
@@ -45,8 +45,8 @@ def refuse_misfit_scales(
     height, width = image.extent if image else (0, 0)
     own = {recipe.name: recipe for recipe in declared}
     for recipe in recipes:
-        objective = recipe.settings.objective
-        scales = objective.scales if isinstance(objective, Diffusion) else []
+        diffusions = [o for o in recipe.objectives if isinstance(o, Diffusion)]
+        scales = list(dict.fromkeys(scale for o in diffusions for scale in o.scales))
         wrong = [scale for scale in scales if height % scale or width % scale]
         if not wrong:
             continue

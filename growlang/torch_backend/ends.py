@@ -1,11 +1,7 @@
-"""Modules at the ends of a net, and the maps, norms and identities between them.
-
-Values are (B, C, H, W), contiguous, or (B, length, C).
-"""
+"""Modules of the ends of a net."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,7 +14,6 @@ from growlang.torch_backend.layers import (
     LayerNorm,
     Linear,
     RMSNorm,
-    group_norm,
 )
 from growlang.torch_backend.registration import builds
 
@@ -93,60 +88,3 @@ def _norm(op: ends.Unpatch, x: Shape, scope: Scope, device: Device) -> nn.Module
         return GroupNorm(groups, x.width, eps=scope.eps, affine=op.is_affine, device=device)
     kind = PixelLayerNorm if op.norm == "layer" else PixelRMSNorm
     return kind(x.width, eps=scope.eps, elementwise_affine=op.is_affine, device=device)
-
-
-@builds("silu")
-def silu(op: ends.SiLU, x: Shape, scope: Scope, device: Device) -> nn.SiLU:
-    """SiLU of each value."""
-    return nn.SiLU()
-
-
-@builds("gelu")
-def gelu(op: ends.GELU, x: Shape, scope: Scope, device: Device) -> nn.GELU:
-    """The exact GELU of each value."""
-    return nn.GELU()
-
-
-class PixelLinear(Linear):
-    """Linear map of the channels of a grid: (B, C, H, W) -> (B, width, H, W)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As a 1 x 1 convolution, with the weight of a linear map."""
-        return F.conv2d(x, self.weight[:, :, None, None], self.bias)
-
-
-@builds("linear")
-def linear(op: ends.Linear, x: Shape, scope: Scope, device: Device) -> Linear:
-    """The linear map of a grid's or of tokens' channels."""
-    kind = PixelLinear if x.kind == "grid" else Linear
-    return kind(x.width, op.width, device=device)
-
-
-@builds("merge")
-class Merge(nn.Module):
-    """A value and a skip, grids (B, C, H, W) or tokens (B, length, C) -> as the value."""
-
-    def __init__(self, op: ends.Merge, x: Shape, scope: Scope, device: Device) -> None:
-        super().__init__()
-        self.dim = 1 if x.kind == "grid" else 2
-        kind = PixelLinear if x.kind == "grid" else Linear
-        self.linear = kind(x.width + op.skip, x.width, device=device)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """The map of both, one behind the other."""
-        out: Tensor = self.linear(torch.cat([x, skip], dim=self.dim))
-        return out
-
-
-@builds("norm")
-def norm(op: ends.Norm, x: Shape, scope: Scope, device: Device) -> GroupNorm | LayerNorm:
-    """GroupNorm of a grid, LayerNorm of tokens."""
-    if x.kind == "grid":
-        return group_norm(op.numbers(x, scope)["groups"], x.width, scope, device)
-    return LayerNorm(x.width, eps=scope.eps, device=device)
-
-
-@builds("identity")
-def identity(op: ends.Identity, x: Shape, scope: Scope, device: Device) -> nn.Identity:
-    """The input as it is."""
-    return nn.Identity()

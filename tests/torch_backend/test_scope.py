@@ -17,7 +17,8 @@ from growlang.ops import Op, op_in, rebuilt
 from growlang.ops.attention import Transformer
 from growlang.ops.conditions import Fourier
 from growlang.ops.convolution import Residual
-from growlang.ops.ends import Norm, Unpatch
+from growlang.ops.ends import Unpatch
+from growlang.ops.pointwise import Norm
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build
 
