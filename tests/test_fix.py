@@ -163,7 +163,7 @@ def test_what_changes_the_meaning_is_never_written_by_itself(tmp_path: Path) -> 
     (fixed,) = fix([path])
     assert (fixed.made, fixed.diff()) == ((), "")
     unsafe = {edit.old for edit in fixed.unsafe}
-    assert unsafe >= {"word", "snr_plus_two", "adam", "fp16", "inverse_sqr", "epoch"}
+    assert unsafe >= {"word", "snr_plus_two", "muonn", "fp16", "inverse_sqr", "epoch"}
     assert unsafe.isdisjoint({"clip", "side"})  # words of ours that belong elsewhere
     assert {edit.old for edit in mend(path, unsafe=True)} == unsafe
     assert path.read_bytes() != before
@@ -211,8 +211,8 @@ def test_unsafe_fixes_are_asked_for_and_shown(
     assert done.status == status
     assert (path.read_bytes() != before) == written
     shown = "--diff" in options and "--unsafe-fixes" in options
-    assert ("+  optimizer   = adamw(" in done.out) == shown
-    assert ("+  optimizer   = adamw(" in done.err) == written
+    assert ("+  optimizer   = muon(" in done.out) == shown
+    assert ("+  optimizer   = muon(" in done.err) == written
     counted = "more fixes change the meaning: show with --unsafe-fixes --diff" in done.err
     assert counted == ("--unsafe-fixes" not in options)
 

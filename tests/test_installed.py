@@ -43,8 +43,8 @@ def entry(table: Table[Signature], name: str = "mine", value: str = "other_packa
     return f"[{table.group}]\n{name} = {value}\n"
 
 
-def test_packages_add_to_six_kinds() -> None:
-    kinds = ("ops", "conditions", "objectives", "schedules", "samplers", "data")
+def test_packages_add_to_seven_kinds() -> None:
+    kinds = ("ops", "conditions", "objectives", "optimizers", "schedules", "samplers", "data")
     assert set(GROUPS) == {f"growlang.{kind}" for kind in kinds}
 
 
@@ -123,7 +123,7 @@ def test_an_op_and_a_condition_cannot_share_a_name(install: Install, tmp_path: P
     ("old", "new", "name"),
     [
         ("words(24, tokens = 5, vocabulary = 30)", "glyphs(24)", "glyphs"),
-        ("| residual(width)\n", "| swirl(width)\n", "swirl"),
+        ("| residual(width)\n", "| hyena(width)\n", "hyena"),
         ("seed = 7", "objective = diffusion(schedule = zigzag)", "zigzag"),
         ("seed = 7", "objective = rectified()", "rectified"),
         ('webdataset("', 'parquet("', "parquet"),

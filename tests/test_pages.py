@@ -168,10 +168,10 @@ def test_without_scripts_there_is_a_table() -> None:
 
 
 def test_nets_that_no_statement_relates_have_proposals() -> None:
-    found = shipped("gpt2_small", "core_64")
+    found = shipped("sid2_512", "uvit_512")
     page = found.html()
-    assert "No statement takes tensors of gpt2_small into core_64" in page
-    assert "drop stem, core, head" in page
+    assert "No statement takes tensors of sid2_512 into uvit_512" in page
+    assert "drop label, stage[256]" in page
     assert [net["side"] for net in data_of(page)["nets"]] == ["old", "new"]
 
 

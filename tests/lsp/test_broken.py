@@ -189,7 +189,7 @@ def test_completion_goes_on_below_a_mistake(old: str) -> None:
     assert {"mlp = ", "rope = "} <= set(labels(broken.replace("attend = [self, text]", "^")))
     assert "residual" in labels(broken.replace("residual(width) | unpatch", "res^ | unpatch"))
     assert "head" in labels(broken.replace("  head ", "  he^\n  head "))
-    assert labels(broken.replace("= adamw(", "= ad^(")) == ["adamw"]
+    assert labels(broken.replace("= adamw(", "= ad^(")) == ["adamw", "adam"]
     assert labels(broken.replace("batch     = 8", "ba^")) == ["batch = "]
     assert "pictures" in labels(broken.replace("= pictures", "= ^"))
     assert labels(broken.replace("depth = 2 * half", "depth = 2 * wi^")) == ["width"]

@@ -119,7 +119,7 @@ def test_conditions_in_attend() -> None:
 
 
 def test_nested_calls_and_settings() -> None:
-    assert labels("core.grow", CORE, "= adamw(lr = 1e-3)", "= ad^") == ["adamw"]
+    assert labels("core.grow", CORE, "= adamw(lr = 1e-3)", "= ad^") == ["adamw", "adam"]
     found = labels("core.grow", CORE, "ema       = 0.99", "e^")
     assert found == ["ema = "]
     found = labels(
@@ -166,7 +166,7 @@ def test_settings_that_are_chosen_from_the_length() -> None:
 
 def test_data_may_be_data_only() -> None:
     found = labels("core.grow", CORE, "= pictures\n", "= ^\n")
-    assert found[:3] == ["webdataset", "folder", "pictures"]
+    assert found[:5] == ["webdataset", "folder", "text", "hf", "pictures"]
     assert "width" not in found
 
 
@@ -323,10 +323,10 @@ def test_a_fix_writes_what_was_meant(old: str, new: str) -> None:
 
 
 def test_a_fix_that_may_change_the_meaning_says_so() -> None:
-    analysis, cursor = typed("core.grow", CORE, "ema  ", "optimizer = ^adam(lr = 1e-4)\n  ema  ")
+    analysis, cursor = typed("core.grow", CORE, "ema  ", "optimizer = ^muonn(lr = 1e-4)\n  ema  ")
     (fix,) = fixes(analysis, cursor, cursor)
-    assert (fix.text, fix.safe) == ("adamw", False)
-    assert fix.title == "write `adamw` instead of `adam` (unsafe: it may change the meaning)"
+    assert (fix.text, fix.safe) == ("muon", False)
+    assert fix.title == "write `muon` instead of `muonn` (unsafe: it may change the meaning)"
 
 
 @pytest.mark.parametrize(

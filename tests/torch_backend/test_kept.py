@@ -53,5 +53,5 @@ def test_an_op_keeps_what_autograd_keeps(name: str, learns: bool, widths: Widths
         result, found = kept_by(module, values, bf16=widths.maps != FP32)
         said = op.kept(x, scope, widths)
         size = said.always + (said.learning if learns else 0)
-        assert size == pytest.approx(found / BATCH, rel=0.08, abs=100), op
+        assert size == pytest.approx(found / BATCH, rel=0.08, abs=150), op
         assert said.result == result.element_size(), op

@@ -17,7 +17,7 @@ import pytest
 import torch
 from checkpoints import contents, trained, write_index
 from fixture_specs import checked, growlang
-from test_transfer import CHILD, parent_file
+from test_grown_checkpoint import CHILD, parent_file
 
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.tensor_files import write_tensors

@@ -86,7 +86,7 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
 ) -> None:
-    """Write a trained model for diffusers or transformers, or as plain weights.
+    """Write a trained model for other libraries, or as plain weights.
 
     The folder for diffusers has the model's code, weights, scheduler, text encoders, spec, hashes
     and card;

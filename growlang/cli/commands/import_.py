@@ -44,7 +44,7 @@ def import_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier file.")] = False,
 ) -> None:
-    """Read a model that another library saved as the weights of a spec.
+    """Read what another library saved as the weights of a spec.
 
     Every tensor of the folder and of the spec is accounted for, and every setting of config.json
     is held to the spec: what differs is refused, and nothing is written. There is no network.

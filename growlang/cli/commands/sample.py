@@ -120,9 +120,9 @@ def sample(
     no_ema: NoEmaOption = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Sample images from a trained model: a PNG grid, or single files; of one of tokens, text.
+    """Sample images or text from a trained model.
 
-    Text continues the prompts, and is printed. Of a run that is not finished, its newest
+    Images are a PNG grid, or single files. Text continues the prompts, and is printed. Of a run that is not finished, its newest
     checkpoint is used. Processes that torchrun starts share the images, and the first one writes
     them.
     """
