@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from scenes import GROWN, PHASES, WATCHED, few_draws, grown, scene
-from tiny import interrupt_at, plan, train
+from tiny import break_steps, interrupt_at, plan, train
 from torch import distributed
 from torch.distributed.distributed_c10d import _get_default_store
 
@@ -28,7 +27,6 @@ from growlang.spec.metrics import Retrieval
 from growlang.spec.recipe import Evaluate
 from growlang.torch_backend.shards import whole
 from growlang.torch_backend.tensor_files import contents_hash
-from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.distributed import ranks as group
 from growlang_runtime.distributed.ranks import ALONE, Ranks
 from growlang_runtime.evaluation.during import Evaluator
@@ -103,13 +101,7 @@ def _alone() -> Iterator[Ranks]:
 def nan(folder: Path, ranks: Ranks) -> None:
     """The loss of one process is NaN in the second step."""
     with pytest.MonkeyPatch.context() as patch:
-        losses, done = Denoising.losses, iter(range(1, 99))
-
-        def broken(self: Denoising, *arguments: Any) -> torch.Tensor:
-            found = losses(self, *arguments)
-            return found * float("nan") if next(done) == 2 and ranks.rank == 1 else found
-
-        patch.setattr(Denoising, "losses", broken)
+        break_steps(patch, lambda step: step == 2 and ranks.rank == 1)
         train(plan(), folder, "nan", checkpoint_every=1, keep_checkpoints=9)
 
 
@@ -145,14 +137,13 @@ def killed(folder: Path, ranks: Ranks) -> None:
 def killed_in_a_step(folder: Path, ranks: Ranks) -> None:
     """One process is killed in the third step."""
     with pytest.MonkeyPatch.context() as patch:
-        losses, done = Denoising.losses, iter(range(1, 99))
 
-        def dies(self: Denoising, *arguments: Any) -> torch.Tensor:
-            if next(done) == 3 and ranks.rank == 1:
+        def dies(step: int) -> bool:
+            if step == 3 and ranks.rank == 1:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return losses(self, *arguments)
+            return False
 
-        patch.setattr(Denoising, "losses", dies)
+        break_steps(patch, dies)
         train(plan(PHASES, scene()), folder, "killed", checkpoint_every=2, resume="may")
 
 

@@ -1,4 +1,4 @@
-"""What is tried before the steps of a run: parts of an objective that agree or do not."""
+"""What a run tries of an objective and its sampler: parts that agree or do not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import net, phase, plan, train
+from tiny import metrics, net, phase, plan, train
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
@@ -14,7 +14,7 @@ from growlang.spec.objectives import EDM, Diffusion, Flow, Objective, Sigmoid, V
 from growlang.spec.samplers import DDIM, SAMPLERS, Sampler
 from growlang.spec.schedules import LinearBeta
 from growlang_runtime.diffusion import agreement
-from growlang_runtime.diffusion.agreement import require_agreement
+from growlang_runtime.diffusion.agreement import require_agreement, require_sampler
 from growlang_runtime.diffusion.objective import Denoising, objective_of
 from growlang_runtime.diffusion.sampling import Levels
 
@@ -31,7 +31,9 @@ DECLARED = [
 @pytest.mark.parametrize("sampler", [kind() for kind in SAMPLERS.values()], ids=written)
 @pytest.mark.parametrize("declared", DECLARED, ids=written)
 def test_what_is_built_in_agrees(declared: Objective, sampler: Sampler) -> None:
-    require_agreement(objective_of(declared, net()), declared.call, sampler)
+    objective = objective_of(declared, net())
+    require_agreement(objective, declared.call)
+    require_sampler(objective, declared.call, sampler)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def test_a_part_that_does_not_fit_is_named(part: str) -> None:
     whole: Any = objective_of(Diffusion(), net())
     broken = Broken(whole.declared, whole.schedule, whole.reference, part=part)
     with pytest.raises(GrowlangError, match=f"{part} .*|does not {part} errors"):
-        require_agreement(broken, "diffusion", DDIM())
+        require_agreement(broken, "diffusion")
 
 
 def too_noisy(declared: Sampler, noise: Tensor, levels: Levels) -> Tensor:
@@ -81,10 +83,21 @@ def test_a_sampler_that_does_not_fit_is_named(kind: Any, match: str) -> None:
         runtime = f"test_agreement:{kind.__name__}"
 
     with pytest.raises(GrowlangError, match=match):
-        require_agreement(objective_of(Diffusion(), net()), "diffusion", Other())
+        require_sampler(objective_of(Diffusion(), net()), "diffusion", Other())
 
 
 def test_a_run_is_tried_before_its_first_step(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agreement, "CLOSE", -1.0)  # which nothing meets
     with pytest.raises(GrowlangError, match="the noise of the objective `diffusion`"):
         train(plan([phase()]), data)
+
+
+def test_a_sampler_is_tried_behind_the_first_step(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreement, "SPREAD", (2.0, 3.0))  # which nothing meets
+    with pytest.raises(GrowlangError, match="the sampler `ddim") as error:
+        train(plan([phase()]), data)
+    assert "does not follow the noise" in error.value.message
+    losses = [line for line in metrics(data / "runs" / "tiny" / "main") if "loss" in line]
+    assert len(losses) == 1

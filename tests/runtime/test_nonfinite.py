@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import metrics, phase, plan, train
+from tiny import break_steps, metrics, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.optimizers import AdamW
 from growlang.spec.recipe import Start
 from growlang.torch_backend.tensor_files import contents_hash
-from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.report.samples import Places
 from growlang_runtime.sample import sample
@@ -34,16 +33,9 @@ Break = Callable[[Collection[int]], None]
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Break:
     """Makes the loss of some steps NaN, counted from 1 over the runs that follow."""
-    losses = Denoising.losses
 
     def at(steps: Collection[int]) -> None:
-        done = iter(range(1, 1000))
-
-        def sometimes(self: Denoising, *arguments: Any) -> torch.Tensor:
-            found = losses(self, *arguments)
-            return found * float("nan") if next(done) in steps else found
-
-        monkeypatch.setattr(Denoising, "losses", sometimes)
+        break_steps(monkeypatch, lambda step: step in steps)
 
     return at
 

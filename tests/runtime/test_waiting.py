@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from fixture_specs import SPECS, checked
-from tiny import metrics, phase, plan, state, train
+from tiny import break_steps, metrics, phase, plan, state, train
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,7 +22,7 @@ from growlang.spec.objectives import Diffusion
 from growlang.spec.optimizers import AdamW, Muon
 from growlang.torch_backend.lower import lower
 from growlang_runtime.diffusion.generations import Errors
-from growlang_runtime.diffusion.objective import Denoising, denoiser, objective_of
+from growlang_runtime.diffusion.objective import denoiser, objective_of
 from growlang_runtime.storage.run import Run
 from growlang_runtime.storage.status import StatusFile
 from growlang_runtime.train.batches import StepBatch, step_batches
@@ -133,16 +133,9 @@ def test_the_errors_of_generations_wait_for_nothing() -> None:
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Makes the loss of some steps NaN, counted from 1 over the run that follows."""
-    losses = Denoising.losses
 
     def at(*steps: int) -> None:
-        done = iter(range(1, 1000))
-
-        def sometimes(self: Denoising, *arguments: Any) -> Tensor:
-            found = losses(self, *arguments)
-            return found * float("nan") if next(done) in steps else found
-
-        monkeypatch.setattr(Denoising, "losses", sometimes)
+        break_steps(monkeypatch, lambda step: step in steps)
 
     return at
 

@@ -33,11 +33,14 @@ from growlang.spec.recipe import Phase, Sample, Settings, Start
 from growlang.spec.samplers import DDIM
 from growlang.spec.schedules import Cosine
 from growlang.torch_backend.tensor_files import tensor_hash
+from growlang_runtime.diffusion.objective import Loss
 from growlang_runtime.report.metrics import Metrics
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.train import training
+from growlang_runtime.train.batches import Data
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
+from growlang_runtime.train.step import Stepper
 
 SIZE, WIDTH, TOKENS, VOCABULARY = 8, 8, 4, 32
 
@@ -204,6 +207,35 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signa
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(Metrics, "write", hit)
+
+
+GRADIENTS = Stepper.gradients
+
+
+@dataclass(frozen=True)
+class Broken(Loss):
+    """A loss that is NaN."""
+
+    whole: Loss
+
+    def losses(self, *arguments: Any) -> torch.Tensor:
+        return self.whole.losses(*arguments) * float("nan")
+
+    def trained_at(self, u: torch.Tensor) -> torch.Tensor:
+        return self.whole.trained_at(u)
+
+
+def break_steps(monkeypatch: pytest.MonkeyPatch, is_broken: Callable[[int], bool]) -> None:
+    """Make the loss of some steps NaN; they are counted from 1 over the runs that follow."""
+    done = iter(range(1, 1000))
+
+    def sometimes(
+        self: Stepper, data: Data, objective: Loss, *arguments: Any, **named: Any
+    ) -> torch.Tensor:
+        given = Broken(objective) if is_broken(next(done)) else objective
+        return GRADIENTS(self, data, given, *arguments, **named)
+
+    monkeypatch.setattr(Stepper, "gradients", sometimes)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""Whether noise, prediction, weight and sampler of an objective agree: tried before a run's steps.
+"""Whether noise, prediction, weight and sampler of an objective agree: a run tries it.
 
-A perfect prediction has to give the image that it was made of, without a loss, and a sampler that
-is told this image at each step has to come to it by the noise levels of the objective.
+A perfect prediction has to give the image that it was made of, without a loss: tried before the
+steps of a phase. A sampler that is told this image at each step has to come to it by the noise
+levels of the objective: tried behind the first of them, since samplers take seconds to load.
 """
 
 from __future__ import annotations
@@ -24,22 +25,17 @@ SPREAD = (0.5, 2.0)
 """Standard deviation that the noise of a sampler may have, of 384 pixels that should have 1."""
 
 
-def require_agreement(objective: Objective, call: str, sampler: Sampler) -> None:
+def require_agreement(objective: Objective, call: str) -> None:
     """Raise GrowlangError where a part of an objective, called `call`, does not fit the others.
 
-    It takes four images of 12 pixels and four steps of the sampler. An objective without `target`
-    is tried by its sampler alone.
+    What a perfect prediction has for its image, noise and loss, of four images of 12 pixels. An
+    objective without `target` is not tried.
     """
+    if not hasattr(objective, "target"):
+        return
     random = torch.Generator().manual_seed(0)
     x = torch.rand(len(TIMES), 3, 2, 2, generator=random) * 1.6 - 0.8
     eps = torch.randn(x.shape, generator=random)
-    if hasattr(objective, "target"):
-        _require_oracle(objective, call, x, eps)
-    _require_path(objective, call, sampler)
-
-
-def _require_oracle(objective: Objective, call: str, x: Tensor, eps: Tensor) -> None:
-    """Of a perfect prediction: its image, its noise, its loss."""
     t = objective.trained_at(torch.tensor(TIMES, dtype=torch.float64))
     log_snr, given = objective.log_snr(t), objective.noisy(x, eps, t)
     scale = objective.input_scale(t)
@@ -47,7 +43,7 @@ def _require_oracle(objective: Objective, call: str, x: Tensor, eps: Tensor) -> 
     if scale is not None:
         wanted = over_pixels(scale, x) * wanted
     _require(call, "noise", "`noisy` and `log_snr`", wanted, given, t)
-    perfect: Tensor = objective.target(x, eps, t)  # type: ignore[attr-defined]
+    perfect: Tensor = objective.target(x, eps, t)
     found = objective.to_x(perfect, given, t)
     noise_to_signal = over_pixels(torch.exp(-log_snr / 2), x).clamp(min=1)
     ratio = (found - x) / noise_to_signal
@@ -63,8 +59,11 @@ def _require_oracle(objective: Objective, call: str, x: Tensor, eps: Tensor) -> 
         )
 
 
-def _require_path(objective: Objective, call: str, sampler: Sampler) -> None:
-    """Of a sampler that is told one image: where it arrives, and how large its noise is."""
+def require_sampler(objective: Objective, call: str, sampler: Sampler) -> None:
+    """Raise GrowlangError where a sampler does not fit an objective, called `call`.
+
+    Where it arrives when it is told one image, and how large its noise is, in four steps.
+    """
     few = sampler.model_copy(update={"steps": min(sampler.steps, STEPS)})
     x = torch.linspace(-0.8, 0.8, 384).view(2, 3, 8, 8)
     generators = [generator(0, place) for place in range(len(x))]

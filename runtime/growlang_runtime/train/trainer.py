@@ -11,7 +11,7 @@ from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend.shards import gathered
 from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.decoders import versions
-from growlang_runtime.diffusion.agreement import require_agreement
+from growlang_runtime.diffusion.agreement import require_agreement, require_sampler
 from growlang_runtime.diffusion.objective import Loss, Objective, loss_of
 from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
@@ -225,13 +225,14 @@ class Trainer:
             self._save(data)  # what the run goes on from may be gone when it is resumed
         objective = loss_of(phase.settings.objective, self.net)
         if isinstance(objective, Objective):
-            require_agreement(objective, phase.settings.objective.call, self.plan.sample.sampler)
+            require_agreement(objective, phase.settings.objective.call)
         self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
         if self._evaluate() and self._stopped().signal:
             return  # a run that was stopped in an evaluation goes on with it
+        begun = self.step
         with closing(
             step_batches(
                 data,
@@ -248,6 +249,10 @@ class Trainer:
                 self._step(data, objective, batch)
                 self.background.poll()
                 self.told.seconds.lap("step")
+                if self.step == begun + 1 and isinstance(objective, Objective):
+                    call = phase.settings.objective.call
+                    require_sampler(objective, call, self.plan.sample.sampler)
+                    self.told.seconds.lap("other")
                 if self.step == end:
                     self._settle()
                     self.proof.end(data.phase, self.step)
