@@ -22,6 +22,7 @@ def followed(path: Path, found: Diagnostic) -> Iterator[str]:
     for candidate in (
         *_renamed(text, span, help),
         *_written(text, span, pieces),
+        *_given(text, span, pieces),
         *_listed(text, span, help),
         *_added(text, pieces),
         *_removed(text, span, help),
@@ -91,6 +92,20 @@ def _written(text: str, span: Span, pieces: list[str]) -> Iterator[str]:
         yield _at(text, end, f" | {piece}")
         if name := re.match(r"(\w+) ([=@]) ", piece):  # another value of what stands there
             yield re.sub(rf"\b{name[1]} *{name[2]} *(\[.*?\]|[\w.]+)", piece, text, count=1)
+
+
+def _given(text: str, span: Span, pieces: list[str]) -> Iterator[str]:
+    """`write X in it`: as the last argument of the call that is underlined; or X is a call or a
+    declaration of data that stands elsewhere with other values."""
+    last = span._replace(
+        row=span.end_row, column=span.end_column - 1, end_column=span.end_column - 1
+    )
+    for piece in pieces:
+        yield _at(text, last, f", {piece}")
+        if stands := re.match(r"(data \w+) *= ", piece):
+            yield re.sub(rf"^{stands[1]} *=.*$", piece, text, count=1, flags=re.M)
+        if call := re.match(r"(\w+)\(", piece):
+            yield re.sub(rf"\b{call[1]}\([^()]*\)", piece, text, count=1)
 
 
 def _added(text: str, pieces: list[str]) -> Iterator[str]:

@@ -49,6 +49,35 @@ def test_the_flat_spec_has_what_is_kept_and_inherited(path: Path, tmp_path: Path
         assert [p.phase for p in recipe.phases] == [p.phase for p in other.phases]
 
 
+TEXTS = """grow 1
+model m {
+  tokens = tokens(60_000, 8)
+  stem  embed(16)
+  core  transformer(16, heads = 2, causal = true)
+  head  unembed
+}
+data corpus = text("corpus/*.jsonl", tokenizer = "gpt2")
+data wiki   = hf("wiki", config = "en", tokenizer = "gpt2")
+train {
+  data = mix(corpus = 0.5, wiki = 0.5)  batch = 4
+  phase a for 10
+  phase b for 10 { batch = 8 }
+}
+sample { prompts = ["to be"]  temperature = 0.5  length = 6 }
+"""
+
+
+@pytest.mark.parametrize("origin", [False, True])
+def test_a_model_of_tokens_is_shown_with_its_settings_alone(origin: bool, tmp_path: Path) -> None:
+    path, flat = tmp_path / "spec.grow", tmp_path / "flat.grow"
+    path.write_text(TEXTS)
+    flat.write_text(show(checked(path).resolved, origin))
+    assert checked(flat).resolved.spec_hash == checked(path).resolved.spec_hash
+    words = flat.read_text().split()
+    assert {"temperature", "length", "prompts"} < set(words)
+    assert not {"guidance", "sampler", "transform"} & set(words)
+
+
 def test_each_value_says_where_it_comes_from() -> None:
     path = SPECS / "child.grow"
     result = CliRunner().invoke(app, ["show", str(path), "--resolved", "--origin"])

@@ -16,7 +16,7 @@ from growlang.signatures.signature import Signature
 from growlang.spec.changes import NAMES
 from growlang.spec.data import Source
 from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Stage
-from growlang.spec.recipe import Phase, Settings, Start
+from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
 from growlang.syntax.fmt import fmt_text
@@ -25,6 +25,8 @@ from growlang.yaml import fields as f
 from growlang.yaml.fields import Field
 
 DEFAULT = "default"
+OF_IMAGES = ("transform",)
+"""Settings of a recipe that a model of tokens may not say."""
 
 
 def show(resolved: Resolved, origin: bool) -> str:
@@ -76,8 +78,7 @@ class _Show:
         yield from self.sources()
         for recipe in self.resolved.recipes:
             yield from self.recipe(recipe)
-        if self.resolved.model is None or not self.resolved.model.tokens:
-            yield from self.section("sample", self.resolved.sample)
+        yield from self.section("sample", self.resolved.sample)
         if self.resolved.evaluate is not None:
             yield from self.section("evaluate", self.resolved.evaluate)
 
@@ -168,12 +169,24 @@ class _Show:
     def settings(
         self, settings: BaseModel, section: str, written: dict[str, d.Binding]
     ) -> Iterator[str]:
-        """All settings, each on a line."""
-        for name in type(settings).model_fields:
+        """All settings, each on a line, but for those of the other kind of model."""
+        for name in self.names(section):
             value = getattr(settings, name)
             if value is not None:
                 text = f"{name} = {self.setting(name, value, section)}"
                 yield self.value(text, written.get(name))
+
+    def names(self, section: str) -> Iterable[str]:
+        """The settings that a section may have: not those of images in a model of tokens."""
+        model = self.resolved.model
+        of_tokens = model is not None and model.tokens is not None
+        match section:
+            case "train":
+                return (n for n in Settings.model_fields if not of_tokens or n not in OF_IMAGES)
+            case "sample":
+                return Sample.of_kind(of_tokens)
+            case _:
+                return Evaluate.model_fields
 
     def setting(self, name: str, value: Any, section: str) -> str:
         """The value of a setting as text."""
@@ -241,7 +254,7 @@ def expression(value: Any, field: Field) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return value if field.names else string(value)
+            return value if field.words else string(value)
         case int() | float():
             return f"-{number(-value)}" if value < 0 else number(value)
         case dict():

@@ -24,6 +24,8 @@ class Field(NamedTuple):
     names: bool = False
     nothing: bool = False
     """Whether null stands for nothing there."""
+    words: bool = False
+    """Whether a resolved string is a word or a condition there, and no text."""
     own: Collection[str] = ()
     """Names that may be called there and are no signature's, such as blocks."""
 
@@ -50,8 +52,8 @@ class Field(NamedTuple):
 
 def _field(model: type[BaseModel], name: str) -> Field:
     allowed = choices(model, name)
-    names = bool(allowed.words or allowed.conditions or allowed.calls)
-    return Field(allowed.calls, names, allowed.nothing)
+    words = bool(allowed.words or allowed.conditions)
+    return Field(allowed.calls, words or bool(allowed.calls), allowed.nothing, words)
 
 
 SECTIONS: dict[str, type[BaseModel]] = {"sample": Sample, "evaluate": Evaluate}

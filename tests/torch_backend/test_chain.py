@@ -10,6 +10,7 @@ from fixture_specs import SHIPPED, SPECS, checked, edited, findings, growlang
 
 from growlang.net import Net, Shape, tokens
 from growlang.net.names import InvalidNet
+from growlang.planning import plan
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import lower
 
@@ -239,25 +240,52 @@ def test_stages_are_resolutions_and_tokens_have_none(tmp_path: Path) -> None:
     assert (found.code, "`stage @ 8` has a resolution" in found.message) == ("G204", True)
 
 
-@pytest.mark.parametrize("section", ["sample { guidance = 2.0 }", "evaluate { count = 10 }"])
-def test_sampling_of_tokens_is_refused_too(tmp_path: Path, section: str) -> None:
+RECIPE = 'data texts = text("*.txt", tokenizer = "any") train {{ data = {data} batch = 4 {more} }}'
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        ("sample { guidance = 2.0 }", "G107", "`guidance`"),
+        ("sample { sampler = ddim(steps = 5) }", "G107", "`sampler`"),
+        ("evaluate { count = 10 }", "G502", "`evaluate` measures images"),
+        (
+            'data images = folder("images")' + RECIPE.format(data="images", more="phase all for 5"),
+            "G502",
+            "`images` holds images",
+        ),
+        (
+            RECIPE.format(data="texts", more="objective = flow() phase all for 5"),
+            "G502",
+            "`flow` trains models of images",
+        ),
+        (
+            RECIPE.format(data="texts", more="phase all for 5 { transform = [] }"),
+            "G502",
+            "`transform`",
+        ),
+    ],
+)
+def test_what_is_of_images_is_refused(tmp_path: Path, more: str, code: str, said: str) -> None:
     path = tmp_path / "a.grow"
-    path.write_text(f"{CHAIN.read_text()}\n{section}\n")
+    path.write_text(f"{CHAIN.read_text()}\n{more}\n")
     (found,) = findings(path)
-    assert (found.code, found.message.split()[0]) == ("G211", f"`{section.split()[0]}`")
+    assert found.code == code and said in found.message
 
 
-def test_recipes_and_sections_are_refused_once(tmp_path: Path) -> None:
+def test_a_chain_with_a_recipe_is_trained_on_tokens_and_sampled(tmp_path: Path) -> None:
     path = tmp_path / "a.grow"
-    recipes = "train a { phase all for 5 } train b { phase all for 5 } sample { guidance = 2 }"
-    path.write_text(f"{CHAIN.read_text()}\n{recipes}\n")
-    assert [f.code for f in findings(path)] == ["G211"]
+    recipe = RECIPE.format(data="texts", more="phase all for 5")
+    path.write_text(f"{CHAIN.read_text()}\n{recipe}\nsample {{ top_k = 3 }}\n")
+    found = checked(path)
+    assert [s.objective.call for s in (p.settings for p in plan(found).phases)] == ["next_token"]
+    assert found.resolved.sample.top_k == 3
 
 
-def test_training_a_chain_says_that_it_cannot() -> None:
+def test_training_a_chain_without_a_recipe_says_that_it_has_none() -> None:
     run = growlang("train", CHAIN)
     assert run.status == 2
-    assert "is a token model" in run.err
+    assert "has no recipe" in run.err
 
 
 def test_what_show_prints_of_a_chain_is_the_same_chain(tmp_path: Path) -> None:
