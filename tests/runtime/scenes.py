@@ -48,6 +48,6 @@ def few_draws() -> Iterator[None]:
 
 _APART = Source(name="apart", data=WebDataset(urls="data.tar", image="png"))
 WATCHED = plan(
-    [phase(steps=4, ema=0.5)],
+    [phase(steps=4, ema=0.5, optimizer=AdamW(lr=1e-3))],
     validation=Validation(data=[_APART], transform=settings().transform),
 )

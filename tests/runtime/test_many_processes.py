@@ -181,7 +181,7 @@ def test_what_reads_checkpoints_reads_those_of_several_processes(folder: Path) -
     place = folder / "two/tiny/main/checkpoints/step_00000004"
     weights = load(place)
     assert weights.tensors.keys() == scene().table.keys()
-    assert load_moments(place, weights.net).first.keys() == weights.tensors.keys()
+    assert load_moments(place, weights.net).parts["first"].keys() == weights.tensors.keys()
     branched = train(
         plan(PHASES, scene()), folder, "branch", from_run=folder / "two/tiny/main@4", quiet=True
     )
