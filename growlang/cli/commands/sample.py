@@ -122,9 +122,9 @@ def sample(
 ) -> None:
     """Sample images or text from a trained model.
 
-    Images are a PNG grid, or single files. Text continues the prompts, and is printed. Of a run that
-    is not finished, its newest checkpoint is used. Processes that torchrun starts share the images,
-    and the first one writes them.
+    Images are a PNG grid, or single files. Text continues the prompts, and is printed. Of a run
+    that is not finished, its newest checkpoint is used. Processes that torchrun starts share the
+    images, and the first one writes them.
     """
     from growlang import notebook
     from growlang.torch_backend import require_torch
