@@ -191,7 +191,10 @@ def test_next_token_is_the_cross_entropy() -> None:
         ('text("*.jsonl", tokenizer = "no/such")', "cannot load the tokenizer `no/such`"),
     ],
 )
-def test_texts_that_cannot_be_used(folder: Path, data: str, said: str) -> None:
+def test_texts_that_cannot_be_used(
+    folder: Path, data: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (folder / "table.csv").write_text("text\nabc\n")
     (folder / "latin.txt").write_bytes(b"h\xe9llo")
     (folder / "short.txt").write_text("abc")
