@@ -106,7 +106,7 @@ def main() -> list[Result]:
             folder,
             "wide",
             *((f"residual({n},", f"residual({n * 2},") for n in (1024, 512, 256, 128)),
-            ("patch(4, 128)", "patch(4, 256)"),
+            ("patch(4, 128,", "patch(4, 256,"),
         )
         return [
             *compared("vermeer_1024 and its parent", PARENT, VERMEER),
