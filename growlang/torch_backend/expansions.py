@@ -127,10 +127,13 @@ def _step(
             dims = (*dims[:axis], AxisMap.of(index.indices[:cut]), *dims[axis + 1 :])
             factors = (*factors[:axis], factors[axis][:cut], *factors[axis + 1 :])
             drawn = [c for c in drawn if c.axis != axis]
+    if dims and gathered is None:
+        gathered = is_gathered(dims[0])
     rows = {c.start: c.n for c in drawn if c.axis == 0}
-    left = frozenset(rows) if dims and rows.items() <= dims[0].news.items() else frozenset()
+    placed = bool(dims) and not gathered and rows.items() <= dims[0].news.items()
+    left = frozenset(rows) if placed else frozenset()
     begun = [(c, _along(target, c).clone()) for c in drawn if c.axis or c.start not in left]
-    _write(dims, factors, means, source, written, left, gathered)
+    _write(dims, factors, means, source, written, left, bool(gathered))
     for constant in constants:
         if isinstance(constant, Fill):
             target[constant.start : constant.start + constant.n] += constant.value
@@ -172,13 +175,12 @@ def _write(
     source: Tensor,
     target: Tensor,
     left: Collection[int],
-    gathered: bool | None = None,
+    gathered: bool,
 ) -> None:
     """Write an expansion axis by axis, the first one last and straight into the target.
 
     So all passes but one are over tensors that are smaller than the target. New rows that begin
-    at a place in `left` stay as they are. Rows are `gathered` as many parts are, whatever the
-    parts, if that is given.
+    at a place in `left` stay as they are, unless rows are `gathered`.
     """
     others: Tensor | float = 1.0
     for axis in reversed(range(1, len(dims))):
@@ -194,7 +196,7 @@ def _write(
     if isinstance(others, Tensor) and (factors[0] or means):
         source, others = source * others, 1.0
     filled = [(m, _mean(source, m) * others) for m in means if m.axis == 0]
-    if is_gathered(dims[0]) if gathered is None else gathered:
+    if gathered:
         torch.mul(_taken(source, 0, dims[0], factors[0]), others, out=target)
     else:
         _placed(source, target, dims[0], factors[0], others, left)

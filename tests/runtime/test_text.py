@@ -27,6 +27,8 @@ from growlang_runtime.data.hub import open_hf
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.data.sequences import Sequences, Vocabulary
 from growlang_runtime.diffusion.objective import loss_of, objective_of
+from growlang_runtime.train.options import RunOptions
+from growlang_runtime.train.planned import observed
 
 WHOLE = b"".join(text.encode() + b"\0" for text in TEXTS)
 
@@ -364,3 +366,14 @@ def test_images_are_not_drawn_by_a_model_of_tokens(trained: Path) -> None:
         growlang.sample(trained, "to be")
     with pytest.raises(GrowlangError, match="`temperature` must be at least 0"):
         growlang.generate(trained, "to be", temperature=-1)
+
+
+def test_a_plan_pins_the_files_of_texts(folder: Path) -> None:
+    found = observed(plan_of(folder, 'text("*.jsonl")'), RunOptions(out=folder / "runs"))
+    (pin,) = found.data
+    (shard,) = pin.shards
+    assert found.unread is None
+    assert (shard.name, shard.samples, pin.samples) == ("some.jsonl", len(TEXTS), len(TEXTS))
+    write_lines(folder / "some.jsonl", [*TEXTS, "and more"])
+    (later,) = observed(plan_of(folder, 'text("*.jsonl")'), RunOptions(out=folder / "runs")).data
+    assert later.identity != pin.identity

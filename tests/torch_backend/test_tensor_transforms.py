@@ -22,6 +22,7 @@ from growlang.growth.transforms import (
 )
 from growlang.growth.wording import Reason
 from growlang.net import Net
+from growlang.torch_backend.expansions import is_gathered
 from growlang.torch_backend.initialisation import draw, initialise
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.transforms import Quantity, apply
@@ -84,6 +85,16 @@ def test_an_expansion_reads_along_each_axis_and_what_is_new_is_zero_or_drawn() -
     made = expanded(Expand("b", (ROWS, COLUMNS), constants=(Draw(0, 4, 1), Draw(1, 2, 1))))
     first[2] = second[2] = 9.0
     assert made.tolist() == [first, first, second, second, [9.0] * 4]
+
+
+def test_rows_that_are_drawn_stay_drawn_among_many_parts() -> None:
+    rows = AxisMap(tuple(part for _ in range(40) for part in (Take(1, 1), New(1))))
+    draws = tuple(Draw(0, place, 1) for place in range(1, 80, 2))
+    child = {"a": torch.full((80, 3), 9.0)}
+    expand = Expand("b", (rows, identity(3)), constants=draws)
+    apply(mapping(a=expand), {"b": torch.arange(1.0, 7.0).view(2, 3)}, child)
+    assert is_gathered(rows)
+    assert child["a"].tolist() == [[4.0, 5.0, 6.0], [9.0] * 3] * 40
 
 
 def test_each_quantity_has_its_factors() -> None:

@@ -66,7 +66,8 @@ def _with_data(plan: Plan, options: RunOptions) -> tuple[Plan, tuple[DataPin, ..
     indexes = indexes_of(plan, net, root)
     opened = open_data(plan.phases, net, indexes, Budget(options.max_corrupt, root), plan.draws)
     known = {"phases": [part.phase for part in opened], "data": identities(opened)}
-    pins = tuple(_pin(source, indexes, root) for source in _sources(plan))
+    pin = _pin_of_texts if net.of_tokens else _pin
+    pins = tuple(pin(source, indexes, root) for source in _sources(plan))
     return plan.model_copy(update=known), pins
 
 
@@ -83,6 +84,27 @@ def _pin(source: Source, indexes: Indexes, root: Path) -> DataPin:
     return DataPin(name=source.name, identity=index.identity, samples=len(index), shards=shards)
 
 
+def _pin_of_texts(source: Source, indexes: Indexes, root: Path) -> DataPin:
+    """A source of texts by its files; samples are texts, long ones in pieces."""
+    corpus = indexes.corpus(source)
+    shards = tuple(
+        ShardPin(
+            name=_relative(file.path, root),
+            bytes=file.path.stat().st_size,
+            samples=len(file.lengths),
+            sha256=file.sha256,
+        )
+        for file in corpus.files
+        if file.path.is_file()
+    )
+    samples = sum(len(file.lengths) for file in corpus.files)
+    return DataPin(name=source.name, identity=corpus.identity, samples=samples, shards=shards)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
 def _shards(index: Index, root: Path) -> Iterator[ShardPin]:
     """The shards of an index, whose rows are in the order of the shards."""
     numbers = index.rows["shard"]
@@ -94,7 +116,7 @@ def _shards(index: Index, root: Path) -> Iterator[ShardPin]:
         for name in columns:
             found.update(np.ascontiguousarray(rows[name]).data)
         yield ShardPin(
-            name=os.path.relpath(shard, root).replace(os.sep, "/"),
+            name=_relative(shard, root),
             bytes=shard.stat().st_size,
             samples=int(end - first),
             sha256=found.hexdigest(),
