@@ -295,3 +295,12 @@ def test_the_eps_of_the_norms_is_hashed_and_computed() -> None:
     norms = [m for m in lower(other).modules() if hasattr(m, "eps")]
     assert norms
     assert {m.eps for m in norms} == {0.5}
+
+
+@pytest.mark.parametrize("value", ["average", "average(width = 4)", "strid"])
+def test_an_option_of_a_stage_is_no_binding_of_the_model(tmp_path: Path, value: str) -> None:
+    path = edited(
+        SPECS / "core.grow", tmp_path / "a.grow", ("  head  ", f"  down = {value}\n  head  ")
+    )
+    helps = [found.help for found in findings(path)]
+    assert "it is an option of a stage: `stage @ 32 (down = average)`" in helps

@@ -1,6 +1,7 @@
 """Ops on feature maps: convolutions and residual blocks."""
 
 from math import gcd
+from typing import Protocol
 
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
@@ -117,24 +118,7 @@ class Residual(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`."""
-        sides = (self.kernel, self.kernel)
-        groups = self.numbers(x, scope)
-        stream = grouped("x", x.width, groups["norm1.groups"])
-        hidden = grouped("hidden", self.width, groups["norm2.groups"])
-        out = stream if x.width == self.width else plain("out", self.width)
-        inputs, layers = [reads(stream)], [norm("norm1", stream)]
-        layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
-        if scope.time is not None:
-            time = reads(Space("time", scope.time))
-            inputs.append(time)
-            scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
-            layers.append(linear("time", scaled, time, init="zeros"))
-        layers.append(norm("norm2", hidden))
-        last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
-        layers.append(last)
-        if out is not stream:
-            layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
-        return Axes(tuple(inputs), writes(out), tuple(layers))
+        return residual_axes(self, x, scope)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two or three convolutions and the projection of the time embedding."""
@@ -179,3 +163,34 @@ def require_odd(kernel: int) -> None:
             argument="kernel",
             help=f"write `kernel = {kernel + 1}`",
         )
+
+
+class Widened(Protocol):
+    """A residual block of convolutions."""
+
+    width: int
+    kernel: int
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """The groups of its norms."""
+
+
+def residual_axes(op: Widened, x: Shape, scope: Scope) -> Axes:
+    """`norm1 conv1 [time] norm2 conv2 [skip]`, on whatever grids the convolutions are."""
+    sides, groups = (op.kernel, op.kernel), op.numbers(x, scope)
+    stream = grouped("x", x.width, groups["norm1.groups"])
+    hidden = grouped("hidden", op.width, groups["norm2.groups"])
+    out = stream if x.width == op.width else plain("out", op.width)
+    inputs, layers = [reads(stream)], [norm("norm1", stream)]
+    layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
+    if scope.time is not None:
+        time = reads(Space("time", scope.time))
+        inputs.append(time)
+        scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
+        layers.append(linear("time", scaled, time, init="zeros"))
+    layers.append(norm("norm2", hidden))
+    last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
+    layers.append(last)
+    if out is not stream:
+        layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
+    return Axes(tuple(inputs), writes(out), tuple(layers))

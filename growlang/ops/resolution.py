@@ -1,11 +1,11 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
 from growlang.net import Scope, Shape, grid
-from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
+from growlang.net.axes import Axes, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.convolution import divided, group_count, require_odd
+from growlang.ops.convolution import divided, group_count, require_odd, residual_axes
 from growlang.ops.kept import FP32, Kept, Widths
-from growlang.ops.layers import grouped, linear, mapped, norm, plain
+from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument
 
 
@@ -223,23 +223,7 @@ class ResidualChange(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`, as of `residual`."""
-        sides, groups = (self.kernel, self.kernel), self.numbers(x, scope)
-        stream = grouped("x", x.width, groups["norm1.groups"])
-        hidden = grouped("hidden", self.width, groups["norm2.groups"])
-        out = stream if x.width == self.width else plain("out", self.width)
-        inputs, layers = [reads(stream)], [norm("norm1", stream)]
-        layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
-        if scope.time is not None:
-            time = reads(Space("time", scope.time))
-            inputs.append(time)
-            scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
-            layers.append(linear("time", scaled, time, init="zeros"))
-        layers.append(norm("norm2", hidden))
-        last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
-        layers.append(last)
-        if out is not stream:
-            layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
-        return Axes(tuple(inputs), writes(out), tuple(layers))
+        return residual_axes(self, x, scope)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two or three convolutions of the result's grid and the projection of the time."""

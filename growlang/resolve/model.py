@@ -39,6 +39,9 @@ from growlang.spec.model import (
 from growlang.spec.words import belongs, is_word, meant
 from growlang.syntax import document as d
 
+OF_STAGES = {"down": "down = average", "up": "up = nearest"}
+"""Options of a stage that may be taken for bindings of the model."""
+
 
 @dataclass(frozen=True)
 class Resolution:
@@ -184,6 +187,8 @@ class _Resolver:
                 help, edits = meant(span, written, known, write, "call", beyond=beyond)
             else:
                 help, edits = belongs(binding.name, "name", "model") or write, ()
+            if example := OF_STAGES.get(binding.name):
+                help, edits = f"it is an option of a stage: `stage @ 32 ({example})`", ()
             self.findings.add("G106" if written else "G201", wrong, span, help=help, edits=edits)
             return None
         bound = bind(value, signature, self.scope)
