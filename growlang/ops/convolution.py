@@ -1,7 +1,6 @@
 """Ops on feature maps: convolutions and residual blocks."""
 
 from math import gcd
-from typing import Protocol
 
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
@@ -118,7 +117,7 @@ class Residual(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`."""
-        return residual_axes(self, x, scope)
+        return residual_axes(self, self.width, self.kernel, x, scope)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two or three convolutions and the projection of the time embedding."""
@@ -165,22 +164,12 @@ def require_odd(kernel: int) -> None:
         )
 
 
-class Widened(Protocol):
-    """A residual block of convolutions."""
-
-    width: int
-    kernel: int
-
-    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """The groups of its norms."""
-
-
-def residual_axes(op: Widened, x: Shape, scope: Scope) -> Axes:
+def residual_axes(op: Op, width: int, kernel: int, x: Shape, scope: Scope) -> Axes:
     """`norm1 conv1 [time] norm2 conv2 [skip]`, on whatever grids the convolutions are."""
-    sides, groups = (op.kernel, op.kernel), op.numbers(x, scope)
+    sides, groups = (kernel, kernel), op.numbers(x, scope)
     stream = grouped("x", x.width, groups["norm1.groups"])
-    hidden = grouped("hidden", op.width, groups["norm2.groups"])
-    out = stream if x.width == op.width else plain("out", op.width)
+    hidden = grouped("hidden", width, groups["norm2.groups"])
+    out = stream if x.width == width else plain("out", width)
     inputs, layers = [reads(stream)], [norm("norm1", stream)]
     layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
     if scope.time is not None:

@@ -223,7 +223,7 @@ class ResidualChange(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`, as of `residual`."""
-        return residual_axes(self, x, scope)
+        return residual_axes(self, self.width, self.kernel, x, scope)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Two or three convolutions of the result's grid and the projection of the time."""
