@@ -6,6 +6,7 @@ Run `make proof-full` after `make proof`, in the same folder, whose cores and ru
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from statistics import mean
 from typing import Annotated
@@ -29,8 +30,16 @@ RATES = (1e-3, 3e-3, 9e-3)
 USUAL = RATES[1]
 SHARES = (0.1, 0.5, 0.8)
 """Of images without their caption in the training of detail; that of the spec is the second."""
-EQUAL = "equal_compute"
 OTHERS = tuple(arm for arm in Arm if arm is not Arm.core)
+
+
+class Part(StrEnum):
+    """What is compared."""
+
+    equal_compute = "equal_compute"
+    captions = "captions"
+    learning_rates = "learning_rates"
+    second_growth = "second_growth"
 
 
 def main(
@@ -42,18 +51,13 @@ def main(
     draws: Annotated[int, Option(help="Samples of each object.", min=1)] = 2,
     jobs: Annotated[int | None, Option(help="Processes; by default one a core.", min=1)] = None,
     run: Annotated[bool, Option(help="Train and sample what is missing.")] = True,
+    part: Annotated[list[Part] | None, Option(help="By default all, in this order.")] = None,
 ) -> None:
     """Train and sample the arms at equal compute, at other learning rates, and at 128 px."""
     for side in (LARGE, LARGER):
         require_sets(out / "data", side)
-    seeds = seed or [0]
-    parts = {
-        "equal_compute": equal_compute(seeds, core_steps, steps),
-        "captions": without_captions(seeds[:1], core_steps, steps),
-        "learning_rates": learning_rates(seeds[:1], core_steps, steps),
-        "second_growth": second_growth(seeds, core_steps, steps),
-    }
-    for name, cells in parts.items():
+    for name in part or list(Part):
+        cells = CELLS[name](seed or [0], core_steps, steps)
         if run:
             carry_out(cells, out, draws, sampler_steps, jobs or usable_cores())
         found = measured(cells, out)
@@ -77,7 +81,7 @@ def equal_compute(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
         each = flops(Cell(arm, 0, (*core, ("steps", steps)))) / steps
         left = budget if arm is Arm.scratch else budget - paid
         paid_for = 2 * round(left / each / 2)
-        variant = "" if paid_for == steps else EQUAL
+        variant = "" if paid_for == steps else str(Part.equal_compute)
         cells += [Cell(arm, seed, (*core, ("steps", paid_for)), variant=variant) for seed in seeds]
     return cells
 
@@ -120,7 +124,7 @@ def second_growth(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
     ]
 
 
-def tables_of(name: str, found: Results) -> list[Table]:
+def tables_of(name: Part, found: Results) -> list[Table]:
     """The tables of a part, by its name."""
     return [VARIED[name](found)] if name in VARIED else tables(found)
 
@@ -157,7 +161,14 @@ def _line(rows: Sequence[Row]) -> list[str]:
     return [*unseen[:3], *seen[1:3], spread(losses, 1) if losses else ""]
 
 
-VARIED = {"learning_rates": rates_table, "captions": captions_table}
+CELLS = {
+    Part.equal_compute: equal_compute,
+    Part.captions: without_captions,
+    Part.learning_rates: learning_rates,
+    Part.second_growth: second_growth,
+}
+"""The trainings of each part, of its seeds and their steps."""
+VARIED = {Part.learning_rates: rates_table, Part.captions: captions_table}
 """Parts that vary one param."""
 
 if __name__ == "__main__":
