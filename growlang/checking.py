@@ -286,7 +286,7 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
     if checked.parent and checked.mapping and resolution.contract.grow:
         from growlang.growing.idle import warn_idle
 
-        findings.extend(warn_idle(checked.net, checked.parent.net, resolution.contract.grow))
+        findings.extend(warn_idle(checked.net, checked.parent.net, resolution.contract))
     if checked.parent:
         verdicts = checked.mapping.verdicts if checked.mapping else ()
         exact = [verdict.place for verdict in verdicts if verdict.level == "exact"]

@@ -183,18 +183,25 @@ def _standings(child: Net, parent: Net, contract: Contract, mapping: Mapping) ->
     moved = {entry.component for entry in mapping.of_child if entry.category == "moved"}
     retained = {e.component for e in mapping.of_child if isinstance(e.transform, Retain)}
     before = {component.name for component in parent.components}
+    renamed = {
+        new: old
+        for old, new in contract.renamed.items()
+        if new in verdicts or child.encoders[new] == parent.encoders[old]
+    }
     for name in (component.name for component in child.components):
         if name in verdicts:
             yield Standing(name, verdicts[name].level, verdicts[name].reason)
         elif name in contract.keep:
             yield Standing(name, "kept")
+        elif name in renamed:
+            yield Standing(name, "kept", f"the parent's `{renamed[name]}`")
         elif name in retained:
             yield Standing(name, "retained", "the parent's ends, as the path to smaller images")
         elif name in moved:
             yield Standing(name, "moved", "tensors of the parent's, in another place")
         else:
             yield Standing(name, "new", "redeclared" if name in before else "")
-    after = {component.name for component in child.components}
+    after = {*(component.name for component in child.components), *renamed.values()}
     for name in (component.name for component in parent.components):
         if name not in after:
             yield Standing(name, "dropped")

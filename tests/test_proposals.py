@@ -70,6 +70,17 @@ def test_nets_that_have_nothing_in_common_do_not_correspond(a: str, b: str) -> N
     assert f"Nothing of {a} corresponds to anything of {b}." in str(found)
 
 
+def test_what_has_other_names_and_twice_the_width_is_grown(tmp_path: Path) -> None:
+    text = flat(SHIPPED / "uvit_512.grow")
+    old, new = tmp_path / "uvit_512.grow", tmp_path / "other.grow"
+    old.write_text(text)
+    new.write_text(CORRUPTIONS["widened"](CORRUPTIONS["renamed"](text)))
+    parent = checked(old)
+    after = diff(parent, checked(pasted(new, diff(parent, checked(new)))))
+    taken = {e.source for e in after.mapping if e.category in ("moved", "expanded", "copied")}
+    assert taken >= set(parent.net.table)
+
+
 def test_the_rule_by_which_a_net_was_grown_is_proposed(tmp_path: Path) -> None:
     text = flat(SHIPPED / "gpt2_medium.grow")
     path = tmp_path / "medium.grow"

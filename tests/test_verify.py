@@ -26,6 +26,16 @@ def test_a_grown_spec_is_verified() -> None:
     assert run.out.endswith("All 12 promises hold.\n")
 
 
+def test_conditions_of_another_name_are_the_parents() -> None:
+    run = growlang("verify", GROWTH / "renamed.grow")
+    assert (run.status, run.err) == (0, "")
+    lines = [" ".join(line.split()) for line in run.out.splitlines()]
+    assert "caption kept the parent's `text`" in lines
+    assert "species exact" in lines
+    assert not any(line.endswith("dropped") for line in lines)
+    assert any(line.startswith("function renamed") for line in lines)
+
+
 def test_the_json_of_a_verification() -> None:
     run = growlang("verify", CHAIN, "--json")
     found = json.loads(run.out)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from growlang.diagnostics import Diagnostic
 from growlang.growing.choice import heads_of
+from growlang.growing.renaming import under_names
 from growlang.growing.resizing import sides
 from growlang.net import ComponentName, Net, Node
 from growlang.net.axes import Axes
 from growlang.ops import axes_in, op_in
-from growlang.resolve.contract import Growing
+from growlang.resolve.contract import Contract
 
 
-def warn_idle(
-    child: Net, parent: Net, grow: Mapping[ComponentName, Growing]
-) -> Iterator[Diagnostic]:
+def warn_idle(child: Net, old: Net, contract: Contract) -> Iterator[Diagnostic]:
     """A warning for each rule of a `grow` that none of its components has a use for."""
+    parent, grow = under_names(old, contract.renamed), contract.grow
     statements: dict[object, list[ComponentName]] = {}
     for name, growing in grow.items():
         if child.of(name) and parent.of(name):

@@ -9,6 +9,7 @@ from growlang.growing.blocks import Deepening, paired
 from growlang.growing.choice import Manner
 from growlang.growing.engine import Asked, Engine, grow
 from growlang.growing.matching import Pair
+from growlang.growing.renaming import from_names, under_names
 from growlang.growing.resizing import Resizing
 from growlang.growing.space_growth import Growth
 from growlang.growth.grown_net import Grown
@@ -31,23 +32,24 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
 
     Of nets of which an op was refused nothing is said: that finding comes first.
     """
+    before = under_names(parent, resolution.contract.renamed)
     statements = {
         name: growing
         for name, growing in resolution.contract.grow.items()
-        if child.of(name) and parent.of(name)
+        if child.of(name) and before.of(name)
     }
     if not all(growing.is_sound for growing in resolution.contract.grow.values()):
         return None
-    if not (_is_whole(child) and _is_whole(parent)):
+    if not (_is_whole(child) and _is_whole(before)):
         return None
     pairs: dict[str, Pair] = {}
     blamed: list[tuple[ComponentName, Obstacle]] = []
     for name, growing in statements.items():
-        blocks = paired(child, parent, name, deepening(growing.rules))
+        blocks = paired(child, before, name, deepening(growing.rules))
         pairs |= blocks.pairs
         blamed += [(name, obstacle) for obstacle in blocks.obstacles]
     meant = {name: asked(growing.rules) for name, growing in statements.items()}
-    made = grow(child, parent, pairs, meant, resolution.contract.keep)
+    made = grow(child, before, pairs, meant, resolution.contract.keep)
     blamed += made.obstacles
     impossible = [found for found in blamed if found[1].kind == "impossible"]
     for (name, *_), places in _alike(impossible or blamed).items():
@@ -59,7 +61,8 @@ def grown(findings: Findings, child: Net, parent: Net, resolution: Resolution) -
         for component in child.components
         if component.name in statements
     )
-    return Grown(made.net, made.transforms, tuple(verdicts), grown_spaces(made))
+    transforms = from_names(made.transforms, before, parent)
+    return Grown(made.net, transforms, tuple(verdicts), grown_spaces(made))
 
 
 def grown_spaces(made: Engine) -> tuple[GrownSpace, ...]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, stage
 from growlang.diagnostics.literals import dimensions
-from growlang.net import Net, Tensor
+from growlang.net import ComponentName, Net, Tensor
 from growlang.resolve.contract import Contract
 from growlang.spec.selectors import (
     AS_MANY,
@@ -47,6 +47,9 @@ def _moves(
     taken: set[str] = set()
     before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
+        renamed = contract.renamed.get(ComponentName(str(statement.old)))
+        if renamed and (renamed in contract.grow or not child.of(renamed)):
+            continue  # its tensors grow, or it has none
         components = component_of(statement.old.steps, before.components)
         components += component_of(statement.new.steps, after.components)
         kept = next((contract.keep[c] for c in components if c in contract.keep), None)

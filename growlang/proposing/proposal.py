@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,12 +13,21 @@ from growlang.checking import Checked, grow
 from growlang.diagnostics import Findings
 from growlang.growing.blocks import Deepening, paired
 from growlang.growing.idle import used_rules, warn_idle
+from growlang.growing.renaming import under_names
 from growlang.growth.accounting import account
 from growlang.growth.mapping import Mapping
-from growlang.net import ComponentName
+from growlang.net import ComponentName, Net
 from growlang.proposing.matching import Pair, matched
 from growlang.proposing.runs import Run, runs_of
-from growlang.proposing.statements import dropping, joined, listed, moves, moving, selector
+from growlang.proposing.statements import (
+    dropping,
+    joined,
+    listed,
+    moves,
+    moving,
+    renames,
+    selector,
+)
 from growlang.resolve.contract import Contract, contract
 from growlang.resolve.files import Files, in_yaml, real
 from growlang.resolve.names import Names
@@ -139,15 +148,21 @@ class _Trial:
         gone = dropping(self.a.net, target, ())
         return self.tried([*listed("drop", (n.selector for n in gone)), *found])
 
-    def grown(self, target: dict[str, str], pairs: Iterable[Pair]) -> list[_Try | None]:
-        """Components of the same name, grown by what they need; the rest moved or dropped."""
-        alike = {p.new.component for p in pairs if p.old.component == p.new.component}
-        names = [c.name for c in self.a.net.components if c.name in alike and self._fits(c.name)]
+    def grown(self, target: dict[str, str], pairs: Sequence[Pair]) -> list[_Try | None]:
+        """Components of the same name, grown by what they need; the rest moved or dropped.
+
+        A condition of another name is moved to it, and what attends to it may grow.
+        """
+        renamed = renames(pairs, self.a.net, self.b.net)
+        old = under_names(self.a.net, renamed)
+        places = [(p.old.component, p.new.component) for p in pairs]
+        alike = {new for before, new in places if renamed.get(before, before) == new}
+        names = [c.name for c in old.components if c.name in alike and self._fits(old, c.name)]
         for promised in (0, 1):
             left, tries = list(names), 0
             while left and tries < DROPPED:
                 tries += 1
-                lines = self._growing(left, target, promised)
+                lines = self._growing(left, target, promised, renamed)
                 if lines is None:
                     return []
                 made, blamed = self.attempt(lines)
@@ -159,25 +174,35 @@ class _Trial:
                 left = [name for name in left if name not in gone]
         return []
 
-    def _fits(self, name: ComponentName) -> bool:
+    def _fits(self, old: Net, name: ComponentName) -> bool:
         """Whether the blocks of a component are those of the old one, or more."""
-        return not paired(self.b.net, self.a.net, name, Deepening("interleave")).obstacles
+        return not paired(self.b.net, old, name, Deepening("interleave")).obstacles
 
     def _growing(
-        self, names: Sequence[ComponentName], target: dict[str, str], promised: int
+        self,
+        names: Sequence[ComponentName],
+        target: dict[str, str],
+        promised: int,
+        renamed: dict[ComponentName, ComponentName],
     ) -> list[str] | None:
         """One `grow` of several components; None where none of them is larger."""
-        used = {rule for name in names for rule in used_rules(self.b.net, self.a.net, name)}
+        old, new = under_names(self.a.net, renamed), self.b.net
+        used = {rule for name in names for rule in used_rules(new, old, name)}
         rules = [written[promised] for rule, written in RULES.items() if rule in used]
         if not rules:
             return None
-        own = {t.name for name in names for node in self.a.net.of(name) for t in node.tensors}
-        rest = {old: new for old, new in target.items() if old not in own}
-        taken = {t.name for name in names for node in self.b.net.of(name) for t in node.tensors}
-        rest = {old: new for old, new in rest.items() if new not in taken}
-        gone = dropping(self.a.net, rest, names)
+        said = {*names, *renamed.values()}
+        own = {
+            before.name
+            for before, path in zip(self.a.net.tensors(), old.tensors(), strict=True)
+            if ComponentName.of_tensor(path.name) in said
+        }
+        taken = {t.name for name in said for node in new.of(name) for t in node.tensors}
+        rest = {a: b for a, b in target.items() if a not in own and b not in taken}
+        gone = dropping(self.a.net, rest, (*names, *renamed))
         return [
             *listed("drop", (name.selector for name in gone)),
+            *(f"moved {before} -> {after}" for before, after in renamed.items()),
             *joined(moves(rest, self.a.net)),
             *listed("grow", (name.selector for name in names), f" by {', '.join(rules)}"),
         ]
@@ -196,7 +221,7 @@ class _Trial:
         span = self.b.resolved.document.models[0].span
         silent = account(child, old, span)
         made = grow(self.b.net, self.a.net, child, "")
-        idle = warn_idle(self.b.net, self.a.net, stated.grow) if stated.grow else ()
+        idle = warn_idle(self.b.net, self.a.net, stated) if stated.grow else ()
         wrong = [*silent, *made.findings, *idle]
         if wrong or made.result is None or made.result[1] is None:
             said = " ".join(found.message for found in wrong)

@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from growlang.net import ComponentName, Net
 from growlang.proposing.matching import Pair
-from growlang.proposing.runs import Part, blocks, parts_of
+from growlang.proposing.runs import Part, attended, blocks, parts_of
 
 SHORT = 80
 """Characters of the places in a statement."""
@@ -29,6 +29,21 @@ def moving(pairs: Iterable[Pair]) -> dict[str, str]:
             for part, tensor in zip(parts_of(old), old.tensors, strict=True):
                 found[tensor.name] = names[part]
     return found
+
+
+def renames(pairs: Iterable[Pair], old: Net, new: Net) -> dict[ComponentName, ComponentName]:
+    """The conditions of which what attends to them says that they are others' by another name."""
+    found: dict[ComponentName, ComponentName] = {}
+    for pair in pairs:
+        heard, here = (map(ComponentName, attended(run.nodes[0])) for run in (pair.old, pair.new))
+        for before, after in [
+            (pair.old.component, pair.new.component),
+            *zip(heard, here, strict=False),
+        ]:
+            one, other = old.encoders.get(before), new.encoders.get(after)
+            if one and other and one["op"] == other["op"] and after not in found.values():
+                found.setdefault(before, after)
+    return {before: after for before, after in found.items() if before != after}
 
 
 def moves(target: Mapping[str, str], old: Net) -> list[Move]:

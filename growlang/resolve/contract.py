@@ -53,6 +53,8 @@ class Contract:
     moved: Sequence[d.Moved] = ()
     inits: Sequence[Initial] = ()
     grow: Mapping[ComponentName, Growing] = field(default_factory=dict)
+    renamed: Mapping[ComponentName, ComponentName] = field(default_factory=dict)
+    """The child's name of each of the parent's conditions to which a `moved` gives another."""
     doubtful: bool = False
     """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
 
@@ -76,8 +78,9 @@ class Contract:
 
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
-    reading = _Reading(parent.components() if parent else [], scope.findings)
     declared = _declared(model)
+    renamed = _renamed(model, declared, parent)
+    reading = _Reading(parent.components() if parent else [], scope.findings, renamed)
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
             continue
@@ -99,6 +102,7 @@ def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
         tuple(reading.moved),
         tuple(reading.inits),
         reading.grow,
+        renamed,
         reading.doubtful,
     )
 
@@ -109,6 +113,7 @@ class _Reading:
 
     known: Sequence[ComponentName]
     findings: Findings
+    renamed: Mapping[ComponentName, ComponentName]
     keep: dict[ComponentName, Span] = field(default_factory=dict)
     drop: dict[ComponentName, Span] = field(default_factory=dict)
     retain: dict[ComponentName, Span] = field(default_factory=dict)
@@ -223,7 +228,8 @@ class _Reading:
         steps = selector.steps
         if len(steps) == 1 and steps[0] == d.Step("all"):
             return self.known
-        names = component_of(steps, self.known)
+        new = self.renamed.values() if verb == "grow" else ()
+        names = component_of(steps, [*self.known, *new])
         is_part = steps[0].name not in INDEXED and steps[0].at is not None
         if not names and not (is_part and steps[0].name in self.known):
             self._unknown(selector)
@@ -249,6 +255,20 @@ class _Reading:
 def _first(selector: d.Selector) -> d.Selector:
     """The component that a selector begins with."""
     return d.Selector(selector.steps[:1], selector.span)
+
+
+def _renamed(
+    model: d.Model, declared: set[str], parent: Model | None
+) -> dict[ComponentName, ComponentName]:
+    """The parent's conditions that are moved to another of the model's bindings."""
+    known = parent.conditions if parent else {}
+    found = {}
+    for moved in model.statements:
+        if isinstance(moved, d.Moved):
+            old, new = (ComponentName(str(side)) for side in (moved.old, moved.new))
+            if old in known and new in declared and old != new:
+                found[old] = new
+    return found
 
 
 def _declared(model: d.Model) -> set[str]:

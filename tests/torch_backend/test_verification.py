@@ -63,7 +63,7 @@ def mapped_by(case: Case, mapping: Mapping) -> Case:
 # --- grown specs ---------------------------------------------------------------------------------
 
 
-GROWN = ["wide_chain", "wide_u", "wide_tokens", "wide_tied", "padded_tied"]
+GROWN = ["wide_chain", "wide_u", "wide_tokens", "wide_tied", "padded_tied", "renamed"]
 
 
 @pytest.mark.parametrize("name", GROWN)

@@ -140,14 +140,16 @@ def alike(case: Case) -> dict[str, int]:
     found = copied(case)
     if not found:
         return {}
-    after, moved = _grown_in_training(case)
+    seen, moved = _grown_in_training(case)
     counts = {}
     for name, (firsts, others) in found.items():
-        rows = after[name].flatten(1) if after[name].dim() > 1 else after[name][:, None]
-        apart = (rows[others] - rows[firsts]).abs().amax(1)
-        trained = moved[name].flatten(1).any(1) if after[name].dim() > 1 else moved[name]
-        equal = apart <= EQUAL * rows.abs().max()
-        counts[name] = int((equal & trained[others] & trained[firsts]).sum())
+        trained = moved[name].flatten(1).any(1)
+        equal = trained[others] & trained[firsts]
+        for after in seen:
+            rows = after[name].flatten(1)
+            apart = (rows[others] - rows[firsts]).abs().amax(1)
+            equal &= apart <= EQUAL * rows.abs().max()
+        counts[name] = int(equal.sum())
     return {name: count for name, count in counts.items() if count}
 
 
@@ -185,8 +187,11 @@ def _copies(entry: Entry) -> tuple[Tensor, Tensor] | None:
     return firsts, others
 
 
-def _grown_in_training(case: Case) -> tuple[Gradients, Gradients]:
-    """Weights of a child that grew from a parent in training and went on, and what was trained."""
+def _grown_in_training(case: Case) -> tuple[list[Gradients], Gradients]:
+    """Weights of a child that grew from a parent in training and went on, and what was trained.
+
+    The weights are those of the last two steps: two rows that part may pass each other at one.
+    """
     parent = _Training.of(case.parent, case.double.parent)
     for number in range(WARM):
         parent.step(number)
@@ -197,10 +202,18 @@ def _grown_in_training(case: Case) -> tuple[Gradients, Gradients]:
     for name in case.mapping.states:
         child.steps[name] += WARM
     moved = {n: torch.zeros_like(t, dtype=torch.bool) for n, t in child.weights.items()}
+    seen: list[Gradients] = []
     for number in range(AFTER):
         for name, mask in reached(child.step(number)).items():
             moved[name] |= mask
-    return child.weights, moved
+        if number >= AFTER - 2:
+            seen.append({name: _rows(t).clone() for name, t in child.weights.items()})
+    return seen, {name: _rows(t) for name, t in moved.items()}
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """A tensor (N, ...) with at least one more axis."""
+    return tensor if tensor.dim() > 1 else tensor[:, None]
 
 
 class _Training(NamedTuple):

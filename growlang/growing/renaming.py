@@ -1,0 +1,98 @@
+"""A parent whose conditions have the names that its child gives them. Stdlib only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from growlang.growth.transforms import Copy, Expand, Move, Stages, Transform
+from growlang.net import ComponentName, Input, Net, Node
+from growlang.ops import op_in
+
+
+def under_names(net: Net, names: Mapping[ComponentName, ComponentName]) -> Net:
+    """The net with other names of conditions, also in what attends to them; `names` is old to new.
+
+    Its tensors stand in the same order. Raises GrowlangError if there is no such op.
+    """
+    if not names:
+        return net
+    return replace(
+        net,
+        inputs=tuple(_input(given, names) for given in net.inputs),
+        nodes=tuple(_node(node, names) for node in net.nodes),
+        components=tuple(replace(c, name=names.get(c.name, c.name)) for c in net.components),
+        encoders={_first(name, names): told for name, told in net.encoders.items()},
+    )
+
+
+def from_names(
+    transforms: Mapping[str, Transform], renamed: Net, net: Net
+) -> Mapping[str, Transform]:
+    """Transforms of the tensors of a net that `under_names` renamed, as transforms of its own."""
+    if renamed is net:
+        return transforms
+    pairs = zip(renamed.tensors(), net.tensors(), strict=True)
+    known = {new.name: old.name for new, old in pairs}
+    return {name: _of(transform, name, known) for name, transform in transforms.items()}
+
+
+def _of(transform: Transform, name: str, known: Mapping[str, str]) -> Transform:
+    match transform:
+        case Copy() if known[name] != name:
+            return Move(known[name])
+        case Move() | Expand() | Stages():
+            return transform._replace(source=known[transform.source])
+    return transform
+
+
+def _first(path: str, names: Mapping[ComponentName, ComponentName]) -> str:
+    """A path whose first step may be a condition."""
+    head, *rest = path.split(".")
+    return ".".join([names.get(ComponentName(head), head), *rest])
+
+
+def _input(given: Input, names: Mapping[ComponentName, ComponentName]) -> Input:
+    if not given.condition:
+        return given
+    return given._replace(name=_first(given.name, names), condition=_first(given.condition, names))
+
+
+def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
+    """A node that may be a condition, or read one."""
+    op = op_in(node)
+    attended = {name for name in op.attended or () if name in names}
+    inputs = tuple(_first(name, names) for name in node.inputs)
+    if node.component not in names and not attended and inputs == node.inputs:
+        return node
+    branches = {
+        f"{node.path}.{branch}.": f"{node.path}.{branch.removesuffix(name)}{_first(name, names)}."
+        for branch, name in op.branches.items()
+        if name in attended
+    }
+    args, argument = dict(node.args), op.conditions_argument
+    if argument and attended:
+        args[argument] = [names.get(name, name) for name in args[argument]]
+    conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
+    is_own = node.component in names
+    return replace(
+        node,
+        path=_first(node.path, names) if is_own else node.path,
+        component=names.get(node.component, node.component),
+        args=args,
+        inputs=inputs,
+        tensors=tuple(
+            t._replace(name=_first(t.name, names) if is_own else _below(t.name, branches))
+            for t in node.tensors
+        ),
+        scope=node.scope._replace(conditions=conditions),
+        declaration=op.model_copy(update={argument: args[argument]}) if attended else op,
+    )
+
+
+def _below(name: str, branches: Mapping[str, str]) -> str:
+    """A tensor's name, of a branch that may have another."""
+    for old, new in branches.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
