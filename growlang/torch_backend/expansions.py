@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, Take
 from growlang.growth.constants import Constant, Draw, Eye, Fill, Mean, Noise, Resample, Source
 from growlang.growth.mapping import Quantity
+from growlang.growth.rows import drawn_from, is_gathered
 from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.net import Tensor as Declared
 from growlang.torch_backend.conditions import sincos
@@ -122,7 +123,7 @@ def _step(
     means = [c for c in constants if isinstance(c, Mean)]
     dims, written = step.dims, target
     for axis, index in enumerate(dims):
-        if cut := _drawn_from(index, axis, drawn):
+        if cut := drawn_from(index, axis, drawn):
             written = written.narrow(axis, 0, cut)
             dims = (*dims[:axis], AxisMap.of(index.indices[:cut]), *dims[axis + 1 :])
             factors = (*factors[:axis], factors[axis][:cut], *factors[axis + 1 :])
@@ -141,14 +142,6 @@ def _step(
             target.copy_(_noisy(constant, step.dims[constant.axis], target, name))
     for constant, values in begun:
         _along(target, constant).copy_(values)
-
-
-def _drawn_from(index: AxisMap, axis: int, drawn: Sequence[Draw]) -> int:
-    """Where an axis has drawn entries alone from some place to its end: that place; 0 elsewhere."""
-    own = [c for c in drawn if c.axis == axis]
-    if len(own) == 1 and own[0].start + own[0].n == index.size:
-        return own[0].start
-    return 0
 
 
 def _factors(step: Expand, quantity: Quantity) -> tuple[Factors, ...]:
@@ -222,23 +215,6 @@ def _gathered(
 
 def _mean(source: Tensor, mean: Mean) -> Tensor:
     return source.narrow(mean.axis, mean.old_start, mean.old_n).mean(mean.axis, True) * mean.factor
-
-
-MOST_PARTS = 64
-"""Parts of an index that are written one by one; more are gathered entry by entry."""
-
-
-def gathers_rows(step: Expand) -> bool:
-    """Whether the rows of an expansion are gathered."""
-    drawn = [c for c in step.constants if isinstance(c, Draw)]
-    index = step.dims[0]
-    cut = _drawn_from(index, 0, drawn)
-    return is_gathered(AxisMap.of(index.indices[:cut]) if cut else index)
-
-
-def is_gathered(index: AxisMap) -> bool:
-    """Whether rows are gathered entry by entry, and not written part by part."""
-    return len(index.parts) > MOST_PARTS or any(isinstance(part, Kron) for part in index.parts)
 
 
 def _placed(

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from growlang.growth.axis_map import NEW, AxisMap
-from growlang.growth.constants import Constant, Draw, Fill, Mean, Noise
+from growlang.growth.constants import Constant, Draw, Fill
+from growlang.growth.rows import gathers_rows, is_by_rows
 from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.net import Tensor as Declared
-from growlang.torch_backend.expansions import compute, expand, expand_rows, gathers_rows
+from growlang.torch_backend.expansions import compute, expand, expand_rows
 from growlang.torch_backend.initialisation import draw
 from growlang.torch_backend.modules import INITIALISERS
 
@@ -47,7 +48,7 @@ def computed(
 
     `tensor` has its name, its shape, and how its new entries are drawn, "" where none are.
     """
-    if isinstance(transform, Expand) and rows is not None and _is_by_rows(transform):
+    if isinstance(transform, Expand) and rows is not None and is_by_rows(transform):
         start = _Drawing(tensor, seed) if tensor.init else None
         yield from _by_rows(transform, rows, tensor, start)
         return
@@ -88,14 +89,6 @@ def _sizes(total: int, block: int) -> Iterator[int]:
         size = total if total < block + PHASE else block
         yield size
         total -= size
-
-
-def _is_by_rows(step: Expand) -> bool:
-    """Whether each row follows from rows of the parent's alone."""
-    whole = any(
-        isinstance(c, Noise) or (isinstance(c, Mean) and c.axis == 0) for c in step.constants
-    )
-    return bool(step.dims) and not step.resample and not whole and step.init != "identity"
 
 
 def _by_rows(

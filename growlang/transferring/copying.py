@@ -77,7 +77,13 @@ def blocks(file: int, located: Located, size: int = BLOCK) -> Iterator[bytes]:
         yield data
 
 
-def widened(data: bytes, dtype: str) -> Array:
+WIDTHS = {"F32": 4, "F16": 2, "BF16": 2}
+"""Bytes of a number of the dtypes that are computed with."""
+EXPONENTS = {"F32": 0x7F800000, "F16": 0x7C00, "BF16": 0x7F80}
+"""The bits of a number that are all ones in NaN and infinity alone."""
+
+
+def widened(data: bytes | bytearray | Array, dtype: str) -> Array:
     """Numbers of F32, F16 or BF16 as float32, exactly."""
     import numpy as np
 
@@ -87,20 +93,18 @@ def widened(data: bytes, dtype: str) -> Array:
         case "F16":
             return np.frombuffer(data, "<f2").astype(np.float32)
         case _:
-            return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+            found = np.frombuffer(data, "<u2").astype(np.uint32)
+            found <<= np.uint32(16)
+            return found.view(np.float32)
 
 
 def rounded(values: Array, dtype: str, name: str) -> Array:
-    """Numbers of float32 as F32, F16 or BF16, to the nearest, as PyTorch rounds them.
+    """Finite numbers of float32 as F32, F16 or BF16, to the nearest, as PyTorch rounds them.
 
-    Raises GrowlangError if one is not finite, or is not after it.
+    Raises GrowlangError if one is not finite after it.
     """
-    import numpy as np
-
-    require_finite(values, name)
-    with np.errstate(over="ignore"):
-        found = nearest(values, dtype)
-    if not np.isfinite(found).all() if dtype == "F16" else dtype == "BF16" and _ends(found):
+    found = nearest(values, dtype)
+    if _any_nonfinite(found, dtype):
         raise GrowlangError(
             f"`{name}` has numbers that {dtype} cannot hold", help="choose another --dtype"
         )
@@ -108,32 +112,34 @@ def rounded(values: Array, dtype: str, name: str) -> Array:
 
 
 def nearest(values: Array, dtype: str) -> Array:
-    """Finite numbers of float32 in another dtype, where it holds them."""
+    """Finite numbers of float32 in another dtype; infinite where it does not hold them."""
     import numpy as np
 
     if dtype == "F32":
         return values
     if dtype == "F16":
-        return values.astype("<f2")
+        with np.errstate(over="ignore"):
+            return values.astype("<f2")
     bits = values.view(np.uint32)
-    found = bits >> 16
-    found &= 1
-    found += 0x7FFF
+    found = bits >> np.uint32(16)
+    found &= np.uint32(1)
+    found += np.uint32(0x7FFF)
     found += bits
-    return found.view("<u2")[1::2].copy()
+    return found.view("<u2")[..., 1::2].copy()
 
 
-def _ends(halves: Array) -> bool:
-    """Whether numbers of BF16 are beyond the largest."""
-    return bool(((halves & 0x7F80) == 0x7F80).any())
-
-
-def require_finite(values: Array, name: str) -> None:
-    """Raise GrowlangError if a number is NaN or infinite."""
+def require_finite(data: bytes | bytearray | Array, dtype: str, name: str) -> None:
+    """Raise GrowlangError if a number of F32, F16 or BF16 is NaN or infinite."""
     import numpy as np
 
-    if not np.isfinite(values).all():
+    if _any_nonfinite(np.frombuffer(data, f"<u{WIDTHS[dtype]}"), dtype):
         raise GrowlangError(
             f"`{name}` holds NaN or infinity",
             help="take weights from before the training broke down, such as an older checkpoint",
         )
+
+
+def _any_nonfinite(numbers: Array, dtype: str) -> bool:
+    bits = numbers.view(f"<u{WIDTHS[dtype]}")
+    exponent = bits.dtype.type(EXPONENTS[dtype])
+    return bool(bits.size) and bool((bits & exponent).max() == exponent)

@@ -17,6 +17,9 @@ from pathlib import Path
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
+from growlang.growth.constants import Draw, Fill
+from growlang.growth.rows import is_by_rows
+from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.plans.tensor_file import BITS
 
 if TYPE_CHECKING:
@@ -34,6 +37,16 @@ ONE = {"F32": pack("<f", 1.0), "F16": pack("<e", 1.0), "BF16": pack("<f", 1.0)[2
 def is_plain(init: str) -> bool:
     """Whether a tensor is drawn here; what else there is, PyTorch draws."""
     return init in CONSTANTS or init == "identity" or (init == "linear" and fused() is not None)
+
+
+def is_expanded(transform: Expand | Stages | Compute) -> bool:
+    """Whether a tensor is made in `expanding`; what else is computed, PyTorch computes."""
+    if not isinstance(transform, Expand) or not is_by_rows(transform):
+        return False
+    if any(number < 0 for factors in transform.weight for number in factors):
+        return False  # new entries are zeros with the signs of others
+    kinds = {type(constant) for constant in transform.constants}
+    return kinds in (set(), {Fill}) or (kinds == {Draw} and is_plain(transform.init))
 
 
 @cache
@@ -66,27 +79,57 @@ def _twister(seed: int) -> np.random.MT19937:
     return found
 
 
-def linear(name: str, shape: tuple[int, ...], seed: int) -> Iterator[Array]:
-    """The numbers of a linear map as float32, in blocks: uniform within +-1/sqrt(fan-in)."""
-    import numpy as np
+class Start:
+    """The numbers that a tensor begins with, in the order of its entries, as float32."""
 
-    bound = np.float32(prod(shape[1:]) ** -0.5)
-    words = np.random.Generator(_twister(key_of(name, seed) & 0xFFFFFFFF))
-    total = prod(shape)
-    for at in range(0, total, BLOCK):
-        drawn = words.integers(0, 1 << 32, min(BLOCK, total - at), np.uint32)
-        drawn &= 0xFFFFFF
+    def __init__(self, init: str, name: str, shape: tuple[int, ...], seed: int) -> None:
+        assert init in CONSTANTS or init == "linear"
+        self._constant = CONSTANTS.get(init)
+        if self._constant is None:
+            import numpy as np
+
+            self._bound = np.float32(prod(shape[1:]) ** -0.5)
+            self._bits = _twister(key_of(name, seed) & 0xFFFFFFFF)
+            self._words = np.random.Generator(self._bits)
+            self._numbers = np.empty(0, np.float32)
+
+    def skip(self, count: int) -> None:
+        """Go on behind the next numbers."""
+        if self._constant is None:
+            self._bits.random_raw(count, output=False)
+
+    def next(self, count: int) -> Array:
+        """The next numbers, until it is called again.
+
+        Those of a linear map are uniform within +-1/sqrt(fan-in).
+        """
+        import numpy as np
+
+        if self._constant is not None:
+            return np.full(count, self._constant, np.float32)
+        drawn = self._words.integers(0, 1 << 32, count, np.uint32)
+        drawn &= np.uint32(0xFFFFFF)
+        if len(self._numbers) != count:
+            self._numbers = np.empty(count, np.float32)
+        numbers = self._numbers
         if fused():  # digits 2^-24 2b - b, rounded once, is (digits - 2^23) 2^-23 b
             centred = drawn.view(np.int32)
-            centred -= 1 << 23
-            numbers = centred.astype(np.float32)
-            numbers *= bound * np.float32(2.0**-23)
+            centred -= np.int32(1 << 23)
+            numbers[...] = centred
+            numbers *= self._bound * np.float32(2.0**-23)
         else:
-            numbers = drawn.astype(np.float32)
+            numbers[...] = drawn
             numbers *= np.float32(2.0**-24)
-            numbers *= bound + bound
-            numbers -= bound
-        yield numbers
+            numbers *= self._bound + self._bound
+            numbers -= self._bound
+        return numbers
+
+
+def linear(name: str, shape: tuple[int, ...], seed: int) -> Iterator[Array]:
+    """The numbers of a linear map as float32, in blocks, each until the next."""
+    start, total = Start("linear", name, shape, seed), prod(shape)
+    for at in range(0, total, BLOCK):
+        yield start.next(min(BLOCK, total - at))
 
 
 def constant(init: str, dtype: str, count: int) -> Iterator[bytes]:

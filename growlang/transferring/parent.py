@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.growth import mapping as growth
 from growlang.growth.composition import over_generations
 from growlang.net import Net
-from growlang.plans.fit import MODEL, differences, require_fit
+from growlang.plans.fit import MODEL, averages_in, differences, require_fit
 from growlang.plans.tensor_file import Header, Layout
 from growlang.plans.tensor_index import Located, TensorIndex, index_file, read_index
 from growlang.plans.weights_header import (
@@ -27,6 +27,11 @@ from growlang.plans.weights_header import (
     weights_file,
 )
 
+WEIGHTS = "model."
+"""What the names of a checkpoint's weights begin with."""
+LEFT = {"model": "weights", "ema": "averages", "moment": "moments of the optimizer"}
+"""What the tensors of a checkpoint are, by how their names begin."""
+OTHERS = "state of training"
 SUMS = "crc32"
 """The key of a file's metadata with the CRC-32 of tensors by name, as JSON."""
 
@@ -43,6 +48,8 @@ class ParentWeights:
     """The CRC-32 of tensors, where their files say."""
     is_averaged: bool | None = None
     """Of a checkpoint of training: whether these are its averages."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of a checkpoint of training that do not grow with it, by what they are."""
 
 
 class Growth(NamedTuple):
@@ -91,13 +98,24 @@ def open_parent(path: Path, *, ema: bool = True) -> ParentWeights:
     if not is_state(file):
         return ParentWeights(file, index, index.tensors, index.metadata, sums)
     _require_recorded(file)
-    prefix = "ema." if ema else "model."
+    prefix = averages_in(index.tensors)[0] if ema else WEIGHTS
     tensors = {
         name.removeprefix(prefix): located
         for name, located in index.tensors.items()
         if name.startswith(prefix)
     }
-    return ParentWeights(file, index, tensors, index.metadata, {}, ema)
+    left = _left(index, prefix)
+    return ParentWeights(file, index, tensors, index.metadata, {}, ema, left)
+
+
+def _left(index: TensorIndex, taken: str) -> dict[str, int]:
+    """The bytes of a checkpoint of training under other prefixes than one, by what they are."""
+    found = dict[str, int]()
+    for name, located in index.tensors.items():
+        if not name.startswith(taken):
+            what = LEFT.get(name.partition(".")[0], OTHERS)
+            found[what] = found.get(what, 0) + located.bytes
+    return found
 
 
 def _file(path: Path) -> Path:

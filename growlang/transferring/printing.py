@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from growlang.transferring.transfer import Transferred
 
 
+CARRIED = "`train` takes those from the parent's run: `start = parent`, `moments = carry`"
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[int], Callable[[int], None]]]:
     """Gives what begins a bar of so many bytes on stderr, and what moves it; none elsewhere."""
@@ -51,6 +54,9 @@ def print_transferred(done: Transferred, out: Console) -> None:
     print_mapping(done.mapping, out)
     parts = [f"{size(count)} {how}" for how, count in done.bytes.items() if count]
     out.print(f"\nBytes: {', '.join(parts) or 'none'}")
+    if done.left:
+        parts = [f"{how} ({size(count)})" for how, count in done.left.items()]
+        out.print(f"Left out: {', '.join(parts)}; {CARRIED}", markup=False)
     names = [file.name for file in done.files]
     shown = names[0] if len(names) == 1 else f"{len(names) - 1:,} files and {names[-1]}"
     resumed = f"; {done.resumed:,} were there already" if done.resumed else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -72,14 +72,17 @@ def made(
     sums: Mapping[str, int],
     seed: int,
     dtype: str | None,
+    zeros: Collection[str] = (),
 ) -> list[Made]:
-    """What is done for each tensor, in the order of the mapping.
+    """What is done for each tensor, in the order of the mapping; those of `zeros` begin at zero.
 
     Tensors keep the parent's dtype, and new ones have the one of most of its bytes, unless `dtype`
     says another for all.
     """
     usual = dtype or _usual(parent)
-    return [_made(entry, parent, sums, seed, dtype, usual) for entry in mapping.of_child]
+    found = [_made(entry, parent, sums, seed, dtype, usual) for entry in mapping.of_child]
+    zero = Drawn("zeros", seed)
+    return [made._replace(work=zero) if made.name in zeros else made for made in found]
 
 
 def _usual(parent: Mapping[str, Located]) -> str:

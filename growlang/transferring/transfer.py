@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.growth import mapping_json
+from growlang.growth.bridging import bridged
 from growlang.growth.mapping import Mapping as GrowthMapping
 from growlang.net import digest
 from growlang.planning import recipe_of
@@ -50,6 +51,8 @@ class Transferred(Shown):
     """Bytes that were copied, converted, drawn and computed."""
     resumed: int
     """Files that an earlier, interrupted transfer had written."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of a parent's checkpoint of training that were not grown, by what they are."""
 
     def __repr__(self) -> str:
         return f"Transferred({self.parent_net} -> {self.child_net} in {self.path})"
@@ -93,11 +96,13 @@ def transfer(
     weights = open_parent(parent, ema=ema)
     growth = fitting(weights, child)
     seed = _seed(child, recipe)
+    zeros = _zeros(child, recipe, growth)
     tensors = made(
-        growth.mapping, weights.tensors, weights.sums, seed, DTYPES[dtype] if dtype else None
+        growth.mapping, weights.tensors, weights.sums, seed, DTYPES[dtype] if dtype else None, zeros
     )
     files = layout(tensors, shard_size, _metadata(child, recipe, weights), checksums)
     inputs = _inputs(weights, child, growth, files, seed)
+    inputs["the maps of a bridge"] = zeros
     with opened(out, files, inputs) as folder, ExitStack() as stack:
         left = [shard for shard in files.shards if shard.name not in folder.done]
         tell = begin(sum(p.made.bytes for shard in left for p in shard.tensors))
@@ -113,6 +118,7 @@ def transfer(
         growth.mapping,
         _bytes(tensors),
         len(folder.done),
+        weights.left,
     )
 
 
@@ -120,6 +126,17 @@ def _seed(child: Checked, recipe: str | None) -> int:
     """The seed that new tensors are drawn from."""
     phases = _phases(child, recipe)
     return phases[0].settings.seed if phases else 0
+
+
+def _zeros(child: Checked, recipe: str | None, growth: Growth) -> list[str]:
+    """The maps that begin at zero since the recipe fades from the parent's net to the child's."""
+    phases = _phases(child, recipe)
+    if not phases or child.parent is None or growth.net is not child.parent.net:
+        return []
+    if not recipe_of(child, recipe).start.bridge:
+        return []
+    predict = getattr(phases[0].settings.objective, "predict", "v")
+    return [*bridged(child.net, growth.net, growth.mapping, predict).zeros]
 
 
 def _phases(child: Checked, recipe: str | None) -> list[Phase]:

@@ -1,16 +1,17 @@
-"""The files of a transfer, written by threads: some let the system copy, another one computes."""
+"""The files of a transfer, written by threads: the system copies, and NumPy or PyTorch computes."""
 
 from __future__ import annotations
 
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from math import prod
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Any
+from threading import Event, Lock
+from typing import TYPE_CHECKING
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_index import Located
@@ -23,7 +24,14 @@ from growlang.transferring.copying import (
     rounded,
     widened,
 )
-from growlang.transferring.drawing import CONSTANTS, constant, diagonal, is_plain, linear
+from growlang.transferring.drawing import (
+    CONSTANTS,
+    constant,
+    diagonal,
+    is_expanded,
+    is_plain,
+    linear,
+)
 from growlang.transferring.folder import Folder
 from growlang.transferring.layout import Placed, Shard, with_sums
 from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
@@ -33,10 +41,16 @@ if TYPE_CHECKING:
 
 Tell = Callable[[int], None]
 """Is told of bytes that are written."""
-Job = tuple[Shard, "Future[dict[str, int]]", "Future[None]"]
-"""A file, what computes in it, and what copies into it."""
-COPYING = 2
-"""Files that the system copies into at once."""
+Sums = dict[str, int]
+"""CRC-32 of tensors."""
+THREADS = 4
+"""Most threads that write at once."""
+TOLD = 1 << 22
+"""Bytes of a tensor after which progress is told."""
+
+
+class Stopped(Exception):
+    """Another thread failed."""
 
 
 class Writing:
@@ -47,6 +61,8 @@ class Writing:
     ) -> None:
         self._files = {path: _readable(stack, path) for path in files}
         self._stopped = Event()
+        self._one_computes = Lock()
+        """With PyTorch, which has threads of its own, and may need much memory."""
         self._tell = tell
         self._check = check
         self._sums = sums
@@ -56,61 +72,72 @@ class Writing:
         left = [shard for shard in folder.layout.shards if shard.name not in folder.done]
         for shard in left:
             _create(folder.temporary(shard), shard)
-        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(COPYING) as several:
-            jobs = [one.submit(self._compute, folder.temporary(s), s) for s in left]
-            copies = [several.submit(self._copy, folder.temporary(s), s) for s in left]
+        with ThreadPoolExecutor(min(THREADS, max(2, os.cpu_count() or 1))) as threads:
+            jobs = [self._begun(threads, folder.temporary(shard), shard) for shard in left]
             try:
-                self._end_all(folder, [*zip(left, jobs, copies, strict=True)])
+                self._end_all(folder, left, jobs)
             finally:
                 self._stopped.set()
-                for job, copied in zip(jobs, copies, strict=True):
-                    job.cancel()
-                    copied.cancel()
+                threads.shutdown(cancel_futures=True)
 
-    def _end_all(self, folder: Folder, jobs: Sequence[Job]) -> None:
+    def _begun(self, threads: ThreadPoolExecutor, path: Path, shard: Shard) -> list[Future[Sums]]:
+        """What writes a file: one job lets the system copy, and each other tensor is one."""
+        others = [p for p in shard.tensors if not isinstance(p.made.work, Copied)]
+        jobs = [threads.submit(self._copy, path, shard)]
+        return jobs + [threads.submit(self._compute, path, placed) for placed in others]
+
+    def _end_all(
+        self, folder: Folder, shards: Sequence[Shard], jobs: Sequence[Sequence[Future[Sums]]]
+    ) -> None:
         """Give files their names as they are whole. Raises what a job raises at once."""
-        shards = {shard.name: (shard, job, copied) for shard, job, copied in jobs}
-        left: set[Future[Any]] = {future for job in jobs for future in job[1:]}
-        while shards:
-            done, left = wait(left, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            for name, (shard, job, copied) in [*shards.items()]:
-                if job.done() and copied.done():
-                    self._end(folder, shard, job.result())
-                    del shards[name]
+        shard_of = {job: n for n, own in enumerate(jobs) for job in own}
+        left = [len(own) for own in jobs]
+        for job in as_completed(shard_of):
+            job.result()
+            n = shard_of[job]
+            left[n] -= 1
+            if not left[n]:
+                sums = {name: crc for own in jobs[n] for name, crc in own.result().items()}
+                self._end(folder, shards[n], sums)
 
-    def _copy(self, path: Path, shard: Shard) -> None:
+    def _copy(self, path: Path, shard: Shard) -> Sums:
         """Let the system copy what is copied: tensors that are neighbours in both files at once."""
+        sums = Sums()
         with _opened(path) as file:
             for run in _runs(shard.tensors):
-                if self._stopped.is_set():
-                    return
+                for placed in run:
+                    if self._stopped.is_set():
+                        return sums
+                    name, work = placed.made.name, placed.made.work
+                    assert isinstance(work, Copied)
+                    self._require_whole(name, work)
+                    if self._sums:
+                        sums[name] = self._sum(name, work.source)
                 first, last = run[0], run[-1]
                 source = _source_of(first)
                 end = _source_of(last).end
                 try:
                     opened = self._files[source.file]
-                    copy(opened, source.begin, end - source.begin, file, first.begin, self._tell)
+                    copy(opened, source.begin, end - source.begin, file, first.begin, self._told)
                 except EOFError:
                     raise _cut_short(source.file, first.made.name) from None
-
-    def _compute(self, path: Path, shard: Shard) -> dict[str, int]:
-        """Write what is not merely copied; returns sums of the tensors, if they are asked for."""
-        sums = dict[str, int]()
-        with _opened(path) as file:
-            for placed in shard.tensors:
-                if self._stopped.is_set():
-                    break
-                name, work = placed.made.name, placed.made.work
-                if not isinstance(work, Drawn):
-                    self._require_whole(name, work)
-                if isinstance(work, Copied):
-                    if self._sums:
-                        sums[name] = self._sum(name, _source_of(placed))
-                    continue
-                sums[name] = self._make(file, placed)
         return sums
+
+    def _compute(self, path: Path, placed: Placed) -> Sums:
+        """Write a tensor that is not merely copied."""
+        if self._stopped.is_set():
+            return {}
+        name, work = placed.made.name, placed.made.work
+        if not isinstance(work, Drawn):
+            self._require_whole(name, work)
+        with _opened(path) as file:
+            return {name: self._make(file, placed)}
+
+    def _told(self, count: int) -> None:
+        """Progress; raises where another thread failed."""
+        if self._stopped.is_set():
+            raise Stopped
+        self._tell(count)
 
     def _end(self, folder: Folder, shard: Shard, sums: Mapping[str, int]) -> None:
         if self._sums:
@@ -120,15 +147,18 @@ class Writing:
 
     def _make(self, file: int, placed: Placed) -> int:
         """Write a tensor that is converted, drawn or computed; returns its CRC-32, if asked for."""
-        at, crc = placed.begin, 0
+        at, crc, untold = placed.begin, 0, 0
         for data in self._made(file, placed):
             put(file, data, at)
             at += len(data)
+            untold += len(data)
             if self._sums:
                 crc = zlib.crc32(data, crc)
-            self._tell(len(data))
+            if untold >= TOLD:
+                self._told(untold)
+                untold = 0
         left = placed.begin + placed.made.bytes - at
-        self._tell(left)
+        self._told(untold + left)
         if self._sums and left:  # zeros are holes, and the identity is one with a diagonal
             whole = Located(placed.made.dtype, placed.made.shape, Path(), at, at + left)
             for data in blocks(file, whole):
@@ -141,6 +171,7 @@ class Writing:
         match work:
             case Converted(source):
                 for data in self._blocks(name, source):
+                    require_finite(data, source.dtype, name)
                     yield rounded(widened(data, source.dtype), dtype, name).data.cast("B")
             case Drawn(init) if CONSTANTS.get(init) == 0:
                 return
@@ -152,8 +183,15 @@ class Writing:
             case Drawn("linear", seed) if is_plain("linear"):
                 for values in linear(name, shape, seed):
                     yield nearest(values, dtype).data.cast("B")
+            case Computed(transform, source, seed) if source and is_expanded(transform):
+                from growlang.transferring.expanding import expanded
+
+                read = partial(self._rows, name, source)
+                for block in expanded(placed.made, read):
+                    yield block.data.cast("B")
             case Drawn() | Computed():
-                yield from self._with_torch(placed)
+                with self._one_computes:
+                    yield from self._with_torch(placed)
 
     def _with_torch(self, placed: Placed) -> Iterator[memoryview]:
         from growlang.net import Tensor as Declared
@@ -165,31 +203,31 @@ class Writing:
             found = streaming.drawn(Declared(name, shape, work.init), work.seed)
         else:
             assert isinstance(work, Computed)
-            source = work.source
-            rows = (lambda low, high: self._rows(name, source, low, high)) if source else None
+            rows = partial(self._numbers, name, work.source) if work.source else None
             declared = Declared(name, shape, drawn_row(work.transform))
             found = streaming.computed(work.transform, rows, declared, work.seed)
         for block in found:
             values = block.reshape(-1).numpy()
             yield rounded(values, dtype, name).data.cast("B")
 
-    def _rows(self, name: str, source: Located, low: int, high: int | None) -> torch.Tensor:
+    def _numbers(self, name: str, source: Located, low: int, high: int | None) -> torch.Tensor:
         """Rows of one of the parent's tensors in float32."""
         import torch
 
-        rows = source.shape[0] if source.shape else 1
-        high = rows if high is None else high
-        each = source.bytes // rows if rows else 0
+        high = (source.shape[0] if source.shape else 1) if high is None else high
+        data = bytearray(self._rows(name, source, low, high))
+        require_finite(data, source.dtype, name)
+        shape = (high - low, *source.shape[1:]) if source.shape else ()
+        return torch.from_numpy(widened(data, source.dtype)).view(shape)
+
+    def _rows(self, name: str, source: Located, low: int, high: int) -> bytes:
+        """The bytes of rows of one of the parent's tensors."""
+        each = source.bytes // source.shape[0] if source.shape else source.bytes
         size = (high - low) * each
         data = os.pread(self._files[source.file], size, source.begin + low * each)
         if len(data) < size:
             raise _cut_short(source.file, name)
-        values = widened(data, source.dtype)
-        require_finite(values, name)
-        shape = (high - low, *source.shape[1:]) if source.shape else ()
-        if not values.flags.writeable:
-            values = values.copy()
-        return torch.from_numpy(values).view(shape)
+        return data
 
     def _require_whole(self, name: str, work: Copied | Converted | Computed) -> None:
         """Raise GrowlangError unless a tensor of the parent has the sum that its file says."""

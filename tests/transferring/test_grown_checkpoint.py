@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +13,16 @@ import pytest
 import torch
 from checkpoints import NAMES, contents, read, same_bits, trained, write_index
 from fixture_specs import SHIPPED, SPECS, checked, growlang
+from safetensors.torch import load_file
 
 from growlang.checking import Checked
 from growlang.net import Tensor as Declared
+from growlang.plans.tensor_file import read_header
 from growlang.plans.tensor_index import read_index
 from growlang.torch_backend import streaming
 from growlang.torch_backend.initialisation import draw
 from growlang.torch_backend.tensor_files import write_tensors
-from growlang.transferring import drawing
+from growlang.transferring import drawing, expanding
 from growlang.transferring.copying import rounded, widened
 from growlang.transferring.transfer import transfer
 
@@ -45,6 +49,7 @@ def test_it_is_what_the_mapping_makes_in_memory(
 ) -> None:
     monkeypatch.setattr(streaming, "BLOCK", block)
     monkeypatch.setattr(drawing, "BLOCK", max(1, block - 3))
+    monkeypatch.setattr(expanding, "BLOCK", max(1, block - 5))
     child = checked(path)
     assert child.mapping is not None
     parent = parent_file(tmp_path / "parent.safetensors", child)
@@ -91,7 +96,7 @@ def test_linear_maps_are_drawn_as_pytorch_draws_them(capability: str) -> None:
         "assert fused() is not None\n"
         "for seed, shape in ((0, (999, 768)), (-3, (64, 3, 3, 3)), (1 << 40, (5,))):\n"
         "    want = draw(Tensor('a.b', shape, 'linear'), seed).numpy().reshape(-1)\n"
-        "    found = np.concatenate([*linear('a.b', shape, seed)])\n"
+        "    found = np.concatenate([n.copy() for n in linear('a.b', shape, seed)])\n"
         "    assert (want.view(np.uint32) == found.view(np.uint32)).all(), (seed, shape)\n"
     )
     if drawing.fused() is None:
@@ -206,3 +211,63 @@ def test_the_command_says_what_became_of_the_tensors(tmp_path: Path) -> None:
     assert "7 copied (8.4 k), 32 expanded (159.8 k)" in run.out
     assert "32.81 KiB copied, 624.4 KiB computed" in run.out
     assert "files and model.safetensors.index.json" in run.out
+
+
+RECORDED = SPECS.parent / "runs" / "0.1"
+
+
+@pytest.mark.parametrize("place", ["runs/core_8/main", "runs/core_8/main@30", "runs/core_8/long"])
+def test_a_run_is_grown_and_what_is_left_out_is_said(place: str, tmp_path: Path) -> None:
+    run = growlang("grow", RECORDED / place, RECORDED / "grown_16.grow", "-o", tmp_path / "out")
+    assert run.status == 0, run.err
+    is_finished = place == "runs/core_8/main"
+    said = "Left out: weights (31.61 KiB), moments of the optimizer (63.22 KiB); `train` takes"
+    assert (said in " ".join(run.out.split())) is not is_finished
+    file = RECORDED / place.partition("@")[0]
+    file = file / "model.safetensors" if is_finished else next(file.rglob("state.safetensors"))
+    prefix = "" if is_finished else "ema."
+    given = load_file(file)
+    found = read(tmp_path / "out")
+    kept = [name for name in found if name.startswith("core.")]
+    assert kept and all(same_bits(found[name], given[prefix + name]) for name in kept)
+
+
+def test_of_several_averages_the_first_is_grown(tmp_path: Path) -> None:
+    run = RECORDED / "runs" / "core_8" / "long" / "checkpoints" / "step_00000013"
+    copied = shutil.copytree(run, tmp_path / run.name)
+    state = copied / "state.safetensors"
+    given = {name: tensor.clone() for name, tensor in load_file(state).items()}
+    metadata = read_header(state).metadata
+    averages = {n.replace("ema.", "ema.0."): t for n, t in given.items() if n.startswith("ema.")}
+    others = {n.replace("ema.0.", "ema.1."): t + 1 for n, t in averages.items()}
+    weights = {n: t for n, t in given.items() if n.startswith("model.")}
+    write_tensors(state, weights | averages | others, metadata)
+    record = json.loads((copied / "state.json").read_text())
+    record["files"][state.name] = {
+        "bytes": state.stat().st_size,
+        "sha256": hashlib.sha256(state.read_bytes()).hexdigest(),
+    }
+    (copied / "state.json").write_text(json.dumps(record))
+    done = transfer(copied, checked(RECORDED / "grown_16.grow"), tmp_path / "out")
+    found = read(tmp_path / "out")
+    kept = [name for name in found if name.startswith("core.")]
+    assert kept and all(same_bits(found[name], given[f"ema.{name}"]) for name in kept)
+    assert done.left.keys() == {"weights", "averages"}
+
+
+def test_the_maps_of_a_bridge_begin_at_zero(tmp_path: Path) -> None:
+    from growlang.planning import plan
+    from growlang_runtime.train.bridge import bridge_of
+
+    child = checked(SPECS.parent / "retain" / "bridged.grow")
+    assert child.mapping is not None
+    parent = parent_file(tmp_path / "parent.safetensors", child)
+    transfer(parent, child, tmp_path / "out")
+    planned = plan(child)
+    zeros = bridge_of(planned).zeros
+    seed = planned.phases[0].settings.seed
+    wanted = dict(child.mapping.apply(read(tmp_path), seed=seed))
+    assert any(wanted[name].any() for name in zeros)
+    wanted |= {name: torch.zeros_like(wanted[name]) for name in zeros}
+    found = read(tmp_path / "out")
+    assert [name for name in wanted if not same_bits(found[name], wanted[name])] == []

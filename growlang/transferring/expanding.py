@@ -1,0 +1,277 @@
+"""Grown tensors made without PyTorch, bit for bit as `growlang.torch_backend.expansions` does.
+
+Most of a grown tensor is copies of the parent's numbers, which are moved as they are stored. Only
+what has factors is multiplied, in float32 and in the order of the multiplications there, and before
+it is copied wherever that is possible: a number and its copies are rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, Take
+from growlang.growth.constants import Draw, Fill
+from growlang.growth.rows import MOST_PARTS, drawn_from, gathers_rows
+from growlang.growth.transforms import Expand
+from growlang.transferring.copying import WIDTHS, require_finite, rounded, widened
+from growlang.transferring.drawing import Start
+from growlang.transferring.tensors import Computed, Made
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BLOCK = 1 << 16
+"""Numbers that are made at once, where rows are not longer: what a cache of the processor holds."""
+FEW = 16
+"""Copies that are written one by one."""
+
+
+class Stored(NamedTuple):
+    """How a tensor is stored."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+Read = Callable[[int, int], bytes]
+"""The bytes of the parent's tensor from one row to another."""
+
+
+def expanded(made: Made, read: Read) -> Iterator[Array]:
+    """The bits of the numbers of a tensor that `is_expanded`, in blocks of rows.
+
+    Each block is there until the next one.
+    """
+    name, dtype, shape, work = made
+    assert isinstance(work, Computed) and isinstance(work.transform, Expand) and work.source
+    step, source = work.transform, work.source
+    has_drawn = any(isinstance(c, Draw) for c in step.constants)
+    start = Start(step.init, name, shape, work.seed) if has_drawn else None
+    expansion = Expansion(step, name, Stored(source.dtype, source.shape), Stored(dtype, shape))
+    return expansion.blocks(read, start)
+
+
+class Expansion:
+    """One tensor as an expansion makes it, some rows at a time."""
+
+    def __init__(self, step: Expand, name: str, given: Stored, wanted: Stored) -> None:
+        """`given` and `wanted` are the dtypes and shapes of the parent's tensor and of the one."""
+        self._name, self._given, self._wanted = name, given, wanted
+        self._drawn = [c for c in step.constants if isinstance(c, Draw)]
+        self._fills = [c for c in step.constants if isinstance(c, Fill)]
+        self._is_gathered = gathers_rows(step)
+        dims, factors = [*step.dims], [*(step.weight or ((),) * len(step.dims))]
+        for axis, index in enumerate(step.dims):
+            if cut := drawn_from(index, axis, self._drawn):
+                dims[axis] = AxisMap.of(index.indices[:cut])
+                factors[axis] = factors[axis][:cut]
+        factors = [f if any(n != 1 for n in f) else () for f in factors]
+        self._rows = np.array(dims[0].indices)
+        self._early = {a: i for a, i in enumerate(dims) if a and len(factors[a]) > 1}
+        self._late = {a: i for a, i in enumerate(dims) if a and a not in self._early}
+        self._products, self._by_row = _products(dims, factors, self._is_gathered)
+        self._is_by_row = bool(self._by_row or self._fills)
+
+    def blocks(self, read: Read, start: Start | None) -> Iterator[Array]:
+        """The bits of the numbers, in blocks of rows; `start` draws the new ones."""
+        each = prod(self._wanted.shape[1:])
+        most = max(1, BLOCK // max(1, each))
+        ends = {c.start + n for c in self._drawn if c.axis == 0 for n in (0, c.n)}
+        at = 0
+        for end in sorted(ends | {len(self._rows), self._wanted.shape[0]}):
+            are_drawn = any(c.axis == 0 and c.start <= at < c.start + c.n for c in self._drawn)
+            while at < end:
+                size = min(most, end - at)
+                yield self._block(read, start, are_drawn, at, size)
+                at += size
+
+    def _block(self, read: Read, start: Start | None, are_drawn: bool, at: int, size: int) -> Array:
+        count = size * prod(self._wanted.shape[1:])
+        if start is None or not (are_drawn or any(c.axis for c in self._drawn)):
+            if start is not None:
+                start.skip(count)
+            return self._made(read, at, size)
+        drawn = self._rounded(start.next(count)).reshape(size, *self._wanted.shape[1:])
+        return drawn if are_drawn else self._over(drawn, self._made(read, at, size))
+
+    def _over(self, drawn: Array, made: Array) -> Array:
+        """What is made, in its place among what is drawn."""
+        result = drawn.copy()
+        result[tuple(slice(n) for n in made.shape)] = made
+        for constant in self._drawn:
+            if constant.axis:
+                place = slice(constant.start, constant.start + constant.n)
+                at = (*[slice(None)] * constant.axis, place)
+                result[at] = drawn[at]
+        return result
+
+    def _made(self, read: Read, at: int, size: int) -> Array:
+        """Rows that are not drawn: multiplied, rounded, and copied along the axes."""
+        rows = self._rows[at : at + size]
+        new = rows == NEW
+        source, taken = self._source(read, rows, new)
+        values: Array = source
+        if self._products or self._is_by_row or self._given.dtype != self._wanted.dtype:
+            numbers = widened(source, self._given.dtype).reshape(source.shape)
+            for axis, index in self._early.items():
+                numbers = gathered(numbers, axis, index)
+            for factor in self._products:
+                numbers = numbers * factor
+            if self._is_by_row:
+                numbers = self._each_row(numbers.take(taken, 0), new, at)
+            values = self._rounded(numbers)
+        for axis, index in self._late.items():
+            values = gathered(values, axis, index)
+        if not self._is_by_row:
+            if size != len(source) or new.any() or (taken != np.arange(size)).any():
+                values = values.take(taken, 0)
+            if new.any():
+                values[new] = zeros_like(values[new]) if self._is_gathered else 0
+        return values
+
+    def _each_row(self, numbers: Array, new: Array, at: int) -> Array:
+        """Rows with what each is multiplied by, and with what is added to some."""
+        for factor in self._by_row:
+            if isinstance(factor, np.ndarray):
+                factor = factor[at : at + len(numbers)].reshape(-1, *[1] * (numbers.ndim - 1))
+            numbers *= factor
+        numbers[new] = zeros_like(numbers[new]) if self._is_gathered else 0
+        for start, n, value, _ in self._fills:
+            numbers[max(0, start - at) : max(0, start + n - at)] += value
+        return numbers
+
+    def _source(self, read: Read, rows: Array, new: Array) -> tuple[Array, Array]:
+        """The parent's rows that some rows take, and which of those each one takes.
+
+        New rows are the first one of all times zero, where rows are gathered.
+        """
+        old = rows[~new]
+        low, high = (int(old.min()), int(old.max()) + 1) if len(old) else (0, 1)
+        source = self._read(read, low, high)
+        taken = rows - low
+        if len(old) < len(rows):
+            if self._is_gathered and low:
+                source, taken = np.concatenate([self._read(read, 0, 1), source]), taken + 1
+            taken[new] = 0
+        return source, taken
+
+    def _read(self, read: Read, low: int, high: int) -> Array:
+        found = np.frombuffer(read(low, high), f"<u{WIDTHS[self._given.dtype]}")
+        require_finite(found, self._given.dtype, self._name)
+        return found.reshape(high - low, *self._given.shape[1:])
+
+    def _rounded(self, numbers: Array) -> Array:
+        found = rounded(numbers, self._wanted.dtype, self._name)
+        return found.view(f"<u{WIDTHS[self._wanted.dtype]}")
+
+
+def _products(
+    dims: list[AxisMap], factors: list[Factors], are_gathered: bool
+) -> tuple[list[Array | float], list[Array | float]]:
+    """What numbers are multiplied by, one after the other, and then what each row is.
+
+    In the order of `growlang.torch_backend.expansions`: entries of an axis with new ones at once,
+    those of the others together with the next axis's.
+    """
+    products = list[Array | float]()
+    others: Array | float = 1.0
+    for axis in reversed(range(1, len(dims))):
+        given = factors[axis]
+        factor: Array | float = given[0] if given else 1.0
+        if len(given) > 1:
+            factor = _vector(given, dims[axis]).reshape(-1, *[1] * (len(dims) - axis - 1))
+        if dims[axis].has_new:
+            products.append(factor)
+        else:
+            others = factor * others
+    if isinstance(others, np.ndarray):
+        products.append(others)
+        others = 1.0
+    by_row = list[Array | float]()
+    if len(factors[0]) > 1:
+        if are_gathered:
+            by_row = [_vector(factors[0], dims[0]), others]
+        else:
+            by_row = [_placed(dims[0], factors[0], others)]
+    elif are_gathered:
+        products += [factors[0][0] if factors[0] else 1.0, others]
+    else:
+        products.append(others * (factors[0][0] if factors[0] else 1.0))
+    return _without_ones(products), _without_ones(by_row)
+
+
+def _vector(factors: Factors, index: AxisMap) -> Array:
+    """What entries are multiplied by; new ones, which are zero already, by one."""
+    return np.where(np.array(index.indices) == NEW, np.float32(1), np.array(factors, np.float32))
+
+
+def _placed(index: AxisMap, factors: Factors, others: float) -> Array:
+    """What rows are multiplied by where they are written part by part."""
+    found = np.array(factors, np.float32) * others
+    at = 0
+    for part in index.parts:
+        if part.size == 1:
+            found[at] = others * factors[at]
+        at += part.size
+    return found
+
+
+def _without_ones(factors: list[Array | float]) -> list[Array | float]:
+    return [f for f in factors if isinstance(f, np.ndarray) or f != 1]
+
+
+def gathered(values: Array, axis: int, index: AxisMap) -> Array:
+    """The entries that an index takes along an axis; new ones are the first one times zero."""
+    if index.is_identity(values.shape[axis]):
+        return values
+    before, after = prod(values.shape[:axis]), prod(values.shape[axis + 1 :])
+    old = values.reshape(before, -1, after)
+    new = np.empty((before, index.size, after), values.dtype)
+    _write(old, new, index, zeros_like(old[:, :1]))
+    return new.reshape(*values.shape[:axis], index.size, *values.shape[axis + 1 :])
+
+
+def _write(old: Array, new: Array, index: AxisMap, zeros: Array) -> None:
+    """Write along the second axis what an index takes; `zeros` are its new entries."""
+    if len(index.parts) > MOST_PARTS:
+        taken = np.array(index.indices)
+        new[...] = old.take(taken.clip(0), 1)
+        new[:, taken == NEW] = zeros
+        return
+    at, (before, _, after) = 0, old.shape
+    for part in index.parts:
+        place = new[:, at : at + part.size]
+        match part:
+            case New():
+                place[...] = zeros
+            case Take(start, n):
+                place[...] = old[:, start : start + n]
+            case Repeat(start, n, times, block):
+                taken = old[:, start : start + n].reshape(before, -1, 1, block * after)
+                _repeat(taken, place.reshape(before, -1, times, block * after))
+            case Kron(outer, n, inner):
+                for number in range(outer):
+                    stretch = place[:, number * inner.size : (number + 1) * inner.size]
+                    _write(old[:, number * n : (number + 1) * n], stretch, inner, zeros)
+        at += part.size
+
+
+def _repeat(taken: Array, places: Array) -> None:
+    """Write a block at each of its places."""
+    assert places.base is not None  # not a copy
+    if places.shape[2] > FEW:
+        places[...] = taken
+        return
+    for time in range(places.shape[2]):
+        places[:, :, time] = taken[:, :, 0]
+
+
+def zeros_like(values: Array) -> Array:
+    """Numbers, in float32 or as their bits, times zero."""
+    if values.dtype.kind == "f":
+        return values * np.float32(0)
+    sign: Array = values & values.dtype.type(1 << (8 * values.dtype.itemsize - 1))
+    return sign
