@@ -104,10 +104,10 @@ class Stage(Part):
     at: int = Field(description="height of the grid, in positions")
     down: Annotated[str, CallOf(DOWN)] = Field("down", description="to the next coarser place")
     up: Annotated[str, CallOf(UP)] = Field("up", description="back from the next coarser place")
-    down_with: Annotated[dict[str, int], Later()] = Field(
+    down_with: Annotated[dict[str, int | float], Later()] = Field(
         default_factory=dict, description="arguments of `down` that are not at their default"
     )
-    up_with: Annotated[dict[str, int], Later()] = Field(
+    up_with: Annotated[dict[str, int | float], Later()] = Field(
         default_factory=dict, description="arguments of `up` that are not at their default"
     )
     encode: Pipe = Field(description="ops on the way down")
