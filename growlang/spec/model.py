@@ -12,8 +12,9 @@ from pydantic import (
 
 from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
-from growlang.ops.conditions import Condition, Fourier
+from growlang.ops.conditions import Condition
 from growlang.ops.generations import DETAILS, UPSAMPLES, Detail, Upsample
+from growlang.ops.noise_level import Fourier
 from growlang.rules.base import Rule
 from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
