@@ -31,6 +31,8 @@ KNOWN: Mapping[Any, list[Any]] = {
     NoneType: [None],
 }
 """What is tried of an argument's type."""
+POOLS = ({}, {"text": "first"}, {"text": "attention"})
+"""How conditions that are added to the time become one vector."""
 TRIES = 2000
 BATCH = 2
 
@@ -55,6 +57,7 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
             conditions={"text": text, "tag": tag},
             channels=draw.choice([1, 3]),
             vocabulary=11,
+            pools=POOLS[len(found) % len(POOLS)],
         )
         names = ["self", *scope.conditions]
         fields = {info.alias or n: info for n, info in kind.model_fields.items()}
@@ -73,7 +76,8 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
 
 def _argument(draw: random.Random, info: FieldInfo, names: list[str]) -> Any:
     if any(isinstance(m, Conditions) for m in info.metadata):
-        return draw.sample(names, draw.randint(1, len(names)))
+        least = 0 if info.get_default(call_default_factory=True) == [] else 1
+        return draw.sample(names, draw.randint(least, len(names)))
     return draw.choice(_choices(info.annotation))
 
 

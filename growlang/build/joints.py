@@ -97,13 +97,16 @@ def _falls(site: Site, finer: Level, coarser: Level) -> bool:
         return False
     at_fault = below if below in site.resolution.declared else name
     notes = [Note(f"`{name.slot}` is here", site.span(name))]
+    if resolution == at and below == CORE:
+        return _is_plain(site, name)
     if resolution >= at:
         site.refusals.mismatch(
             "G209",
             f"`{below.slot}` must be at a lower resolution than `{name.slot}`",
             at_fault,
             notes=notes,
-            help="resolutions decrease strictly from the stem to the core",
+            help="resolutions decrease strictly from the stem to the core, at whose resolution the "
+            "last stage may be",
         )
         return False
     if at % resolution:
@@ -113,6 +116,31 @@ def _falls(site: Site, finer: Level, coarser: Level) -> bool:
             f"`{name.slot}` to `{below.slot}`",
             at_fault,
             notes=notes,
+        )
+        return False
+    return True
+
+
+def _is_plain(site: Site, name: ComponentName) -> bool:
+    """Whether a stage at the core's resolution asks for no change and no skip over one."""
+    spans, slot = site.resolution.spans, name.slot
+    for side in ("down", "up"):
+        if (name, side) in spans:
+            site.refusals.mismatch(
+                "G201",
+                f"`{side}` has no effect: `{slot}` is at the core's resolution",
+                name,
+                span=spans[(name, side)],
+                help="remove it",
+            )
+            return False
+    if site.model.skips == "level":
+        site.refusals.mismatch(
+            "G206",
+            f"`skips = level` joins what `up` gives, and `{slot}` is at the core's resolution",
+            name,
+            notes=[Note("skips set here", site.span("skips"))],
+            help="write `skips = block` or `skips = group`, or put its ops into the core",
         )
         return False
     return True

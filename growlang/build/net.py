@@ -18,6 +18,9 @@ from growlang.resolve.model import Resolution
 from growlang.resolve.redeclare import unattended
 from growlang.spec.model import Model
 
+MEAN = "mean"
+"""What `pool` is by default."""
+
 
 @stage
 def build(
@@ -70,8 +73,9 @@ def _with_inputs(site: Site) -> Site:
         channels=model.image.channels if model.image else 0,
         vocabulary=model.tokens.vocabulary if model.tokens else None,
     )
+    site = site._replace(scope=scope, refused=frozenset(refused))
     _time(site)
-    return site._replace(scope=scope, refused=frozenset(refused))
+    return site
 
 
 def _condition(site: Site, name: str, condition: Condition) -> Shape | None:
@@ -96,8 +100,10 @@ def _time(site: Site) -> None:
     """Build the embedding of the time, if the model has one."""
     if site.model.time is None:
         return
-    start = Wire("log_snr", vector(1))
-    wire = apply(site, site.model.time, start, TIME, TIME, ("time",))
+    start, shapes = Wire("log_snr", vector(1)), site.scope.conditions
+    pools = {n: getattr(c, "pool", MEAN) for n, c in site.model.conditions.items()}
+    own = Scope(conditions=shapes, pools={n: how for n, how in pools.items() if how != MEAN})
+    wire = apply(site._replace(scope=own), site.model.time, start, TIME, TIME, ("time",))
     site.graph.components.append(Component(TIME, wire.shape or vector(1), site.span("time")))
 
 

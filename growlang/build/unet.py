@@ -141,9 +141,14 @@ def _decode(
 def _change(
     site: Site, side: str, stage: Stage, below: int | None, width: int | None, wire: Wire
 ) -> Wire:
-    """The stage's `down` or `up`, which leads to its coarser neighbour or back."""
+    """The stage's `down` or `up`, which leads to its coarser neighbour or back.
+
+    Nothing where the two are at the same resolution.
+    """
     if wire.shape is None or below is None or stage.at % below:
         return UNKNOWN
+    if below == stage.at:
+        return wire._replace(has_own_width=False)
     name, call = stage.name, stage.down if side == "down" else stage.up
     place = site.place(name, "encode" if side == "down" else "decode")
     given = stage.down_with if side == "down" else stage.up_with

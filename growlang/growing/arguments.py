@@ -12,6 +12,7 @@ from growlang.growing.resizing import Resizing, sides
 from growlang.growing.spaces import Spaces
 from growlang.growth.verdict import Obstacle
 from growlang.net import Scope, Shape
+from growlang.net.axes import Space
 from growlang.ops import op_in
 from growlang.ops.base import Op, OpError, Resized
 from growlang.ops.conditions import Condition
@@ -41,6 +42,7 @@ def argument_obstacles(
             continue
         if name == op.conditions_argument:
             yield from _conditions(path, name, now, was, extends)
+            yield from _added_as_is(pair, match, now, was)
             continue
         if name == op.names_argument:
             yield from _names(path, name, now, was)
@@ -145,6 +147,25 @@ def _conditions(
         why = f"it attends in another order: {literal(now)}, not {literal(was)}"
         kept = [*was, *(place for place in now if place not in was)]
         yield Obstacle("inexact", path, why, f"write `{name} = {literal(kept)}`")
+
+
+def _added_as_is(pair: Pair, match: Match, now: object, was: object) -> Iterator[Obstacle]:
+    """What is to be said of new conditions that are added to the result without a map."""
+    axes = match.child.axes.get(pair.child.path)
+    if axes is None or not isinstance(now, Sequence) or not isinstance(was, Sequence):
+        return
+    result = {f for segment in axes.output for f in segment.factors if isinstance(f, Space)}
+    if result & {f for segment in axes.inputs[0] for f in segment.factors if isinstance(f, Space)}:
+        return  # a stream, in which sublayers attend to conditions
+    places = pair.child.inputs[1:]
+    for value, channels in zip(places, axes.inputs[1:], strict=True):
+        added = {f for segment in channels for f in segment.factors if isinstance(f, Space)}
+        name = value.removesuffix(".embedding")
+        if added & result and name in now and name not in was:
+            why = f"`{name}` is new and added as it is, since it has the width of the result"
+            yield Obstacle(
+                "inexact", pair.child.path, why, f"give `{name}` another width: its map begins at 0"
+            )
 
 
 def _filters(

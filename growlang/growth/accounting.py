@@ -16,7 +16,7 @@ from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
 from growlang.growth.wording import BESIDE, UNUSED, Reason, made, reason, reason_of_new
 from growlang.net import HEAD, STEM, TIME, ComponentName, Net, Node, Tensor
-from growlang.ops import LAYOUT
+from growlang.ops import LAYOUT, Op
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
 from growlang.spec.model import ops_of
@@ -54,7 +54,8 @@ def _unread(child: Resolution, parent: Resolution, silent: list[ComponentName]) 
         model = resolution.model
         pipes = {s: getattr(model, s).pipe for s in ("stem", "core", "head")}
         pipes |= {s.name: [*s.encode, *s.decode] for s in model.stages}
-        ops = (op for name, pipe in pipes.items() if name in chosen for op in ops_of(pipe))
+        ops: list[Op] = [op for n, pipe in pipes.items() if n in chosen for op in ops_of(pipe)]
+        ops += [model.time] if model.time and TIME in chosen else []
         read.update(name for op in ops for name in op.attended or ())
     return {n for n in silent if n in parent.model.conditions and n not in read}
 

@@ -35,13 +35,18 @@ GENERAL = frozenset(
         "is_encoder_decoder",
         "_attn_implementation_autoset",
         "use_return_dict",
+        "_class_name",
+        "_diffusers_version",
     ]
 )
 """Fields of any model's config, none of which changes what weights compute."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config.json of a folder. Raises GrowlangError if there is none."""
+    """The config.json of a folder, with `model_type`, for which diffusers writes `_class_name`.
+
+    Raises GrowlangError if there is none.
+    """
     path = folder / CONFIG
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -54,11 +59,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise GrowlangError(f"{path} is not JSON: {error}") from error
-    if not isinstance(said, dict) or not isinstance(said.get("model_type"), str):
+    kind = said.get("model_type", said.get("_class_name")) if isinstance(said, dict) else None
+    if not isinstance(kind, str):
         raise GrowlangError(
             f"{path} has no `model_type`", help="name the folder that `save_pretrained` wrote"
         )
-    return said
+    return {"model_type": kind, **said}
 
 
 def unknown_fields(table: NameTable, config: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from growlang.net import Net, Node
 from growlang.ops import op_in
 from growlang.ops.activations import Gelu, GeluTanh
 from growlang.ops.attention import Attention, Transformer, head_width
+from growlang.ops.spatial import SpatialAttention
 from growlang.signatures.signature import Signature
 
 COUNT = "count"
@@ -66,6 +67,8 @@ def _activation(node: Node) -> str:
 
 def _head_width(node: Node) -> int | None:
     op = op_in(node)
+    if isinstance(op, SpatialAttention):
+        return op.head_width
     return head_width(op) if isinstance(op, Attention | Transformer) else None
 
 

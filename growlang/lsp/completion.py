@@ -113,9 +113,8 @@ def _choices(known: _Known, model: type[BaseModel], argument: str) -> Iterator[C
     yield from (Completion(w, "choice") for w in allowed.words)
     yield from _calls(allowed.calls)
     if allowed.conditions:
-        yield from (
-            Completion(n, "name", "a condition") for n in ["self", *known.names("condition")]
-        )
+        names = [*["self"] * allowed.itself, *known.names("condition")]
+        yield from (Completion(n, "name", "a condition") for n in names)
 
 
 def _own_arguments(known: _Known, name: str) -> list[str]:

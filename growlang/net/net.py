@@ -72,9 +72,9 @@ class Node:
 class Input(NamedTuple):
     """An input of the net: the noisy image or the tokens, the log-SNR, what each condition reads.
 
-    `role` is `image`, `tokens`, `log_snr` (what `time` embeds), `level` (the true log-SNR of the
-    image, in float64, which retained ends need), `embedding` (of a frozen encoder), `ids`, `label`
-    or `mask`; `condition` names the condition that it belongs to.
+    `role` is `image`, `tokens`, `log_snr` (what `time` embeds, whatever that is), `level` (the true
+    log-SNR of the image, in float64, which retained ends need), `embedding` (of a frozen encoder),
+    `ids`, `label` or `mask`; `condition` names the condition that it belongs to.
     """
 
     name: str

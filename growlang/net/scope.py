@@ -27,8 +27,11 @@ class Scope(NamedTuple):
     numbers: Mapping[str, int] = MappingProxyType({})
     """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
 
+    pools: Mapping[str, str] = MappingProxyType({})
+    """How conditions that are added to the time become one vector, where not by their mean."""
+
     def __hash__(self) -> int:
-        tables = frozenset(self.conditions.items()), frozenset(self.numbers.items())
+        tables = [frozenset(of.items()) for of in (self.conditions, self.numbers, self.pools)]
         return hash((self.time, self.channels, self.vocabulary, self.eps, *tables))
 
     def number(self, name: str, decided: int) -> int:
@@ -39,6 +42,7 @@ class Scope(NamedTuple):
         """JSON of the scope in a net with this eps, without what it has at the default."""
         conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
         said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
+        said |= {"pools": dict(self.pools)}
         defaults = Scope._field_defaults | {"eps": eps}
         return {key: value for key, value in said.items() if value != defaults[key]}
 
@@ -49,4 +53,5 @@ class Scope(NamedTuple):
             names.name(name): names.shape("tokens", dims)
             for name, dims in data.get("conditions", {}).items()
         }
-        return Scope(**{"eps": eps, **data, "conditions": conditions})
+        pools = {names.name(name): names.name(how) for name, how in data.get("pools", {}).items()}
+        return Scope(**{"eps": eps, **data, "conditions": conditions, "pools": pools})

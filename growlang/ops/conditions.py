@@ -1,15 +1,15 @@
-"""Ops that embed what an image is conditioned on: noise level, words, classes, frozen encoders."""
+"""Ops that embed what an image is conditioned on: words, classes, frozen encoders."""
 
 import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from growlang.net import Scope, Shape, tokens, vector
+from growlang.net import Scope, Shape, tokens
 from growlang.net.axes import Axes, Rows, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
-from growlang.ops.layers import linear, plain, table
+from growlang.ops.layers import plain, table
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import argument
 
@@ -45,55 +45,13 @@ ENCODER_WIDTHS = {
 """Width of the text encoder's last hidden state (`hidden_size`), by id."""
 
 
-class Fourier(Op):
-    """Embedding of the noise level: sines and cosines of the log-SNR, linear, SiLU, linear.
+Pool = Annotated[Literal["mean", "first", "attention"], Later()]
+"""How tokens become one vector: their mean, the first, or the mean that a learned query weighs."""
 
-    The width / 2 frequencies rise geometrically from 2 pi / 64 to 2 pi per nat, as the random
-    ones of arXiv 2006.10739 do in the mean.
-    """
 
-    call = "fourier"
-    called_as = "time"
-    source = "arXiv 2006.10739, arXiv 2107.00630"
-    input_kind = "any"
-    width: int = argument("channels of the embedding; even", ge=2)
-    embed: Literal["reference", "raw"] = argument(
-        "log-SNR that is embedded: that of the base resolution, or the actual one", "reference"
-    )
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width,)."""
-        if self.width % 2:
-            raise OpError(
-                f"`width` must be even, not {self.width}: sines and cosines come in pairs",
-                argument="width",
-            )
-        return vector(self.width)
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`linear1` and `linear2`; the sines of all frequencies come before the cosines."""
-        count = self.numbers(x, scope)["frequencies"]
-        frequencies = Space("frequencies", count, Symmetry.FIXED)
-        hidden, out = Space("hidden", self.width), plain("out", self.width)
-        first = linear("linear1", writes(hidden), reads(2, frequencies))
-        last = linear("linear2", writes(out), reads(hidden), place="last")
-        return Axes(((),), writes(out), (first, last))
-
-    def flops(self, x: Shape, scope: Scope) -> int:
-        """Two linear maps."""
-        return 2 * self.width * (2 * self.numbers(x, scope)["frequencies"] + self.width)
-
-    def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """The inputs of both linear maps and of the SiLU."""
-        return 2 * self.numbers(x, scope)["frequencies"] + 2 * self.width
-
-    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """The inputs of both linear maps and of the SiLU."""
-        return Kept(0, widths.maps * self.saved_activations(x, scope), widths.maps)
-
-    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """Frequencies of the sines and cosines."""
-        return {"frequencies": scope.number("frequencies", self.width // 2)}
+def pool() -> Any:
+    """The argument `pool` of a condition of several tokens."""
+    return argument("how its tokens become one vector where `time` adds it", "mean")
 
 
 class Condition(Op):
@@ -143,6 +101,7 @@ class Words(Condition):
     tokens: int = argument("words that are read; the rest of a caption is cut", 32, ge=1)
     vocabulary: int = argument("buckets that words are hashed to", 8192, ge=1)
     from_: str = argument("field of the sample that is read", "caption", alias="from")
+    pool: Pool = pool()
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""
@@ -238,6 +197,7 @@ class T5(Condition):
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
     from_: str = argument("field of the sample that is read", "caption", alias="from")
+    pool: Pool = pool()
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""
@@ -256,6 +216,7 @@ class CLIP(Condition):
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
     from_: str = argument("field of the sample that is read", "caption", alias="from")
+    pool: Pool = pool()
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""
@@ -274,6 +235,7 @@ class Encoder(Condition):
     width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
     from_: str = argument("field of the sample that is read", "caption", alias="from")
+    pool: Pool = pool()
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(tokens, width)."""

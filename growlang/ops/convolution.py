@@ -4,7 +4,7 @@ from math import gcd
 
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import grouped, linear, mapped, norm, plain
 from growlang.signatures.signature import argument
@@ -109,6 +109,7 @@ class Residual(Op):
     width: int = argument("channels of the output", ge=1)
     dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""

@@ -16,7 +16,7 @@ from growlang.net.axes import (
     reads,
     writes,
 )
-from growlang.ops.base import Op, OpError
+from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.convolution import divided, group_count, require_odd
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import grouped, linear, norm, plain, token_wise
@@ -111,6 +111,7 @@ class Unpatch(Op):
         "channels of the result; by default those of the image, twice them for a learned variance",
         None,
     )
+    eps: Eps = argument("added to the variance by its norm; by default 1e-6", None)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(channels, height * factor, width * factor)."""

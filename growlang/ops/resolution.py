@@ -2,7 +2,7 @@
 
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.convolution import divided, group_count, require_odd, residual_axes
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, mapped, plain
@@ -220,6 +220,7 @@ class ResidualChange(Op):
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm1 conv1 [time] norm2 conv2 [skip]`, as of `residual`."""

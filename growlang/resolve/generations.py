@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span
 from growlang.net import CORE, HEAD, STEM, TIME, ComponentName
+from growlang.ops import Op
 from growlang.ops.generations import Predict
 from growlang.resolve.contract import Contract
 from growlang.spec.model import RETAINING, Model, Pipe, ops_of
@@ -166,7 +167,9 @@ def read_by_old_path(resolution: Resolution) -> tuple[ComponentName, ...]:
     """The core, `time`, and the conditions that the core and retained ends attend to."""
     models = [g.resolution.model for g in resolution.generations]
     pipes = [pipe for model in models for pipe in _pipes(model)]
-    attended = (name for pipe in pipes for op in ops_of(pipe) for name in op.attended or ())
+    ops: list[Op] = [op for pipe in pipes for op in ops_of(pipe)]
+    ops += [model.time for model in models if model.time]
+    attended = (name for op in ops for name in op.attended or ())
     conditions = [ComponentName(n) for n in dict.fromkeys(attended) if n != "self"]
     return (CORE, *([TIME] if models and models[0].time else []), *conditions)
 

@@ -10,7 +10,8 @@ from growlang.diagnostics import Findings, KeyPath, Note, Span
 from growlang.diagnostics.literals import literal
 from growlang.net import ComponentName
 from growlang.ops import CONDITIONS
-from growlang.ops.conditions import Condition, Fourier
+from growlang.ops.conditions import Condition
+from growlang.ops.noise_level import Fourier
 from growlang.resolve.arguments import bind, read
 from growlang.resolve.contract import Contract
 from growlang.resolve.generations import Generation, refuse_idle_words

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from growlang.net import ComponentName
+from growlang.net import TIME, ComponentName
 from growlang.ops import Op
 from growlang.spec.model import Group, Model, Pipe
 
@@ -36,8 +36,10 @@ def attending(component: ComponentName, model: Model) -> str:
     missing = [name for name in read if name not in known]
     branches = {branch: name for _, op in ops for branch, name in op.branches.items()}
     parts = [branch for branch, name in branches.items() if name is None or name in known]
-    path = f"{ops[0][0]}[0]" if ops else component.selector
-    again = f"`drop {component.selector}` and declare it here with `attend = [{', '.join(known)}]`"
+    path = f"{ops[0][0]}[0]" if ops and component != TIME else component.selector
+    argument = next((op.conditions_argument for _, op in ops), None) or "attend"
+    listed = ", ".join(known[argument != "attend" :])
+    again = f"`drop {component.selector}` and declare it here with `{argument} = [{listed}]`"
     everywhere = (op for c in model.components() for _, op in _ops(c, model))
     attended = {name for op in everywhere for name in op.attended or ()}
     if attended >= model.conditions.keys():  # else one of them would be the next finding
@@ -48,10 +50,10 @@ def attending(component: ComponentName, model: Model) -> str:
 def unattended(name: str, declared: Collection[str], model: Model) -> str:
     """The way out where only kept components could attend to a condition; empty elsewhere."""
     attended = [(c, op.attended) for c in model.components() for _, op in _ops(c, model)]
-    places = [c for c, names in attended if names is not None]
+    places = [c for c, names in attended if names is not None and c != TIME]
     if not places or any(place in declared for place in places):
         return ""
-    first = next(names for _, names in attended if names is not None)
+    first = next(names for c, names in attended if names is not None and c != TIME)
     written = f"with `attend = [{', '.join([*first, name])}]`"
     return f"{redeclared(places[0], model, written)}; or remove `{name}`"
 
@@ -72,6 +74,8 @@ def _ops(component: ComponentName, model: Model) -> Iterator[tuple[str, Op]]:
     if stage is not None:
         yield from _of_pipe(stage.encode, f"{place}.encode")
         yield from _of_pipe(stage.decode, f"{place}.decode")
+    elif component == TIME:
+        yield from [(place, model.time)] if model.time else []
     elif component in ("stem", "core", "head"):
         yield from _of_pipe(getattr(model, component).pipe, place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from growlang.diagnostics import Diagnostic, Note, Span
+from growlang.ops.noise_level import Fourier
 from growlang.resolve.agreement import placed
 from growlang.resolve.recipes import RecipeDraft
 from growlang.spec.model import Image
@@ -58,6 +59,31 @@ def refuse_misfit_scales(
             placed(own[recipe.name], "scales") or recipe.span,
             f"write `[{', '.join(map(str, fit))}]`",
         )
+
+
+def refuse_stepless(
+    time: Fourier | None, recipes: Sequence[RecipeDraft], declared: Sequence[d.Recipe]
+) -> Iterator[Diagnostic]:
+    """Refuse objectives without discrete noise levels for a model that reads their number."""
+    if time is None or time.of != "step":
+        return
+    own = {recipe.name: recipe for recipe in declared}
+    for recipe in recipes:
+        levels = [
+            o.schedule.levels() if isinstance(o, Diffusion) else None for o in recipe.objectives
+        ]
+        if None not in levels:
+            continue
+        call = recipe.objectives[levels.index(None)].call
+        mend = "add `schedule = linear_beta()`" if call == Diffusion.call else "write `diffusion`"
+        yield Diagnostic(
+            "G473",
+            f"`time` reads the step of a noise level, and recipe `{recipe.name}` has none: the "
+            f"levels of its `{call}` are continuous",
+            placed(own[recipe.name], "schedule") or recipe.span,
+            f"{mend}; or let `time` read `of = t`",
+        )
+        return
 
 
 def _place(sections: Sequence[Sequence[d.Binding]]) -> tuple[Span | None, bool]:

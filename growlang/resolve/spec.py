@@ -20,7 +20,11 @@ from growlang.resolve.overrides import COMMAND_LINE, Given, Inherited, overridde
 from growlang.resolve.pipes import Library, Pipes, at_call
 from growlang.resolve.recipes import RecipeDraft, Recipes
 from growlang.resolve.reserved import refuse_reserved
-from growlang.resolve.samplers import refuse_misfit_scales, refuse_too_many_steps
+from growlang.resolve.samplers import (
+    refuse_misfit_scales,
+    refuse_stepless,
+    refuse_too_many_steps,
+)
 from growlang.resolve.sources import DataBinding, Sources
 from growlang.spec.model import Model
 from growlang.spec.objectives import Diffusion
@@ -281,6 +285,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
     sample = recipes.section(found.sections("sample"), Sample) or Sample()
     findings.extend(refuse_too_many_steps(sample, found.sections("sample"), known))
     findings.extend(refuse_misfit_scales(found.model.image, known, found.document.recipes))
+    findings.extend(refuse_stepless(found.model.time, known, found.document.recipes))
     return replace(
         found,
         recipes=known,

@@ -60,4 +60,7 @@ class Nothing:
 
 
 class Conditions:
-    """Marks a field of names of conditions, such as `attend`."""
+    """Marks a field of names of conditions, such as `attend`; with `itself`, of `self` too."""
+
+    def __init__(self, itself: bool = True) -> None:
+        self.itself = itself

@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from growlang.ops.base import Eps
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import Table
 
@@ -32,6 +33,12 @@ class Filtered(Change):
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
 
+class Normalised(Filtered):
+    """Base of the residual blocks."""
+
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+
+
 class Average(Change):
     """Average pooling, then a 1 x 1 convolution (arXiv 2301.11093)."""
 
@@ -56,7 +63,7 @@ class Wavelet(Change):
     call, op = "dwt", "dwt"
 
 
-class ResidualDown(Filtered):
+class ResidualDown(Normalised):
     """A residual block that pools behind its first activation and in its skip (ADM)."""
 
     call, op = "residual", "residual_down"
@@ -86,7 +93,7 @@ class InverseWavelet(Change):
     call, op = "idwt", "idwt"
 
 
-class ResidualUp(Filtered):
+class ResidualUp(Normalised):
     """A residual block that upsamples behind its first activation and in its skip (ADM)."""
 
     call, op = "residual", "residual_up"

@@ -21,6 +21,8 @@ class Choices(NamedTuple):
     words: tuple[str, ...] = ()
     calls: Table[Signature] = NO_CALLS
     conditions: bool = False
+    itself: bool = False
+    """Whether `self` may stand beside conditions."""
     nothing: bool = False
     numbers: bool = False
     """Whether a number may stand there too."""
@@ -42,14 +44,14 @@ def choices(model: type[BaseModel], name: str) -> Choices:
     info = model.model_fields[name]
     words: list[str] = []
     calls = NO_CALLS
-    conditions = nothing = text = numbers = False
+    conditions = itself = nothing = text = numbers = False
     todo: list[Any] = [info.annotation, *info.metadata]
     while todo:
         part = todo.pop()
         if isinstance(part, CallOf):
             calls = part.table
         elif isinstance(part, Conditions):
-            conditions = True
+            conditions, itself = True, part.itself
         elif isinstance(part, Nothing):
             nothing = True
         elif part in (int, float):
@@ -63,7 +65,7 @@ def choices(model: type[BaseModel], name: str) -> Choices:
         else:
             todo += get_args(part)
     bare = text and not (words or calls)
-    return Choices(tuple(words), calls, conditions, nothing, numbers, bare)
+    return Choices(tuple(words), calls, conditions, itself, nothing, numbers, bare)
 
 
 @cache

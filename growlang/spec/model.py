@@ -12,8 +12,9 @@ from pydantic import (
 
 from growlang.net import ComponentName
 from growlang.ops import CONDITIONS, DOWN, TIME, UP, Op
-from growlang.ops.conditions import Condition, Fourier
+from growlang.ops.conditions import Condition
 from growlang.ops.generations import DETAILS, UPSAMPLES, Detail, Upsample
+from growlang.ops.noise_level import Fourier
 from growlang.rules.base import Rule
 from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
@@ -104,10 +105,10 @@ class Stage(Part):
     at: int = Field(description="height of the grid, in positions")
     down: Annotated[str, CallOf(DOWN)] = Field("down", description="to the next coarser place")
     up: Annotated[str, CallOf(UP)] = Field("up", description="back from the next coarser place")
-    down_with: Annotated[dict[str, int], Later()] = Field(
+    down_with: Annotated[dict[str, int | float], Later()] = Field(
         default_factory=dict, description="arguments of `down` that are not at their default"
     )
-    up_with: Annotated[dict[str, int], Later()] = Field(
+    up_with: Annotated[dict[str, int | float], Later()] = Field(
         default_factory=dict, description="arguments of `up` that are not at their default"
     )
     encode: Pipe = Field(description="ops on the way down")

@@ -205,7 +205,7 @@ def _fields(model: type[BaseModel], template: str, body: str = "") -> Iterator[H
         allowed = choices(model, field)
         value = f"{name} = [%s]" if get_origin(info.annotation) is list else f"{name} = %s"
         inside = template % value
-        if allowed.conditions:
+        if allowed.itself:
             yield Home("self", "word", "", f"`{inside % 'self, ...'}`")
         yield from (Home(word, "word", body, f"`{inside % word}`") for word in allowed.words)
         for call, signature in allowed.calls.items():

@@ -1,42 +1,16 @@
-"""Modules of the noise level and the conditions, and the sines of positions."""
+"""Modules of the conditions, and the sines of positions."""
 
 from __future__ import annotations
 
-from math import log, pi
+from math import log
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, conditions
-from growlang.torch_backend.layers import Device, Embedding, Linear
+from growlang.torch_backend.layers import Device, Embedding
 from growlang.torch_backend.registration import builds
-
-LOWEST, HIGHEST = 2 * pi / 64, 2 * pi
-"""Range of the noise level's frequencies, in radians per nat of log-SNR."""
-
-
-@builds("fourier")
-class Fourier(nn.Module):
-    """(B,) log-SNR in nats -> (B, width)."""
-
-    def __init__(self, op: conditions.Fourier, x: Shape, scope: Scope, device: Device) -> None:
-        super().__init__()
-        self.frequencies = op.numbers(x, scope)["frequencies"]
-        self.linear1 = Linear(2 * self.frequencies, op.width, device=device)
-        self.linear2 = Linear(op.width, op.width, device=device)
-
-    def forward(self, log_snr: Tensor) -> Tensor:
-        """Sines, then cosines, through the two linear maps."""
-        wide = torch.promote_types(log_snr.dtype, torch.float32)
-        frequencies = torch.linspace(
-            log(LOWEST), log(HIGHEST), self.frequencies, device=log_snr.device, dtype=wide
-        ).exp()
-        angles = log_snr.to(wide)[:, None] * frequencies
-        waves = torch.cat([angles.sin(), angles.cos()], dim=1).to(log_snr.dtype)
-        out: Tensor = self.linear2(F.silu(self.linear1(waves)))
-        return out
 
 
 @builds("words")

@@ -136,7 +136,7 @@ def _identifier(path: str) -> str:
 
 def _refuse_reserved(node: Node) -> None:
     """Raise GrowlangError where a part of the path hides an attribute of PyTorch's modules."""
-    names = [*node.path.split("."), *node.args.get("attend", ())]
+    names = [*node.path.split("."), *(op_in(node).attended or ())]
     for name in names:
         if hasattr(fx.GraphModule, name) or hasattr(nn.ModuleDict, name):
             raise GrowlangError(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -5,12 +6,13 @@ import torch
 from tiny import net
 from torch import Tensor
 
+from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.spec.levels import LogitNormal, LogNormal, Uniform
-from growlang.spec.objectives import Diffusion, MinSNR, Sigmoid, SNRPlusOne, written
-from growlang.spec.schedules import Cosine, Interpolated, Schedule
+from growlang.spec.objectives import Diffusion, Flow, MinSNR, Sigmoid, SNRPlusOne, written
+from growlang.spec.schedules import Cosine, Interpolated, LinearBeta, Schedule
 from growlang_runtime.diffusion.noise import noisy, to_eps, to_x
-from growlang_runtime.diffusion.objective import denoiser, denoising
+from growlang_runtime.diffusion.objective import denoiser, denoising, flow
 
 T = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0], dtype=torch.float64)
 X = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
@@ -84,6 +86,38 @@ def test_the_net_reads_the_reference_log_snr_unless_it_embeds_the_raw_one() -> N
         denoising(declared, model).losses(denoise, X, EPS, T)
     shift = 2 * torch.tensor(64 / 8).log()
     torch.testing.assert_close(seen[1] - seen[0], shift.expand(5), atol=1e-5, rtol=0)
+
+
+def reading(of: str) -> Net:
+    """A net whose `time` embeds something else than a log-SNR."""
+    found = net()
+    nodes = [
+        replace(node, args={**node.args, "of": of}) if node.path == "time" else node
+        for node in found.nodes
+    ]
+    return replace(found, nodes=tuple(nodes))
+
+
+def test_the_net_reads_a_time_or_a_step_where_it_embeds_these() -> None:
+    steps = denoising(Diffusion(schedule=LinearBeta(steps=50)), reading("step"))
+    at = torch.tensor([1, 2, 50], dtype=torch.float64) / 50
+    assert steps.embedded(at).round(decimals=12).tolist() == [0, 1, 49]
+    assert torch.equal(denoising(Diffusion(), reading("t")).embedded(T), T)
+    assert torch.equal(denoising(Diffusion(), reading("one_minus_t")).embedded(T), 1 - T)
+
+
+def test_the_time_of_a_flow_is_that_of_its_path() -> None:
+    shifted = flow(Flow(time_shift=3.0), reading("t"))
+    t = T[1:-1]
+    torch.testing.assert_close(shifted.embedded(t), 3 * t / (1 + 2 * t))
+    x_t = shifted.noisy(X[1:-1], EPS[1:-1], t)
+    s = shifted.embedded(t).float().view(-1, 1, 1, 1)
+    torch.testing.assert_close(x_t, (1 - s) * X[1:-1] + s * EPS[1:-1])
+
+
+def test_steps_need_levels_that_are_numbered() -> None:
+    with pytest.raises(GrowlangError, match="have none"):
+        denoising(Diffusion(), reading("step"))
 
 
 def test_a_denoiser_passes_the_inputs_in_the_order_of_the_net() -> None:

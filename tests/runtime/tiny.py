@@ -22,9 +22,10 @@ from growlang.growth.wording import Reason
 from growlang.net import Component, Input, Net, Node, Shape, Tensor, grid
 from growlang.ops import Op, Scope
 from growlang.ops.attention import Transformer
-from growlang.ops.conditions import Fourier, Words
+from growlang.ops.conditions import Words
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Patch, Unpatch
+from growlang.ops.noise_level import Fourier
 from growlang.plans.plan import DRAWS, ParentPlan, Plan
 from growlang.spec.data import Resize, Source, WebDataset
 from growlang.spec.objectives import Diffusion

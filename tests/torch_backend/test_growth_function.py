@@ -116,6 +116,15 @@ def test_what_begins_as_the_identity_takes_part(name: str, monkeypatch: pytest.M
     assert (found - expected).abs().max() > 0.01 * expected.abs().max()
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("name", ["wide_adm", "deeper_adm"])
+def test_adm_grows_in_width_and_depth_and_computes_the_same(name: str, seed: int) -> None:
+    """Blocks beside the core, spatial attention, residual changes of resolution, group skips."""
+    expected, found = compared(checked(GROWTH / f"{name}.grow"), seed)
+    assert (found - expected).abs().max() <= EXACT * expected.abs().max()
+    assert expected.std() > 0.1
+
+
 # --- the paper's recipe --------------------------------------------------------------------------
 
 

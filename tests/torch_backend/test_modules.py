@@ -222,6 +222,26 @@ def test_a_transformer_computes_its_formula() -> None:
     torch.testing.assert_close(module(start, time, text, mask), h, rtol=1e-4, atol=1e-4)
 
 
+def test_spatial_attention_computes_its_formula() -> None:
+    """Attention over the positions of a grid, behind a GroupNorm (arXiv 2105.05233), as a sum."""
+    x, scope = grid(8, 2, 3), Scope(eps=1e-5)
+    op = op_of("spatial_attention").model_validate({"width": 8, "head_width": 4})
+    module = drawn(op, x, scope, fresh=False)
+    (pixels,) = inputs(op, x, scope, device="cpu")
+    p, f = dict(module.named_parameters()), nn.functional
+    normed = f.group_norm(pixels, 8, p["norm.weight"], p["norm.bias"], 1e-5)
+    tokens = normed.flatten(2).transpose(1, 2)
+    q, k, v = (tokens @ p["qkv.weight"].T + p["qkv.bias"]).chunk(3, dim=-1)
+    heads = []
+    for first in (0, 4):
+        part = slice(first, first + 4)
+        scores = (q[..., part] @ k[..., part].transpose(1, 2) / 2).softmax(-1)
+        heads.append(scores @ v[..., part])
+    out = torch.cat(heads, -1) @ p["out.weight"].T + p["out.bias"]
+    expected = pixels + out.transpose(1, 2).reshape(pixels.shape)
+    torch.testing.assert_close(module(pixels), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_residual_block_computes_its_formula() -> None:
     """Against the algebra of ADM (arXiv 2105.05233); 2 and 4 channels make groups of one."""
     x, scope = grid(2, 4, 4), Scope(6)

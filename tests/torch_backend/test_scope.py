@@ -15,9 +15,9 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net, Node, Scope, Shape, grid, tokens
 from growlang.ops import Op, op_in, rebuilt
 from growlang.ops.attention import Transformer
-from growlang.ops.conditions import Fourier
 from growlang.ops.convolution import Residual
 from growlang.ops.ends import Unpatch
+from growlang.ops.noise_level import Fourier
 from growlang.ops.pointwise import Norm
 from growlang.torch_backend.lower import lower
 from growlang.torch_backend.modules import build

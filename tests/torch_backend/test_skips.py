@@ -177,3 +177,30 @@ def test_a_long_skip_computes_its_formula(tmp_path: Path) -> None:
     x = part("core.transformer.2")(x).transpose(1, 2).unflatten(2, (4, 4))
     expected = part("head.conv.0")(part("head.unpatch.0")(x))
     torch.testing.assert_close(module(image), expected)
+
+
+BESIDE = SPECS.parent / "growth" / "adm.grow"
+
+
+def test_a_stage_at_the_resolution_of_the_core_has_its_blocks_on_both_sides_of_it() -> None:
+    """ADM's lowest level (arXiv 2105.05233): nothing changes the resolution between them."""
+    net = checked(BESIDE).net
+    nodes = {n.path: n for n in net.nodes}
+    assert not {"stage.4.encode.down", "stage.4.decode.up"} & nodes.keys()
+    assert nodes["core.residual.0"].inputs[0] == "stage.4.encode.spatial_attention.0"
+    skips = [(p, n.inputs[0], n.inputs[1]) for p, n in nodes.items() if n.op == "concat"]
+    assert skips[:2] == [
+        ("stage.4.decode.concat.0", "core.residual.1", "stage.4.encode.spatial_attention.0"),
+        ("stage.4.decode.concat.1", "stage.4.decode.spatial_attention.0", "stage.8.encode.down"),
+    ]
+    assert lower(net, "cpu")(torch.randn(1, 3, 8, 8), torch.zeros(1)).shape == (1, 3, 8, 8)
+
+
+def test_a_core_that_moves_to_a_kept_stage_changes_it(tmp_path: Path) -> None:
+    path = tmp_path / "moved.grow"
+    path.write_text(
+        f'grow 1\nmodel moved grows "{BESIDE}" {{\n  keep time, stem, stage[8], head\n'
+        "  drop stage[4], core\n  core @ 8 residual(32)\n}\n"
+    )
+    (refused,) = findings(path)
+    assert (refused.code, refused.message[:24]) == ("G201", "`down` has no effect: `s")

@@ -57,7 +57,8 @@ MODELS = {
         "stage-order",
         "Resolutions of stages do not decrease strictly towards the core.",
         "Stages are written from the image to the core, each at a lower resolution than the one "
-        "before it, and above the core's.",
+        "before it, and above the core's; the last may be at the core's, with its blocks on both "
+        "sides of it.",
     ),
     "G210": Code(
         "missing-slot",

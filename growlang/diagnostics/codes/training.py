@@ -149,6 +149,13 @@ TRAINING = {
         "`scales = [1, 2, 4]` averages 2 x 2 and 4 x 4 pixels of the error, so each of them must "
         "divide both sides of the image.",
     ),
+    "G473": Code(
+        "no-steps",
+        "A model reads the step of a noise level, and its objective has no steps.",
+        "`time = fourier(..., of = step)` embeds the number of a discrete noise level, as DDPM and "
+        "DiT do. `linear_beta` has such levels; those of a cosine, of `flow` and of `edm` are "
+        "continuous.",
+    ),
     "G501": Code(
         "transform",
         "The transform does not produce images of the model's size.",

@@ -23,6 +23,7 @@ from growlang_runtime.diffusion.forms import Form, Preconditioned, Preserving, S
 from growlang_runtime.diffusion.generations import gain
 from growlang_runtime.diffusion.levels import nats, trained_at
 from growlang_runtime.diffusion.noise import (
+    Discrete,
     Line,
     NoiseSchedule,
     Powers,
@@ -102,6 +103,8 @@ class Denoising(Objective):
     """Whether the net reads the log-SNR without the shift (`embed = reference`)."""
     gain: float = 0.0
     """What the image of the first retained ends has more in log-SNR; 0 where none are."""
+    of: str = "log_snr"
+    """What of the noise level the net reads, as its `time` says."""
 
     @cached_property
     def form(self) -> Form:
@@ -143,11 +146,19 @@ class Denoising(Objective):
 
     def embedded(self, t: Tensor) -> Tensor:
         """What the net reads at t: mostly the reference log-SNR or the raw one, float64."""
+        if self.of != "log_snr":
+            return read_time(self.of, self._time(t), self.schedule)
         if (read := self.form.read(self.schedule.log_snr(t))) is not None:
             return read
         if self.reference:
             return self.schedule.reference(t)
         return self.schedule.log_snr(t) + self.gain
+
+    def _time(self, t: Tensor) -> Tensor:
+        """The time that the net reads: of a flow t of (1 - t) x + t eps, else the schedule's."""
+        if self.is_straight:
+            return torch.sigmoid(-(self.schedule.log_snr(t) + self.gain) / 2)
+        return t.double()
 
     def weight(self, t: Tensor) -> Tensor:
         """Weight (B,) of the squared error in the predicted space at t, float64.
@@ -258,20 +269,44 @@ def objective_of(declared: declarations.Objective, net: Net) -> Objective:
 
 def flow(declared: Flow, net: Net) -> Denoising:
     """The path from an image to noise, at any size; embedding from the net's `time`."""
-    return Denoising(declared, Line(declared.time_shift), reads_reference(net), gain(net))
+    return _denoising(declared, Line(declared.time_shift), net)
 
 
 def edm(declared: EDM, net: Net) -> Denoising:
     """Over sigma, at any size; the net reads ln(sigma) / 4."""
     schedule = Powers(declared.sigma_min, declared.sigma_max, declared.rho)
-    return Denoising(declared, schedule, reads_reference(net), gain(net))
+    return _denoising(declared, schedule, net)
 
 
 def denoising(declared: Diffusion, net: Net) -> Denoising:
     """Shift from the net's image size, embedding from its `time`."""
     size = min(net.image.dims[1:])
     schedule = noise_schedule(declared.schedule, size)
-    return Denoising(declared, schedule, reads_reference(net), gain(net))
+    return _denoising(declared, schedule, net)
+
+
+def _denoising(declared: Diffusion | Flow | EDM, schedule: NoiseSchedule, net: Net) -> Denoising:
+    """The objective over a schedule. Raises GrowlangError where a net reads a step of none."""
+    of = read_of(net)
+    if of == "step" and not isinstance(schedule, Discrete):
+        raise GrowlangError(
+            f"`time` embeds the step of a noise level, and those of `{declared.call}` have none",
+            help="write `schedule = linear_beta()`, or `of = t`",
+        )
+    return Denoising(declared, schedule, reads_reference(net), gain(net), of)
+
+
+def read_time(of: str, t: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """What a net reads of the time t, (B,) float64, if not a log-SNR."""
+    if of == "step" and isinstance(schedule, Discrete):
+        return t * len(schedule.table) - 1
+    return 1 - t if of == "one_minus_t" else t
+
+
+def read_of(net: Net) -> str:
+    """What of the noise level the net reads (`of`): a log-SNR where it does not say."""
+    time = next(iter(net.of(TIME)), None)
+    return str(time.args.get("of", "log_snr")) if time else "log_snr"
 
 
 def reads_reference(net: Net) -> bool:

@@ -1,7 +1,8 @@
 """Images from a trained net, over the run's own noise schedule.
 
-The net is given the log-SNR, never a step number, and the sampler the denoised image, clipped to
-[-1, 1], so that all of them work with every prediction. A sampler holds the variance-preserving
+The net is given the log-SNR, or what else its `time` embeds of the objective's noise level, never
+a sampler's step number, and the sampler the denoised image, clipped to [-1, 1], so that all of them
+work with every prediction. A sampler holds the variance-preserving
 x_t, whatever multiple of it the net is given. Of a net with retained ends the part that
 the first of them makes is clipped, and the detail that is added to it is not.
 """

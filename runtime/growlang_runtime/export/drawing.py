@@ -47,6 +47,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
             "shift_at_1": schedule.shift_at_1,
         },
         "reference": objective.reference,
+        "of": objective.of,
         "gain": objective.gain,
         "joints": [[*joint] for joint in joints(net)],
         "semantics": semantics,

@@ -152,6 +152,8 @@ class GrowPipeline(DiffusionPipeline):
             t = time.expand(len(x_t))
             level = schedule.log_snr(t)
             read = schedule.reference(t) if drawing["reference"] else level + drawing["gain"]
+            if drawing["of"] != "log_snr":
+                read = t if drawing["of"] == "t" else 1 - t
             found = predict(float(time))(x_t, read.float().to(device), level.to(device))
             return clipped(to_x(found.float(), x_t, level, drawing["predict"]), joints)
 
