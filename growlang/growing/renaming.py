@@ -70,23 +70,22 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
         for branch, name in op.branches.items()
         if name in attended
     }
-    args, argument = dict(node.args), op.conditions_argument
-    if argument and attended:
-        args[argument] = [names.get(name, name) for name in args[argument]]
+    argument = op.conditions_argument or ""
+    renamed = {argument: [_first(name, names) for name in node.args[argument]]} if attended else {}
     conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
     is_own = node.component in names
     return replace(
         node,
         path=_first(node.path, names) if is_own else node.path,
         component=names.get(node.component, node.component),
-        args=args,
+        args={**node.args, **renamed},
         inputs=inputs,
         tensors=tuple(
             t._replace(name=_first(t.name, names) if is_own else _below(t.name, branches))
             for t in node.tensors
         ),
         scope=node.scope._replace(conditions=conditions),
-        declaration=op.model_copy(update={argument: args[argument]}) if attended else op,
+        declaration=op.model_copy(update=renamed),
     )
 
 

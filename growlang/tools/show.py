@@ -296,7 +296,7 @@ def _stage(stage: Stage) -> str:
     return f"{head} {{\nencode {_pipe(stage.encode)}\ndecode {_pipe(stage.decode)}\n}}"
 
 
-def _change(op: str, given: Mapping[str, int]) -> str:
+def _change(op: str, given: Mapping[str, int | float]) -> str:
     arguments = ", ".join(f"{name} = {value}" for name, value in given.items())
     return f"{NAMES[op]}({arguments})" if arguments else NAMES[op]
 

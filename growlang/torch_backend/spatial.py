@@ -31,4 +31,4 @@ class SpatialAttention(nn.Module):
         split = projected.reshape(*projected.shape[:2], 3, self.heads, -1)
         q, k, v = split.permute(2, 0, 3, 1, 4).unbind(0)
         attended: Tensor = self.out(attend(q, k, v).transpose(1, 2).flatten(2))
-        return x + attended.transpose(1, 2).unflatten(2, x.shape[2:])
+        return x + attended.transpose(1, 2).reshape(x.shape)
