@@ -52,6 +52,8 @@ class Taken(NamedTuple):
     seconds: float
     peak: float
     """MiB of resident memory at most."""
+    worked: float
+    """Seconds of processor time, of the process and of the system for it."""
 
 
 def process(command: Sequence[str | Path]) -> Taken:
@@ -63,7 +65,8 @@ def process(command: Sequence[str | Path]) -> Taken:
         _, status, used = os.wait4(child.pid, 0)
     if status:
         raise RuntimeError(f"{' '.join(texts)} failed")
-    return Taken(time.perf_counter() - start, used.ru_maxrss / 1024)
+    seconds = time.perf_counter() - start
+    return Taken(seconds, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
 
 
 def growlang(parent: Path, child: Path, out: Path, *more: str) -> list[str | Path]:
@@ -132,6 +135,7 @@ def _kept(blocks: int, folder: Path) -> list[Result]:
     above = [taken.peak - small.peak for taken in grown]
     found = [
         _pairs(f"grow, 92 % kept / cp of {size}", grown, copied, 1.25),
+        _work(grown, copied),
         result("its peak memory above that for a small net", above, "MiB", 64),
         _pairs("safetensors load_file and save_file / cp", library, copied),
     ]
@@ -166,6 +170,7 @@ def _widened(blocks: int, folder: Path) -> list[Result]:
         grown.append(fresh(copy, lambda: process(growlang(parent, ROOT / WIDE, copy, *more))))
     return [
         _pairs(f"grow, twice as wide / cp of {size}", grown, copied, 1.5),
+        _work(grown, copied),
         result("its peak memory", [taken.peak for taken in grown], "MiB"),
     ]
 
@@ -175,6 +180,12 @@ def _pairs(
 ) -> Result:
     pairs = [(a.seconds, b.seconds) for a, b in zip(measured, baseline, strict=True)]
     return ratio(name, pairs, target)
+
+
+def _work(measured: list[Taken], baseline: list[Taken]) -> Result:
+    """Processor time, which tells more than seconds where other processes run."""
+    pairs = [(a.worked, b.worked) for a, b in zip(measured, baseline, strict=True)]
+    return ratio("its processor time / that of cp", pairs)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pickle
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 import torch
@@ -19,9 +21,12 @@ from checkpoints import contents, trained, write_index
 from fixture_specs import checked, growlang
 from test_grown_checkpoint import CHILD, parent_file
 
+from growlang.checking import Checked
 from growlang.diagnostics import Exit, GrowlangError
+from growlang.plans.tensor_index import read_index
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang.transferring.folder import JOURNAL
+from growlang.transferring.parent import open_parent
 from growlang.transferring.transfer import transfer
 
 KILLING = Path(__file__).with_name("killed.py")
@@ -48,16 +53,25 @@ def test_a_killed_transfer_goes_on_to_the_same_bytes(kills: int, tmp_path: Path)
         assert contents(tmp_path / "killed" / moment) == wanted, moment
 
 
-def test_what_is_whole_is_not_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Checked, Path, Path]:
+    """A child, its parent's weights, and where a transfer was interrupted before its index."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     child = checked(CHILD)
-    parent = parent_file(tmp_path / "parent.safetensors", child)
-    out = tmp_path / "out"
+    parent, out = parent_file(folder / "parent.safetensors", child), folder / "out"
     with monkeypatch.context() as patched:
         patched.setattr("growlang.transferring.folder.Folder.complete", interrupt)
         with pytest.raises(KeyboardInterrupt):
             transfer(parent, child, out, shard_size=LIMIT)
+    return child, parent, out
+
+
+def test_what_is_whole_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, parent, out = interrupted(tmp_path, monkeypatch)
     assert (out / JOURNAL).exists() and not (out / "model.safetensors.index.json").exists()
     last = sorted(out.glob("*.safetensors"))[-1]
     last.unlink()
@@ -68,20 +82,10 @@ def test_what_is_whole_is_not_written_again(
     assert not (out / JOURNAL).exists()
 
 
-def interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
 def test_files_of_an_earlier_boot_are_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child = checked(CHILD)
-    parent = parent_file(tmp_path / "parent.safetensors", child)
-    out = tmp_path / "out"
-    with monkeypatch.context() as patched:
-        patched.setattr("growlang.transferring.folder.Folder.complete", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            transfer(parent, child, out, shard_size=LIMIT)
+    child, parent, out = interrupted(tmp_path, monkeypatch)
     lost = sorted(out.glob("*.safetensors"))[0]
     whole = lost.read_bytes()
     lost.write_bytes(bytes(len(whole)))
@@ -94,13 +98,7 @@ def test_files_of_an_earlier_boot_are_written_again(
 def test_an_unfinished_transfer_of_other_inputs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child = checked(CHILD)
-    parent = parent_file(tmp_path / "parent.safetensors", child)
-    out = tmp_path / "out"
-    with monkeypatch.context() as patched:
-        patched.setattr("growlang.transferring.folder.Folder.complete", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            transfer(parent, child, out, shard_size=LIMIT)
+    child, parent, out = interrupted(tmp_path, monkeypatch)
     before = contents(out)
     with pytest.raises(GrowlangError, match="other inputs; they differ in the dtypes or sizes"):
         transfer(parent, child, out, shard_size=LIMIT, dtype="bf16")
@@ -290,7 +288,7 @@ def test_a_flipped_bit_is_refused_by_tensor_where_there_are_checksums(tmp_path: 
     summed = transfer(parent, child, tmp_path / "summed", shard_size=LIMIT, checksums=True)
     again = checked(grandchild)
     same = transfer(summed.path, again, tmp_path / "same")
-    assert same.bytes["copied"] == sum(p.made.bytes for p in _placed(plain.path))
+    assert same.bytes["copied"] == read_index(plain.path).bytes
     file = sorted(summed.path.glob("*.safetensors"))[2]
     data = bytearray(file.read_bytes())
     data[-1000] ^= 4
@@ -301,18 +299,7 @@ def test_a_flipped_bit_is_refused_by_tensor_where_there_are_checksums(tmp_path: 
     transfer(summed.path, again, tmp_path / "out", verify=False)
 
 
-def _placed(folder: Path) -> list[Any]:
-    from growlang.plans.tensor_index import read_index
-
-    return [type("P", (), {"made": t})() for t in read_index(folder).tensors.values()]
-
-
 def test_checksums_change_nothing_else(tmp_path: Path) -> None:
-    from zlib import crc32
-
-    from growlang.plans.tensor_index import read_index
-    from growlang.transferring.parent import open_parent
-
     child = checked(CHILD)
     parent = parent_file(tmp_path / "parent.safetensors", child)
     transfer(parent, child, tmp_path / "a", shard_size=LIMIT)
@@ -343,8 +330,6 @@ def test_numbers_that_are_not_finite_are_refused_where_they_are_computed(tmp_pat
 
 
 def test_two_processes_do_not_write_one_folder(tmp_path: Path) -> None:
-    import fcntl
-
     child = checked(CHILD)
     parent = parent_file(tmp_path / "parent.safetensors", child)
     (tmp_path / "out").mkdir()
