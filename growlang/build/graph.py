@@ -214,6 +214,7 @@ def _read(op: Op, scope: Scope) -> Scope:
         time=scope.time if "time" in reads else None,
         conditions=conditions,
         eps=scope.eps if op.norm_eps is None else op.norm_eps,
+        rope=scope.rope if op.is_rotated else None,
     )
 
 

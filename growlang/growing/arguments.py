@@ -35,6 +35,7 @@ def argument_obstacles(
     op = op_in(pair.child)
     if op.resized == "positions":
         yield from _positions(pair, how)
+    yield from _rotations(pair)
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
         if now == was or name in op.training_arguments:
@@ -205,6 +206,29 @@ def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         return
     why = f"its {was} positions become {now}: the parent computes nothing of as many to compare to"
     yield Obstacle("incomparable", pair.child.path, why)
+
+
+def _rotations(pair: Pair) -> Iterator[Obstacle]:
+    """What is to be said of queries and keys that are rotated otherwise than the parent's."""
+    now, was = pair.child.scope.rope, pair.parent.scope.rope
+    if now == was:
+        return
+    if now is None or was is None:
+        why = f"its core has {'no' if now is None else 'a'} rotation of positions"
+        why += ", which the parent's has" if was else ", which the parent's does not have"
+        mend = "write `position = rope(...)`, as the parent does" if was else "remove it"
+    elif (now.theta, len(now.sides)) != (was.theta, len(was.sides)):
+        how, before = (
+            f"rope(axes = {len(rope.sides)}, theta = {rope.theta:g})" for rope in (now, was)
+        )
+        why, mend = f"`position` is {how} here and {before} in the parent", f"write `{before}`"
+    elif now.sides != was.sides:
+        why = f"its positions are {now.sides}, and the parent computes nothing of as many"
+        yield Obstacle("incomparable", pair.child.path, why)
+        return
+    else:
+        why, mend = "other tokens than the parent's are not rotated", "prepend what the parent does"
+    yield Obstacle("inexact", pair.child.path, why, mend)
 
 
 def drawn_skip(pair: Pair, child: Spaces) -> Iterator[Obstacle]:

@@ -10,7 +10,8 @@ from growlang.interop.table import INDEX, Names, names_of, pattern
 from growlang.net import Net, Node
 from growlang.ops import op_in
 from growlang.ops.activations import activation
-from growlang.ops.attention import Attention, Transformer, head_width
+from growlang.ops.attention import Attention, Transformer
+from growlang.ops.heads import head_width
 from growlang.signatures.signature import Signature
 
 COUNT = "count"

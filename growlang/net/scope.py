@@ -11,6 +11,19 @@ EPS = 1e-6
 """Added to the variance by the normalisations of a net that is built now."""
 
 
+class Rope(NamedTuple):
+    """Rotary positions (arXiv 2104.09864): pairs of channels are turned by position * frequency.
+
+    Frequencies are theta^(-2i / d) of the d channels that each axis of the positions has.
+    """
+
+    theta: float
+    sides: tuple[int, ...]
+    """Rows and columns of the grid that the tokens come from, or their number alone."""
+    skipped: int = 0
+    """Tokens before them that are not turned."""
+
+
 class Scope(NamedTuple):
     """What an op is built in, besides its arguments and the shape of its input."""
 
@@ -26,10 +39,12 @@ class Scope(NamedTuple):
     """Added to the variance by the normalisations."""
     numbers: Mapping[str, int] = MappingProxyType({})
     """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
+    rope: Rope | None = None
+    """How the queries and keys of its self-attention are rotated."""
 
     def __hash__(self) -> int:
         tables = frozenset(self.conditions.items()), frozenset(self.numbers.items())
-        return hash((self.time, self.channels, self.vocabulary, self.eps, *tables))
+        return hash((self.time, self.channels, self.vocabulary, self.eps, self.rope, *tables))
 
     def number(self, name: str, decided: int) -> int:
         """The number that is kept under a name, or else the one that the op's width decides."""
@@ -39,6 +54,8 @@ class Scope(NamedTuple):
         """JSON of the scope in a net with this eps, without what it has at the default."""
         conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
         said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
+        if self.rope is not None:
+            said["rope"] = {**self.rope._asdict(), "sides": list(self.rope.sides)}
         defaults = Scope._field_defaults | {"eps": eps}
         return {key: value for key, value in said.items() if value != defaults[key]}
 
@@ -49,4 +66,6 @@ class Scope(NamedTuple):
             names.name(name): names.shape("tokens", dims)
             for name, dims in data.get("conditions", {}).items()
         }
-        return Scope(**{"eps": eps, **data, "conditions": conditions})
+        rope = data.get("rope")
+        turned = Rope(**{**rope, "sides": tuple(rope["sides"])}) if rope else None
+        return Scope(**{"eps": eps, **data, "conditions": conditions, "rope": turned})

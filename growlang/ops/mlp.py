@@ -6,14 +6,15 @@ from growlang.ops.activations import Activation, Relu
 from growlang.ops.layers import linear
 
 
-def maps(act: Activation, stream: Space, hidden: Space, init: str) -> tuple[Layer, ...]:
+def maps(act: Activation, stream: Space, hidden: Space, bias: bool, init: str) -> tuple[Layer, ...]:
     """`mlp.up` (hidden, width), `mlp.down` (width, hidden); gated, `mlp.gate` before both.
 
     Gate and up write the same hidden channels, so they grow together; `init` is that of `down`.
     """
     x, names = normalised(stream), ("mlp.gate", "mlp.up") if act.is_gated else ("mlp.up",)
-    into = [linear(name, writes(hidden), x, branch="mlp") for name in names]
-    out = linear("mlp.down", writes(stream), reads(hidden), init=init, branch="mlp", place="last")
+    into = [linear(name, writes(hidden), x, bias=bias, branch="mlp") for name in names]
+    rows, columns = writes(stream), reads(hidden)
+    out = linear("mlp.down", rows, columns, init=init, bias=bias, branch="mlp", place="last")
     return (*into, out)
 
 
