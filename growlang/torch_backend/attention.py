@@ -106,7 +106,7 @@ class Heads(Branch):
     def split(self, x: Tensor, *counts: int) -> tuple[Tensor, ...]:
         """(B, length, all heads * head) -> of each number of heads (B, heads, length, head)."""
         parts = torch.split(x, [count * self.head for count in counts], dim=-1)
-        return tuple([p.unflatten(-1, (-1, self.head)).transpose(1, 2) for p in parts])
+        return tuple([p.reshape(*p.shape[:2], -1, self.head).transpose(1, 2) for p in parts])
 
     def attended(
         self,

@@ -33,7 +33,8 @@ def angles(rope: Rope, channels: int, device: torch.device, dtype: torch.dtype) 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Heads stay together in memory, as they are mapped: (B, length, heads, head)."""
     x = x.transpose(1, 2)
-    even, odd = x[..., : 2 * cos.shape[-1]].unflatten(-1, (-1, 2)).unbind(-1)
+    front = x[..., : 2 * cos.shape[-1]]
+    even, odd = front.reshape(*front.shape[:-1], -1, 2).unbind(-1)
     turned = torch.stack((even * cos - odd * sin, odd * cos + even * sin), dim=-1).flatten(-2)
     rest = x[..., turned.shape[-1] :]
     whole = torch.cat([turned, rest], dim=-1) if rest.shape[-1] else turned
