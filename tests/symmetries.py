@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from growlang.net import Input, Net, Node, Scope, Shape, grid, tokens
+from growlang.net import Input, Net, Node, Rope, Scope, Shape, grid, tokens
 from growlang.net import Tensor as Declared
 from growlang.net.axes import POWERS, Axes, Axis, Parameter, Role, Space, Symmetry, length
 from growlang.ops import TIME, Condition, Op, OpError
+from growlang.ops.heads import ROTATED
 from growlang.signatures.signature import Conditions, Signature
 from growlang.torch_backend.lower import LoweredNet, lower
 
@@ -65,10 +66,15 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
         try:
             op = kind.model_validate(args)
             x = _input(draw, op, scope)
+            if op.is_rotated and draw.random() < 0.5:
+                sides = draw.choice([(x.positions,), (2, x.positions // 2)])
+                scope = scope._replace(rope=Rope(100.0, sides))
             op.output(x, scope)
         except (ValidationError, OpError):
             continue
         numbers = dict.fromkeys(op.numbers(x, scope), 1) if draw.random() < 0.25 else {}
+        if scope.rope and numbers:
+            numbers[ROTATED] = 2 * len(scope.rope.sides)
         found.append(Call(op, x, scope._replace(numbers=numbers)))
     assert found, f"no call of {kind.call} was found"
     return found

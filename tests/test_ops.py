@@ -45,7 +45,7 @@ def test_every_op_and_argument_is_described(name: str) -> None:
         ("attention", {"width": 32, "heads": 5}, TOKENS, "heads"),
         ("transformer", {"width": 32, "heads": 4, "attend": ["self", "text"]}, TOKENS, "attend"),
         ("transformer", {"width": 32, "heads": 4, "attend": ["self", "self"]}, TOKENS, "attend"),
-        ("transformer", {"width": 32, "heads": 4, "rope": True}, TOKENS, "rope"),
+        ("transformer", {"width": 32, "heads": 4, "kv_heads": 3}, TOKENS, "kv_heads"),
         (
             "transformer",
             {"width": 32, "heads": 4, "attend": ["tag"], "causal": True},
@@ -148,7 +148,7 @@ def test_the_table_takes_a_few_calls_a_tensor_however_wide(width: int) -> None:
         op.output(x, scope), op.flops(x, scope), op.saved_activations(x, scope), op.arguments()
         return len(op.tensors(x, scope))
 
-    assert calls(describe) < 25 * describe()
+    assert calls(describe) < 30 * describe()
 
 
 def test_the_catalogue_imports_neither_torch_nor_the_runtime() -> None:

@@ -215,6 +215,7 @@ def _read(op: Op, scope: Scope) -> Scope:
         conditions=conditions,
         eps=scope.eps if op.norm_eps is None else op.norm_eps,
         pools={name: how for name, how in scope.pools.items() if name in conditions},
+        rope=scope.rope if op.is_rotated else None,
     )
 
 

@@ -8,9 +8,11 @@ from growlang.build.graph import UNKNOWN, Place, Site, Wire, add, apply, join
 from growlang.build.skips import UNITS, is_unit
 from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE, Kind, Shape
+from growlang.net import Rope as Rotation
 from growlang.ops import Op, OpError, op_of
 from growlang.ops.layout import Add, Concat, Grid, Merge, Tokens
 from growlang.spec.model import Group, Item, Pipe, ops_of
+from growlang.spec.positions import Rope
 
 ENDLESS = 1 << 60
 KINDS = {
@@ -78,6 +80,7 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         wire = _taken(site, op, wire, wire.shape.kind, place, at)
     if place.component == "core" and op.input_kind == "tokens":
         wire = _with_position(site, wire)
+        site = _rotating(site, wire.shape)
     if place.pops and op.takes_skips and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
     wire = apply(site, op, wire, place.component, path, at)
@@ -141,6 +144,8 @@ def _with_position(site: Site, wire: Wire) -> Wire:
         return wire
     positioned = any(op.has_positions for op in ops_of(core.pipe))
     kind = core.position or ("none" if positioned else "learned")
+    if isinstance(kind, Rope):
+        kind = kind.added
     if kind == "none":
         return wire
     extent = {}
@@ -149,6 +154,18 @@ def _with_position(site: Site, wire: Wire) -> Wire:
     site.graph.has_position = True
     op = op_of("position").model_validate({"kind": kind, **extent})
     return apply(site, op, wire, CORE, CORE, ("core",))
+
+
+def _rotating(site: Site, shape: Shape | None) -> Site:
+    """The site whose scope has how self-attention in the core rotates queries and keys."""
+    rope = site.model.core.position
+    if not isinstance(rope, Rope) or shape is None:
+        return site
+    axes = rope.axes or (2 if site.model.image else 1)
+    sides: tuple[int, ...] = (shape.positions,)
+    if axes == 2 and site.model.image:
+        sides = tuple(_grid_of(site, shape).values())
+    return site._replace(scope=site.scope._replace(rope=Rotation(rope.theta, sides)))
 
 
 def convert(site: Site, wire: Wire, kind: str, place: Place) -> Wire:

@@ -21,6 +21,7 @@ from growlang.net import CORE, HEAD, STEM, Component, ComponentName
 from growlang.ops import CHANGES, Op
 from growlang.ops.layout import Add
 from growlang.spec.model import Model, Slot, Stage
+from growlang.spec.positions import Rope
 
 
 class Descent(NamedTuple):
@@ -166,21 +167,30 @@ def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
     if slot.at is not None:
         wire = arrive(site, wire, slot.at, slot.pipe, CORE)
     wire = chain(site, slot.pipe, wire, place, ("core",))
-    asked = slot.position in ("learned", "sincos")
-    if wire.shape and asked and not site.graph.has_position:
-        site.refusals.mismatch(
-            "G201",
-            f"`position = {slot.position}` has no effect: the core has no op on tokens",
-            CORE,
-            span=site.span("core", "position"),
-            help="remove it",
-        )
+    if wire.shape:
+        _refuse_idle_position(site, slot)
     if slot.at is not None:
         wire = stay(site, wire, slot.at, CORE)
     if as_grid:
         wire = convert(site, wire, "grid", place)
     _close(site, CORE, wire)
     return wire
+
+
+def _refuse_idle_position(site: Site, slot: Slot) -> None:
+    """Refuse positions that nothing takes, or that the input does not have."""
+    message, help = "", "remove it"
+    if slot.position in ("learned", "sincos") and not site.graph.has_position:
+        message = f"`position = {slot.position}` has no effect: the core has no op on tokens"
+    elif isinstance(slot.position, Rope):
+        if not any(node.scope.rope for node in site.graph.nodes):
+            message = "`position = rope` has no effect: no op of the core attends to `self`"
+        elif slot.position.axes == 2 and site.model.tokens:
+            message = "`axes = 2` turns by rows and columns, which a model of tokens does not have"
+            help = "write `axes = 1`"
+    if message:
+        at = site.span("core", "position")
+        site.refusals.mismatch("G201", message, CORE, span=at, help=help)
 
 
 def _pairs(site: Site, slot: Slot) -> tuple[int, int] | None:

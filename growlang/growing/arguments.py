@@ -36,6 +36,7 @@ def argument_obstacles(
     op = op_in(pair.child)
     if op.resized == "positions":
         yield from _positions(pair, how)
+    yield from _rotations(pair)
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
         if now == was or name in op.training_arguments:
@@ -92,7 +93,7 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
     if op.is_layout:
         return "sizes"
     now, was = node.args.get(name), pair.parent.args.get(name)
-    if not all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was)):
+    if not _are_counts(now, was):
         return "function"
     if op.resized == "positions":
         return "sides"  # the grid of its tokens
@@ -111,6 +112,13 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
         if found != "function":
             break
     return found
+
+
+def _are_counts(now: object, was: object) -> bool:
+    """Whether both are numbers, or calls of one thing whose arguments are: `swiglu(8 / 3)`."""
+    if isinstance(now, dict) and isinstance(was, dict) and now.keys() == was.keys():
+        return all(_are_counts(now[name], was[name]) for name in now)
+    return all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was))
 
 
 def _difference(one: Op, other: Op, x: Shape, scope: Scope) -> Decided:
@@ -219,6 +227,29 @@ def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         return
     why = f"its {was} positions become {now}: the parent computes nothing of as many to compare to"
     yield Obstacle("incomparable", pair.child.path, why)
+
+
+def _rotations(pair: Pair) -> Iterator[Obstacle]:
+    """What is to be said of queries and keys that are rotated otherwise than the parent's."""
+    now, was = pair.child.scope.rope, pair.parent.scope.rope
+    if now == was:
+        return
+    if now is None or was is None:
+        why = f"its core has {'no' if now is None else 'a'} rotation of positions"
+        why += ", which the parent's has" if was else ", which the parent's does not have"
+        mend = "write `position = rope(...)`, as the parent does" if was else "remove it"
+    elif (now.theta, len(now.sides)) != (was.theta, len(was.sides)):
+        how, before = (
+            f"rope(axes = {len(rope.sides)}, theta = {rope.theta:g})" for rope in (now, was)
+        )
+        why, mend = f"`position` is {how} here and {before} in the parent", f"write `{before}`"
+    elif now.sides != was.sides:
+        why = f"its positions are {now.sides}, and the parent computes nothing of as many"
+        yield Obstacle("incomparable", pair.child.path, why)
+        return
+    else:
+        why, mend = "other tokens than the parent's are not rotated", "prepend what the parent does"
+    yield Obstacle("inexact", pair.child.path, why, mend)
 
 
 def drawn_skip(pair: Pair, child: Spaces) -> Iterator[Obstacle]:

@@ -120,6 +120,8 @@ def _growth(asked: _Asked, obstacles: list[Obstacle]) -> Growth:
     if asked.rows:
         return _ids(asked, asked.rows, obstacles)
     fixed = next((k for k in asked.members if k.space.symmetry is Symmetry.FIXED), None)
+    if fixed and asked.heads == "head":
+        return sg.append(n, m)  # what is rotated stays so, and what is new is not
     if fixed:
         obstacles.append(_fixed(fixed, n, m))
     if asked.heads == "heads":
@@ -230,13 +232,12 @@ def _heads(match: Match) -> dict[int, str]:
 
 
 def heads_of(axes: Axes) -> Iterator[tuple[Literal["heads", "head"], Space]]:
-    """The spaces of an op's heads and of a head's channels: those of its queries."""
+    """The spaces of an op's heads, in order, and of a head's channels: those of its queries."""
     for layer in axes.layers:
         for segment in layer.weight.axes[0]:
-            if segment.role is Role.QUERY and len(segment.factors) == 2:
-                heads, head = segment.factors
-                if isinstance(heads, Space):
-                    yield "heads", heads
+            if segment.role is Role.QUERY and len(segment.factors) > 1:
+                *counted, head = segment.factors
+                yield from (("heads", heads) for heads in counted if isinstance(heads, Space))
                 if isinstance(head, Space):
                     yield "head", head
 

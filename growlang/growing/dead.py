@@ -15,6 +15,7 @@ from growlang.growing.spaces import Place
 from growlang.growth.axis_map import NEW
 from growlang.growth.verdict import Obstacle
 from growlang.net.axes import Axes, Role, Space
+from growlang.ops.heads import count
 
 DRAWN = frozenset(("pad", "tile", "draw"))
 """The growths of a stream whose readers are drawn."""
@@ -36,7 +37,7 @@ def dead(match: Match, growths: Mapping[int, Growth]) -> Iterator[Obstacle]:
                     f"heads of {n} channels would become {m} by zeros in queries and keys alike, "
                     "and a product of two zeros never learns"
                 )
-                total = heads.size * head.size
+                total = heads * head.size
                 mend = f"choose heads of {n} or {2 * n} channels"
                 if total % n == 0:
                     width = f", head_width = {n}" if pair.child.args.get("head_width") else ""
@@ -45,15 +46,15 @@ def dead(match: Match, growths: Mapping[int, Growth]) -> Iterator[Obstacle]:
                 yield Obstacle("dead", f"{path}.{branch}", why, mend)
 
 
-def _normalised_heads(axes: Axes) -> dict[str, tuple[Space, Space]]:
-    """Heads and channels of each by sublayer, where queries and keys are normalised."""
+def _normalised_heads(axes: Axes) -> dict[str, tuple[int, Space]]:
+    """The number of heads and the channels of each, where queries and keys are normalised."""
     found = {}
     for layer in axes.layers:
         for segment in layer.weight.axes[0]:
             match segment.factors:
-                case (Space() as heads, Space(norm=norm) as head) if segment.role is Role.QUERY:
+                case (*_, Space(norm=norm) as head) if segment.role is Role.QUERY:
                     if norm is not None:
-                        found[str(layer.branch)] = heads, head
+                        found[str(layer.branch)] = count(segment.factors), head
     return found
 
 

@@ -166,7 +166,7 @@ def _kept_numbers(child: Net, parent: Net, pair: Pair) -> dict[str, int]:
     if old is None or new is None:
         return {}
     before = old.spaces
-    return {
+    fixed = {
         name: before[name].size
         for name, space in new.spaces.items()
         if space.symmetry is Symmetry.FIXED
@@ -174,10 +174,17 @@ def _kept_numbers(child: Net, parent: Net, pair: Pair) -> dict[str, int]:
         and before[name].size != space.size
         and _is_number(child, pair.child, name)
     }
+    now, was = _numbers(child, pair.child), _numbers(parent, pair.parent)
+    carried = op_in(pair.child).carried & now.keys() & was.keys()
+    return fixed | {name: was[name] for name in carried if was[name] != now[name]}
+
+
+def _numbers(net: Net, node: Node) -> Mapping[str, int]:
+    return op_in(node).numbers(net.shapes[node.inputs[0]], node.scope)
 
 
 def _is_number(net: Net, node: Node, name: str) -> bool:
-    return name in op_in(node).numbers(net.shapes[node.inputs[0]], node.scope)
+    return name in _numbers(net, node)
 
 
 def _with_groups(child: Net, chosen: Choice, eps: Mapping[str, float], found: Match) -> Net:

@@ -73,6 +73,7 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
     argument = op.conditions_argument or ""
     renamed = {argument: [_first(name, names) for name in node.args[argument]]} if attended else {}
     conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
+    pools = {_first(name, names): how for name, how in node.scope.pools.items()}
     is_own = node.component in names
     return replace(
         node,
@@ -84,7 +85,7 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
             t._replace(name=_first(t.name, names) if is_own else _below(t.name, branches))
             for t in node.tensors
         ),
-        scope=node.scope._replace(conditions=conditions),
+        scope=node.scope._replace(conditions=conditions, pools=pools),
         declaration=op.model_copy(update=renamed),
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import dimensions
-from growlang.interop.facts import blocks
+from growlang.interop.facts import blocks, fact
 from growlang.interop.table import INDEX, NameTable, Rule, names_of, numbered, pattern
 from growlang.net import Net
 
@@ -24,14 +24,28 @@ class Pair(NamedTuple):
     ours: tuple[str, ...]
     transpose: bool
     axis: int
+    parts: tuple[int, ...] = ()
+    """How long several of theirs are in ours, as numbers to each other; empty where alike."""
+    halves: tuple[str, ...] = ()
+    """Theirs whose rows are heads in two halves, of which ours are pairs."""
+    head: int = 0
+    """Channels of a head."""
+
+    def lengths(self, whole: int) -> list[int]:
+        """The lengths of theirs that are parts of one of ours of `whole` places."""
+        parts = self.parts or (1,) * len(self.theirs)
+        return [whole * part // sum(parts) for part in parts]
 
     def expected(self, shapes: Shapes) -> dict[str, tuple[int, ...]]:
         """The shapes of theirs that those of ours make; of parts of one of ours, equal ones."""
         parts = [shapes[name] for name in self.ours]
         if len(self.theirs) > 1:
-            (whole,), n = parts, len(self.theirs)
-            shape = (*whole[: self.axis], whole[self.axis] // n, *whole[self.axis + 1 :])
-            return {name: self._turned(shape) for name in self.theirs}
+            (whole,) = parts
+            lengths = self.lengths(whole[self.axis])
+            return {
+                name: self._turned((*whole[: self.axis], part, *whole[self.axis + 1 :]))
+                for name, part in zip(self.theirs, lengths, strict=True)
+            }
         length = sum(part[self.axis] for part in parts) if parts[1:] else 0
         first = parts[0]
         shape = (*first[: self.axis], length, *first[self.axis + 1 :]) if length else first
@@ -59,18 +73,26 @@ def pairs_of(table: NameTable, net: Net) -> tuple[tuple[Pair, ...], list[str]]:
     pairs: list[Pair] = []
     for rule in table.tensors:
         numbers = sorted({i for name in names_of(rule.ours) for i in blocks(net, name)})
-        pairs += [_pair(rule, number) for number in numbers]
+        pairs += [_pair(rule, number, net) for number in numbers]
     named = {name for pair in pairs for name in pair.ours}
     lost = [name for name in net.table if name not in named]
     return tuple(pairs), lost
 
 
-def _pair(rule: Rule, number: int) -> Pair:
+def _pair(rule: Rule, number: int, net: Net) -> Pair:
     theirs, ours = (
         tuple(numbered(name, number) for name in names_of(side))
         for side in (rule.theirs, rule.ours)
     )
-    return Pair(theirs, ours, rule.transpose, rule.axis)
+    pair = Pair(theirs, ours, rule.transpose, rule.axis)
+    if not (rule.parts or rule.halves):
+        return pair
+    node = next(n for n in net.nodes if any(t.name == ours[0] for t in n.tensors))
+    return pair._replace(
+        parts=tuple(int(fact(net, node, part)) for part in rule.parts),
+        halves=tuple(numbered(name, number) for name in rule.halves),
+        head=int(fact(net, node, "head_width")),
+    )
 
 
 def account(table: NameTable, given: Shapes, net: Net, where: str) -> Accounted:

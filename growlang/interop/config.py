@@ -67,14 +67,43 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {"model_type": kind, **said}
 
 
+def _flat(table: NameTable, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as the table names them: `a.b` for what is inside of another, former ones too."""
+    outer = {n.partition(".")[0] for n in (*table.config, *table.fixed) if "." in n}
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        if name not in outer:
+            flat[name] = value
+        elif isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": of_it for inner, of_it in value.items()}
+    for name, setting in table.config.items():
+        if setting.former in flat:
+            flat.setdefault(name, flat.pop(setting.former))
+    return flat
+
+
+def _nested(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with those inside of another in their place."""
+    nested: dict[str, Any] = {}
+    for name, value in config.items():
+        outer, _, inner = name.partition(".")
+        if inner:
+            nested.setdefault(outer, {})[inner] = value
+        else:
+            nested[name] = value
+    return nested
+
+
 def unknown_fields(table: NameTable, config: Mapping[str, Any]) -> list[str]:
     """The fields of which the table says nothing."""
+    config = _flat(table, config)
     named = {*table.config, *table.fixed, *table.free, *GENERAL}
     return sorted(name for name in config if name not in named)
 
 
 def disagreements(table: NameTable, config: Mapping[str, Any], net: Net) -> Iterator[str]:
     """A line on each setting of which the config and the spec say another thing."""
+    config = _flat(table, config)
     for name, fixed in table.fixed.items():
         said = config.get(name, fixed.value)
         if said != fixed.value:
@@ -156,6 +185,9 @@ def _meant(setting: Setting, said: Any, config: Mapping[str, Any]) -> Any:
     if said is None and setting.absent is not None:
         times, field = setting.absent
         return times * config[field]
+    if said is None and setting.ratio is not None:
+        over, under = setting.ratio
+        return Fraction(config[over], config[under]) if config[under] else None
     if setting.values:
         return setting.values.get(said) if isinstance(said, str) else None
     return said
@@ -174,12 +206,15 @@ def config_of(table: NameTable, net: Net) -> dict[str, Any]:
         if setting.absent is not None:
             times, field = setting.absent
             said[name] = None if said[name] == times * said[field] else said[name]
-    return table.written | said | {name: fixed.value for name, fixed in table.fixed.items()}
+    fixed = {name: fixed.value for name, fixed in table.fixed.items()}
+    return _nested(table.written | said | fixed)
 
 
 def taken_along(table: NameTable, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of another config of the kind that do not say what a net is."""
-    own = {*table.config, *table.fixed, "architectures", "model_type", "dtype", "torch_dtype"}
+    own = {name.partition(".")[0] for name in (*table.config, *table.fixed)}
+    own |= {"architectures", "model_type", "dtype", "torch_dtype"}
+    own |= {setting.former for setting in table.config.values()}
     return {name: value for name, value in config.items() if name not in own}
 
 

@@ -9,11 +9,13 @@ from growlang.diagnostics import GrowlangError
 from growlang.interop.table import INDEX, Names, names_of, pattern
 from growlang.net import Net, Node
 from growlang.ops import op_in
-from growlang.ops.activations import Gelu, GeluTanh
-from growlang.ops.attention import Attention, Transformer, head_width
+from growlang.ops.activations import activation
+from growlang.ops.attention import Attention, Transformer
+from growlang.ops.heads import head_width, key_heads
 from growlang.ops.spatial import SpatialAttention
 from growlang.signatures.signature import Signature
 
+ATTENDING = (Attention, Transformer)
 COUNT = "count"
 """The fact of all nodes of a path: how many there are."""
 
@@ -33,7 +35,7 @@ def facts(net: Net, of: Names, what: str) -> list[Found]:
     nodes = [n for name in names_of(of) for n in net.nodes if pattern(name).fullmatch(n.path)]
     if what == COUNT:
         return [Found(len(nodes), nodes[0] if nodes else None)]
-    return [Found(_fact(net, node, what), node) for node in nodes]
+    return [Found(fact(net, node, what), node) for node in nodes]
 
 
 def blocks(net: Net, name: str) -> list[int]:
@@ -44,7 +46,8 @@ def blocks(net: Net, name: str) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def _fact(net: Net, node: Node, what: str) -> Any:
+def fact(net: Net, node: Node, what: str) -> Any:
+    """A fact of one node. Raises GrowlangError where it has no such fact."""
     if what in DERIVED:
         return DERIVED[what](node)
     op = op_in(node)
@@ -61,15 +64,15 @@ def _fact(net: Net, node: Node, what: str) -> Any:
 
 
 def _activation(node: Node) -> str:
-    hidden = getattr(op_in(node), "mlp", None)
-    return hidden.call if isinstance(hidden, Gelu | GeluTanh) else Gelu.call
+    op = op_in(node)
+    return activation(op.mlp).call if isinstance(op, Transformer) else ""
 
 
 def _head_width(node: Node) -> int | None:
     op = op_in(node)
     if isinstance(op, SpatialAttention):
         return op.head_width
-    return head_width(op) if isinstance(op, Attention | Transformer) else None
+    return head_width(op) if isinstance(op, ATTENDING) else None
 
 
 DERIVED: Mapping[str, Callable[[Node], Any]] = {
@@ -78,5 +81,8 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "positions": lambda node: node.output.positions,
     "activation": _activation,
     "head_width": _head_width,
+    "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,
+    "theta": lambda node: node.scope.rope.theta if node.scope.rope else None,
+    "axes": lambda node: len(node.scope.rope.sides) if node.scope.rope else 0,
 }
 """Facts that are no arguments of an op, or that a net may have otherwise than its arguments say."""

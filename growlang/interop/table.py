@@ -40,6 +40,11 @@ class Rule(Part):
     """Whether theirs is (inputs, outputs), and ours (outputs, inputs)."""
     axis: int = Field(0, ge=0)
     """Of ours, along which several are parts of one."""
+    halves: list[str] = []
+    """Of theirs, those whose rows are heads in two halves, of which each pair is turned together
+    (`rotate_half`), where ours has the pairs side by side."""
+    parts: list[str] = []
+    """How long several of theirs are in one of ours, as facts of its node; by default alike."""
     copy_of: str = ""
     """Of theirs: where the spec has no such tensor, theirs may be there and equal that one."""
 
@@ -49,6 +54,10 @@ class Rule(Part):
         sides = names_of(self.theirs), names_of(self.ours)
         if min(map(len, sides)) != 1:
             raise ValueError("one of `theirs` and `ours` must be a single name")
+        if lost := [name for name in self.halves if name not in sides[0]]:
+            raise ValueError(f"`halves` names `{lost[0]}`, which is none of `theirs`")
+        if self.parts and len(self.parts) != len(sides[0]):
+            raise ValueError("`parts` must have a fact for each of `theirs`")
         if len({INDEX in name for side in sides for name in side}) > 1:
             raise ValueError(f"`{INDEX}` must be in all names of a rule or in none")
         return self
@@ -74,6 +83,10 @@ class Setting(Part):
     """What their values are called here."""
     absent: tuple[int, str] | None = Field(None, strict=False)
     """What null means: so many times another field."""
+    ratio: tuple[str, str] | None = Field(None, strict=False)
+    """What null means: the quotient of two fields."""
+    former: str = ""
+    """The field's name in older files."""
     write: str = ""
     """How a spec says `{value}`."""
 
@@ -132,6 +145,7 @@ class NameTable(Part):
 
     def _fields(self) -> Iterator[str]:
         yield from (s.absent[1] for s in self.config.values() if s.absent)
+        yield from (field for s in self.config.values() for field in s.ratio or ())
         yield from (field for r in self.required for field in r.ratio or ())
 
 

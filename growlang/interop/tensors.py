@@ -12,7 +12,7 @@ from growlang.interop.accounting import Pair, Shapes
 
 def into_ours(pair: Pair, theirs: Callable[[str], Tensor], shapes: Shapes) -> dict[str, Tensor]:
     """Our tensors of a pair, by name; `theirs` reads one of theirs, `shapes` are those of ours."""
-    parts = [_turned(pair, theirs(name)) for name in pair.theirs]
+    parts = [_paired(pair, name, _turned(pair, theirs(name))) for name in pair.theirs]
     if len(pair.ours) == 1:
         whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
         return {pair.ours[0]: whole.contiguous()}
@@ -25,8 +25,27 @@ def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors of a pair, by name."""
     parts = [ours[name] for name in pair.ours]
     whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
-    split = whole.chunk(len(pair.theirs), pair.axis)
-    return {n: _turned(pair, p).contiguous() for n, p in zip(pair.theirs, split, strict=True)}
+    split = torch.split(whole, pair.lengths(whole.shape[pair.axis]), pair.axis)
+    return {
+        name: _turned(pair, _halved(pair, name, part)).contiguous()
+        for name, part in zip(pair.theirs, split, strict=True)
+    }
+
+
+def _paired(pair: Pair, name: str, tensor: Tensor) -> Tensor:
+    """Rows of heads in two halves as pairs: row i and row i + d / 2 of a head side by side."""
+    if name not in pair.halves:
+        return tensor
+    halves = tensor.reshape(-1, 2, pair.head // 2, *tensor.shape[1:])
+    return halves.transpose(1, 2).reshape(tensor.shape)
+
+
+def _halved(pair: Pair, name: str, tensor: Tensor) -> Tensor:
+    """Rows of heads in pairs as two halves."""
+    if name not in pair.halves:
+        return tensor
+    pairs = tensor.reshape(-1, pair.head // 2, 2, *tensor.shape[1:])
+    return pairs.transpose(1, 2).reshape(tensor.shape)
 
 
 def _turned(pair: Pair, tensor: Tensor) -> Tensor:

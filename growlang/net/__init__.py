@@ -2,7 +2,7 @@
 
 from growlang.net.component_name import CORE, HEAD, STEM, TIME, ComponentName
 from growlang.net.net import Component, Input, Net, Node, Tensor, digest
-from growlang.net.scope import Scope
+from growlang.net.scope import Rope, Scope
 from growlang.net.shape import Kind, Shape, grid, tokens, vector
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Kind",
     "Net",
     "Node",
+    "Rope",
     "Scope",
     "Shape",
     "Tensor",

@@ -153,7 +153,7 @@ class Net:
         """SHA-256 of the net: its graph, arguments and parameters.
 
         Its name, its spans, the estimates of its cost and how its tensors begin are left out, and
-        of the scopes what the graph tells: a node's own eps and numbers alone are in it.
+        of the scopes what the graph tells: a node's own eps, numbers and rotation alone are in it.
         """
         described = self.to_json()
         del described["name"]
@@ -239,7 +239,7 @@ def _node_json(node: Node, eps: float) -> dict[str, Any]:
 
 def _kept(scope: Mapping[str, Any]) -> dict[str, Any]:
     """What the JSON of a node's scope says that neither the graph nor the net's `eps` does."""
-    return {key: scope[key] for key in ("numbers", "eps") if key in scope}
+    return {key: scope[key] for key in ("numbers", "eps", "rope") if key in scope}
 
 
 def _nodes_from_json(data: Mapping[str, Any], inputs: tuple[Input, ...]) -> tuple[Node, ...]:

@@ -11,6 +11,19 @@ EPS = 1e-6
 """Added to the variance by the normalisations of a net that is built now."""
 
 
+class Rope(NamedTuple):
+    """Rotary positions (arXiv 2104.09864): pairs of channels are turned by position * frequency.
+
+    Frequencies are theta^(-2i / d) of the d channels that each axis of the positions has.
+    """
+
+    theta: float
+    sides: tuple[int, ...]
+    """Rows and columns of the grid that the tokens come from, or their number alone."""
+    skipped: int = 0
+    """Tokens before them that are not turned."""
+
+
 class Scope(NamedTuple):
     """What an op is built in, besides its arguments and the shape of its input."""
 
@@ -26,13 +39,15 @@ class Scope(NamedTuple):
     """Added to the variance by the normalisations."""
     numbers: Mapping[str, int] = MappingProxyType({})
     """What the op keeps of `Op.numbers`, such as {"norm1.groups": 16} after its width has grown."""
+    rope: Rope | None = None
+    """How the queries and keys of its self-attention are rotated."""
 
     pools: Mapping[str, str] = MappingProxyType({})
     """How conditions that are added to the time become one vector, where not by their mean."""
 
     def __hash__(self) -> int:
         tables = [frozenset(of.items()) for of in (self.conditions, self.numbers, self.pools)]
-        return hash((self.time, self.channels, self.vocabulary, self.eps, *tables))
+        return hash((self.time, self.channels, self.vocabulary, self.eps, self.rope, *tables))
 
     def number(self, name: str, decided: int) -> int:
         """The number that is kept under a name, or else the one that the op's width decides."""
@@ -43,6 +58,8 @@ class Scope(NamedTuple):
         conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
         said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
         said |= {"pools": dict(self.pools)}
+        if self.rope is not None:
+            said["rope"] = {**self.rope._asdict(), "sides": list(self.rope.sides)}
         defaults = Scope._field_defaults | {"eps": eps}
         return {key: value for key, value in said.items() if value != defaults[key]}
 
@@ -54,4 +71,7 @@ class Scope(NamedTuple):
             for name, dims in data.get("conditions", {}).items()
         }
         pools = {names.name(name): names.name(how) for name, how in data.get("pools", {}).items()}
-        return Scope(**{"eps": eps, **data, "conditions": conditions, "pools": pools})
+        rope = data.get("rope")
+        turned = Rope(**{**rope, "sides": tuple(rope["sides"])}) if rope else None
+        told = {"conditions": conditions, "pools": pools, "rope": turned}
+        return Scope(**{"eps": eps, **data, **told})

@@ -1,22 +1,22 @@
 """Ops on tokens: attention and the transformer block."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Annotated, Any, ClassVar, Literal
 
 from growlang.net import Scope, Shape
-from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
-from growlang.ops.activations import Hidden, widths
+from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, reads, writes
+from growlang.ops import heads, mlp
+from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError
+from growlang.ops.heads import Biases, HeadWidth, KeyHeads, heads_width, keys_width
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, norm, plain, token_wise
-from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, argument
 
 PLAIN_TOKENS = 256
 """Longest sequence for which attention is matmul, softmax, matmul on CPU, where that is faster."""
 
-HeadWidth = Annotated[Annotated[int, Field(ge=1)] | None, Later()]
+KV_HEADS = "heads of keys and values, which divide the heads; by default as many"
+BIAS = "whether maps and norms have a bias, or the parts that do: `[qkv, out, mlp, norm]`"
 
 
 class Attention(Op):
@@ -33,6 +33,7 @@ class Attention(Op):
     input_kind = "tokens"
     is_residual = True
     training_arguments = frozenset(("dropout",))
+    carried = frozenset((heads.ROTATED,))
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -43,6 +44,13 @@ class Attention(Op):
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+    kv_heads: KeyHeads = argument(KV_HEADS, None)
+    bias: Biases = argument(BIAS, True)
+
+    @property
+    def is_rotated(self) -> bool:
+        """Where it attends to itself."""
+        return "self" in self.attend
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -70,13 +78,17 @@ class Attention(Op):
         """The sum over the sublayers; see `_attention_kept`."""
         return _attention_kept(self, x, scope, widths)
 
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Channels of a head that positions rotate."""
+        return _rotated(self, scope)
+
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""
         return _reads(self, scope)
 
 
 class Transformer(Op):
-    """Transformer block: the sublayers of `attention`, then a GELU MLP in the same frame.
+    """Transformer block: the sublayers of `attention`, then an MLP in the same frame.
 
     A fresh block is the identity: its gates, or without time its last projections, are zero.
     """
@@ -87,41 +99,40 @@ class Transformer(Op):
     input_kind = "tokens"
     is_residual = True
     training_arguments = frozenset(("dropout",))
+    carried = frozenset((heads.ROTATED,))
+    gone: ClassVar[dict[str, Any]] = {"rope": False}
+    moved: ClassVar[dict[str, str]] = {
+        "rope": "remove it; positions are the core's: `core @ 16 (position = rope)`"
+    }
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
         "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
     )
     mlp: Hidden = argument(
-        "hidden channels of the MLP, in widths; with its activation `gelu_tanh(4)`, else GELU", 4.0
+        "hidden channels of the MLP, in widths; with its activation `swiglu(8 / 3)`, else GELU", 4.0
     )
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
-    rope: bool = argument("rotary position embedding (not supported yet)", False)
     causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
     qk_norm: bool = argument("whether queries and keys are normalised", True)
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+    kv_heads: KeyHeads = argument(KV_HEADS, None)
+    bias: Biases = argument(BIAS, True)
+
+    @property
+    def is_rotated(self) -> bool:
+        """Where it attends to itself."""
+        return "self" in self.attend
 
     @property
     def branches(self) -> dict[str, str | None]:
         """`attend.NAME` for each name, and `mlp`."""
         return {**{f"attend.{name}": name for name in self.attend}, "mlp": None}
 
-    @property
-    def has_positions(self) -> bool:
-        """Rotary embeddings are of positions."""
-        return self.rope
-
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
-        if self.rope:
-            raise OpError(
-                "`rope = true` is not supported yet",
-                argument="rope",
-                code="G211",
-                help="write `rope = false`: tokens then have the slot's `position`",
-            )
         if self.causal and "self" not in self.attend:
             raise OpError("`causal = true` needs `self` in `attend`", argument="causal")
         return _checked(self, x, scope)
@@ -134,37 +145,34 @@ class Transformer(Op):
         layers = (
             *_attention(self, stream, scope),
             _entry(self, "mlp", stream, scope),
-            linear("mlp.up", writes(hidden), normalised(stream), branch="mlp"),
-            linear(
-                "mlp.down", writes(stream), reads(hidden), init=init, branch="mlp", place="last"
-            ),
+            *mlp.maps(activation(self.mlp), stream, hidden, heads.has_bias(self, "mlp"), init),
         )
         return Axes(_inputs(self, stream, scope), writes(stream), layers)
 
     def flops(self, x: Shape, scope: Scope) -> int:
-        """Those of the attention sublayers, and two projections with their modulation."""
+        """Those of the attention sublayers, and the maps of the MLP with their modulation."""
         hidden = self.numbers(x, scope)["mlp.hidden"]
-        mlp = 4 * x.size * hidden + _modulation_flops(self, scope)
-        return _attention_flops(self, x, scope) + mlp
+        maps = mlp.flops(activation(self.mlp), x, hidden)
+        return _attention_flops(self, x, scope) + maps + _modulation_flops(self, scope)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
-        hidden = self.numbers(x, scope)["mlp.hidden"]
-        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
-        return _attention_saved(self, x, scope) + mlp
+        """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
+        hidden = x.positions * self.numbers(x, scope)["mlp.hidden"]
+        inner = x.size + (mlp.between(activation(self.mlp)) + 1) * hidden
+        return _attention_saved(self, x, scope) + _entry_saved(self, x, scope) + inner
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
+        """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
-        always = attention.always + entry + hidden
+        always = attention.always + entry + mlp.between(activation(self.mlp)) * hidden
         learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size + hidden
         return Kept(always, attention.learning + learning, attention.result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """Hidden channels of the MLP."""
-        decided = max(1, round(self.width * widths(self.mlp)))
-        return {"mlp.hidden": scope.number("mlp.hidden", decided)}
+        """Hidden channels of the MLP, and channels of a head that positions rotate."""
+        hidden = scope.number("mlp.hidden", activation(self.mlp).hidden(self.width))
+        return {"mlp.hidden": hidden, **_rotated(self, scope)}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""
@@ -182,15 +190,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             code="G205",
             help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
         )
-    if op.head_width is None and op.width % op.heads:
-        divisors = ", ".join(str(n) for n in range(1, 129) if op.width % n == 0)
-        raise OpError(
-            f"{op.heads} heads do not divide width {op.width}",
-            argument="heads",
-            code="G207",
-            help=f"choose one of {divisors}, or a width that {op.heads} divides; or say how many "
-            f"channels a head has: `head_width = {max(1, op.width // op.heads)}`",
-        )
+    heads.checked(op, scope)
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
@@ -205,14 +205,10 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
     return x
 
 
-def head_width(op: Attending) -> int:
-    """Channels of a head."""
-    return op.head_width or op.width // op.heads
-
-
-def heads_width(op: Attending) -> int:
-    """Channels of all heads together, which `out` maps to the width."""
-    return op.heads * head_width(op)
+def _rotated(op: Attending, scope: Scope) -> dict[str, int]:
+    """By its name the number of channels of a head that positions rotate, where they do."""
+    channels = heads.rotated(op, scope)
+    return {heads.ROTATED: channels} if channels else {}
 
 
 def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
@@ -242,7 +238,8 @@ def _condition(name: str, scope: Scope) -> Space:
 def _entry(op: Attending, branch: str, stream: Space, scope: Scope) -> Layer:
     """The modulation that time gives a sublayer or, without time, the affine of its norm."""
     if scope.time is None:
-        return norm(f"{branch}.norm", stream, shift=op.norm == "layer", branch=branch)
+        shift = op.norm == "layer" and heads.has_bias(op, "norm")
+        return norm(f"{branch}.norm", stream, shift=shift, branch=branch)
     rows = axis(Role.SHIFT, stream) + axis(Role.SCALE, stream) + axis(Role.GATE, stream)
     time = reads(_time(scope.time))
     return linear(f"{branch}.modulation", rows, time, init="zeros", branch=branch)
@@ -252,38 +249,12 @@ def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
     layers = list[Layer]()
     init = "zeros" if scope.time is None else "linear"
     for name in op.attend:
-        branch = f"attend.{name}"
-        heads, head = _heads(op, branch)
-        query, key, value = (axis(r, heads, head) for r in (Role.QUERY, Role.KEY, Role.VALUE))
-        layers.append(_entry(op, branch, stream, scope))
-        x = normalised(stream)
-        if name == "self":
-            layers.append(linear(f"{branch}.qkv", query + key + value, x, branch=branch))
-        else:
-            other = reads(_condition(name, scope))
-            layers.append(linear(f"{branch}.q", query, x, branch=branch))
-            layers.append(linear(f"{branch}.kv", key + value, other, branch=branch))
-        if op.qk_norm:
-            for place, role in (("q_norm", Role.QUERY_NORM), ("k_norm", Role.KEY_NORM)):
-                affine = norm(f"{branch}.{place}", head, role=role, shift=False, branch=branch)
-                layers.append(affine)
-        merged = reads(heads, head)
-        out = linear(
-            f"{branch}.out", writes(stream), merged, init=init, branch=branch, place="last"
-        )
-        layers.append(out)
+        is_self = name == "self"
+        layers.append(_entry(op, f"attend.{name}", stream, scope))
+        other = None if is_self else reads(_condition(name, scope))
+        rotates = is_self and scope.rope is not None
+        layers += heads.maps(op, name, stream, other, rotates, init)
     return tuple(layers)
-
-
-def _heads(op: Attending, branch: str) -> tuple[Space, Space]:
-    """The heads and the channels of each, the same for queries, keys and values.
-
-    Without QK-norm a factor of a query's channel and its inverse of the key's leave the scores.
-    """
-    count, width = op.heads, head_width(op)
-    if op.qk_norm:
-        return Space(f"{branch}.heads", count), token_wise(f"{branch}.head", width, "rms")
-    return plain(f"{branch}.heads", count), plain(f"{branch}.head", width)
 
 
 def _modulation_flops(op: Attending, scope: Scope) -> int:
@@ -296,7 +267,7 @@ def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
         keys = other.positions
-        projections = 2 * queries * op.width * inner + 2 * keys * inner * other.width
+        projections = 2 * queries * op.width * inner + 2 * keys * keys_width(op) * other.width
         total += 2 * (projections + 2 * queries * keys * inner) + _modulation_flops(op, scope)
     return total
 
@@ -324,11 +295,15 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
         plain = max(queries, keys) <= PLAIN_TOKENS
         total += _entry_saved(op, x, scope) + x.size + queries * inner
         total += 0 if name == "self" else other.size
-        total += (queries + 2 * keys) * inner
+        of_keys = keys * keys_width(op)
+        total += queries * inner + 2 * of_keys
+        total += 2 * (keys * inner - of_keys)
+        turned = name == "self" and scope.rope is not None and not (op.qk_norm or plain)
+        total += queries * inner + of_keys if turned else 0
         total += op.heads * queries * keys if plain else op.heads * queries + queries * inner
         if op.qk_norm:
-            normalised, values = 2 * (queries + keys) * inner, keys * inner if plain else 0
-            total += normalised + values + (queries + keys) * op.heads
+            normalised, values = 2 * (queries * inner + of_keys), of_keys if plain else 0
+            total += normalised + values + queries * op.heads + keys * heads.key_heads(op)
     return total
 
 
@@ -356,12 +331,20 @@ def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Ke
     inner, maps = heads_width(op), widths.maps
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
-        both = x.positions + other.positions
-        projected = maps * (x.positions + 2 * other.positions) * inner
+        queries, of_keys = x.positions * inner, other.positions * keys_width(op)
+        both, turned = queries + of_keys, name == "self" and scope.rope is not None
+        repeated = 2 * other.positions * inner if inner > keys_width(op) else 0
         if op.qk_norm:
-            cast = 0 if maps == FP32 else FP32 * both * inner
-            unused = 0 if maps == FP32 or name == "self" else maps * x.positions * inner
-            projected += cast - unused + maps * both * inner + FP32 * both * op.heads
+            cast = 0 if maps == FP32 else FP32 * both
+            unused = 0 if maps == FP32 or name == "self" else maps * queries
+            norms = x.positions * op.heads + other.positions * heads.key_heads(op)
+            again = queries + repeated if repeated else both
+            projected = maps * (both + of_keys + again) + cast - unused + FP32 * norms
+        elif repeated:
+            projected = maps * (queries + repeated)
+            projected += maps * 2 * of_keys if name == "self" and not turned else 0
+        else:
+            projected = maps * (both + of_keys + (both if turned else 0))
         attended = maps * x.positions * inner + FP32 * op.heads * x.positions
         always += _entry_kept(op, x, scope) + projected + attended
         learning += _branch_learning(op, x, scope, widths) + maps * x.size

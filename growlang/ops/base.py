@@ -84,6 +84,9 @@ class Op(Signature):
     tables_argument: ClassVar[str | None] = None
     """The argument that says whether it takes `tables` of other ops."""
 
+    carried: ClassVar[frozenset[str]] = frozenset()
+    """Names of `numbers` that growth keeps as they are beside what becomes larger."""
+
     names_argument: ClassVar[str | None] = None
     """The argument that names its ids in their order, of which a grown op keeps the parent's."""
 
@@ -108,6 +111,11 @@ class Op(Signature):
     @property
     def has_positions(self) -> bool:
         """Whether it tells tokens their positions itself, so that the core adds none."""
+        return False
+
+    @property
+    def is_rotated(self) -> bool:
+        """Whether `position = rope` of its slot rotates its queries and keys."""
         return False
 
     @property

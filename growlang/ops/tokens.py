@@ -1,6 +1,6 @@
 """Ops at the ends of a model of tokens."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from growlang.net import Scope, Shape, tokens
 from growlang.net.axes import Axes, Parameter, Role, Rows, Space, normalised, reads, writes
@@ -36,7 +36,7 @@ class Embed(Op):
 
 
 class Unembed(Op):
-    """A logit for each token of the vocabulary: LayerNorm, then a linear map without bias.
+    """A logit for each token of the vocabulary: a norm, then a linear map without bias.
 
     The map is a tensor of its own or, `tied`, the table of `embed` (arXiv 1608.05859), as in GPT-2.
     """
@@ -48,6 +48,7 @@ class Unembed(Op):
     tables_argument = "tied"
     tied: Annotated[bool, Later()] = argument("whether the map is the table of `embed`", False)
     eps: Eps = argument("added to the variance by its norm; by default 1e-6", None)
+    norm: Annotated[Literal["layer", "rms"], Later()] = argument("LayerNorm or RMSNorm", "layer")
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -66,14 +67,14 @@ class Unembed(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`norm` and `proj.weight` (vocabulary, width); tied, the table of `embed` for it."""
-        stream = token_wise("x", x.width)
+        stream, shift = token_wise("x", x.width, self.norm), self.norm == "layer"
         logits = writes(Space("vocabulary", scope.vocabulary or 0, rows=Rows()))
         if self.tied:
-            affine = norm("norm", stream, role=Role.TIED_SCALE, place="last")
+            affine = norm("norm", stream, role=Role.TIED_SCALE, shift=shift, place="last")
             table = Parameter("table", (logits, normalised(stream)), "tokens")
             return Axes((reads(stream),), logits, (affine,), (table,))
         proj = linear("proj", logits, normalised(stream), init="tokens", bias=False, place="last")
-        return Axes((reads(stream),), logits, (norm("norm", stream), proj))
+        return Axes((reads(stream),), logits, (norm("norm", stream, shift=shift), proj))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One product with the weight per token."""
@@ -81,4 +82,6 @@ class Unembed(Op):
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm and of the map, and the mean and deviation of each token."""
+        if self.norm == "rms":  # which plain PyTorch computes in two steps
+            return 3 * x.size + x.positions
         return 2 * x.size + 2 * x.positions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -43,7 +43,7 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
         name = given.name or (order[position] if position < len(order) else "")
         if name not in fields or name in values:
             broken = True
-            _refuse_argument(call, given, name, order, values, scope)
+            _refuse_argument(call, given, name, order, values, scope, signature.moved)
             if not given.name:
                 break
             continue
@@ -276,10 +276,13 @@ def _refuse_argument(
     order: list[str],
     values: dict[str, Any],
     scope: Names,
+    moved: Mapping[str, str],
 ) -> None:
     edits: tuple[Edit, ...] = ()
     if name in values:
         message, help = f"`{call.name}` is given `{name}` twice", "remove one"
+    elif given.name in moved:
+        message, help = f"`{call.name}` has no argument `{name}`", moved[given.name]
     elif given.name:
         message = f"`{call.name}` has no argument `{name}`"
         has = f"it has {', '.join(order) or 'none'}"

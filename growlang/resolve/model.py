@@ -22,7 +22,7 @@ from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.slots import CALLED, HOLLOW, OPTIONS, SLOTS, SLOTS_OF_TOKENS
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
-from growlang.spec.changes import Average, Change, Nearest
+from growlang.spec.changes import Average, Nearest
 from growlang.spec.forms import NO_CALLS, Choices
 from growlang.spec.model import (
     BINDINGS,
@@ -317,9 +317,9 @@ class _Resolver:
                 self.findings.add("G107", message, place, help=help, edits=edits)
                 continue
             calls = CALLED.get(option.name, NO_CALLS)
-            words = () if calls else allowed[option.name]
+            words = tuple(word for word in allowed[option.name] if word not in calls)
             value = read(option.value, Choices(words, calls), self.scope)
-            if isinstance(value, Change) or value in allowed[option.name]:
+            if isinstance(value, Signature) or value in allowed[option.name]:
                 found[option.name] = value
                 self.pipes.spans[(name, option.name)] = option.value.span
             elif value is not HOLE:

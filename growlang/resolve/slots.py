@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
-from growlang.spec.changes import DOWNS, UPS, Change
+from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.model import CORE_SKIPS, POSITIONS, Slot
+from growlang.spec.positions import ROTATED
 
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "stage": {"down": tuple(DOWNS), "up": tuple(UPS)},
     "core": {"position": POSITIONS, "skips": CORE_SKIPS},
 }
 """Options of the slots, and what each may be."""
-CALLED: dict[str, Table[Change]] = {"down": DOWNS, "up": UPS}
-"""Options that are calls, which a bare name is too."""
+CALLED: dict[str, Table[Signature]] = {"down": DOWNS, "up": UPS, "position": ROTATED}
+"""What options may call; a bare name is such a call too."""
 HOLLOW = Slot.model_construct(at=None, position=None, skips=None, pipe=[None])
 """Stands for a slot that is missing or was refused."""
 SLOTS = {

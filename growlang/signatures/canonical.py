@@ -8,7 +8,7 @@ one `Formerly("old")`; what was stored under the old name is still read.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import (
     BaseModel,
@@ -35,13 +35,17 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
+    gone: ClassVar[dict[str, Any]] = {}
+    """Fields of earlier versions, with the one value that each had: they are in hashes still."""
+
     @model_validator(mode="before")
     @classmethod
     def read_former_names(cls, values: Any) -> Any:
-        """Fields by their names of today, where what was stored has former ones."""
-        former = former_names(cls)
-        if former and isinstance(values, dict):
-            return {former.get(name, name): value for name, value in values.items()}
+        """Fields by their names of today, where what was stored has former ones or those gone."""
+        former, gone = former_names(cls), cls.gone
+        if (former or gone) and isinstance(values, dict):
+            left = {n: v for n, v in values.items() if n not in gone or v != gone[n]}
+            return {former.get(name, name): value for name, value in left.items()}
         return values
 
     @model_serializer(mode="wrap")
@@ -67,7 +71,7 @@ def in_hash(value: Part, said: dict[str, Any]) -> dict[str, Any]:
             del said[key]
         elif former:
             said[former] = said.pop(key)
-    return said
+    return {**said, **value.gone}
 
 
 class _Marked(NamedTuple):

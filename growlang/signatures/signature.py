@@ -26,6 +26,8 @@ class Signature(Part):
     """The name by which the language calls it."""
     listed: ClassVar[int] = 100
     """Where lists have it: by this number, then by its file and its place there."""
+    moved: ClassVar[dict[str, str]] = {}
+    """Arguments that earlier versions had, each with what to write now."""
     instead: ClassVar[dict[str, str]] = {}
     """Required arguments that may be left out where another says as much, which is named here."""
 

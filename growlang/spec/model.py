@@ -18,7 +18,9 @@ from growlang.ops.noise_level import Fourier
 from growlang.rules.base import Rule
 from growlang.signatures.canonical import Later, Part
 from growlang.signatures.signature import Signature, argument
-from growlang.signatures.tables import CallOf, Table, table
+from growlang.signatures.tables import CallOf, Table, read_call, table
+from growlang.spec.positions import ROTATED, Rope, Word
+from growlang.spec.positions import WORDS as WORDS_OF_POSITION
 
 Skips = Literal["block", "none", "level", "group", "long", "add"]
 SKIPS: tuple[str, ...] = get_args(Skips)
@@ -80,8 +82,8 @@ class Group(Part):
 
 Pipe = list[Group | Item | None]
 """None stands for an element that was refused; a resolved spec without findings has none."""
-Position = Literal["learned", "sincos", "none"]
-POSITIONS: tuple[str, ...] = get_args(Position)
+Position = Annotated[Word | Rope, CallOf(ROTATED), read_call(ROTATED)]
+POSITIONS = (*WORDS_OF_POSITION, *ROTATED)
 
 
 CoreSkips = Literal["long", "none"]

@@ -18,6 +18,7 @@ from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA
 from growlang.spec.forms import choices, form
 from growlang.spec.model import BINDINGS, POSITIONS, RETAINING, WORDS
+from growlang.spec.positions import ROTATED
 from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 from growlang.syntax.document import Binding, Call
 from growlang.syntax.places import STATEMENTS
@@ -238,6 +239,8 @@ def _model() -> Iterator[Home]:
     yield Home("skips", "name", "core", "`core (skips = long)`")
     for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")
+    for call, rotated in ROTATED.items():
+        yield from _fields(rotated, f"core @ 16 (position = {call}(%s))")
 
 
 def _data() -> Iterator[Home]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import sqrt
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from growlang.net import Shape
-from growlang.ops import Scope, attention
-from growlang.ops.activations import GeluTanh
+from growlang.net import Rope, Shape
+from growlang.ops import Scope, attention, heads
+from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
+from growlang.torch_backend import rotary
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
 
@@ -21,9 +24,12 @@ def attend(
 ) -> Tensor:
     """softmax(q k^T / sqrt(head)) v over (B, heads, length, head); `mask` is (B, length of k).
 
+    Of fewer keys and values each serves as many heads of queries, one after the other.
     On CPU the backward of the fused kernel is slow: short sequences go through plain matmuls.
     """
     allowed = None if mask is None else mask[:, None, None, :]
+    if (shared := q.shape[1] // k.shape[1]) > 1:
+        k, v = k.repeat_interleave(shared, dim=1), v.repeat_interleave(shared, dim=1)
     if q.device.type != "cpu" or max(q.shape[2], k.shape[2]) > PLAIN_TOKENS:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, is_causal=causal)
     scores = (q / sqrt(q.shape[-1])) @ k.transpose(-1, -2)
@@ -33,6 +39,13 @@ def attend(
         scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
     wide = torch.promote_types(scores.dtype, torch.float32)
     return scores.softmax(dim=-1, dtype=wide).to(v.dtype) @ v
+
+
+def _norm(op: Attending, scope: Scope, device: Device) -> nn.Module:
+    if op.norm == "rms":
+        return RMSNorm(op.width, eps=scope.eps, device=device)
+    bias = heads.has_bias(op, "norm")
+    return LayerNorm(op.width, eps=scope.eps, bias=bias, device=device)
 
 
 class Branch(nn.Module):
@@ -47,8 +60,7 @@ class Branch(nn.Module):
         self.width, self.kind, self.dropout = op.width, op.norm, op.dropout
         self.eps = scope.eps
         self.modulation = Linear(scope.time, 3 * op.width, device=device) if scope.time else None
-        layer = LayerNorm if op.norm == "layer" else RMSNorm
-        self.norm = None if scope.time else layer(op.width, eps=scope.eps, device=device)
+        self.norm = None if scope.time else _norm(op, scope, device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """What the sublayer computes; `others` are a condition's tokens and mask."""
@@ -83,24 +95,33 @@ class Heads(Branch):
 
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
-        head = attention.head_width(op)
-        self.heads = op.heads
-        self.q_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
-        self.k_norm = RMSNorm(head, eps=scope.eps, device=device) if op.qk_norm else None
-        self.inner = attention.heads_width(op)
-        self.out = Linear(self.inner, op.width, device=device)
+        self.rotated = heads.rotated(op, scope)
+        self.head, self.heads, self.of_keys = heads.head_width(op), op.heads, heads.key_heads(op)
+        self.q_norm = RMSNorm(self.head, eps=scope.eps, device=device) if op.qk_norm else None
+        self.k_norm = RMSNorm(self.head, eps=scope.eps, device=device) if op.qk_norm else None
+        self.inner = heads.heads_width(op)
+        bias = heads.has_bias(op, "out")
+        self.out = Linear(self.inner, op.width, bias=bias, device=device)
 
-    def split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
-        """(B, length, parts * inner) -> parts times (B, heads, length, head)."""
-        split = x.reshape(*x.shape[:2], parts, self.heads, -1)
-        return split.permute(2, 0, 3, 1, 4).unbind(0)
+    def split(self, x: Tensor, *counts: int) -> tuple[Tensor, ...]:
+        """(B, length, all heads * head) -> of each number of heads (B, heads, length, head)."""
+        parts = torch.split(x, [count * self.head for count in counts], dim=-1)
+        return tuple([p.reshape(*p.shape[:2], -1, self.head).transpose(1, 2) for p in parts])
 
     def attended(
-        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        rope: Rope | None = None,
     ) -> Tensor:
         """Attention over the heads, put together and projected: (B, length, width)."""
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
+        if rope is not None:
+            q, k = rotary.rotate(q, k, rope, self.rotated)
         merged = attend(q, k, v, mask, causal).transpose(1, 2).flatten(2)
         projected: Tensor = self.out(merged)
         return projected
@@ -112,12 +133,14 @@ class SelfAttention(Heads):
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
         self.causal = isinstance(op, attention.Transformer) and op.causal
-        self.qkv = Linear(op.width, 3 * self.inner, device=device)
+        self.rope = scope.rope
+        rows, bias = self.inner + 2 * heads.keys_width(op), heads.has_bias(op, "qkv")
+        self.qkv = Linear(op.width, rows, bias=bias, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
-        q, k, v = self.split(self.qkv(x), 3)
-        return self.attended(q, k, v, causal=self.causal)
+        q, k, v = self.split(self.qkv(x), self.heads, self.of_keys, self.of_keys)
+        return self.attended(q, k, v, causal=self.causal, rope=self.rope)
 
 
 class CrossAttention(Heads):
@@ -125,31 +148,46 @@ class CrossAttention(Heads):
 
     def __init__(self, op: Attending, condition: int, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
-        self.q = Linear(op.width, self.inner, device=device)
-        self.kv = Linear(condition, 2 * self.inner, device=device)
+        bias = heads.has_bias(op, "qkv")
+        self.q = Linear(op.width, self.inner, bias=bias, device=device)
+        self.kv = Linear(condition, 2 * heads.keys_width(op), bias=bias, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width), (B, other, width'), (B, other) -> (B, length, width)."""
         condition, mask = others
-        (q,) = self.split(self.q(x), 1)
-        k, v = self.split(self.kv(condition), 2)
+        (q,) = self.split(self.q(x), self.heads)
+        k, v = self.split(self.kv(condition), self.of_keys, self.of_keys)
         return self.attended(q, k, v, mask)
 
 
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "swiglu": F.silu,
+    "geglu": F.gelu,
+}
+"""What an MLP computes of its hidden channels, or of its gate, by the call of the activation."""
+
+
 class MLP(Branch):
-    """Linear, GELU (arXiv 1606.08415) or its approximation by tanh, linear."""
+    """Linear, activation, linear; gated, the activation of a map times another."""
 
     def __init__(
         self, op: attention.Transformer, hidden: int, scope: Scope, device: Device
     ) -> None:
         super().__init__(op, scope, device)
-        self.approximate = "tanh" if isinstance(op.mlp, GeluTanh) else "none"
-        self.up = Linear(op.width, hidden, device=device)
-        self.down = Linear(hidden, op.width, device=device)
+        act = activation(op.mlp)
+        self.act = ACTIVATIONS[act.call]
+        bias = heads.has_bias(op, "mlp")
+        self.gate = Linear(op.width, hidden, bias=bias, device=device) if act.is_gated else None
+        self.up = Linear(op.width, hidden, bias=bias, device=device)
+        self.down = Linear(hidden, op.width, bias=bias, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
-        out: Tensor = self.down(F.gelu(self.up(x), approximate=self.approximate))
+        h = self.act(self.up(x)) if self.gate is None else self.act(self.gate(x)) * self.up(x)
+        out: Tensor = self.down(h)
         return out
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, tokens
-from growlang.torch_backend.layers import Device, Embedding, LayerNorm, Linear
+from growlang.torch_backend.layers import Device, Embedding, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
 
 
@@ -31,7 +31,8 @@ class Unembed(nn.Module):
 
     def __init__(self, op: tokens.Unembed, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        self.norm = LayerNorm(x.width, eps=scope.eps, device=device)
+        layer = LayerNorm if op.norm == "layer" else RMSNorm
+        self.norm = layer(x.width, eps=scope.eps, device=device)
         rows = scope.vocabulary or 0
         self.proj = None if op.tied else Linear(x.width, rows, bias=False, device=device)
 

@@ -14,6 +14,7 @@ from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.data import DATA
 from growlang.spec.forms import NO_CALLS, choices, positions
 from growlang.spec.model import BINDINGS, CONDITIONS
+from growlang.spec.positions import ROTATED
 from growlang.spec.recipe import MOMENTS, Evaluate, Sample, Settings
 
 
@@ -63,7 +64,7 @@ SOURCE = Field(DATA, names=True, own=("mix",))
 OPTIONS = {
     "down": Field(DOWNS, names=True),
     "up": Field(UPS, names=True),
-    "position": WORD,
+    "position": Field(ROTATED, names=True),
     "skips": WORD,
 }
 

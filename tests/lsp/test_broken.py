@@ -186,7 +186,7 @@ def test_completion_goes_on_below_a_mistake(old: str) -> None:
     assert CORE.count(old) == 1
     broken = CORE.replace(old, WRITTEN[old])
     assert labels(broken.replace("attend = [self, text]", "attend = [self, te^]")) == ["text"]
-    assert {"mlp = ", "rope = "} <= set(labels(broken.replace("attend = [self, text]", "^")))
+    assert {"mlp = ", "bias = "} <= set(labels(broken.replace("attend = [self, text]", "^")))
     assert "residual" in labels(broken.replace("residual(width) | unpatch", "res^ | unpatch"))
     assert "head" in labels(broken.replace("  head ", "  he^\n  head "))
     assert labels(broken.replace("= adamw(", "= ad^(")) == ["adamw", "adam"]

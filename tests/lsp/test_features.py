@@ -103,7 +103,7 @@ def test_rules_and_their_arguments(rules: str, some: set[str], none: set[str]) -
 
 def test_arguments_that_are_not_given_yet() -> None:
     found = labels("core.grow", CORE, "(width, heads = 2, attend", "(width, heads = 2, ^, attend")
-    assert {"mlp = ", "norm = ", "rope = "} <= set(found)
+    assert {"mlp = ", "norm = ", "bias = "} <= set(found)
     assert "heads = " not in found
     assert "width" in found
 

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Shape, grid, tokens, vector
+from growlang.net import Rope, Shape, grid, tokens, vector
 from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Condition, Op, Scope, op_of
+from growlang.ops.activations import Swiglu
 from growlang.torch_backend.attention import attend
 from growlang.torch_backend.modules import INITIALISERS, build
 from growlang.torch_backend.registration import builder_of
+from growlang.torch_backend.rotary import rotate
 
 MODULES = tuple(
     name
@@ -404,6 +406,84 @@ def test_gelu_may_be_its_approximation_by_tanh() -> None:
     expected = attended + mlp.down(0.5 * h * (1 + inner.tanh()))
     torch.testing.assert_close(other(embedded), expected)
     assert not torch.allclose(other(embedded), plain(embedded), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("call", ["relu", "swiglu", "geglu"])
+def test_the_mlp_computes_what_its_activation_says(call: str) -> None:
+    """Of a gated one a map times the activation of another (arXiv 2002.05202)."""
+    x = tokens(3, 8)
+    args = {"width": 8, "heads": 2, "mlp": {call: {"widths": 1.5, "multiple": 8}}}
+    op = op_of("transformer").model_validate(args)
+    block = drawn(op, x, Scope(), fresh=False)
+    embedded = torch.randn(2, 3, 8)
+    attended = super(type(block), block).forward(embedded)
+    mlp = block.mlp
+    assert mlp.down.weight.shape == (8, 16)
+    h = mlp.norm(attended)
+    inner = {
+        "relu": lambda: mlp.up(h).clamp(min=0),
+        "swiglu": lambda: mlp.gate(h) * torch.sigmoid(mlp.gate(h)) * mlp.up(h),
+        "geglu": lambda: mlp.gate(h) * torch.special.ndtr(mlp.gate(h)) * mlp.up(h),
+    }[call]()
+    torch.testing.assert_close(block(embedded), attended + mlp.down(inner))
+
+
+def test_rope_turns_pairs_of_channels_by_their_place() -> None:
+    """R(m) q . R(n) k depends on m - n alone (arXiv 2104.09864), by rows and columns of a grid."""
+    q, k = (torch.randn(1, 1, 1, 8, dtype=torch.float64) for _ in "qk")
+    rope = Rope(100.0, (3, 4), skipped=1)
+    turned = rotate(q.expand(1, 1, 13, 8), k.expand(1, 1, 13, 8), rope, 8)
+    scores = (turned[0] @ turned[1].mT)[0, 0]
+    assert torch.equal(turned[0][0, 0, 0], q[0, 0, 0]), "what is before them is not turned"
+    places = [(row, column) for row in range(3) for column in range(4)]
+    for a, (row, column) in enumerate(places):
+        for b, (other, beside) in enumerate(places):
+            if row < 2 and other < 2 and column < 3 and beside < 3:
+                torch.testing.assert_close(scores[1 + a, 1 + b], scores[6 + a, 6 + b])
+    angle = torch.tensor(2 * 100.0 ** (-2 / 4), dtype=torch.float64)  # column 2, the second pair
+    x, y = q[0, 0, 0, 6], q[0, 0, 0, 7]
+    expected = torch.stack((x * angle.cos() - y * angle.sin(), y * angle.cos() + x * angle.sin()))
+    torch.testing.assert_close(turned[0][0, 0, 3, 6:], expected)
+
+
+def test_heads_share_keys_and_values_one_after_the_other() -> None:
+    """Two heads of queries each (arXiv 2305.13245): as if keys and values were there twice."""
+    args = {"width": 12, "heads": 4, "qk_norm": False}
+    x, scope = tokens(5, 12), Scope()
+    few = drawn(op_of("attention").model_validate(args | {"kv_heads": 2}), x, scope, fresh=False)
+    all_ = drawn(op_of("attention").model_validate(args), x, scope, fresh=False)
+    state = few.state_dict()
+    for name in ("attend.self.qkv.weight", "attend.self.qkv.bias"):
+        q, k, v = state[name].split([12, 6, 6])
+        twice = [part.unflatten(0, (2, 3)).repeat_interleave(2, 0).flatten(0, 1) for part in (k, v)]
+        state[name] = torch.cat([q, *twice])
+    all_.load_state_dict(state)
+    embedded = torch.randn(2, 5, 12)
+    torch.testing.assert_close(few(embedded), all_(embedded))
+
+
+@pytest.mark.parametrize("bias", [True, False, ["out", "norm"], []])
+def test_parts_have_a_bias_where_it_is_said(bias: bool | list[str]) -> None:
+    args = {"width": 8, "heads": 2, "attend": ["self", "text"], "bias": bias}
+    scope = Scope(conditions={"text": tokens(2, 6)})
+    op = op_of("transformer").model_validate(args)
+    block = build(op, tokens(3, 8), scope, "cpu")
+    has = {
+        name.removesuffix(".bias").split(".")[-1] for name in block.state_dict() if ".bias" in name
+    }
+    parts = {"qkv": {"qkv", "q", "kv"}, "out": {"out"}, "mlp": {"up", "down"}, "norm": {"norm"}}
+    said = parts if bias is True else bias or []
+    assert has == {name for part in said for name in parts[part]}
+
+
+@pytest.mark.parametrize(
+    ("widths", "multiple", "width", "hidden"),
+    [(8 / 3, 256, 4096, 11_008), (8 / 3, 1, 768, 2048), (8 / 3, 64, 24, 64), (4.0, 256, 64, 256)],
+)
+def test_hidden_channels_are_rounded_up_to_a_multiple(
+    widths: float, multiple: int, width: int, hidden: int
+) -> None:
+    assert Swiglu(widths=widths, multiple=multiple).hidden(width) == hidden
 
 
 def test_gelu_with_a_number_of_widths_is_that_number() -> None:

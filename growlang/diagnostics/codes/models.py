@@ -67,12 +67,6 @@ MODELS = {
         "kept from the parent counts, and so does its input. A file without a model is a "
         "library: it holds params, blocks and data, and nothing to train.",
     ),
-    "G211": Code(
-        "not-available",
-        "The feature is not supported yet.",
-        "The language defines it, and this version cannot build it yet. It is an error at once, "
-        "so that no run differs from its spec.",
-    ),
     "G212": Code(
         "wrong-kind",
         "An op gets another kind of input than it takes.",

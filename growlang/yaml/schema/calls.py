@@ -19,6 +19,7 @@ from growlang.spec.metrics import METRICS
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS
 from growlang.spec.objectives import OBJECTIVES, WEIGHTS
 from growlang.spec.optimizers import OPTIMIZERS
+from growlang.spec.positions import ROTATED
 from growlang.spec.rates import LENGTHS, LR_SCHEDULES
 from growlang.spec.recipe import MOMENTS
 from growlang.spec.samplers import SAMPLERS
@@ -29,6 +30,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
     "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
     "op": OPS,
     "activation": ACTIVATIONS,
+    "position": ROTATED,
     "down": DOWNS,
     "up": UPS,
     "condition": CONDITIONS,
@@ -51,6 +53,7 @@ CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
 
 EXAMPLES: Json = {
     "affine": True,
+    "axes": 2,
     "base": 64,
     "batch": 256,
     "channels": 3,
@@ -65,6 +68,7 @@ EXAMPLES: Json = {
     "height": 64,
     "hidden": 128,
     "id": "google/t5-v1_1-xxl",
+    "kv_heads": 4,
     "label": "cls",
     "length": 1024,
     "levels": {"logit_normal": {"mean": 0.0, "std": 1.0}},

@@ -7,7 +7,7 @@ from inspect import cleandoc
 from growlang.ops import OPS
 from growlang.ops.generations import Detail, Upsample
 from growlang.rules import RULES, Rule
-from growlang.spec.model import CoreSkips, Position, Skips
+from growlang.spec.model import POSITIONS, CoreSkips, Skips
 from growlang.yaml.schema.calls import CALLS, call_of, key
 from growlang.yaml.schema.pieces import (
     EXPRESSION,
@@ -92,10 +92,15 @@ def _slot(options: Json, required: list[str]) -> Json:
     return an_object("A slot with its options.", {**options, "pipe": pipe}, required)
 
 
+def _position() -> Json:
+    """Positions by a word, or a call, which a bare name is too."""
+    return {"anyOf": [{"enum": [*POSITIONS]}, call_of("position")]}
+
+
 def _core() -> Json:
     return {
         "at": about("height of the grid, in positions", 16, reference("count")),
-        "position": about("positional embedding", "learned", one_of(Position)),
+        "position": about("positional embedding", "learned", _position()),
         "skips": about("skips from the first blocks to the last", "long", one_of(CoreSkips)),
     }
 
