@@ -92,7 +92,7 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
     if op.is_layout:
         return "sizes"
     now, was = node.args.get(name), pair.parent.args.get(name)
-    if not all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was)):
+    if not _are_counts(now, was):
         return "function"
     if op.resized == "positions":
         return "sides"  # the grid of its tokens
@@ -111,6 +111,13 @@ def _decided(pair: Pair, match: Match, name: str) -> Decided:
         if found != "function":
             break
     return found
+
+
+def _are_counts(now: object, was: object) -> bool:
+    """Whether both are numbers, or calls of one thing whose arguments are: `swiglu(8 / 3)`."""
+    if isinstance(now, dict) and isinstance(was, dict) and now.keys() == was.keys():
+        return all(_are_counts(now[name], was[name]) for name in now)
+    return all(isinstance(v, int | float | None) and not isinstance(v, bool) for v in (now, was))
 
 
 def _difference(one: Op, other: Op, x: Shape, scope: Scope) -> Decided:

@@ -9,7 +9,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.interop.table import INDEX, Names, names_of, pattern
 from growlang.net import Net, Node
 from growlang.ops import op_in
-from growlang.ops.activations import Gelu, GeluTanh
+from growlang.ops.activations import activation
 from growlang.ops.attention import Attention, Transformer, head_width
 from growlang.signatures.signature import Signature
 
@@ -60,8 +60,8 @@ def _fact(net: Net, node: Node, what: str) -> Any:
 
 
 def _activation(node: Node) -> str:
-    hidden = getattr(op_in(node), "mlp", None)
-    return hidden.call if isinstance(hidden, Gelu | GeluTanh) else Gelu.call
+    op = op_in(node)
+    return activation(op.mlp).call if isinstance(op, Transformer) else ""
 
 
 def _head_width(node: Node) -> int | None:

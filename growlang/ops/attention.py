@@ -6,7 +6,8 @@ from pydantic import Field
 
 from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, normalised, reads, writes
-from growlang.ops.activations import Hidden, widths
+from growlang.ops import mlp
+from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, norm, plain, token_wise
@@ -76,7 +77,7 @@ class Attention(Op):
 
 
 class Transformer(Op):
-    """Transformer block: the sublayers of `attention`, then a GELU MLP in the same frame.
+    """Transformer block: the sublayers of `attention`, then an MLP in the same frame.
 
     A fresh block is the identity: its gates, or without time its last projections, are zero.
     """
@@ -93,7 +94,7 @@ class Transformer(Op):
         "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
     )
     mlp: Hidden = argument(
-        "hidden channels of the MLP, in widths; with its activation `gelu_tanh(4)`, else GELU", 4.0
+        "hidden channels of the MLP, in widths; with its activation `swiglu(8 / 3)`, else GELU", 4.0
     )
     norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
     rope: bool = argument("rotary position embedding (not supported yet)", False)
@@ -134,36 +135,33 @@ class Transformer(Op):
         layers = (
             *_attention(self, stream, scope),
             _entry(self, "mlp", stream, scope),
-            linear("mlp.up", writes(hidden), normalised(stream), branch="mlp"),
-            linear(
-                "mlp.down", writes(stream), reads(hidden), init=init, branch="mlp", place="last"
-            ),
+            *mlp.maps(activation(self.mlp), stream, hidden, init),
         )
         return Axes(_inputs(self, stream, scope), writes(stream), layers)
 
     def flops(self, x: Shape, scope: Scope) -> int:
-        """Those of the attention sublayers, and two projections with their modulation."""
+        """Those of the attention sublayers, and the maps of the MLP with their modulation."""
         hidden = self.numbers(x, scope)["mlp.hidden"]
-        mlp = 4 * x.size * hidden + _modulation_flops(self, scope)
-        return _attention_flops(self, x, scope) + mlp
+        maps = mlp.flops(activation(self.mlp), x, hidden)
+        return _attention_flops(self, x, scope) + maps + _modulation_flops(self, scope)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
-        hidden = self.numbers(x, scope)["mlp.hidden"]
-        mlp = _entry_saved(self, x, scope) + x.size + 2 * x.positions * hidden
-        return _attention_saved(self, x, scope) + mlp
+        """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
+        hidden = x.positions * self.numbers(x, scope)["mlp.hidden"]
+        inner = x.size + (mlp.between(activation(self.mlp)) + 1) * hidden
+        return _attention_saved(self, x, scope) + _entry_saved(self, x, scope) + inner
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """Those of the attention sublayers; of the MLP the inputs of both projections and GELU."""
+        """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
-        always = attention.always + entry + hidden
+        always = attention.always + entry + mlp.between(activation(self.mlp)) * hidden
         learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size + hidden
         return Kept(always, attention.learning + learning, attention.result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Hidden channels of the MLP."""
-        decided = max(1, round(self.width * widths(self.mlp)))
+        decided = activation(self.mlp).hidden(self.width)
         return {"mlp.hidden": scope.number("mlp.hidden", decided)}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:

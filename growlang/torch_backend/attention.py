@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import sqrt
 
 import torch
@@ -10,7 +12,7 @@ from torch.nn import functional as F
 
 from growlang.net import Shape
 from growlang.ops import Scope, attention
-from growlang.ops.activations import GeluTanh
+from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
@@ -136,20 +138,33 @@ class CrossAttention(Heads):
         return self.attended(q, k, v, mask)
 
 
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+    "swiglu": F.silu,
+    "geglu": F.gelu,
+}
+"""What an MLP computes of its hidden channels, or of its gate, by the call of the activation."""
+
+
 class MLP(Branch):
-    """Linear, GELU (arXiv 1606.08415) or its approximation by tanh, linear."""
+    """Linear, activation, linear; gated, the activation of a map times another."""
 
     def __init__(
         self, op: attention.Transformer, hidden: int, scope: Scope, device: Device
     ) -> None:
         super().__init__(op, scope, device)
-        self.approximate = "tanh" if isinstance(op.mlp, GeluTanh) else "none"
+        act = activation(op.mlp)
+        self.act = ACTIVATIONS[act.call]
+        self.gate = Linear(op.width, hidden, device=device) if act.is_gated else None
         self.up = Linear(op.width, hidden, device=device)
         self.down = Linear(hidden, op.width, device=device)
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """(B, length, width) -> the same."""
-        out: Tensor = self.down(F.gelu(self.up(x), approximate=self.approximate))
+        h = self.act(self.up(x)) if self.gate is None else self.act(self.gate(x)) * self.up(x)
+        out: Tensor = self.down(h)
         return out
 
 

@@ -14,6 +14,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Shape, grid, tokens, vector
 from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Condition, Op, Scope, op_of
+from growlang.ops.activations import Swiglu
 from growlang.torch_backend.attention import attend
 from growlang.torch_backend.modules import INITIALISERS, build
 from growlang.torch_backend.registration import builder_of
@@ -384,6 +385,36 @@ def test_gelu_may_be_its_approximation_by_tanh() -> None:
     expected = attended + mlp.down(0.5 * h * (1 + inner.tanh()))
     torch.testing.assert_close(other(embedded), expected)
     assert not torch.allclose(other(embedded), plain(embedded), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("call", ["relu", "swiglu", "geglu"])
+def test_the_mlp_computes_what_its_activation_says(call: str) -> None:
+    """Of a gated one a map times the activation of another (arXiv 2002.05202)."""
+    x = tokens(3, 8)
+    args = {"width": 8, "heads": 2, "mlp": {call: {"widths": 1.5, "multiple": 8}}}
+    op = op_of("transformer").model_validate(args)
+    block = drawn(op, x, Scope(), fresh=False)
+    embedded = torch.randn(2, 3, 8)
+    attended = super(type(block), block).forward(embedded)
+    mlp = block.mlp
+    assert mlp.down.weight.shape == (8, 16)
+    h = mlp.norm(attended)
+    inner = {
+        "relu": lambda: mlp.up(h).clamp(min=0),
+        "swiglu": lambda: mlp.gate(h) * torch.sigmoid(mlp.gate(h)) * mlp.up(h),
+        "geglu": lambda: mlp.gate(h) * torch.special.ndtr(mlp.gate(h)) * mlp.up(h),
+    }[call]()
+    torch.testing.assert_close(block(embedded), attended + mlp.down(inner))
+
+
+@pytest.mark.parametrize(
+    ("widths", "multiple", "width", "hidden"),
+    [(8 / 3, 256, 4096, 11_008), (8 / 3, 1, 768, 2048), (8 / 3, 64, 24, 64), (4.0, 256, 64, 256)],
+)
+def test_hidden_channels_are_rounded_up_to_a_multiple(
+    widths: float, multiple: int, width: int, hidden: int
+) -> None:
+    assert Swiglu(widths=widths, multiple=multiple).hidden(width) == hidden
 
 
 def test_gelu_with_a_number_of_widths_is_that_number() -> None:
