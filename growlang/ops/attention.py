@@ -11,6 +11,15 @@ from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, norm, plain, token_wise
+from growlang.ops.modulation import (
+    AFFINE,
+    MODULATION,
+    Affine,
+    Modulation,
+    entry,
+    is_affine,
+    require_time,
+)
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, argument
 
@@ -44,6 +53,8 @@ class Attention(Op):
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+    modulation: Modulation = argument(MODULATION, "branch")
+    affine: Affine = argument(AFFINE, None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -103,6 +114,8 @@ class Transformer(Op):
     dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
     head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+    modulation: Modulation = argument(MODULATION, "branch")
+    affine: Affine = argument(AFFINE, None)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -134,7 +147,7 @@ class Transformer(Op):
         init = "linear" if scope.time else "zeros"
         layers = (
             *_attention(self, stream, scope),
-            _entry(self, "mlp", stream, scope),
+            *entry(self, "mlp", stream, scope),
             *mlp.maps(activation(self.mlp), stream, hidden, init),
         )
         return Axes(_inputs(self, stream, scope), writes(stream), layers)
@@ -155,8 +168,10 @@ class Transformer(Op):
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
-        always = attention.always + entry + mlp.between(activation(self.mlp)) * hidden
-        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size + hidden
+        between = mlp.between(activation(self.mlp))
+        always = attention.always + entry + max(between, 1) * hidden
+        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size
+        learning += hidden if between else 0
         return Kept(always, attention.learning + learning, attention.result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
@@ -189,6 +204,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             help=f"choose one of {divisors}, or a width that {op.heads} divides; or say how many "
             f"channels a head has: `head_width = {max(1, op.width // op.heads)}`",
         )
+    require_time(op, scope)
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
@@ -237,15 +253,6 @@ def _condition(name: str, scope: Scope) -> Space:
     return plain(f"condition.{name}", scope.conditions[name].width)
 
 
-def _entry(op: Attending, branch: str, stream: Space, scope: Scope) -> Layer:
-    """The modulation that time gives a sublayer or, without time, the affine of its norm."""
-    if scope.time is None:
-        return norm(f"{branch}.norm", stream, shift=op.norm == "layer", branch=branch)
-    rows = axis(Role.SHIFT, stream) + axis(Role.SCALE, stream) + axis(Role.GATE, stream)
-    time = reads(_time(scope.time))
-    return linear(f"{branch}.modulation", rows, time, init="zeros", branch=branch)
-
-
 def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
     layers = list[Layer]()
     init = "zeros" if scope.time is None else "linear"
@@ -253,7 +260,7 @@ def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
         branch = f"attend.{name}"
         heads, head = _heads(op, branch)
         query, key, value = (axis(r, heads, head) for r in (Role.QUERY, Role.KEY, Role.VALUE))
-        layers.append(_entry(op, branch, stream, scope))
+        layers += entry(op, branch, stream, scope)
         x = normalised(stream)
         if name == "self":
             layers.append(linear(f"{branch}.qkv", query + key + value, x, branch=branch))
@@ -303,9 +310,12 @@ def _entry_saved(op: Attending, x: Shape, scope: Scope) -> int:
     """Kept by a sublayer's norm, modulation, gate and dropout."""
     statistics = x.positions * (2 if op.norm == "layer" else 1)
     total = x.size + statistics + (x.size if op.dropout else 0)
-    if scope.time is not None:
-        return total + 2 * x.size + 4 * op.width + scope.time
-    return total + (x.size if op.norm == "rms" else 0)
+    fused = op.norm == "rms" and is_affine(op, scope)  # which plain PyTorch computes in two steps
+    total += x.size if fused else 0
+    if scope.time is None:
+        return total
+    shared = 1 if op.modulation == "branch" else len(op.branches)
+    return total + 2 * x.size + 4 * op.width + scope.time // shared
 
 
 def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
