@@ -161,7 +161,7 @@ def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
     if slot.at is not None:
         wire = arrive(site, wire, slot.at, slot.pipe, CORE)
     wire = chain(site, slot.pipe, wire, place, ("core",))
-    asked = slot.position in ("learned", "sincos")
+    asked = slot.position in ("learned", "sincos", "sincos_xy")
     if wire.shape and asked and not site.graph.has_position:
         site.refusals.mismatch(
             "G201",

@@ -24,6 +24,8 @@ class Pair(NamedTuple):
     ours: tuple[str, ...]
     transpose: bool
     axis: int
+    pixels: int = 0
+    """Of a patch, where the rows of theirs are pixels x channels and ours channels x pixels."""
 
     def expected(self, shapes: Shapes) -> dict[str, tuple[int, ...]]:
         """The shapes of theirs that those of ours make; of parts of one of ours, equal ones."""
@@ -33,7 +35,7 @@ class Pair(NamedTuple):
             shape = (*whole[: self.axis], whole[self.axis] // n, *whole[self.axis + 1 :])
             return {name: self._turned(shape) for name in self.theirs}
         length = sum(part[self.axis] for part in parts) if parts[1:] else 0
-        first = parts[0]
+        first = parts[0][:2] if self.pixels else parts[0]  # of theirs a linear map
         shape = (*first[: self.axis], length, *first[self.axis + 1 :]) if length else first
         return {self.theirs[0]: self._turned(shape)}
 
@@ -59,18 +61,22 @@ def pairs_of(table: NameTable, net: Net) -> tuple[tuple[Pair, ...], list[str]]:
     pairs: list[Pair] = []
     for rule in table.tensors:
         numbers = sorted({i for name in names_of(rule.ours) for i in blocks(net, name)})
-        pairs += [_pair(rule, number) for number in numbers]
+        pairs += [_pair(rule, number, net) for number in numbers]
     named = {name for pair in pairs for name in pair.ours}
     lost = [name for name in net.table if name not in named]
     return tuple(pairs), lost
 
 
-def _pair(rule: Rule, number: int) -> Pair:
+def _pair(rule: Rule, number: int, net: Net) -> Pair:
     theirs, ours = (
         tuple(numbered(name, number) for name in names_of(side))
         for side in (rule.theirs, rule.ours)
     )
-    return Pair(theirs, ours, rule.transpose, rule.axis)
+    pixels = 0
+    if rule.channels_last:
+        owner = next(n for n in net.nodes if any(t.name == ours[0] for t in n.tensors))
+        pixels = owner.args["factor"] ** 2
+    return Pair(theirs, ours, rule.transpose, rule.axis, pixels)
 
 
 def account(table: NameTable, given: Shapes, net: Net, where: str) -> Accounted:
@@ -114,7 +120,7 @@ def account(table: NameTable, given: Shapes, net: Net, where: str) -> Accounted:
 def _their_names(table: NameTable, given: Shapes, where: str) -> dict[str, str]:
     """What the checkpoint calls each name of the table's."""
     known = [pattern(n) for rule in table.tensors for n in names_of(rule.theirs)]
-    known += [pattern(ignored.theirs) for ignored in table.ignored]
+    known += [pattern(other.theirs) for other in (*table.ignored, *table.repeated)]
     names: dict[str, str] = {}
     for written in given:
         full = f"{table.prefix}{written}"
@@ -134,7 +140,9 @@ def _ignored(table: NameTable, name: str) -> str:
 
 
 def _copied(table: NameTable, name: str) -> str:
-    return next((r.copy_of for r in table.tensors if r.theirs == name and r.copy_of), "")
+    repeated = (r.copy_of for r in table.repeated if pattern(r.theirs).fullmatch(name))
+    own = (r.copy_of for r in table.tensors if r.theirs == name and r.copy_of)
+    return next(own, "") or next(repeated, "")
 
 
 def _left(table: NameTable, net: Net, name: str, given: Shapes) -> str:

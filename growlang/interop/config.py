@@ -19,6 +19,8 @@ GENERAL = frozenset(
     [
         "architectures",
         "model_type",
+        "_class_name",
+        "_diffusers_version",
         "torch_dtype",
         "dtype",
         "transformers_version",
@@ -54,6 +56,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise GrowlangError(f"{path} is not JSON: {error}") from error
+    if isinstance(said, dict) and isinstance(said.get("_class_name"), str):
+        said.setdefault("model_type", said["_class_name"])  # as diffusers calls it
     if not isinstance(said, dict) or not isinstance(said.get("model_type"), str):
         raise GrowlangError(
             f"{path} has no `model_type`", help="name the folder that `save_pretrained` wrote"

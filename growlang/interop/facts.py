@@ -74,6 +74,8 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "vocabulary": lambda node: node.scope.vocabulary,
     "positions": lambda node: node.output.positions,
     "activation": _activation,
+    "side": lambda node: node.output.dims[1] * node.args["factor"],
     "head_width": _head_width,
+    "period": lambda node: getattr(op_in(node), "period", None),
 }
 """Facts that are no arguments of an op, or that a net may have otherwise than its arguments say."""

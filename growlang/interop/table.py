@@ -40,6 +40,8 @@ class Rule(Part):
     """Whether theirs is (inputs, outputs), and ours (outputs, inputs)."""
     axis: int = Field(0, ge=0)
     """Of ours, along which several are parts of one."""
+    channels_last: bool = False
+    """Whether the rows of theirs are pixels of a patch x channels, and ours channels x pixels."""
     copy_of: str = ""
     """Of theirs: where the spec has no such tensor, theirs may be there and equal that one."""
 
@@ -59,6 +61,14 @@ class Ignored(Part):
 
     theirs: str
     reason: str
+
+
+class Repeated(Part):
+    """A tensor of theirs that has to equal another one, and what to do where it does not."""
+
+    theirs: str
+    copy_of: str
+    mend: str
 
 
 class Setting(Part):
@@ -100,13 +110,16 @@ class NameTable(Part):
     """What a library calls the tensors and the settings of one kind of model."""
 
     model_type: str
-    """That of its config.json."""
+    """That of its config.json; of diffusers the `_class_name`."""
     architecture: str
     """The class that an export names."""
+    is_exported: bool = True
+    """Whether nets are written by it too."""
     prefix: str = ""
     """Of their names, which files of the model without its head leave out."""
     tensors: list[Rule]
     ignored: list[Ignored] = []
+    repeated: list[Repeated] = []
     config: dict[str, Setting]
     fixed: dict[str, Fixed] = {}
     required: list[Required] = []

@@ -80,7 +80,7 @@ class Group(Part):
 
 Pipe = list[Group | Item | None]
 """None stands for an element that was refused; a resolved spec without findings has none."""
-Position = Literal["learned", "sincos", "none"]
+Position = Literal["learned", "sincos", "sincos_xy", "none"]
 POSITIONS: tuple[str, ...] = get_args(Position)
 
 
