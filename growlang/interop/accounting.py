@@ -120,7 +120,8 @@ def account(table: NameTable, given: Shapes, net: Net, where: str) -> Accounted:
 def _their_names(table: NameTable, given: Shapes, where: str) -> dict[str, str]:
     """What the checkpoint calls each name of the table's."""
     known = [pattern(n) for rule in table.tensors for n in names_of(rule.theirs)]
-    known += [pattern(other.theirs) for other in (*table.ignored, *table.repeated)]
+    known += [pattern(ignored.theirs) for ignored in table.ignored]
+    known += [pattern(repeated.theirs) for repeated in table.repeated]
     names: dict[str, str] = {}
     for written in given:
         full = f"{table.prefix}{written}"

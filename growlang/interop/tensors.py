@@ -33,7 +33,7 @@ def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _with_rows(tensor: Tensor, factors: tuple[int, int]) -> Tensor:
     """A tensor whose rows are a product of two factors, with these in the other order."""
-    return tensor.unflatten(0, factors).transpose(0, 1).flatten(0, 1)
+    return tensor.reshape(*factors, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def _turned(pair: Pair, tensor: Tensor) -> Tensor:

@@ -203,7 +203,8 @@ class Attention(nn.Module):
         time = reads[0] if self.timed else None
         if self.modulation is None or time is None:
             return (time,) * self.sublayers
-        return self.modulation(F.silu(time)).chunk(self.sublayers, dim=-1)
+        rows: Tensor = self.modulation(F.silu(time))
+        return rows.chunk(self.sublayers, dim=-1)
 
     def attended(
         self, x: Tensor, times: tuple[Tensor | None, ...], others: tuple[Tensor, ...]
