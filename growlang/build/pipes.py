@@ -149,7 +149,7 @@ def _with_position(site: Site, wire: Wire) -> Wire:
     if kind == "none":
         return wire
     extent = {}
-    if kind == "sincos" and site.model.image:
+    if kind in ("sincos", "sincos_xy") and site.model.image:
         extent = _grid_of(site, shape)
     site.graph.has_position = True
     op = op_of("position").model_validate({"kind": kind, **extent})

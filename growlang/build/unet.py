@@ -180,7 +180,7 @@ def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
 def _refuse_idle_position(site: Site, slot: Slot) -> None:
     """Refuse positions that nothing takes, or that the input does not have."""
     message, help = "", "remove it"
-    if slot.position in ("learned", "sincos") and not site.graph.has_position:
+    if slot.position in ("learned", "sincos", "sincos_xy") and not site.graph.has_position:
         message = f"`position = {slot.position}` has no effect: the core has no op on tokens"
     elif isinstance(slot.position, Rope):
         if not any(node.scope.rope for node in site.graph.nodes):

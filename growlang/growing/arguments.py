@@ -267,6 +267,12 @@ def unresizable(pair: Pair, match: Match) -> Iterator[Obstacle]:
     if new is None or old is None or op_in(pair.child).resized:
         return
     before = {parameter.name: sides(parameter) for parameter in old.parameters}
+    parts = {parameter.name: [*map(len, parameter.axes)] for parameter in old.parameters}
+    for parameter in new.parameters:
+        if [*map(len, parameter.axes)] != parts.get(parameter.name, [*map(len, parameter.axes)]):
+            why = f"`{parameter.name}` is made of other parts than the parent's"
+            yield Obstacle("impossible", path, f"{why}: one map serves all of its sublayers")
+            return
     for parameter in new.parameters:
         was, now = before.get(parameter.name), sides(parameter)
         if was is not None and was != now:

@@ -197,11 +197,11 @@ def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
 
 
 def _is_scaled_by_norm(axes: Axes, branch: str, spaces: list[Space]) -> bool:
-    """Whether a norm of the branch has a scale of its own for these spaces."""
+    """Whether a norm of the branch, or of any, has a scale of its own for these spaces."""
     return any(
         segment.role is Role.NORM_SCALE and set(segment.factors) & set(spaces)
         for layer in axes.layers
-        if layer.branch == branch
+        if branch in ("", layer.branch)
         for segment in layer.weight.axes[0]
     )
 

@@ -302,7 +302,7 @@ def _dead(net: Net, trained: frozenset[str]) -> Iterator[tuple[str, str]]:
     readers = Counter(name for n in net.nodes for name in n.inputs)
     for node in net.nodes:
         for first, second in pairwise(zeros[node.path]):
-            if first.branch == second.branch:
+            if first.branch == second.branch or "" in (first.branch, second.branch):
                 yield _weight(node, first), _weight(node, second)
         op = op_of(node.op)
         if not zeros[node.path] or op.is_residual or op.is_join:

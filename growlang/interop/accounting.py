@@ -30,6 +30,8 @@ class Pair(NamedTuple):
     """Theirs whose rows are heads in two halves, of which ours are pairs."""
     head: int = 0
     """Channels of a head."""
+    pixels: int = 0
+    """Of a patch, where the rows of theirs are pixels x channels and ours channels x pixels."""
 
     def lengths(self, whole: int) -> list[int]:
         """The lengths of theirs that are parts of one of ours of `whole` places."""
@@ -47,7 +49,7 @@ class Pair(NamedTuple):
                 for name, part in zip(self.theirs, lengths, strict=True)
             }
         length = sum(part[self.axis] for part in parts) if parts[1:] else 0
-        first = parts[0]
+        first = parts[0][:2] if self.pixels else parts[0]  # of theirs a linear map
         shape = (*first[: self.axis], length, *first[self.axis + 1 :]) if length else first
         return {self.theirs[0]: self._turned(shape)}
 
@@ -85,9 +87,11 @@ def _pair(rule: Rule, number: int, net: Net) -> Pair:
         for side in (rule.theirs, rule.ours)
     )
     pair = Pair(theirs, ours, rule.transpose, rule.axis)
-    if not (rule.parts or rule.halves):
+    if not (rule.parts or rule.halves or rule.channels_last):
         return pair
     node = next(n for n in net.nodes if any(t.name == ours[0] for t in n.tensors))
+    if rule.channels_last:
+        return pair._replace(pixels=node.args["factor"] ** 2)
     return pair._replace(
         parts=tuple(int(fact(net, node, part)) for part in rule.parts),
         halves=tuple(numbered(name, number) for name in rule.halves),
@@ -137,6 +141,7 @@ def _their_names(table: NameTable, given: Shapes, where: str) -> dict[str, str]:
     """What the checkpoint calls each name of the table's."""
     known = [pattern(n) for rule in table.tensors for n in names_of(rule.theirs)]
     known += [pattern(ignored.theirs) for ignored in table.ignored]
+    known += [pattern(repeated.theirs) for repeated in table.repeated]
     names: dict[str, str] = {}
     for written in given:
         full = f"{table.prefix}{written}"
@@ -156,7 +161,9 @@ def _ignored(table: NameTable, name: str) -> str:
 
 
 def _copied(table: NameTable, name: str) -> str:
-    return next((r.copy_of for r in table.tensors if r.theirs == name and r.copy_of), "")
+    repeated = (r.copy_of for r in table.repeated if pattern(r.theirs).fullmatch(name))
+    own = (r.copy_of for r in table.tensors if r.theirs == name and r.copy_of)
+    return next(own, "") or next(repeated, "")
 
 
 def _left(table: NameTable, net: Net, name: str, given: Shapes) -> str:

@@ -22,7 +22,8 @@ def fitting(net: Net, table: Path | None = None) -> NameTable:
         found = read_table(table)
         _require(found, net)
         return found
-    tables = sorted((table_of(name) for name in known()), key=lambda t: len(_lost(t, net)))
+    written = (table for table in map(table_of, known()) if table.is_exported)
+    tables = sorted(written, key=lambda table: len(_lost(table, net)))
     nearest = tables[0]
     _require(nearest, net)
     return nearest

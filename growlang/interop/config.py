@@ -19,6 +19,8 @@ GENERAL = frozenset(
     [
         "architectures",
         "model_type",
+        "_class_name",
+        "_diffusers_version",
         "torch_dtype",
         "dtype",
         "transformers_version",

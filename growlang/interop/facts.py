@@ -80,9 +80,11 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "vocabulary": lambda node: node.scope.vocabulary,
     "positions": lambda node: node.output.positions,
     "activation": _activation,
+    "side": lambda node: node.output.dims[1] * node.args["factor"],
     "head_width": _head_width,
     "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,
     "theta": lambda node: node.scope.rope.theta if node.scope.rope else None,
     "axes": lambda node: len(node.scope.rope.sides) if node.scope.rope else 0,
+    "period": lambda node: getattr(op_in(node), "period", None),
 }
 """Facts that are no arguments of an op, or that a net may have otherwise than its arguments say."""

@@ -22,6 +22,8 @@ from growlang.plans.tensor_index import TensorIndex, read_index
 from growlang.plans.weights_header import header
 from growlang.torch_backend.tensor_files import SAFETENSORS_NAMES, bytes_of
 
+FEW = 4
+"""Tensors that repeat others of which not each has a line of its own."""
 WIDTHS = {"F32": 32, "F16": 16, "BF16": 16}
 """The dtypes in which weights are taken as they are, and the bits of a number."""
 
@@ -46,7 +48,9 @@ class Imported(NamedTuple):
         for reason in dict.fromkeys(self.ignored.values()):
             names = [name for name, why in self.ignored.items() if why == reason]
             lines.append(f"{len(names):,} left out, such as `{names[0]}`: {reason}")
-        lines += [f"`{name}` is `{source}` once more" for name, source in self.copies.items()]
+        again = [f"`{name}` is `{source}` once more" for name, source in self.copies.items()]
+        more = f"{len(again) - 1:,} more tensors repeat others, too"
+        lines += again if len(again) < FEW else [again[0], more]
         if self.unknown:
             listed = ", ".join(f"`{name}`" for name in self.unknown)
             lines.append(f"config.json also has {listed}, of which the table of names says nothing")
@@ -77,7 +81,7 @@ def import_hf(
     accounted = account(names, shapes, spec.net, str(folder))
     _require_dtypes(index, accounted)
     with _Reader(index) as read:
-        _require_copies(accounted, read, folder)
+        _require_copies(accounted, names, read, folder)
         with whole(output) as temporary:
             _write(temporary, spec, accounted, index, read)
     unknown = tuple(unknown_fields(names, config))
@@ -134,15 +138,19 @@ class _Reader:
         self.files.clear()
 
 
-def _require_copies(accounted: Accounted, read: Callable[[str], Tensor], folder: Path) -> None:
+def _require_copies(
+    accounted: Accounted, names: NameTable, read: Callable[[str], Tensor], folder: Path
+) -> None:
     """Raise GrowlangError where what should repeat a tensor is another one."""
     for name, source in accounted.copies.items():
-        if not torch.equal(read(name), read(accounted.given[source])):
-            raise GrowlangError(
-                f"`{name}` of {folder} is not `{source}`, though the config says that they are one",
-                help="write `tied = false` in `unembed`, and `tie_word_embeddings: false` in "
-                f"{CONFIG}",
-            )
+        if torch.equal(read(name), read(accounted.given[source])):
+            continue
+        if mend := next((r.mend for r in names.repeated if r.copy_of == source), ""):
+            raise GrowlangError(f"`{name}` of {folder} is not `{source}`", help=mend)
+        raise GrowlangError(
+            f"`{name}` of {folder} is not `{source}`, though the config says that they are one",
+            help=f"write `tied = false` in `unembed`, and `tie_word_embeddings: false` in {CONFIG}",
+        )
 
 
 def _write(

@@ -45,6 +45,8 @@ class Rule(Part):
     (`rotate_half`), where ours has the pairs side by side."""
     parts: list[str] = []
     """How long several of theirs are in one of ours, as facts of its node; by default alike."""
+    channels_last: bool = False
+    """Whether the rows of theirs are pixels of a patch x channels, and ours channels x pixels."""
     copy_of: str = ""
     """Of theirs: where the spec has no such tensor, theirs may be there and equal that one."""
 
@@ -68,6 +70,14 @@ class Ignored(Part):
 
     theirs: str
     reason: str
+
+
+class Repeated(Part):
+    """A tensor of theirs that has to equal another one, and what to do where it does not."""
+
+    theirs: str
+    copy_of: str
+    mend: str
 
 
 class Setting(Part):
@@ -113,13 +123,16 @@ class NameTable(Part):
     """What a library calls the tensors and the settings of one kind of model."""
 
     model_type: str
-    """That of its config.json."""
+    """That of its config.json; of diffusers the `_class_name`."""
     architecture: str
     """The class that an export names."""
+    is_exported: bool = True
+    """Whether nets are written by it too."""
     prefix: str = ""
     """Of their names, which files of the model without its head leave out."""
     tensors: list[Rule]
     ignored: list[Ignored] = []
+    repeated: list[Repeated] = []
     config: dict[str, Setting]
     fixed: dict[str, Fixed] = {}
     required: list[Required] = []

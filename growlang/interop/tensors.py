@@ -15,7 +15,8 @@ def into_ours(pair: Pair, theirs: Callable[[str], Tensor], shapes: Shapes) -> di
     parts = [_paired(pair, name, _turned(pair, theirs(name))) for name in pair.theirs]
     if len(pair.ours) == 1:
         whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
-        return {pair.ours[0]: whole.contiguous()}
+        whole = _with_rows(whole, (pair.pixels, -1)) if pair.pixels else whole
+        return {pair.ours[0]: whole.reshape(shapes[pair.ours[0]]).contiguous()}
     lengths = [shapes[name][pair.axis] for name in pair.ours]
     split = torch.split(parts[0], lengths, pair.axis)
     return {name: part.contiguous() for name, part in zip(pair.ours, split, strict=True)}
@@ -25,6 +26,7 @@ def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors of a pair, by name."""
     parts = [ours[name] for name in pair.ours]
     whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
+    whole = _with_rows(whole, (-1, pair.pixels)) if pair.pixels else whole
     split = torch.split(whole, pair.lengths(whole.shape[pair.axis]), pair.axis)
     return {
         name: _turned(pair, _halved(pair, name, part)).contiguous()
@@ -46,6 +48,11 @@ def _halved(pair: Pair, name: str, tensor: Tensor) -> Tensor:
         return tensor
     pairs = tensor.reshape(-1, pair.head // 2, 2, *tensor.shape[1:])
     return pairs.transpose(1, 2).reshape(tensor.shape)
+
+
+def _with_rows(tensor: Tensor, factors: tuple[int, int]) -> Tensor:
+    """A tensor whose rows are a product of two factors, with these in the other order."""
+    return tensor.reshape(*factors, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def _turned(pair: Pair, tensor: Tensor) -> Tensor:

@@ -3,13 +3,22 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 from growlang.net import Scope, Shape
-from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, reads, writes
+from growlang.net.axes import Axes, Axis, Layer, Space, reads, writes
 from growlang.ops import heads, mlp
 from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.heads import Biases, HeadWidth, KeyHeads, heads_width, keys_width
 from growlang.ops.kept import FP32, Kept, Widths
-from growlang.ops.layers import linear, norm, plain, token_wise
+from growlang.ops.layers import plain, token_wise
+from growlang.ops.modulation import (
+    AFFINE,
+    MODULATION,
+    Affine,
+    Modulation,
+    entry,
+    is_affine,
+    require_time,
+)
 from growlang.signatures.signature import Conditions, argument
 
 PLAIN_TOKENS = 256
@@ -46,6 +55,8 @@ class Attention(Op):
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
     kv_heads: KeyHeads = argument(KV_HEADS, None)
     bias: Biases = argument(BIAS, True)
+    modulation: Modulation = argument(MODULATION, "branch")
+    affine: Affine = argument(AFFINE, None)
 
     @property
     def is_rotated(self) -> bool:
@@ -120,6 +131,8 @@ class Transformer(Op):
     eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
     kv_heads: KeyHeads = argument(KV_HEADS, None)
     bias: Biases = argument(BIAS, True)
+    modulation: Modulation = argument(MODULATION, "branch")
+    affine: Affine = argument(AFFINE, None)
 
     @property
     def is_rotated(self) -> bool:
@@ -144,7 +157,7 @@ class Transformer(Op):
         init = "linear" if scope.time else "zeros"
         layers = (
             *_attention(self, stream, scope),
-            _entry(self, "mlp", stream, scope),
+            *entry(self, "mlp", stream, scope),
             *mlp.maps(activation(self.mlp), stream, hidden, heads.has_bias(self, "mlp"), init),
         )
         return Axes(_inputs(self, stream, scope), writes(stream), layers)
@@ -165,8 +178,10 @@ class Transformer(Op):
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
-        always = attention.always + entry + mlp.between(activation(self.mlp)) * hidden
-        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size + hidden
+        between = mlp.between(activation(self.mlp))
+        always = attention.always + entry + max(between, 1) * hidden
+        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size
+        learning += hidden if between else 0
         return Kept(always, attention.learning + learning, attention.result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
@@ -191,6 +206,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
             help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
         )
     heads.checked(op, scope)
+    require_time(op, scope)
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
@@ -235,22 +251,12 @@ def _condition(name: str, scope: Scope) -> Space:
     return plain(f"condition.{name}", scope.conditions[name].width)
 
 
-def _entry(op: Attending, branch: str, stream: Space, scope: Scope) -> Layer:
-    """The modulation that time gives a sublayer or, without time, the affine of its norm."""
-    if scope.time is None:
-        shift = op.norm == "layer" and heads.has_bias(op, "norm")
-        return norm(f"{branch}.norm", stream, shift=shift, branch=branch)
-    rows = axis(Role.SHIFT, stream) + axis(Role.SCALE, stream) + axis(Role.GATE, stream)
-    time = reads(_time(scope.time))
-    return linear(f"{branch}.modulation", rows, time, init="zeros", branch=branch)
-
-
 def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
     layers = list[Layer]()
     init = "zeros" if scope.time is None else "linear"
     for name in op.attend:
         is_self = name == "self"
-        layers.append(_entry(op, f"attend.{name}", stream, scope))
+        layers += entry(op, f"attend.{name}", stream, scope)
         other = None if is_self else reads(_condition(name, scope))
         rotates = is_self and scope.rope is not None
         layers += heads.maps(op, name, stream, other, rotates, init)
@@ -276,9 +282,12 @@ def _entry_saved(op: Attending, x: Shape, scope: Scope) -> int:
     """Kept by a sublayer's norm, modulation, gate and dropout."""
     statistics = x.positions * (2 if op.norm == "layer" else 1)
     total = x.size + statistics + (x.size if op.dropout else 0)
-    if scope.time is not None:
-        return total + 2 * x.size + 4 * op.width + scope.time
-    return total + (x.size if op.norm == "rms" else 0)
+    fused = op.norm == "rms" and is_affine(op, scope)  # which plain PyTorch computes in two steps
+    total += x.size if fused else 0
+    if scope.time is None:
+        return total
+    shared = 1 if op.modulation == "branch" else len(op.branches)
+    return total + 2 * x.size + 4 * op.width + scope.time // shared
 
 
 def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:

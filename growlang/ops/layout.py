@@ -161,7 +161,8 @@ class Position(Op):
     """Position embedding, added to tokens: learned, or sines and cosines.
 
     The sines are of row and column, half of the channels each (MAE, arXiv 2111.06377, appendix),
-    where `height` and `width` tell the grid, else of the index (arXiv 1706.03762, sec. 3.5).
+    where `height` and `width` tell the grid, else of the index (arXiv 1706.03762, sec. 3.5). The
+    code of MAE, DiT and JiT has the column first: `sincos_xy`.
     """
 
     call = "position"
@@ -170,13 +171,18 @@ class Position(Op):
     input_kind = "tokens"
     is_join = True
     resized = "positions"
-    kind: Literal["learned", "sincos"] = argument("a table, or sines and cosines", "learned")
+    kind: Literal["learned", "sincos", "sincos_xy"] = argument(
+        "a table, or sines and cosines: of row, then column, or with `xy` of column, then row",
+        "learned",
+    )
     height: int | None = argument("rows of the grid that the tokens come from", None)
     width: int | None = argument("columns of that grid", None)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
-        if self.kind == "sincos" and x.width % (4 if self.height else 2):
+        if self.kind == "sincos_xy" and not self.height:
+            raise OpError("`sincos_xy` is of the tokens of an image", argument="position")
+        if self.kind != "learned" and x.width % (4 if self.height else 2):
             raise OpError(
                 f"`sincos` needs channels in {'fours' if self.height else 'pairs'}, not {x.width}",
                 argument="position",
@@ -185,7 +191,7 @@ class Position(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`position` (length, width), if learned; sines and cosines fix the channels."""
-        if self.kind == "sincos":
+        if self.kind != "learned":
             fixed = Space("x", x.width, Symmetry.FIXED)
             return Axes((reads(fixed),), writes(fixed))
         length, stream = axis(Role.POSITION, x.positions), plain("x", x.width)

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 from growlang.signatures.signature import Signature, argument
 from growlang.signatures.tables import table
 
-Word = Literal["learned", "sincos", "none"]
+Word = Literal["learned", "sincos", "sincos_xy", "none"]
 WORDS: tuple[str, ...] = get_args(Word)
 
 

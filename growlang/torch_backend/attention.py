@@ -14,6 +14,7 @@ from growlang.net import Rope, Shape
 from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
+from growlang.ops.modulation import is_affine
 from growlang.torch_backend import rotary
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
@@ -51,23 +52,25 @@ def _norm(op: Attending, scope: Scope, device: Device) -> nn.Module:
 class Branch(nn.Module):
     """The frame of a sublayer: x + gate * dropout(branch(norm(x) * (1 + scale) + shift)).
 
-    (shift, scale, gate) are a linear map of SiLU(time), as in DiT (arXiv 2212.09748, adaLN-Zero);
-    without time the norm has an affine of its own and there is no gate.
+    (shift, scale, gate) are a linear map of SiLU(time), as in DiT (arXiv 2212.09748, adaLN-Zero),
+    of the sublayer's own or of the block; without time there is no gate, and the norm is affine.
     """
 
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__()
         self.width, self.kind, self.dropout = op.width, op.norm, op.dropout
         self.eps = scope.eps
-        self.modulation = Linear(scope.time, 3 * op.width, device=device) if scope.time else None
-        self.norm = None if scope.time else _norm(op, scope, device)
+        self.modulation = None
+        if scope.time and op.modulation == "branch":
+            self.modulation = Linear(scope.time, 3 * op.width, device=device)
+        self.norm = _norm(op, scope, device) if is_affine(op, scope) else None
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """What the sublayer computes; `others` are a condition's tokens and mask."""
         raise NotImplementedError
 
     def normalised(self, x: Tensor) -> Tensor:
-        """The norm, without affine where time modulates it."""
+        """The norm, with a scale of its own where it has one."""
         if self.norm is not None:
             affine: Tensor = self.norm(x)
             return affine
@@ -77,12 +80,15 @@ class Branch(nn.Module):
         return rms
 
     def forward(self, x: Tensor, time: Tensor | None, *others: Tensor) -> Tensor:
-        """(B, length, width) -> the same."""
+        """(B, length, width) -> the same.
+
+        `time` is the embedding or, where one map modulates the block, what it gives the sublayer.
+        """
         h = self.normalised(x)
-        if self.modulation is None or time is None:
+        if time is None:
             return x + F.dropout(self.branch(h, *others), self.dropout, self.training)
-        modulation: Tensor = self.modulation(F.silu(time))[:, None, :]
-        shift, scale, gate = modulation.chunk(3, dim=-1)
+        rows: Tensor = time if self.modulation is None else self.modulation(F.silu(time))
+        shift, scale, gate = rows[:, None, :].chunk(3, dim=-1)
         h = self.branch(h * (1 + scale) + shift, *others)
         return x + gate * F.dropout(h, self.dropout, self.training)
 
@@ -197,7 +203,11 @@ class Attention(nn.Module):
 
     def __init__(self, op: Attending, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        self.timed = scope.time is not None
+        self.timed, self.sublayers = scope.time is not None, len(op.branches)
+        self.modulation = None
+        if scope.time and op.modulation == "block":
+            rows = 3 * self.sublayers * op.width
+            self.modulation = Linear(scope.time, rows, device=device)
         self.attend = nn.ModuleDict()
         for name in op.attend:
             self.attend[name] = (
@@ -208,8 +218,21 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
         """Called with x, then time (B, width) if any, then tokens and mask of each condition."""
-        time, others = (reads[0], reads[1:]) if self.timed else (None, reads)
-        for name, sublayer in self.attend.items():
+        return self.attended(x, self.modulations(reads), reads[self.timed :])
+
+    def modulations(self, reads: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+        """What each sublayer is given of the time, in order."""
+        time = reads[0] if self.timed else None
+        if self.modulation is None or time is None:
+            return (time,) * self.sublayers
+        rows: Tensor = self.modulation(F.silu(time))
+        return rows.chunk(self.sublayers, dim=-1)
+
+    def attended(
+        self, x: Tensor, times: tuple[Tensor | None, ...], others: tuple[Tensor, ...]
+    ) -> Tensor:
+        """The sublayers of `attend`, in order."""
+        for (name, sublayer), time in zip(self.attend.items(), times, strict=False):
             if name == "self":
                 x = sublayer(x, time)
             else:
@@ -227,6 +250,7 @@ class Transformer(Attention):
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
         """As `Attention.forward`."""
-        x = super().forward(x, *reads)
-        out: Tensor = self.mlp(x, reads[0] if self.timed else None)
+        times = self.modulations(reads)
+        x = self.attended(x, times, reads[self.timed :])
+        out: Tensor = self.mlp(x, times[-1])
         return out

@@ -41,11 +41,12 @@ class Classes(nn.Module):
         return out
 
 
-def sincos(x: Tensor, height: int | None, width: int | None) -> Tensor:
+def sincos(x: Tensor, height: int | None, width: int | None, column_first: bool = False) -> Tensor:
     """Position embedding of tokens (B, length, channels), shaped (length, channels).
 
     Of row and column, half of the channels each, for tokens of a height x width grid
-    (MAE, arXiv 2111.06377, appendix); of the index otherwise (arXiv 1706.03762, section 3.5).
+    (MAE, arXiv 2111.06377, appendix), those of the column first where it is so told; of the index
+    otherwise (arXiv 1706.03762, section 3.5).
     """
     length, channels = x.shape[1:]
     index = torch.arange(length, device=x.device, dtype=torch.float32)
@@ -53,7 +54,7 @@ def sincos(x: Tensor, height: int | None, width: int | None) -> Tensor:
         return _waves(index, channels).to(x.dtype)
     rows, columns = index.div(width, rounding_mode="floor"), index.remainder(width)
     halves = [_waves(rows, channels // 2), _waves(columns, channels // 2)]
-    return torch.cat(halves, dim=1).to(x.dtype)
+    return torch.cat(halves[::-1] if column_first else halves, dim=1).to(x.dtype)
 
 
 def _waves(index: Tensor, channels: int) -> Tensor:

@@ -122,6 +122,7 @@ def _internal(graph: fx.Graph, node: Node, inputs: list[fx.Node]) -> list[fx.Nod
         table = _step(graph, node, "get_attr", name, suffix="_position")
     else:
         sides = (node.args.get("height"), node.args.get("width"))
+        sides += (True,) if node.args.get("kind") == "sincos_xy" else ()
         table = _step(graph, node, "call_function", sincos, x, *sides, suffix="_position")
     return [table, _step(graph, node, "call_function", operator.add, x, table)]
 

@@ -244,6 +244,30 @@ def test_spatial_attention_computes_its_formula() -> None:
     torch.testing.assert_close(module(pixels), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("norm", ["layer", "rms"])
+def test_one_map_modulates_a_block_whose_norms_have_a_scale(norm: str) -> None:
+    """Six chunks as DiT orders them (arXiv 2212.09748), and the norms of JiT (arXiv 2511.13720)."""
+    x, scope, f = tokens(6, 8), Scope(4), nn.functional
+    said = {"width": 8, "heads": 2, "norm": norm, "modulation": "block", "affine": True}
+    op = op_of("transformer").model_validate(said)
+    module, (start, time) = drawn(op, x, scope, fresh=False), inputs(op, x, scope, device="cpu")
+    p = dict(module.named_parameters())
+    rows = f.linear(f.silu(time), p["modulation.weight"], p["modulation.bias"])[:, None]
+    shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = rows.chunk(6, dim=-1)
+
+    def normed(place: str, value: Tensor) -> Tensor:
+        if norm == "layer":
+            affine = p[f"{place}.norm.weight"], p[f"{place}.norm.bias"]
+            return f.layer_norm(value, (8,), *affine, eps=scope.eps)
+        return f.rms_norm(value, (8,), p[f"{place}.norm.weight"], scope.eps)
+
+    z = normed("attend.self", start) * (1 + scale_a) + shift_a
+    h = start + gate_a * module.attend["self"].branch(z)
+    z = normed("mlp", h) * (1 + scale_m) + shift_m
+    wanted = h + gate_m * module.mlp.branch(z)
+    torch.testing.assert_close(module(start, time), wanted, rtol=1e-5, atol=1e-5)
+
+
 def test_a_residual_block_computes_its_formula() -> None:
     """Against the algebra of ADM (arXiv 2105.05233); 2 and 4 channels make groups of one."""
     x, scope = grid(2, 4, 4), Scope(6)
