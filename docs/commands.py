@@ -117,6 +117,10 @@ core_32.safetensors
 core_32.grow
 $ growlang export gpt2.safetensors --to hf -o gpt2_again --like gpt2
 gpt2_again""",
+    "average": """\
+$ growlang average runs/core_32/main --width 0.075 -o narrower.safetensors
+narrower.safetensors
+step 20,000, of 16 averages; its profile differs from that of `power` by 0.012 of its length""",
     "import": """\
 $ growlang import hf gpt2 --as specs/gpt2_small.grow -o gpt2.safetensors
 gpt2.safetensors
@@ -180,6 +184,10 @@ EXITS = {
         "checkpoint. [Clusters](../clusters.md#exit-codes) says what to do about each."
     ),
     "sample": "0. 2: no such run, or a prompt that the model cannot read.",
+    "average": (
+        "0. 2: no such run, it keeps no power-function average, the width is out of range, or the "
+        "output exists."
+    ),
     "import": (
         "0. 1: the spec has errors. 2: a tensor, a shape or a setting does not fit the spec, the "
         "folder cannot be read, or the output exists."

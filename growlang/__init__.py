@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from growlang.growth.promise import Promise, Standing
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.notebook import (
+        average,
         conditions,
         denoiser,
         export,
@@ -61,11 +62,13 @@ if TYPE_CHECKING:
     from growlang_runtime.report.page.document import ReportPage
     from growlang_runtime.report.runs import Runs, RunSummary
     from growlang_runtime.report.samples import Samples
+    from growlang_runtime.storage.averaging import Averaged
     from growlang_runtime.train.options import RunOptions
     from growlang_runtime.train.result import TrainResult
 
 __all__ = [
     "ApproximateGrowth",
+    "Averaged",
     "Checked",
     "Comparison",
     "Compiled",
@@ -110,6 +113,7 @@ __all__ = [
     "Verification",
     "Weights",
     "__version__",
+    "average",
     "check",
     "compare",
     "compile",
@@ -151,7 +155,7 @@ if not TYPE_CHECKING:
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
         "growlang.notebook": (
-            "conditions denoiser export generate load_run load_weights objective sample"
+            "average conditions denoiser export generate load_run load_weights objective sample"
         ),
         "growlang.plans.plan": "Plan",
         "growlang.preparing": "init pack transfer",
@@ -169,6 +173,7 @@ if not TYPE_CHECKING:
         "growlang_runtime.notebook.run": "Run",
         "growlang_runtime.notebook.weights": "Weights",
         "growlang_runtime.report.samples": "Samples",
+        "growlang_runtime.storage.averaging": "Averaged",
         "growlang_runtime.packing.packed": "Packed",
         "growlang_runtime.train.options": "RunOptions",
         "growlang_runtime.train.result": "TrainResult",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from growlang_runtime.notebook.run import Run
     from growlang_runtime.notebook.weights import Weights
     from growlang_runtime.report.samples import Samples
+    from growlang_runtime.storage.averaging import Averaged
     from growlang_runtime.storage.weights import Weights as StoredWeights
 
 
@@ -213,6 +214,20 @@ def generate(
         device=device,
         batch=batch,
     )
+
+
+def average(run: StrPath, width: float, output: StrPath, *, force: bool = False) -> Averaged:
+    """Write the power-function average of a width that a run did not keep, as a file of weights.
+
+    It is put together, by least squares, of the averages in all checkpoints of a run, or up to
+    RUN@STEP (Karras et al. 2024, arXiv 2312.02696). `width` is the `sigma_rel` of `power`. Gives
+    the path, and how near its profile is to the asked one. Raises GrowlangError if the run keeps no
+    such averages, if the width is out of range, or if the place cannot be written.
+    """
+    require_torch("averaging")
+    from growlang_runtime.storage.averaging import average as averaged
+
+    return averaged(path_of(run), width, path_of(output), force=force)
 
 
 def export(

@@ -18,6 +18,7 @@ FUNCTIONS = ("load", "check", "compile", "diff", "grow", "verify", "plan", "trai
 FUNCTIONS += (
     "transfer",
     "evaluate",
+    "average",
     "load_run",
     "load_weights",
     "objective",

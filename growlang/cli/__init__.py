@@ -18,6 +18,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 import typer  # noqa: E402
 
+from growlang.cli.commands.average import average  # noqa: E402
 from growlang.cli.commands.check import check  # noqa: E402
 from growlang.cli.commands.compare import compare  # noqa: E402
 from growlang.cli.commands.compile import compile_  # noqa: E402
@@ -83,6 +84,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
+    "average": average,
     "import": import_,
     "export": export,
     "runs": runs,
