@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def tracked(folder: Path) -> Path:
 def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """The distance of all weights."""
     assert one.keys() == other.keys()
-    return sum(float((one[n] - other[n]).square().sum()) for n in one) ** 0.5
+    return sqrt(sum(float((one[n] - other[n]).square().sum()) for n in one))
 
 
 def test_an_average_that_was_put_together_is_the_one_that_was_tracked(

@@ -84,8 +84,8 @@ def average(run: Path, width: float, output: Path, *, force: bool = False) -> Av
     found = _checkpoints(folder, known if known != folder else None)
     updates = {name: [one.record.counts.ema[name] for one in found] for name in _counted(found)}
     by_times = defaultdict[tuple[int, ...], list[str]](list)
-    for name, times in updates.items():
-        by_times[tuple(times)].append(name)
+    for name, counts in updates.items():
+        by_times[tuple(counts)].append(name)
     shares: dict[str, list[float]] = {}
     distances = [0.0]
     for times, names in by_times.items():
