@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
 from math import sqrt
 
 import torch
@@ -166,16 +164,6 @@ class CrossAttention(Heads):
         return self.attended(q, k, v, mask)
 
 
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "relu": F.relu,
-    "swiglu": F.silu,
-    "geglu": F.gelu,
-}
-"""What an MLP computes of its hidden channels, or of its gate, by the call of the activation."""
-
-
 class MLP(Branch):
     """Linear, activation, linear; gated, the activation of a map times another."""
 
@@ -184,7 +172,7 @@ class MLP(Branch):
     ) -> None:
         super().__init__(op, scope, device)
         act = activation(op.mlp)
-        self.act = ACTIVATIONS[act.call]
+        self.activation = act.call
         bias = heads.has_bias(op, "mlp")
         self.gate = Linear(op.width, hidden, bias=bias, device=device) if act.is_gated else None
         self.up = Linear(op.width, hidden, bias=bias, device=device)
@@ -195,6 +183,14 @@ class MLP(Branch):
         h = self.act(self.up(x)) if self.gate is None else self.act(self.gate(x)) * self.up(x)
         out: Tensor = self.down(h)
         return out
+
+    def act(self, h: Tensor) -> Tensor:
+        """What is computed of the hidden channels, or of the gate."""
+        if self.activation == "relu":
+            return F.relu(h)
+        if self.activation == "swiglu":
+            return F.silu(h)
+        return F.gelu(h, approximate="tanh" if self.activation == "gelu_tanh" else "none")
 
 
 @builds("attention")
