@@ -5,7 +5,7 @@ Run `make proof-full` after `make proof`, in the same folder, whose cores and ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from statistics import mean
@@ -124,7 +124,7 @@ def second_growth(seeds: Sequence[int], core_steps: int, steps: int) -> list[Cel
     ]
 
 
-def tables_of(name: Part, found: Results) -> list[Table]:
+def tables_of(name: str, found: Results) -> list[Table]:
     """The tables of a part, by its name."""
     return [VARIED[name](found)] if name in VARIED else tables(found)
 
@@ -168,7 +168,10 @@ CELLS = {
     Part.second_growth: second_growth,
 }
 """The trainings of each part, of its seeds and their steps."""
-VARIED = {Part.learning_rates: rates_table, Part.captions: captions_table}
+VARIED: Mapping[str, Callable[[Results], Table]] = {
+    Part.learning_rates: rates_table,
+    Part.captions: captions_table,
+}
 """Parts that vary one param."""
 
 if __name__ == "__main__":

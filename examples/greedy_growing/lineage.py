@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -129,10 +130,11 @@ def table(found: Sequence[Generation]) -> Table:
 
 
 def _plain(one: Generation) -> dict[str, object]:
-    return one._asdict() | {
-        "speeds": [speed._asdict() for speed in one.speeds],
-        "found": one.found._asdict(),
+    """As JSON has it; null where there is no number, as of the detail of the core's images."""
+    found = {
+        name: value if isfinite(value) else None for name, value in one.found._asdict().items()
     }
+    return one._asdict() | {"speeds": [speed._asdict() for speed in one.speeds], "found": found}
 
 
 if __name__ == "__main__":
