@@ -12,7 +12,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import EDM, Diffusion, Flow, Objective, Sigmoid, Velocity, written
 from growlang.spec.samplers import DDIM, SAMPLERS, Sampler
-from growlang.spec.schedules import LinearBeta
+from growlang.spec.schedules import CosineBeta, LinearBeta
 from growlang_runtime.diffusion import agreement
 from growlang_runtime.diffusion.agreement import require_agreement, require_sampler
 from growlang_runtime.diffusion.objective import Denoising, objective_of
@@ -26,6 +26,7 @@ DECLARED = [
     Flow(predict="x", weight=Velocity(limit=400.0)),
     EDM(),
     Diffusion(predict="eps", schedule=LinearBeta(), variance="learned"),
+    Diffusion(predict="eps", schedule=CosineBeta(), variance="learned"),
     Diffusion(schedule=LinearBeta(start=0.01, end=0.5, steps=12), variance="learned"),
 ]
 
