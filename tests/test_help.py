@@ -21,7 +21,7 @@ NO_EDIT = {
         g201_activation g502_texts g502_where
     """,
     "two places have to meet, and either may be at fault": """
-        g106_change_in_pipe g204_channels g204_factor g204_head g204_stages g204_tokens
+        g106_change_in_pipe g204_channels g204_factor g204_head g204_learned g204_stages g204_tokens
         g204_variance g205_core g205_level_core g205_level_sides g206_skips g209_order g212_embed
         g212_grid g212_unembed
         g330_condition g331_size g102_level

@@ -56,9 +56,12 @@ def refuse_unlearned_variance(
     recipe: RecipeDraft, net: Net, head: Span | None
 ) -> Iterator[Diagnostic]:
     """Refuse a head with channels for a variance that the recipe's objective does not learn."""
-    objective = recipe.settings.objective
-    learned = getattr(objective, "variance", "fixed") == "learned"
-    if net.of_tokens or learned == (net.result.width != net.image.width):
+    if net.of_tokens:
+        return
+    has_both = net.result.width != net.image.width
+    said = [getattr(o, "variance", "fixed") == "learned" for o in recipe.objectives]
+    learned = not has_both
+    if learned not in said:
         return
     channels, ends = net.image.width, net.result.width
     if learned:
@@ -67,7 +70,8 @@ def refuse_unlearned_variance(
     else:
         why = f"the head ends with {ends} channels, of which recipe `{recipe.name}` trains "
         why += f"{channels}: its objective learns no variance"
-        help = f"end the head with the {channels} channels of the image"
+        help = f"end the head with the {channels} channels of the image, or learn a variance with "
+        help += "`diffusion(schedule = linear_beta(), variance = learned)`"
     notes = (Note("the head is here", head),) if head else ()
     yield Diagnostic("G204", why, recipe.span, help, notes)
 

@@ -9,7 +9,7 @@ from growlang.diagnostics import Diagnostic, Note, Span
 from growlang.resolve.model import Resolution
 from growlang.resolve.recipes import RecipeDraft
 from growlang.spec.objectives import Diffusion, Objective, written
-from growlang.spec.schedules import Cosine, LinearBeta, Schedule
+from growlang.spec.schedules import Cosine, CosineBeta, LinearBeta, Schedule
 from growlang.syntax import document as d
 
 CLOSE = 1e-6
@@ -125,7 +125,7 @@ def _levels(old: Schedule, new: Schedule, smaller: int, larger: int) -> tuple[st
         isclose(a, b + gain, abs_tol=CLOSE) for a, b in zip(before, now, strict=True)
     ):
         return None
-    if isinstance(old, LinearBeta):
+    if isinstance(old, LinearBeta | CosineBeta):
         return message, "drop the ends instead of retaining them, or write `discard`"
     if isinstance(old, Cosine) and old.base is None:
         old = old.model_copy(update={"shift": round(before[0] - gain, 9)})

@@ -86,6 +86,26 @@ def refuse_stepless(
         return
 
 
+def refuse_variance(
+    recipes: Sequence[RecipeDraft], declared: Sequence[d.Recipe]
+) -> Iterator[Diagnostic]:
+    """Refuse to learn a variance of the steps between noise levels that are continuous."""
+    own = {recipe.name: recipe for recipe in declared}
+    for recipe in recipes:
+        learning = (o for o in recipe.objectives if isinstance(o, Diffusion))
+        for objective in learning:
+            if objective.variance == "fixed" or objective.schedule.levels() is not None:
+                continue
+            yield Diagnostic(
+                "G473",
+                f"recipe `{recipe.name}` learns the variance of steps between noise levels, and "
+                f"those of the schedule `{objective.schedule.call}` are continuous",
+                placed(own[recipe.name], "schedule") or recipe.span,
+                "add `schedule = linear_beta()`; or write `variance = fixed`",
+            )
+            break
+
+
 def _place(sections: Sequence[Sequence[d.Binding]]) -> tuple[Span | None, bool]:
     """Where the steps of the sampler stand, or the sampler; and whether it is the steps."""
     found = next((b.value for level in sections for b in level if b.name == "sampler"), None)

@@ -24,6 +24,7 @@ from growlang.resolve.samplers import (
     refuse_misfit_scales,
     refuse_stepless,
     refuse_too_many_steps,
+    refuse_variance,
 )
 from growlang.resolve.sources import DataBinding, Sources
 from growlang.spec.model import Model
@@ -286,6 +287,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
     findings.extend(refuse_too_many_steps(sample, found.sections("sample"), known))
     findings.extend(refuse_misfit_scales(found.model.image, known, found.document.recipes))
     findings.extend(refuse_stepless(found.model.time, known, found.document.recipes))
+    findings.extend(refuse_variance(known, found.document.recipes))
     return replace(
         found,
         recipes=known,

@@ -99,6 +99,10 @@ class Diffusion(Objective):
     With `scales` the loss is the sum over f of f times the mean square of the error whose f x f
     pixels are averaged: the multi-scale loss of simple diffusion (arXiv 2301.11093, section 3.2),
     times the size of the image.
+
+    With `variance = learned` the head ends with a second value for each: where the log variance of
+    a step lies between those of beta~ and beta, at -1 and 1. It learns by the variational bound,
+    which weighs 0.001 (arXiv 2102.09672, eq. 15 and 16); `ddpm` draws with it.
     """
 
     call = "diffusion"
@@ -117,6 +121,10 @@ class Diffusion(Objective):
     scales: Annotated[list[Factor], Field(min_length=1), Later()] = argument(
         "factors by which errors are made smaller before they are squared: the loss is the sum",
         lambda: [1],
+    )
+    variance: Annotated[Literal["fixed", "learned"], Later()] = argument(
+        "variance of the steps of `ddpm`: fixed, or learned over the levels of the schedule",
+        "fixed",
     )
 
     def dropped(self) -> float | Mapping[str, float]:

@@ -106,10 +106,35 @@ class LinearBeta(Schedule):
         return self.steps
 
 
+class CosineBeta(Schedule):
+    """The discrete levels of improved DDPM and ADM, of a cosine (arXiv 2102.09672, eq. 17).
+
+    After n steps alpha is cos((n / steps + offset) / (1 + offset) pi / 2) over the same at n = 0,
+    but no beta is larger than `most`. A net is trained and sampled at these levels alone, at
+    t = n / steps; between them the log-SNR is interpolated. No size of images shifts it.
+    """
+
+    call = "cosine_beta"
+    runtime = "growlang_runtime.diffusion.noise:cosine_beta"
+    steps: Annotated[int, Field(ge=2)] = argument("number of levels", 1000)
+    offset: float = argument("time at which the cosine begins", 0.008, gt=0)
+    most: float = argument("largest beta of a step", 0.999, gt=0, lt=1)
+
+    def shifts(self, size: int) -> tuple[float, float]:
+        """None at any size."""
+        return 0.0, 0.0
+
+    def levels(self) -> int:
+        """As many as steps."""
+        return self.steps
+
+
 def _require_rising(schedule: Cosine | Interpolated) -> None:
     if schedule.min >= schedule.max:
         raise ValueError("`min` must be less than `max`")
 
 
-SCHEDULES = Table(Schedule, [Cosine, Interpolated, LinearBeta], group="growlang.schedules")
+SCHEDULES = Table(
+    Schedule, [Cosine, Interpolated, LinearBeta, CosineBeta], group="growlang.schedules"
+)
 CalledSchedule = Annotated[SerializeAsAny[Schedule], CallOf(SCHEDULES), read_call(SCHEDULES)]

@@ -12,7 +12,7 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import EDM, Diffusion, Flow, Objective, Sigmoid, Velocity, written
 from growlang.spec.samplers import DDIM, SAMPLERS, Sampler
-from growlang.spec.schedules import LinearBeta
+from growlang.spec.schedules import CosineBeta, LinearBeta
 from growlang_runtime.diffusion import agreement
 from growlang_runtime.diffusion.agreement import require_agreement, require_sampler
 from growlang_runtime.diffusion.objective import Denoising, objective_of
@@ -25,13 +25,17 @@ DECLARED = [
     Flow(time_shift=3.0),
     Flow(predict="x", weight=Velocity(limit=400.0)),
     EDM(),
+    Diffusion(predict="eps", schedule=LinearBeta(), variance="learned"),
+    Diffusion(predict="eps", schedule=CosineBeta(), variance="learned"),
+    Diffusion(schedule=LinearBeta(start=0.01, end=0.5, steps=12), variance="learned"),
 ]
 
 
 @pytest.mark.parametrize("sampler", [kind() for kind in SAMPLERS.values()], ids=written)
 @pytest.mark.parametrize("declared", DECLARED, ids=written)
 def test_what_is_built_in_agrees(declared: Objective, sampler: Sampler) -> None:
-    objective = objective_of(declared, net())
+    learned = getattr(declared, "variance", "fixed") == "learned"
+    objective = objective_of(declared, net(ends=2 if learned else None))
     require_agreement(objective, declared.call)
     require_sampler(objective, declared.call, sampler)
 

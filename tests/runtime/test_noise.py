@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import written
-from growlang.spec.schedules import SCHEDULES, Cosine, Interpolated, LinearBeta, Schedule
+from growlang.spec.schedules import (
+    SCHEDULES,
+    Cosine,
+    CosineBeta,
+    Interpolated,
+    LinearBeta,
+    Schedule,
+)
 from growlang_runtime.diffusion.noise import (
     alpha,
     noise_schedule,
@@ -119,6 +126,16 @@ def test_linear_beta_has_the_levels_of_ddpm(steps: int) -> None:
         theirs.set_timesteps(count)
         sampled = (schedule.sampled_at(count) * steps).round().long() - 1
         assert sampled.flip(0).tolist() == theirs.timesteps.tolist()
+
+
+@pytest.mark.parametrize("steps", [20, 1000])
+def test_cosine_beta_has_the_levels_of_improved_ddpm(steps: int) -> None:
+    from diffusers import DDPMScheduler
+
+    theirs = DDPMScheduler(steps, beta_schedule="squaredcos_cap_v2")
+    times = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    ours = torch.sigmoid(noise_schedule(CosineBeta(steps=steps), 64).log_snr(times))
+    torch.testing.assert_close(ours.float(), theirs.alphas_cumprod, rtol=1e-4, atol=1e-9)
 
 
 def test_more_steps_than_levels_are_refused() -> None:

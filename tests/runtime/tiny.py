@@ -56,8 +56,13 @@ def node(path: str, op: Op, x: Shape, scope: Scope, inputs: tuple[str, ...]) -> 
     return Node(path, component, op.call, op.arguments(), inputs, output, tensors, scope=scope)
 
 
-def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
-    """A chain for images of 8 x 8 with captions: patches, residuals, a transformer, unpatch."""
+def net(
+    name: str = "tiny", residuals: int = 1, dropout: float = 0.0, ends: int | None = None
+) -> Net:
+    """A chain for images of 8 x 8 with captions: patches, residuals, a transformer, unpatch.
+
+    Its head ends with the one channel of the image, or with `ends` channels.
+    """
     words = Words(width=WIDTH, tokens=TOKENS, vocabulary=VOCABULARY)
     ids = Shape("ids", (TOKENS,))
     scope = Scope(WIDTH, {"text": words.output(ids, Scope())}, 1)
@@ -81,7 +86,9 @@ def net(name: str = "tiny", residuals: int = 1, dropout: float = 0.0) -> Net:
     sides = {"height": 4, "width": 4}
     back = grid(WIDTH, 4, 4)
     nodes.append(Node("head.grid.0", "head", "grid", sides, ("core.transformer.0",), back))
-    nodes.append(node("head.unpatch.0", Unpatch(factor=2), back, scope, ("head.grid.0",)))
+    nodes.append(
+        node("head.unpatch.0", Unpatch(factor=2, channels=ends), back, scope, ("head.grid.0",))
+    )
     return Net(
         name,
         (

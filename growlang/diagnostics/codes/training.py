@@ -151,10 +151,11 @@ TRAINING = {
     ),
     "G473": Code(
         "no-steps",
-        "A model reads the step of a noise level, and its objective has no steps.",
+        "A step between noise levels is read or learned, and the objective has no steps.",
         "`time = fourier(..., of = step)` embeds the number of a discrete noise level, as DDPM and "
-        "DiT do. `linear_beta` has such levels; those of a cosine, of `flow` and of `edm` are "
-        "continuous.",
+        "DiT do, and `variance = learned` learns the variance of the step from one level to the "
+        "next. `linear_beta` and `cosine_beta` have such levels; those of a cosine, of `flow` and "
+        "of `edm` are continuous.",
     ),
     "G501": Code(
         "transform",

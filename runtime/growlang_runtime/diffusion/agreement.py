@@ -48,9 +48,13 @@ def require_agreement(objective: Objective, call: str) -> None:
     noise_to_signal = over_pixels(torch.exp(-log_snr / 2), x).clamp(min=1)
     ratio = (found - x) / noise_to_signal
     _require(call, "prediction", "`target` and `to_x`", torch.zeros_like(ratio), ratio, t)
-    losses = objective.losses(lambda *_: perfect, x, eps, t)
-    _require(call, "loss", "`target` and `losses`", torch.zeros_like(losses), losses, t)
-    worse = objective.losses(lambda *_: perfect + 1, x, eps, t)
+    # With the least variance, beta~, steps are those of the known image; none to the image itself.
+    least = [torch.full_like(x, -1)] if objective.learns_variance else []
+    losses = objective.losses(lambda *_: torch.cat([perfect, *least], 1), x, eps, t)
+    inner = t > objective.trained_at(torch.zeros_like(t)) if least else t > -1
+    known = losses[inner]
+    _require(call, "loss", "`target` and `losses`", torch.zeros_like(known), known, t[inner])
+    worse = objective.losses(lambda *_: torch.cat([perfect + 1, *least], 1), x, eps, t)
     if not (torch.isfinite(worse).all() and (worse > 0).all()):
         raise GrowlangError(
             f"the objective `{call}` does not weigh errors: at t = {_listed(t)} a prediction that "
@@ -76,8 +80,17 @@ def require_sampler(objective: Objective, call: str, sampler: Sampler) -> None:
         seen.append((float(time), float(eps.std())))
         return x.to(x_t.dtype)
 
-    straight = objective.is_straight
-    levels = Levels(told, objective.log_snr, generators, objective.sampled_at, straight)
+    def ranged(x_t: Tensor, time: Tensor) -> Tensor:  # the least variance: that of the known image
+        return torch.cat([told(x_t, time), torch.full_like(x_t, -1)], 1)
+
+    levels = Levels(
+        told,
+        objective.log_snr,
+        generators,
+        objective.sampled_at,
+        objective.is_straight,
+        ranged if objective.learns_variance else None,
+    )
     drawn = attribute(few.runtime, few.call)(few, noise, levels)
     low, high = SPREAD
     wrong = [(time, std) for time, std in seen if not low <= std <= high]

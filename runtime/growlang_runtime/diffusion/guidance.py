@@ -37,7 +37,8 @@ def guided(
     """The prediction at a time: null + s (given - null) (arXiv 2207.12598).
 
     `under` gives the prediction under conditions, inputs of the net by name. Where the scale is 1,
-    the net is evaluated once for each image, else twice.
+    the net is evaluated once for each image, else twice. What stands behind the channels of the
+    image, a learned variance, is that of the prediction with the condition.
     """
     alone = under(given)
     if guidance.scale == 1 or not given:
@@ -46,9 +47,11 @@ def guided(
 
     def predict(x_t: Tensor, *levels: Tensor) -> Tensor:
         twice = (value.repeat(2) for value in levels)
-        with_, without = both(x_t.repeat(2, 1, 1, 1), *twice).chunk(2)
-        found = without + guidance.scale * (with_ - without)
-        return rescaled(found, with_, guidance.rescale)
+        found, width = both(x_t.repeat(2, 1, 1, 1), *twice), x_t.shape[1]
+        with_, without = found[:, :width].chunk(2)
+        moved = rescaled(without + guidance.scale * (with_ - without), with_, guidance.rescale)
+        variance = found[: len(x_t), width:]
+        return torch.cat([moved, variance], 1) if variance.shape[1] else moved
 
     return lambda time: alone if guidance.at(time) == 1 else predict
 

@@ -18,7 +18,7 @@ from torch.nn.functional import logsigmoid
 
 from growlang.diagnostics import GrowlangError
 from growlang.signatures.installed import attribute
-from growlang.spec.schedules import Cosine, Interpolated, LinearBeta, Schedule
+from growlang.spec.schedules import Cosine, CosineBeta, Interpolated, LinearBeta, Schedule
 
 Prediction = Literal["x", "v", "eps"]
 
@@ -174,7 +174,21 @@ class Discrete(NoiseSchedule):
 
 def linear_beta(declared: LinearBeta, size: int) -> Discrete:
     """The levels of DDPM, which know of no size."""
-    betas = torch.linspace(declared.start, declared.end, declared.steps, dtype=torch.float64)
+    return _of_betas(
+        torch.linspace(declared.start, declared.end, declared.steps, dtype=torch.float64)
+    )
+
+
+def cosine_beta(declared: CosineBeta, size: int) -> Discrete:
+    """The levels of improved DDPM, which know of no size."""
+    times = torch.arange(declared.steps + 1, dtype=torch.float64) / declared.steps
+    angles = (times + declared.offset) / (1 + declared.offset) * math.pi / 2
+    signal = torch.cos(angles).square()
+    return _of_betas((1 - signal[1:] / signal[:-1]).clamp(max=declared.most))
+
+
+def _of_betas(betas: Tensor) -> Discrete:
+    """The levels after steps of these betas, (N,) float64."""
     log_signal = torch.log1p(-betas).cumsum(0)
     return Discrete(log_signal - torch.log(-torch.expm1(log_signal)))
 

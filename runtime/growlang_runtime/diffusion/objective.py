@@ -31,6 +31,7 @@ from growlang_runtime.diffusion.noise import (
     noise_schedule,
     noisy,
 )
+from growlang_runtime.diffusion.variance import bound
 from growlang_runtime.diffusion.weights import log_x_weight
 from growlang_runtime.distributed.sharding import reshard
 
@@ -74,6 +75,14 @@ class Objective(Loss):
     @property
     def is_straight(self) -> bool:
         """Whether the net is given (1 - t) x + t eps, in which solvers take their steps then."""
+        return False
+
+    @property
+    def learns_variance(self) -> bool:
+        """Whether the net gives, behind the channels of its prediction, as many of a variance.
+
+        They say where the log variance of a step lies between those of beta~ and beta, -1 and 1.
+        """
         return False
 
     @abstractmethod
@@ -136,6 +145,11 @@ class Denoising(Objective):
         return self.form.scale(self.log_snr(t))
 
     @property
+    def learns_variance(self) -> bool:
+        """As `variance` says."""
+        return getattr(self.declared, "variance", "fixed") == "learned"
+
+    @property
     def is_straight(self) -> bool:
         """Whether it is a flow."""
         return isinstance(self.form, Straight)
@@ -182,12 +196,20 @@ class Denoising(Objective):
         log_snr = self.schedule.log_snr(t)
         read = self.embedded(t).to(device=x.device, dtype=torch.float32)
         level = [log_snr.to(x.device)] if self.gain else []
-        prediction = denoise(self.form.noisy(x, eps, log_snr), read, *level)
+        given = self.form.noisy(x, eps, log_snr)
+        prediction = denoise(given, read, *level)
+        place = prediction[:, x.shape[1] :] if self.learns_variance else None
+        if place is not None:
+            prediction = prediction[:, : x.shape[1]]
         wanted = self.form.target(x, eps, log_snr)
         error = prediction.float() - wanted.float()
         scales = self.declared.scales if isinstance(self.declared, Diffusion) else [1]
         errors = over_scales(error, scales)
-        return errors * self.weight(t).to(device=x.device, dtype=torch.float32)
+        losses = errors * self.weight(t).to(device=x.device, dtype=torch.float32)
+        if place is None or not isinstance(self.schedule, Discrete):
+            return losses
+        x_hat = self.form.to_x(prediction.detach().float(), given, log_snr)
+        return losses + bound(self.schedule, x, x_hat, place.float(), t)
 
 
 def over_scales(error: Tensor, scales: Sequence[int]) -> Tensor:
@@ -293,7 +315,25 @@ def _denoising(declared: Diffusion | Flow | EDM, schedule: NoiseSchedule, net: N
             f"`time` embeds the step of a noise level, and those of `{declared.call}` have none",
             help="write `schedule = linear_beta()`, or `of = t`",
         )
-    return Denoising(declared, schedule, reads_reference(net), gain(net), of)
+    found = Denoising(declared, schedule, reads_reference(net), gain(net), of)
+    if found.learns_variance:
+        _require_variance(schedule, net)
+    return found
+
+
+def _require_variance(schedule: NoiseSchedule, net: Net) -> None:
+    """Raise GrowlangError where a variance cannot be learned."""
+    if not isinstance(schedule, Discrete):
+        raise GrowlangError(
+            "`variance = learned` is of steps between noise levels, and the schedule has none",
+            help="write `schedule = linear_beta()`, or `variance = fixed`",
+        )
+    channels, ends = net.image.width, net.result.width
+    if ends != 2 * channels:
+        raise GrowlangError(
+            f"`variance = learned` needs a head of {2 * channels} channels, but it has {ends}",
+            help=f"write `unpatch(2, channels = {2 * channels})`, or `variance = fixed`",
+        )
 
 
 def read_time(of: str, t: Tensor, schedule: NoiseSchedule) -> Tensor:

@@ -94,6 +94,12 @@ class Levels(NamedTuple):
     """Steps -> the times at which the net is to be evaluated, rising to 1, float64."""
     straight: bool = False
     """Whether solvers take their steps in t of (1 - t) x + t eps."""
+    ranged: Callable[[Tensor, Tensor], Tensor] | None = None
+    """As `denoised`, with a learned variance behind the channels of the images, (N, 2 C, H, W).
+
+    It says where the log variance of a step lies between those of beta~ and beta, at -1 and 1.
+    None where no variance is learned.
+    """
 
 
 @torch.no_grad()
@@ -120,16 +126,27 @@ def generate(
     guidance = Guidance(request.guidance, request.interval, request.rescale)
     predict = guided(partial(denoiser, module, net), given, null, guidance)
 
-    def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+    def ranged(x_t: Tensor, time: Tensor) -> Tensor:
         t = time.expand(count)
         level = objective.log_snr(t).to(device)
         if (scale := objective.input_scale(t)) is not None:
             x_t = over_pixels(scale, x_t) * x_t
-        prediction = predict(float(time))(x_t, objective.embedded(t).float().to(device), level)
-        return clipped(objective.to_x(prediction.float(), x_t, t), joints(net))
+        found = predict(float(time))(x_t, objective.embedded(t).float().to(device), level)
+        prediction, variance = found.float().tensor_split([x_t.shape[1]], 1)
+        image = clipped(objective.to_x(prediction, x_t, t), joints(net))
+        return torch.cat([image, variance], 1) if variance.shape[1] else image
 
-    is_straight = objective.is_straight
-    levels = Levels(denoised, objective.log_snr, generators, objective.sampled_at, is_straight)
+    def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+        return ranged(x_t, time)[:, : x_t.shape[1]]
+
+    levels = Levels(
+        denoised,
+        objective.log_snr,
+        generators,
+        objective.sampled_at,
+        objective.is_straight,
+        ranged if objective.learns_variance else None,
+    )
     drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
     if not (isinstance(drawn, Tensor) and drawn.shape == x_t.shape):
         gave = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__

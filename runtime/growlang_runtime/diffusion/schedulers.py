@@ -24,11 +24,12 @@ CLASSES = {
 """The scheduler of each built-in sampler."""
 
 
-def scheduler_of(declared: Sampler, at: Tensor, log_snr: Callable[[Tensor], Tensor]) -> Any:
+def scheduler_of(
+    declared: Sampler, at: Tensor, log_snr: Callable[[Tensor], Tensor], **options: Any
+) -> Any:
     """The scheduler of a built-in sampler over the noise levels at rising times."""
     import diffusers
 
-    options: dict[str, Any] = {}
     if isinstance(declared, DDIM | DDPM):
         options["clip_sample"] = False  # images are clipped before
     if isinstance(declared, DPMSolver):
@@ -51,13 +52,17 @@ def ddim(declared: DDIM, noise: Tensor, levels: Levels) -> Tensor:
 
 
 def ddpm(declared: DDPM, noise: Tensor, levels: Levels) -> Tensor:
-    """Images (N, C, H, W) from noise."""
-    scheduler = _scheduler(declared, levels)
-    return drawn(scheduler, noise, levels, generator=levels.generators)
+    """Images (N, C, H, W) from noise; with the variance that was learned, if one was."""
+    if levels.ranged is None:
+        scheduler = _scheduler(declared, levels)
+        return drawn(scheduler, noise, levels, generator=levels.generators)
+    scheduler = _scheduler(declared, levels, variance_type="learned_range")
+    both = levels._replace(denoised=levels.ranged)  # which the scheduler takes apart
+    return drawn(scheduler, noise, both, generator=levels.generators)
 
 
-def _scheduler(declared: Sampler, levels: Levels) -> Any:
-    return scheduler_of(declared, levels.times(declared.steps), levels.log_snr)
+def _scheduler(declared: Sampler, levels: Levels, **options: Any) -> Any:
+    return scheduler_of(declared, levels.times(declared.steps), levels.log_snr, **options)
 
 
 def along_line(declared: Heun | Euler, noise: Tensor, levels: Levels) -> Tensor:
