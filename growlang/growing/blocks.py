@@ -112,7 +112,7 @@ def _replaced(
     if was is None or paths is None:
         return
     known = [path for path in paths if path in pairs]
-    if {pairs[path].parent.path for path in known if not pairs[path].is_new} != set(was):
+    if {pairs[path].parent.path for path in known if not pairs[path].is_copy} != set(was):
         why = "`prepend_at` puts the tokens in front before another block of the parent's"
         yield Obstacle("inexact", component, why, "count the blocks of the parent before it")
 

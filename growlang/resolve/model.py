@@ -21,6 +21,7 @@ from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.slots import (
     HOLLOW,
+    LISTS,
     OPTIONS,
     SLOTS,
     SLOTS_OF_TOKENS,
@@ -323,6 +324,8 @@ class _Resolver:
                 found[option.name] = value
                 self.pipes.spans[(name, option.name)] = option.value.span
             elif value is not HOLE:
+                if option.name in LISTS and isinstance(value, str):
+                    found[option.name] = [value]  # so that nothing is said about what it names
                 self.findings.add(
                     "G201",
                     f"`{option.name}` must be {fitting(slot.kind, option.name)}",
