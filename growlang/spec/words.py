@@ -238,7 +238,9 @@ def _model() -> Iterator[Home]:
     yield Home("position", "name", "core", "`core @ 16 (position = sincos)`")
     yield Home("skips", "name", "core", "`core (skips = long)`")
     yield Home("prepend", "name", "core", "`core (prepend = [label]) ...`")
-    yield Home("prepend_times", "name", "core", "`core (prepend = [label], prepend_times = 32) ...`")
+    yield Home(
+        "prepend_times", "name", "core", "`core (prepend = [label], prepend_times = 32) ...`"
+    )
     yield Home("prepend_at", "name", "core", "`core (prepend = [label], prepend_at = 4) ...`")
     for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")

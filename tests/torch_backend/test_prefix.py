@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from fixture_specs import SHIPPED, checked
+from fixture_specs import SHIPPED, checked, findings
 from torch import Tensor
 from torch.nn import functional as F
 
-from growlang.checking import check
 from growlang.net import Net
 from growlang.torch_backend.lower import LoweredNet, lower
 
@@ -35,7 +34,10 @@ model jit {
   label = classes(5, 16)
   time  = fourier(16, of = t, add = [label])
   stem  patch(2, 16)
-  core (position = rope(axes = 2, added = sincos_xy), prepend = [label], prepend_times = 3, prepend_at = 1) transformer(
+  core (
+    position = rope(axes = 2, added = sincos_xy),
+    prepend = [label], prepend_times = 3, prepend_at = 1
+  ) transformer(
     16, heads = 2, norm = rms, modulation = block, affine = true
   ) * 3
   head  unpatch(2, norm = rms, act = none, modulate = true, affine = true)
@@ -48,7 +50,9 @@ model mixed {
   text  = words(12, tokens = 4, vocabulary = 20)
   time  = fourier(24)
   stem  patch(2, 16)
-  core (position = none, prepend = [learned, text, time], prepend_times = 2) transformer(16, heads = 2) * 1
+  core (position = none, prepend = [learned, text, time], prepend_times = 2) transformer(
+    16, heads = 2
+  ) * 1
   head  unpatch(2)
 }
 """
@@ -137,7 +141,10 @@ def test_tokens_in_context_come_before_their_block_and_are_not_turned(tmp_path: 
     front = copies + w["core.prepend.position"]
     expected = torch.cat([front, seen["core.transformer.0.out"]], 1)
     torch.testing.assert_close(seen["core.transformer.1"], expected)
-    assert (seen["core.transformer.0"].shape[1], seen["core.transformer.2.out"].shape[1]) == (16, 19)
+    assert (seen["core.transformer.0"].shape[1], seen["core.transformer.2.out"].shape[1]) == (
+        16,
+        19,
+    )
     assert nodes["core.unprepend"].output.dims == (16, 16)
 
 
@@ -157,9 +164,7 @@ def test_other_widths_go_through_maps_and_all_are_repeated_in_order(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize(
-    ("spec", "count"), [("u_vit_l_4", 286_827_652), ("jit_b_16", 131_123_712)]
-)
+@pytest.mark.parametrize(("spec", "count"), [("u_vit_l_4", 286_827_652), ("jit_b_16", 131_123_712)])
 def test_the_published_counts(spec: str, count: int) -> None:
     net = checked(SHIPPED / f"{spec}.grow").net
     assert sum(prod(tensor.shape) for tensor in net.tensors()) == count
@@ -187,7 +192,7 @@ def test_the_published_counts(spec: str, count: int) -> None:
 def test_what_cannot_be(tmp_path: Path, old: str, new: str, said: str, mend: str) -> None:
     assert old in U_VIT
     (tmp_path / "a.grow").write_text(U_VIT.replace(old, new))
-    (found,) = check(tmp_path / "a.grow").findings
+    (found,) = findings(tmp_path / "a.grow")
     assert said in found.message
     assert mend in (found.help or "")
 
@@ -196,6 +201,6 @@ def test_repeats_of_nothing_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.grow").write_text(
         JIT.replace("prepend = [label], ", "").replace(", prepend_at = 1", "")
     )
-    (found,) = check(tmp_path / "a.grow").findings
+    (found,) = findings(tmp_path / "a.grow")
     assert "`prepend_times` has no effect" in found.message
     assert "`prepend = [label]`" in (found.help or "")
