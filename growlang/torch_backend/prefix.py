@@ -25,7 +25,7 @@ class Prepend(nn.Module):
         if mapped:
             maps = {name: Linear(widths[name], x.width, device=device) for name in mapped}
             self.proj = nn.ModuleDict(maps)
-        self.mapped = frozenset(mapped)
+        self.mapped, self.time = tuple(mapped), prefix.TIME
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
         """`reads` are time (B, width'), and tokens and mask of each condition, in order.
@@ -38,7 +38,7 @@ class Prepend(nn.Module):
                 parts.append(x.new_zeros(x.shape[0], 1, x.shape[2]))
                 continue
             own = rest.pop(0)
-            if name == prefix.TIME:
+            if name == self.time:
                 own = own[:, None]
             else:
                 rest.pop(0)

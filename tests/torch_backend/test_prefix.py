@@ -88,7 +88,7 @@ def block(x: Tensor, w: dict[str, Tensor]) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], w[f"{of}.norm.weight"], w[f"{of}.norm.bias"], 1e-5)
 
     rows = norm(x, "attend.self") @ w["attend.self.qkv.weight"].T
-    q, k, v = (part.unflatten(-1, (2, 8)).transpose(1, 2) for part in rows.chunk(3, -1))
+    q, k, v = (part.reshape(*part.shape[:2], 2, 8).transpose(1, 2) for part in rows.chunk(3, -1))
     h = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
     x = x + h @ w["attend.self.out.weight"].T + w["attend.self.out.bias"]
     h = F.gelu(norm(x, "mlp") @ w["mlp.up.weight"].T + w["mlp.up.bias"])
@@ -114,7 +114,7 @@ def test_u_vit_is_what_its_paper_computes(tmp_path: Path) -> None:
     skip = block(x, of(0))
     x = torch.cat([block(skip, of(1)), skip], -1) @ w["core.merge.0.linear.weight"].T
     x = block(x + w["core.merge.0.linear.bias"], of(2))[:, 2:]
-    expected = part("head.conv.0")(part("head.unpatch.0")(x.transpose(1, 2).unflatten(2, (4, 4))))
+    expected = part("head.conv.0")(part("head.unpatch.0")(x.transpose(1, 2).reshape(2, 16, 4, 4)))
     given = {"image": IMAGE, "log_snr": LEVEL, "label.label": LABEL, "label.mask": MASK}
     torch.testing.assert_close(called(net, module, given), expected)
 
