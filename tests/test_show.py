@@ -99,7 +99,7 @@ def test_a_value_from_a_param_names_the_place_of_the_param_too() -> None:
     core = SPECS / "core.grow"
     for path in (core, SPECS / "child.grow"):
         out = CliRunner().invoke(app, ["show", str(path), "--resolved", "--origin"]).stdout
-        assert re.search(rf"time +=.*# {core}:10, {core}:3\n", out)
+        assert re.search(rf"time +=[^#]*# {core}:10, {core}:3\n", out)
     arguments = ["show", str(core), "--resolved", "--origin", "--set", "width=32"]
     assert f"# {core}:10, --set:1" in CliRunner().invoke(app, arguments).stdout
 

@@ -71,6 +71,10 @@ class Graph:
     """What the ops of the spec declare, each computed once for all its repeats."""
     has_position: bool = False
     """Whether the core's tokens have their position."""
+    on_tokens: int = 0
+    """How many ops on tokens the core has so far."""
+    in_front: int = 0
+    """How many tokens stand in front of the core's, as `prepend` says."""
 
     def path(self, prefix: str, name: str) -> str:
         """A path of its own for one of several equal things in a place."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import isqrt
 
+from growlang.build import prefix
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, add, apply, join
 from growlang.build.skips import UNITS, is_unit
 from growlang.diagnostics import KeyPath, Note
-from growlang.net import CORE, Kind, Shape
+from growlang.net import CORE, Kind, Shape, tokens
 from growlang.net import Rope as Rotation
 from growlang.ops import Op, OpError, op_of
 from growlang.ops.layout import Add, Concat, Grid, Merge, Tokens
@@ -80,6 +81,8 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         wire = _taken(site, op, wire, wire.shape.kind, place, at)
     if place.component == "core" and op.input_kind == "tokens":
         wire = _with_position(site, wire)
+        wire = prefix.prepended(site, wire)
+        site.graph.on_tokens += 1
         site = _rotating(site, wire.shape)
     if place.pops and op.takes_skips and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
@@ -99,6 +102,8 @@ def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: KeyPath
         help = "put `embed(width)` before it"
     elif op.input_kind == "grid" and site.model.tokens:
         help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
+    elif site.graph.in_front and place.component == "core":
+        return prefix.refuse_grid(site, op, at)
     else:
         return convert(site, wire, op.input_kind, place)
     message = f"`{op.call}` takes {KINDS[op.input_kind]}, but its input is {KINDS[kind]}"
@@ -114,6 +119,8 @@ def _with_skip(site: Site, wire: Wire, skip: Wire, place: Place) -> Wire:
         wire, skip = convert(site, wire, "grid", place), convert(site, skip, "grid", place)
     if wire.shape is None or skip.shape is None:
         return UNKNOWN
+    if place.joins == "long" and wire.shape.positions != skip.shape.positions:
+        return prefix.refuse_skip(site)
     width, call = skip.shape.width, {"add": Add.call, "long": Merge.call}.get(place.joins)
     path = site.graph.path(place.prefix, call or Concat.call)
     if place.joins == "add" and width != wire.shape.width:
@@ -162,10 +169,12 @@ def _rotating(site: Site, shape: Shape | None) -> Site:
     if not isinstance(rope, Rope) or shape is None:
         return site
     axes = rope.axes or (2 if site.model.image else 1)
-    sides: tuple[int, ...] = (shape.positions,)
+    front = site.graph.in_front
+    turned = tokens(shape.positions - front, shape.width)
+    sides: tuple[int, ...] = (turned.positions,)
     if axes == 2 and site.model.image:
-        sides = tuple(_grid_of(site, shape).values())
-    return site._replace(scope=site.scope._replace(rope=Rotation(rope.theta, sides)))
+        sides = tuple(_grid_of(site, turned).values())
+    return site._replace(scope=site.scope._replace(rope=Rotation(rope.theta, sides, front)))
 
 
 def convert(site: Site, wire: Wire, kind: str, place: Place) -> Wire:

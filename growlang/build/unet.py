@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from growlang.build import prefix
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, apply, join
 from growlang.build.joints import (
     arrive,
@@ -169,6 +170,8 @@ def core(site: Site, wire: Wire, as_grid: bool) -> Wire:
     wire = chain(site, slot.pipe, wire, place, ("core",))
     if wire.shape:
         _refuse_idle_position(site, slot)
+        prefix.refuse_idle(site)
+    wire = prefix.removed(site, wire)
     if slot.at is not None:
         wire = stay(site, wire, slot.at, CORE)
     if as_grid:

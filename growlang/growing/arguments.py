@@ -16,6 +16,7 @@ from growlang.net.axes import Space
 from growlang.ops import op_in
 from growlang.ops.base import Op, OpError, Resized
 from growlang.ops.conditions import Condition
+from growlang.ops.prefix import Prepend
 
 Decided = Literal["sizes", "sides", "tokens", "function"]
 """What of an op an argument decides: how many places its spaces have, how many lie along axes
@@ -40,6 +41,10 @@ def argument_obstacles(
     for name in dict.fromkeys((*old, *new)):
         now, was = new.get(name), old.get(name)
         if now == was or name in op.training_arguments:
+            continue
+        if name == op.conditions_argument and isinstance(op, Prepend):
+            why = f"`prepend` is {literal(now)} here and {literal(was)} in the parent"
+            yield Obstacle("impossible", path, why, _restored(name, was))
             continue
         if name == op.conditions_argument:
             yield from _conditions(path, name, now, was, extends)

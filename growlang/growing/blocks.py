@@ -14,6 +14,7 @@ from growlang.growing.matching import Pair
 from growlang.growth.verdict import Obstacle
 from growlang.net import Net, Node
 from growlang.ops import op_in
+from growlang.ops.prefix import Prepend
 
 Where = Literal["interleave", "append", "prepend", "middle", "stack"]
 
@@ -82,6 +83,7 @@ def paired(child: Net, parent: Net, component: str, deepening: Deepening | None)
         else:
             found.unmatched(nodes)
     found.obstacles.extend(_rejoined(child, parent, component))
+    found.obstacles.extend(_replaced(child, parent, component, found.pairs))
     return Blocks(found.pairs, tuple(found.obstacles))
 
 
@@ -99,6 +101,31 @@ def _rejoined(child: Net, parent: Net, component: str) -> Iterator[Obstacle]:
         why = "its skips would join other blocks than the parent's do"
         mend = "declare as many blocks as the parent, on both sides" if long else ""
         yield Obstacle("impossible", component, why, mend or "join them as the parent does")
+
+
+def _replaced(
+    child: Net, parent: Net, component: str, pairs: Mapping[str, Pair]
+) -> Iterator[Obstacle]:
+    """What is to be said of tokens in front that come before other blocks than the parent's do."""
+    was = _before_prepended(parent, component)
+    paths = _before_prepended(child, component)
+    if was is None or paths is None:
+        return
+    known = [path for path in paths if path in pairs]
+    if {pairs[path].parent.path for path in known if not pairs[path].is_copy} != set(was):
+        why = "`prepend_at` puts the tokens in front before another block of the parent's"
+        yield Obstacle("inexact", component, why, "count the blocks of the parent before it")
+
+
+def _before_prepended(net: Net, component: str) -> list[str] | None:
+    """The nodes with tensors before the tokens in front of a component; None where it has none."""
+    paths = list[str]()
+    for node in net.of(component):
+        if node.op == Prepend.call:
+            return paths
+        if node.tensors:
+            paths.append(node.path)
+    return None
 
 
 def _has_long(net: Net, component: str) -> bool:

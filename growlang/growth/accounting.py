@@ -15,7 +15,7 @@ from growlang.growth.moves import MovedTensor
 from growlang.growth.retaining import retained
 from growlang.growth.transforms import Copy, Drop, Initialise, Move, Transform, source_of
 from growlang.growth.wording import BESIDE, UNUSED, Reason, made, reason, reason_of_new
-from growlang.net import HEAD, STEM, TIME, ComponentName, Net, Node, Tensor
+from growlang.net import CORE, HEAD, STEM, TIME, ComponentName, Net, Node, Tensor
 from growlang.ops import LAYOUT, Op
 from growlang.resolve.contract import Growing
 from growlang.resolve.model import Resolution
@@ -57,6 +57,7 @@ def _unread(child: Resolution, parent: Resolution, silent: list[ComponentName]) 
         ops: list[Op] = [op for n, pipe in pipes.items() if n in chosen for op in ops_of(pipe)]
         ops += [model.time] if model.time and TIME in chosen else []
         read.update(name for op in ops for name in op.attended or ())
+        read.update(model.core.prepend if CORE in chosen else ())
     return {n for n in silent if n in parent.model.conditions and n not in read}
 
 

@@ -12,11 +12,11 @@ from growlang.diagnostics import Span
 from growlang.lsp.known import SETTINGS, find, signature_of
 from growlang.lsp.names import Declaration, Names, Use
 from growlang.lsp.tolerant import MADE_UP, Reading
-from growlang.resolve.slots import CALLED, OPTIONS
+from growlang.resolve.slots import choices_of
 from growlang.rules import RULES
 from growlang.signatures.signature import Signature
 from growlang.spec.data import DATA
-from growlang.spec.forms import NO_CALLS, Choices, choices, form, positions
+from growlang.spec.forms import Choices, choices, form, positions
 from growlang.spec.model import BINDINGS, CONDITIONS, INPUTS, WORDS
 from growlang.spec.recipe import MOMENTS
 from growlang.spec.words import is_word
@@ -264,8 +264,7 @@ class _Walk:
             self.value(slot.at)
         for option in slot.options:
             self.use("argument", option.name, option.name_span, slot.kind)
-            words = OPTIONS.get(slot.kind, {}).get(option.name, ())
-            self.value(option.value, Choices(words, CALLED.get(option.name, NO_CALLS)))
+            self.value(option.value, choices_of(slot.kind, option.name))
         self.pipe(slot.pipe)
         self.pipe(slot.decode or ())
 

@@ -228,7 +228,7 @@ def _rotated(op: Attending, scope: Scope) -> dict[str, int]:
 
 
 def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
-    time = ("time",) if scope.time is not None else ()
+    time = ("time",) if scope.time is not None and op.modulation != "none" else ()
     return (*time, *(name for name in op.attend if name != "self"))
 
 

@@ -120,7 +120,9 @@ class Words(Condition):
 
 
 class Classes(Condition):
-    """Trainable embedding of a class label as one token; row `n` is the null.
+    """Trainable embedding of a class label as one token; row `n` is the null, if there is one.
+
+    With `null = false` labels cannot be dropped: recipes say `drop = 0`, and sampling no guidance.
 
     `classes(width, names = ["circle", "square"])` counts its names: the first is label 0. Labels
     of samples and prompts may then be names or numbers.
@@ -139,6 +141,7 @@ class Classes(Condition):
     names: Annotated[list[str] | None, Later()] = argument(
         "names of the classes, in the order of their labels", None, min_length=1
     )
+    null: Annotated[bool, Later()] = argument("whether a last row stands for no label", True)
 
     @model_validator(mode="before")
     @classmethod
@@ -169,8 +172,9 @@ class Classes(Condition):
         return tokens(1, self.width)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`embedding.weight`, with a row for each class, then one for the null."""
-        return _embedding(Space("classes", self.n + 1, rows=Rows(have_null=True)), self.width)
+        """`embedding.weight`, with a row for each class, then one for the null, if there is one."""
+        rows = Rows(have_null=self.null)
+        return _embedding(Space("classes", self.n + self.null, rows=rows), self.width)
 
     def labels(self) -> int | None:
         """`n`."""

@@ -10,9 +10,11 @@ from growlang.ops.heads import WithHeads, has_bias
 from growlang.ops.layers import linear, norm
 from growlang.signatures.canonical import Later
 
-Modulation = Annotated[Literal["branch", "block"], Later()]
+Modulation = Annotated[Literal["branch", "block", "none"], Later()]
 Affine = Annotated[bool | None, Later()]
-MODULATION = "a linear map of the time embedding for each sublayer, or one for the whole block"
+MODULATION = (
+    "a linear map of the time embedding for each sublayer, or one for the whole block; or none"
+)
 AFFINE = "whether the norms have a scale of their own; by default where time modulates nothing"
 
 
@@ -24,8 +26,8 @@ class Modulated(WithHeads, Protocol):
         """LayerNorm or RMSNorm before each sublayer."""
 
     @property
-    def modulation(self) -> Literal["branch", "block"]:
-        """Whether each sublayer has a map of its own, or the block one for all."""
+    def modulation(self) -> Literal["branch", "block", "none"]:
+        """Whether each sublayer has a map of its own, or the block one for all; or none."""
 
     @property
     def affine(self) -> bool | None:
@@ -38,7 +40,13 @@ class Modulated(WithHeads, Protocol):
 
 def require_time(op: Modulated, scope: Scope) -> None:
     """Raise OpError where an argument is about a modulation that is not there."""
-    if scope.time is not None:
+    if op.modulation == "none" and op.affine is False:
+        raise OpError(
+            "`affine = false` leaves the norms without a scale, and `modulation = none`",
+            argument="affine",
+            help="remove it",
+        )
+    if scope.time is not None or op.modulation == "none":
         return
     if op.modulation == "block":
         raise OpError(

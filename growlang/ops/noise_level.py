@@ -59,6 +59,9 @@ class Fourier(Op):
     scale: Annotated[Annotated[float, Field(gt=0)], Later()] = argument(
         "what is embedded is multiplied by it", 1.0
     )
+    mlp: Annotated[bool, Later()] = argument(
+        "whether the two linear maps follow; else the waves are the embedding", True
+    )
     add: Annotated[list[str], Conditions(itself=False), Later()] = argument(
         "conditions that are added to the embedding", list
     )
@@ -80,6 +83,12 @@ class Fourier(Op):
             raise OpError(
                 f"`{waves}` must be even, not {count}: sines and cosines come in pairs",
                 argument=waves,
+            )
+        if not self.mlp and (self.features or self.width) != self.width:
+            raise OpError(
+                f"without the linear maps {self.features} waves do not give {self.width} channels",
+                argument="features",
+                help="remove `features`",
             )
         if self.of != "log_snr" and self.embed == "raw":
             raise OpError(
@@ -112,7 +121,7 @@ class Fourier(Op):
                 raise OpError(f"`add` lists `{name}` twice", argument="add")
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`linear1` and `linear2`; the waves of all frequencies of one kind come first.
+        """`linear1` and `linear2`, if any; the waves of all frequencies of one kind come first.
 
         Of a condition of another width `add.NAME.proj`, and of one with `pool = attention`
         `add.NAME.score`.
@@ -120,8 +129,11 @@ class Fourier(Op):
         frequencies = Space("frequencies", self.frequencies(x, scope), Symmetry.FIXED)
         hidden, out = Space("hidden", self.width), plain("out", self.width)
         inputs, layers = list[Axis](), list[Layer]()
-        layers.append(linear("linear1", writes(hidden), reads(2, frequencies)))
-        layers.append(linear("linear2", writes(out), reads(hidden), place="last"))
+        if self.mlp:
+            layers.append(linear("linear1", writes(hidden), reads(2, frequencies)))
+            layers.append(linear("linear2", writes(out), reads(hidden), place="last"))
+        else:
+            out = Space("out", self.width, Symmetry.FIXED)
         for name in self.add:
             own, branch = scope.conditions[name].width, f"add.{name}"
             channels = plain(f"condition.{name}", own) if own != self.width else out
@@ -140,7 +152,7 @@ class Fourier(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """The linear maps."""
-        own = self.width * (2 * self.frequencies(x, scope) + self.width)
+        own = self.mlp * self.width * (2 * self.frequencies(x, scope) + self.width)
         for shape, attentive in self._added(scope):
             own += shape.width * self.width if shape.width != self.width else 0
             own += shape.size if attentive else 0
@@ -148,7 +160,7 @@ class Fourier(Op):
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the linear maps and of the SiLU; what is pooled by attention."""
-        own = 2 * self.frequencies(x, scope) + 2 * self.width
+        own = self.mlp * (2 * self.frequencies(x, scope) + 2 * self.width)
         for shape, attentive in self._added(scope):
             own += shape.width if shape.width != self.width else 0
             own += shape.size + 2 * shape.positions if attentive else 0

@@ -170,7 +170,8 @@ def read_by_old_path(resolution: Resolution) -> tuple[ComponentName, ...]:
     ops: list[Op] = [op for pipe in pipes for op in ops_of(pipe)]
     ops += [model.time for model in models if model.time]
     attended = (name for op in ops for name in op.attended or ())
-    conditions = [ComponentName(n) for n in dict.fromkeys(attended) if n != "self"]
+    front = [name for m in models for name in m.core.prepend if name in m.conditions]
+    conditions = [ComponentName(n) for n in dict.fromkeys((*attended, *front)) if n != "self"]
     return (CORE, *([TIME] if models and models[0].time else []), *conditions)
 
 

@@ -19,20 +19,27 @@ from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_
 from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
 from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
-from growlang.resolve.slots import CALLED, HOLLOW, OPTIONS, SLOTS, SLOTS_OF_TOKENS
+from growlang.resolve.slots import (
+    HOLLOW,
+    LISTS,
+    OPTIONS,
+    SLOTS,
+    SLOTS_OF_TOKENS,
+    choices_of,
+    fitting,
+    is_fit,
+)
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.changes import Average, Nearest
-from growlang.spec.forms import NO_CALLS, Choices
+from growlang.spec.forms import Choices
 from growlang.spec.model import (
     BINDINGS,
     INPUTS,
     WORDS,
-    CoreSkips,
     Grows,
     Image,
     Model,
-    Position,
     Slot,
     Stage,
     Tokens,
@@ -280,11 +287,7 @@ class _Resolver:
             )
             return
         pipe = self.pipes.resolve(slot.pipe, self.scope, (name,))
-        position: Position | None = options.get("position")
-        skips: CoreSkips | None = options.get("skips")
-        self.slots[name] = Slot.model_construct(
-            at=at or None, position=position, skips=skips, pipe=pipe
-        )
+        self.slots[name] = Slot.model_construct(at=at or None, pipe=pipe, **options)
 
     def _resolution(self, slot: d.Slot) -> int:
         """The number after `@`, 0 where there is none or it was refused."""
@@ -316,16 +319,16 @@ class _Resolver:
                 message = f"`{slot.kind}` has no option `{option.name}`"
                 self.findings.add("G107", message, place, help=help, edits=edits)
                 continue
-            calls = CALLED.get(option.name, NO_CALLS)
-            words = tuple(word for word in allowed[option.name] if word not in calls)
-            value = read(option.value, Choices(words, calls), self.scope)
-            if isinstance(value, Signature) or value in allowed[option.name]:
+            value = read(option.value, choices_of(slot.kind, option.name), self.scope)
+            if is_fit(slot.kind, option.name, value):
                 found[option.name] = value
                 self.pipes.spans[(name, option.name)] = option.value.span
             elif value is not HOLE:
+                if option.name in LISTS and isinstance(value, str):
+                    found[option.name] = [value]  # so that nothing is said about what it names
                 self.findings.add(
                     "G201",
-                    f"`{option.name}` must be one of {', '.join(allowed[option.name])}",
+                    f"`{option.name}` must be {fitting(slot.kind, option.name)}",
                     option.value.span,
                 )
         return found

@@ -98,6 +98,14 @@ class Slot(Part):
     skips: Annotated[CoreSkips | None, Later()] = Field(
         None, description="whether the first blocks of the core are joined to its last ones"
     )
+    prepend: Annotated[list[str], Later()] = Field(
+        default_factory=list,
+        description="conditions, `time` or `learned`, whose tokens are in front of the core's",
+    )
+    prepend_times: Annotated[int, Later()] = Field(1, description="how many times these tokens are")
+    prepend_at: Annotated[int, Later()] = Field(
+        0, description="before which op on tokens they come, counted from 0"
+    )
     pipe: Pipe = Field(description="ops, in order")
 
 

@@ -237,6 +237,11 @@ def _model() -> Iterator[Home]:
             yield from _fields(change, f"stage @ 32 ({side} = {call}(%s))")
     yield Home("position", "name", "core", "`core @ 16 (position = sincos)`")
     yield Home("skips", "name", "core", "`core (skips = long)`")
+    yield Home("prepend", "name", "core", "`core (prepend = [label]) ...`")
+    yield Home(
+        "prepend_times", "name", "core", "`core (prepend = [label], prepend_times = 32) ...`"
+    )
+    yield Home("prepend_at", "name", "core", "`core (prepend = [label], prepend_at = 4) ...`")
     for word in POSITIONS:
         yield Home(word, "word", "core", f"`core @ 16 (position = {word})`")
     for call, rotated in ROTATED.items():

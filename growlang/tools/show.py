@@ -11,11 +11,12 @@ from growlang.build.skips import are_idle
 from growlang.diagnostics import Note, Span
 from growlang.resolve.names import ROW_JSON, is_path, origins
 from growlang.resolve.recipes import RecipeDraft
+from growlang.resolve.slots import OPTIONS
 from growlang.resolve.spec import Resolved
 from growlang.signatures.signature import Signature
 from growlang.spec.changes import NAMES
 from growlang.spec.data import Source
-from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Stage
+from growlang.spec.model import RETAINING, Group, Item, Model, Pipe, Slot, Stage
 from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start
 from growlang.syntax import document as d
 from growlang.syntax import unparse
@@ -121,8 +122,7 @@ class _Show:
             yield self.part(_stage(stage), stage.name)
         core = model.core
         at = f" @ {core.at}" if core.at else ""
-        options = {"position": core.position, "skips": core.skips}
-        said = ", ".join(f"{name} = {value}" for name, value in options.items() if value)
+        said = ", ".join(_options(core))
         yield self.part(f"core{at}{said and f' ({said})'} {_pipe(core.pipe)}", "core")
         yield self.part(f"head {_pipe(model.head.pipe)}", "head")
         yield "}\n"
@@ -241,6 +241,14 @@ def _written(levels: Sequence[Sequence[d.Binding]]) -> dict[str, d.Binding]:
 
 
 # --- values as text ------------------------------------------------------------------------------
+
+
+def _options(core: Slot) -> Iterator[str]:
+    """The options of the core that are not at their default."""
+    for name in OPTIONS["core"]:
+        value = getattr(core, name)
+        if value != Slot.model_fields[name].get_default(call_default_factory=True):
+            yield f"{name} = {expression(value, f.OPTIONS[name])}"
 
 
 def expression(value: Any, field: Field) -> str:

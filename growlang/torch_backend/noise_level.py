@@ -26,8 +26,10 @@ class Fourier(nn.Module):
         self.frequencies = op.frequencies(x, scope)
         self.period, self.is_closed = op.period, op.spacing == "closed"
         self.cosines_first, self.scale = op.order == "cos_sin", op.scale
-        self.linear1 = Linear(2 * self.frequencies, op.width, device=device)
-        self.linear2 = Linear(op.width, op.width, device=device)
+        self.has_maps = op.mlp
+        if op.mlp:
+            self.linear1 = Linear(2 * self.frequencies, op.width, device=device)
+            self.linear2 = Linear(op.width, op.width, device=device)
         if op.add:
             self.add = nn.ModuleDict({name: Added(name, op, scope, device) for name in op.add})
         self.names = tuple(op.add)
@@ -40,7 +42,7 @@ class Fourier(nn.Module):
             angles = self.scale * angles
         waves = [angles.sin(), angles.cos()]
         joined = torch.cat(waves[::-1] if self.cosines_first else waves, dim=1).to(level.dtype)
-        out: Tensor = self.linear2(F.silu(self.linear1(joined)))
+        out: Tensor = self.linear2(F.silu(self.linear1(joined))) if self.has_maps else joined
         for at, name in enumerate(self.names):
             tokens, mask = conditions[2 * at : 2 * at + 2]
             out = out + self.add[name](tokens, mask)

@@ -66,6 +66,9 @@ OPTIONS = {
     "up": Field(UPS, names=True),
     "position": Field(ROTATED, names=True),
     "skips": WORD,
+    "prepend": Field(names=True, words=True),
+    "prepend_times": Field(),
+    "prepend_at": Field(),
 }
 
 

@@ -141,6 +141,14 @@ def test_what_cannot_be_encoded_is_named(
     assert caught.value.message == message
 
 
+def test_a_label_that_has_no_null_is_not_dropped() -> None:
+    read = Conditioner(net(kind=CLASSES | {"null": False}))
+    assert read.encode(["a"], [9])["kind.label"].tolist() == [9]
+    with pytest.raises(GrowlangError, match="`kind` is dropped, and it has no null") as caught:
+        read.null(1)
+    assert "`drop = 0`" in (caught.value.help or "")
+
+
 def test_a_field_that_samples_do_not_have_is_named() -> None:
     with pytest.raises(GrowlangError, match="`text` reads the field `tags`, but words can"):
         Conditioner(net(text=WORDS | {"from": "tags"}))

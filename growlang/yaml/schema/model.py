@@ -102,6 +102,20 @@ def _core() -> Json:
         "at": about("height of the grid, in positions", 16, reference("count")),
         "position": about("positional embedding", "learned", _position()),
         "skips": about("skips from the first blocks to the last", "long", one_of(CoreSkips)),
+        **_prepend(),
+    }
+
+
+def _prepend() -> Json:
+    """What is in front of the core's tokens."""
+    names = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    of = "conditions, `time` or `learned`, whose tokens are in front of the core's"
+    at = "before which op on tokens they come, counted from 0"
+    whole = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
+    return {
+        "prepend": about(of, ["label"], names),
+        "prepend_times": about("how many times these tokens are", 32, reference("count")),
+        "prepend_at": about(at, 4, whole),
     }
 
 

@@ -60,11 +60,20 @@ def words(declared: Words, setting: Setting) -> Reader:
 
 
 def classes(declared: Classes, setting: Setting) -> Reader:
-    """Label ids (B,), n for null, and a mask that is all true."""
+    """Label ids (B,), n for null, and a mask that is all true.
+
+    Raises GrowlangError for a label that is out of range, or none where there is no null.
+    """
     n = declared.n
 
     def read(labels: Sequence[int | None]) -> Read:
         for label in labels:
+            if label is None and not declared.null:
+                raise GrowlangError(
+                    f"a label of condition `{setting.name}` is dropped, and it has no null",
+                    help="write `drop = 0` in the objective and sample without guidance, or remove "
+                    "`null = false`",
+                )
             if label is not None and not 0 <= label < n:
                 raise GrowlangError(
                     f"label {label} is out of range for condition `{setting.name}`, which has {n} "
