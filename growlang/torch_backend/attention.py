@@ -13,9 +13,9 @@ from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
 from growlang.ops.modulation import is_affine
-from growlang.torch_backend import rotary
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
+from growlang.torch_backend.rotary import rotate
 
 
 def attend(
@@ -125,7 +125,7 @@ class Heads(Branch):
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
-            q, k = rotary.rotate(q, k, rope, self.rotated)
+            q, k = rotate(q, k, rope, self.rotated)
         merged = attend(q, k, v, mask, causal).transpose(1, 2).flatten(2)
         projected: Tensor = self.out(merged)
         return projected
