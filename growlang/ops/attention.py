@@ -18,6 +18,7 @@ from growlang.ops.modulation import (
     entry,
     is_affine,
     require_time,
+    used,
 )
 from growlang.signatures.signature import Conditions, argument
 
@@ -74,19 +75,23 @@ class Attention(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name."""
+        scope = used(self, scope)
         stream = token_wise("x", self.width, self.norm)
         return Axes(_inputs(self, stream, scope), writes(stream), _attention(self, stream, scope))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Projections, scores and weighted sums of each sublayer, and their modulation."""
+        scope = used(self, scope)
         return _attention_flops(self, x, scope)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The sum over the sublayers; see `_attention_saved`."""
+        scope = used(self, scope)
         return _attention_saved(self, x, scope)
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """The sum over the sublayers; see `_attention_kept`."""
+        scope = used(self, scope)
         return _attention_kept(self, x, scope, widths)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
@@ -152,6 +157,7 @@ class Transformer(Op):
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name, then `mlp`."""
+        scope = used(self, scope)
         stream = token_wise("x", self.width, self.norm)
         hidden = Space("mlp.hidden", self.numbers(x, scope)["mlp.hidden"])
         init = "linear" if scope.time else "zeros"
@@ -164,18 +170,21 @@ class Transformer(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers, and the maps of the MLP with their modulation."""
+        scope = used(self, scope)
         hidden = self.numbers(x, scope)["mlp.hidden"]
         maps = mlp.flops(activation(self.mlp), x, hidden)
         return _attention_flops(self, x, scope) + maps + _modulation_flops(self, scope)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
+        scope = used(self, scope)
         hidden = x.positions * self.numbers(x, scope)["mlp.hidden"]
         inner = x.size + (mlp.between(activation(self.mlp)) + 1) * hidden
         return _attention_saved(self, x, scope) + _entry_saved(self, x, scope) + inner
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
+        scope = used(self, scope)
         attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
         between = mlp.between(activation(self.mlp))

@@ -62,6 +62,11 @@ def require_time(op: Modulated, scope: Scope) -> None:
         )
 
 
+def used(op: Modulated, scope: Scope) -> Scope:
+    """The scope without the time, where that modulates nothing."""
+    return scope._replace(time=None) if op.modulation == "none" else scope
+
+
 def is_affine(op: Modulated, scope: Scope) -> bool:
     """Whether the norms of the sublayers have a scale of their own."""
     return scope.time is None or bool(op.affine)

@@ -172,7 +172,7 @@ class Fourier(Op):
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Frequencies of the sines and cosines, where the width decides them."""
-        if self.features is not None:
+        if self.features is not None or not self.mlp:
             return {}
         return {"frequencies": scope.number("frequencies", self.width // 2)}
 
@@ -182,8 +182,8 @@ class Fourier(Op):
 
     def frequencies(self, x: Shape, scope: Scope) -> int:
         """How many frequencies there are."""
-        if self.features is not None:
-            return self.features // 2
+        if self.features is not None or not self.mlp:
+            return (self.features or self.width) // 2
         return self.numbers(x, scope)["frequencies"]
 
     def _added(self, scope: Scope) -> list[tuple[Shape, bool]]:

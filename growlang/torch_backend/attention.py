@@ -12,7 +12,7 @@ from growlang.net import Rope, Shape
 from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
-from growlang.ops.modulation import is_affine
+from growlang.ops.modulation import is_affine, used
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
 from growlang.torch_backend.rotary import rotate
@@ -199,6 +199,7 @@ class Attention(nn.Module):
 
     def __init__(self, op: Attending, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
+        scope = used(op, scope)
         self.timed, self.sublayers = scope.time is not None, len(op.branches)
         self.modulation = None
         if scope.time and op.modulation == "block":
@@ -242,7 +243,7 @@ class Transformer(Attention):
 
     def __init__(self, op: attention.Transformer, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__(op, x, scope, device)
-        self.mlp = MLP(op, op.numbers(x, scope)["mlp.hidden"], scope, device)
+        self.mlp = MLP(op, op.numbers(x, scope)["mlp.hidden"], used(op, scope), device)
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
         """As `Attention.forward`."""

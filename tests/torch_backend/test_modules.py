@@ -142,7 +142,7 @@ def kept(module: nn.Module, values: list[Tensor]) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         out = module(*[v.requires_grad_(v.is_floating_point() and v.dim() > 1) for v in values])
-    assert out.requires_grad
+    assert out.requires_grad or not held
     return sum(s.nbytes() for s in storages.values())
 
 
@@ -375,7 +375,8 @@ def test_bf16_autocast_stays_finite_and_close(name: str) -> None:
         expected = module(*values)
         with torch.autocast("cpu", torch.bfloat16):
             out = module(*values)
-        out.float().square().mean().backward()
+        if out.requires_grad:  # which waves alone do not
+            out.float().square().mean().backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
         torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
 
