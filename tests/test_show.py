@@ -122,7 +122,7 @@ def test_show_prints_yaml_in_yaml_and_what_is_resolved_in_grow(tmp_path: Path) -
 def test_a_param_that_is_set_is_shown() -> None:
     path = SPECS / "core.grow"
     result = CliRunner().invoke(app, ["show", str(path), "--resolved", "--set", "width=32"])
-    assert "fourier(32, embed = reference)" in result.stdout
+    assert "fourier(\n    32,\n    embed = reference,\n" in result.stdout
 
 
 def test_skips_that_join_nothing_are_left_out(tmp_path: Path) -> None:

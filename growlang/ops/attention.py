@@ -355,6 +355,7 @@ def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Ke
         if op.qk_norm:
             cast = 0 if maps == FP32 else FP32 * both
             unused = 0 if maps == FP32 or name == "self" else maps * queries
+            unused = maps * (both + of_keys) if repeated and maps != FP32 else unused
             norms = x.positions * op.heads + other.positions * heads.key_heads(op)
             again = queries + repeated if repeated else both
             projected = maps * (both + of_keys + again) + cast - unused + FP32 * norms

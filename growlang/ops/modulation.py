@@ -52,12 +52,14 @@ def require_time(op: Modulated, scope: Scope) -> None:
         raise OpError(
             "`modulation = block` needs the time embedding, which the model does not have",
             argument="modulation",
+            code="G212",
             help="remove it, or bind `time = fourier(width)` in the model",
         )
     if op.affine is False:
         raise OpError(
             "`affine = false` leaves the norms without a scale, and nothing modulates them",
             argument="affine",
+            code="G212",
             help="remove it, or bind `time = fourier(width)` in the model",
         )
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from growlang.net import Scope, Shape, vector
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, Symmetry, axis, reads, writes
 from growlang.ops.base import Op, OpError
-from growlang.ops.kept import Kept, Widths
+from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, plain
 from growlang.signatures.canonical import Later
 from growlang.signatures.signature import Conditions, argument
@@ -168,7 +168,8 @@ class Fourier(Op):
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """The inputs of the linear maps and of the SiLU."""
-        return Kept(0, widths.maps * self.saved_activations(x, scope), widths.maps)
+        result = widths.maps if self.mlp else FP32
+        return Kept(0, widths.maps * self.saved_activations(x, scope), result)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Frequencies of the sines and cosines, where the width decides them."""

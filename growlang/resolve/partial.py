@@ -9,9 +9,9 @@ from growlang.syntax.document import Cut
 
 WHOLE_MODEL = frozenset(
     ("G204", "G205", "G206", "G208", "G209", "G210", "G212", "G301", "G302", "G304", "G305", "G309")
-) | {"G320", "G321", "G401", "G402", "G501"}
+) | {"G320", "G321", "G401", "G402", "G473", "G501"}
 """What is said of how the parts of a model go together, or of what there is in it."""
-WHOLE_RECIPES = frozenset(("G403", "G404", "G501"))
+WHOLE_RECIPES = frozenset(("G204", "G403", "G404", "G473", "G501"))
 """What is said of something that a recipe lacks."""
 WHOLE_FILE = frozenset(("G108",))
 """What is said of something that nothing in the file does."""

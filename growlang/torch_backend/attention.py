@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from growlang.net import Rope, Shape
+from growlang.net import Shape
 from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
 from growlang.ops.modulation import is_affine, used
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
-from growlang.torch_backend.rotary import rotate
+from growlang.torch_backend.rotary import Turn, rotate
 
 
 def attend(
@@ -119,7 +119,7 @@ class Heads(Branch):
         v: Tensor,
         mask: Tensor | None = None,
         causal: bool = False,
-        rope: Rope | None = None,
+        rope: Turn | None = None,
     ) -> Tensor:
         """Attention over the heads, put together and projected: (B, length, width)."""
         if self.q_norm is not None and self.k_norm is not None:
@@ -137,7 +137,7 @@ class SelfAttention(Heads):
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
         self.causal = isinstance(op, attention.Transformer) and op.causal
-        self.rope = scope.rope
+        self.rope: Turn | None = tuple(scope.rope) if scope.rope else None
         rows, bias = self.inner + 2 * heads.keys_width(op), heads.has_bias(op, "qkv")
         self.qkv = Linear(op.width, rows, bias=bias, device=device)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from growlang.net import Rope
+Turn = tuple[float, tuple[int, ...], int]
+"""The fields of a `Rope`: theta, sides, skipped."""
 
 
-def rotate(q: Tensor, k: Tensor, rope: Rope, channels: int) -> tuple[Tensor, Tensor]:
+def rotate(q: Tensor, k: Tensor, rope: Turn, channels: int) -> tuple[Tensor, Tensor]:
     """Queries and keys (B, heads, length, head), of which the first `channels` are turned.
 
     Of fewer tokens than the rope has, they are the first ones.
@@ -19,15 +20,16 @@ def rotate(q: Tensor, k: Tensor, rope: Rope, channels: int) -> tuple[Tensor, Ten
     return _turned(q, cos, sin), _turned(k, cos, sin)
 
 
-def angles(rope: Rope, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+def angles(rope: Turn, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """(length, channels / 2) radians: of each pair of channels; of two axes rows come first."""
-    each = channels // len(rope.sides)
+    theta, positions, skipped = rope
+    each = channels // len(positions)
     steps = torch.arange(0, each, 2, device=device, dtype=dtype) / each
-    frequencies = rope.theta**-steps
-    sides = [torch.arange(n, device=device, dtype=dtype) for n in rope.sides]
+    frequencies = theta**-steps
+    sides = [torch.arange(n, device=device, dtype=dtype) for n in positions]
     places = torch.cartesian_prod(*sides).reshape(-1, len(sides))
     turned = (places[:, :, None] * frequencies).flatten(1)
-    return torch.cat([turned.new_zeros(rope.skipped, turned.shape[1]), turned])
+    return torch.cat([turned.new_zeros(skipped, turned.shape[1]), turned])
 
 
 def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def average(
     ],
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier file.")] = False,
 ) -> None:
-    """Average the weights over another share of the steps, after training.
+    """Average the weights over other steps, after training.
 
     From the power-function averages in a run's checkpoints those of any other width are put
     together, by least squares (arXiv 2312.02696). Train with `ema = [power(0.05), power(0.1)]`, and
