@@ -137,7 +137,8 @@ class SelfAttention(Heads):
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, scope, device)
         self.causal = isinstance(op, attention.Transformer) and op.causal
-        self.rope: Turn | None = tuple(scope.rope) if scope.rope else None
+        rope = scope.rope
+        self.rope: Turn | None = (rope.theta, rope.sides, rope.skipped) if rope else None
         rows, bias = self.inner + 2 * heads.keys_width(op), heads.has_bias(op, "qkv")
         self.qkv = Linear(op.width, rows, bias=bias, device=device)
 
