@@ -66,6 +66,8 @@ def test_spaces_and_roles_fit_each_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMPUTED)
 def test_inputs_are_those_of_the_module(name: str) -> None:
+    if name == "prepend":
+        pytest.skip("a learned token in front has no input")
     for (op, _, scope), axes in each({name: COMPUTED[name]}, 12):
         reads: list[list[str]] = []
         for read in op.reads(scope):
@@ -152,6 +154,8 @@ def test_attention_averages_values_and_compares_queries_with_keys(name: str) -> 
 @pytest.mark.parametrize("name", COMPUTED)
 def test_without_its_last_layers_an_op_is_its_skip(name: str) -> None:
     """Its input, a map of that, what it joins, or nothing."""
+    if name == "prepend":
+        pytest.skip("its result is longer than its input")
     for call, axes in each({name: COMPUTED[name]}, 8):
         op, places = alone(call, axes), {layer.place for layer in axes.layers}
         if "last" not in places:
