@@ -162,7 +162,7 @@ class _Trial:
             left, tries = list(names), 0
             while left and tries < DROPPED:
                 tries += 1
-                lines = self._growing(left, target, promised, renamed)
+                lines = self._growing(left, target, promised, renamed, old)
                 if lines is None:
                     return []
                 made, blamed = self.attempt(lines)
@@ -184,9 +184,13 @@ class _Trial:
         target: dict[str, str],
         promised: int,
         renamed: dict[ComponentName, ComponentName],
+        old: Net,
     ) -> list[str] | None:
-        """One `grow` of several components; None where none of them is larger."""
-        old, new = under_names(self.a.net, renamed), self.b.net
+        """One `grow` of several components; None where none of them is larger.
+
+        `old` is the old net with the new names of its conditions.
+        """
+        new = self.b.net
         used = {rule for name in names for rule in used_rules(new, old, name)}
         rules = [written[promised] for rule, written in RULES.items() if rule in used]
         if not rules:

@@ -67,10 +67,10 @@ def test_an_imported_unet_computes_what_diffusers_does(tmp_path: Path) -> None:
 
 
 def test_adm_64_has_the_published_parameters() -> None:
-    """295,904,454, and one row of the table of labels that is of no label."""
+    """295,904,454: labels are never dropped, so that the table has no row for none."""
     table = checked(SHIPPED / "adm_64.grow").net.table
-    assert sum(prod(t.shape) for t in table.values()) == 295_904_454 + 768
-    assert table["label.embedding.weight"].shape == (1001, 768)
+    assert sum(prod(t.shape) for t in table.values()) == 295_904_454
+    assert table["label.embedding.weight"].shape == (1000, 768)
 
 
 def test_what_a_unet_computes_otherwise_is_refused_by_name(tmp_path: Path) -> None:
