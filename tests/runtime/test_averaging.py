@@ -132,6 +132,8 @@ def test_what_cannot_be_averaged_is_said(run: Path, tmp_path: Path) -> None:
         average(run, 0.5, tmp_path / "a.safetensors")
     with pytest.raises(GrowlangError, match=r"does not end in \.safetensors"):
         average(run, 0.1, tmp_path / "a")
+    with pytest.raises(GrowlangError, match="there is no run at"):
+        average(tmp_path / "nothing", 0.1, tmp_path / "a.safetensors")
     (tmp_path / "there.safetensors").write_text("mine")
     with pytest.raises(GrowlangError, match="exists"):
         average(run, 0.1, tmp_path / "there.safetensors")

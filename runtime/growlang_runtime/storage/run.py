@@ -263,6 +263,10 @@ def exists(path: Path) -> GrowlangError:
 
 def _no_run(path: Path) -> GrowlangError:
     """The error for a path without a plan."""
+    if not (path.exists() or path.is_symlink()):
+        return GrowlangError(
+            f"there is no run at {path}", help="name a run's folder, such as runs/MODEL/RECIPE"
+        )
     if not path.is_dir():
         kind = "a link that leads nowhere" if path.is_symlink() else "a file"
         return GrowlangError(
