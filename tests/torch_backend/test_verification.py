@@ -75,6 +75,12 @@ def test_every_promise_of_a_grown_spec_holds(name: str) -> None:
     }
 
 
+def test_kept_ends_of_a_resized_chain_compute_what_they_did() -> None:
+    found = p.measured(case("larger_image", exact=False))
+    assert [promise for promise in found if not promise.holds] == []
+    assert {q.place for q in found if q.name == "component"} == {"stem", "head"}
+
+
 def test_every_promise_of_the_papers_recipe_holds() -> None:
     found = p.measured(case("paper", exact=False))
     assert [promise for promise in found if not promise.holds] == []

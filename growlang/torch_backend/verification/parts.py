@@ -66,8 +66,15 @@ def _laid(value: Tensor, shape: Shape) -> Tensor:
     """A flat grid with the rows of a shape: another image has another size, but a kept width."""
     if shape.kind != "grid":
         return value
-    rows = shape.dims[1] if value.shape[1] == shape.positions else round(value.shape[1] ** 0.5)
-    return value.transpose(1, 2).reshape(len(value), shape.dims[0], rows, -1)
+    channels, height, width = shape.dims
+    sides = _sides(value.shape[1], height, width)
+    return value.transpose(1, 2).reshape(len(value), channels, *sides)
+
+
+def _sides(positions: int, height: int, width: int) -> tuple[int, int]:
+    """The rows and columns of so many positions, of a square where they are not those of a net."""
+    side = round(positions**0.5)
+    return (height, width) if height * width == positions else (side, positions // side)
 
 
 class _Alone(fx.Interpreter):
@@ -79,6 +86,13 @@ class _Alone(fx.Interpreter):
         super().__init__(lowered)
         self.own = {node.path for node in net.of(component)}
         self.found = dict(given)
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Tokens become a grid of as many positions as they are."""
+        if target == "unflatten":
+            value, dim, sides = args
+            args = value, dim, _sides(value.shape[dim], *sides)
+        return super().call_method(target, args, kwargs)
 
     def run_node(self, n: fx.Node) -> Any:
         path = n.meta.get("path", "")
