@@ -232,6 +232,23 @@ def test_a_cell_is_trained_drawn_and_scored_once(
     assert run() == table
 
 
+def test_a_size_is_trained_drawn_and_scored(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = dict(list(read_shard(out / "data" / shard("reference")))[:4])
+    monkeypatch.setattr(Previews, "draw", empty)
+    monkeypatch.setattr(sizes, "emoji", lambda: few)
+    monkeypatch.setattr(sizes, "Judge", Fond)
+    sizes.main(tmp_path, [1], steps=2, run=False)
+    assert sizes.from_json((tmp_path / "sizes.json").read_text()) == []
+    sizes._one(sizes.USUAL, 1, 2, tmp_path, 1)
+    sizes.main(tmp_path, [1], steps=2, run=False)
+    (found,) = sizes.from_json((tmp_path / "sizes.json").read_text())
+    assert (found.depth, found.width, found.seed, found.steps) == (*sizes.USUAL, 1, 2)
+    assert found.alignment == 1.0 and found.error > 0
+    assert "2.08 M" in capsys.readouterr().out
+
+
 def empty(previews: Previews, *given: object) -> bool:
     """A picture of nothing, where one of samples is due."""
     path = given[-1]

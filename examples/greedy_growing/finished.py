@@ -37,6 +37,11 @@ def lines_of(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / METRICS).read_text("utf-8").splitlines()]
 
 
+def trained_steps(run: Path) -> int:
+    """How many steps a run has taken."""
+    return max(int(line["step"]) for line in lines_of(run) if "step" in line)
+
+
 def losses(run: Path) -> tuple[Loss, ...]:
     """By noise level, of the last validation; empty for a run that validates nothing."""
     told = [line for line in lines_of(run) if line.get("event") == "validation"]

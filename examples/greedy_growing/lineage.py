@@ -85,7 +85,7 @@ def draw(side: int, out: Path, sampler_steps: int | None) -> None:
         _samples(side, out),
         captions,
         digest(inputs),
-        lambda: sample(weights, prompts=captions, steps=sampler_steps).tensor,
+        lambda: sample(weights, prompts=captions, steps=sampler_steps, device="auto").tensor,
     )
 
 

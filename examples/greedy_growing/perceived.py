@@ -15,6 +15,7 @@ import torch
 from metrics import upsampled
 from torch import Tensor
 
+from growlang.torch_backend.device import open_device
 from growlang_runtime.evaluation.align import Ridge, fitted, minilm
 from growlang_runtime.evaluation.align import scores as ranked
 from growlang_runtime.evaluation.distances import frechet
@@ -80,8 +81,8 @@ class Judge:
 
 def features(images: Tensor) -> Tensor:
     """(N, 1280): features of EfficientNet-Lite0, of images in 8 bits."""
-    extractor = efflite0(torch.device("cpu"))
+    extractor = efflite0(open_device("auto"))
     with torch.no_grad():
         parts = torch.split(to_bytes(images), BATCH)
-        found: list[Tensor] = [extractor.compute(part).float() for part in parts]
+        found: list[Tensor] = [extractor.compute(part).float().cpu() for part in parts]
         return torch.cat(found)

@@ -29,6 +29,8 @@ from growlang_runtime.storage.weights import Weights, load
 
 CORE = ", core"
 """Samples at 32 px by the core's own ends, with the core as an arm left it."""
+BATCH = 64
+"""Images that are drawn at once; none depends on it."""
 
 
 def draw(cell: Cell, out: Path, draws: int, sampler_steps: int | None) -> None:
@@ -67,7 +69,8 @@ def draw(cell: Cell, out: Path, draws: int, sampler_steps: int | None) -> None:
 def _drawn(
     weights: Weights, *, captions: Sequence[str], draws: int, seed: int, **settings: Any
 ) -> Tensor:
-    return sample(weights, prompts=captions, count=draws, seed=seed * draws, **settings).tensor
+    settings |= {"count": draws, "seed": seed * draws, "device": "auto", "batch": BATCH}
+    return sample(weights, prompts=captions, **settings).tensor
 
 
 def ensure(path: Path, captions: Sequence[str], inputs: str, make: Callable[[], Tensor]) -> None:

@@ -18,11 +18,12 @@ import typer
 from arms import SPECS
 from cells import train_spec
 from compute import training_flops
+from finished import trained_steps
 from metrics import scores
 from perceived import Judge
 from plots import chart
 from pool import run_all
-from samples import ensure, images_of, read
+from samples import BATCH, ensure, images_of, read
 from sets import SMALL, emoji, resized, shard, write_shard
 from tables import Table, as_markdown, printed, spread
 from typer import Option
@@ -125,7 +126,7 @@ def _one(size: Size, seed: int, steps: int, out: Path, sampler_steps: int | None
         _samples(size, seed, out),
         captions,
         digest([*inputs, captions]),
-        lambda: sample(weights, **settings).tensor,
+        lambda: sample(weights, **settings, device="auto", batch=BATCH).tensor,
     )
 
 
@@ -142,12 +143,12 @@ def measured(size: Size, seed: int, out: Path) -> Found | None:
     judge = Judge(real[1::2], captions[1::2], real[::2], captions[::2])
     drawn = read(path, len(captions[1::2]))
     found = scores(drawn, real[1::2], range(len(drawn)))
-    weights = load(out / f"seed-{seed}" / "core_32" / str(size))
+    run = out / f"seed-{seed}" / "core_32" / str(size)
     return Found(
         *size,
         seed,
-        int(weights.metadata["step"]),
-        sum(tensor.numel() for tensor in weights.tensors.values()),
+        trained_steps(run),
+        sum(tensor.numel() for tensor in load(run).tensors.values()),
         judge.perceived(drawn).alignment,
         found.hits / found.objects,
         found.rmse,
