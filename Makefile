@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow fuzz lint types docs demo proof proof-quick proof-full proof-large proof-text lineage showcase exactness bench vscode browser clean
+.PHONY: test test-slow test-gpu fuzz lint types docs demo proof proof-quick proof-full proof-large proof-text lineage showcase exactness bench vscode browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -24,6 +24,9 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(STAMP)
+	$(BIN)/python -m pytest -m gpu -W default -n 8 -rs tests/gpu
 
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3"

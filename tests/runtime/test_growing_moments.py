@@ -28,6 +28,7 @@ from growlang.torch_backend.expansions import adjoint
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang.torch_backend.transforms import apply
 from growlang_runtime.storage.weights import Moments
+from growlang_runtime.train import carrying
 from growlang_runtime.train.carrying import carry
 from growlang_runtime.train.state import State
 
@@ -248,6 +249,13 @@ def test_what_growth_left_is_saved_and_carried_to_the_next_generation(tmp_path: 
     for found in (again.tensors(), kept.tensors()):
         assert found.keys() == tensors.keys()
         assert all(torch.equal(tensor, tensors[name]) for name, tensor in found.items())
+
+
+def test_what_a_kept_tensor_has_of_its_parents_growth_goes_to_its_device() -> None:
+    read = {"step": (torch.ones(2), torch.ones(3))}
+    found = carrying._factors(read, None, 0, torch.empty(2, 3, device="meta"), "mean")
+    assert found.step is not None and found.eps is None and found.born is None
+    assert [vector.device.type for vector in found.step] == ["meta", "meta"]
 
 
 @pytest.mark.parametrize("how", [ADAM, MUON], ids=["adamw", "muon"])

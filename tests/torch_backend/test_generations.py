@@ -21,6 +21,7 @@ from growlang.spec.samplers import DDIM
 from growlang.torch_backend.generations import (
     high,
     levels,
+    mapped,
     noise_in_detail,
     pooled,
     upsampled,
@@ -204,6 +205,13 @@ def test_the_core_is_passed_once_at_any_depth(tmp_path: Path) -> None:
         core.register_forward_hook(lambda *_, calls=calls: calls.append(1))
         module(*inputs_of(child.net, noise(child.net), REFERENCE, LEVEL))
         assert calls == [1]
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_the_maps_of_a_deterministic_bicubic_are_those_of_the_kernel(factor: int) -> None:
+    x = torch.randn(2, 3, 5, 7, dtype=torch.float64)
+    wanted = torch.nn.functional.interpolate(x, scale_factor=float(factor), mode="bicubic")
+    torch.testing.assert_close(mapped(x, factor), wanted, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])

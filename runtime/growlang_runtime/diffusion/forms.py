@@ -178,4 +178,4 @@ class Preconditioned(Linear):
 
     def _levels(self, log_snr: Tensor) -> tuple[Tensor, Tensor]:
         sigma = torch.exp(-log_snr / 2)
-        return sigma, torch.hypot(sigma, sigma.new_tensor(self.sigma_data))
+        return sigma, torch.hypot(sigma, sigma.new_full((), self.sigma_data))

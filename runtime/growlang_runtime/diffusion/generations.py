@@ -34,6 +34,7 @@ class Errors:
     def __init__(self, net: Net) -> None:
         self.joined = refinements(net)
         self._found: list[tuple[int, Tensor]] = []
+        self._reads: list[Callable[[], list[float]]] = []
 
     def watching(self, denoise: Callable[..., Tensor], x: Tensor, eps: Tensor) -> Denoise:
         """The same denoiser of images x and noise eps (B, C, H, W); its errors are counted."""
@@ -52,6 +53,10 @@ class Errors:
         low, detail = pooled(error, last["factor"]), high(error, last["factor"], last["upsample"])
         self._found.append((count, torch.stack([low.square().mean(), detail.square().mean()])))
 
+    def bring(self, begin: Callable[[Tensor], Callable[[], list[float]]]) -> None:
+        """Begin to bring what was counted to the CPU, so that `means` waits for nothing else."""
+        self._reads = [begin(means) for _, means in self._found]
+
     def means(self, ranks: Ranks = ALONE) -> dict[str, float]:
         """Of D of the error, which generations before decide, and of H of it; empty if unknown.
 
@@ -61,8 +66,9 @@ class Errors:
             return {}
         images = sum(count for count, _ in self._found)
         low = detail = 0.0
-        for count, means in self._found:
-            first, second = means.tolist()
+        reads = self._reads or [means.tolist for _, means in self._found]
+        for (count, _), read in zip(self._found, reads, strict=True):
+            first, second = read()
             low, detail = low + count * first, detail + count * second
         counted = torch.tensor([low, detail, images], dtype=torch.float64)
         low, detail, images = ranks.sum(counted).tolist()

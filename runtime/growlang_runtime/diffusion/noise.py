@@ -151,7 +151,7 @@ class Discrete(NoiseSchedule):
     def log_snr(self, t: Tensor) -> Tensor:
         """Log-SNR at t, float64; falls with t."""
         first = 2 * self.table[:1] - self.table[1:2]
-        table = torch.cat([first, self.table]).to(t.device)
+        table = torch.cat([first, self.table]).to(t.device, non_blocking=True)
         place = t.double() * len(self.table)
         before = place.detach().floor().long().clamp(0, len(self.table) - 1)
         return table[before] + (place - before) * (table[before + 1] - table[before])

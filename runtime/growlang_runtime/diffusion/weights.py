@@ -38,8 +38,8 @@ def log_x_weight(weight: AnyWeight, log_snr: Tensor, nats: Callable[[], Tensor])
         log_weight = log_snr + logsigmoid(weight.bias - log_snr)
         return log_weight + torch.log(0.5 * nats())
     if isinstance(weight, SoftMinSNR):  # arXiv 2401.11605, section 3.3
-        limit = log_snr.new_tensor(math.log(weight.gamma))
+        limit = log_snr.new_full((), math.log(weight.gamma))
         return log_snr + limit - torch.logaddexp(log_snr, limit)
     if isinstance(weight, EDMWeight):  # arXiv 2206.00364, table 1
-        return torch.logaddexp(log_snr, log_snr.new_tensor(-2 * math.log(weight.sigma_data)))
+        return torch.logaddexp(log_snr, log_snr.new_full((), -2 * math.log(weight.sigma_data)))
     return -log_x_error(log_snr, weight)

@@ -126,7 +126,11 @@ def _factors(
 ) -> Factors:
     """The factors of a tensor's steps: the parent's, and those of its own growth."""
     if grown is None:
-        return Factors(before.get("step"), before.get("eps"), before.get("born"))
+        placed = {
+            part: tuple(vector.to(like) for vector in before[part]) if part in before else None
+            for part in vars(Factors())
+        }
+        return Factors(**placed)
     return Factors(
         carried(before.get("step"), grown.dims, grown.step, like),
         carried(before.get("eps"), grown.dims, grown.eps, like),

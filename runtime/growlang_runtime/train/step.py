@@ -113,6 +113,7 @@ class Stepper:
         settle()
         loss, norm = self._over_all(loss, gradient_norm(state.weights))
         read = self.begin(torch.stack([loss, norm]))
+        self.errors.bring(self.begin)
         clip_gradients(state.weights, norm, settings.grad_clip)
         scale = scales(data.phase, data.span, step, self.new)
         state.optimizer.step(settings.optimizer, lr, scale, is_skipped(loss, norm))
