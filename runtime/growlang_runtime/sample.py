@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -101,7 +101,8 @@ def sample(
             given = {"guidance_interval": guidance_interval, "guidance_rescale": guidance_rescale}
             _tell_idle([name for name in given if given[name] is not None], settings)
         asked = own_prompts(weights) if prompts is None else [str(prompt) for prompt in prompts]
-        images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
+        with without_tf32():
+            images = draw(weights, asked, settings, seed, opened, batch, count, precision, ranks)
     if not images.isfinite().all():
         raise GrowlangError(
             f"sampling from {weights.path} gave NaN or infinity, although its weights are finite",
@@ -212,6 +213,18 @@ class Drawer:
         for line in lines:
             self.say(f"warning: {line}")
         self._warned = True
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Compute fp32 products in fp32: by default PyTorch rounds those of convolutions to TF32."""
+    cuda, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = cuda.allow_tf32, cudnn.allow_tf32
+    try:
+        cuda.allow_tf32 = cudnn.allow_tf32 = False
+        yield
+    finally:
+        cuda.allow_tf32, cudnn.allow_tf32 = before
 
 
 def in_precision(

@@ -554,11 +554,9 @@ def test_images_are_the_cpus(device: torch.device, data: Path) -> None:
     weights = load(run)
     given = {"prompts": ["red", "one two three four", ""], "steps": 6, "guidance": 2.0, "seed": 3}
     for sampler in ("ddim", "ddpm", "dpm_solver", "euler", "heun"):
-        with computing(Flags(False, False)):  # PyTorch's default rounds convolutions to TF32
-            cpu, there = (
-                sample(weights, sampler=sampler, device=str(d), **given).tensor
-                for d in (CPU, device)
-            )
+        cpu, there = (
+            sample(weights, sampler=sampler, device=str(d), **given).tensor for d in (CPU, device)
+        )
         torch.testing.assert_close(there, cpu, atol=1e-3, rtol=0, msg=sampler)
         assert cpu.std() > 0.01
 

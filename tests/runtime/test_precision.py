@@ -11,6 +11,7 @@ import torch
 from tiny import interrupt_at, metrics, net, phase, plan, train
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.sample import without_tf32
 from growlang_runtime.storage import checkpoint
 from growlang_runtime.train import precision
 from growlang_runtime.train.precision import CUBLAS, WORKSPACE, Flags, apart, computing
@@ -27,6 +28,14 @@ def test_flags_are_set_read_back_and_put_back(flags: Flags) -> None:
         assert torch.backends.cudnn.allow_tf32 == flags.tf32
         assert torch.backends.cudnn.deterministic == flags.deterministic
     assert precision.read() == before
+
+
+def test_samples_are_drawn_without_tf32() -> None:
+    with computing(Flags(tf32=True, deterministic=False), {}):
+        with without_tf32():
+            assert precision.read() == Flags(tf32=False, deterministic=False)
+            assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32
 
 
 def test_what_determinism_needs_is_set_only_before_cuda_starts(
