@@ -56,6 +56,7 @@ proof-quick: $(STAMP)
 
 proof-full: $(STAMP)
 	$(BIN)/python examples/greedy_growing/full.py
+	$(BIN)/python examples/greedy_growing/showcase.py --side 128 --picture runs/greedy_growing/second_growth.png
 	$(BIN)/python examples/greedy_growing/batches.py
 	$(BIN)/python examples/greedy_growing/sizes.py
 

@@ -230,9 +230,9 @@ def waits(
 def test_a_step_does_not_wait_for_the_device(
     name: str, device: torch.device, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In two passes, with metrics of each step."""
+    """With metrics of each step. In one pass: two launch more than the 1,024 that CUDA queues."""
     made = plan([phase(steps=6, **WAITLESS[name])])
-    options = {"device": str(device), "quiet": True, "micro_batch": 2}
+    options = {"device": str(device), "quiet": True}
     found, ahead = waits(device, monkeypatch, lambda: train(made, data, **options))
     assert found == []
     assert ahead == [True] * (3 if device.type == "cuda" else 0)
@@ -479,7 +479,8 @@ def test_the_memory_of_steps_is_what_compile_says(
     text = f"{recipe}: predicted {said.peak / 2**20:.0f} MiB, measured {peak / 2**20:.0f} MiB"
     print(f"{text}, measured / predicted {peak / said.peak:.3f}")
     record_property("memory", text)
-    assert said.peak == pytest.approx(peak, rel=0.15), text
+    more = 0.35 if recipe == "fp32" else 0.15  # convolutions in fp32 work in memory of their own
+    assert 0.85 * said.peak < peak < (1 + more) * said.peak, text
 
 
 # --- compiled blocks -----------------------------------------------------------------------------
