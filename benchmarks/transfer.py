@@ -1,11 +1,12 @@
 """`growlang grow` of a sharded checkpoint on the disk, against `cp` and what else rewrites one.
 
-`python -m benchmarks.transfer [GIGABYTES]`, by default 4; it writes four times as much below the
-temporary folder.
+`python -m benchmarks.transfer [GIGABYTES] [--mergekit PYTHON]`, by default 4; it writes four times
+as much below the temporary folder. mergekit is measured with a Python that has it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import merging
 from benchmarks.measuring import ROOT, Result, environment, ratio, result, show
 from growlang.checking import check
 from growlang.net import Net
@@ -75,25 +78,30 @@ def growlang(parent: Path, child: Path, out: Path, *more: str) -> list[str | Pat
 
 
 def write_parent(net: Net, folder: Path) -> None:
+    """The tensors of a net, as `write_tensors` writes them."""
+    write_tensors({name: tensor.shape for name, tensor in net.table.items()}, folder)
+
+
+def write_tensors(shapes: Mapping[str, tuple[int, ...]], folder: Path) -> None:
     """Files of finite numbers in bf16, with their index, as `transformers` writes them."""
     folder.mkdir()
     piece = bytearray(os.urandom(1 << 24))
     piece[1::2] = bytes(byte & 0xBF for byte in piece[1::2])
     groups: list[list[str]] = [[]]
     size = 0
-    for name, tensor in net.table.items():
-        if groups[-1] and size + 2 * tensor.parameters > SHARD:
+    for name, shape in shapes.items():
+        if groups[-1] and size + 2 * prod(shape) > SHARD:
             groups.append([])
             size = 0
         groups[-1].append(name)
-        size += 2 * tensor.parameters
+        size += 2 * prod(shape)
     places: dict[str, str] = {}
     for number, names in enumerate(groups, 1):
         file = folder / f"model-{number:05}-of-{len(groups):05}.safetensors"
-        start, _ = header_bytes({n: ("BF16", net.table[n].shape) for n in names}, {"format": "pt"})
+        start, _ = header_bytes({n: ("BF16", shapes[n]) for n in names}, {"format": "pt"})
         with file.open("wb") as opened:
             opened.write(start)
-            left = sum(2 * net.table[n].parameters for n in names)
+            left = sum(2 * prod(shapes[n]) for n in names)
             while left:
                 left -= opened.write(piece[: min(left, len(piece))])
         places |= dict.fromkeys(names, file.name)
@@ -175,6 +183,29 @@ def _widened(blocks: int, folder: Path) -> list[Result]:
     ]
 
 
+def merged(python: str, gigabytes: float, folder: Path) -> list[Result]:
+    """mergekit's passthrough of a Llama, over `cp` of what it writes."""
+    config, shapes = merging.llama(gigabytes)
+    parent, out, copy = folder / "llama", folder / "merged", folder / "copy"
+    write_tensors(shapes, parent)
+    merging.write_config(config, parent)
+    command: list[str | Path] = [python, "-c", merging.MERGE, parent]
+    process([*command, out, str(SHARD)])
+    found, copied = list[Taken](), list[Taken]()
+    for _ in range(ROUNDS):
+        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
+        found.append(fresh(copy, lambda: process([*command, copy, str(SHARD)])))
+    return [
+        _pairs(
+            f"mergekit passthrough / cp of {2 * sum(map(prod, shapes.values())) / 1e9:.2f} GB",
+            found,
+            copied,
+        ),
+        _work(found, copied),
+        result("its peak memory", [taken.peak for taken in found], "MiB"),
+    ]
+
+
 def _pairs(
     name: str, measured: list[Taken], baseline: list[Taken], target: float | None = None
 ) -> Result:
@@ -188,7 +219,18 @@ def _work(measured: list[Taken], baseline: list[Taken]) -> Result:
     return ratio("its processor time / that of cp", pairs)
 
 
-if __name__ == "__main__":
-    sizes = [float(text) for text in sys.argv[1:] if not text.startswith("-")]
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("gigabytes", type=float, nargs="?", default=4.0)
+    parser.add_argument("--mergekit", metavar="PYTHON", help="a Python that has mergekit")
+    asked, _ = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as temporary:
-        show(measure(sizes[0] if sizes else 4.0, Path(temporary)))
+        found = measure(asked.gigabytes, Path(temporary))
+        if asked.mergekit is not None:
+            found += merged(asked.mergekit, asked.gigabytes, Path(temporary))
+        show(found)
+
+
+if __name__ == "__main__":
+    main()
