@@ -10,7 +10,6 @@ import inspect
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,10 @@ from growlang_runtime.conditioning.encoders import FrozenEncoder, encoding_half
 from growlang_runtime.conditioning.words import padded_ids, word_ids
 from growlang_runtime.diffusion.detail import Joint, clipped, with_detail
 from growlang_runtime.diffusion.guidance import Guidance, Predict, guided
-from growlang_runtime.diffusion.noise import ShiftedCosine, evenly, to_x
+from growlang_runtime.diffusion.noise import over_pixels
+from growlang_runtime.diffusion.reading import reading_of
 from growlang_runtime.diffusion.sampling import Levels, generator
-from growlang_runtime.diffusion.schedulers import drawn, over_levels
+from growlang_runtime.export.solving import solved
 
 KEPT = ("README.md", "spec.grow", "growlang.json")
 """Files that a saved copy takes along."""
@@ -142,35 +142,38 @@ class GrowPipeline(DiffusionPipeline):
         """Images (N, C, H, W) float32 in [-1, 1], of which detail may lie slightly outside."""
         drawing, device = self.unet.config.drawing, self.unet.device
         joints = [Joint(*joint) for joint in drawing["joints"]]
-        schedule = ShiftedCosine(**drawing["log_snr"])
+        reading = reading_of(drawing)
         given, null = (self._conditions(p) for p in (prompts, [None] * len(prompts)))
         low, high = said["interval"]
         guidance = Guidance(said["guidance"], (low, high), said["rescale"])
         predict = guided(self._under, given, null, guidance)
 
-        def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+        def ranged(x_t: Tensor, time: Tensor) -> Tensor:
             t = time.expand(len(x_t))
-            level = schedule.log_snr(t)
-            read = schedule.reference(t) if drawing["reference"] else level + drawing["gain"]
-            if drawing["of"] != "log_snr":
-                read = t if drawing["of"] == "t" else 1 - t
-            found = predict(float(time))(x_t, read.float().to(device), level.to(device))
-            return clipped(to_x(found.float(), x_t, level, drawing["predict"]), joints)
+            level = reading.schedule.log_snr(t).to(device)
+            if (scale := reading.input_scale(t)) is not None:
+                x_t = over_pixels(scale, x_t) * x_t
+            found = predict(float(time))(x_t, reading.embedded(t).float().to(device), level)
+            prediction, variance = found.float().tensor_split([x_t.shape[1]], 1)
+            image = clipped(reading.to_x(prediction, x_t, t), joints)
+            return torch.cat([image, variance], 1) if variance.shape[1] else image
+
+        def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+            return ranged(x_t, time)[:, : x_t.shape[1]]
 
         noise = torch.stack([torch.randn(drawing["dims"], generator=g) for g in random])
         x_t = with_detail(noise.to(device), joints, said["detail_temperature"])
-        scheduler = self._scheduler(said["steps"], schedule)
+        levels = Levels(
+            denoised,
+            reading.schedule.log_snr,
+            random,
+            reading.schedule.sampled_at,
+            reading.is_straight,
+            ranged if drawing["learns_variance"] else None,
+        )
         options = {"eta": said["eta"], "generator": random}
-        taken = inspect.signature(scheduler.step).parameters.keys() & options.keys()
-        levels = Levels(denoised, schedule.log_snr, random)
-        x = drawn(scheduler, x_t, levels, **{name: options[name] for name in taken})
+        x = solved(self.scheduler, said["steps"], x_t, levels, **options)
         return with_detail(clipped(x, joints), joints, said["detail_scale"])
-
-    def _scheduler(self, steps: int, schedule: ShiftedCosine) -> Any:
-        """The pipeline's scheduler over the model's noise levels."""
-        own = self.scheduler
-        make = partial(type(own).from_config, own.config, trained_betas=None)
-        return over_levels(make, evenly(steps), schedule.log_snr)
 
     def _under(self, conditions: Mapping[str, Tensor]) -> Predict:
         """The denoiser under conditions; in half precision if its weights are."""
