@@ -20,6 +20,7 @@ from growlang.torch_backend.lower import lower
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang.version import __version__
 from growlang_runtime.conditioning.encoders import pretrained
+from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.export.card import card, facts
 from growlang_runtime.export.denoiser_code import denoiser_code
 from growlang_runtime.export.drawing import denoising_of, drawing_of, encoders_of
@@ -76,6 +77,9 @@ def write_folder(folder: Path, model: Model) -> None:
     _write_denoiser(folder / "unet", names["denoiser"], code, model, drawing)
     index["scheduler"] = write_scheduler(folder / "scheduler", model.sample.sampler, objective)
     index |= _write_encoders(folder, net)
+    if (vae := Autoencoder.of(net)) is not None:
+        vae.model.save_pretrained(folder / "vae")
+        index["vae"] = ["diffusers", type(vae.model).__name__]
     _write_json(folder / INDEX, index)
     said = facts(model.weights, model.plan, model.ema)
     _write_json(folder / "growlang.json", said | {"files": _sums(folder)})

@@ -42,6 +42,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
         "reference": objective.reference,
         "of": objective.of,
         "gain": objective.gain,
+        "latent": None if net.latent is None else net.latent.to_json(),
         "joints": [[*joint] for joint in joints(net)],
         "semantics": semantics,
         "conditions": _conditions(net),
