@@ -37,7 +37,7 @@ TYPES = {
     str: "string",
     Source: "a name of `data`, or a source",
 }
-COMPUTED = {"transform": "`[resize(image.size), crop(image.size)]`"}
+COMPUTED = {"transform": "`[resize(image.pixels), crop(image.pixels)]`"}
 """Defaults that depend on the spec."""
 WIDTH = 4
 """Every width of the ops whose tensors are shown."""

@@ -35,7 +35,8 @@ def test_a_mistake_gets_its_message(
 
 
 @pytest.mark.parametrize("path", [p for p in BROKEN if p.stem[0] == "g"], ids=lambda p: p.stem)
-def test_one_mistake_is_one_finding(path: Path) -> None:
+def test_one_mistake_is_one_finding(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ERRORS)
     report = check(path)
     assert [d.code.lower() for d in report.diagnostics] == [path.stem.split("_")[0]]
 

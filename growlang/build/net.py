@@ -10,13 +10,24 @@ from growlang.build.graph import Graph, Site, Wire, add, apply
 from growlang.build.refusals import Refusals
 from growlang.build.unet import walk
 from growlang.diagnostics import Diagnostic, Findings, stage
-from growlang.net import TIME, Component, ComponentName, Input, Net, Shape, grid, tokens, vector
+from growlang.net import (
+    TIME,
+    Component,
+    ComponentName,
+    Input,
+    Latent,
+    Net,
+    Shape,
+    grid,
+    tokens,
+    vector,
+)
 from growlang.ops import OpError, Scope
 from growlang.ops.conditions import Condition
 from growlang.ops.generations import LEVEL
 from growlang.resolve.model import Resolution
 from growlang.resolve.redeclare import unattended
-from growlang.spec.model import Model
+from growlang.spec.model import LatentImage, Model
 
 MEAN = "mean"
 """What `pool` is by default."""
@@ -47,11 +58,19 @@ def build(
         components=tuple(sorted(graph.components, key=lambda c: order.index(c.name))),
         output=end.name,
         encoders=_encoders(model),
+        latent=_latent(model),
     )
 
 
 def _encoders(model: Model) -> dict[str, Any]:
     return {name: {"op": c.call, **c.arguments()} for name, c in model.conditions.items()}
+
+
+def _latent(model: Model) -> Latent | None:
+    image = model.image
+    if not isinstance(image, LatentImage):
+        return None
+    return Latent(image.vae, image.factor, image.colours)
 
 
 def _with_inputs(site: Site) -> Site:

@@ -99,6 +99,14 @@ def _pair(rule: Rule, number: int, net: Net) -> Pair:
     )
 
 
+def copies_of(table: NameTable, net: Net) -> dict[str, str]:
+    """Theirs that repeat another of theirs, in every block of a net."""
+    ours = [o for rule in table.tensors for o in names_of(rule.ours) if INDEX in o]
+    numbers = sorted({i for name in ours for i in blocks(net, name)})
+    named = ((numbered(r.theirs, i), r.copy_of) for r in table.repeated for i in numbers)
+    return {theirs: source for theirs, source in named if theirs != source}
+
+
 def account(table: NameTable, given: Shapes, net: Net, where: str) -> Accounted:
     """Pair the tensors of a checkpoint, given by their shapes, with those of a net.
 

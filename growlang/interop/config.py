@@ -202,6 +202,8 @@ def config_of(table: NameTable, net: Net) -> dict[str, Any]:
     name there.
     """
     said: dict[str, Any] = {"architectures": [table.architecture], "model_type": table.model_type}
+    if table.library == "diffusers":
+        said = {"_class_name": table.architecture}
     for name, setting in table.config.items():
         said[name] = _said(name, setting, facts(net, setting.of, setting.fact))
     for name, setting in table.config.items():

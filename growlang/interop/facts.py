@@ -80,6 +80,7 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "vocabulary": lambda node: node.scope.vocabulary,
     "positions": lambda node: node.output.positions,
     "activation": _activation,
+    "image_channels": lambda node: node.scope.channels,
     "side": lambda node: node.output.dims[1] * node.args["factor"],
     "head_width": _head_width,
     "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -126,6 +126,8 @@ class NameTable(Part):
     """That of its config.json; of diffusers the `_class_name`."""
     architecture: str
     """The class that an export names."""
+    library: Literal["transformers", "diffusers"] = "transformers"
+    """Whose folders they are: how the config names the class, and what the file of weights is."""
     is_exported: bool = True
     """Whether nets are written by it too."""
     prefix: str = ""

@@ -26,7 +26,8 @@ def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Their tensors of a pair, by name."""
     parts = [ours[name] for name in pair.ours]
     whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
-    whole = _with_rows(whole, (-1, pair.pixels)) if pair.pixels else whole
+    if pair.pixels:  # theirs is a linear map, ours one of a pixel
+        whole = _with_rows(whole, (-1, pair.pixels)).reshape(whole.shape[:2])
     split = torch.split(whole, pair.lengths(whole.shape[pair.axis]), pair.axis)
     return {
         name: _turned(pair, _halved(pair, name, part)).contiguous()

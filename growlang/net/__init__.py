@@ -1,6 +1,7 @@
 """The checked model: shapes, tensors, nodes and the net that they make. Standard library only."""
 
 from growlang.net.component_name import CORE, HEAD, STEM, TIME, ComponentName
+from growlang.net.latent import Latent
 from growlang.net.net import Component, Input, Net, Node, Tensor, digest
 from growlang.net.scope import Rope, Scope
 from growlang.net.shape import Kind, Shape, grid, tokens, vector
@@ -14,6 +15,7 @@ __all__ = [
     "ComponentName",
     "Input",
     "Kind",
+    "Latent",
     "Net",
     "Node",
     "Rope",

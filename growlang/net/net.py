@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from growlang.diagnostics import Span
 from growlang.net import names
 from growlang.net.component_name import ComponentName
+from growlang.net.latent import Latent
 from growlang.net.scope import EPS, Scope
 from growlang.net.shape import Shape
 
@@ -105,6 +106,8 @@ class Net:
     """The conditions: name -> {"op": "words", ...arguments}; frozen encoders have no node."""
     eps: float = EPS
     """Added to the variance by every normalisation."""
+    latent: Latent | None = None
+    """What the images are latents of; None where they are images of pixels."""
 
     def __repr__(self) -> str:
         return f"Net({self.name}: {len(self.table):,} tensors, {self.parameters:,} parameters)"
@@ -133,6 +136,11 @@ class Net:
     def image(self) -> Shape:
         """Shape (channels, height, width) of the image, which a net of tokens does not have."""
         return next(i.shape for i in self.inputs if i.role == "image")
+
+    @property
+    def pixels(self) -> Shape:
+        """Shape (channels, height, width) of the images of pixels: of `image` or its latents."""
+        return self.latent.pixels(self.image) if self.latent else self.image
 
     @property
     def of_tokens(self) -> bool:
@@ -165,7 +173,7 @@ class Net:
 
     def to_json(self) -> dict[str, Any]:
         """JSON of the net; spans are kept for messages and never enter a hash."""
-        return {
+        said: dict[str, Any] = {
             "name": self.name,
             "inputs": [
                 {
@@ -186,6 +194,7 @@ class Net:
             "encoders": {k: dict(v) for k, v in self.encoders.items()},
             "eps": self.eps,
         }
+        return said | ({"latent": self.latent.to_json()} if self.latent else {})
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> "Net":
@@ -210,6 +219,7 @@ class Net:
             output=data["output"],
             encoders=names.by_name(data["encoders"]),
             eps=data["eps"],
+            latent=Latent.from_json(data["latent"]) if "latent" in data else None,
         )
 
 

@@ -15,7 +15,7 @@ from growlang.net import CORE, HEAD, STEM, TIME, ComponentName
 from growlang.ops import Op
 from growlang.ops.generations import Predict
 from growlang.resolve.contract import Contract
-from growlang.spec.model import RETAINING, Model, Pipe, ops_of
+from growlang.spec.model import RETAINING, LatentImage, Model, Pipe, ops_of
 
 if TYPE_CHECKING:
     from growlang.resolve.model import Resolution
@@ -188,6 +188,10 @@ def _sizes(resolution: Resolution) -> Iterator[Diagnostic]:
         return
     place = resolution.spans.get(("image",), last.span)
     notes = (Note("retained here", last.span),)
+    if isinstance(image, LatentImage) or isinstance(before, LatentImage):
+        message = "ends are retained for images of pixels: means over latents are no latents"
+        yield Diagnostic("G331", message, place, "write `drop` instead of `retain`", notes)
+        return
     (height, width), (old_height, old_width) = image.extent, before.extent
     whole = height % old_height == 0 and height // old_height >= 2
     if not whole or width * old_height != height * old_width:

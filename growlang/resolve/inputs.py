@@ -10,7 +10,7 @@ from growlang.spec.model import Image, Tokens
 from growlang.syntax import document as d
 
 NAMES = {
-    "image": ("size", "height", "width", "channels"),
+    "image": ("size", "height", "width", "channels", "pixels"),
     "tokens": ("vocabulary", "length"),
 }
 """What the dotted names of an input are: `image.size`, `tokens.length`."""
@@ -22,7 +22,7 @@ def bind_input(name: str, value: Image | Tokens | None, span: Span, scope: Names
     if isinstance(value, Image):
         height, width = value.extent
         sides = {"size": min(height, width), "height": height, "width": width}
-        found = {**sides, "channels": value.channels}
+        found = {**sides, "channels": value.channels, "pixels": min(value.pixels)}
     elif isinstance(value, Tokens):
         found = {"vocabulary": value.vocabulary, "length": value.length}
     for part in NAMES[name]:

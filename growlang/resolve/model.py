@@ -13,6 +13,7 @@ from growlang.ops import CONDITIONS
 from growlang.ops.conditions import Condition
 from growlang.ops.noise_level import Fourier
 from growlang.resolve.arguments import bind, read
+from growlang.resolve.autoencoder import Place, refuse_other_vae
 from growlang.resolve.contract import Contract
 from growlang.resolve.generations import Generation, refuse_idle_words
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
@@ -39,6 +40,7 @@ from growlang.spec.model import (
     WORDS,
     Grows,
     Image,
+    LatentImage,
     Model,
     Slot,
     Stage,
@@ -237,6 +239,8 @@ class _Resolver:
                 span = binding.value.span
                 if isinstance(value, Image) and not has_extent(value, span, self.findings):
                     value = None
+                if isinstance(value, LatentImage):
+                    self._hold_against_vae(value, binding)
                 self._set_input(binding.name, value, span)
         if not bindings and parent is not None:
             name = "image" if parent.model.tokens is None else "tokens"
@@ -250,6 +254,13 @@ class _Resolver:
             return
         for name in INPUTS:
             self._set_input(name, None, self.source.name_span)
+
+    def _hold_against_vae(self, image: LatentImage, binding: d.Binding) -> None:
+        """Refuse latents that are not those of the VAE."""
+        name = binding.name
+        spans = {part: self.pipes.spans.get((name, part)) for part in LatentImage.model_fields}
+        known = {part: span for part, span in spans.items() if span}
+        refuse_other_vae(image, Place(binding.value.span, known), self.findings)
 
     def _set_input(self, name: str, value: Image | Tokens | None, span: Span) -> None:
         """Take an input; an image of unknown sides stands for one that was refused."""

@@ -218,7 +218,7 @@ class Recipes:
             values.setdefault("transform", [])
             values.setdefault("objective", NextToken())
         if "transform" not in values:
-            size = self.scope.lookup("image.size")
+            size = self.scope.lookup("image.pixels")
             if size is None or size.value is HOLE:
                 return None
             values["transform"] = [Resize(size=size.value), Crop(size=size.value)]

@@ -73,25 +73,29 @@ def refuse_misfit(
 
     `written` is its expression; `place` is where one is missing that is not the default.
     """
-    height, width = (scope.lookup(f"image.{side}") for side in ("height", "width"))
-    if height is None or width is None or HOLE in (height.value, width.value):
+    sides = [scope.lookup(f"image.{side}") for side in ("height", "width", "size", "pixels")]
+    if any(side is None or side.value is HOLE for side in sides):
         return
-    wrong = misfit(transform, height.value, width.value)
+    place_of_image = sides[0].span if sides[0] else place
+    height, width, size, pixels = (side.value for side in sides if side)
+    factor = pixels // size
+    wrong = misfit(transform, factor * height, factor * width)
     if wrong is None:
         return
     if isinstance(written, d.ListOf) and wrong.step is not None:
         place = written.items[wrong.step].span
     elif written is not None:
         place = written.span
-    help = "write `transform = [resize(image.size, side = short), crop(image.size)]`"
-    if height.value != width.value:
-        help = "write `transform = [resize(image.size, side = short)]`, for data of that ratio"
+    side = "image.size" if factor == 1 else "image.pixels"
+    help = f"write `transform = [resize({side}, side = short), crop({side})]`"
+    if height != width:
+        help = f"write `transform = [resize({side}, side = short)]`, for data of that ratio"
     scope.findings.add(
         "G501",
         f"the {'default ' if written is None else ''}transform {wrong.reason}",
         place,
         help=help,
-        notes=[Note("image set here", height.span)],
+        notes=[Note("image set here", place_of_image)],
     )
 
 

@@ -41,8 +41,37 @@ class Image(Signature):
 
     @property
     def extent(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """(height, width) of what the model reads."""
         return self.height or self.size or 0, self.width or self.size or 0
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(height, width) of the images, in pixels."""
+        return self.extent
+
+
+class LatentImage(Image):
+    """Latents of an image, which a frozen VAE makes and turns back (arXiv 2112.10752).
+
+    Sizes count latents: the images of the data and those that are drawn have `factor` times as
+    many pixels a side, `image.pixels`. The VAE is an AutoencoderKL of diffusers, whose config says
+    how its latents are scaled.
+    """
+
+    call: ClassVar[str] = "latent"
+    size: Annotated[int, Field(ge=1)] | None = argument("side of a square, in latents", None)
+    channels: int = argument("channels of the latents", 4, ge=1)
+    height: Annotated[int, Field(ge=1)] | None = argument("height, in latents", None)
+    width: Annotated[int, Field(ge=1)] | None = argument("width, in latents", None)
+    vae: str = argument("folder of an AutoencoderKL of diffusers, or its id")
+    factor: int = argument("pixels a side for each latent", 8, ge=1)
+    colours: int = argument("colour channels of the images", 3, ge=1)
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(height, width) of the images, in pixels."""
+        height, width = self.extent
+        return self.factor * height, self.factor * width
 
 
 class Tokens(Signature):
@@ -53,7 +82,7 @@ class Tokens(Signature):
     length: int = argument("tokens of a sequence", ge=1)
 
 
-INPUTS = {"image": table(Image), "tokens": table(Tokens)}
+INPUTS = {"image": table(Image, LatentImage), "tokens": table(Tokens)}
 """What the bindings of the input may be; a model has one of them."""
 
 
@@ -152,7 +181,7 @@ class Model(Part):
 
     name: str
     grows: Grows | None = None
-    image: Image | None = None
+    image: SerializeAsAny[Image] | None = None
     tokens: Tokens | None = None
     conditions: dict[str, SerializeAsAny[Condition]] = {}
     time: Fourier | None = None
@@ -188,6 +217,7 @@ __all__ = [
     "Grows",
     "Image",
     "Item",
+    "LatentImage",
     "Model",
     "Pipe",
     "Slot",

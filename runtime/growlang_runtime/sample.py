@@ -24,6 +24,7 @@ from growlang.torch_backend.device import open_device
 from growlang.torch_backend.lower import lower
 from growlang_runtime.conditioning.conditioner import Conditioner, Encoded
 from growlang_runtime.conditioning.readings import about_prompts
+from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request, generate
 from growlang_runtime.distributed.ranks import ALONE, Ranks, joined
@@ -173,6 +174,7 @@ class Drawer:
         self.say = say or Display(0).say
         self.settings: Settings = parsed(Settings, weights.metadata["settings"], weights.path)
         self.conditioner = Conditioner(self.net, semantics=weights.semantics, device=device)
+        self.vae = Autoencoder.of(self.net, device)
         self._warned = False
 
     @cached_property
@@ -203,8 +205,9 @@ class Drawer:
             null = self.conditioner.null(len(part))
             request = Request.of(self.asked, encoded.inputs, null, places, seeds)
             sampler, net, device = self.asked.sampler, self.net, self.device
-            drawn.append(generate(computed, net, objective, sampler, request, device).cpu())
-        return torch.cat(drawn) if drawn else torch.empty(0, *self.net.image.dims)
+            made = generate(computed, net, objective, sampler, request, device)
+            drawn.append((made if self.vae is None else self.vae.decoded(made)).cpu())
+        return torch.cat(drawn) if drawn else torch.empty(0, *self.net.pixels.dims)
 
     def _warn(self, read: Sequence[Encoded]) -> None:
         """Warn of truncated prompts and of guidance that was not trained for, the first time."""

@@ -12,10 +12,13 @@ from diffusers import DiTTransformer2DModel
 from diffusers.models.embeddings import get_2d_sincos_pos_embed
 from fixture_specs import SHIPPED, Run, checked
 from fixture_specs import growlang as command
+from safetensors.torch import load_file
 from torch import Tensor
 
 import growlang
 from growlang.torch_backend.conditions import sincos
+from growlang.torch_backend.initialisation import initialise
+from growlang.torch_backend.lower import lower
 
 SPEC = SHIPPED / "dit_xl_2.grow"
 SMALL = {"width": 24, "depth": 2, "heads": 3, "size": 8, "classes": 10}
@@ -112,3 +115,32 @@ def test_positions_are_those_of_diffusers() -> None:
     theirs = get_2d_sincos_pos_embed(24, 4, base_size=4, output_type="pt").float()
     torch.testing.assert_close(sincos(given, 4, 4, True), theirs)
     assert not torch.allclose(sincos(given, 4, 4), theirs)
+
+
+def test_a_dit_goes_back_to_diffusers_as_it_came(folder: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "dit.safetensors"
+    assert imported(folder, weights).status == 0
+    growlang.export(weights, "hf", tmp_path / "again")
+    again = DiTTransformer2DModel.from_pretrained(tmp_path / "again").eval()
+    model = DiTTransformer2DModel.from_pretrained(folder).eval()
+    first, *others = again.transformer_blocks
+    for block in others:
+        own, same = block.norm1.emb.state_dict(), first.norm1.emb.state_dict()
+        assert all(torch.equal(own[name], same[name]) for name in same)
+    given, kept = model.state_dict(), again.state_dict()
+    assert given.keys() == kept.keys()
+    assert all(torch.equal(given[name], kept[name]) for name in given)
+    with torch.no_grad():
+        assert torch.equal(again(X, STEPS, LABELS).sample, model(X, STEPS, LABELS).sample)
+    assert imported(tmp_path / "again", tmp_path / "second.safetensors").status == 0
+    second = tmp_path / "second.safetensors"
+    before, after = (load_file(path) for path in (weights, second))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_deeper_dit_is_written_too(tmp_path: Path) -> None:
+    spec = checked(SPEC, **{n: str(value) for n, value in {**SMALL, "depth": 3}.items()})
+    weights = initialise(lower(spec.net, "meta"), spec.net, 0).state_dict()
+    growlang.export(spec, "hf", tmp_path / "deep", weights=weights)
+    model = DiTTransformer2DModel.from_pretrained(tmp_path / "deep").eval()
+    assert len(model.transformer_blocks) == 3

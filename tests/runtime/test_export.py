@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
+from drawing_alone import FIXTURES, apart, by_diffusers
 from fixture_specs import checked
 from fixture_specs import growlang as command
 from safetensors.torch import load_file
@@ -35,9 +33,6 @@ from growlang_runtime.export.grow_pipeline import require_usable
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import Weights, load
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
-DRAW = FIXTURES / "export" / "draw.py"
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -51,32 +46,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         prompts=["red", "blue sky"],
     )
     return train(plan(sample=said), folder, quiet=True).run
-
-
-def by_diffusers(jobs: list[dict[str, Any]], tmp_path: Path) -> dict[str, Any]:
-    """What diffusers draws with folders, in an interpreter that cannot import growlang."""
-    result = tmp_path / "drawn.pt"
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        "HF_MODULES_CACHE": str(tmp_path / "modules"),
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, DRAW, result],
-        input=json.dumps(jobs),
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = torch.load(result)
-    return found | {"stderr": done.stderr}
-
-
-def apart(a: Tensor, b: Tensor) -> float:
-    return float((a - b).abs().max())
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +101,7 @@ def test_diffusers_draws_the_same_images_alone(
         {"folder": str(tmp_path / "out"), "prompts": words, "asked": {"seed": 3}},
         {"folder": str(tmp_path / "older"), "prompts": words, "asked": {"seed": 3}},
         {"folder": str(tmp_path / "out"), "prompts": words, "copy": str(tmp_path / "copy")},
-        {"folder": str(tmp_path / "out"), "prompts": words, "scheduler": "euler"},
+        {"folder": str(tmp_path / "out"), "prompts": words, "scheduler": "EulerDiscreteScheduler"},
         {
             "folder": retained.export(tmp_path / "retained"),
             "prompts": words[:2],

@@ -84,6 +84,15 @@ MODELS = {
         "needs no skip.",
         "warning",
     ),
+    "G214": Code(
+        "vae",
+        "The latents of a model are not those of its VAE.",
+        '`image = latent(32, channels = 4, vae = "folder")` says what the VAE gives, so that a '
+        "spec is compiled without it. Where the folder is on this machine, its config is held "
+        "against that: it has to be an AutoencoderKL of diffusers with as many channels of "
+        "latents, pixels a side for each of them and colours. It is loaded when training starts, "
+        "and checked again.",
+    ),
     "G220": Code(
         "other-data",
         "A source of data names what it does not read.",

@@ -22,9 +22,16 @@ from numpy.typing import NDArray
 
 from growlang_runtime.data.philox import normals
 
-Stream = Literal["noise", "time", "crop", "flip", "drop"]
+Stream = Literal["noise", "time", "crop", "flip", "drop", "latent"]
 
-STREAMS: dict[Stream, int] = {"noise": 0, "time": 1, "crop": 2, "flip": 3, "drop": 4}
+STREAMS: dict[Stream, int] = {
+    "noise": 0,
+    "time": 1,
+    "crop": 2,
+    "flip": 3,
+    "drop": 4,
+    "latent": 5,
+}
 """What random numbers are for -> their number in the generator's key. Never renumber."""
 
 ROUNDS = 8

@@ -17,6 +17,7 @@ from growlang.net import Shape
 from growlang.plans.plan import SEMANTICS
 from growlang.spec.data import Source, Transform
 from growlang.spec.labels import ANY, Labels
+from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.corpus import Corpus
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoders import require_decoder
@@ -48,6 +49,7 @@ class Indexes:
     """The indexes of a run, each opened once, whatever phases and sources share it.
 
     `reads` are the members, of caption and label, that conditions read: no others are looked for.
+    `vae` makes latents of the images.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Indexes:
         *,
         semantics: int = SEMANTICS,
         cache: Path | None = None,
+        vae: Autoencoder | None = None,
     ) -> None:
-        self.data_root, self.reads, self.semantics = data_root, reads, semantics
+        self.data_root, self.reads, self.semantics, self.vae = data_root, reads, semantics, vae
         self._cache = cache
         self._opened: dict[_Key, Samples] = {}
         self._hashes: dict[_Key, Hashes] = {}

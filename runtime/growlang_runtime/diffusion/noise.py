@@ -174,17 +174,25 @@ class Discrete(NoiseSchedule):
 
 def linear_beta(declared: LinearBeta, size: int) -> Discrete:
     """The levels of DDPM, which know of no size."""
-    return _of_betas(
-        torch.linspace(declared.start, declared.end, declared.steps, dtype=torch.float64)
-    )
+    return linear_levels(declared.start, declared.end, declared.steps)
 
 
 def cosine_beta(declared: CosineBeta, size: int) -> Discrete:
     """The levels of improved DDPM, which know of no size."""
-    times = torch.arange(declared.steps + 1, dtype=torch.float64) / declared.steps
-    angles = (times + declared.offset) / (1 + declared.offset) * math.pi / 2
+    return cosine_levels(declared.steps, declared.offset, declared.most)
+
+
+def linear_levels(start: float, end: float, steps: int) -> Discrete:
+    """The levels of betas in equal steps from start to end."""
+    return _of_betas(torch.linspace(start, end, steps, dtype=torch.float64))
+
+
+def cosine_levels(steps: int, offset: float, most: float) -> Discrete:
+    """The levels of a cosine, whose betas are at most `most`."""
+    times = torch.arange(steps + 1, dtype=torch.float64) / steps
+    angles = (times + offset) / (1 + offset) * math.pi / 2
     signal = torch.cos(angles).square()
-    return _of_betas((1 - signal[1:] / signal[:-1]).clamp(max=declared.most))
+    return _of_betas((1 - signal[1:] / signal[:-1]).clamp(max=most))
 
 
 def _of_betas(betas: Tensor) -> Discrete:

@@ -31,6 +31,7 @@ from growlang_runtime.diffusion.noise import (
     noise_schedule,
     noisy,
 )
+from growlang_runtime.diffusion.reading import Reading
 from growlang_runtime.diffusion.variance import bound
 from growlang_runtime.diffusion.weights import log_x_weight
 from growlang_runtime.distributed.sharding import reshard
@@ -124,6 +125,11 @@ class Denoising(Objective):
             return Preconditioned(self.declared.sigma_data)
         return Preserving(self.declared.predict)
 
+    @cached_property
+    def reading(self) -> Reading:
+        """The same and what the net reads of the noise level."""
+        return Reading(self.schedule, self.form, self.reference, self.gain, self.of)
+
     def log_snr(self, t: Tensor) -> Tensor:
         """That of the schedule."""
         return self.schedule.log_snr(t)
@@ -142,7 +148,7 @@ class Denoising(Objective):
 
     def input_scale(self, t: Tensor) -> Tensor | None:
         """As the form says."""
-        return self.form.scale(self.log_snr(t))
+        return self.reading.input_scale(t)
 
     @property
     def learns_variance(self) -> bool:
@@ -152,27 +158,15 @@ class Denoising(Objective):
     @property
     def is_straight(self) -> bool:
         """Whether it is a flow."""
-        return isinstance(self.form, Straight)
+        return self.reading.is_straight
 
     def to_x(self, prediction: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image, by what is predicted."""
-        return self.form.to_x(prediction, x_t, self.schedule.log_snr(t))
+        return self.reading.to_x(prediction, x_t, t)
 
     def embedded(self, t: Tensor) -> Tensor:
         """What the net reads at t: mostly the reference log-SNR or the raw one, float64."""
-        if self.of != "log_snr":
-            return read_time(self.of, self._time(t), self.schedule)
-        if (read := self.form.read(self.schedule.log_snr(t))) is not None:
-            return read
-        if self.reference:
-            return self.schedule.reference(t)
-        return self.schedule.log_snr(t) + self.gain
-
-    def _time(self, t: Tensor) -> Tensor:
-        """The time that the net reads: of a flow t of (1 - t) x + t eps, else the schedule's."""
-        if self.is_straight:
-            return torch.sigmoid(-(self.schedule.log_snr(t) + self.gain) / 2)
-        return t.double()
+        return self.reading.embedded(t)
 
     def weight(self, t: Tensor) -> Tensor:
         """Weight (B,) of the squared error in the predicted space at t, float64.
@@ -334,13 +328,6 @@ def _require_variance(schedule: NoiseSchedule, net: Net) -> None:
             f"`variance = learned` needs a head of {2 * channels} channels, but it has {ends}",
             help=f"write `unpatch(2, channels = {2 * channels})`, or `variance = fixed`",
         )
-
-
-def read_time(of: str, t: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """What a net reads of the time t, (B,) float64, if not a log-SNR."""
-    if of == "step" and isinstance(schedule, Discrete):
-        return t * len(schedule.table) - 1
-    return 1 - t if of == "one_minus_t" else t
 
 
 def read_of(net: Net) -> str:

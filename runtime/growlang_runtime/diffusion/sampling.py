@@ -4,7 +4,7 @@ The net is given the log-SNR, or what else its `time` embeds of the objective's 
 a sampler's step number, and the sampler the denoised image, clipped to [-1, 1], so that all of them
 work with every prediction. A sampler holds the variance-preserving
 x_t, whatever multiple of it the net is given. Of a net with retained ends the part that
-the first of them makes is clipped, and the detail that is added to it is not.
+the first of them makes is clipped, and the detail that is added to it is not. Latents are not.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def generate(
     request: Request,
     device: torch.device,
 ) -> Tensor:
-    """Images (N, C, H, W) float32 on the device, clipped; detail is scaled after that.
+    """Images (N, C, H, W) float32 on the device, clipped, or latents; detail is scaled then.
 
     Raises GrowlangError where the sampler gives something else.
     """
@@ -133,7 +133,7 @@ def generate(
             x_t = over_pixels(scale, x_t) * x_t
         found = predict(float(time))(x_t, objective.embedded(t).float().to(device), level)
         prediction, variance = found.float().tensor_split([x_t.shape[1]], 1)
-        image = clipped(objective.to_x(prediction, x_t, t), joints(net))
+        image = within(objective.to_x(prediction, x_t, t), net)
         return torch.cat([image, variance], 1) if variance.shape[1] else image
 
     def denoised(x_t: Tensor, time: Tensor) -> Tensor:
@@ -154,7 +154,12 @@ def generate(
             f"the sampler `{sampler.call}` ({sampler.runtime}) gave {gave}, "
             f"not images {tuple(x_t.shape)}"
         )
-    return with_detail(clipped(drawn, joints(net)), joints(net), request.detail_scale)
+    return with_detail(within(drawn, net), joints(net), request.detail_scale)
+
+
+def within(x: Tensor, net: Net) -> Tensor:
+    """Denoised images (N, C, H, W) of a net, clipped; latents have no ends to be clipped to."""
+    return x if net.latent else clipped(x, joints(net))
 
 
 def generator(seed: int, index: int) -> torch.Generator:

@@ -194,7 +194,7 @@ class Bench:
             **{name: value for name, value in said.items() if name != "prompts"},
             "seed": drawing.seed,
             "prompts": prompts | {"sha256": digest([*drawing.prompts])},
-            "shape": list(weights.net.image.dims),
+            "shape": list(weights.net.pixels.dims),
             "values": "8-bit",
             "precision": precision_on(self.device),
         }

@@ -45,7 +45,7 @@ def open_reference(
     images = Images(
         sources,
         transform,
-        net.image,
+        net.pixels,
         seed,
         indexes,
         budget,
@@ -59,7 +59,7 @@ def open_reference(
         "transform": [t.model_dump(mode="json") for t in transform],
         "seed": seed,
     }
-    size = [net.image.dims, plan.semantics, held_out]
+    size = [net.pixels.dims, plan.semantics, held_out]
     identity = digest([*said.values(), *size, [s.model_dump(mode="json") for s in sources]])
     told = digest([identity, "texts", sorted(reads), *names.names])
 

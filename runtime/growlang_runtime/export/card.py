@@ -75,7 +75,7 @@ def _front(net: Net, plan: Plan | None, license: str | None) -> str:
 
 
 def _about(net: Net, plan: Plan | None) -> str:
-    channels, height, width = net.image.dims
+    channels, height, width = net.pixels.dims
     size = f"{width} x {height} pixels, {channels} channel{'s' * (channels > 1)}"
     grown = f" It grew from `{plan.parent.model}`." if plan and plan.parent else ""
     return (

@@ -20,12 +20,12 @@ from growlang.torch_backend.lower import lower
 from growlang.torch_backend.tensor_files import write_tensors
 from growlang.version import __version__
 from growlang_runtime.conditioning.encoders import pretrained
-from growlang_runtime.diffusion.objective import Denoising
-from growlang_runtime.diffusion.schedulers import scheduler_of
+from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.export.card import card, facts
 from growlang_runtime.export.denoiser_code import denoiser_code
 from growlang_runtime.export.drawing import denoising_of, drawing_of, encoders_of
 from growlang_runtime.export.flat import Flat, Name
+from growlang_runtime.export.scheduler_folder import write_scheduler
 from growlang_runtime.storage.weights import Weights
 
 INDEX = "model_index.json"
@@ -75,8 +75,11 @@ def write_folder(folder: Path, model: Model) -> None:
     }
     (folder / f"{names['pipeline']}.py").write_text(files["pipeline"], encoding="utf-8")
     _write_denoiser(folder / "unet", names["denoiser"], code, model, drawing)
-    index["scheduler"] = _write_scheduler(folder / "scheduler", model.sample, objective)
+    index["scheduler"] = write_scheduler(folder / "scheduler", model.sample.sampler, objective)
     index |= _write_encoders(folder, net)
+    if (vae := Autoencoder.of(net)) is not None:
+        vae.model.save_pretrained(folder / "vae")
+        index["vae"] = ["diffusers", type(vae.model).__name__]
     _write_json(folder / INDEX, index)
     said = facts(model.weights, model.plan, model.ema)
     _write_json(folder / "growlang.json", said | {"files": _sums(folder)})
@@ -118,17 +121,6 @@ def _write_denoiser(
     _write_json(folder / "config.json", config)
     (folder / f"{name}.py").write_text(code, encoding="utf-8")
     write_tensors(folder / WEIGHTS, model.tensors, {"format": "pt"})
-
-
-def _write_scheduler(folder: Path, said: Sample, objective: Denoising) -> list[str]:
-    """The scheduler; its betas are those of the noise levels, which the pipeline sets exactly."""
-    at = objective.sampled_at(said.sampler.steps)
-    scheduler = scheduler_of(said.sampler, at, objective.log_snr)
-    signal = torch.sigmoid(objective.log_snr(at))
-    before = torch.cat([signal.new_ones(1), signal[:-1]])
-    scheduler.register_to_config(trained_betas=(1 - signal / before).tolist())
-    scheduler.save_pretrained(folder)
-    return ["diffusers", type(scheduler).__name__]
 
 
 def _write_encoders(folder: Path, net: Net) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from growlang.diagnostics import GrowlangError
@@ -9,10 +10,13 @@ from growlang.net import Net
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
 from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.spec.recipe import Sample, Settings
+from growlang.spec.schedules import CosineBeta, LinearBeta
 from growlang_runtime.conditioning.conditioner import declared_conditions
+from growlang_runtime.diffusion.forms import Form
 from growlang_runtime.diffusion.generations import joints
-from growlang_runtime.diffusion.noise import Discrete, ShiftedCosine
+from growlang_runtime.diffusion.noise import Discrete
 from growlang_runtime.diffusion.objective import Denoising, objective_of
+from growlang_runtime.diffusion.reading import FORMS, SCHEDULES
 from growlang_runtime.diffusion.schedulers import CLASSES
 
 ENCODERS = 3
@@ -22,15 +26,7 @@ ALONE = "export the weights alone with --to safetensors"
 
 def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> dict[str, Any]:
     """The values by name, in JSON. Raises GrowlangError for what a pipeline has no words for."""
-    schedule, declared = objective.schedule, objective.declared
-    assert isinstance(declared, Diffusion), "the others are refused before"
-    if isinstance(schedule, Discrete):
-        raise GrowlangError(
-            f"the noise schedule `{declared.schedule.call}` cannot be exported to a pipeline yet",
-            help=ALONE,
-        )
-    if type(schedule) is not ShiftedCosine:
-        raise _unknown("noise schedule", declared.schedule.call)
+    objective.sampled_at(said.sampler.steps)  # refuses more steps than there are levels
     if said.sampler.call not in CLASSES:
         raise GrowlangError(
             f"the sampler `{said.sampler.call}` of a package cannot be exported",
@@ -39,16 +35,14 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
     return {
         "dims": [*net.image.dims],
         "inputs": [i.name for i in net.inputs],
-        "predict": declared.predict,
-        "log_snr": {
-            "low": schedule.low,
-            "high": schedule.high,
-            "shift_at_0": schedule.shift_at_0,
-            "shift_at_1": schedule.shift_at_1,
-        },
+        "predict": _predicted(objective.declared),
+        "schedule": _schedule(objective),
+        "form": _form(objective.form),
+        "learns_variance": objective.learns_variance,
         "reference": objective.reference,
         "of": objective.of,
         "gain": objective.gain,
+        "latent": None if net.latent is None else net.latent.to_json(),
         "joints": [[*joint] for joint in joints(net)],
         "semantics": semantics,
         "conditions": _conditions(net),
@@ -65,17 +59,31 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
 
 
 def denoising_of(net: Net, settings: Settings) -> Denoising:
-    """The objective of trained weights. Raises GrowlangError for what is no `diffusion`."""
-    if isinstance(settings.objective, Flow | EDM):
-        raise GrowlangError(
-            f"a model of the objective `{settings.objective.call}` cannot be exported to a "
-            "pipeline yet, only one of `diffusion`",
-            help=ALONE,
-        )
+    """The objective of trained weights. Raises GrowlangError for one of a package."""
     objective = objective_of(settings.objective, net)
     if type(objective) is not Denoising:
         raise _unknown("objective", settings.objective.call)
     return objective
+
+
+def _predicted(declared: Diffusion | Flow | EDM) -> str:
+    return "F" if isinstance(declared, EDM) else declared.predict
+
+
+def _form(form: Form) -> dict[str, Any]:
+    kind = next(name for name, of in FORMS.items() if type(form) is of)
+    return {"kind": kind, **asdict(form)}  # type: ignore[call-overload]
+
+
+def _schedule(objective: Denoising) -> dict[str, Any]:
+    """The schedule by the name and the arguments that a pipeline makes it of."""
+    schedule, declared = objective.schedule, getattr(objective.declared, "schedule", None)
+    if isinstance(declared, LinearBeta | CosineBeta) and type(schedule) is Discrete:
+        return {"kind": declared.call, **declared.arguments()}
+    kind = next((n for n in ("cosine", "line", "powers") if type(schedule) is SCHEDULES[n]), None)
+    if kind is None:
+        raise _unknown("noise schedule", declared.call if declared else type(schedule).__name__)
+    return {"kind": kind, **asdict(schedule)}  # type: ignore[call-overload]
 
 
 def encoders_of(net: Net) -> dict[str, T5 | CLIP | Encoder]:

@@ -301,8 +301,13 @@ class _Edits:
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
-    """The names that a function binds: arguments, assignments, imports, functions of its own."""
+    """The names that a function binds: arguments, assignments, imports, functions of its own.
+
+    Its own name is none of them: in a method that is another thing.
+    """
     for part in ast.walk(node):
+        if part is node:
+            continue
         match part:
             case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.ExceptHandler(name=str(name)):
                 yield name

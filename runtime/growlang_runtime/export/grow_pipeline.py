@@ -10,7 +10,6 @@ import inspect
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,13 @@ from torch import Tensor
 from growlang.spec.labels import number_of
 from growlang_runtime.conditioning.encoders import FrozenEncoder, encoding_half
 from growlang_runtime.conditioning.words import padded_ids, word_ids
+from growlang_runtime.data.autoencoder import scaling_of
 from growlang_runtime.diffusion.detail import Joint, clipped, with_detail
 from growlang_runtime.diffusion.guidance import Guidance, Predict, guided
-from growlang_runtime.diffusion.noise import ShiftedCosine, evenly, to_x
+from growlang_runtime.diffusion.noise import over_pixels
+from growlang_runtime.diffusion.reading import reading_of
 from growlang_runtime.diffusion.sampling import Levels, generator
-from growlang_runtime.diffusion.schedulers import drawn, over_levels
+from growlang_runtime.export.solving import solved
 
 KEPT = ("README.md", "spec.grow", "growlang.json")
 """Files that a saved copy takes along."""
@@ -36,6 +37,8 @@ ENCODERS = [
     *("tokenizer_3", "text_encoder_3"),
 ]
 """Components that a model has for each frozen text encoder."""
+COMPONENTS = [*ENCODERS, "vae"]
+"""Those that a model may lack."""
 
 
 def require_usable(said: Mapping[str, Any]) -> None:
@@ -65,7 +68,7 @@ class GrowPipeline(DiffusionPipeline):
     the one that is there: its levels are replaced by the model's.
     """
 
-    _optional_components = ENCODERS
+    _optional_components = COMPONENTS
 
     def __init__(
         self,
@@ -77,6 +80,7 @@ class GrowPipeline(DiffusionPipeline):
         text_encoder_2: Any = None,
         tokenizer_3: Any = None,
         text_encoder_3: Any = None,
+        vae: Any = None,
     ) -> None:
         super().__init__()
         register: Any = self.register_modules
@@ -89,6 +93,7 @@ class GrowPipeline(DiffusionPipeline):
             text_encoder_2=text_encoder_2,
             tokenizer_3=tokenizer_3,
             text_encoder_3=text_encoder_3,
+            vae=vae,
         )
 
     @torch.no_grad()
@@ -112,7 +117,7 @@ class GrowPipeline(DiffusionPipeline):
 
         What is None is as the model's spec says. The noise of an image is a function of `seed` and
         its place among the prompts, or of its `generator`. `output_type` is "pil", "np" or "pt",
-        in [0, 1], or "latent", in [-1, 1].
+        in [0, 1], or "latent", in [-1, 1]; of a model of latents that is not decoded.
         """
         drawing = self.unet.config.drawing
         prompts = [prompt] if isinstance(prompt, str | int) else list(prompt)
@@ -132,6 +137,8 @@ class GrowPipeline(DiffusionPipeline):
         random = self._generators(seed, generator, len(prompts))
         images: Any = self._drawn([str(p) for p in prompts], said, random)
         if output_type != "latent":
+            if drawing["latent"]:
+                images = self._decoded(images)
             processor = VaeImageProcessor(vae_scale_factor=1)
             images = processor.postprocess(images.float().cpu(), output_type=output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -139,38 +146,54 @@ class GrowPipeline(DiffusionPipeline):
     def _drawn(
         self, prompts: Sequence[str], said: Mapping[str, Any], random: list[torch.Generator]
     ) -> Tensor:
-        """Images (N, C, H, W) float32 in [-1, 1], of which detail may lie slightly outside."""
+        """Images (N, C, H, W) float32 in [-1, 1], of which detail may lie slightly outside.
+
+        Of a model of latents they are those, scaled.
+        """
         drawing, device = self.unet.config.drawing, self.unet.device
         joints = [Joint(*joint) for joint in drawing["joints"]]
-        schedule = ShiftedCosine(**drawing["log_snr"])
+        reading = reading_of(drawing)
         given, null = (self._conditions(p) for p in (prompts, [None] * len(prompts)))
         low, high = said["interval"]
         guidance = Guidance(said["guidance"], (low, high), said["rescale"])
         predict = guided(self._under, given, null, guidance)
 
-        def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+        def within(x: Tensor) -> Tensor:
+            return x if drawing["latent"] else clipped(x, joints)
+
+        def ranged(x_t: Tensor, time: Tensor) -> Tensor:
             t = time.expand(len(x_t))
-            level = schedule.log_snr(t)
-            read = schedule.reference(t) if drawing["reference"] else level + drawing["gain"]
-            if drawing["of"] != "log_snr":
-                read = t if drawing["of"] == "t" else 1 - t
-            found = predict(float(time))(x_t, read.float().to(device), level.to(device))
-            return clipped(to_x(found.float(), x_t, level, drawing["predict"]), joints)
+            level = reading.schedule.log_snr(t).to(device)
+            if (scale := reading.input_scale(t)) is not None:
+                x_t = over_pixels(scale, x_t) * x_t
+            found = predict(float(time))(x_t, reading.embedded(t).float().to(device), level)
+            prediction, variance = found.float().tensor_split([x_t.shape[1]], 1)
+            image = within(reading.to_x(prediction, x_t, t))
+            return torch.cat([image, variance], 1) if variance.shape[1] else image
+
+        def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+            return ranged(x_t, time)[:, : x_t.shape[1]]
 
         noise = torch.stack([torch.randn(drawing["dims"], generator=g) for g in random])
         x_t = with_detail(noise.to(device), joints, said["detail_temperature"])
-        scheduler = self._scheduler(said["steps"], schedule)
+        levels = Levels(
+            denoised,
+            reading.schedule.log_snr,
+            random,
+            reading.schedule.sampled_at,
+            reading.is_straight,
+            ranged if drawing["learns_variance"] else None,
+        )
         options = {"eta": said["eta"], "generator": random}
-        taken = inspect.signature(scheduler.step).parameters.keys() & options.keys()
-        levels = Levels(denoised, schedule.log_snr, random)
-        x = drawn(scheduler, x_t, levels, **{name: options[name] for name in taken})
-        return with_detail(clipped(x, joints), joints, said["detail_scale"])
+        x = solved(self.scheduler, said["steps"], x_t, levels, **options)
+        return with_detail(within(x), joints, said["detail_scale"])
 
-    def _scheduler(self, steps: int, schedule: ShiftedCosine) -> Any:
-        """The pipeline's scheduler over the model's noise levels."""
-        own = self.scheduler
-        make = partial(type(own).from_config, own.config, trained_betas=None)
-        return over_levels(make, evenly(steps), schedule.log_snr)
+    def _decoded(self, latents: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] of latents, one at a time, as they were trained."""
+        scale, shift = scaling_of(self.vae.config)
+        rows = latents.cpu() / scale + shift
+        given = [row[None].to(self.vae.device, self.vae.dtype) for row in rows]
+        return torch.cat([self.vae.decode(row).sample.float() for row in given]).clamp(-1, 1)
 
     def _under(self, conditions: Mapping[str, Tensor]) -> Predict:
         """The denoiser under conditions; in half precision if its weights are."""

@@ -1,4 +1,4 @@
-"""A folder that `transformers` loads: config.json and weights under its names."""
+"""A folder that `transformers` or `diffusers` loads: config.json and weights under its names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.interop.accounting import pairs_of
+from growlang.interop.accounting import copies_of, pairs_of
 from growlang.interop.config import CONFIG, config_of, read_config, taken_along
 from growlang.interop.table import NameTable
 from growlang.interop.tensors import into_theirs
@@ -22,6 +22,8 @@ from growlang.torch_backend.tensor_files import write_tensors
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
+FILES = {"transformers": MODEL, "diffusers": "diffusion_pytorch_model.safetensors"}
+"""The file of weights of each library."""
 BESIDE = (
     *("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "added_tokens.json"),
     *("special_tokens_map.json", "tokenizer.model", "chat_template.jinja"),
@@ -44,7 +46,9 @@ def write_hf_folder(
     do not say what the net is. Raises GrowlangError if the net's blocks differ in what a config
     says once, or if `like` is no such folder.
     """
-    config: dict[str, Any] = {**config_of(table, net), "dtype": DTYPES[dtype]}
+    config = config_of(table, net)
+    if table.library == "transformers":
+        config["dtype"] = DTYPES[dtype]
     if like is not None:
         config = taken_along(table, _of_kind(like, table)) | {
             name: value for name, value in config.items() if name not in table.written
@@ -57,7 +61,8 @@ def write_hf_folder(
     named: dict[str, Tensor] = {}
     for pair in pairs_of(table, net)[0]:
         named |= into_theirs(pair, tensors)
-    write_tensors(folder / MODEL, named, {"format": "pt"})
+    named |= {theirs: named[source] for theirs, source in copies_of(table, net).items()}
+    write_tensors(folder / FILES[table.library], named, {"format": "pt"})
 
 
 def _of_kind(folder: Path, table: NameTable) -> dict[str, Any]:

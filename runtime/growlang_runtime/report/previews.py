@@ -12,6 +12,7 @@ from growlang.plans.plan import Plan
 from growlang.torch_backend.lower import LoweredNet
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.conditioning.readings import about_prompts
+from growlang_runtime.data.latents import Latents
 from growlang_runtime.data.mix import Mix
 from growlang_runtime.diffusion.objective import Loss, Objective, with_weights
 from growlang_runtime.diffusion.sampling import Request, generate
@@ -28,6 +29,7 @@ class Previews:
         self, plan: Plan, net: Net, conditioner: Conditioner, images: Mix, data_root: Path
     ) -> None:
         self.net, self.conditioner = net, conditioner
+        self.vae = images.vae if isinstance(images, Latents) else None
         self.seed = plan.phases[0].settings.seed
         self.prompts = chosen_prompts(plan.sample, conditioner, images, data_root)
         encoded = self.prompts.read(conditioner)
@@ -60,6 +62,7 @@ class Previews:
         averaged = with_weights(module, weights)
         drawn = generate(averaged, self.net, objective, self.sample.sampler, request, device)
         if path is not None:
+            drawn = drawn if self.vae is None else self.vae.decoded(drawn)
             path.parent.mkdir(exist_ok=True)  # the run's folder may have been copied without it
             write_grid(drawn, texts, path)
         return bool(drawn.isfinite().all())

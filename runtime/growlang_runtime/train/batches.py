@@ -26,9 +26,11 @@ from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase, Settings
 from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
 from growlang_runtime.conditioning.readings import Reading
+from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
 from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.latents import Latents
 from growlang_runtime.data.mix import Batch, Mix, prefetch
 from growlang_runtime.data.sequences import Sequences, Vocabulary
 from growlang_runtime.train.transfer import AHEAD, Link, Ring, link_to
@@ -130,9 +132,13 @@ def where_levels_are(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def indexes_of(plan: Plan, net: Net, data_root: Path) -> Indexes:
-    """The indexes of a plan's data, of what its net reads; none is opened yet."""
-    return Indexes(data_root, fields_read(net.encoders), semantics=plan.semantics)
+def indexes_of(plan: Plan, net: Net, data_root: Path, device: torch.device = CPU) -> Indexes:
+    """The indexes of a plan's data, of what its net reads; none is opened yet.
+
+    A VAE that makes latents of images computes on the device.
+    """
+    reads, vae = fields_read(net.encoders), Autoencoder.of(net, device)
+    return Indexes(data_root, reads, semantics=plan.semantics, vae=vae)
 
 
 def open_data(
@@ -178,7 +184,7 @@ def open_mix(
     given: Mapping[str, int] | None = None,
     held_out: bool = False,
 ) -> Mix:
-    """The mix of a phase's sources, as its net reads them: images, or sequences of tokens."""
+    """The mix of a phase's sources, as its net reads them: images, latents, or tokens."""
     if net.of_tokens:
         vocabulary = Vocabulary(net.result.width, net.result.positions)
         return Sequences(
@@ -191,10 +197,10 @@ def open_mix(
             given=given,
             held_out=held_out,
         )
-    return Images(
+    images = Images(
         settings.data,
         settings.transform,
-        net.image,
+        net.pixels,
         settings.seed,
         indexes,
         budget,
@@ -204,6 +210,8 @@ def open_mix(
         held_out=held_out,
         decoder=settings.decoder,
     )
+    vae = indexes.vae or Autoencoder.of(net)
+    return images if vae is None else Latents(images, vae)
 
 
 def identities(data: Sequence[Data]) -> dict[str, str]:

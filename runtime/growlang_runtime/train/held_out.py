@@ -23,7 +23,7 @@ def held_out_loss(metric: HeldOutLoss, subject: Subject) -> Measured:
     require_held_out(plan, metric.call)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     budget = Budget(sys.maxsize, subject.data_root)
-    indexes = indexes_of(plan, net, subject.data_root)
+    indexes = indexes_of(plan, net, subject.data_root, device)
     validation = Validation(plan, net, conditioner, indexes, budget)
     module = lower(net, device)
     module.load_state_dict(subject.weights.tensors)

@@ -81,7 +81,7 @@ def set_up(
     net = plan.child_net()
     mesh = ranks.mesh(device.type)
     budget = Budget(options.max_corrupt, data_root)
-    indexes = indexes_of(plan, net, data_root)
+    indexes = indexes_of(plan, net, data_root, device)
     data = open_data(plan.phases, net, indexes, budget, plan.draws)
     known = {"phases": [d.phase for d in data], "data": identities(data)}
     declared, plan = plan, plan.model_copy(update=known)
