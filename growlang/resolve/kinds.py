@@ -59,13 +59,16 @@ class Kind(NamedTuple):
                 reads = f"trains on {wanted}, and `{source.name}` holds {source.data.holds}"
                 message = f"a model of {'tokens' if self.tokens else 'images'} {reads}"
                 help = TEXTS if self.tokens else IMAGES
+                if isinstance(source.data, HF):
+                    column = "remove `image`" if self.tokens else 'add `image = "image"`'
+                    help = f"{column} in `hf(...)`, or {help}"
             elif self.tokens and source.where is not None:
                 message = f"`where` keeps rows of images, and `{source.name}` holds texts"
                 help = "keep the texts that are meant in files of their own, and name these"
             elif self.predicted and getattr(source.data, "label", "") is None:
                 label, call = self.predicted[0], source.data.call
                 message = f"the model predicts `{label}`, and `{source.name}` has no labels"
-                where = "folder" if call == "folder" else "cls"
+                where = {"folder": "folder", "hf": "label"}.get(call, "cls")
                 help = f'say where they are: `{call}(..., label = "{where}")`'
             elif short := self._vocabulary(source):
                 message, help = short
