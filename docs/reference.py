@@ -172,11 +172,15 @@ def _tensors(kind: type[Op]) -> Iterable[str]:
         for name, info in kind.model_fields.items()
         if info.is_required() and info.annotation is int
     }
+    values |= dict.fromkeys(kind.beside, WIDTH)
     if "attend" in kind.model_fields:
         values["attend"] = ["self", "text"]
+    if "label" in kind.model_fields:
+        values["label"] = "kind"
     if kind.model_fields.keys() & {"id"}:
         return
-    scope = Scope(WIDTH, {"text": tokens(WIDTH, WIDTH)}, vocabulary=WIDTH)
+    text, targets = {"text": tokens(WIDTH, WIDTH)}, {"kind": WIDTH}
+    scope = Scope(WIDTH, text, vocabulary=WIDTH, targets=targets)
     x = tokens(WIDTH, WIDTH) if kind.input_kind in ("tokens", "ids") else grid(2 * WIDTH, 8, 8)
     if (axes := kind.model_validate(values).axes(x, scope)) and axes.layers:
         yield from ["| tensor | axes |", "|---|---|"]

@@ -179,9 +179,13 @@ def _component_row(cost: ComponentCost, net: Net) -> list[str]:
 
 
 def _without_tensors(net: Net, component: str) -> str:
-    """What a component without tensors is: a condition without nodes is a frozen encoder."""
+    """What a component without tensors is: a condition without nodes is a frozen encoder.
+
+    But for the label that the net predicts.
+    """
     frozen = component in net.encoders and not net.of(component)
-    return "frozen encoder" if frozen else "no parameters"
+    predicted = component == net.predicts
+    return "predicted" if predicted else "frozen encoder" if frozen else "no parameters"
 
 
 def _phase_table(costs: Iterable[PhaseCost]) -> Table:

@@ -59,12 +59,15 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
             channels=draw.choice([1, 3]),
             vocabulary=11,
             pools=POOLS[len(found) % len(POOLS)],
+            targets={"kind": 7},
         )
         names = ["self", *scope.conditions]
         fields = {info.alias or n: info for n, info in kind.model_fields.items()}
         args = {name: _argument(draw, info, names) for name, info in fields.items()}
         try:
             op = kind.model_validate(args)
+            if isinstance(op, Condition) and op.is_target:
+                continue  # nothing of it is computed
             x = _input(draw, op, scope)
             if op.is_rotated and draw.random() < 0.5:
                 sides = draw.choice([(x.positions,), (2, x.positions // 2)])
@@ -82,6 +85,8 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
 
 def _argument(draw: random.Random, info: FieldInfo, names: list[str]) -> Any:
     if any(isinstance(m, Conditions) for m in info.metadata):
+        if info.annotation is str:
+            return "kind"
         least = 0 if info.get_default(call_default_factory=True) == [] else 1
         return draw.sample(names, draw.randint(least, len(names)))
     return draw.choice(_choices(info.annotation))

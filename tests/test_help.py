@@ -18,13 +18,14 @@ NO_EDIT = {
         g104_parents g105_shadowed g107_lr g201_division g201_from_param g201_image g201_range
         g201_type g207_given_width g210_no_input g210_no_model g307_no_parent g404_missing_setting
         g101_data_itself g101_param_itself g321_smaller g201_interval
-        g201_activation g502_texts g502_where g214_vae_folder
+         g201_activation g502_texts g502_where g214_vae_folder g502_no_labels g502_hf
     """,
     "two places have to meet, and either may be at fault": """
         g106_change_in_pipe g204_channels g204_factor g204_head g204_learned g204_stages g204_tokens
         g204_variance g205_core g205_level_core g205_level_sides g206_skips g209_order g212_embed
         g212_grid g212_unembed
-        g330_condition g331_size g102_level
+        g330_condition g331_size g102_level g208_attend_label g502_classify
+        g208_unpredicted g208_label_with_width g212_behind_classify g503_label
         g304_like_past_the_end g304_moved_past_the_end g305_past_the_end g305_unequal g309_unequal
         g306_grow g320_fraction g502_tokenizers
     """,

@@ -323,7 +323,7 @@ RUNTIME_ROOMS = (
     ("conditioning", "packing"),
     ("report",),
     ("sample",),
-    ("language",),
+    ("language", "classification"),
     ("evaluation",),
     ("train",),
     ("notebook", "export"),

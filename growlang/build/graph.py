@@ -220,6 +220,7 @@ def _read(op: Op, scope: Scope) -> Scope:
         eps=scope.eps if op.norm_eps is None else op.norm_eps,
         pools={name: how for name, how in scope.pools.items() if name in conditions},
         rope=scope.rope if op.is_rotated else None,
+        targets={n: c for n, c in scope.targets.items() if n in (op.attended or ())},
     )
 
 

@@ -38,6 +38,8 @@ def ended(site: Site, wire: Wire, held: Shape | None = None) -> Wire:
         expected = tokens(text.length, text.vocabulary)
     if wire.shape is None or wire.shape == expected or not wire.is_sure:
         return wire
+    if wire.shape.kind == "vector" and not (text or held):
+        return wire
     if not (text or held) and expected and wire.shape == learning_variance(expected):
         return wire
     if text:
@@ -194,6 +196,8 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
     shape = wire.shape
     if shape is None:
         return wire
+    if shape.kind == "vector":
+        return _refuse_early(site, name)
     came_from = "stem" if [c.name for c in site.graph.components[-1:]] in ([], ["stem"]) else ""
     notes = [Note(f"the {came_from} is here", site.span(came_from))] if came_from else []
     if shape.dims[1] != at:
@@ -217,6 +221,20 @@ def arrive(site: Site, wire: Wire, at: int, pipe: Pipe, name: ComponentName) -> 
         )
         return wire._replace(name="", shape=shape.with_width(own))
     return wire
+
+
+def _refuse_early(site: Site, name: ComponentName) -> Wire:
+    """Refuse a place behind the op that gives the model's result."""
+    message = f"`{name.slot}` comes behind logits of classes, which end the head"
+    site.refusals.mismatch("G212", message, name, help="put `classify` at the end of the head")
+    return UNKNOWN
+
+
+def refuse_unpredicted(site: Site, name: str) -> None:
+    """Refuse a label to predict that no head predicts."""
+    message = f"nothing predicts `{name}`, a label without a width"
+    help = f"end the head with `classify({name})`, or write `classes(n, width)` for a condition"
+    site.refusals.mismatch("G208", message, ComponentName(name), help=help)
 
 
 def _widened(site: Site, came_from: str, own: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from growlang.build.generations import grown
 from growlang.build.graph import Graph, Site, Wire, add, apply
+from growlang.build.joints import refuse_unpredicted
 from growlang.build.refusals import Refusals
 from growlang.build.unet import walk
 from growlang.diagnostics import Diagnostic, Findings, stage
@@ -84,11 +85,17 @@ def _with_inputs(site: Site) -> Site:
         inputs.append(Input("log_snr", "log_snr", Shape("vector", ())))
     if site.resolution.generations:
         inputs.append(Input("level", "level", LEVEL))
-    shapes = {n: _condition(site, n, c) for n, c in model.conditions.items()}
+    known = model.conditions
+    targets = {n: c.labels() or 1 for n, c in known.items() if c.is_target}
+    shapes = {n: _condition(site, n, c) for n, c in known.items() if n not in targets}
     refused = [*sorted(site.resolution.broken), *(n for n, s in shapes.items() if s is None)]
+    site.graph.components += [
+        Component(ComponentName(name), vector(n), site.span(name)) for name, n in targets.items()
+    ]
     scope = Scope(
         model.time.width if model.time else None,
         dict.fromkeys(refused, tokens(1, 1)) | {n: s or tokens(1, 1) for n, s in shapes.items()},
+        targets=targets,
         channels=model.image.channels if model.image else 0,
         vocabulary=model.tokens.vocabulary if model.tokens else None,
     )
@@ -121,7 +128,12 @@ def _time(site: Site) -> None:
         return
     start, shapes = Wire("log_snr", vector(1)), site.scope.conditions
     pools = {n: getattr(c, "pool", MEAN) for n, c in site.model.conditions.items()}
-    own = Scope(conditions=shapes, pools={n: how for n, how in pools.items() if how != MEAN})
+    targets = site.scope.targets
+    own = Scope(
+        conditions=shapes,
+        targets=targets,
+        pools={n: how for n, how in pools.items() if how != MEAN},
+    )
     wire = apply(site._replace(scope=own), site.model.time, start, TIME, TIME, ("time",))
     site.graph.components.append(Component(TIME, wire.shape or vector(1), site.span("time")))
 
@@ -129,8 +141,12 @@ def _time(site: Site) -> None:
 def _is_attended(site: Site) -> bool:
     """Whether an op reads each condition; a finding where the net would not depend on one."""
     read = {name for node in site.graph.nodes for name in node.inputs}
+    read |= {name for node in site.graph.nodes for name in node.scope.targets}
     idle = [n for n in site.model.conditions if f"{n}.embedding" not in read and n not in read]
     for name in idle:
+        if site.model.conditions[name].is_target:
+            refuse_unpredicted(site, name)
+            continue
         help = unattended(name, site.resolution.declared, site.model) or (
             f"write `attend = [self, {name}]` in an op, or remove `{name}`"
         )

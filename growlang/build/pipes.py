@@ -21,6 +21,7 @@ KINDS = {
     "tokens": "embedded tokens",
     "ids": "token ids",
     "any": "a grid or embedded tokens",
+    "vector": "logits of classes",
 }
 """The kinds of values in the words of messages."""
 
@@ -86,6 +87,8 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         site = _rotating(site, wire.shape)
     if place.pops and op.takes_skips and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
+    if wire.shape is not None and op.takes_front and not prefix.is_read(site):
+        return prefix.refuse_none_in_front(site, op, at)
     wire = apply(site, op, wire, place.component, path, at)
     if place.pushes and op.takes_skips:
         skips.append(wire)
@@ -94,15 +97,17 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
 
 def _taken(site: Site, op: Op, wire: Wire, kind: Kind, place: Place, at: KeyPath) -> Wire:
     """The value as the kind that an op takes; a finding where it cannot become that."""
-    if op.input_kind == kind or (op.input_kind == "any" and kind != "ids"):
+    if op.input_kind == kind or (op.input_kind == "any" and kind not in ("ids", "vector")):
         return wire
-    if op.input_kind == "ids":
+    if kind == "vector":
+        help = "remove it, or put it before the op that gives the logits, at the end of the head"
+    elif op.input_kind == "ids":
         help = "it belongs once at the start of the stem, in a model with `tokens = tokens(...)`"
     elif kind == "ids":
         help = "put `embed(width)` before it"
     elif op.input_kind == "grid" and site.model.tokens:
         help = "a model of tokens has no grid: use ops such as transformer, linear and norm"
-    elif site.graph.in_front and place.component == "core":
+    elif site.graph.in_front and (place.component == "core" or prefix.is_read(site)):
         return prefix.refuse_grid(site, op, at)
     else:
         return convert(site, wire, op.input_kind, place)

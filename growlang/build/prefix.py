@@ -7,6 +7,7 @@ from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE
 from growlang.ops import Op, OpError
 from growlang.ops.prefix import Prepend, Unprepend
+from growlang.spec.model import ops_of
 
 
 def prepended(site: Site, wire: Wire) -> Wire:
@@ -25,10 +26,29 @@ def prepended(site: Site, wire: Wire) -> Wire:
 
 
 def removed(site: Site, wire: Wire) -> Wire:
-    """What the core puts out, without the tokens in front."""
-    if wire.shape is None or not site.graph.in_front:
+    """What the core puts out, without the tokens in front where the head takes none of them."""
+    if wire.shape is None or not site.graph.in_front or is_read(site):
         return wire
     return apply(site, Unprepend(count=site.graph.in_front), wire, CORE, f"{CORE}.unprepend")
+
+
+def is_read(site: Site) -> bool:
+    """Whether the head has an op that takes a token in front, which stay until then."""
+    takes = any(op.takes_front for op in ops_of(site.model.head.pipe))
+    return bool(takes and site.graph.in_front and not site.model.stages)
+
+
+def refuse_none_in_front(site: Site, op: Op, at: KeyPath) -> Wire:
+    """Refuse an op that takes a token in front of the core's where none is there."""
+    message = f"`{op.call}` takes the first token in front of the core's, and "
+    help = "write `pool = mean`, or `core (prepend = [class_token]) ...`"
+    if site.graph.in_front:
+        message += "stages take the core's result as a grid"
+        help = "write `pool = mean`"
+    else:
+        message += "none is there"
+    site.refusals.op(OpError(message, argument="pool", help=help), at)
+    return UNKNOWN
 
 
 def refuse_idle(site: Site) -> None:
@@ -52,6 +72,8 @@ def refuse_grid(site: Site, op: Op, at: KeyPath) -> Wire:
     """Refuse an op on a grid where tokens stand in front, which no grid has."""
     message = f"`{op.call}` takes a grid, and tokens are in front of the core's"
     help = "put it before the ops on tokens, into a stage or into the head"
+    if is_read(site):
+        help = "put it before the ops on tokens, or write `pool = mean` in the head"
     site.refusals.op(OpError(message, code="G212", help=help), at)
     return UNKNOWN
 

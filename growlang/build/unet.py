@@ -75,7 +75,7 @@ def ascend(site: Site, wire: Wire, sides: tuple[tuple[Wire, Wire], ...]) -> Wire
     for (stage, coarser), ends in zip(reversed(_levels(model)), reversed(sides), strict=False):
         wire = _decode(site, stage, coarser, wire, *ends)
     wire = chain(site, model.head.pipe, wire, site.place(HEAD), ("head",))
-    if model.image:
+    if model.image and wire.shape and wire.shape.kind != "vector":
         wire = convert(site, wire, "grid", site.place(HEAD))
     _close(site, HEAD, wire)
     return wire

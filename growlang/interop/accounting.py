@@ -32,6 +32,8 @@ class Pair(NamedTuple):
     """Channels of a head."""
     pixels: int = 0
     """Of a patch, where the rows of theirs are pixels x channels and ours channels x pixels."""
+    batched: bool = False
+    """Whether theirs has an axis of length 1 in front."""
 
     def lengths(self, whole: int) -> list[int]:
         """The lengths of theirs that are parts of one of ours of `whole` places."""
@@ -54,7 +56,8 @@ class Pair(NamedTuple):
         return {self.theirs[0]: self._turned(shape)}
 
     def _turned(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape[::-1] if self.transpose else shape
+        shape = shape[::-1] if self.transpose else shape
+        return (1, *shape) if self.batched else shape
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def _pair(rule: Rule, number: int, net: Net) -> Pair:
         tuple(numbered(name, number) for name in names_of(side))
         for side in (rule.theirs, rule.ours)
     )
-    pair = Pair(theirs, ours, rule.transpose, rule.axis)
+    pair = Pair(theirs, ours, rule.transpose, rule.axis, batched=rule.batched)
     if not (rule.parts or rule.halves or rule.channels_last):
         return pair
     node = next(n for n in net.nodes if any(t.name == ours[0] for t in n.tensors))

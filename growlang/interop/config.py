@@ -116,6 +116,8 @@ def disagreements(table: NameTable, config: Mapping[str, Any], net: Net) -> Iter
     said = {name: config.get(name, setting.default) for name, setting in table.config.items()}
     wrong: set[str] = set()
     for name, setting in table.config.items():
+        if setting.only_written:
+            continue
         if setting.absent is not None and said[name] is None and setting.absent[1] in wrong:
             continue  # what it is a multiple of is said to be wrong
         lines = list(_about(name, setting, said, table, net, name in config))

@@ -11,7 +11,7 @@ from growlang.net import Net, Node
 from growlang.ops import op_in
 from growlang.ops.activations import activation
 from growlang.ops.attention import Attention, Transformer
-from growlang.ops.heads import head_width, key_heads
+from growlang.ops.heads import has_bias, head_width, key_heads
 from growlang.ops.spatial import SpatialAttention
 from growlang.signatures.signature import Signature
 
@@ -75,6 +75,11 @@ def _head_width(node: Node) -> int | None:
     return head_width(op) if isinstance(op, ATTENDING) else None
 
 
+def _qkv_bias(node: Node) -> bool | None:
+    op = op_in(node)
+    return has_bias(op, "qkv") if isinstance(op, ATTENDING) else None
+
+
 DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "eps": lambda node: node.scope.eps,
     "vocabulary": lambda node: node.scope.vocabulary,
@@ -86,6 +91,9 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,
     "theta": lambda node: node.scope.rope.theta if node.scope.rope else None,
     "axes": lambda node: len(node.scope.rope.sides) if node.scope.rope else 0,
+    "image_channels": lambda node: node.scope.channels,
+    "classes": lambda node: node.output.width,
+    "qkv_bias": _qkv_bias,
     "period": lambda node: getattr(op_in(node), "period", None),
 }
 """Facts that are no arguments of an op, or that a net may have otherwise than its arguments say."""

@@ -47,6 +47,8 @@ class Rule(Part):
     """How long several of theirs are in one of ours, as facts of its node; by default alike."""
     channels_last: bool = False
     """Whether the rows of theirs are pixels of a patch x channels, and ours channels x pixels."""
+    batched: bool = False
+    """Whether theirs has an axis of length 1 in front, as what is added to a whole batch."""
     copy_of: str = ""
     """Of theirs: where the spec has no such tensor, theirs may be there and equal that one."""
 
@@ -99,6 +101,8 @@ class Setting(Part):
     """The field's name in older files."""
     write: str = ""
     """How a spec says `{value}`."""
+    only_written: bool = False
+    """Whether an import does not look at it, as shapes say it too."""
 
 
 class Fixed(Part):

@@ -12,7 +12,9 @@ from growlang.interop.accounting import Pair, Shapes
 
 def into_ours(pair: Pair, theirs: Callable[[str], Tensor], shapes: Shapes) -> dict[str, Tensor]:
     """Our tensors of a pair, by name; `theirs` reads one of theirs, `shapes` are those of ours."""
-    parts = [_paired(pair, name, _turned(pair, theirs(name))) for name in pair.theirs]
+    read = {name: theirs(name) for name in pair.theirs}
+    read = {name: part[0] for name, part in read.items()} if pair.batched else read
+    parts = [_paired(pair, name, _turned(pair, part)) for name, part in read.items()]
     if len(pair.ours) == 1:
         whole = torch.cat(parts, pair.axis) if parts[1:] else parts[0]
         whole = _with_rows(whole, (pair.pixels, -1)) if pair.pixels else whole
@@ -29,10 +31,11 @@ def into_theirs(pair: Pair, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if pair.pixels:  # theirs is a linear map, ours one of a pixel
         whole = _with_rows(whole, (-1, pair.pixels)).reshape(whole.shape[:2])
     split = torch.split(whole, pair.lengths(whole.shape[pair.axis]), pair.axis)
-    return {
+    made = {
         name: _turned(pair, _halved(pair, name, part)).contiguous()
         for name, part in zip(pair.theirs, split, strict=True)
     }
+    return {name: part[None] for name, part in made.items()} if pair.batched else made
 
 
 def _paired(pair: Pair, name: str, tensor: Tensor) -> Tensor:

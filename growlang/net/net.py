@@ -147,9 +147,17 @@ class Net:
         """Whether it reads sequences of tokens, not images."""
         return any(i.role == "tokens" for i in self.inputs)
 
+    @property
+    def predicts(self) -> str:
+        """The label whose class it predicts; empty where it computes an image or tokens."""
+        end = next(n for n in self.nodes if n.path == self.output)
+        return next(iter(end.scope.targets), "")
+
     @cached_property
     def result(self) -> Shape:
-        """Shape of what it computes: that of the image, or (length, vocabulary) of logits."""
+        """Shape of what it computes: that of the image, or of logits: (length, vocabulary) of
+        tokens, (classes,) of a label.
+        """
         return next(n.output for n in self.nodes if n.path == self.output)
 
     def of(self, component: str) -> tuple[Node, ...]:

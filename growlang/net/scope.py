@@ -44,9 +44,12 @@ class Scope(NamedTuple):
 
     pools: Mapping[str, str] = MappingProxyType({})
     """How conditions that are added to the time become one vector, where not by their mean."""
+    targets: Mapping[str, int] = MappingProxyType({})
+    """The number of classes of each label that the model predicts."""
 
     def __hash__(self) -> int:
-        tables = [frozenset(of.items()) for of in (self.conditions, self.numbers, self.pools)]
+        named = (self.conditions, self.numbers, self.pools, self.targets)
+        tables = [frozenset(of.items()) for of in named]
         return hash((self.time, self.channels, self.vocabulary, self.eps, self.rope, *tables))
 
     def number(self, name: str, decided: int) -> int:
@@ -57,7 +60,7 @@ class Scope(NamedTuple):
         """JSON of the scope in a net with this eps, without what it has at the default."""
         conditions = {name: list(shape.dims) for name, shape in self.conditions.items()}
         said = self._asdict() | {"conditions": conditions, "numbers": dict(self.numbers)}
-        said |= {"pools": dict(self.pools)}
+        said |= {"pools": dict(self.pools), "targets": dict(self.targets)}
         if self.rope is not None:
             said["rope"] = {**self.rope._asdict(), "sides": list(self.rope.sides)}
         defaults = Scope._field_defaults | {"eps": eps}
@@ -73,5 +76,6 @@ class Scope(NamedTuple):
         pools = {names.name(name): names.name(how) for name, how in data.get("pools", {}).items()}
         rope = data.get("rope")
         turned = Rope(**{**rope, "sides": tuple(rope["sides"])}) if rope else None
-        told = {"conditions": conditions, "pools": pools, "rope": turned}
+        targets = {names.name(name): int(n) for name, n in data.get("targets", {}).items()}
+        told = {"conditions": conditions, "pools": pools, "rope": turned, "targets": targets}
         return Scope(**{"eps": eps, **data, **told})

@@ -6,7 +6,7 @@ from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Axis, Layer, Space, reads, writes
 from growlang.ops import heads, mlp
 from growlang.ops.activations import Hidden, activation
-from growlang.ops.base import Eps, Op, OpError
+from growlang.ops.base import Eps, Op, OpError, unknown_condition
 from growlang.ops.heads import Biases, HeadWidth, KeyHeads, heads_width, keys_width
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import plain, token_wise
@@ -219,12 +219,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
-            raise OpError(
-                f"`attend` lists `{name}`, which is not a condition of the model",
-                argument="attend",
-                code="G208",
-                help=f"attend to: {known}",
-            )
+            raise unknown_condition("attend", name, scope, f"attend to: {known}")
         if op.attend.count(name) > 1:
             raise OpError(f"`attend` lists `{name}` twice", argument="attend")
     return x

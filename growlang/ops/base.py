@@ -30,6 +30,16 @@ class OpError(Exception):
         self.code = code
 
 
+def unknown_condition(argument: str, name: str, scope: Scope, help: str) -> OpError:
+    """The error where an argument lists what is no condition of the model, mended by `help`."""
+    why = "which is not a condition of the model"
+    if name in scope.targets:
+        why = "a label without a width, which the net does not read"
+        help = f"remove it, or give it a width: `{name} = classes({scope.targets[name]}, 64)`"
+    message = f"`{argument}` lists `{name}`, {why}"
+    return OpError(message, argument=argument, code="G208", help=help)
+
+
 CalledAs = Literal["pipe", "down", "up", "condition", "time", "internal"]
 """Where the language calls an op: in a pipe, as the `down` or `up` of a stage, as a condition, as
 `time`; or nowhere, and only the compiler places it."""
@@ -75,6 +85,9 @@ class Op(Signature):
     has_tensors: ClassVar[bool] = True
     """Whether it has parameters."""
 
+    ends_head: ClassVar[bool] = False
+    """Whether its result is that of the model, which no other op takes."""
+
     resized: ClassVar[Resized | None] = None
     """How the rule `resize` applies to it; None where it does not."""
 
@@ -101,7 +114,8 @@ class Op(Signature):
     def attended(self) -> tuple[str, ...] | None:
         """What its `Conditions` argument names, `self` or conditions; None where it has none."""
         name = self.conditions_argument
-        return None if name is None else tuple(getattr(self, name))
+        named = () if name is None else getattr(self, name)
+        return None if name is None else (named,) if isinstance(named, str) else tuple(named)
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -111,6 +125,11 @@ class Op(Signature):
     @property
     def has_positions(self) -> bool:
         """Whether it tells tokens their positions itself, so that the core adds none."""
+        return False
+
+    @property
+    def takes_front(self) -> bool:
+        """Whether it takes a token in front of the core's, which stay there up to it."""
         return False
 
     @property

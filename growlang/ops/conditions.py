@@ -3,9 +3,9 @@
 import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from growlang.net import Scope, Shape, tokens
+from growlang.net import Scope, Shape, tokens, vector
 from growlang.net.axes import Axes, Rows, Space, Symmetry, reads, writes
 from growlang.ops.base import Op, OpError
 from growlang.ops.kept import FP32, Kept, Widths
@@ -81,6 +81,11 @@ class Condition(Op):
         """Ids or labels, in int64, whose rows of a table are in fp32."""
         return Kept(0, 8 * self.saved_activations(x, scope), FP32)
 
+    @property
+    def is_target(self) -> bool:
+        """Whether the model predicts it: then the net reads nothing of it."""
+        return False
+
     def labels(self) -> int | None:
         """The number that labels must be below; None where it reads none."""
         return None
@@ -123,6 +128,7 @@ class Classes(Condition):
     """Trainable embedding of a class label as one token; row `n` is the null, if there is one.
 
     With `null = false` labels cannot be dropped: recipes say `drop = 0`, and sampling no guidance.
+    `classes(1000)`, without a width, embeds nothing: the label is what `classify` predicts.
 
     `classes(width, names = ["circle", "square"])` counts its names: the first is label 0. Labels
     of samples and prompts may then be names or numbers.
@@ -134,9 +140,12 @@ class Classes(Condition):
     role = "label"
     field = "label"
     instead: ClassVar[dict[str, str]] = {"n": "names"}
+    beside: ClassVar[tuple[str, ...]] = ("width",)
     names_argument = "names"
     n: int = argument("number of classes; `names` may be given instead", ge=1)
-    width: int = argument("channels of the token", ge=1)
+    width: Annotated[int, Field(ge=1)] | None = argument(
+        "channels of the token; without it the label is not read, but predicted", None
+    )
     from_: str = argument("field of the sample that is read", "label", alias="from")
     names: Annotated[list[str] | None, Later()] = argument(
         "names of the classes, in the order of their labels", None, min_length=1
@@ -156,7 +165,8 @@ class Classes(Condition):
         """Raise ValueError unless names tell the classes apart, and are as many as these."""
         names = self.names or []
         if self.names is not None and len(names) != self.n:
-            written = f"classes({self.width}, names = {json.dumps(names, ensure_ascii=False)})"
+            width = "" if self.width is None else f"{self.width}, "
+            written = f"classes({width}names = {json.dumps(names, ensure_ascii=False)})"
             raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}", f"write `{written}`")
         for number, name in enumerate(names):
             if name != name.strip() or not name:
@@ -168,12 +178,19 @@ class Classes(Condition):
         return self
 
     def output(self, x: Shape, scope: Scope) -> Shape:
-        """(1, width)."""
-        return tokens(1, self.width)
+        """(1, width); of a label to predict (classes,)."""
+        return vector(self.n) if self.width is None else tokens(1, self.width)
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it has no width."""
+        return self.width is None
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each class, then one for the null, if there is one."""
         rows = Rows(have_null=self.null)
+        if self.width is None:
+            return Axes((), writes(Space("out", self.n, Symmetry.FIXED)))
         return _embedding(Space("classes", self.n + self.null, rows=rows), self.width)
 
     def labels(self) -> int | None:

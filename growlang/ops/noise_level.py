@@ -6,7 +6,7 @@ from pydantic import Field
 
 from growlang.net import Scope, Shape, vector
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, Symmetry, axis, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.ops.base import Op, OpError, unknown_condition
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, plain
 from growlang.signatures.canonical import Later
@@ -111,12 +111,8 @@ class Fourier(Op):
         for name in self.add:
             if name not in scope.conditions:
                 known = ", ".join(scope.conditions)
-                raise OpError(
-                    f"`add` lists `{name}`, which is not a condition of the model",
-                    argument="add",
-                    code="G208",
-                    help=f"its conditions: {known}" if known else "remove it from `add`",
-                )
+                help = f"its conditions: {known}" if known else "remove it from `add`"
+                raise unknown_condition("add", name, scope, help)
             if self.add.count(name) > 1:
                 raise OpError(f"`add` lists `{name}` twice", argument="add")
 

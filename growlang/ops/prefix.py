@@ -4,7 +4,7 @@ from typing import Annotated
 
 from growlang.net import Scope, Shape, tokens
 from growlang.net.axes import Axes, Axis, Layer, Role, Space, axis, reads, writes
-from growlang.ops.base import Op, OpError
+from growlang.ops.base import Op, OpError, unknown_condition
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, passed_on, plain, table
 from growlang.signatures.signature import Conditions, argument
@@ -12,16 +12,20 @@ from growlang.signatures.signature import Conditions, argument
 TIME = "time"
 LEARNED = "learned"
 """The word for a token that is nothing but its position."""
+CLASS_TOKEN = "class_token"
+"""The word for a learned token beside its position."""
+OWN = (CLASS_TOKEN, LEARNED)
+"""The words for tokens that nothing else makes."""
 
 
 class Prepend(Op):
     """Tokens in front of a sequence: of conditions, of the time embedding, or learned ones.
 
     Each has a learned position, one row of a table. A condition gives all its tokens, those of
-    padding too (U-ViT, arXiv 2209.12152), the time embedding one, and `learned` one that is its
-    position alone (ViT, arXiv 2010.11929). What has another width than the sequence goes through
-    a linear map. With `times` the tokens are repeated, all of them in their order (the tokens in
-    context of JiT, arXiv 2511.13720).
+    padding too (U-ViT, arXiv 2209.12152), the time embedding one. `class_token` is a learned one
+    (ViT, arXiv 2010.11929), and `learned` one that is its position alone. What has another width
+    than the sequence goes through a linear map. With `times` the tokens are repeated, all of them
+    in their order (the tokens in context of JiT, arXiv 2511.13720).
     """
 
     call = "prepend"
@@ -30,7 +34,7 @@ class Prepend(Op):
     input_kind = "tokens"
     is_join = True
     prepend: Annotated[list[str], Conditions(itself=False)] = argument(
-        "conditions, `time`, or `learned`, in the order of their tokens", min_length=1
+        "conditions, `time`, `class_token` or `learned`, in the order of their tokens", min_length=1
     )
     times: int = argument("how many times they stand there, one after the other", 1, ge=1)
 
@@ -51,21 +55,22 @@ class Prepend(Op):
                     code="G208",
                     help="bind `time = fourier(width)` in the model, or remove it",
                 )
-            if name not in (*scope.conditions, TIME, LEARNED):
-                known = [*scope.conditions, *([] if scope.time is None else [TIME]), LEARNED]
-                raise OpError(
-                    f"`prepend` lists `{name}`, which is not a condition of the model",
-                    argument="prepend",
-                    code="G208",
-                    help=f"put in front: {', '.join(known)}",
-                )
+            if name not in (*scope.conditions, TIME, *OWN):
+                known = [*scope.conditions, *([] if scope.time is None else [TIME]), *OWN]
+                help = f"put in front: {', '.join(known)}"
+                raise unknown_condition("prepend", name, scope, help)
         return tokens(self.count(scope) + x.positions, x.width)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`position` (tokens in front, width); of another width `proj.NAME` too."""
+        """`position` (tokens in front, width), `class_token` (1, width), and of another width
+        `proj.NAME`.
+        """
         stream, inputs, layers = plain("x", x.width), list[Axis](), list[Layer]()
         length = axis(Role.POSITION, self.count(scope))
         layers.append(table("position", length, writes(stream), "position"))
+        if _is_own(CLASS_TOKEN, self.prepend, scope):
+            one = axis(Role.POSITION, 1)
+            layers.append(table(CLASS_TOKEN, one, writes(stream), "position"))
         for name, own in self._given(scope):
             local = TIME if name == TIME else f"condition.{name}"
             channels = stream if own.width == x.width else plain(local, own.width)
@@ -91,7 +96,7 @@ class Prepend(Op):
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """What stands in front, but for learned tokens."""
-        return tuple(name for name in self.prepend if not _is_learned(name, scope))
+        return tuple(name for name in self.prepend if not _is_own(name, self.prepend, scope))
 
     def count(self, scope: Scope) -> int:
         """How many tokens stand in front."""
@@ -124,6 +129,6 @@ class Unprepend(Op):
         return passed_on(x)
 
 
-def _is_learned(name: str, scope: Scope) -> bool:
-    """Whether a name is the word for a learned token; a condition of that name comes first."""
-    return name == LEARNED and name not in scope.conditions
+def _is_own(name: str, listed: list[str], scope: Scope) -> bool:
+    """Whether a word for a learned token is listed; a condition of that name comes first."""
+    return name in OWN and name in listed and name not in scope.conditions

@@ -153,4 +153,5 @@ def _note(net: Net, box: Box) -> str:
     told = ", ".join(
         f"{name} = {literal(value)}" for name, value in said.items() if value is not None
     )
-    return f"frozen encoder: {op}({told})"
+    what = "predicted" if box.component == net.predicts else "frozen encoder"
+    return f"{what}: {op}({told})"

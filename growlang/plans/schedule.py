@@ -56,7 +56,7 @@ def refuse_unlearned_variance(
     recipe: RecipeDraft, net: Net, head: Span | None
 ) -> Iterator[Diagnostic]:
     """Refuse a head with channels for a variance that the recipe's objective does not learn."""
-    if net.of_tokens:
+    if net.of_tokens or net.predicts:
         return
     has_both = net.result.width != net.image.width
     said = [getattr(o, "variance", "fixed") == "learned" for o in recipe.objectives]

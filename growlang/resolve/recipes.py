@@ -30,7 +30,7 @@ from growlang.signatures.canonical import former_names
 from growlang.spec.data import Crop, Resize
 from growlang.spec.forms import choices
 from growlang.spec.model import Tokens
-from growlang.spec.objectives import NextToken, Objective
+from growlang.spec.objectives import Classify, NextToken, Objective
 from growlang.spec.recipe import Evaluate, Phase, Sample, Settings, Start, Validation
 from growlang.spec.words import PHASE_SETTINGS, RUN_SETTINGS, VALIDATION_SETTINGS, meant
 from growlang.syntax import document as d
@@ -83,13 +83,15 @@ class Recipes:
     conditions: Sequence[str] = ()
     tokens: Tokens | None = None
     """The input of a model of tokens."""
+    predicted: tuple[str, ...] | None = ()
+    """The labels that the model predicts; None where a mistake leaves it open."""
     findings: Findings = field(init=False)
     values: dict[Span, Any] = field(default_factory=dict)
     """What has been read, by the place of its name: recipes inherit the same settings."""
 
     def __post_init__(self) -> None:
         self.findings = self.scope.findings
-        self.kind = Kind(self.tokens, self.findings)
+        self.kind = Kind(self.tokens, self.predicted, self.findings)
 
     def resolve(self, recipe: d.Recipe) -> RecipeDraft | None:
         """The recipe; None, with findings, where its settings were refused."""
@@ -217,6 +219,8 @@ class Recipes:
         if self.tokens:
             values.setdefault("transform", [])
             values.setdefault("objective", NextToken())
+        if self.predicted:
+            values.setdefault("objective", Classify(label=self.predicted[0]))
         if "transform" not in values:
             size = self.scope.lookup("image.pixels")
             if size is None or size.value is HOLE:

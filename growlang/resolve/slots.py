@@ -63,7 +63,8 @@ def is_fit(kind: str, option: str, value: Any) -> bool:
 def fitting(kind: str, option: str) -> str:
     """What the value of an option must be, in words."""
     if option in LISTS:
-        return f"a list of conditions, `time` or `learned`, such as `{option} = [label]`"
+        words = "`time`, `class_token` or `learned`"
+        return f"a list of conditions, {words}, such as `{option} = [label]`"
     if option in COUNTS:
         return f"an integer of at least {COUNTS[option]}"
     return f"one of {', '.join(OPTIONS[kind][option])}"

@@ -13,7 +13,7 @@ from growlang.resolve.agreement import refuse_disagreement
 from growlang.resolve.contract import contract
 from growlang.resolve.files import Files, real
 from growlang.resolve.generations import generations, refuse_broken
-from growlang.resolve.kinds import refuse_evaluation
+from growlang.resolve.kinds import predicted_by, refuse_sections
 from growlang.resolve.model import Resolution, resolve_model
 from growlang.resolve.names import Bound, Names, bind_names, evaluate
 from growlang.resolve.overrides import COMMAND_LINE, Given, Inherited, overridden
@@ -256,9 +256,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
     if found.model is None:
         _refuse_without_model(found.document, findings)
         return found
-    if found.model.tokens:
-        for section in (s for s in found.document.sections if s.kind == "evaluate"):
-            refuse_evaluation(section, findings)
+    refuse_sections(found.model, found.document.sections, findings)
     parent = found.parent
     parent_names = tuple(r.name for r in parent.document.recipes) if parent else ()
     broken = found.resolution.broken if found.resolution else ()
@@ -271,6 +269,7 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
         found.first_recipes(),
         conditions,
         found.model.tokens,
+        predicted_by(found.model, broken),
     )
     drafts = []
     for recipe in found.document.recipes:
@@ -282,9 +281,11 @@ def _with_training(found: Resolved, findings: Findings) -> Resolved:
         findings.extend(
             refuse_disagreement(found.resolution, parent.resolution, known, before, declared)
         )
-    evaluated = () if found.model.tokens else found.sections("evaluate")
-    sample = recipes.section(found.sections("sample"), Sample) or Sample()
-    findings.extend(refuse_too_many_steps(sample, found.sections("sample"), known))
+    labels = found.model.predicted
+    evaluated = () if found.model.tokens or labels else found.sections("evaluate")
+    sampled = () if labels else found.sections("sample")
+    sample = recipes.section(sampled, Sample) or Sample()
+    findings.extend(refuse_too_many_steps(sample, sampled, known))
     findings.extend(refuse_misfit_scales(found.model.image, known, found.document.recipes))
     findings.extend(refuse_stepless(found.model.time, known, found.document.recipes))
     findings.extend(refuse_variance(known, found.document.recipes))

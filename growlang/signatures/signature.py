@@ -30,6 +30,8 @@ class Signature(Part):
     """Arguments that earlier versions had, each with what to write now."""
     instead: ClassVar[dict[str, str]] = {}
     """Required arguments that may be left out where another says as much, which is named here."""
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Arguments with a default that come by position where those of `instead` are left out."""
 
     def __hash__(self) -> int:
         return hash((type(self), repr(self.__dict__)))  # lists have no hash of their own

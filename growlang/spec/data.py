@@ -1,8 +1,8 @@
 """Sources of training data, and what is done to each image."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
 from growlang.signatures.canonical import Formerly, Later, Part
 from growlang.signatures.signature import Nothing, Signature, argument
@@ -102,9 +102,10 @@ class Text(Data):
 
 
 class HF(Data):
-    """Texts of a dataset of the Hugging Face Hub, from the local cache of the package datasets.
+    """Texts or images of a dataset of the Hugging Face Hub, from the cache of the package datasets.
 
-    They are cut into sequences as those of `text` are.
+    Texts are cut into sequences as those of `text` are. With `image` it holds images, with the
+    captions and labels of other columns.
     """
 
     call = "hf"
@@ -116,11 +117,32 @@ class HF(Data):
     tokenizer: Annotated[Bytes | str, CallOf(TOKENIZERS), read_call(TOKENIZERS)] = argument(
         "`bytes()`, or the folder or Hugging Face id of a tokenizer", Bytes
     )
+    image: Annotated[str | None, Nothing(), Later()] = argument(
+        "column that holds the images; without it the source holds texts", None
+    )
+    caption: Annotated[str | None, Nothing(), Later()] = argument(
+        "of images, the column of their captions", None
+    )
+    label: Annotated[str | None, Nothing(), Later()] = argument(
+        "of images, the column of their class labels: numbers or names", None
+    )
+
+    @model_validator(mode="after")
+    def is_of_one_kind(self) -> Self:
+        """Raise ValueError for columns of texts beside those of images."""
+        if self.image is None:
+            for name in ("caption", "label"):
+                if getattr(self, name) is not None:
+                    said = f"`{name}` is of images, and `image` names no column of them"
+                    raise ValueError(said, 'add `image = "image"`')
+        elif self.model_fields_set & {"field", "tokenizer"}:
+            raise ValueError("`field` and `tokenizer` are of texts, and `image` of images", "")
+        return self
 
     @property
     def holds(self) -> Literal["images", "texts"]:
-        """Texts."""
-        return "texts"
+        """Images, where a column of them is named."""
+        return "texts" if self.image is None else "images"
 
 
 DATA = Table(Data, [WebDataset, Folder, Text, HF], group="growlang.data")

@@ -93,7 +93,7 @@ def missing(signature: type[Signature], given: Collection[str]) -> list[str]:
 
 def _spare(signature: type[Signature], given: Collection[str]) -> set[str]:
     """The arguments that are left out since others say as much."""
-    required = form(signature).required
+    required = (*form(signature).required, *signature.beside)
     spare = {n for n, other in signature.instead.items() if other in given and n not in given}
     stated = sum(name in required or not name for name in given)
     return spare if stated < len(required) else set()

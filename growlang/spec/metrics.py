@@ -211,6 +211,22 @@ class HeldOutLoss(Metric):
         return 1
 
 
+class Accuracy(Metric):
+    """Share of the held-out images whose class is the likeliest, of a model that classifies.
+
+    The recipe says `validate` or `holdout`. Nothing is generated for it.
+    """
+
+    call = "accuracy"
+    runtime = "growlang_runtime.train.held_out:accuracy"
+    better = "higher"
+    draws = False
+
+    def least(self) -> int:
+        """It has its own draws."""
+        return 1
+
+
 class DSG(Metric):
     """Share of questions about a prompt that a model answers with yes (arXiv 2310.18235).
 
@@ -237,7 +253,7 @@ METRICS = Table(
     Metric,
     [
         *(FID, FDDINO, FDEffLite0, KID, CMMD, CLIPScore, AlignRidge, Retrieval),
-        *(HeldOutLoss, DSG),
+        *(HeldOutLoss, Accuracy, DSG),
     ],
     group="growlang.metrics",
 )

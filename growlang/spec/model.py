@@ -129,7 +129,8 @@ class Slot(Part):
     )
     prepend: Annotated[list[str], Later()] = Field(
         default_factory=list,
-        description="conditions, `time` or `learned`, whose tokens are in front of the core's",
+        description="conditions, `time`, `class_token` or `learned`, whose tokens are in front of "
+        "the core's",
     )
     prepend_times: Annotated[int, Later()] = Field(1, description="how many times these tokens are")
     prepend_at: Annotated[int, Later()] = Field(
@@ -194,6 +195,14 @@ class Model(Part):
     stages: list[Stage] = []
     core: Slot
     head: Slot
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """The labels whose class it predicts: those without a width, and what the head names."""
+        ops = ops_of(self.head.pipe)
+        named = ops[-1].attended if ops and ops[-1].ends_head else None
+        targets = [name for name, c in self.conditions.items() if c.is_target]
+        return tuple(dict.fromkeys([*(named or ()), *targets]))
 
     def components(self) -> list[ComponentName]:
         """Names of the components in the order of the data."""

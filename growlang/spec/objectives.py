@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, SerializeAsAny, model_validator
 
 from growlang.signatures.canonical import Later
-from growlang.signatures.signature import Signature, argument
+from growlang.signatures.signature import Conditions, Signature, argument
 from growlang.signatures.tables import CallOf, Table, read_call, table
 from growlang.spec.levels import CalledLevels, LogNormal, Uniform
 from growlang.spec.schedules import CalledSchedule, Cosine
@@ -24,8 +24,10 @@ class Objective(Signature):
     runtime: ClassVar[str]
     """`module:class` of its computation, which a run imports: (objective, net) ->
     `growlang_runtime.diffusion.objective.Loss`."""
-    trains: ClassVar[Literal["images", "tokens"]] = "images"
-    """The kind of model that it trains: its input."""
+    trains: ClassVar[Literal["images", "tokens", "labels"]] = "images"
+    """What a model that it trains computes: images, logits of tokens, or those of a label."""
+    has_noise: ClassVar[bool] = True
+    """Whether it reads noise, which is then drawn for each image."""
 
     def dropped(self) -> float | Mapping[str, float]:
         """Probability of a null condition: of all together, or of each by its name."""
@@ -210,9 +212,29 @@ class NextToken(Objective):
     call = "next_token"
     runtime = "growlang_runtime.language.next_token:next_token"
     trains = "tokens"
+    has_noise = False
 
 
-OBJECTIVES = Table(Objective, [Diffusion, Flow, EDM, NextToken], group="growlang.objectives")
+class Classify(Objective):
+    """Cross-entropy of the class of a label, in nats.
+
+    With `label_smoothing` s the target is 1 - s for the class and s for all classes alike (arXiv
+    1512.00567, section 7). A validation measures the accuracy too.
+    """
+
+    call = "classify"
+    runtime = "growlang_runtime.classification.cross_entropy:classify"
+    trains = "labels"
+    has_noise = False
+    label: Annotated[str, Conditions(itself=False)] = argument(
+        "label that the head predicts: `classes(n)` without a width"
+    )
+    label_smoothing: float = argument("share of the target that all classes have", 0.0, ge=0, lt=1)
+
+
+OBJECTIVES = Table(
+    Objective, [Diffusion, Flow, EDM, NextToken, Classify], group="growlang.objectives"
+)
 CalledObjective = Annotated[SerializeAsAny[Objective], CallOf(OBJECTIVES), read_call(OBJECTIVES)]
 
 

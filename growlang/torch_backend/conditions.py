@@ -33,7 +33,7 @@ class Classes(nn.Module):
 
     def __init__(self, op: conditions.Classes, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
-        self.embedding = Embedding(op.n + op.null, op.width, device=device)
+        self.embedding = Embedding(op.n + op.null, op.width or 0, device=device)
 
     def forward(self, label: Tensor) -> Tensor:
         """One row of the table per label."""

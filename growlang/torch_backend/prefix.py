@@ -19,6 +19,10 @@ class Prepend(nn.Module):
         super().__init__()
         self.names, self.read, self.times = tuple(op.prepend), op.reads(scope), op.times
         self.position = nn.Parameter(torch.empty(op.count(scope), x.width, device=device))
+        self.class_token = None
+        if prefix.CLASS_TOKEN in op.prepend and prefix.CLASS_TOKEN not in self.read:
+            self.class_token = nn.Parameter(torch.empty(1, x.width, device=device))
+        self.own = prefix.CLASS_TOKEN
         widths = {name: shape.width for name, shape in scope.conditions.items()}
         widths |= {prefix.TIME: scope.time or 0}
         mapped = [name for name in self.read if widths[name] != x.width]
@@ -35,7 +39,10 @@ class Prepend(nn.Module):
         parts, rest = list[Tensor](), list(reads)
         for name in self.names:
             if name not in self.read:
-                parts.append(x.new_zeros(x.shape[0], 1, x.shape[2]))
+                own = x.new_zeros(x.shape[0], 1, x.shape[2])
+                if self.class_token is not None and name == self.own:
+                    own = own + self.class_token
+                parts.append(own)
                 continue
             own = rest.pop(0)
             if name == self.time:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
+from growlang.net import Net
 from growlang.net.generations import refinements
-from growlang.plans.weights_header import CHECKPOINTS, MODEL, parsed
+from growlang.plans.weights_header import CHECKPOINTS, MODEL, parsed, read
 from growlang.spec.feasibility import never_dropped
 from growlang.spec.recipe import Sample, Settings
 from growlang.spec.samplers import SAMPLERS, Sampler
@@ -31,6 +32,7 @@ from growlang_runtime.distributed.ranks import ALONE, Ranks, joined
 from growlang_runtime.report.display import Display
 from growlang_runtime.report.prompts import Prompts, own_prompts
 from growlang_runtime.report.samples import Places, Samples
+from growlang_runtime.storage.place import located
 from growlang_runtime.storage.weights import Weights, load
 
 Precision = Literal["fp32", "bf16"]
@@ -80,6 +82,7 @@ def sample(
         if ranks.first:
             places.require()
         weights = run if isinstance(run, Weights) else load(run, ema=ema)
+        require_generated(weights.net, weights.path)
         if weights.net.of_tokens:
             raise GrowlangError(
                 f"{weights.path} is of a model of tokens, which draws no images",
@@ -113,6 +116,25 @@ def sample(
     columns = count if count > 1 else None
     written = places.write(images, each, columns) if ranks.first else ()
     return Samples(images, each, tuple(written), columns)
+
+
+def require_sampled(run: Path) -> None:
+    """Raise GrowlangError for weights at a place that neither draw images nor write texts."""
+    try:
+        net = read(located(run)).net
+    except GrowlangError:  # told when they are loaded
+        return
+    require_generated(net, run)
+
+
+def require_generated(net: Net, path: Path) -> None:
+    """Raise GrowlangError for weights at a place of a net that predicts a label."""
+    if net.predicts:
+        raise GrowlangError(
+            f"{path} is of a model that predicts `{net.predicts}`: it draws nothing",
+            help="`growlang evaluate RUN -m accuracy` measures it on held-out images, and "
+            "growlang.load_weights(RUN).module() gives logits for images in [-1, 1]",
+        )
 
 
 def own_device(opened: torch.device, ranks: Ranks) -> torch.device:

@@ -194,7 +194,9 @@ def _is_of_tokens(
 ) -> bool:
     """Whether a run is of a model of tokens. Raises GrowlangError for the other kind's options."""
     from growlang_runtime.language.texts import is_of_tokens
+    from growlang_runtime.sample import require_sampled
 
+    require_sampled(run)
     tokens = is_of_tokens(run)
     given = [
         name for name, value in (of_images if tokens else of_text).items() if value is not None

@@ -51,7 +51,8 @@ MODELS = {
         "attend",
         "A name in `attend` is not a condition of the model, or no op attends to a condition.",
         "`attend` lists `self` and names of the model's conditions, each of which becomes a "
-        "sublayer of its own. A condition that no op attends to would have no effect.",
+        "sublayer of its own. A condition that no op attends to would have no effect. A label "
+        "without a width, `classes(1000)`, is no condition: `classify(label)` predicts it.",
     ),
     "G209": Code(
         "stage-order",

@@ -167,17 +167,19 @@ TRAINING = {
     ),
     "G502": Code(
         "other-kind",
-        "A recipe says something for the other kind of model.",
-        "A model of tokens trains on texts, with `next_token`; a model of images on images. A "
+        "A recipe says something for another kind of model.",
+        "A model of tokens trains on texts, with `next_token`; a model of images on images, and "
+        "one that predicts a label on images with labels, with `classify`. A "
         "transform, a condition on rows and `evaluate` are for images. The vocabulary has to hold "
         "every id that the tokenizer gives.",
     ),
     "G503": Code(
         "sees-the-answer",
-        "A model of tokens is shown the token that it is trained to predict.",
+        "A model is shown what it is trained to predict: a token, or a label.",
         "`next_token` predicts every token of a sequence from those before it, all at once. "
         "Attention without `causal = true` reads those behind it too, so the loss falls to zero "
-        "and the model has learned nothing.",
+        "and the model has learned nothing. So does that of `classify` where a condition reads the "
+        "label.",
     ),
     "G901": Code(
         "internal",

@@ -109,7 +109,7 @@ def _core() -> Json:
 def _prepend() -> Json:
     """What is in front of the core's tokens."""
     names = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-    of = "conditions, `time` or `learned`, whose tokens are in front of the core's"
+    of = "conditions, `time`, `class_token` or `learned`, whose tokens are in front of the core's"
     at = "before which op on tokens they come, counted from 0"
     whole = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
     return {

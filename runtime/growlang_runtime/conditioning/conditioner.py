@@ -50,9 +50,11 @@ class Conditioner:
         device: torch.device | str = "cpu",
     ) -> None:
         self.semantics = semantics
-        self.conditions = declared_conditions(net.encoders)
-        for name, condition in self.conditions.items():
+        declared = declared_conditions(net.encoders)
+        for name, condition in declared.items():
             _require_field(name, condition)
+        self.conditions = {name: c for name, c in declared.items() if not c.is_target}
+        self._targets = {name: c for name, c in declared.items() if c.is_target}
         shapes = {i.name: i.shape for i in net.inputs if i.condition}
         self._masks = masks_of_attention(net)
         self._readers: dict[str, Reader] = {
@@ -97,6 +99,19 @@ class Conditioner:
                 readings[name] = found.reading
         return Encoded(inputs, readings)
 
+    def targets(self, labels: Sequence[int | None]) -> dict[str, torch.Tensor]:
+        """The labels that the net predicts, (B,) int64, by `target_of` their names.
+
+        Raises GrowlangError where one is missing or out of range.
+        """
+        found = {}
+        for name, condition in self._targets.items():
+            _require(name, condition.field, labels, [False] * len(labels), "predicts")
+            for label in labels:
+                _require_class(name, condition, label)
+            found[target_of(name)] = torch.tensor(labels)
+        return found
+
     def without_full_masks(self, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The inputs without masks under which all tokens of the batch are valid.
 
@@ -113,6 +128,11 @@ class Conditioner:
         """The net's inputs for `batch` images of which every condition is dropped."""
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
         return self.encode([None] * batch, [None] * batch, everything)
+
+
+def target_of(name: str) -> str:
+    """What the values of a label that is predicted are called among those of a batch."""
+    return f"{name}.target"
 
 
 def dropped(
@@ -175,9 +195,28 @@ def _require_field(name: str, condition: Condition) -> None:
         )
 
 
-def _require(name: str, what: str, values: Sequence[object], null: Sequence[bool]) -> None:
-    if any(value is None and not drop for value, drop in zip(values, null, strict=True)):
+def _require_class(name: str, condition: Condition, label: int | None) -> None:
+    count = condition.labels()
+    if label is not None and count is not None and not 0 <= label < count:
+        names = Labels.of([condition])
         raise GrowlangError(
-            f"condition `{name}` reads the {what}, but the data source has none",
+            f"label {label} is out of range for `{name}`, which has {count} classes",
+            help=f"its classes are {names.listed()}"
+            if names.names
+            else f"labels start at 0; `classes({label + 1})` includes this one",
+        )
+
+
+def _require(
+    name: str,
+    what: str,
+    values: Sequence[object],
+    null: Sequence[bool],
+    does: str = "reads",
+) -> None:
+    if any(value is None and not drop for value, drop in zip(values, null, strict=True)):
+        who = f"condition `{name}` reads" if does == "reads" else f"the model {does}"
+        raise GrowlangError(
+            f"{who} the {what}, but the data source has none",
             help=f"name the files in the source: {_example(what)}",
         )

@@ -1,4 +1,4 @@
-"""Texts of a dataset of the Hugging Face Hub, from its local cache: the source `hf(...)`."""
+"""A dataset of the Hugging Face Hub, from its local cache: the source `hf(...)`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,32 @@ from growlang.diagnostics.spelling import nearest
 from growlang.spec.data import HF
 from growlang_runtime.data.cache import file_name, user_cache
 from growlang_runtime.data.corpus import PIECE, Corpus, Fault, cached_tokens, made_of
+from growlang_runtime.data.hub_images import HubImages
 from growlang_runtime.data.tokenizers import tokenizer_of
 
 ROWS = 1000
 """Rows that are read at once."""
 
 
-def open_hf(declared: HF, data_root: Path, cache: Path | None) -> Corpus:
-    """The tokens of a dataset's split.
+def open_hf(declared: HF, *given: Any) -> Corpus | HubImages:
+    """The tokens of a dataset's split, or its images where a column of them is named.
 
-    Raises GrowlangError if it is not in the cache, has no such split or column, or if the package
-    datasets is not installed.
+    `given` is what such a source is opened with (`Data.runtime`). Raises GrowlangError if it is not
+    in the cache, has no such split or column, or if the package datasets is not installed.
     """
-    dataset = _dataset(declared, data_root)
-    _require_column(dataset, declared)
+    if declared.image is None:
+        return _corpus(declared, *given)
+    wanted, data_root, _ = given
+    dataset = dataset_of(declared, data_root)
+    for what in ("image", "caption", "label"):
+        if (column := getattr(declared, what)) is not None:
+            _require_column(dataset, declared, column)
+    return HubImages.of(declared, dataset, wanted.members)
+
+
+def _corpus(declared: HF, data_root: Path, cache: Path | None) -> Corpus:
+    dataset = dataset_of(declared, data_root)
+    _require_column(dataset, declared, declared.field)
     tokenizer = tokenizer_of(declared.tokenizer, data_root)
     identity = ["hf", PIECE, str(dataset._fingerprint), declared.field, tokenizer.identity]
     name = Path(f"{declared.name}:{declared.split}")
@@ -39,7 +51,7 @@ def open_hf(declared: HF, data_root: Path, cache: Path | None) -> Corpus:
     return Corpus((made,), tokenizer)
 
 
-def _dataset(declared: HF, data_root: Path) -> Any:
+def dataset_of(declared: HF, data_root: Path) -> Any:
     """The split: of a folder that `save_to_disk` wrote or that has files of data, or by its id."""
     import datasets
 
@@ -78,16 +90,17 @@ def _offline(config: Any) -> Iterator[None]:
             place.HF_HUB_OFFLINE = value
 
 
-def _require_column(dataset: Any, declared: HF) -> None:
+def _require_column(dataset: Any, declared: HF, column: str) -> None:
     columns = list(dataset.column_names)
-    if declared.field in columns:
+    if column in columns:
         return
-    close = nearest(declared.field, columns)
+    close = nearest(column, columns)
     help = f"its columns: {', '.join(columns)}"
-    if {"image", "img"} & {*columns}:
-        help += "; images are read by `folder(...)` and `webdataset(...)`"
+    images = [name for name in ("image", "img") if name in columns]
+    if images and declared.image is None:
+        help += f'; for a model of images: `hf(..., image = "{images[0]}")`'
     raise GrowlangError(
-        f"the dataset `{declared.name}` has no column `{declared.field}`",
+        f"the dataset `{declared.name}` has no column `{column}`",
         help=f"did you mean `{close[0]}`?" if close else help,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -189,6 +190,7 @@ class Images(Mix):
     def _open(self, source: Source, indexes: Indexes) -> _Opened:
         """The rows of a source that can be used, as far as the index shows, and `where` keeps."""
         index = indexes.of(source)
+        _require_names(source, index, self.classes)
         faults = index.faults.items()
         self._budget.count(Corrupt(index.shard(row), index.key(row), why) for row, why in faults)
         # Version 0.1 drew an image without a header like any other, and then took the next one.
@@ -203,6 +205,18 @@ class Images(Mix):
         if source.holdout:
             rows = parted(source, indexes.hashes(source), rows, self._held_out)
         return _Opened(source, index, rows)
+
+
+def _require_names(source: Source, index: Samples, classes: Labels) -> None:
+    """Raise GrowlangError where labels number other classes than those of the model."""
+    theirs = tuple(index.class_names)
+    if not classes.names or not theirs or classes.names[: len(theirs)] == theirs:
+        return
+    raise GrowlangError(
+        f"the labels of source `{source.name}` number the classes {', '.join(theirs)}, in this "
+        f"order, and those of the model are {', '.join(classes.names)}",
+        help=f"write `names = {json.dumps(theirs, ensure_ascii=False)}` in the model",
+    )
 
 
 def _useless(source: Source, first: Corrupt) -> GrowlangError:

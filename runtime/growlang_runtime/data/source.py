@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ class Samples(ABC):
 
     faults: Mapping[int, str] = {}
     """Why samples cannot be used, by row, as far as it is known before they are read."""
+    class_names: Sequence[str] = ()
+    """Names of the classes that labels number, in their order, where the source has them."""
 
     @abstractmethod
     def __len__(self) -> int:

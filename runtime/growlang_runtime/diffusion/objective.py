@@ -50,6 +50,16 @@ class Loss(ABC):
     def losses(self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         """Loss of each sample, (B,) float32."""
 
+    def of_batch(self, given: Mapping[str, Tensor]) -> Loss:
+        """The loss of a batch, of which `given` has the conditions and the labels to predict."""
+        return self
+
+    def measured(
+        self, denoise: Denoiser, x: Tensor, eps: Tensor, t: Tensor
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The losses, and by its name what else a validation measures of each sample, (B,)."""
+        return self.losses(denoise, x, eps, t), {}
+
     def trained_at(self, u: Tensor) -> Tensor:
         """The times to train at, from numbers u that are uniform in [0, 1): by default u."""
         return u
@@ -278,7 +288,8 @@ def objective_of(declared: declarations.Objective, net: Net) -> Objective:
     if not isinstance(found, Objective):
         raise GrowlangError(
             f"`{declared.call}` has no noise levels: it trains models of {declared.trains}",
-            help="compute its loss from the module's result: see docs/text.md",
+            help="compute its loss from the module's result: see "
+            f"docs/{'classification' if declared.trains == 'labels' else 'text'}.md",
         )
     return found
 

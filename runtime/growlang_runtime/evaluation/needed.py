@@ -10,7 +10,17 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.signatures.installed import attribute
 from growlang.spec import metrics as declared
-from growlang.spec.metrics import CMMD, DSG, FDDINO, FID, KID, CLIPScore, HeldOutLoss, Metric
+from growlang.spec.metrics import (
+    CMMD,
+    DSG,
+    FDDINO,
+    FID,
+    KID,
+    Accuracy,
+    CLIPScore,
+    HeldOutLoss,
+    Metric,
+)
 from growlang.spec.recipe import Evaluate
 from growlang_runtime.evaluation.distances import local
 from growlang_runtime.evaluation.extractors import EXTRA, not_loaded, require_inception
@@ -65,7 +75,7 @@ def checks_of(plan: Plan, settings: Evaluate, root: Path) -> Iterator[Callable[[
         yield lambda m=metric: _require_weights(m, root)  # type: ignore[misc]
         if isinstance(metric, DSG):
             yield lambda m=metric: read_questions(root / m.questions)  # type: ignore[misc]
-        if isinstance(metric, HeldOutLoss):
+        if isinstance(metric, HeldOutLoss | Accuracy):
             yield lambda m=metric: require_held_out(plan, m.call)  # type: ignore[misc]
 
 

@@ -16,7 +16,7 @@ from growlang.torch_backend.lower import lower
 from growlang_runtime.data.tokenizers import Tokenizer, tokenizer_of
 from growlang_runtime.language.continuing import Prompted, continued
 from growlang_runtime.report.prompts import stated_prompts
-from growlang_runtime.sample import Precision, in_precision, tell
+from growlang_runtime.sample import Precision, in_precision, require_generated, tell
 from growlang_runtime.storage.place import located
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights, load
@@ -82,6 +82,7 @@ def generate(
     if prompts is not None and not prompts:
         raise GrowlangError("no prompts given")
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
+    require_generated(weights.net, weights.path)
     if not weights.net.of_tokens:
         raise GrowlangError(
             f"{weights.path} is of a model of images, which continues no text",

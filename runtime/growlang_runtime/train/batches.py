@@ -286,11 +286,12 @@ def step_batch(
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
     encoded = conditioner.read(batch.captions, batch.labels, null)
     noise = Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise)
+    given = conditioner.without_full_masks(encoded.inputs) | conditioner.targets(batch.labels)
     return StepBatch(
         batch.images,
-        noise if batch.images.is_floating_point() else noise.none(),
+        noise if settings.objective.has_noise else noise.none(),
         noise_times(settings.seed, step)[share],
-        conditioner.without_full_masks(encoded.inputs),
+        given,
         batch.corrupt,
         encoded.readings,
     )

@@ -29,6 +29,9 @@ def real_inputs(plan: Plan, data_root: Path, count: int) -> dict[str, Tensor]:
     batch = step_batch(first, conditioner, draws, first.images.batch(draws))
     if net.of_tokens:
         return {i.name: batch.x[:, :-1] for i in net.inputs}
+    if net.predicts:
+        plain = {"image": batch.x, **batch.conditions}
+        return {i.name: plain[i.name] for i in net.inputs}
     objective = objective_of(first.phase.settings.objective, net)
     t = objective.trained_at(batch.t)
     named = {

@@ -16,6 +16,7 @@ from growlang.plans.weights_header import run_of
 from growlang.spec.feasibility import long_warmups
 from growlang.spec.lengths import misfits
 from growlang.torch_backend.lower import LoweredNet
+from growlang_runtime.classification.previews import Predictions
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.distributed.ranks import ALONE, Ranks
@@ -54,7 +55,7 @@ class Setup:
     state: State
     data: list[Data]
     budget: Budget
-    previews: Previews | TextPreviews
+    previews: Previews | TextPreviews | Predictions
     bridge: Bridge | None
     remarks: tuple[str, ...]
     """Warnings for the start of the run."""
@@ -90,7 +91,7 @@ def set_up(
         plan, weights = _with_start(plan, options, data_root)
     conditioner = Conditioner(net, semantics=plan.semantics, device=device)
     validation = Validation(plan, net, conditioner, indexes, budget) if plan.validation else None
-    kind = TextPreviews if net.of_tokens else Previews
+    kind = TextPreviews if net.of_tokens else Predictions if net.predicts else Previews
     previews = kind(plan, net, conditioner, data[0].images, data_root)
     plan = plan.model_copy(update={"sample": previews.sample})
     require_shares(plan, options, ranks.size)

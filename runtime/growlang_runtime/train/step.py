@@ -174,7 +174,7 @@ class Stepper:
                     denoise = denoiser(module, net, given)
                     if watched:
                         denoise = self.errors.watching(denoise, part.x, part.eps)
-                    losses = objective.losses(
+                    losses = objective.of_batch(given).losses(
                         denoise, part.x, part.eps, objective.trained_at(part.t)
                     )
                 loss = losses.sum() / settings.batch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -27,6 +27,8 @@ from growlang_runtime.train.batches import CPU, Part, StepBatch, open_mix
 
 DRAWS, LEVELS = 128, 8
 """Draws of a validation, and the noise levels to which they are dealt in turn."""
+CLASSIFIED = 2048
+"""Most draws of a validation of a model that classifies."""
 SALT = 0x56414C4944
 """Makes the seed of its draws another than that of training."""
 KEPT = 256 << 20
@@ -53,16 +55,19 @@ class Losses:
     averaged: float
     plain: float
     levels: tuple[Level, ...]
-    """None of a model of tokens, which has no noise."""
+    """None of a model of tokens or one that classifies, which have no noise."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """What else was measured of the averaged weights, such as their `accuracy`, as a mean."""
 
     def as_json(self) -> dict[str, Any]:
         """The values of a line of metrics; NaN and infinity are None there."""
         rows = [{n: _known(v) for n, v in level._asdict().items()} for level in self.levels]
-        return {"averaged": self.averaged, "plain": self.plain, "levels": rows}
+        return {"averaged": self.averaged, "plain": self.plain, **self.scores, "levels": rows}
 
     def scalars(self) -> dict[str, float]:
         """The curves: the two means, and that of the averaged weights at each level."""
         named = {"validation/averaged": self.averaged, "validation/plain": self.plain}
+        named |= {f"validation/{name}": score for name, score in self.scores.items()}
         return named | {f"validation/averaged_t={v.t:.4f}": v.averaged for v in self.levels}
 
 
@@ -70,9 +75,9 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def usual_interval(steps: int, batch: int) -> int:
+def usual_interval(steps: int, batch: int, draws: int = DRAWS) -> int:
     """Steps between validations where none are said: a round number that costs little."""
-    cheap = 2 * DRAWS / (3 * batch * COST)
+    cheap = 2 * draws / (3 * batch * COST)
     wanted = min(max(cheap, steps / OFTEN, 1), max(steps / SELDOM, 1))
     power = 10 ** math.floor(math.log10(wanted))
     return int(max(factor * power for factor in (1, 2, 5) if factor * power <= wanted))
@@ -82,7 +87,13 @@ class Validation:
     """The fixed draws of a run's validation. Raises GrowlangError for data that cannot be read."""
 
     def __init__(
-        self, plan: Plan, net: Net, conditioner: Conditioner, indexes: Indexes, budget: Budget
+        self,
+        plan: Plan,
+        net: Net,
+        conditioner: Conditioner,
+        indexes: Indexes,
+        budget: Budget,
+        most: int = CLASSIFIED,
     ) -> None:
         declared = plan.validation
         assert declared is not None
@@ -99,7 +110,11 @@ class Validation:
         """Held-out images that could not be used and that others stand for, as far as read."""
         said = [canonical(declared), canonical(self.settings.objective), self.mix.identity]
         drawn = [self.noise] if self.noise > 1 else []
-        self.identity = digest([*said, self.seed, DRAWS, LEVELS, *drawn])
+        self.draws = DRAWS
+        """How many draws are measured: of a model that classifies, all that are held out."""
+        if net.predicts:
+            self.draws = min(len(self.mix), most)
+        self.identity = digest([*said, self.seed, self.draws, LEVELS, *drawn])
         """A hash of what is measured: losses of one identity can be compared."""
         self._parts: list[StepBatch] = []
 
@@ -112,23 +127,31 @@ class Validation:
         """
         module.eval()
         averaged = with_weights(module, averages)
-        plain, mean = [], []
+        plain, mean, scores = [], [], dict[str, list[Tensor]]()
         for part in self._batches(size):
             (there,) = part.parts(size, device)
-            plain.append(self._losses(module, there))
-            mean.append(self._losses(averaged, there))
+            plain.append(self._measured(module, there)[0])
+            losses, measured = self._measured(averaged, there)
+            mean.append(losses)
+            for name, values in measured.items():
+                scores.setdefault(name, []).append(values)
         reshard(module)
-        return self._summary(torch.cat(mean), torch.cat(plain))
+        means = {name: float(torch.cat(values).mean()) for name, values in scores.items()}
+        return self._summary(torch.cat(mean), torch.cat(plain), means)
 
     @torch.no_grad()
-    def _losses(self, module: Callable[..., Tensor], part: Part) -> Tensor:
-        objective = loss_of(self.settings.objective, self.net)
+    def _measured(
+        self, module: Callable[..., Tensor], part: Part
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        objective = loss_of(self.settings.objective, self.net).of_batch(part.conditions)
         with torch.autocast(part.x.device.type, torch.bfloat16, self.settings.precision == "bf16"):
             denoise = denoiser(module, self.net, part.conditions)
             t = objective.trained_at(part.t)
-            return objective.losses(denoise, part.x, part.eps, t).double().cpu()
+            losses, scores = objective.measured(denoise, part.x, part.eps, t)
+        named = {name: values.double().cpu() for name, values in scores.items()}
+        return losses.double().cpu(), named
 
-    def _summary(self, averaged: Tensor, plain: Tensor) -> Losses:
+    def _summary(self, averaged: Tensor, plain: Tensor, scores: Mapping[str, float]) -> Losses:
         objective = loss_of(self.settings.objective, self.net)
         times = objective.trained_at(levels())
         log_snr = objective.log_snr(times) if isinstance(objective, Objective) else ()
@@ -136,15 +159,15 @@ class Validation:
             Level(float(t), float(snr), *(float(x[i::LEVELS].mean()) for x in (averaged, plain)))
             for i, (t, snr) in enumerate(zip(times, log_snr, strict=False))
         ]
-        return Losses(float(averaged.mean()), float(plain.mean()), tuple(found))
+        return Losses(float(averaged.mean()), float(plain.mean()), tuple(found), scores)
 
     def _batches(self, size: int) -> Iterator[StepBatch]:
         if self._parts:
             yield from self._parts
             return
         parts = []
-        for first in range(0, DRAWS, size):
-            part = self._batch(range(first, min(first + size, DRAWS)))
+        for first in range(0, self.draws, size):
+            part = self._batch(range(first, min(first + size, self.draws)))
             parts.append(part)
             yield part
         self.corrupt = tuple(corrupt for part in parts for corrupt in part.corrupt)
@@ -155,9 +178,10 @@ class Validation:
         batch = self.mix.batch(draws)
         encoded = self.conditioner.read(batch.captions, batch.labels)
         noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise)
-        noise = noise.ahead(CPU) if batch.images.is_floating_point() else noise.none()
+        noise = noise.ahead(CPU) if self.settings.objective.has_noise else noise.none()
         times = levels()[torch.tensor(draws) % LEVELS]
         given = self.conditioner.without_full_masks(encoded.inputs)
+        given |= self.conditioner.targets(batch.labels)
         return StepBatch(batch.images, noise, times, given, batch.corrupt)
 
 

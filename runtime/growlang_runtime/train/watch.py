@@ -39,7 +39,8 @@ def report(losses: Losses, at: Moment, metrics: Metrics, boards: Boards, display
     )
     boards.write(at.step, **losses.scalars())
     levels = [level.averaged for level in losses.levels]
-    display.validated(at.step, at.phase, losses.averaged, losses.plain, levels, at.best)
+    scores = losses.scores
+    display.validated(at.step, at.phase, losses.averaged, losses.plain, levels, at.best, scores)
 
 
 class Watch:
@@ -55,7 +56,7 @@ class Watch:
         if setup.validation is None:
             return None
         batch = setup.plan.phases[0].settings.batch
-        every = options.validate_every or usual_interval(steps, batch)
+        every = options.validate_every or usual_interval(steps, batch, setup.validation.draws)
         return Watch(setup.validation, folder, every, options.micro_batch or batch)
 
     def measure(

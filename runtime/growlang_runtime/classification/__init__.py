@@ -1,0 +1,1 @@
+"""Models that classify images: their objective and how well they do."""
