@@ -248,12 +248,20 @@ def _name(factors: tuple[Space | int, ...]) -> str:
     return space.name
 
 
+def _passed_on(sides: Sides, layer: Layer) -> bool:
+    """Whether it is the map of a branch that in the parent gave its input as it is."""
+    had = {one.branch for one in sides.old.layers if one.place == "last"}
+    direct = op_in(sides.pair.parent).branches.keys() - had
+    return layer.place == "last" and layer.kind == "map" and layer.branch in direct
+
+
 def _new(sides: Sides, layer: Layer, parameter: Parameter) -> Transform:
     """A tensor that the parent's node does not have: of a skip, a position or a new sublayer."""
-    if layer.place == "skip" and len(parameter.axes) > 1:
+    passes = layer.place == "skip" or _passed_on(sides, layer)
+    if passes and len(parameter.axes) > 1:
         out, read = (sides.local[_name(axis[0].factors)] for axis in parameter.axes[:2])
         return _eye(out, (read,), len(parameter.axes), read.old)
-    if layer.place == "skip":
+    if passes:
         return Initialise("zeros")
     node = sides.pair.parent
     if sides.resized == "positions" and node.args.get("kind") == "sincos":
