@@ -32,6 +32,8 @@ KNOWN: Mapping[Any, list[Any]] = {
     NoneType: [None],
 }
 """What is tried of an argument's type."""
+FIELDS = ("width", ["height", "json:score", "crop_top"])
+"""What is tried of the fields of a sample that hold numbers."""
 POOLS = ({}, {"text": "first"}, {"text": "attention"})
 """How conditions that are added to the time become one vector."""
 TRIES = 2000
@@ -84,6 +86,8 @@ def _argument(draw: random.Random, info: FieldInfo, names: list[str]) -> Any:
     if any(isinstance(m, Conditions) for m in info.metadata):
         least = 0 if info.get_default(call_default_factory=True) == [] else 1
         return draw.sample(names, draw.randint(least, len(names)))
+    if info.alias == "from" and info.annotation is not str:
+        return draw.choice(FIELDS)
     return draw.choice(_choices(info.annotation))
 
 
@@ -104,8 +108,8 @@ def _input(draw: random.Random, op: Op, scope: Scope) -> Shape:
     if op.call in TIME:
         return Shape("vector", ())
     if isinstance(op, Condition):
-        length = op.output(Shape("ids", ()), scope).positions
-        return Shape("ids", (length,) if op.role == "ids" else ())
+        out = op.output(Shape("ids", ()), scope)
+        return op.given(out) if op.role != "embedding" else Shape("ids", ())
     width = draw.choice(COUNTS)
     shapes = {"grid": grid(width, 4, 4), "tokens": tokens(16, width), "ids": Shape("ids", (5,))}
     known = [s for kind, s in shapes.items() if op.input_kind in (kind, "any") and kind != "ids"]

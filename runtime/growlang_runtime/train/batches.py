@@ -24,7 +24,13 @@ from growlang.plans.learning_rate import Span, spans
 from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase, Settings
-from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
+from growlang_runtime.conditioning.conditioner import (
+    Conditioner,
+    classes_of,
+    dropped,
+    fields_read,
+    numbers_read,
+)
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
@@ -203,6 +209,7 @@ def open_mix(
         given=given,
         held_out=held_out,
         decoder=settings.decoder,
+        numbers=numbers_read(net.encoders),
     )
 
 
@@ -276,7 +283,7 @@ def step_batch(
     """
     settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
-    encoded = conditioner.read(batch.captions, batch.labels, null)
+    encoded = conditioner.read(batch.captions, batch.labels, null, batch.numbers)
     noise = Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise)
     return StepBatch(
         batch.images,
