@@ -174,6 +174,8 @@ def _tensors(kind: type[Op]) -> Iterable[str]:
     }
     if "attend" in kind.model_fields:
         values["attend"] = ["self", "text"]
+    if (given := kind.model_fields.get("from_")) and given.is_required():
+        values["from"] = "width"
     if kind.model_fields.keys() & {"id"}:
         return
     scope = Scope(WIDTH, {"text": tokens(WIDTH, WIDTH)}, vocabulary=WIDTH)
