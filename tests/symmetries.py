@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from growlang.net import Input, Net, Node, Rope, Scope, Shape, grid, tokens
+from growlang.net import Input, Net, Node, Rope, Scope, Shape, grid, tokens, vector
 from growlang.net import Tensor as Declared
 from growlang.net.axes import POWERS, Axes, Axis, Parameter, Role, Space, Symmetry, length
 from growlang.ops import TIME, Condition, Op, OpError
 from growlang.ops.heads import ROTATED
+from growlang.ops.shared_modulation import SharedModulation
 from growlang.signatures.signature import Conditions, Signature
 from growlang.torch_backend.lower import LoweredNet, lower
 
@@ -107,6 +108,8 @@ def _choices(annotation: Any) -> list[Any]:
 def _input(draw: random.Random, op: Op, scope: Scope) -> Shape:
     if op.call in TIME:
         return Shape("vector", ())
+    if isinstance(op, SharedModulation):
+        return vector(draw.choice(COUNTS))
     if isinstance(op, Condition):
         out = op.output(Shape("ids", ()), scope)
         return op.given(out) if op.role != "embedding" else Shape("ids", ())
@@ -158,7 +161,7 @@ def alone(call: Call, axes: Axes) -> Alone:
     shapes = [x]
     for name in op.reads(scope):
         if name == "time":
-            shapes.append(Shape("vector", (scope.time or 0,)))
+            shapes.append(Shape("vector", (length(axes.inputs[len(shapes)]),)))
         else:
             condition = scope.conditions[name]
             shapes += [condition, Shape("ids", condition.dims[:1])]

@@ -6,6 +6,7 @@ from math import isqrt
 
 from growlang.build import prefix
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, add, apply, join
+from growlang.build.shared_modulation import modulating
 from growlang.build.skips import UNITS, is_unit
 from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE, Kind, Shape, tokens
@@ -86,7 +87,8 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         site = _rotating(site, wire.shape)
     if place.pops and op.takes_skips and skips:
         wire = _with_skip(site, wire, skips.pop(), place)
-    wire = apply(site, op, wire, place.component, path, at)
+    timed = modulating(site, op, place, at)
+    wire = apply(timed, op, wire, place.component, path, at) if timed else UNKNOWN
     if place.pushes and op.takes_skips:
         skips.append(wire)
     return wire
