@@ -17,7 +17,6 @@ from growlang.ops import op_in
 from growlang.ops.base import Op, OpError, Resized
 from growlang.ops.conditions import Condition
 from growlang.ops.prefix import Prepend
-from growlang.signatures.signature import Conditions
 
 Decided = Literal["sizes", "sides", "tokens", "function"]
 """What of an op an argument decides: how many places its spaces have, how many lie along axes
@@ -54,7 +53,7 @@ def argument_obstacles(
         if name == op.names_argument:
             yield from _names(path, name, now, was)
             continue
-        if _is_of_conditions(op, name) and _of_old(pair, now) == _of_old(pair, was):
+        if name in op.conditions_arguments and _of_old(pair, now) == _of_old(pair, was):
             continue
         declared = (id(node.declaration or node) for node in pair[:2])
         key = name, *declared, *_read(pair, match)
@@ -72,12 +71,6 @@ def argument_obstacles(
         elif decided == "function" and not _is_tabled(pair, name):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, _restored(name, was))
-
-
-def _is_of_conditions(op: Op, name: str) -> bool:
-    """Whether an argument says of conditions what their sublayers are."""
-    info = next((i for n, i in type(op).model_fields.items() if (i.alias or n) == name), None)
-    return info is not None and any(isinstance(m, Conditions) for m in info.metadata)
 
 
 def _of_old(pair: Pair, named: object) -> list[str]:

@@ -113,7 +113,7 @@ def _require_sublayers(op: Modulated, scope: Scope) -> None:
         raise OpError(
             f"`unnormed` lists `{wrong[0]}`, whose norm the time embedding modulates",
             argument="unnormed",
-            help=f"write `unmodulated = [{', '.join(op.unnormed)}]` too",
+            help=f"add `unmodulated = [{', '.join(op.unnormed)}]`, or remove it",
         )
 
 
