@@ -177,6 +177,8 @@ def _tensors(kind: type[Op]) -> Iterable[str]:
         values["attend"] = ["self", "text"]
     if "label" in kind.model_fields:
         values["label"] = "kind"
+    if (given := kind.model_fields.get("from_")) and given.is_required():
+        values["from"] = "width"
     if kind.model_fields.keys() & {"id"}:
         return
     text, targets = {"text": tokens(WIDTH, WIDTH)}, {"kind": WIDTH}

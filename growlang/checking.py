@@ -47,7 +47,7 @@ from growlang.resolve.given import paths_of, read_given
 from growlang.resolve.kinds import refuse_seeing
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
-from growlang.resolve.prompts import refuse_unread_prompts
+from growlang.resolve.prompts import refuse_unread_numbers, refuse_unread_prompts
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_unused
 from growlang.shown import Shown
@@ -278,6 +278,7 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
     if checked is None or resolution is None:
         return
     findings.extend(refuse_unread_prompts(checked.resolved).findings)
+    findings.extend(refuse_unread_numbers(checked.resolved).findings)
     if checked.recipes:
         refuse_seeing(checked.net, findings)
     warn_doubtful(checked.resolved, findings)

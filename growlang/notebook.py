@@ -124,6 +124,7 @@ def sample(
     guidance_rescale: float | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
+    numbers: Mapping[str, float | Sequence[float]] | None = None,
     seed: int = 0,
     count: int = 1,
     precision: Literal["fp32", "bf16"] = "fp32",
@@ -141,7 +142,8 @@ def sample(
     folder; a number is added to names that exist, unless `overwrite`. `guidance`, its interval (in
     times, 1 being noise) and rescale, `steps`, the `sampler`, by name or as in a spec
     (`"dpm_solver(order = 3)"`), and, of a model that retains ends, `detail_scale` and
-    `detail_temperature` are the spec's unless given. The images of a prompt have the seeds `seed`,
+    `detail_temperature` are the spec's unless given, and so are the `numbers` of conditions
+    (`{"score": 6.5, "size": [512, 512]}`). The images of a prompt have the seeds `seed`,
     `seed` + 1, and so on; `batch` images are computed at once, which changes none of them. If
     `shared`, the processes that torchrun started, all of which have to call it, draw a part each,
     and the first has the images. Raises GrowlangError if there are no weights, or for what the
@@ -166,6 +168,7 @@ def sample(
         guidance_rescale=guidance_rescale,
         detail_scale=detail_scale,
         detail_temperature=detail_temperature,
+        numbers=numbers,
         seed=seed,
         count=count,
         precision=precision,

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from torch import Tensor
 
-from growlang.net import Input, Net, Node, Rope, Scope, Shape, grid, tokens
+from growlang.net import Input, Net, Node, Rope, Scope, Shape, grid, tokens, vector
 from growlang.net import Tensor as Declared
 from growlang.net.axes import POWERS, Axes, Axis, Parameter, Role, Space, Symmetry, length
 from growlang.ops import TIME, Condition, Op, OpError
 from growlang.ops.heads import ROTATED
+from growlang.ops.shared_modulation import SharedModulation
 from growlang.signatures.signature import Conditions, Signature
 from growlang.torch_backend.lower import LoweredNet, lower
 
@@ -32,6 +33,8 @@ KNOWN: Mapping[Any, list[Any]] = {
     NoneType: [None],
 }
 """What is tried of an argument's type."""
+FIELDS = ("width", ["height", "json:score", "crop_top"])
+"""What is tried of the fields of a sample that hold numbers."""
 POOLS = ({}, {"text": "first"}, {"text": "attention"})
 """How conditions that are added to the time become one vector."""
 TRIES = 2000
@@ -89,6 +92,8 @@ def _argument(draw: random.Random, info: FieldInfo, names: list[str]) -> Any:
             return "kind"
         least = 0 if info.get_default(call_default_factory=True) == [] else 1
         return draw.sample(names, draw.randint(least, len(names)))
+    if info.alias == "from" and info.annotation is not str:
+        return draw.choice(FIELDS)
     return draw.choice(_choices(info.annotation))
 
 
@@ -108,9 +113,11 @@ def _choices(annotation: Any) -> list[Any]:
 def _input(draw: random.Random, op: Op, scope: Scope) -> Shape:
     if op.call in TIME:
         return Shape("vector", ())
+    if isinstance(op, SharedModulation):
+        return vector(draw.choice(COUNTS))
     if isinstance(op, Condition):
-        length = op.output(Shape("ids", ()), scope).positions
-        return Shape("ids", (length,) if op.role == "ids" else ())
+        out = op.output(Shape("ids", ()), scope)
+        return op.given(out) if op.role != "embedding" else Shape("ids", ())
     width = draw.choice(COUNTS)
     shapes = {"grid": grid(width, 4, 4), "tokens": tokens(16, width), "ids": Shape("ids", (5,))}
     known = [s for kind, s in shapes.items() if op.input_kind in (kind, "any") and kind != "ids"]
@@ -159,7 +166,7 @@ def alone(call: Call, axes: Axes) -> Alone:
     shapes = [x]
     for name in op.reads(scope):
         if name == "time":
-            shapes.append(Shape("vector", (scope.time or 0,)))
+            shapes.append(Shape("vector", (length(axes.inputs[len(shapes)]),)))
         else:
             condition = scope.conditions[name]
             shapes += [condition, Shape("ids", condition.dims[:1])]

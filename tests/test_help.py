@@ -18,7 +18,8 @@ NO_EDIT = {
         g104_parents g105_shadowed g107_lr g201_division g201_from_param g201_image g201_range
         g201_type g207_given_width g210_no_input g210_no_model g307_no_parent g404_missing_setting
         g101_data_itself g101_param_itself g321_smaller g201_interval
-         g201_activation g502_texts g502_where g214_vae_folder g502_no_labels g502_hf
+         g201_activation g441_count g441_name g502_texts g502_where g214_vae_folder g502_no_labels
+         g502_hf
     """,
     "two places have to meet, and either may be at fault": """
         g106_change_in_pipe g204_channels g204_factor g204_head g204_learned g204_stages g204_tokens

@@ -12,6 +12,7 @@ from growlang.diagnostics import GrowlangError, KeyPath, Span
 from growlang.net import CORE, Component, ComponentName, Input, Node, Shape, Tensor
 from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Op, OpError, Scope
+from growlang.ops.shared_modulation import SharedModulation
 from growlang.resolve.model import Resolution
 from growlang.spec.model import Model, Skips
 
@@ -73,6 +74,8 @@ class Graph:
     """Whether the core's tokens have their position."""
     on_tokens: int = 0
     """How many ops on tokens the core has so far."""
+    shared: SharedModulation | None = None
+    """The map of the time embedding that blocks of the core share."""
     in_front: int = 0
     """How many tokens stand in front of the core's, as `prepend` says."""
 
@@ -96,6 +99,8 @@ class Site(NamedTuple):
     """The retained ends that are built, if they are not the model's own."""
     kept: frozenset[ComponentName] = frozenset()
     """Places of retained ends that keep their names."""
+    modulation: str = ""
+    """What an op is given in the place of the time embedding, where it is not that itself."""
 
     @property
     def model(self) -> Model:
@@ -255,6 +260,8 @@ def _tables(site: Site, op: Op, x: Shape) -> tuple[str, ...]:
 
 def _names(site: Site, read: str) -> tuple[str, ...]:
     """The values that stand for what an op reads: of a condition its tokens and its mask."""
+    if read == "time" and site.modulation:
+        return (site.modulation,)
     if read == "time" or read in site.refused:
         return (read,)
     embedded = site.model.conditions[read].role == "embedding"

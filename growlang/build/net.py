@@ -113,7 +113,7 @@ def _condition(site: Site, name: str, condition: Condition) -> Shape | None:
         return None
     component = ComponentName(name)
     role, length = condition.role, Shape("ids", shape.dims[:1])
-    read = {"ids": length, "label": Shape("ids", ()), "embedding": shape}[role]
+    read = condition.given(shape)
     site.graph.inputs.append(Input(f"{name}.{role}", role, read, name))
     site.graph.inputs.append(Input(f"{name}.mask", "mask", length, name))
     if role != "embedding":

@@ -6,6 +6,7 @@ from math import isqrt
 
 from growlang.build import prefix
 from growlang.build.graph import UNKNOWN, Place, Site, Wire, add, apply, join
+from growlang.build.shared_modulation import modulating
 from growlang.build.skips import UNITS, is_unit
 from growlang.diagnostics import KeyPath, Note
 from growlang.net import CORE, Kind, Shape, tokens
@@ -89,7 +90,8 @@ def _op(site: Site, op: Op, wire: Wire, place: Place, at: KeyPath) -> Wire:
         wire = _with_skip(site, wire, skips.pop(), place)
     if wire.shape is not None and op.takes_front and not prefix.is_read(site):
         return prefix.refuse_none_in_front(site, op, at)
-    wire = apply(site, op, wire, place.component, path, at)
+    timed = modulating(site, op, place, at)
+    wire = apply(timed, op, wire, place.component, path, at) if timed else UNKNOWN
     if place.pushes and op.takes_skips:
         skips.append(wire)
     return wire

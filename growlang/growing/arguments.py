@@ -53,6 +53,8 @@ def argument_obstacles(
         if name == op.names_argument:
             yield from _names(path, name, now, was)
             continue
+        if name in op.conditions_arguments and _of_old(pair, now) == _of_old(pair, was):
+            continue
         declared = (id(node.declaration or node) for node in pair[:2])
         key = name, *declared, *_read(pair, match)
         if key not in known:
@@ -69,6 +71,12 @@ def argument_obstacles(
         elif decided == "function" and not _is_tabled(pair, name):
             why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
             yield Obstacle("inexact", path, why, _restored(name, was))
+
+
+def _of_old(pair: Pair, named: object) -> list[str]:
+    """Of such names those whose sublayers the parent has too."""
+    known = op_in(pair.parent).attended or ()
+    return [name for name in named or () if name in known] if isinstance(named, list) else []
 
 
 def _resizes(what: Resized, name: str, *values: object) -> bool:

@@ -16,7 +16,7 @@ from growlang.growing.matching import Match
 from growlang.growing.space_growth import Growth
 from growlang.growing.spaces import Place
 from growlang.growth.verdict import Obstacle
-from growlang.net.axes import Role, Symmetry
+from growlang.net.axes import Axes, Role, Symmetry
 
 
 class Scaled(NamedTuple):
@@ -46,6 +46,11 @@ def scaled(match: Match, growths: Mapping[int, Growth]) -> Scaled:
                     f"the stream has to be scaled by {scale:.4g}, and it lies behind an activation"
                 )
                 obstacles.append(Obstacle("inexact", str(member.place), why))
+            if _is_modulated_as_it_is(match.child.axes[path]):
+                why = (
+                    f"the stream has to be scaled by {scale:.4g}, and the time embedding scales it"
+                )
+                obstacles.append(Obstacle("inexact", path, why))
             if _writes_normalised(match, path):
                 why = f"the stream has to be scaled by {scale:.4g}, but what a norm makes is not"
                 obstacles.append(Obstacle("inexact", path, why))
@@ -74,6 +79,15 @@ def _grouped(match: Match, path: str) -> list[int]:
         if space.norm and space.norm.kind == "group"
         for number in match.child.local[Place(path, space.name)]
     ]
+
+
+def _is_modulated_as_it_is(axes: Axes) -> bool:
+    """Whether what scales a norm is a value with a table added, which no map writes for it."""
+    for layer in axes.layers:
+        roles = {segment.role for segment in layer.weight.axes[0]}
+        if layer.kind == "table" and Role.SCALE in roles and Role.GATE not in roles:
+            return True
+    return False
 
 
 def _writes_normalised(match: Match, path: str) -> bool:

@@ -153,7 +153,9 @@ def _is_unread(sides: Sides, layer: Layer) -> bool:
 
 
 def _is_gated(sides: Sides) -> bool:
-    return any(s.role is Role.GATE for one in sides.new.layers for s in one.weight.axes[0])
+    """Whether gates of its own close its branches; to those of a table a shared map is added."""
+    maps = (one for one in sides.new.layers if one.kind == "map")
+    return any(s.role is Role.GATE for one in maps for s in one.weight.axes[0])
 
 
 def _spaces(axis: Axis) -> list[str]:
@@ -170,7 +172,8 @@ def _segments(
         for one, other in zip(after.factors, before.factors, strict=True):
             if isinstance(one, Space):
                 along = sides.local[one.name]
-                if sides.pair.is_silent and after.role is Role.GATE:
+                is_gate = after.role is Role.GATE and layer.kind == "map"
+                if sides.pair.is_silent and is_gate:
                     along = Along((sg.closed(along.old, along.new),))
                 elif sides.pair.is_silent and layer.place == "last" and after.role is Role.WRITES:
                     along = Along(tuple(map(sg.written, along.parts)))
@@ -197,13 +200,25 @@ def _of(sides: Sides, layer: Layer, role: Role, spaces: list[Space]) -> Of:
 
 
 def _is_scaled_by_norm(axes: Axes, branch: str, spaces: list[Space]) -> bool:
-    """Whether a norm of the branch, or of any, has a scale of its own for these spaces."""
-    return any(
-        segment.role is Role.NORM_SCALE and set(segment.factors) & set(spaces)
+    """Whether the norm of a branch has a scale of its own for these spaces.
+
+    Of what scales several branches, whether the norms of all do that a branch begins with.
+    """
+    scaled = _branches(axes, 0, Role.NORM_SCALE, spaces)
+    if branch:
+        return bool(scaled & {"", branch})
+    reading = _branches(axes, 1, Role.NORMALISED, spaces)
+    return bool(scaled) and ("" in reading | scaled or reading <= scaled)
+
+
+def _branches(axes: Axes, along: int, role: Role, spaces: list[Space]) -> set[str]:
+    """The branches of the weights that have a role of these spaces along an axis."""
+    return {
+        layer.branch
         for layer in axes.layers
-        if branch in ("", layer.branch)
-        for segment in layer.weight.axes[0]
-    )
+        for segment in (layer.weight.axes[along] if along < len(layer.weight.axes) else ())
+        if segment.role is role and set(segment.factors) & set(spaces)
+    }
 
 
 def _silent(sides: Sides, layer: Layer, parameter: Parameter) -> Transform | None:
@@ -248,12 +263,20 @@ def _name(factors: tuple[Space | int, ...]) -> str:
     return space.name
 
 
+def _passed_on(sides: Sides, layer: Layer) -> bool:
+    """Whether it is the map of a branch that in the parent gave its input as it is."""
+    had = {one.branch for one in sides.old.layers if one.place == "last"}
+    direct = op_in(sides.pair.parent).branches.keys() - had
+    return layer.place == "last" and layer.kind == "map" and layer.branch in direct
+
+
 def _new(sides: Sides, layer: Layer, parameter: Parameter) -> Transform:
     """A tensor that the parent's node does not have: of a skip, a position or a new sublayer."""
-    if layer.place == "skip" and len(parameter.axes) > 1:
+    passes = layer.place == "skip" or _passed_on(sides, layer)
+    if passes and len(parameter.axes) > 1:
         out, read = (sides.local[_name(axis[0].factors)] for axis in parameter.axes[:2])
         return _eye(out, (read,), len(parameter.axes), read.old)
-    if layer.place == "skip":
+    if passes:
         return Initialise("zeros")
     node = sides.pair.parent
     if sides.resized == "positions" and node.args.get("kind") == "sincos":

@@ -91,7 +91,6 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,
     "theta": lambda node: node.scope.rope.theta if node.scope.rope else None,
     "axes": lambda node: len(node.scope.rope.sides) if node.scope.rope else 0,
-    "image_channels": lambda node: node.scope.channels,
     "classes": lambda node: node.output.width,
     "qkv_bias": _qkv_bias,
     "period": lambda node: getattr(op_in(node), "period", None),

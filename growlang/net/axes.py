@@ -198,10 +198,13 @@ class Layer(NamedTuple):
     def is_factor(self) -> bool:
         """Whether it lies in series with the layers of its branch: of two zeros none is trained.
 
-        A skip lies beside the branch, and a modulation without a gate leaves it as it is at zero.
+        A skip lies beside the branch, and a modulation without a gate leaves it as it is at zero;
+        a table of modulations is added to a map of them.
         """
         roles = {segment.role for segment in self.weight.axes[0]}
-        return self.place != "skip" and (Role.SCALE not in roles or Role.GATE in roles)
+        if self.place == "skip" or (self.kind == "table" and Role.SCALE in roles):
+            return False
+        return Role.SCALE not in roles or Role.GATE in roles
 
 
 class Axes(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 from growlang.net import Scope, Shape
-from growlang.net.axes import Axes, Axis, Layer, Space, reads, writes
+from growlang.net.axes import Axes, Axis, Layer, Space, normalised, reads, writes
 from growlang.ops import heads, mlp
 from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError, unknown_condition
@@ -13,10 +13,17 @@ from growlang.ops.layers import plain, token_wise
 from growlang.ops.modulation import (
     AFFINE,
     MODULATION,
+    UNMODULATED,
+    UNNORMED,
     Affine,
     Modulation,
+    Sublayers,
     entry,
+    given,
     is_affine,
+    is_normed,
+    modulated,
+    of_branch,
     require_time,
     used,
 )
@@ -58,6 +65,8 @@ class Attention(Op):
     bias: Biases = argument(BIAS, True)
     modulation: Modulation = argument(MODULATION, "branch")
     affine: Affine = argument(AFFINE, None)
+    unmodulated: Sublayers = argument(UNMODULATED, list)
+    unnormed: Sublayers = argument(UNNORMED, list)
 
     @property
     def is_rotated(self) -> bool:
@@ -138,6 +147,8 @@ class Transformer(Op):
     bias: Biases = argument(BIAS, True)
     modulation: Modulation = argument(MODULATION, "branch")
     affine: Affine = argument(AFFINE, None)
+    unmodulated: Sublayers = argument(UNMODULATED, list)
+    unnormed: Sublayers = argument(UNNORMED, list)
 
     @property
     def is_rotated(self) -> bool:
@@ -173,23 +184,23 @@ class Transformer(Op):
         scope = used(self, scope)
         hidden = self.numbers(x, scope)["mlp.hidden"]
         maps = mlp.flops(activation(self.mlp), x, hidden)
-        return _attention_flops(self, x, scope) + maps + _modulation_flops(self, scope)
+        return _attention_flops(self, x, scope) + maps + _modulation_flops(self, "mlp", scope)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         scope = used(self, scope)
         hidden = x.positions * self.numbers(x, scope)["mlp.hidden"]
         inner = x.size + (mlp.between(activation(self.mlp)) + 1) * hidden
-        return _attention_saved(self, x, scope) + _entry_saved(self, x, scope) + inner
+        return _attention_saved(self, x, scope) + _entry_saved(self, "mlp", x, scope) + inner
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """Those of the attention sublayers; of the MLP the inputs of its maps and activation."""
         scope = used(self, scope)
-        attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, x, scope)
+        attention, entry = _attention_kept(self, x, scope, widths), _entry_kept(self, "mlp", x)
         hidden = widths.maps * x.positions * self.numbers(x, scope)["mlp.hidden"]
         between = mlp.between(activation(self.mlp))
         always = attention.always + entry + max(between, 1) * hidden
-        learning = _branch_learning(self, x, scope, widths) + widths.maps * x.size
+        learning = _branch_learning(self, "mlp", x, scope, widths) + widths.maps * x.size
         learning += hidden if between else 0
         return Kept(always, attention.learning + learning, attention.result)
 
@@ -240,15 +251,11 @@ def _inputs(op: Attending, stream: Space, scope: Scope) -> tuple[Axis, ...]:
     """The axes of what the module is called with; a condition's mask has no channels."""
     axes = [reads(stream)]
     if scope.time is not None:
-        axes.append(reads(_time(scope.time)))
+        axes.append(given(op, stream, scope.time))
     for name in op.attend:
         if name != "self":
             axes += [reads(_condition(name, scope)), ()]
     return tuple(axes)
-
-
-def _time(width: int) -> Space:
-    return Space("time", width)
 
 
 def _condition(name: str, scope: Scope) -> Space:
@@ -257,18 +264,21 @@ def _condition(name: str, scope: Scope) -> Space:
 
 def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
     layers = list[Layer]()
-    init = "zeros" if scope.time is None else "linear"
     for name in op.attend:
-        is_self = name == "self"
-        layers += entry(op, f"attend.{name}", stream, scope)
+        is_self, branch = name == "self", f"attend.{name}"
+        layers += entry(op, branch, stream, scope)
+        x = normalised(stream) if is_normed(op, branch) else reads(stream)
         other = None if is_self else reads(_condition(name, scope))
         rotates = is_self and scope.rope is not None
-        layers += heads.maps(op, name, stream, other, rotates, init)
+        init = "zeros" if of_branch(op, branch, scope).time is None else "linear"
+        layers += heads.maps(op, name, stream, x, other, rotates, init)
     return tuple(layers)
 
 
-def _modulation_flops(op: Attending, scope: Scope) -> int:
-    return 2 * 3 * op.width * (scope.time or 0)
+def _modulation_flops(op: Attending, branch: str, scope: Scope) -> int:
+    if op.modulation == "shared":
+        return 0
+    return 2 * 3 * op.width * (of_branch(op, branch, scope).time or 0)
 
 
 def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
@@ -278,20 +288,22 @@ def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
         other = x if name == "self" else scope.conditions[name]
         keys = other.positions
         projections = 2 * queries * op.width * inner + 2 * keys * keys_width(op) * other.width
-        total += 2 * (projections + 2 * queries * keys * inner) + _modulation_flops(op, scope)
+        total += 2 * (projections + 2 * queries * keys * inner)
+        total += _modulation_flops(op, f"attend.{name}", scope)
     return total
 
 
-def _entry_saved(op: Attending, x: Shape, scope: Scope) -> int:
+def _entry_saved(op: Attending, branch: str, x: Shape, scope: Scope) -> int:
     """Kept by a sublayer's norm, modulation, gate and dropout."""
-    statistics = x.positions * (2 if op.norm == "layer" else 1)
-    total = x.size + statistics + (x.size if op.dropout else 0)
-    fused = op.norm == "rms" and is_affine(op, scope)  # which plain PyTorch computes in two steps
-    total += x.size if fused else 0
+    scope, total = of_branch(op, branch, scope), x.size if op.dropout else 0
+    if is_normed(op, branch):
+        total += x.size + x.positions * (2 if op.norm == "layer" else 1)
+        fused = op.norm == "rms" and is_affine(op, scope)  # in plain PyTorch two steps
+        total += x.size if fused else 0
     if scope.time is None:
         return total
-    shared = 1 if op.modulation == "branch" else len(op.branches)
-    return total + 2 * x.size + 4 * op.width + scope.time // shared
+    time = {"branch": scope.time, "block": scope.time // len(modulated(op))}
+    return total + 2 * x.size + 4 * op.width + time.get(op.modulation, 0)
 
 
 def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
@@ -301,12 +313,13 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
     fused kernel keeps its output and one scalar per row instead. Where it serves short sequences
     too, as on CUDA, and where RMSNorm is fused, the count is an upper bound.
     """
-    total, inner, queries = scope.time or 0, heads_width(op), x.positions
+    total = 0 if op.modulation == "shared" else scope.time or 0
+    inner, queries = heads_width(op), x.positions
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
         keys = other.positions
         plain = max(queries, keys) <= PLAIN_TOKENS
-        total += _entry_saved(op, x, scope) + x.size + queries * inner
+        total += _entry_saved(op, f"attend.{name}", x, scope) + x.size + queries * inner
         total += 0 if name == "self" else other.size
         of_keys = keys * keys_width(op)
         total += queries * inner + 2 * of_keys
@@ -320,17 +333,20 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
     return total
 
 
-def _entry_kept(op: Attending, x: Shape, scope: Scope) -> int:
+def _entry_kept(op: Attending, branch: str, x: Shape) -> int:
     """Kept by a sublayer's norm, in fp32, and by its dropout, a byte for each number."""
     statistics = x.positions * (2 if op.norm == "layer" else 1)
-    return FP32 * (x.size + statistics) + (x.size if op.dropout else 0)
+    normed = FP32 * (x.size + statistics) if is_normed(op, branch) else 0
+    return normed + (x.size if op.dropout else 0)
 
 
-def _branch_learning(op: Attending, x: Shape, scope: Scope, widths: Widths) -> int:
+def _branch_learning(op: Attending, branch: str, x: Shape, scope: Scope, widths: Widths) -> int:
     """Kept for the gradients of shift, scale and gate: what is scaled and what is let through."""
+    scope = of_branch(op, branch, scope)
     if scope.time is None:
         return 0
-    vectors = (FP32 + widths.maps) * scope.time + 2 * widths.maps * 2 * op.width
+    vectors = 2 * widths.maps * 2 * op.width
+    vectors += (FP32 + widths.maps) * scope.time * (op.modulation != "shared")
     return FP32 * x.size + widths.maps * x.size + vectors
 
 
@@ -360,7 +376,7 @@ def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Ke
         else:
             projected = maps * (both + of_keys + (both if turned else 0))
         attended = maps * x.positions * inner + FP32 * op.heads * x.positions
-        always += _entry_kept(op, x, scope) + projected + attended
-        learning += _branch_learning(op, x, scope, widths) + maps * x.size
+        always += _entry_kept(op, f"attend.{name}", x) + projected + attended
+        learning += _branch_learning(op, f"attend.{name}", x, scope, widths) + maps * x.size
         learning += 0 if name == "self" else maps * other.size
     return Kept(always, learning, max(widths.x, maps))

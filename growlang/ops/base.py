@@ -106,9 +106,14 @@ class Op(Signature):
     @property
     def conditions_argument(self) -> str | None:
         """The name of its `Conditions` argument, such as `attend`; None where it has none."""
+        return next(iter(self.conditions_arguments), None)
+
+    @property
+    def conditions_arguments(self) -> tuple[str, ...]:
+        """All arguments that name conditions: behind that one, what sublayers of them are."""
         fields = type(self).model_fields.items()
         has = (n for n, info in fields if any(isinstance(m, Conditions) for m in info.metadata))
-        return next(has, None)
+        return tuple(has)
 
     @property
     def attended(self) -> tuple[str, ...] | None:

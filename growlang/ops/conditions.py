@@ -61,10 +61,10 @@ class Condition(Op):
     embeds its ids or labels as one of `growlang.modules`.
     """
 
-    role: ClassVar[Literal["ids", "label", "embedding"]]
-    """What the net reads of it: ids, each a token, a label, which is one token, or an embedding
-    where a frozen encoder outside the net makes the tokens."""
-    field: ClassVar[Literal["caption", "label"]] = "caption"
+    role: ClassVar[Literal["ids", "label", "number", "embedding"]]
+    """What the net reads of it: ids, each a token, a label or numbers, which are one token, or an
+    embedding where a frozen encoder outside the net makes the tokens."""
+    field: ClassVar[Literal["caption", "label", "number"]] = "caption"
     """What it reads of a sample."""
     runtime: ClassVar[str]
     """`module:function` of what makes the net's input, which a run imports: (condition,
@@ -85,6 +85,21 @@ class Condition(Op):
     def is_target(self) -> bool:
         """Whether the model predicts it: then the net reads nothing of it."""
         return False
+
+    @property
+    def members(self) -> frozenset[str]:
+        """What is read of a sample beside its image: its caption, its label, or its JSON file."""
+        return frozenset((self.field,))
+
+    @property
+    def can_be_null(self) -> bool:
+        """Whether it is another one where conditions are dropped."""
+        return True
+
+    def given(self, out: Shape) -> Shape:
+        """Shape of what the net is given, for one image; `out` is that of the tokens."""
+        ids = Shape("ids", out.dims[:1] if self.role == "ids" else ())
+        return out if self.role == "embedding" else ids
 
     def labels(self) -> int | None:
         """The number that labels must be below; None where it reads none."""

@@ -4,11 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from growlang.diagnostics.literals import literal
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import (
     Axes,
     Axis,
     Layer,
+    Parameter,
     Role,
     Space,
     axis,
@@ -83,7 +85,9 @@ class Unpatch(Op):
     Channel c f^2 + i f + j of the convolution becomes row i, column j of a patch of the image's
     channel c: the order in which `patch` reads it (arXiv 1609.05158). With `modulate` the time
     embedding scales and shifts what the norm gives, which then has no scale of its own unless
-    `affine` asks for one (the last layer of DiT, arXiv 2212.09748).
+    `affine` asks for one (the last layer of DiT, arXiv 2212.09748). With `modulate = table` both
+    are the embedding itself, as wide as the input, with a row of a table added (PixArt-alpha, arXiv
+    2310.00426).
     """
 
     call = "unpatch"
@@ -98,8 +102,10 @@ class Unpatch(Op):
     act: Annotated[Literal["silu", "none"], Later()] = argument(
         "activation behind the norm", "silu"
     )
-    modulate: Annotated[bool, Later()] = argument(
-        "whether the time embedding scales and shifts what the norm gives", False
+    modulate: Annotated[bool | Literal["table"], Later()] = argument(
+        "whether the time embedding scales and shifts what the norm gives: through a linear map, "
+        "or itself with a `table` added",
+        False,
     )
     affine: Annotated[bool | None, Later()] = argument(
         "whether the norm has a scale of its own; by default where nothing modulates it", None
@@ -118,8 +124,9 @@ class Unpatch(Op):
         require_odd(self.kernel)
         if self.norm == "none" and (self.modulate or self.affine):
             asked = "modulate" if self.modulate else "affine"
+            value = literal(getattr(self, asked))
             raise OpError(
-                f"`{asked} = true` scales what a norm gives, and there is none",
+                f"`{asked} = {value}` scales what a norm gives, and there is none",
                 argument=asked,
                 help="write `norm = layer`",
             )
@@ -131,10 +138,13 @@ class Unpatch(Op):
             )
         if self.modulate and scope.time is None:
             raise OpError(
-                "`modulate = true` needs the time embedding, which the model does not have",
+                f"`modulate = {literal(self.modulate)}` needs the time embedding, which the model "
+                "does not have",
                 argument="modulate",
                 help="remove it, or bind `time = fourier(width)` in the model",
             )
+        if self.modulate == "table":
+            self._require_as_wide(x, scope)
         _, height, width = x.dims
         return grid(self._channels(scope), height * self.factor, width * self.factor)
 
@@ -142,10 +152,14 @@ class Unpatch(Op):
         """`modulation norm proj`, the last (channels * factor^2, input channels, kernel...)."""
         stream, inputs, layers = self._stream(x, scope), list[Axis](), list[Layer]()
         if self.modulate:
-            time = reads(Space("time", scope.time or 0))
             rows = axis(Role.SHIFT, stream) + axis(Role.SCALE, stream)
-            inputs.append(time)
-            layers.append(linear("modulation", rows, time, init="zeros", branch="norm"))
+            if self.modulate == "table":
+                inputs.append(reads(stream))
+                own = Parameter("table", (rows, axis(Role.POSITION, 1)), "zeros")
+                layers.append(Layer("table", "table", own, branch="norm"))
+            else:
+                inputs.append(reads(Space("time", scope.time or 0)))
+                layers.append(linear("modulation", rows, inputs[0], init="zeros", branch="norm"))
         if self.is_affine:
             layers.append(norm("norm", stream, shift=self.norm != "rms", branch="norm"))
         out = plain("out", self._channels(scope))
@@ -159,6 +173,23 @@ class Unpatch(Op):
         """Whether the norm has a scale of its own and, but for an RMSNorm, a shift."""
         return self.norm != "none" and (not self.modulate or bool(self.affine))
 
+    def _require_as_wide(self, x: Shape, scope: Scope) -> None:
+        """Raise OpError where the time embedding cannot be added to what the norm gives."""
+        if self.norm != "layer" or self.affine:
+            raise OpError(
+                "`modulate = table` is of a LayerNorm without a scale of its own",
+                argument="modulate",
+                help="write `norm = layer` without `affine`, or `modulate = true`",
+            )
+        if scope.time != x.width:
+            raise OpError(
+                f"`modulate = table` adds the time embedding of width {scope.time} to the "
+                f"{x.width} channels of its input",
+                argument="modulate",
+                code="G205",
+                help=f"write `time = fourier({x.width})`, or `modulate = true`",
+            )
+
     def _channels(self, scope: Scope) -> int:
         return self.channels or scope.channels
 
@@ -171,13 +202,13 @@ class Unpatch(Op):
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One convolution of the coarse pixels, and the projection of the time embedding."""
-        modulation = 4 * x.width * (scope.time or 0) if self.modulate else 0
+        modulation = 4 * x.width * (scope.time or 0) if self.modulate is True else 0
         return 2 * x.size * self._channels(scope) * (self.factor * self.kernel) ** 2 + modulation
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The inputs of the norm, of the scaling, of the SiLU and of the convolution."""
-        vectors = 2 * (scope.time or 0) + x.width if self.modulate else 0
-        inner = (self.norm != "none") + self.modulate + (self.act != "none")
+        vectors = 2 * (scope.time or 0) * (self.modulate is True) + x.width * bool(self.modulate)
+        inner = (self.norm != "none") + bool(self.modulate) + (self.act != "none")
         fused = self.norm == "rms" and self.is_affine  # which plain PyTorch computes in two steps
         return (1 + inner + fused) * x.size + self._statistics(x, scope) + vectors
 
@@ -195,7 +226,8 @@ class Unpatch(Op):
         always += (self.norm != "none") * FP32 * x.size + (self.act != "none") * inner * x.size
         learning = 0
         if self.modulate:
-            learning = FP32 * x.size + (FP32 + maps) * (scope.time or 0)
+            time = (scope.time or 0) * (self.modulate is True)
+            learning = FP32 * x.size + (FP32 + maps) * time
             always += FP32 * x.width
         return Kept(always, learning, maps)
 

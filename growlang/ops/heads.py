@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 from pydantic import Field
 
 from growlang.net import Scope
-from growlang.net.axes import Axis, Layer, Role, Space, Symmetry, axis, normalised, reads, writes
+from growlang.net.axes import Axis, Layer, Role, Space, Symmetry, axis, reads, writes
 from growlang.ops.base import OpError
 from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.canonical import Later
@@ -146,9 +146,15 @@ def spaces(op: WithHeads, branch: str, is_rotated: bool) -> Heads:
 
 
 def maps(
-    op: WithHeads, name: str, stream: Space, other: Axis | None, is_rotated: bool, init: str
+    op: WithHeads,
+    name: str,
+    stream: Space,
+    x: Axis,
+    other: Axis | None,
+    is_rotated: bool,
+    init: str,
 ) -> tuple[Layer, ...]:
-    """`qkv`, or `q` and `kv` of another value; `q_norm` and `k_norm`; `out`, that begins as `init`.
+    """`qkv` of x, or `q` and `kv` of another value; `q_norm`, `k_norm`; `out`, begun as `init`.
 
     Queries are (heads of keys, heads that share one, channels), keys and values (heads, channels).
     """
@@ -156,7 +162,7 @@ def maps(
     heads = spaces(op, branch, is_rotated)
     query = axis(Role.QUERY, *heads.queries)
     key, value = (axis(r, heads.keys, heads.head) for r in (Role.KEY, Role.VALUE))
-    bias, x, layers = has_bias(op, "qkv"), normalised(stream), list[Layer]()
+    bias, layers = has_bias(op, "qkv"), list[Layer]()
     if other is None:
         rows = query + key + value
         layers.append(linear(f"{branch}.qkv", rows, x, bias=bias, branch=branch))

@@ -79,7 +79,9 @@ class Prepend(Op):
             inputs += [reads(channels), *([] if name == TIME else [()])]
             if own.width != x.width:
                 branch = f"proj.{name}"
-                layers.append(linear(branch, writes(stream), reads(channels), branch=branch))
+                layers.append(
+                    linear(branch, writes(stream), reads(channels), branch=branch, place="last")
+                )
         return Axes((reads(stream), *inputs), writes(stream), tuple(layers))
 
     def flops(self, x: Shape, scope: Scope) -> int:

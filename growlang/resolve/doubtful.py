@@ -49,7 +49,8 @@ def _warn_guidance(
 ) -> None:
     last = draft.phases[-1].phase.settings.objective if draft.phases else draft.settings.objective
     guidance, drop = resolved.sample.guidance, last.dropped()
-    conditions = list(resolved.model.conditions) if resolved.model else []
+    all_ = resolved.model.conditions if resolved.model else {}
+    conditions = [name for name, condition in all_.items() if condition.can_be_null]
     kept = never_dropped(drop, conditions)
     if guidance == 1 or not kept:
         return

@@ -1,10 +1,11 @@
-"""Refuses prompts of `sample` that no condition of the model reads."""
+"""Refuses prompts and numbers of `sample` that no condition of the model reads."""
 
 from __future__ import annotations
 
 from growlang.diagnostics import Findings, Span, stage
 from growlang.diagnostics.spelling import nearest
 from growlang.resolve.spec import Resolved
+from growlang.spec import numbers
 from growlang.spec.prompts import refusal
 from growlang.syntax import document as d
 
@@ -31,6 +32,31 @@ def refuse_unread_prompts(findings: Findings, resolved: Resolved) -> None:
                 help=f"write {other}",
             )
             return
+
+
+@stage
+def refuse_unread_numbers(findings: Findings, resolved: Resolved) -> None:
+    """An error for numbers that sampling would refuse."""
+    model, given = resolved.model, resolved.sample.given_numbers
+    if model is None or not given or not (refused := numbers.refusal(given, model.conditions)):
+        return
+    levels = resolved.sections("sample")
+    place = next(b.value for level in levels for b in level if b.name == "numbers")
+    items = place.items if isinstance(place, d.ListOf) else ()
+    span = next((item.span for item in items if item.name == refused.name), place.span)
+    shown = [
+        f"{name} = {fields[0]}" if len(fields) == 1 else f"{name} = [{', '.join(fields)}]"
+        for name, fields in (
+            (name, [numbers.shown(field) for field in fields])
+            for name, fields in refused.wanted.items()
+        )
+    ]
+    findings.add(
+        "G441",
+        f"the numbers of `{refused.name}` cannot be used: {refused.why}",
+        span,
+        help=f"write `numbers = [{', '.join(shown)}]`" if shown else "remove `numbers`",
+    )
 
 
 def _written(resolved: Resolved, index: int) -> Span:

@@ -38,11 +38,11 @@ def refusal(prompt: str, conditions: Collection[Condition]) -> Refusal | None:
     label = labels.read(prompt) if labels else None
     if label is not None and labels and labels.count is not None and label >= labels.count:
         return Refusal(f"the last label of the model is {labels.count - 1}", labels)
-    captions = any(c.field != "label" for c in conditions)
+    captions = any(c.field == "caption" for c in conditions)
     if captions or not prompt.strip() or label is not None:
         return None
     if labels is None:
-        return Refusal("the model has no conditions", None)
+        return Refusal(f"the model has no conditions{' but numbers' * bool(conditions)}", None)
     return Refusal(labels.refusal(prompt), labels)
 
 
@@ -54,6 +54,10 @@ def labels_shown(conditions: Collection[Condition], most: int) -> list[str] | No
     if not conditions:
         return []
     labels = Labels.of(conditions)
-    if labels.count is None or any(c.field != "label" for c in conditions):
+    if any(c.field == "caption" for c in conditions):
+        return None
+    if not reads_labels(conditions):
+        return []
+    if labels.count is None:
         return None
     return [labels.name(label) for label in range(min(labels.count, most))]

@@ -17,6 +17,7 @@ from growlang.spec.averages import Averages
 from growlang.spec.data import Source, Transform
 from growlang.spec.metrics import FID, CalledMetric, Metric
 from growlang.spec.model import Model
+from growlang.spec.numbers import listed
 from growlang.spec.objectives import CalledObjective, Diffusion
 from growlang.spec.optimizers import AdamW, CalledOptimizer
 from growlang.spec.rates import (
@@ -176,6 +177,11 @@ class Sample(Part):
         description="captions or classes, or a file with one a line, for the grids of a run and "
         "for `growlang sample`",
     )
+    numbers: Annotated[dict[str, float | list[float]] | None, Later()] = Field(
+        default=None,
+        description="of conditions that read numbers: `[score = 6.5, size = [512, 512]]`; by "
+        "default the size of the model's images, or the null",
+    )
     temperature: Annotated[Annotated[float, Field(ge=0)], Later()] = Field(
         default=1.0,
         description="of a model of tokens: logits are divided by it; 0 takes the likeliest token",
@@ -210,6 +216,11 @@ class Sample(Part):
     def of_kind(cls, tokens: bool) -> list[str]:
         """The settings of a model of tokens, or of images."""
         return [n for n in cls.model_fields if n == "prompts" or (n in OF_TOKENS) == tokens]
+
+    @property
+    def given_numbers(self) -> dict[str, list[float]]:
+        """`numbers`, each as a list."""
+        return listed(self.numbers)
 
     @property
     def says_of_detail(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ from growlang.net import Shape
 from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
 from growlang.ops.attention import PLAIN_TOKENS, Attending
-from growlang.ops.modulation import is_affine, used
+from growlang.ops.modulation import is_affine, is_normed, modulated, of_branch, used
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds
 from growlang.torch_backend.rotary import Turn, rotate
@@ -54,21 +54,25 @@ class Branch(nn.Module):
     of the sublayer's own or of the block; without time there is no gate, and the norm is affine.
     """
 
-    def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
+    def __init__(self, op: Attending, branch: str, scope: Scope, device: Device) -> None:
         super().__init__()
         self.width, self.kind, self.dropout = op.width, op.norm, op.dropout
         self.eps = scope.eps
         self.modulation = None
         if scope.time and op.modulation == "branch":
             self.modulation = Linear(scope.time, 3 * op.width, device=device)
-        self.norm = _norm(op, scope, device) if is_affine(op, scope) else None
+        self.is_normed = is_normed(op, branch)
+        affine = self.is_normed and is_affine(op, scope)
+        self.norm = _norm(op, scope, device) if affine else None
 
     def branch(self, x: Tensor, *others: Tensor) -> Tensor:
         """What the sublayer computes; `others` are a condition's tokens and mask."""
         raise NotImplementedError
 
     def normalised(self, x: Tensor) -> Tensor:
-        """The norm, with a scale of its own where it has one."""
+        """The norm, if there is one, with a scale of its own where it has one."""
+        if not self.is_normed:
+            return x
         if self.norm is not None:
             affine: Tensor = self.norm(x)
             return affine
@@ -97,8 +101,8 @@ class Heads(Branch):
     `inner` are the channels of all heads together.
     """
 
-    def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
-        super().__init__(op, scope, device)
+    def __init__(self, op: Attending, branch: str, scope: Scope, device: Device) -> None:
+        super().__init__(op, branch, scope, device)
         self.rotated = heads.rotated(op, scope)
         self.head, self.heads, self.of_keys = heads.head_width(op), op.heads, heads.key_heads(op)
         self.q_norm = RMSNorm(self.head, eps=scope.eps, device=device) if op.qk_norm else None
@@ -135,7 +139,7 @@ class SelfAttention(Heads):
     """Attention of tokens to each other, or with `causal` to earlier ones and themselves."""
 
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
-        super().__init__(op, scope, device)
+        super().__init__(op, "attend.self", scope, device)
         self.causal = isinstance(op, attention.Transformer) and op.causal
         rope = scope.rope
         self.rope: Turn | None = (rope.theta, rope.sides, rope.skipped) if rope else None
@@ -151,9 +155,9 @@ class SelfAttention(Heads):
 class CrossAttention(Heads):
     """Attention of tokens to the tokens of a condition."""
 
-    def __init__(self, op: Attending, condition: int, scope: Scope, device: Device) -> None:
-        super().__init__(op, scope, device)
-        bias = heads.has_bias(op, "qkv")
+    def __init__(self, op: Attending, name: str, scope: Scope, device: Device) -> None:
+        super().__init__(op, f"attend.{name}", scope, device)
+        bias, condition = heads.has_bias(op, "qkv"), scope.conditions[name].width
         self.q = Linear(op.width, self.inner, bias=bias, device=device)
         self.kv = Linear(condition, 2 * heads.keys_width(op), bias=bias, device=device)
 
@@ -171,7 +175,7 @@ class MLP(Branch):
     def __init__(
         self, op: attention.Transformer, hidden: int, scope: Scope, device: Device
     ) -> None:
-        super().__init__(op, scope, device)
+        super().__init__(op, "mlp", scope, device)
         act = activation(op.mlp)
         self.activation = act.call
         bias = heads.has_bias(op, "mlp")
@@ -201,17 +205,21 @@ class Attention(nn.Module):
     def __init__(self, op: Attending, x: Shape, scope: Scope, device: Device) -> None:
         super().__init__()
         scope = used(op, scope)
-        self.timed, self.sublayers = scope.time is not None, len(op.branches)
-        self.modulation = None
+        self.timed, self.count = scope.time is not None, len(modulated(op))
+        self.sublayers = tuple(branch in modulated(op) for branch in op.branches)
+        rows, self.modulation = 3 * self.count * op.width, None
         if scope.time and op.modulation == "block":
-            rows = 3 * self.sublayers * op.width
             self.modulation = Linear(scope.time, rows, device=device)
+        self.is_shared = scope.time is not None and op.modulation == "shared"
+        if self.is_shared:
+            self.table = nn.Parameter(torch.empty(rows, 1, device=device))
         self.attend = nn.ModuleDict()
         for name in op.attend:
+            own = of_branch(op, f"attend.{name}", scope)
             self.attend[name] = (
-                SelfAttention(op, scope, device)
+                SelfAttention(op, own, device)
                 if name == "self"
-                else CrossAttention(op, scope.conditions[name].width, scope, device)
+                else CrossAttention(op, name, own, device)
             )
 
     def forward(self, x: Tensor, *reads: Tensor) -> Tensor:
@@ -219,12 +227,17 @@ class Attention(nn.Module):
         return self.attended(x, self.modulations(reads), reads[self.timed :])
 
     def modulations(self, reads: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-        """What each sublayer is given of the time, in order."""
-        time = reads[0] if self.timed else None
-        if self.modulation is None or time is None:
-            return (time,) * self.sublayers
-        rows: Tensor = self.modulation(F.silu(time))
-        return rows.chunk(self.sublayers, dim=-1)
+        """What each sublayer is given of the time, in order; None where that modulates nothing."""
+        if not self.timed:
+            return (None,) * len(self.sublayers)
+        parts: tuple[Tensor, ...] = (reads[0],) * self.count
+        if self.is_shared:
+            rows = (reads[0] + self.table[:, 0]).to(reads[0].dtype)
+            parts = rows.chunk(self.count, dim=-1)
+        elif self.modulation is not None:
+            parts = self.modulation(F.silu(reads[0])).chunk(self.count, dim=-1)
+        following = iter(parts)
+        return tuple([next(following) if has else None for has in self.sublayers])
 
     def attended(
         self, x: Tensor, times: tuple[Tensor | None, ...], others: tuple[Tensor, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,7 +64,10 @@ class Unpatch(nn.Module):
         super().__init__()
         self.factor, self.is_active = op.factor, op.act == "silu"
         self.modulation = None
-        if op.modulate and scope.time:
+        self.has_table = op.modulate == "table"
+        if self.has_table:
+            self.table = nn.Parameter(torch.empty(2 * x.width, 1, device=device))
+        if op.modulate is True and scope.time:
             self.modulation = Linear(scope.time, 2 * x.width, device=device)
         self.norm = _norm(op, x, scope, device)
         channels = (op.channels or scope.channels) * op.factor**2
@@ -74,6 +78,10 @@ class Unpatch(nn.Module):
         h = x if self.norm is None else self.norm(x)
         if self.modulation is not None and time is not None:
             shift, scale = self.modulation(F.silu(time))[:, :, None, None].chunk(2, dim=1)
+            h = h * (1 + scale) + shift
+        if self.has_table and time is not None:
+            rows = time.repeat(1, 2) + self.table[:, 0]
+            shift, scale = rows[:, :, None, None].chunk(2, dim=1)
             h = h * (1 + scale) + shift
         h = F.silu(h) if self.is_active else h
         return F.pixel_shuffle(self.proj(h), self.factor)

@@ -19,6 +19,7 @@ from growlang.net import Net
 from growlang.net.generations import refinements
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, parsed, read
 from growlang.spec.feasibility import never_dropped
+from growlang.spec.numbers import Given, listed
 from growlang.spec.recipe import Sample, Settings
 from growlang.spec.samplers import SAMPLERS, Sampler
 from growlang.torch_backend.device import open_device
@@ -50,6 +51,7 @@ def sample(
     guidance_rescale: float | None = None,
     detail_scale: float | None = None,
     detail_temperature: float | None = None,
+    numbers: Given | None = None,
     seed: int = 0,
     count: int = 1,
     precision: Precision = "fp32",
@@ -100,6 +102,7 @@ def sample(
             sampler=sampler,
             guidance_interval=guidance_interval,
             guidance_rescale=guidance_rescale,
+            numbers=numbers,
         )
         if ranks.first:
             given = {"guidance_interval": guidance_interval, "guidance_rescale": guidance_rescale}
@@ -214,12 +217,16 @@ class Drawer:
 
         `prompts` are those of the places from `first` on.
         """
-        Prompts.of(prompts, self.conditioner)  # refuses what it cannot read, before all else
+        numbers = self.asked.given_numbers
+        Prompts.of(
+            prompts, self.conditioner, numbers
+        )  # refuses what it cannot read, before all else
         computed = self.computed
         objective = objective_of(self.settings.objective, self.net)
         parts = [wanted[at : at + batch] for at in range(0, len(wanted), batch)]
         texts = [[prompts[place - first] for place, _ in part] for part in parts]
-        read = [Prompts.of(some, self.conditioner).read(self.conditioner) for some in texts]
+        asked = [Prompts.of(some, self.conditioner, numbers) for some in texts]
+        read = [some.read(self.conditioner) for some in asked]
         self._warn(read)
         drawn = []
         for part, encoded in zip(parts, read, strict=True):
@@ -233,7 +240,8 @@ class Drawer:
 
     def _warn(self, read: Sequence[Encoded]) -> None:
         """Warn of truncated prompts and of guidance that was not trained for, the first time."""
-        drop, conditions = self.settings.objective.dropped(), list(self.conditioner.conditions)
+        drop, all_ = self.settings.objective.dropped(), self.conditioner.conditions
+        conditions = [name for name, c in all_.items() if c.can_be_null]
         lines = [] if self._warned else doubts(read, self.asked.guidance, drop, conditions)
         for line in lines:
             self.say(f"warning: {line}")
@@ -276,10 +284,12 @@ def requested(
     sampler: str | Sampler | None = None,
     guidance_interval: Sequence[float] | None = None,
     guidance_rescale: float | None = None,
+    numbers: Given | None = None,
 ) -> Sample:
     """What the weights' spec says of sampling, and what is given instead of it.
 
-    A `sampler` by another name has its own defaults. Raises GrowlangError for one that is unknown,
+    A `sampler` by another name has its own defaults, and `numbers` of a condition that are given
+    are instead of the spec's. Raises GrowlangError for one that is unknown,
     and for detail of a model that has none.
     """
     if not {"settings", "sample"} <= weights.metadata.keys():
@@ -298,8 +308,21 @@ def requested(
     said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name in said.keys() & {"detail_scale", "detail_temperature"}:
         _require_detail(name, said[name], weights)
+    if numbers:
+        said["numbers"] = {**(declared.numbers or {}), **_listed(numbers)}
     said["sampler"] = _sampler(declared.sampler, sampler, steps)
     return declared.model_copy(update=said)
+
+
+def _listed(numbers: Given) -> dict[str, list[float]]:
+    """Numbers of conditions. Raises GrowlangError for what is none."""
+    try:
+        return listed(numbers)
+    except (TypeError, ValueError) as error:
+        raise GrowlangError(
+            f"`numbers` must be numbers by the names of conditions: {error}",
+            help='such as numbers = {"score": 6.5}',
+        ) from error
 
 
 def _sampler(declared: Sampler, given: str | Sampler | None, steps: int | None) -> Sampler:

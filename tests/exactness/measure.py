@@ -200,7 +200,7 @@ def _input(given: Input, old: Input, parent: Net, seed: int) -> Tensor:
         return mask
     if given.role == "log_snr":
         return torch.linspace(-9, 9, BATCH, dtype=torch.float64)
-    if given.role in ("image", "embedding"):
+    if given.role in ("image", "embedding", "number"):
         return torch.randn(shape, generator=drawn, dtype=torch.float64)
     most: dict[str, Callable[[], int]] = {
         "tokens": lambda: parent.result.width,

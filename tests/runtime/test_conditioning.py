@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Input, Net, Shape, grid, tokens
+from growlang.net import Input, Net, Shape, grid, tokens, vector
 from growlang_runtime.conditioning.conditioner import Conditioner, dropped
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.conditioning.words import word_ids
@@ -23,6 +23,9 @@ def net(**encoders: Mapping[str, Any]) -> Net:
         length = call.get("tokens", 1)
         if call["op"] == "classes":
             read = Input(f"{name}.label", "label", Shape("ids", ()), name)
+        elif call["op"] == "number":
+            count = len(call["from"]) if isinstance(call["from"], list) else 1
+            read = Input(f"{name}.number", "number", vector(count), name)
         elif call["op"] == "words":
             read = Input(f"{name}.ids", "ids", Shape("ids", (length,)), name)
         else:
@@ -32,6 +35,8 @@ def net(**encoders: Mapping[str, Any]) -> Net:
 
 
 WORDS = {"op": "words", "width": 8, "tokens": 4, "vocabulary": 100, "from": "caption"}
+SIZE = {"op": "number", "width": 8, "from": ["height", "width"]}
+SCORE = {"op": "number", "width": 8, "from": "json:score"}
 CLASSES = {"op": "classes", "n": 10, "width": 8, "from": "label"}
 
 
@@ -181,3 +186,45 @@ def test_a_dropped_name_that_is_no_condition_is_named() -> None:
         dropped(0, [0], {"txt": 0.1}, ["text"])
     assert caught.value.message == "`drop` names `txt`, which is not a condition of the model"
     assert caught.value.help == "conditions of the model: text"
+
+
+def test_numbers_are_those_of_each_image_and_nan_where_they_are_dropped() -> None:
+    conditioner = Conditioner(net(size=SIZE, score=SCORE))
+    numbers = [{"size": (3.0, 4.0), "score": (0.5,)}, {"size": (5.0, 6.0), "score": (0.25,)}]
+    masks = {"score": torch.tensor([False, True])}
+    inputs = conditioner.encode([None] * 2, [None] * 2, masks, numbers)
+    assert inputs["size.number"].tolist() == [[3.0, 4.0], [5.0, 6.0]]
+    assert inputs["score.number"][0].tolist() == [0.5]
+    assert inputs["score.number"][1].isnan().all()
+    assert inputs["score.mask"].all()
+    assert inputs["score.number"].dtype == torch.float32
+    assert conditioner.null(2)["size.number"].isnan().all()
+
+
+def test_numbers_without_a_null_are_not_dropped() -> None:
+    conditioner = Conditioner(net(size=SIZE | {"null": False}, score=SCORE))
+    everything = {name: torch.ones(1, dtype=torch.bool) for name in ("size", "score")}
+    inputs = conditioner.encode([None], [None], everything, [{"size": (3.0, 4.0)}])
+    assert inputs["size.number"].tolist() == [[3.0, 4.0]]
+    assert set(conditioner.null(1)) == {"score.number", "score.mask"}, "the others stay"
+
+
+def test_an_image_without_a_number_is_refused() -> None:
+    with pytest.raises(GrowlangError, match="condition `score` reads numbers"):
+        Conditioner(net(score=SCORE)).encode([None], [None])
+
+
+def test_numbers_of_images_that_are_drawn() -> None:
+    conditioner = Conditioner(net(size=SIZE, score=SCORE))
+    assert conditioner.usual_numbers({"score": [7]}) == {"score": (7.0,), "size": (8.0, 8.0)}
+    assert conditioner.usual_numbers({"size": [1, 2]}) == {"size": (1.0, 2.0)}, "no score: null"
+    for wrong, message, help in [
+        ({"skore": [1.0]}, "no condition of the model", "give --number score=SCORE"),
+        ({"size": [1.0]}, "1 number is given", "give --number size=HEIGHT,WIDTH"),
+        ({"score": [float("nan")]}, "not finite", "give --number score=SCORE"),
+    ]:
+        with pytest.raises(GrowlangError, match=message) as error:
+            conditioner.usual_numbers(wrong)
+        assert error.value.help == help
+    with pytest.raises(GrowlangError, match="has no null"):
+        Conditioner(net(score=SCORE | {"null": False})).usual_numbers({})

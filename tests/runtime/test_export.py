@@ -92,6 +92,7 @@ def test_diffusers_draws_the_same_images_alone(
     frozen = Untrained.of(
         FIXTURES / "export" / "encoders.grow", first=f'"{t5}"', second=f'"{clip}"'
     )
+    scored = Untrained.of(FIXTURES / "export" / "numbers.grow")
     growlang.export(run, "diffusers", tmp_path / "out")
     growlang.export(run, "diffusers", tmp_path / "half", dtype="bf16")
     growlang.export(checkpoint, "diffusers", tmp_path / "older", ema=False, sampler="heun")
@@ -117,6 +118,11 @@ def test_diffusers_draws_the_same_images_alone(
             "prompts": texts,
             "asked": {"num_inference_steps": 3, "guidance_scale": 2.0},
         },
+        {
+            "folder": scored.export(tmp_path / "scored"),
+            "prompts": classes,
+            "asked": {"numbers": {"score": 6.5}},
+        },
         {"folder": str(tmp_path / "half"), "prompts": words, "half": True},
     ]
     found = by_diffusers(jobs, tmp_path)
@@ -129,7 +135,9 @@ def test_diffusers_draws_the_same_images_alone(
         retained.sample(words[:2], steps=3, detail_scale=0.5),
         named.sample(classes, steps=3, guidance=2.0),
         frozen.sample(texts, steps=3, guidance=2.0),
+        scored.sample(classes, numbers={"score": 6.5}),
     ]
+    assert apart(wanted[-1], scored.sample(classes)) > 1e-3
     for index, (image, own) in enumerate(zip(found["images"], wanted, strict=False)):
         assert apart(image, own) < 1e-4, jobs[index]
     assert apart(found["images"][0], found["images"][1]) > 1e-3

@@ -172,3 +172,24 @@ def test_parquet_needs_pyarrow(images: Path, monkeypatch: pytest.MonkeyPatch) ->
         "reading images/a.parquet needs pyarrow, which is not installed\n"
         "pip install pyarrow, or save the table as CSV"
     )
+
+
+def test_numbers_are_a_column_of_a_table(images: Path) -> None:
+    """Of an image that the table does not name nothing is drawn."""
+    rows = ["circle/0.png,1.5", "circle/1.png,2", "square/0.png,x"]
+    table(images, "scores.csv", "file_name,score", *rows)
+    field = "scores.csv:score"
+    indexes = Indexes(images.parent, [field], cache=images.parent / "cache")
+    source = Source(name="own", data=Folder(path=images.name, caption=None))
+    sizes, root = [Resize(size=8, side="both")], Budget(2, images.parent)
+    numbers = {"score": (field,)}
+    found = Images([source], sizes, grid(3, 8, 8), 0, indexes, root, numbers=numbers)
+    drawn = [found.draw(p) for p in range(8)]
+    assert {(one.key, *one.numbers["score"]) for one in drawn} == {
+        ("circle/0", 1.5),
+        ("circle/1", 2.0),
+    }
+    reasons = {c.key: c.reason for one in drawn for c in one.corrupt}
+    assert reasons["square/0"] == "its `scores.csv:score` is `x`, which is no number"
+    index = indexes.of(source)
+    assert [*index.faults.values()] == ["it has no scores.csv:score: scores.csv has no row for it"]

@@ -1,13 +1,16 @@
 """Images: draw p is a function of p, whatever the batches, the workers and what is broken."""
 
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import grid
@@ -398,3 +401,57 @@ def test_captions_that_nothing_reads_are_not_looked_for(
     assert open_images(source("c"), reads=()).draw(0).caption is None
     with pytest.raises(GrowlangError, match=r"no sample in .* has a caption `\.txt`"):
         open_images(source("c"))
+
+
+NUMBERS = {"score": ("json:meta.score",), "size": ("height", "width"), "at": ("crop_left",)}
+
+
+def test_numbers_are_read_of_json_and_of_the_image(
+    open_images: Open, tmp_path: Path, write_tar: WriteTar, png: Encode
+) -> None:
+    """Of one image without a number, and of one with a word, the next is drawn."""
+    members = {f"n{i}.png": png(20 + i, 16) for i in range(4)}
+    said: list[Any] = [{"meta": {"score": "2.5"}}, {"meta": {"score": 3}}, {"meta": 1}, [True]]
+    said[3] = {"meta": {"score": True}}
+    members |= {f"n{i}.json": json.dumps(one).encode() for i, one in enumerate(said)}
+    write_tar("n.tar", members)
+    images = open_images(source("n"), reads=("json",), numbers=NUMBERS, most=2)
+    drawn = [images.draw(p) for p in range(40)]
+    scores = {"n0": 2.5, "n1": 3.0}
+    assert {one.key for one in drawn} == scores.keys()
+    for one in drawn:
+        assert one.numbers["score"] == (scores[one.key],)
+        assert one.numbers["size"] == (16.0, 20.0 + int(one.key[1:]))
+    lefts = {one.numbers["at"][0] for one in drawn}
+    assert len(lefts) > 2, "the crops are random"
+    corrupt = {c.key: c.reason for one in drawn for c in one.corrupt}
+    assert corrupt == {
+        "n2": "it has no `json:meta.score`: its JSON has `meta`",
+        "n3": "its `json:meta.score` is `True`, which is no number",
+    }
+    assert images.batch(range(3)).numbers == tuple(one.numbers for one in drawn[:3])
+
+
+def test_a_crop_is_where_the_numbers_say(
+    open_images: Open, tmp_path: Path, write_tar: WriteTar
+) -> None:
+    """Each column of the image has its number as its value."""
+    columns = np.tile(np.arange(20, dtype=np.uint8), (8, 1))
+    file = io.BytesIO()
+    Image.fromarray(columns).save(file, "PNG")
+    write_tar("c.tar", {"c.png": file.getvalue()})
+    crop: list[Transform] = [Crop(size=8, at="random")]
+    images = open_images(
+        source("c"), transform=crop, reads=(), numbers={"at": ("crop_left", "crop_top")}
+    )
+    for p in range(8):
+        one = images.draw(p)
+        left = float(one.image[0, 0, 0] + 1) * 127.5
+        assert one.numbers["at"] == (pytest.approx(left, abs=1e-3), 0.0)
+
+
+def test_shards_have_no_tables_of_numbers(open_images: Open) -> None:
+    field = "scores.csv:score"
+    with pytest.raises(GrowlangError, match="folders alone have tables") as error:
+        open_images(reads=(field,), numbers={"score": (field,)}).draw(0)
+    assert error.value.help == 'write `from = "json:score"` for a field of the JSON files'

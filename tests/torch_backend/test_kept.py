@@ -17,12 +17,14 @@ OF_IMAGES = tuple(name for name in WITH_TENSORS if name not in ("embed", "unembe
 CALLS, BATCH = 10, 3
 
 
-def given(op: Op, x: Shape, scope: Scope, width: int) -> list[Tensor]:
+def given(op: Op, x: Shape, scope: Scope, width: int, maps: int) -> list[Tensor]:
     """Inputs whose first has numbers of `width` bytes, and a gradient."""
     first, *rest = inputs(op, x, scope, batch=BATCH, device="cpu")
     if not first.is_floating_point() or x.kind == "vector":
         return [first, *rest]
     dtype = torch.float32 if width == FP32 else torch.bfloat16
+    if maps != FP32 and getattr(op, "modulation", "") == "shared":
+        rest[0] = rest[0].bfloat16()  # what a map gives
     return [first.to(dtype).requires_grad_(), *rest]
 
 
@@ -45,7 +47,7 @@ def test_an_op_keeps_what_autograd_keeps(name: str, learns: bool, widths: Widths
     """Within 8 %, and a few small vectors."""
     for op, x, scope in some_calls(name)[:CALLS]:
         module = drawn(op, x, scope, fresh=False).train().requires_grad_(learns)
-        values = given(op, x, scope, widths.x)
+        values = given(op, x, scope, widths.x, widths.maps)
         if not learns and not values[0].requires_grad:
             continue
         if learns:

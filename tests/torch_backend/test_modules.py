@@ -81,15 +81,16 @@ def value(shape: Shape, batch: int, device: str) -> Tensor:
 
 def inputs(op: Op, x: Shape, scope: Scope, batch: int = 1, device: str = "meta") -> list[Tensor]:
     """What the op's module is called with: x, what the op reads, and tables of others."""
-    values = [value(x, batch, device)]
+    values, axes = [value(x, batch, device)], op.axes(x, scope)
     for name in op.reads(scope):
         if name == "time":
-            values.append(value(vector(scope.time or 0), batch, device))
+            assert axes is not None
+            given = vector(length(axes.inputs[len(values)]))
+            values.append(value(given, batch, device))
         else:
             condition = scope.conditions[name]
             mask = torch.ones(batch, condition.positions, dtype=torch.bool, device=device)
             values += [value(condition, batch, device), mask]
-    axes = op.axes(x, scope)
     shapes = [tuple(map(length, table.axes)) for table in axes.tables] if axes else []
     return [*values, *(nn.Parameter(torch.randn(shape, device=device)) for shape in shapes)]
 
@@ -162,6 +163,8 @@ def test_a_fresh_residual_op_is_its_input_or_the_map_of_it(name: str) -> None:
         axes = op.axes(x, scope)
         assert axes is not None
         module, values = drawn(op, x, scope), inputs(op, x, scope, batch=2, device="cpu")
+        if getattr(op, "modulation", "") == "shared":
+            values[1].zero_()  # as a fresh map gives it
         skips = [module.get_submodule(a.name) for a in axes.layers if a.place == "skip"]
         skip = skips[0] if skips else nn.Identity()
         if op.called_as != "pipe":

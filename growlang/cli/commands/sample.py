@@ -1,7 +1,7 @@
 """`sample`: images from trained weights."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -75,6 +75,14 @@ def sample(
         float | None,
         typer.Option(min=0, max=1, help="Factor on the noise that this detail begins with."),
     ] = None,
+    number: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Number of a condition, several joined by commas; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(min=0, help="Of text: logits are divided by it; 0 takes the likeliest token."),
@@ -144,6 +152,7 @@ def sample(
         "guidance-rescale": guidance_rescale,
         "detail-scale": detail_scale,
         "detail-temperature": detail_temperature,
+        "number": number,
         "output": output,
         "each": each,
     }
@@ -178,6 +187,7 @@ def sample(
             guidance_rescale=guidance_rescale,
             detail_scale=detail_scale,
             detail_temperature=detail_temperature,
+            numbers=_numbers(number or ()),
             seed=seed,
             count=count,
             precision=precision.value,
@@ -187,6 +197,22 @@ def sample(
         )
     for file in drawn.files:
         typer.echo(file)
+
+
+def _numbers(written: Sequence[str]) -> dict[str, list[float]]:
+    """Numbers by the name of their condition. Raises GrowlangError for what is none."""
+    found = {}
+    for text in written:
+        name, _, values = text.partition("=")
+        try:
+            found[name.strip()] = [float(value) for value in values.split(",")]
+        except ValueError:
+            raise GrowlangError(
+                f"`--number {text}` gives no number",
+                help="write the name of a condition and its number, `--number score=6.5`, or "
+                "several: `--number size=512,512`",
+            ) from None
+    return found
 
 
 def _is_of_tokens(

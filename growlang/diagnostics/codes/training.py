@@ -104,6 +104,12 @@ TRAINING = {
         "prompt; any other would be an unconditional image under a caption that promises more. "
         "Prompts in a file are read, and refused in the same way, when the run begins.",
     ),
+    "G441": Code(
+        "unread-number",
+        "Numbers of `sample` are those of no condition of the model.",
+        "`numbers` gives the conditions that read numbers theirs, by the name of the condition: as "
+        "many as it has fields.",
+    ),
     "G450": Code(
         "out-of-memory",
         "A phase does not fit the memory of its devices.",

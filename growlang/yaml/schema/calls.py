@@ -78,6 +78,7 @@ EXAMPLES: Json = {
     "n": 1000,
     "name": "Salesforce/wikitext",
     "names": ["circle", "square"],
+    "numbers": {"score": 6.5},
     "objective": {"diffusion": {"predict": "v"}},
     "optimizer": {"adamw": {"lr": 0.0001}},
     "path": "images",

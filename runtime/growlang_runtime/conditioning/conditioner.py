@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import torch
@@ -11,15 +12,23 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops import CONDITIONS, Condition
+from growlang.ops.number import Number
 from growlang.plans.plan import SEMANTICS
 from growlang.signatures.installed import attribute
 from growlang.spec.labels import Labels
+from growlang.spec.numbers import as_option, refusal
 from growlang_runtime.conditioning.readers import Reader, Setting
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.draws import batch_uniforms, uniforms
 
 CACHE_BYTES = 1 << 30
 """Memory for the encodings of each frozen encoder, by default."""
+
+Numbers = Sequence[Mapping[str, Sequence[float]]]
+"""Of each image the numbers that conditions read, by their names."""
+
+NONE = (nan,)
+"""Stands for numbers that are not there, where they are not read."""
 
 ATTENTION = {"attention", "transformer"}
 """Ops whose mask may be left out."""
@@ -51,6 +60,7 @@ class Conditioner:
     ) -> None:
         self.semantics = semantics
         declared = declared_conditions(net.encoders)
+        self._extent = None if net.of_tokens else net.image.dims[1:]
         for name, condition in declared.items():
             _require_field(name, condition)
         self.conditions = {name: c for name, c in declared.items() if not c.is_target}
@@ -69,28 +79,33 @@ class Conditioner:
         captions: Sequence[str | None],
         labels: Sequence[int | None],
         dropped: Mapping[str, torch.Tensor] | None = None,
+        numbers: Numbers = (),
     ) -> dict[str, torch.Tensor]:
         """The inputs that `read` makes."""
-        return self.read(captions, labels, dropped).inputs
+        return self.read(captions, labels, dropped, numbers).inputs
 
     def read(
         self,
         captions: Sequence[str | None],
         labels: Sequence[int | None],
         dropped: Mapping[str, torch.Tensor] | None = None,
+        numbers: Numbers = (),
     ) -> Encoded:
         """The net's inputs for a batch, on the CPU, with the null condition where it is dropped.
 
-        `dropped` gives for each condition a mask (B,) bool; a condition that it lacks is kept.
-        Raises GrowlangError where a caption or label that is needed is missing or out of range.
+        `dropped` gives for each condition a mask (B,) bool; a condition that it lacks is kept, and
+        so are numbers that have no null. Raises GrowlangError where a caption, label or number that
+        is needed is missing or out of range.
         """
         inputs: dict[str, torch.Tensor] = {}
         readings: dict[str, Reading] = {}
         for name, condition in self.conditions.items():
             null = [False] * len(captions)
-            if dropped is not None and name in dropped:
+            if dropped is not None and name in dropped and condition.can_be_null:
                 null = dropped[name].tolist()
-            values = labels if condition.field == "label" else captions
+            values: Sequence[Any] = labels if condition.field == "label" else captions
+            if condition.field == "number":
+                values = [n.get(name) for n in numbers] or [None] * len(captions)
             _require(name, condition.field, values, null)
             kept = [None if drop else value for value, drop in zip(values, null, strict=True)]
             found = self._readers[name](kept)
@@ -125,9 +140,41 @@ class Conditioner:
         }
 
     def null(self, batch: int) -> dict[str, torch.Tensor]:
-        """The net's inputs for `batch` images of which every condition is dropped."""
+        """The net's inputs for `batch` images of which every condition is dropped.
+
+        Numbers that have no null are left out: they are those of the images with the conditions.
+        """
         everything = {name: torch.ones(batch, dtype=torch.bool) for name in self.conditions}
-        return self.encode([None] * batch, [None] * batch, everything)
+        left = [name for name, c in self.conditions.items() if not c.can_be_null]
+        filled = [dict.fromkeys(left, NONE)] * batch
+        inputs = self.encode([None] * batch, [None] * batch, everything, filled)
+        return {name: x for name, x in inputs.items() if name.rpartition(".")[0] not in left}
+
+    def usual_numbers(self, given: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, ...]]:
+        """The numbers of images that are drawn, of which some are `given`, by the condition's name.
+
+        Of the others sizes are those of the model's images, without a crop; what else has a null
+        is left out. Raises GrowlangError for what is no such condition, for another number of
+        numbers, and where there is neither a number nor a null.
+        """
+        if refused := refusal(given, self.conditions):
+            options = " and ".join(as_option(*item) for item in refused.wanted.items())
+            raise GrowlangError(
+                f"cannot use the numbers of `{refused.name}`: {refused.why}",
+                help=f"give {options}" if options else "leave them out: the model reads none",
+            )
+        own = {name: c for name, c in self.conditions.items() if isinstance(c, Number)}
+        found = {name: tuple(map(float, several)) for name, several in given.items()}
+        for name, condition in own.items():
+            usual = condition.usual(*self._extent) if self._extent else None
+            if name not in found and usual:
+                found[name] = usual
+            elif name not in found and not condition.null:
+                raise GrowlangError(
+                    f"condition `{name}` has no null, and no number is given for it",
+                    help=f"give {as_option(name, condition.fields)}",
+                )
+        return found
 
 
 def target_of(name: str) -> str:
@@ -162,8 +209,14 @@ def masks_of_attention(net: Net) -> frozenset[str]:
 
 
 def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """Which of caption and label some condition reads."""
-    return frozenset(c.field for c in declared_conditions(conditions).values())
+    """What of a sample some condition reads: its caption, its label, its JSON file, a table."""
+    return frozenset().union(*(c.members for c in declared_conditions(conditions).values()))
+
+
+def numbers_read(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The fields of a sample that conditions read numbers of, by the condition's name."""
+    found = declared_conditions(conditions).items()
+    return {name: c.fields for name, c in found if isinstance(c, Number)}
 
 
 def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> Labels:
@@ -187,7 +240,7 @@ def _example(field: str) -> str:
 
 def _require_field(name: str, condition: Condition) -> None:
     field, stated = condition.field, getattr(condition, "from_", condition.field)
-    if stated != field:
+    if stated != field and field != "number":
         raise GrowlangError(
             f"condition `{name}` reads the field `{stated}`, but {condition.call} can only read "
             f"the {field} of a sample",
@@ -215,6 +268,11 @@ def _require(
     does: str = "reads",
 ) -> None:
     if any(value is None and not drop for value, drop in zip(values, null, strict=True)):
+        if what == "number":
+            raise GrowlangError(
+                f"condition `{name}` reads numbers, and an image has none",
+                help="give them by the name of the condition for each image",
+            )
         who = f"condition `{name}` reads" if does == "reads" else f"the model {does}"
         raise GrowlangError(
             f"{who} the {what}, but the data source has none",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.ops.number import Number
 from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.encoders import TextEncoder
 from growlang_runtime.conditioning.readings import Reading
@@ -34,7 +36,7 @@ class Read(NamedTuple):
     """The net's inputs for a batch, on the CPU."""
 
     values: torch.Tensor
-    """(B, *shape): ids or labels int64, embeddings float32."""
+    """(B, *shape): ids or labels int64, numbers and embeddings float32."""
     mask: torch.Tensor
     """(B, tokens) bool, at least one true in each row."""
     reading: Reading | None = None
@@ -84,6 +86,17 @@ def classes(declared: Classes, setting: Setting) -> Reader:
                 )
         ids = [n if label is None else label for label in labels]
         return Read(torch.tensor(ids), torch.ones(len(ids), 1, dtype=torch.bool))
+
+    return read
+
+
+def number(declared: Number, setting: Setting) -> Reader:
+    """Numbers (B, n) float32, NaN for null, and a mask that is all true."""
+    count = len(declared.fields)
+
+    def read(numbers: Sequence[Sequence[float] | None]) -> Read:
+        rows = [[nan] * count if several is None else [*several] for several in numbers]
+        return Read(torch.tensor(rows), torch.ones(len(rows), 1, dtype=torch.bool))
 
     return read
 

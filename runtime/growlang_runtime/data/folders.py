@@ -23,7 +23,7 @@ import numpy as np
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import Folder
 from growlang_runtime.data import decoding
-from growlang_runtime.data.apart import TABLE, Place, is_apart, read_apart
+from growlang_runtime.data.apart import FOLDER, TABLE, Place, is_apart, read_apart
 from growlang_runtime.data.cache import file_name, load, save, user_cache
 from growlang_runtime.data.image_headers import pixels
 from growlang_runtime.data.index import Index
@@ -125,6 +125,7 @@ def layout_of(declared: Folder, wanted: Wanted) -> tuple[dict[str, str], Layout]
     """Captions and labels that lie apart from images, and the layout of those beside them."""
     given = {m: getattr(declared, m) for m in TEXTS if m in wanted.members}
     apart = {m: v for m, v in given.items() if isinstance(v, str) and is_apart(v)}
+    apart |= {m: m for m in sorted(wanted.members) if m not in (*MEMBERS, FOLDER) and is_apart(m)}
     beside = {"image": parsed(declared.image)}
     beside |= {m: parsed(v) for m, v in given.items() if v is not None and m not in apart}
     if SIDECAR in wanted.members:

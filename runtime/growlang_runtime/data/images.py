@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -27,9 +28,10 @@ from growlang_runtime.data.draws import permuted
 from growlang_runtime.data.holdout import Hashes, hashes_of, parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.mix import Example, Mix
+from growlang_runtime.data.numbers import Fields, numbers_of, stored_numbers
 from growlang_runtime.data.source import Samples, Wanted, open_corpus, open_samples, wanted_of
 from growlang_runtime.data.texts import Unusable, caption, label
-from growlang_runtime.data.transforms import to_tensor, transformed
+from growlang_runtime.data.transforms import Placed, placed, to_tensor
 from growlang_runtime.data.where import select
 
 
@@ -49,8 +51,8 @@ _Key = tuple[str, Wanted]
 class Indexes:
     """The indexes of a run, each opened once, whatever phases and sources share it.
 
-    `reads` are the members, of caption and label, that conditions read: no others are looked for.
-    `vae` makes latents of the images.
+    `reads` are the members, such as caption and label, that conditions read: no others are looked
+    for. `vae` makes latents of the images.
     """
 
     def __init__(
@@ -96,10 +98,11 @@ class Indexes:
 class Images(Mix):
     """A mix of sources of images.
 
-    Labels are those of `classes`. Of sources that hold a share out, all but that share is
-    drawn, or that share if `held_out`. Samples that the index shows to be unusable count against
-    the budget. Raises GrowlangError for shards that cannot be read, a `where` that keeps
-    nothing, a budget that is used up, and a decoder that is not installed.
+    Labels are those of `classes`, and `numbers` are the fields that conditions read numbers of, by
+    their names. Of sources that hold a share out, all but that share is drawn, or that share if
+    `held_out`. Samples that the index shows to be unusable count against the budget. Raises
+    GrowlangError for shards that cannot be read, a `where` that keeps nothing, a budget that is
+    used up, and a decoder that is not installed.
     """
 
     def __init__(
@@ -116,13 +119,14 @@ class Images(Mix):
         given: Mapping[str, int] | None = None,
         held_out: bool = False,
         decoder: str = "pillow",
+        numbers: Fields = MappingProxyType({}),
     ) -> None:
         super().__init__(sources, first, given)
         require_decoder(decoder)
         self.transform = tuple(transform)
         self.image = image
         self.seed = seed
-        self.classes = classes
+        self.classes, self.numbers = classes, numbers
         self.semantics = indexes.semantics
         self.decoder = decoder
         self._held_out = held_out
@@ -162,12 +166,14 @@ class Images(Mix):
                     raise Unusable(index.faults[row])
                 image = self._decoded(index.read(row, "image") or b"")
                 texts = caption(index, row), label(index, row, self.classes)
+                stored = stored_numbers(index, row, self.numbers)
             except Unusable as error:
                 corrupt.append(Corrupt(index.shard(row), index.key(row), str(error)))
                 self._budget.require_patience(corrupt)
                 continue
-            tensor = self._tensor(image, p, partial(index.place, row), out)
-            return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt))
+            tensor, placed = self._tensor(image, p, partial(index.place, row), out)
+            numbers = numbers_of(stored, placed, self.numbers)
+            return Example(tensor, *texts, index.key(row), source.name, tuple(corrupt), numbers)
         raise _useless(source, corrupt[0])
 
     def _decoded(self, data: bytes) -> Image:
@@ -180,10 +186,10 @@ class Images(Mix):
 
     def _tensor(
         self, image: Image, p: int, place: Callable[[], str], out: torch.Tensor | None
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, Placed]:
         try:
-            image = transformed(image, self.transform, seed=self.seed, p=p)
-            return to_tensor(image, self.image, out)
+            found = placed(image, self.transform, seed=self.seed, p=p)
+            return to_tensor(found.image, self.image, out), found
         except GrowlangError as error:
             raise GrowlangError(f"{place()}: {error.message}", help=error.help) from error
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import torch
@@ -33,6 +33,8 @@ class Example:
     key: str
     source: str
     corrupt: tuple[Corrupt, ...] = ()
+    numbers: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Those that each condition reads, by its name."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Batch:
     captions: tuple[str | None, ...]
     labels: tuple[int | None, ...]
     corrupt: tuple[Corrupt, ...] = ()
+    numbers: tuple[Mapping[str, Sequence[float]], ...] = ()
+    """Of each sample those that conditions read, by their names."""
 
 
 class Mix(ABC):
@@ -135,4 +139,5 @@ def _batch(images: torch.Tensor, examples: Sequence[Example]) -> Batch:
         tuple(example.caption for example in examples),
         tuple(example.label for example in examples),
         tuple(corrupt for example in examples for corrupt in example.corrupt),
+        tuple(example.numbers for example in examples),
     )

@@ -20,7 +20,8 @@ class Wanted(NamedTuple):
     """What is read of each sample beside its image."""
 
     members: frozenset[str]
-    """Of `caption`, `label` and `json`, the file that `row.json` reads."""
+    """Of `caption`, `label` and `json`, the file that `row.json` reads; and columns of tables that
+    conditions read numbers of, such as `scores.csv:score`."""
     semantics: int
     """How inputs are made: that of the plan."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,23 +16,41 @@ from growlang_runtime.data.decoding import mode_of, resized
 from growlang_runtime.data.draws import uniforms
 
 
+class Placed(NamedTuple):
+    """An image after the transforms."""
+
+    image: Image.Image
+    left: int
+    """Pixels left of the last crop, of the image that was cropped."""
+    top: int
+    """Pixels above it."""
+
+
 def transformed(
     image: Image.Image, transforms: Sequence[Transform], *, seed: int, p: int
 ) -> Image.Image:
+    """The image that `placed` gives."""
+    return placed(image, transforms, seed=seed, p=p).image
+
+
+def placed(image: Image.Image, transforms: Sequence[Transform], *, seed: int, p: int) -> Placed:
     """The image of draw `p` after the transforms, whose random numbers are Philox(seed, p).
 
     Raises GrowlangError for a crop that is larger than the image.
     """
+    left = top = 0
     for number, transform in enumerate(transforms):
         if isinstance(transform, Resize):
             size = resized(image.size, transform)
             if size != image.size:
                 image = image.resize(size, Image.Resampling.LANCZOS)
         elif isinstance(transform, Crop):
-            image = _cropped(image, transform, seed, p, number)
+            left, top = _corner(image, transform, seed, p, number)
+            box = (left, top, left + transform.size, top + transform.size)
+            image = image.crop(box) if (left, top) != (0, 0) or image.size != box[2:] else image
         elif uniforms(seed, p, "flip", number + 1)[-1] < transform.probability:
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return image
+    return Placed(image, left, top)
 
 
 def to_tensor(image: Image.Image, shape: Shape, out: torch.Tensor | None = None) -> torch.Tensor:
@@ -56,7 +75,8 @@ def to_tensor(image: Image.Image, shape: Shape, out: torch.Tensor | None = None)
     return found
 
 
-def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> Image.Image:
+def _corner(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> tuple[int, int]:
+    """The pixels left of a crop, and above it."""
     across, down = image.width - crop.size, image.height - crop.size
     if min(across, down) < 0:
         raise GrowlangError(
@@ -65,9 +85,9 @@ def _cropped(image: Image.Image, crop: Crop, seed: int, p: int, number: int) -> 
             f".where(min(row.width, row.height) >= {crop.size})",
         )
     if across == down == 0:
-        return image
+        return 0, 0
     left, top = across // 2, down // 2
     if crop.at == "random":
         x, y = uniforms(seed, p, "crop", 2 * number + 2)[-2:]
         left, top = int(x * (across + 1)), int(y * (down + 1))
-    return image.crop((left, top, left + crop.size, top + crop.size))
+    return left, top

@@ -36,14 +36,16 @@ def guided(
 ) -> Callable[[float], Predict]:
     """The prediction at a time: null + s (given - null) (arXiv 2207.12598).
 
-    `under` gives the prediction under conditions, inputs of the net by name. Where the scale is 1,
+    `under` gives the prediction under conditions, inputs of the net by name; those that `null`
+    lacks are the same in both predictions. Where the scale is 1,
     the net is evaluated once for each image, else twice. What stands behind the channels of the
     image, a learned variance, is that of the prediction with the condition.
     """
     alone = under(given)
     if guidance.scale == 1 or not given:
         return lambda time: alone
-    both = under({name: torch.cat([value, null[name]]) for name, value in given.items()})
+    twice_given = {n: torch.cat([value, null.get(n, value)]) for n, value in given.items()}
+    both = under(twice_given)
 
     def predict(x_t: Tensor, *levels: Tensor) -> Tensor:
         twice = (value.repeat(2) for value in levels)

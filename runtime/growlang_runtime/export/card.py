@@ -89,7 +89,7 @@ def _use(net: Net) -> str:
     prompt = '""'
     if any(c.field == "caption" for c in conditions):
         prompt = '"a caption"'
-    elif conditions:
+    elif any(c.field == "label" for c in conditions):
         prompt = json.dumps(Labels.of(conditions).name(0), ensure_ascii=False)
     text = ", `diffusers` and `transformers`" if encoders_of(net) else " and `diffusers`"
     needed = f"`torch`{text}"

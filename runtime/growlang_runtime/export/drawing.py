@@ -8,6 +8,7 @@ from typing import Any
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.ops.number import Number
 from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.spec.recipe import Sample, Settings
 from growlang.spec.schedules import CosineBeta, LinearBeta
@@ -53,6 +54,7 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
             "rescale": said.guidance_rescale,
             "detail_scale": said.detail_scale,
             "detail_temperature": said.detail_temperature,
+            "numbers": said.given_numbers,
             "eta": said.sampler.arguments().get("eta", 0.0),
         },
     }
@@ -111,6 +113,10 @@ def _conditions(net: Net) -> dict[str, dict[str, Any]]:
             said: dict[str, Any] = {"vocabulary": condition.vocabulary, "tokens": tokens}
         elif isinstance(condition, Classes):
             said = {"n": condition.n, "names": condition.names or []}
+        elif isinstance(condition, Number):
+            usual = condition.usual(*net.image.dims[1:])
+            said = {"fields": [*condition.fields], "usual": usual and [*usual]}
+            said["null"] = condition.null
         elif isinstance(condition, T5 | CLIP | Encoder):
             tokens, width = shapes[f"{name}.embedding"]
             said = {"tokens": tokens, "width": width, "component": next(components)}

@@ -107,6 +107,7 @@ class GrowPipeline(DiffusionPipeline):
         guidance_rescale: float | None = None,
         detail_scale: float | None = None,
         detail_temperature: float | None = None,
+        numbers: Mapping[str, float | Sequence[float]] | None = None,
         eta: float | None = None,
         seed: int = 0,
         generator: torch.Generator | Sequence[torch.Generator] | None = None,
@@ -115,9 +116,11 @@ class GrowPipeline(DiffusionPipeline):
     ) -> Any:
         """An image for each prompt: captions, or names or numbers of classes; "" is no condition.
 
-        What is None is as the model's spec says. The noise of an image is a function of `seed` and
-        its place among the prompts, or of its `generator`. `output_type` is "pil", "np" or "pt",
-        in [0, 1], or "latent", in [-1, 1]; of a model of latents that is not decoded.
+        What is None is as the model's spec says. `numbers` are those of conditions that read
+        numbers, by their names; sizes are by default the model's. The noise of an image is a
+        function of `seed` and its place among the prompts, or of its `generator`. `output_type` is
+        "pil", "np" or "pt", in [0, 1], or "latent", in [-1, 1]; of a model of latents that is not
+        decoded.
         """
         drawing = self.unet.config.drawing
         prompts = [prompt] if isinstance(prompt, str | int) else list(prompt)
@@ -133,6 +136,7 @@ class GrowPipeline(DiffusionPipeline):
         }.items():
             if value is not None:
                 said[name] = value
+        said["numbers"] = {**said["numbers"], **(numbers or {})}
         require_usable(said)
         random = self._generators(seed, generator, len(prompts))
         images: Any = self._drawn([str(p) for p in prompts], said, random)
@@ -152,8 +156,9 @@ class GrowPipeline(DiffusionPipeline):
         """
         drawing, device = self.unet.config.drawing, self.unet.device
         joints = [Joint(*joint) for joint in drawing["joints"]]
-        reading = reading_of(drawing)
-        given, null = (self._conditions(p) for p in (prompts, [None] * len(prompts)))
+        reading, none = reading_of(drawing), [None] * len(prompts)
+        given = self._conditions(prompts) | self._numbers(said["numbers"], len(prompts))
+        null = self._conditions(none) | self._no_numbers(given)
         low, high = said["interval"]
         guidance = Guidance(said["guidance"], (low, high), said["rescale"])
         predict = guided(self._under, given, null, guidance)
@@ -212,6 +217,7 @@ class GrowPipeline(DiffusionPipeline):
         """The net's inputs for prompts; None is the null condition."""
         drawing = self.unet.config.drawing
         conditions = drawing["conditions"]
+        conditions = {n: c for n, c in conditions.items() if c["op"] != "number"}
         labelled = [c for c in conditions.values() if c["op"] == "classes"]
         for prompt in filter(None, prompts):
             self._refuse(prompt, len(labelled) == len(conditions), labelled)
@@ -232,6 +238,34 @@ class GrowPipeline(DiffusionPipeline):
             values, mask = self._encoder(condition)([p or "" for p in prompts])
             inputs |= {f"{name}.embedding": values, f"{name}.mask": mask}
         return {name: value.to(self.unet.device) for name, value in inputs.items()}
+
+    def _numbers(
+        self, given: Mapping[str, float | Sequence[float]], count: int
+    ) -> dict[str, Tensor]:
+        """The net's inputs for numbers by the name of the condition; of others NaN is the null."""
+        conditions = self.unet.config.drawing["conditions"]
+        read = {name: c for name, c in conditions.items() if c["op"] == "number"}
+        if unknown := [name for name in given if name not in read]:
+            raise ValueError(f"`{unknown[0]}` is no condition of numbers: {', '.join(read)}")
+        inputs: dict[str, Tensor] = {}
+        for name, condition in read.items():
+            fields, values = condition["fields"], given.get(name, condition["usual"])
+            if values is None and not condition["null"]:
+                raise ValueError(f"give numbers for `{name}`: {', '.join(fields)}")
+            values = [float("nan")] * len(fields) if values is None else values
+            row = [float(values)] if isinstance(values, int | float) else [*map(float, values)]
+            if len(row) != len(fields):
+                raise ValueError(f"`{name}` takes {len(fields)} numbers: {', '.join(fields)}")
+            inputs[f"{name}.number"] = torch.tensor([row] * count)
+            inputs[f"{name}.mask"] = torch.ones(count, 1).bool()
+        return {name: value.to(self.unet.device) for name, value in inputs.items()}
+
+    def _no_numbers(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The inputs without numbers, of the conditions that have a null."""
+        conditions = self.unet.config.drawing["conditions"]
+        read = [n for n, c in conditions.items() if c["op"] == "number" and c["null"]]
+        none = {f"{n}.number": torch.full_like(given[f"{n}.number"], torch.nan) for n in read}
+        return none | {f"{n}.mask": given[f"{n}.mask"] for n in read}
 
     def _encoder(self, condition: Mapping[str, Any]) -> FrozenEncoder:
         """The frozen text encoder of a condition."""

@@ -12,6 +12,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import SEMANTICS
 from growlang.shown import Shown
+from growlang.spec.numbers import Given, listed
 from growlang.torch_backend.device import open_device
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.diffusion.objective import Denoiser, denoiser
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MEANINGS = {
     "ids": "int64: hashed words; the last id is the null",
     "label": "int64: number of the class; the last one is the null",
+    "number": "float32: numbers of a sample; NaN is the null",
     "embedding": "float32: tokens of the frozen encoder",
     "mask": "bool: which of them are read",
 }
@@ -44,39 +46,51 @@ class Conditions(Shown):
         self.device = open_device(str(device))
         self.conditioner = Conditioner(net, semantics=semantics, device=self.device)
 
-    def __call__(self, prompts: str | Sequence[str]) -> dict[str, Tensor]:
+    def __call__(
+        self,
+        prompts: str | Sequence[str],
+        numbers: Given | None = None,
+    ) -> dict[str, Tensor]:
         """The inputs for prompts, one image each: captions, or names or numbers of classes.
 
-        An empty prompt is the null condition. Raises GrowlangError for a prompt that no condition
-        reads, as `sample` does.
+        `numbers` are those of conditions that read numbers, as `sample` has them. An empty prompt
+        is the null condition. Raises GrowlangError for a prompt that no condition reads, as
+        `sample` does.
         """
         lines = [prompts] if isinstance(prompts, str) else list(prompts)
-        return self._moved(Prompts.of(lines, self.conditioner).encode(self.conditioner))
+        asked = Prompts.of(lines, self.conditioner, listed(numbers))
+        return self._moved(asked.encode(self.conditioner))
 
     def of(
         self,
         captions: Sequence[str | None] | None = None,
         labels: Sequence[int | None] | None = None,
         *,
+        numbers: Sequence[Mapping[str, Sequence[float]]] | None = None,
         dropped: Sequence[bool] | Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The inputs for captions and labels of a batch; what is None is the null condition.
 
+        `numbers` has for each image those of conditions that read numbers, by their names.
         `dropped` (B,) says which images are trained without any condition, which guidance needs.
         Raises GrowlangError if they are not of one length, or for a label that is out of range.
         """
-        given = [len(values) for values in (captions, labels, dropped) if values is not None]
+        given = [
+            len(values) for values in (captions, labels, numbers, dropped) if values is not None
+        ]
         if not given or len({*given}) > 1:
             raise GrowlangError(
                 f"the batch has {' and '.join(map(str, given)) or 'no'} captions and labels",
                 help="give `captions`, `labels` or both, with a value for each image",
             )
         null = [bool(drop) for drop in dropped] if dropped is not None else [False] * given[0]
-        texts, numbers = (
+        texts, classes = (
             [None if drop else v for v, drop in zip(values or [None] * given[0], null, strict=True)]
             for values in (captions, labels)
         )
-        return self._moved(Prompts(texts, numbers).encode(self.conditioner))  # type: ignore[arg-type]
+        kept = [{} if drop else of for of, drop in zip(numbers or (), null, strict=bool(numbers))]
+        asked = Prompts(texts, classes, numbers=kept)  # type: ignore[arg-type]
+        return self._moved(asked.encode(self.conditioner))
 
     def null(self, batch: int) -> dict[str, Tensor]:
         """The inputs for `batch` images without any condition."""

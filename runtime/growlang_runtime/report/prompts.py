@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,17 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
+from growlang.ops import Condition
 from growlang.plans.weights_header import PLAN, parsed, run_of
 from growlang.spec.labels import ANY, Labels
 from growlang.spec.prompts import labels_shown, reads_labels, refusal
 from growlang.spec.recipe import Sample
-from growlang_runtime.conditioning.conditioner import Conditioner, Encoded, declared_conditions
+from growlang_runtime.conditioning.conditioner import (
+    Conditioner,
+    Encoded,
+    Numbers,
+    declared_conditions,
+)
 from growlang_runtime.conditioning.readings import quoted
 from growlang_runtime.data.mix import Mix
 from growlang_runtime.storage.run import recorded_plan
@@ -33,12 +39,19 @@ class Prompts:
     captions: Sequence[str | None]
     labels: Sequence[int | None]
     classes: Labels = ANY
+    numbers: Numbers = ()
+    """Of each image those that conditions read, by their names; none is the null."""
 
     @staticmethod
-    def of(lines: Sequence[str], conditioner: Conditioner) -> Prompts:
+    def of(
+        lines: Sequence[str],
+        conditioner: Conditioner,
+        numbers: Mapping[str, Sequence[float]] | None = None,
+    ) -> Prompts:
         """Prompts from lines of text; where the net reads labels, these have names or numbers.
 
-        Raises GrowlangError for a prompt that no condition reads; an empty one is the null.
+        `numbers` are those of conditions that read numbers, by name. Raises GrowlangError for a
+        prompt that no condition reads, and for numbers that none does; an empty prompt is the null.
         """
         conditions = conditioner.conditions.values()
         for line in lines:
@@ -48,7 +61,8 @@ class Prompts:
                 )
         classes, reads = Labels.of(conditions), reads_labels(conditions)
         labels = [classes.read(line) if reads else None for line in lines]
-        return Prompts(list(lines), labels, classes)
+        own = conditioner.usual_numbers(numbers or {})
+        return Prompts(list(lines), labels, classes, [own] * len(lines))
 
     def texts(self) -> list[str]:
         """One text for each image."""
@@ -64,12 +78,16 @@ class Prompts:
     def read(self, conditioner: Conditioner) -> Encoded:
         """The net's inputs; the condition of an image that has no value for it is null."""
         missing = {
-            name: torch.tensor(
-                [value is None for value in (self.labels if c.field == "label" else self.captions)]
-            )
+            name: torch.tensor([value is None for value in self._given(name, c)])
             for name, c in conditioner.conditions.items()
         }
-        return conditioner.read(self.captions, self.labels, missing)
+        return conditioner.read(self.captions, self.labels, missing, self.numbers)
+
+    def _given(self, name: str, condition: Condition) -> Sequence[object]:
+        """What a condition reads of each image; None where there is nothing."""
+        if condition.field == "number":
+            return [of.get(name) for of in self.numbers] or [None] * len(self.captions)
+        return self.labels if condition.field == "label" else self.captions
 
 
 def chosen_prompts(
@@ -82,10 +100,10 @@ def chosen_prompts(
     if sample.prompts is None:
         first = images.batch(range(min(COUNT, len(images))))
         classes = Labels.of(conditioner.conditions.values())
-        return Prompts(first.captions, first.labels, classes)
+        return Prompts(first.captions, first.labels, classes, first.numbers)
     lines = stated_prompts(sample, data_root) or []
     try:
-        return Prompts.of(lines, conditioner)
+        return Prompts.of(lines, conditioner, sample.given_numbers)
     except GrowlangError as error:
         raise GrowlangError(f"`prompts` of `sample`: {error.message}", help=error.help) from error
 

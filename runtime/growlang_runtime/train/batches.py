@@ -24,7 +24,13 @@ from growlang.plans.learning_rate import Span, spans
 from growlang.plans.plan import Plan
 from growlang.spec.automatic import chosen
 from growlang.spec.recipe import Phase, Settings
-from growlang_runtime.conditioning.conditioner import Conditioner, classes_of, dropped, fields_read
+from growlang_runtime.conditioning.conditioner import (
+    Conditioner,
+    classes_of,
+    dropped,
+    fields_read,
+    numbers_read,
+)
 from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.corrupt import Budget, Corrupt
@@ -209,6 +215,7 @@ def open_mix(
         given=given,
         held_out=held_out,
         decoder=settings.decoder,
+        numbers=numbers_read(net.encoders),
     )
     vae = indexes.vae or Autoencoder.of(net)
     return images if vae is None else Latents(images, vae)
@@ -284,7 +291,7 @@ def step_batch(
     """
     settings, draws = data.phase.settings, step[share]
     null = dropped(settings.seed, draws, settings.objective.dropped(), list(conditioner.conditions))
-    encoded = conditioner.read(batch.captions, batch.labels, null)
+    encoded = conditioner.read(batch.captions, batch.labels, null, batch.numbers)
     noise = Noise(settings.seed, draws, tuple(batch.images.shape[1:]), data.noise)
     given = conditioner.without_full_masks(encoded.inputs) | conditioner.targets(batch.labels)
     return StepBatch(

@@ -176,7 +176,7 @@ class Validation:
 
     def _batch(self, draws: range) -> StepBatch:
         batch = self.mix.batch(draws)
-        encoded = self.conditioner.read(batch.captions, batch.labels)
+        encoded = self.conditioner.read(batch.captions, batch.labels, numbers=batch.numbers)
         noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise)
         noise = noise.ahead(CPU) if self.settings.objective.has_noise else noise.none()
         times = levels()[torch.tensor(draws) % LEVELS]
