@@ -27,7 +27,7 @@ from growlang.spec.schedules import SCHEDULES
 from growlang.yaml.schema.pieces import EXPRESSION, Json, about, an_object, reference
 
 CALLS: Mapping[str, Mapping[str, type[Signature]]] = {
-    "input": {name: s for inputs in INPUTS.values() for name, s in inputs.items()},
+    **INPUTS,
     "op": OPS,
     "activation": ACTIVATIONS,
     "position": ROTATED,
@@ -95,6 +95,7 @@ EXAMPLES: Json = {
     "transform": [{"resize": {"size": 64}}],
     "vocabulary": 50257,
     "urls": "cc12m/{00000..01242}.tar",
+    "vae": "stabilityai/sd-vae-ft-ema",
     "weight": "v",
     "width": 1024,
 }
@@ -115,10 +116,9 @@ def key(kind: str, name: str) -> str:
     return f"call.{kind}.{name}"
 
 
-def call_of(kind: str, only: str = "", more: Json | None = None) -> Json:
-    """One call of a kind, or of one of its names; `more` are other properties."""
-    names = [only] if only else CALLS[kind]
-    properties = {name: reference(key(kind, name)) for name in names} | (more or {})
+def call_of(kind: str, more: Json | None = None) -> Json:
+    """One call of a kind; `more` are other properties."""
+    properties = {name: reference(key(kind, name)) for name in CALLS[kind]} | (more or {})
     one = {"minProperties": 1, "maxProperties": 1, "additionalProperties": False}
     return {"type": "object", "properties": properties, **one}
 

@@ -146,11 +146,11 @@ def _model() -> Json:
     properties = {
         "name": about("name of the model", "core_64", a_string(pattern=NAME)),
         **_growth(),
-        "image": about("the input", {"image": {"size": 64}}, call_of("input", "image")),
+        "image": about("the input", {"image": {"size": 64}}, call_of("image")),
         "tokens": about(
             "the input of a model of tokens, instead of an image",
             {"tokens": {"vocabulary": 50257, "length": 1024}},
-            call_of("input", "tokens"),
+            call_of("tokens"),
         ),
         "conditions": about(
             "what an image is conditioned on", {"time": {"fourier": {"width": 64}}}, conditions
