@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from growlang.growth.learning import ApproximateGrowth
     from growlang.growth.mapping import Entry
     from growlang.growth.promise import Promise, Standing
+    from growlang.interop.importing import Imported
     from growlang.net import Net, Node, Shape, Tensor
     from growlang.notebook import (
         average,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
         sample,
     )
     from growlang.plans.plan import Plan
-    from growlang.preparing import init, pack, transfer
+    from growlang.preparing import import_hf, init, pack, transfer
     from growlang.starting.start import Started
     from growlang.transferring.transfer import Transferred
     from growlang.verifying import GrownMapping, Verification
@@ -82,6 +83,7 @@ __all__ = [
     "Exported",
     "GrowlangError",
     "GrownMapping",
+    "Imported",
     "Mapping",
     "Net",
     "Node",
@@ -124,6 +126,7 @@ __all__ = [
     "export",
     "generate",
     "grow",
+    "import_hf",
     "init",
     "load",
     "load_run",
@@ -158,7 +161,8 @@ if not TYPE_CHECKING:
             "average conditions denoiser export generate load_run load_weights objective sample"
         ),
         "growlang.plans.plan": "Plan",
-        "growlang.preparing": "init pack transfer",
+        "growlang.interop.importing": "Imported",
+        "growlang.preparing": "import_hf init pack transfer",
         "growlang.starting.start": "Started",
         "growlang.transferring.transfer": "Transferred",
         "growlang.verifying": "GrownMapping Verification",

@@ -1,4 +1,4 @@
-"""The Python API before a run: shards, specs that fit a budget, pinned plans, grown checkpoints."""
+"""The Python API before a run: shards, specs that fit a budget, pinned plans, checkpoints."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     from growlang.checking import Checked
+    from growlang.interop.importing import Imported
     from growlang.pinning import Planned
     from growlang.plans.pins import PinnedPlan
     from growlang.plans.plan import Plan
@@ -308,6 +309,29 @@ def transfer(
         verify=verify,
         checksums=checksums,
     )
+
+
+def import_hf(
+    folder: StrPath,
+    spec: StrPath | Checked,
+    output: StrPath,
+    *,
+    table: StrPath | None = None,
+    force: bool = False,
+) -> Imported:
+    """Write the weights in a folder of transformers or diffusers as those of a spec.
+
+    `output` is a .safetensors file, which `load_weights`, `diff`, `sample` and growth read; one
+    that is there is replaced only if `force`. The table of names is that of the config's
+    `model_type`, or in a file of your own. Raises SpecError as `load` does, and GrowlangError if a
+    tensor of either side has no counterpart, if shapes differ, if the spec computes something else
+    than the config says, or if the weights are not finite: then nothing is written.
+    """
+    from growlang.interop import importing
+
+    names = None if table is None else path_of(table)
+    place = path_of(output)
+    return importing.import_hf(path_of(folder), checked_spec(spec), place, table=names, force=force)
 
 
 def _weights_at(path: StrPath) -> Path:

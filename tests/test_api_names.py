@@ -17,6 +17,7 @@ CORE, CHILD = SPECS / "core.grow", SPECS / "child.grow"
 FUNCTIONS = ("load", "check", "compile", "diff", "grow", "verify", "plan", "train", "sample")
 FUNCTIONS += (
     "transfer",
+    "import_hf",
     "evaluate",
     "average",
     "load_run",

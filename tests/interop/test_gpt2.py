@@ -62,6 +62,13 @@ def test_an_imported_model_computes_what_transformers_does(weights: Path, expect
     assert apart(computed(weights), expected) < CLOSE
 
 
+def test_python_imports_what_the_command_does(folder: Path, weights: Path, tmp_path: Path) -> None:
+    done = growlang.import_hf(folder, SMALL, tmp_path / "again.safetensors")
+    assert done.path.read_bytes() == weights.read_bytes()
+    with pytest.raises(growlang.GrowlangError, match="exists"):
+        growlang.import_hf(folder, str(SMALL), str(done.path))
+
+
 def test_an_imported_model_is_read_as_any_weights(weights: Path) -> None:
     assert command("diff", SMALL, weights).status == 0
     assert growlang.diff(SMALL, weights).equal
