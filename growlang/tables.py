@@ -104,16 +104,14 @@ def print_spec(
         out.print("\n" + "\n".join(lines))
 
 
-def _shown_image(net: Net) -> str:
+def shown_image(net: Net) -> str:
     """Its image, and where that is latents the image of pixels."""
     return f"{net.image} latents of {net.pixels} images" if net.latent else f"{net.image} image"
 
 
 def _print_heading(net: Net, out: Console, parent: str | None) -> None:
     lineage = f", grown from {parent}" if parent else ""
-    example = (
-        f"sequences of {net.result.positions:,} tokens" if net.of_tokens else _shown_image(net)
-    )
+    example = f"sequences of {net.result.positions:,} tokens" if net.of_tokens else shown_image(net)
     out.print(f"[bold]{net.name}[/]: {example}, {net.parameters:,} parameters{lineage}\n")
 
 

@@ -24,14 +24,15 @@ def loaded(code: str) -> set[str]:
     return set(done.stderr.strip().split("\n")[-1].split())
 
 
-def test_check_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize("spec", ["vermeer_1024", "dit_xl_2"])
+def test_check_loads_nothing_heavy(spec: str) -> None:
     modules = loaded(
         "import sys\nfrom growlang.cli import main\n"
-        "sys.argv = ['growlang', 'check', 'specs/vermeer_1024.grow']\n"
+        f"sys.argv = ['growlang', 'check', 'specs/{spec}.grow']\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
     )
     assert "growlang.checking" in modules
-    heavy = {"torch", "networkx", "numpy", "rich", "transformers", "growlang_runtime"}
+    heavy = {"torch", "networkx", "numpy", "rich", "transformers", "diffusers", "growlang_runtime"}
     assert modules & heavy == set()
 
 

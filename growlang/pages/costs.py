@@ -15,7 +15,7 @@ from growlang.pages.nets import net_json
 from growlang.pages.summary import section, verdicts
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 from growlang.spec.recipe import Phase
-from growlang.tables import short, size
+from growlang.tables import short, shown_image, size
 
 KINDS = (
     ("trained", "T", "trained", "tensors that the phase trains"),
@@ -41,7 +41,7 @@ class Costly(NamedTuple):
 def costs(found: Costly) -> str:
     """The page about a compiled spec, as HTML; the same spec gives the same bytes."""
     net = found.net
-    example = f"{net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
+    example = f"{net.result.positions:,} tokens" if net.of_tokens else shown_image(net)
     heading = f"{net.name}: {example}, {net.parameters:,} parameters"
     return document(net.name, heading, costs_json(found), _summary(found))
 

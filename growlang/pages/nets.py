@@ -13,6 +13,7 @@ from growlang.net import Net, Node
 from growlang.pages.boxes import Box, boxes, groups, shown
 from growlang.pages.interned import Tables
 from growlang.pages.outcomes import Outcome
+from growlang.tables import shown_image
 
 Outcomes = Mapping[str, Outcome]
 Nodes = Mapping[str, Node]
@@ -51,7 +52,7 @@ def net_json(
 
 
 def _about(net: Net) -> str:
-    return f"{net.result.positions:,} tokens" if net.of_tokens else f"{net.image} image"
+    return f"{net.result.positions:,} tokens" if net.of_tokens else shown_image(net)
 
 
 def _node(

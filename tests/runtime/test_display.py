@@ -24,6 +24,14 @@ def test_without_a_terminal_there_is_a_line_for_each_report(
     ]
 
 
+def test_the_speed_of_a_model_of_tokens_is_told_in_them(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with Display(total=10, tokens=128) as display:
+        display.show(1, "first", 0.25, 12.5)
+    assert capfd.readouterr().err == "first  step 1/10  loss 0.2500  1,600 tokens/s\n"
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_terminal_shows_all_of_it(width: int) -> None:
     display = Display(total=1000)

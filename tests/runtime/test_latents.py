@@ -25,6 +25,8 @@ from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.draws import batch_normals
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.data.latents import Latents, latents_cache
+from growlang_runtime.evaluation.kept import Kept
+from growlang_runtime.evaluation.reference import open_reference
 from growlang_runtime.export.exporting import export
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
@@ -183,6 +185,16 @@ def test_grids_and_samples_are_of_pixels(vae: Path, data: Path) -> None:
     model = AutoencoderKL.from_pretrained(vae)
     with torch.no_grad():
         assert apart(images, model.decode(model.encode(images).latent_dist.mean).sample) > 1e-4
+
+
+def test_an_evaluation_compares_pixels(vae: Path, data: Path, tmp_path: Path) -> None:
+    made = planned(vae)
+    known = made.model_copy(update={"data": mix(made, data).identity})
+    net_ = known.child_net()
+    reference = open_reference(known, net_, "training", data, Kept(tmp_path / "kept"))
+    assert reference.warnings == (), "the images are those that the latents were made of"
+    (chunk, *_) = reference.pictures.chunks()
+    assert chunk.images.shape[1:] == (1, SIDE, SIDE)
 
 
 def test_latents_are_not_clipped_and_are_decoded_as_diffusers_does(vae: Path) -> None:

@@ -169,7 +169,8 @@ TRAINING = {
         "All images of a batch have one size, that of the model's image, whatever size the "
         "files have. A resize of the short side leaves the other as it is, so a crop must "
         "follow; a crop must not be larger than what the resize leaves. An inherited transform "
-        "is evaluated in the child, so write `image.size` in it and not a number.",
+        "is evaluated in the child, so write `image.size` in it and not a number; of latents it is "
+        "`image.pixels`, which counts the pixels of the images.",
     ),
     "G502": Code(
         "other-kind",

@@ -23,6 +23,8 @@ from growlang_runtime.data.draws import batch_normals
 from growlang_runtime.data.images import Images
 from growlang_runtime.data.mix import Example, Mix
 
+BEHIND = " as latents of "
+"""What stands behind the identity of images in that of their latents."""
 DIGEST = 16
 """Bytes of the checksum in front of moments in a file."""
 
@@ -100,7 +102,7 @@ class Latents(Mix):
     def identity(self) -> dict[str, str]:
         """That of the images, and of the VAE."""
         behind = hashlib.sha256(self.vae.identity.encode()).hexdigest()[:16]
-        return {n: f"{own} as latents of {behind}" for n, own in self.images.identity.items()}
+        return {n: f"{own}{BEHIND}{behind}" for n, own in self.images.identity.items()}
 
     def empty(self, count: int) -> Tensor:
         """Room for some latents, (count, c, h, w)."""

@@ -16,6 +16,7 @@ from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.conditioner import classes_of, fields_read
 from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.data.images import Images, Indexes
+from growlang_runtime.data.latents import BEHIND
 from growlang_runtime.data.mix import Batch
 from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, to_bytes
@@ -101,7 +102,8 @@ def _declared(
 
 
 def _differs(plan: Plan, images: Images) -> bool:
-    recorded = {part for name in plan.data or {} for part in (plan.data or {})[name].split("+")}
+    told = [part for name in plan.data or {} for part in (plan.data or {})[name].split("+")]
+    recorded = {part.partition(BEHIND)[0] for part in told}  # of latents, their images
     return not set(images.identity.values()) <= recorded
 
 

@@ -15,9 +15,13 @@ BAR = 12
 
 
 class Display:
-    """Progress of a run on stderr: a bar on a terminal, else a line for each line of metrics."""
+    """Progress of a run on stderr: a bar on a terminal, else a line for each line of metrics.
 
-    def __init__(self, total: int, quiet: bool = False) -> None:
+    `tokens` are those of a sample of a model of tokens, whose speed is told in them.
+    """
+
+    def __init__(self, total: int, quiet: bool = False, tokens: int = 0) -> None:
+        self.tokens = tokens
         self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -74,7 +78,10 @@ class Display:
         """
         self.left = self._seconds_left(step)
         shown = f"{loss:.4f}" if abs(loss) < 1e6 else f"{loss:.4g}"
-        text = f"loss {shown}  {images_per_s:.1f} images/s"
+        speed = f"{images_per_s:.1f} images/s"
+        if self.tokens:
+            speed = f"{images_per_s * self.tokens:,.0f} tokens/s"
+        text = f"loss {shown}  {speed}"
         if not self.bar.disable:
             text += self.held_out
         if data_wait is not None:

@@ -46,9 +46,10 @@ class Telling:
         clock: Callable[[], float] = perf_counter,
         *,
         written: bool = True,
+        tokens: int = 0,
     ) -> None:
         self.metrics = Metrics(run.metrics, written=written)
-        self.display = Display(steps, quiet)
+        self.display = Display(steps, quiet, tokens)
         self.status = status
         self.rate = Rate()
         self.seconds = Seconds(clock)

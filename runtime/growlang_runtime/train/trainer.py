@@ -56,7 +56,9 @@ class Trainer:
         self.pending: Stepped | None = None
         """The last step, while it is not known what it found."""
         self.watch = Watch.of(setup, run.checkpoints, options, self.steps)
-        self.told = Telling(run, self.steps, options.quiet, status, written=self.ranks.first)
+        tokens = self.net.result.positions if self.net.of_tokens else 0
+        quiet, first = options.quiet, self.ranks.first
+        self.told = Telling(run, self.steps, quiet, status, written=first, tokens=tokens)
         self.metrics, self.display = self.told.metrics, self.told.display
         self.skips = Skips(run, setup, options, self.told, self.warn)
         self.proof = Proof(self.state.weights, self.metrics, self.display)
