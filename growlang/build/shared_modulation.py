@@ -24,7 +24,7 @@ def modulating(site: Site, op: Op, place: Place, at: KeyPath) -> Site | None:
         return site  # which the op refuses
     if place.component != CORE:
         message = f"`modulation = shared` is of the core's blocks, and this is `{place.component}`"
-        _refused(site, message, "write `modulation = block`", at)
+        site.refusals.op(_unfit(message, "write `modulation = block`"), at)
         return None
     own = SharedModulation(width=op.width, sublayers=len(modulated(op)), norm=op.norm)
     there = site.graph.shared
@@ -35,10 +35,10 @@ def modulating(site: Site, op: Op, place: Place, at: KeyPath) -> Site | None:
         has = f"{there.sublayers} sublayers of {there.width} channels behind `norm = {there.norm}`"
         this = f"{own.sublayers} of {own.width} behind `norm = {own.norm}`"
         message = f"the blocks before share a modulation of {has}, and this one has {this}"
-        _refused(site, message, "declare them alike, or write `modulation = block`", at)
+        site.refusals.op(_unfit(message, "declare them alike, or write `modulation = block`"), at)
         return None
     return site._replace(modulation=PATH)
 
 
-def _refused(site: Site, message: str, help: str, at: KeyPath) -> None:
-    site.refusals.op(OpError(message, argument="modulation", help=help), at)
+def _unfit(message: str, help: str) -> OpError:
+    return OpError(message, argument="modulation", help=help)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import metrics, phase, plan, settings, state, train, write_data
 
@@ -82,13 +81,13 @@ def test_a_run_that_is_validated_has_the_same_tensors(data: Path) -> None:
 
 def test_each_validation_measures_the_same_draws(data: Path, monkeypatch: Any) -> None:
     drawn: list[list[str]] = []
-    losses = module.Validation._losses
+    measured = module.Validation._measured
 
-    def spied(self: Any, net: Any, part: Any) -> torch.Tensor:
+    def spied(self: Any, net: Any, part: Any) -> Any:
         drawn.append([tensor_hash(t) for t in (part.x, part.eps, part.t)])
-        return losses(self, net, part)
+        return measured(self, net, part)
 
-    monkeypatch.setattr(module.Validation, "_losses", spied)
+    monkeypatch.setattr(module.Validation, "_measured", spied)
     result = train(watched(), data, validate_every=4)
     assert len(drawn) == 8
     assert drawn[: len(drawn) // 2] == drawn[len(drawn) // 2 :]

@@ -103,13 +103,13 @@ class Display:
         plain: float,
         levels: Sequence[float],
         best: bool,
-        scores: Mapping[str, float],
+        scores: Mapping[str, float] | None = None,
     ) -> None:
         """Show what validation found; `levels` are the losses by noise level, the lowest first."""
         self.held_out = f"  validation {averaged:.4f}"
         by_level = ", by noise level " * bool(levels) + " ".join(f"{v:.3g}" for v in levels)
         text = f"validation {averaged:.4f}, plain weights {plain:.4f}{by_level}"
-        text += "".join(f", {name} {value:.4f}" for name, value in scores.items())
+        text += "".join(f", {name} {value:.4f}" for name, value in (scores or {}).items())
         mark = "  best" if best else ""
         if self.bar.disable:
             self.say(f"{phase}  step {step}/{self.total}  {text}{mark}")
