@@ -238,7 +238,9 @@ def _positions(pair: Pair, resizing: Resizing) -> Iterator[Obstacle]:
         why = f"it has {now} positions here, and {was} in the parent"
         yield Obstacle("impossible", pair.child.path, why, "add `resize(bilinear)`")
         return
-    why = f"its {was} positions become {now}: the parent computes nothing of as many to compare to"
+    by = f" by `{resizing.word}` interpolation" if pair.child.tensors else ""
+    why = f"its {was} positions become {now}{by}: the parent computes nothing of as many to "
+    why += "compare to"
     yield Obstacle("incomparable", pair.child.path, why)
 
 

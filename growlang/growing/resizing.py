@@ -12,7 +12,7 @@ from growlang.growth.constants import Resample
 from growlang.net.axes import Parameter
 from growlang.ops.base import Resized
 
-Filter = Literal["nearest", "bilinear", "flexi"]
+Filter = Literal["nearest", "bilinear", "bicubic", "flexi"]
 
 
 class Resizing(NamedTuple):
@@ -22,6 +22,11 @@ class Resizing(NamedTuple):
     grids: tuple[tuple[int, int], tuple[int, int]] | None = None
     """Rows and columns of the tokens of the parent and of the child, where they come of a grid."""
 
+    @property
+    def word(self) -> Filter:
+        """How positions and the filters that write patches are interpolated."""
+        return "bilinear" if self.how in (None, "flexi") else self.how
+
     def resample(
         self, what: Resized | None, new: Parameter, old: Parameter
     ) -> tuple[Resample, ...]:
@@ -29,7 +34,7 @@ class Resizing(NamedTuple):
         ours, theirs = sides(new), sides(old)
         if ours == theirs or what in (None, "kernel"):
             return ()
-        how: Filter = "nearest" if self.how == "nearest" else "bilinear"
+        how = self.word
         if what == "positions":
             assert self.grids is not None
             return (Resample(how, 0, *self.grids, fused=True),)

@@ -80,7 +80,7 @@ class Resample(NamedTuple):
     of one axis, the rows outermost. `outer` counts what stands before them in a fused axis.
     """
 
-    how: Literal["nearest", "bilinear", "flexi"]
+    how: Literal["nearest", "bilinear", "bicubic", "flexi"]
     axis: int
     old: tuple[int, int]
     new: tuple[int, int]

@@ -52,7 +52,7 @@ def resample_from_json(data: object) -> Resample:
     match data:
         case [
             "resample",
-            ("nearest" | "bilinear" | "flexi") as how,
+            ("nearest" | "bilinear" | "bicubic" | "flexi") as how,
             int(axis),
             [int(a), int(b)],
             [int(c), int(d)],

@@ -12,9 +12,10 @@ class Resize(Rule):
     It is exact for patches of a whole multiple of their side, by `nearest`: they compute of an
     image what the old ones do of the means of its pixels, and what the old ones put out is
     repeated. A noisy image's means have less noise, so this is not yet the parent's denoiser. Other
-    patches are inexact by any of the three. Positions on another grid have no function to compare
-    with. `nearest` and `bilinear` interpolate as ViT does its positions; `flexi` takes the filters
-    that agree best with the old ones on enlarged images (FlexiViT).
+    patches are inexact by any of them. Positions on another grid have no function to compare
+    with. `nearest`, `bilinear` and `bicubic` interpolate as ViT does its positions, `bicubic` as
+    transformers does (`interpolate_pos_encoding`); `flexi` takes the filters that agree best with
+    the old ones on enlarged images (FlexiViT). Tokens in front keep their positions.
     """
 
     call = "resize"
@@ -22,8 +23,8 @@ class Resize(Rule):
     order = 1
     gives = "large a grid"
     source = "arXiv 2010.11929 (ViT), arXiv 2212.08013 (FlexiViT)"
-    how: Literal["nearest", "bilinear", "flexi"] = argument(
-        "values of the `nearest` place, `bilinear` ones, or the pseudo-inverse of enlarging, "
-        "`flexi`, which is for patches",
+    how: Literal["nearest", "bilinear", "bicubic", "flexi"] = argument(
+        "values of the `nearest` place, `bilinear` or `bicubic` ones, or the pseudo-inverse of "
+        "enlarging, `flexi`, which is for patches",
         "nearest",
     )

@@ -340,7 +340,7 @@ def _resampled(resample: Resample, source: Tensor) -> Tensor:
 
 
 def _matrix(how: str, old: int, new: int) -> Tensor:
-    """(new, old): bilinear interpolation along one side, or what FlexiViT resizes filters with.
+    """(new, old): interpolation along one side, or what FlexiViT resizes filters with.
 
     FlexiViT (arXiv 2212.08013, equation 4) takes the pseudo-inverse of the interpolation's
     transpose, so that resized filters give of a resized patch what the old ones gave of the patch.
@@ -348,6 +348,9 @@ def _matrix(how: str, old: int, new: int) -> Tensor:
     eye = torch.eye(old, dtype=torch.float64)[None]
     if how == "nearest":
         return F.interpolate(eye, size=new, mode="nearest")[0].T
+    if how == "bicubic":
+        sides = F.interpolate(eye[..., None], (new, 1), mode="bicubic", align_corners=False)
+        return sides[0, ..., 0].T
     sides = F.interpolate(eye, size=new, mode="linear", align_corners=False)[0].T
     return torch.linalg.pinv(sides.T) if how == "flexi" else sides
 

@@ -39,6 +39,16 @@ model wider grows "%s" {
   head  classify(label, pool = first, eps = 1e-12)
 }
 """
+LARGER = """grow 1
+
+model larger grows "%s" {
+  keep label, stem, head
+  grow core by resize(bicubic)
+
+  image = image(%d)
+  core (prepend = [class_token])  transformer(24, heads = 3, qk_norm = false, eps = 1e-12) * 2
+}
+"""
 CLOSE = 1e-5
 X = torch.randn(3, 3, 48, 48, generator=torch.Generator().manual_seed(1))
 
@@ -68,6 +78,16 @@ def computed(path: Path) -> Tensor:
     return found
 
 
+def small_spec(folder: Path) -> Path:
+    """The shipped spec with the numbers of the small model."""
+    return edited(
+        SPEC,
+        folder / "small.grow",
+        *((f"= {a}\n", f"= {b}\n") for a, b in ((768, 24), (224, 48), (1000, 10))),
+        *((f"{name}   = 12", f"{name}   = {n}") for name, n in (("depth", 2), ("heads", 3))),
+    )
+
+
 def imported(folder: Path, path: Path, spec: Path = SPEC, **params: Any) -> Run:
     said = {**SMALL, **params} if spec == SPEC else params
     options = [word for n, v in said.items() for word in ("--set", f"{n}={v}")]
@@ -92,9 +112,10 @@ def apart(one: Tensor, other: Tensor) -> float:
 
 
 def test_vit_b_16_has_the_published_parameters() -> None:
-    net = checked(SPEC).net
-    assert net.parameters == 86_567_656
-    assert fitting(net).model_type == "vit"
+    for name, count in (("vit_b_16", 86_567_656), ("vit_b_16_384", 86_859_496)):
+        net = checked(SHIPPED / f"{name}.grow").net
+        assert net.parameters == count
+        assert fitting(net).model_type == "vit"
 
 
 def test_an_imported_vit_computes_what_transformers_does(folder: Path, weights: Path) -> None:
@@ -117,12 +138,7 @@ def test_what_is_exported_is_the_same_bit_for_bit(
 def test_a_grown_vit_computes_the_same_in_transformers(
     folder: Path, weights: Path, tmp_path: Path
 ) -> None:
-    small = edited(
-        SPEC,
-        tmp_path / "small.grow",
-        *((f"= {a}\n", f"= {b}\n") for a, b in ((768, 24), (224, 48), (1000, 10))),
-        *((f"{name}   = 12", f"{name}   = {n}") for name, n in (("depth", 2), ("heads", 3))),
-    )
+    small = small_spec(tmp_path)
     (tmp_path / "wider.grow").write_text(CHILD % small.name)
     spec = growlang.load(tmp_path / "wider.grow")
     assert {v.level for v in spec.mapping.verdicts} == {"exact"}
@@ -148,3 +164,22 @@ def test_a_config_of_something_else_is_refused(
     run = imported(made(tmp_path / "hf", **settings), tmp_path / "a.safetensors")
     assert run.status == 2
     assert said in run.err
+
+
+@pytest.mark.parametrize("side", [96, 80])
+def test_positions_of_another_size_are_those_that_transformers_interpolates(
+    side: int, folder: Path, weights: Path, tmp_path: Path
+) -> None:
+    small = small_spec(tmp_path)
+    (tmp_path / "larger.grow").write_text(LARGER % (small.name, side))
+    spec = growlang.load(tmp_path / "larger.grow")
+    (verdict,) = (v for v in spec.mapping.verdicts if v.place == "core")
+    assert verdict.level == "inexact"
+    assert "positions become" in verdict.reason and "by `bicubic` interpolation" in verdict.reason
+    larger = growlang.compile(spec).module()
+    larger.load_state_dict(spec.mapping.apply(growlang.load_weights(weights)))
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        model = ViTForImageClassification.from_pretrained(folder)
+        expected = model(x, interpolate_pos_encoding=True).logits
+        assert apart(larger(x), expected) < CLOSE
