@@ -141,5 +141,9 @@ def test_a_classifier_is_not_sampled(trained: Path) -> None:
         assert "-m accuracy" in str(caught.value.help)
     with pytest.raises(GrowlangError, match="it draws nothing"):
         CliRunner().invoke(app, ["sample", str(trained)], catch_exceptions=False)
+    with pytest.raises(GrowlangError, match="`fid` measures images, and the model predicts"):
+        growlang.evaluate(trained, metrics=["fid"])
+    with pytest.raises(GrowlangError, match="diffusers has one that denoises"):
+        growlang.export(trained, "diffusers", trained / "out")
     with pytest.raises(GrowlangError, match="no noise levels"):
         objective_of(Classify(label="label"), growlang.load_weights(trained).net)

@@ -93,6 +93,11 @@ class Bench:
         """Open the references. Raises GrowlangError with all that the metrics lack."""
         found: list[Reference] = []
         drawing = [metric for metric in settings.metrics if metric.draws]
+        if drawing and (label := plan.child_net().predicts):
+            raise GrowlangError(
+                f"`{drawing[0].call}` measures images, and the model predicts `{label}`",
+                help="measure `accuracy` and `held_out_loss`",
+            )
 
         def references() -> None:
             kept = Kept(features_cache())

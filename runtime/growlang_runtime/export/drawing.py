@@ -62,6 +62,11 @@ def drawing_of(net: Net, objective: Denoising, said: Sample, semantics: int) -> 
 
 def denoising_of(net: Net, settings: Settings) -> Denoising:
     """The objective of trained weights. Raises GrowlangError for one of a package."""
+    if net.predicts:
+        raise GrowlangError(
+            f"the model predicts `{net.predicts}`, and a folder of diffusers has one that denoises",
+            help="write a folder that transformers loads, --to hf, or --to safetensors",
+        )
     objective = objective_of(settings.objective, net)
     if type(objective) is not Denoising:
         raise _unknown("objective", settings.objective.call)
