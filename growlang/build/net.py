@@ -45,6 +45,9 @@ def build(
     """
     known = frozenset((item.code, item.message) for item in said)
     site = Site(resolution, Refusals(resolution, findings, known), Graph())
+    models = [resolution.model, *(g.resolution.model for g in resolution.generations)]
+    if resolution.generations and any(model.predicted for model in models):
+        return None  # which the findings about what is retained tell
     site = _with_inputs(site)
     end = grown(site) if resolution.generations else walk(site)
     complete = end.shape is not None and not site.refused and resolution.stages_known

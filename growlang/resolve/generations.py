@@ -83,6 +83,9 @@ def refuse_broken(resolution: Resolution, parent: Resolution | None) -> Iterator
     contract = resolution.contract
     if parent is None or contract.doubtful:
         return
+    if predicting := _predicting(resolution, parent):
+        yield predicting
+        return
     if contract.retain:
         yield from _not_ends(contract, parent)
         yield from _not_whole(contract, parent)
@@ -91,6 +94,18 @@ def refuse_broken(resolution: Resolution, parent: Resolution | None) -> Iterator
         yield from _not_kept(resolution, parent)
         yield from _sizes(resolution)
         yield from _names(resolution)
+
+
+def _predicting(resolution: Resolution, parent: Resolution) -> Diagnostic | None:
+    """That ends are retained where one of the two models predicts a label, and makes no images."""
+    retained = list(resolution.contract.retain.values())
+    for who, model in (("the parent", parent.model), ("the model", resolution.model)):
+        if retained and model.predicted:
+            label = model.predicted[0]
+            message = f"retained ends make images, and {who} predicts `{label}`"
+            help = "write `drop` or `keep` instead of `retain`"
+            return Diagnostic("G330", message, retained[0], help)
+    return None
 
 
 def _not_ends(contract: Contract, parent: Resolution) -> Iterator[Diagnostic]:
