@@ -53,7 +53,7 @@ def argument_obstacles(
         if name == op.names_argument:
             yield from _names(path, name, now, was)
             continue
-        if name in op.conditions_arguments and _of_old(pair, now) == _of_old(pair, was):
+        if name in op.sublayer_arguments and _of_old(pair, now) == _of_old(pair, was):
             continue
         declared = (id(node.declaration or node) for node in pair[:2])
         key = name, *declared, *_read(pair, match)

@@ -7,7 +7,7 @@ from growlang.net.axes import Axes, Axis, Layer, Space, normalised, reads, write
 from growlang.ops import heads, mlp
 from growlang.ops.activations import Hidden, activation
 from growlang.ops.base import Eps, Op, OpError, unknown_condition
-from growlang.ops.heads import Biases, HeadWidth, KeyHeads, heads_width, keys_width
+from growlang.ops.heads import Biases, HeadWidth, Joint, KeyHeads, heads_width, keys_width
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import plain, token_wise
 from growlang.ops.modulation import (
@@ -33,6 +33,7 @@ PLAIN_TOKENS = 256
 """Longest sequence for which attention is matmul, softmax, matmul on CPU, where that is faster."""
 
 KV_HEADS = "heads of keys and values, which divide the heads; by default as many"
+JOINT = "conditions whose keys and values self-attention has beside its own, each by a linear map"
 BIAS = "whether maps and norms have a bias, or the parts that do: `[qkv, out, mlp, norm]`"
 
 
@@ -51,6 +52,7 @@ class Attention(Op):
     is_residual = True
     training_arguments = frozenset(("dropout",))
     carried = frozenset((heads.ROTATED,))
+    sublayer_arguments = frozenset(("unmodulated", "unnormed"))
     width: int = argument("channels; the same as the input's", ge=1)
     heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
     attend: Annotated[list[str], Conditions()] = argument(
@@ -67,6 +69,7 @@ class Attention(Op):
     affine: Affine = argument(AFFINE, None)
     unmodulated: Sublayers = argument(UNMODULATED, list)
     unnormed: Sublayers = argument(UNNORMED, list)
+    joint: Joint = argument(JOINT, list)
 
     @property
     def is_rotated(self) -> bool:
@@ -125,6 +128,7 @@ class Transformer(Op):
     is_residual = True
     training_arguments = frozenset(("dropout",))
     carried = frozenset((heads.ROTATED,))
+    sublayer_arguments = frozenset(("unmodulated", "unnormed"))
     gone: ClassVar[dict[str, Any]] = {"rope": False}
     moved: ClassVar[dict[str, str]] = {
         "rope": "remove it; positions are the core's: `core @ 16 (position = rope)`"
@@ -149,6 +153,7 @@ class Transformer(Op):
     affine: Affine = argument(AFFINE, None)
     unmodulated: Sublayers = argument(UNMODULATED, list)
     unnormed: Sublayers = argument(UNNORMED, list)
+    joint: Joint = argument(JOINT, list)
 
     @property
     def is_rotated(self) -> bool:
@@ -227,6 +232,7 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
         )
     heads.checked(op, scope)
     require_time(op, scope)
+    _require_joint(op, scope)
     for name in op.attend:
         if name != "self" and name not in scope.conditions:
             known = ", ".join(["self", *scope.conditions])
@@ -234,6 +240,33 @@ def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
         if op.attend.count(name) > 1:
             raise OpError(f"`attend` lists `{name}` twice", argument="attend")
     return x
+
+
+def _require_joint(op: Attending, scope: Scope) -> None:
+    """Raise OpError where `joint` names no condition, or there is no self-attention to join."""
+    for name in op.joint:
+        if name not in scope.conditions:
+            known = ", ".join(scope.conditions)
+            raise OpError(
+                f"`joint` lists `{name}`, which is not a condition of the model",
+                argument="joint",
+                code="G208",
+                help=f"its conditions: {known}" if known else "remove it",
+            )
+        if op.joint.count(name) > 1:
+            raise OpError(f"`joint` lists `{name}` twice", argument="joint")
+    if op.joint and "self" not in op.attend:
+        raise OpError(
+            "`joint` is of self-attention, and `attend` does not list `self`",
+            argument="joint",
+            help=f"write `attend = [self, {', '.join(op.attend)}]`, or remove it",
+        )
+    if op.joint and isinstance(op, Transformer) and op.causal:
+        raise OpError(
+            "`joint` and `causal = true` exclude each other: conditions have no place in the order",
+            argument="causal",
+            help=f"remove it, or attend to it apart: `attend = [self, {op.joint[0]}]`",
+        )
 
 
 def _rotated(op: Attending, scope: Scope) -> dict[str, int]:
@@ -244,7 +277,7 @@ def _rotated(op: Attending, scope: Scope) -> dict[str, int]:
 
 def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
     time = ("time",) if scope.time is not None and op.modulation != "none" else ()
-    return (*time, *(name for name in op.attend if name != "self"))
+    return (*time, *(name for name in op.attend if name != "self"), *op.joint)
 
 
 def _inputs(op: Attending, stream: Space, scope: Scope) -> tuple[Axis, ...]:
@@ -252,10 +285,15 @@ def _inputs(op: Attending, stream: Space, scope: Scope) -> tuple[Axis, ...]:
     axes = [reads(stream)]
     if scope.time is not None:
         axes.append(given(op, stream, scope.time))
-    for name in op.attend:
+    for name in (*op.attend, *op.joint):
         if name != "self":
             axes += [reads(_condition(name, scope)), ()]
     return tuple(axes)
+
+
+def _joined(op: Attending, name: str, scope: Scope) -> tuple[Shape, ...]:
+    """The shapes of what is joined to a sublayer's keys and values."""
+    return tuple([scope.conditions[n] for n in op.joint]) if name == "self" else ()
 
 
 def _condition(name: str, scope: Scope) -> Space:
@@ -271,7 +309,8 @@ def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
         other = None if is_self else reads(_condition(name, scope))
         rotates = is_self and scope.rope is not None
         init = "zeros" if of_branch(op, branch, scope).time is None else "linear"
-        layers += heads.maps(op, name, stream, x, other, rotates, init)
+        joint = {n: reads(_condition(n, scope)) for n in op.joint} if is_self else {}
+        layers += heads.maps(op, name, stream, x, other, joint, rotates, init)
     return tuple(layers)
 
 
@@ -286,8 +325,10 @@ def _attention_flops(op: Attending, x: Shape, scope: Scope) -> int:
     total, inner, queries = 0, heads_width(op), x.positions
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
-        keys = other.positions
-        projections = 2 * queries * op.width * inner + 2 * keys * keys_width(op) * other.width
+        joined = _joined(op, name, scope)
+        keys = other.positions + sum(one.positions for one in joined)
+        read = other.size + sum(one.size for one in joined)
+        projections = 2 * queries * op.width * inner + 2 * read * keys_width(op)
         total += 2 * (projections + 2 * queries * keys * inner)
         total += _modulation_flops(op, f"attend.{name}", scope)
     return total
@@ -317,7 +358,9 @@ def _attention_saved(op: Attending, x: Shape, scope: Scope) -> int:
     inner, queries = heads_width(op), x.positions
     for name in op.attend:
         other = x if name == "self" else scope.conditions[name]
-        keys = other.positions
+        joined = _joined(op, name, scope)
+        keys = other.positions + sum(one.positions for one in joined)
+        total += sum(one.size for one in joined)
         plain = max(queries, keys) <= PLAIN_TOKENS
         total += _entry_saved(op, f"attend.{name}", x, scope) + x.size + queries * inner
         total += 0 if name == "self" else other.size
@@ -359,6 +402,10 @@ def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Ke
     always = learning = 0
     inner, maps = heads_width(op), widths.maps
     for name in op.attend:
+        if name == "self" and op.joint:
+            joined = _joined_kept(op, x, scope, widths)
+            always, learning = always + joined.always, learning + joined.learning
+            continue
         other = x if name == "self" else scope.conditions[name]
         queries, of_keys = x.positions * inner, other.positions * keys_width(op)
         both, turned = queries + of_keys, name == "self" and scope.rope is not None
@@ -380,3 +427,28 @@ def _attention_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Ke
         learning += _branch_learning(op, f"attend.{name}", x, scope, widths) + maps * x.size
         learning += 0 if name == "self" else maps * other.size
     return Kept(always, learning, max(widths.x, maps))
+
+
+def _joined_kept(op: Attending, x: Shape, scope: Scope, widths: Widths) -> Kept:
+    """Of self-attention with keys and values that conditions give, which are copied behind its own.
+
+    The result of `qkv` is kept where queries are a view of it, or their norm reads it in fp32.
+    """
+    inner, maps, joined = heads_width(op), widths.maps, _joined(op, "self", scope)
+    queries, own = x.positions * inner, x.positions * keys_width(op)
+    count = sum(one.positions for one in joined)
+    theirs = count * keys_width(op)
+    shared = inner > keys_width(op)
+    attended = (x.positions + count) * inner if shared else own + theirs
+    copied, learning = maps * 2 * attended, maps * sum(one.size for one in joined)
+    if op.qk_norm:
+        keys = heads.key_heads(op)
+        copied += maps * queries + FP32 * x.positions * (op.heads + keys)
+        copied += FP32 * (queries + 2 * own) if maps == FP32 else FP32 * (queries + own)
+        learning += FP32 * ((2 if maps == FP32 else 1) * theirs + count * keys)
+    else:
+        copied += maps * (queries if scope.rope else queries + 2 * own)
+    result = maps * queries + FP32 * op.heads * x.positions
+    always = _entry_kept(op, "attend.self", x) + copied + result
+    learning += _branch_learning(op, "attend.self", x, scope, widths) + maps * x.size
+    return Kept(always, learning, maps)

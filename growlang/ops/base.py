@@ -100,20 +100,18 @@ class Op(Signature):
     carried: ClassVar[frozenset[str]] = frozenset()
     """Names of `numbers` that growth keeps as they are beside what becomes larger."""
 
+    sublayer_arguments: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that say what the sublayers of some conditions are, also of new ones."""
+
     names_argument: ClassVar[str | None] = None
     """The argument that names its ids in their order, of which a grown op keeps the parent's."""
 
     @property
     def conditions_argument(self) -> str | None:
         """The name of its `Conditions` argument, such as `attend`; None where it has none."""
-        return next(iter(self.conditions_arguments), None)
-
-    @property
-    def conditions_arguments(self) -> tuple[str, ...]:
-        """All arguments that name conditions: behind that one, what sublayers of them are."""
         fields = type(self).model_fields.items()
         has = (n for n, info in fields if any(isinstance(m, Conditions) for m in info.metadata))
-        return tuple(has)
+        return next(has, None)
 
     @property
     def attended(self) -> tuple[str, ...] | None:

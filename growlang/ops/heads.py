@@ -1,5 +1,6 @@
 """The heads of attention: their spaces, the maps that they need, and what is rotated of them."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import Annotated, Literal, NamedTuple, Protocol
 
@@ -10,9 +11,11 @@ from growlang.net.axes import Axis, Layer, Role, Space, Symmetry, axis, reads, w
 from growlang.ops.base import OpError
 from growlang.ops.layers import linear, norm, plain, token_wise
 from growlang.signatures.canonical import Later
+from growlang.signatures.signature import Conditions
 
 HeadWidth = Annotated[Annotated[int, Field(ge=1)] | None, Later()]
 KeyHeads = Annotated[Annotated[int, Field(ge=1)] | None, Later()]
+Joint = Annotated[list[str], Conditions(itself=False), Later()]
 Part = Literal["qkv", "out", "mlp", "norm"]
 Biases = Annotated[bool | list[Part], Later()]
 ROTATED = "attend.self.rotated"
@@ -151,10 +154,13 @@ def maps(
     stream: Space,
     x: Axis,
     other: Axis | None,
+    joint: Mapping[str, Axis],
     is_rotated: bool,
     init: str,
 ) -> tuple[Layer, ...]:
     """`qkv` of x, or `q` and `kv` of another value; `q_norm`, `k_norm`; `out`, begun as `init`.
+
+    Behind `qkv` come `joint.NAME`, whose keys and values of conditions join those of x.
 
     Queries are (heads of keys, heads that share one, channels), keys and values (heads, channels).
     """
@@ -169,6 +175,9 @@ def maps(
     else:
         layers.append(linear(f"{branch}.q", query, x, bias=bias, branch=branch))
         layers.append(linear(f"{branch}.kv", key + value, other, bias=bias, branch=branch))
+    for name_, tokens in joint.items():
+        place = f"{branch}.joint.{name_}"
+        layers.append(linear(place, key + value, tokens, bias=bias, branch=branch))
     if op.qk_norm:
         for place, role in (("q_norm", Role.QUERY_NORM), ("k_norm", Role.KEY_NORM)):
             layers.append(

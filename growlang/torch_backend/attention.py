@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 
 import torch
@@ -124,12 +125,19 @@ class Heads(Branch):
         mask: Tensor | None = None,
         causal: bool = False,
         rope: Turn | None = None,
+        joint: tuple[tuple[Tensor, Tensor], ...] = (),
     ) -> Tensor:
-        """Attention over the heads, put together and projected: (B, length, width)."""
+        """Attention over the heads, put together and projected: (B, length, width).
+
+        `joint` are keys and values that join those that positions turn; `mask` is of all.
+        """
         if self.q_norm is not None and self.k_norm is not None:
             q, k = self.q_norm(q), self.k_norm(k)
         if rope is not None:
             q, k = rotate(q, k, rope, self.rotated)
+        if joint:
+            keys = [key if self.k_norm is None else self.k_norm(key) for key, _ in joint]
+            k, v = torch.cat([k, *keys], 2), torch.cat([v, *[value for _, value in joint]], 2)
         merged = attend(q, k, v, mask, causal).transpose(1, 2).flatten(2)
         projected: Tensor = self.out(merged)
         return projected
@@ -145,11 +153,39 @@ class SelfAttention(Heads):
         self.rope: Turn | None = (rope.theta, rope.sides, rope.skipped) if rope else None
         rows, bias = self.inner + 2 * heads.keys_width(op), heads.has_bias(op, "qkv")
         self.qkv = Linear(op.width, rows, bias=bias, device=device)
+        self.names = tuple(op.joint)
+        if op.joint:
+            keys, widths = (
+                2 * heads.keys_width(op),
+                {n: scope.conditions[n].width for n in op.joint},
+            )
+            maps = {n: Linear(width, keys, bias=bias, device=device) for n, width in widths.items()}
+            self.joint = nn.ModuleDict(maps)
 
-    def branch(self, x: Tensor, *others: Tensor) -> Tensor:
-        """(B, length, width) -> the same."""
+    def branch(self, x: Tensor, *others: Tensor | None) -> Tensor:
+        """(B, length, width), and tokens and mask of each condition that joins -> the same."""
         q, k, v = self.split(self.qkv(x), self.heads, self.of_keys, self.of_keys)
-        return self.attended(q, k, v, causal=self.causal, rope=self.rope)
+        joint, masks = list[tuple[Tensor, Tensor]](), list[Tensor | None]()
+        for at, name in enumerate(self.names):
+            tokens, mask = others[2 * at : 2 * at + 2]
+            key, value = self.split(self.joint[name](tokens), self.of_keys, self.of_keys)
+            joint.append((key, value))
+            masks.append(mask)
+        allowed = joined_mask(x, joint, masks)
+        return self.attended(q, k, v, allowed, self.causal, self.rope, tuple(joint))
+
+
+def joined_mask(
+    x: Tensor, joint: Sequence[tuple[Tensor, Tensor]], masks: Sequence[Tensor | None]
+) -> Tensor | None:
+    """Which keys are valid, (B, all of them), those of x first; None where all are."""
+    if all(mask is None for mask in masks):
+        return None
+    parts = [torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)]
+    for (key, _), mask in zip(joint, masks, strict=True):
+        whole = torch.ones(len(x), key.shape[2], dtype=torch.bool, device=x.device)
+        parts.append(whole if mask is None else mask)
+    return torch.cat(parts, dim=1)
 
 
 class CrossAttention(Heads):
@@ -243,9 +279,10 @@ class Attention(nn.Module):
         self, x: Tensor, times: tuple[Tensor | None, ...], others: tuple[Tensor, ...]
     ) -> Tensor:
         """The sublayers of `attend`, in order."""
+        joint = others[2 * (len(self.attend) - ("self" in self.attend)) :]
         for (name, sublayer), time in zip(self.attend.items(), times, strict=False):
             if name == "self":
-                x = sublayer(x, time)
+                x = sublayer(x, time, *joint)
             else:
                 x, others = sublayer(x, time, *others[:2]), others[2:]
         return x

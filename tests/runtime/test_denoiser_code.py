@@ -30,6 +30,7 @@ NETS = [
     *("retain/base", "retain/large", "retain/middle", "specs/blocks", "specs/grandchild"),
     *("specs/level", "specs/wavelet", "specs/own_images", "growth/to_eps", "growth/identity"),
     *("growth/copied_u", "exactness/long", "exactness/front_u_vit"),
+    *("exactness/joint", "exactness/shared_layer", "exactness/numbered"),
 ]
 """Between them all that the compiler puts beside the ops: joints, skips, positions, generations."""
 
