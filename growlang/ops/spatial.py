@@ -4,7 +4,7 @@ from math import gcd
 
 from growlang.net import Scope, Shape
 from growlang.net.axes import Axes, Role, axis, normalised, reads, writes
-from growlang.ops.attention import PLAIN_TOKENS
+from growlang.ops.attention_cost import PLAIN_TOKENS
 from growlang.ops.base import Eps, Op, OpError
 from growlang.ops.convolution import group_count
 from growlang.ops.kept import FP32, Kept, Widths

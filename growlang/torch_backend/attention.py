@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from growlang.net import Shape
 from growlang.ops import Scope, attention, heads
 from growlang.ops.activations import activation
-from growlang.ops.attention import PLAIN_TOKENS, Attending
+from growlang.ops.attention import Attending
+from growlang.ops.attention_cost import PLAIN_TOKENS
 from growlang.ops.modulation import is_affine, is_normed, modulated, of_branch, used
 from growlang.torch_backend.layers import Device, LayerNorm, Linear, RMSNorm
 from growlang.torch_backend.registration import builds

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from tiny import net
 
-from growlang.ops.attention import PLAIN_TOKENS
+from growlang.ops.attention_cost import PLAIN_TOKENS
 from growlang.torch_backend.attention import attend
 from growlang_runtime.conditioning.conditioner import Conditioner
 
