@@ -15,11 +15,13 @@ from classifier import plan_of, write_digits
 from PIL import Image
 from tiny import metrics, state, train
 
+import growlang
 from growlang.diagnostics import GrowlangError
 from growlang.spec.data import HF, Source
 from growlang.spec.labels import Labels
 from growlang_runtime.data.images import Images, Indexes
 
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 FOLDER = 'folder("digits", caption = none, label = "folder")'
 HUB = 'hf("a/digits", image = "scan", label = "digit")'
 
@@ -125,6 +127,15 @@ def test_captions_labels_and_other_columns_are_read(folder: Path, hub: Rows) -> 
     kept = opened(folder, where=[">=", ["row", "json.score"], 3.0])
     assert len(kept) == 10
     assert len(opened(folder, where=["<", ["row", "width"], 9])) == 40
+
+
+def test_numbers_are_those_of_a_column(folder: Path, hub: Rows) -> None:
+    spec = growlang.load(FIXTURES / "hub" / "numbers.grow")
+    run = growlang.train(spec, out=folder / "runs", data_root=folder, device="cpu", quiet=True).run
+    assert [m["loss"] for m in metrics(run) if "loss" in m]
+    hub.rows[1]["score"] = None
+    with pytest.raises(GrowlangError, match="`train:1` in a/digits: .*`json:score`"):
+        growlang.train(spec, out=folder / "again", data_root=folder, device="cpu", quiet=True)
 
 
 def test_classes_have_the_order_of_the_dataset(folder: Path, hub: Rows) -> None:
