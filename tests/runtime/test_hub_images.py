@@ -134,7 +134,7 @@ def test_numbers_are_those_of_a_column(folder: Path, hub: Rows) -> None:
     run = growlang.train(spec, out=folder / "runs", data_root=folder, device="cpu", quiet=True).run
     assert [m["loss"] for m in metrics(run) if "loss" in m]
     hub.rows[1]["score"] = None
-    with pytest.raises(GrowlangError, match="`train:1` in a/digits: .*`json:score`"):
+    with pytest.raises(GrowlangError, match=r"`train:1` in a/digits: .*`json:score`"):
         growlang.train(spec, out=folder / "again", data_root=folder, device="cpu", quiet=True)
 
 
