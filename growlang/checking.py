@@ -44,7 +44,7 @@ from growlang.resolve.doubtful import misfit_found, warn_doubtful
 from growlang.resolve.evaluations import warn_unmeasurable
 from growlang.resolve.files import Files, in_yaml
 from growlang.resolve.given import paths_of, read_given
-from growlang.resolve.kinds import refuse_seeing
+from growlang.resolve.kinds import refuse_seeing, refuse_time
 from growlang.resolve.model import Resolution
 from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_numbers, refuse_unread_prompts
@@ -281,6 +281,7 @@ def _warnings(findings: Findings, document: d.Document, checked: Checked | None)
     findings.extend(refuse_unread_numbers(checked.resolved).findings)
     if checked.recipes:
         refuse_seeing(checked.net, findings)
+        refuse_time(checked.net, findings)
     warn_doubtful(checked.resolved, findings)
     warn_unmeasurable(checked.resolved, findings)
     findings.extend(warn_unjoined(checked.net, resolution))

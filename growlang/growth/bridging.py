@@ -70,6 +70,10 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     kept = _kept(child, parent, mapping)
     if child.of_tokens:
         raise UnbridgeableError("it is of tokens, and a bridge is between images of two sizes")
+    if predicted := child.predicts or parent.predicts:
+        raise UnbridgeableError(f"`{predicted}` is predicted, and a bridge is between images")
+    if child.latent or parent.latent:
+        raise UnbridgeableError("means over latents are not the latents of a smaller image")
     old = [node for node in parent.nodes if node.component not in kept]
     factor = _factor(child.image, parent.image)
     _refuse_raw(child)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Span
-from growlang.net import Net
+from growlang.net import TIME, Net
 from growlang.ops import CONDITIONS
 from growlang.spec.data import HF, Source, Text
 from growlang.spec.model import Model, Tokens
@@ -120,6 +120,21 @@ def _tokenizer(source: Source) -> str:
         return ""
     found = source.data.tokenizer
     return f"`{found.call}()`" if isinstance(found, Bytes) else f'`"{found}"`'
+
+
+def refuse_time(net: Net, findings: Findings) -> None:
+    """A finding about the embedding of the noise level in a model whose data gets no noise."""
+    if not (net.of_tokens or net.predicts):
+        return
+    what = f"predicts `{net.predicts}`" if net.predicts else "is of tokens"
+    for component in net.components:
+        if component.name == TIME and component.span:
+            findings.add(
+                "G502",
+                f"`time` embeds the noise level of noisy images, and the model {what}",
+                component.span,
+                help="remove `time`; what is kept of a parent must not have it either",
+            )
 
 
 def refuse_seeing(net: Net, findings: Findings) -> None:

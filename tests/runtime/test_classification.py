@@ -19,7 +19,10 @@ from growlang.diagnostics import GrowlangError
 from growlang.spec.objectives import Classify
 from growlang_runtime.classification.cross_entropy import CrossEntropy, scores
 from growlang_runtime.conditioning.conditioner import Conditioner
+from growlang_runtime.data.corrupt import Budget
 from growlang_runtime.diffusion.objective import objective_of
+from growlang_runtime.train.batches import indexes_of
+from growlang_runtime.train.validation import Validation
 
 LOGITS = torch.randn(6, 10, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([3, 0, 9, 3, 1, 7])
@@ -109,6 +112,25 @@ def test_accuracy_is_that_of_every_held_out_image(trained: Path) -> None:
     assert result.details["accuracy_top5"] == pytest.approx(last["accuracy_top5"])
     assert 60 < result.protocol["draws"] < 100
     assert result.better == "higher"
+
+
+def test_of_a_mix_each_image_held_out_is_measured_once(folder: Path) -> None:
+    write_digits(folder / "more", 30)
+    more = 'data more = folder("more/digits", caption = none, label = "folder")\n\ntrain {'
+    changes = (("train {", more), ("data      = digits", "data      = mix(digits = 0.2, more = 0.8)"))
+    made = plan_of(folder, *changes)
+    model = made.child_net()
+    indexes = indexes_of(made, model, folder)
+    measured = Validation(made, model, Conditioner(model), indexes, Budget(0, folder), 10**6)
+    keys = [measured.mix.draw(p) for p in measured._places]
+    assert len({(e.source, e.key) for e in keys}) == len(keys) == len(measured.mix)
+    assert {e.source for e in keys} == {"digits", "more"}
+
+
+def test_numbers_are_read_by_a_model_that_classifies(folder: Path) -> None:
+    size = ("label = classes(10)", 'label = classes(10)\n  size  = number(16, from = "height")')
+    attend = ("heads = 2,", "heads = 2, attend = [self, size],")
+    assert train(plan_of(folder, size, attend), folder).finished
 
 
 def test_the_module_gives_the_logits_of_images(trained: Path) -> None:

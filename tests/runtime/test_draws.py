@@ -17,6 +17,7 @@ from growlang_runtime.data.draws import (
     batch_uniforms,
     counts,
     permuted,
+    place_of,
     split,
     uniforms,
 )
@@ -71,6 +72,10 @@ def test_a_mix_gives_each_source_its_draws_in_order(shares: list[Fraction], draw
         own[source].append(draw)
     assert own == [list(range(len(drawn))) for drawn in own]
     assert counts(shares, draws) == [len(drawn) for drawn in own]
+    for source, drawn in enumerate(own):
+        assert [split(shares, place_of(shares, source, n)) for n in drawn] == [
+            (source, n) for n in drawn
+        ]
 
 
 @given(SHARES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ from drawing_alone import apart, by_diffusers
 from PIL import Image
 from tiny import interrupt_at, net, phase, plan, state, train, write_data
 
+import growlang
 from growlang.diagnostics import GrowlangError
 from growlang.net import Latent, Net
 from growlang.plans.plan import Plan
 from growlang.spec.data import Crop, Flip, Resize
 from growlang.spec.recipe import Sample
 from growlang.spec.samplers import DDIM
+from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.draws import batch_normals
 from growlang_runtime.data.images import Images, Indexes
@@ -32,6 +36,7 @@ from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 from growlang_runtime.train.batches import open_mix
 
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "latents"
 SIDE = 16
 """Pixels a side, of which the tiny net's image has half as many latents."""
 
@@ -272,3 +277,31 @@ def test_diffusers_draws_the_same_images_of_a_model_of_latents(vae: Path, tmp_pa
     own = sample(run, prompts=["red", ""], seed=3).tensor
     assert apart(opened.decoded(found["images"][0]), own) < 1e-4
     assert apart(found["pictures"], own[:1]) < 0.01, "of 8 bits"
+
+
+def test_numbers_go_with_latents_and_sizes_are_in_pixels(
+    vae: Path, tmp_path: Path, write_tar: Callable[[str, Mapping[str, bytes]], Path]
+) -> None:
+    members: dict[str, bytes] = {}
+    for i in range(4):
+        file = io.BytesIO()
+        Image.new("RGB", (20, 18), (60 * i, 0, 0)).save(file, "JPEG")
+        members |= {f"{i}.jpg": file.getvalue(), f"{i}.json": json.dumps({"score": i}).encode()}
+    write_tar("a.tar", members)
+    spec = tmp_path / "numbers.grow"
+    text = (FIXTURES / "numbers.grow").read_text()
+    spec.write_text(text.replace('vae = "vae"', f'vae = "{vae}"'))
+    run = growlang.train(spec, data_root=tmp_path, out=tmp_path / "runs", device="cpu", quiet=True)
+    usual = Conditioner(growlang.load_run(run.run).plan.child_net()).usual_numbers({})
+    assert usual == {"size": (16.0, 16.0)}
+    assert len(growlang.sample(run.run, [""], numbers={"score": 1}).tensor) == 1
+
+
+def test_another_config_of_the_same_weights_is_another_vae(vae: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(vae, other)
+    config = json.loads((vae / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"act_fn": "gelu"}))
+    first, second = (Autoencoder.of(of_latents(folder)) for folder in (vae, other))
+    assert first is not None and second is not None
+    assert first.identity != second.identity

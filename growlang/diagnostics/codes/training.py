@@ -177,8 +177,8 @@ TRAINING = {
         "A recipe says something for another kind of model.",
         "A model of tokens trains on texts, with `next_token`; a model of images on images, and "
         "one that predicts a label on images with labels, with `classify`. A "
-        "transform, a condition on rows and `evaluate` are for images. The vocabulary has to hold "
-        "every id that the tokenizer gives.",
+        "transform, a condition on rows and `evaluate` are for images, and `time` for models that "
+        "denoise them. The vocabulary has to hold every id that the tokenizer gives.",
     ),
     "G503": Code(
         "sees-the-answer",

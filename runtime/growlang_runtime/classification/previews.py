@@ -34,7 +34,7 @@ class Predictions:
         self.classes = classes_of(net.encoders)
         first = images.batch(range(min(COUNT, len(images))))
         self.images, self.labels = first.images, first.labels
-        encoded = conditioner.read(first.captions, first.labels)
+        encoded = conditioner.read(first.captions, first.labels, numbers=first.numbers)
         self.given = conditioner.without_full_masks(encoded.inputs)
 
     @torch.no_grad()

@@ -60,7 +60,7 @@ class Conditioner:
     ) -> None:
         self.semantics = semantics
         declared = declared_conditions(net.encoders)
-        self._extent = None if net.of_tokens else net.image.dims[1:]
+        self._extent = None if net.of_tokens else net.pixels.dims[1:]
         for name, condition in declared.items():
             _require_field(name, condition)
         self.conditions = {name: c for name, c in declared.items() if not c.is_target}

@@ -5,6 +5,7 @@ What it gives is scaled as its config says, so that latents have about the devia
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from growlang.diagnostics import GrowlangError
-from growlang.net import Latent, Net, Shape
+from growlang.net import Latent, Net, Shape, digest
 from growlang.spec.autoencoders import KIND, misfits
 from growlang.torch_backend.tensor_files import contents_hash
 
@@ -54,9 +55,9 @@ class Autoencoder:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of its weights, and what its config says of how latents are scaled."""
-        scale, shift = self._scaling
-        said = [scale.flatten().tolist(), shift.flatten().tolist()]
+        """SHA-256 of its weights and of its config."""
+        config = {n: value for n, value in self.model.config.items() if not n.startswith("_")}
+        said = digest(json.loads(json.dumps(config, default=str)))
         return f"{contents_hash(dict(self.model.state_dict()))} {said}"
 
     def moments(self, pixels: Tensor) -> Tensor:

@@ -8,12 +8,13 @@ CPU, and noise on the device that trains (growlang_runtime.data.philox).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
-from math import floor, prod
+from math import ceil, floor, prod
 from typing import Literal
 
 import numpy as np
@@ -89,6 +90,13 @@ def split(shares: Sequence[Fraction], p: int) -> tuple[int, int]:
         p -= before
         left -= share
     return len(shares) - 1, p
+
+
+def place_of(shares: Sequence[Fraction], source: int, own: int) -> int:
+    """The draw of a mix that is draw `own` of a source: `split` backwards."""
+    most = ceil((own + 1 + len(shares)) * sum(shares, Fraction(0)) / shares[source])
+    given = range(most + len(shares))
+    return bisect_left(given, own + 1, key=lambda p: counts(shares, p + 1)[source])
 
 
 def counts(shares: Sequence[Fraction], draws: int) -> list[int]:

@@ -24,7 +24,7 @@ from growlang_runtime.data.corpus import Corpus
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.decoders import require_decoder
 from growlang_runtime.data.decoding import decode, why
-from growlang_runtime.data.draws import permuted
+from growlang_runtime.data.draws import permuted, place_of
 from growlang_runtime.data.holdout import Hashes, hashes_of, parted
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.mix import Example, Mix
@@ -142,6 +142,18 @@ class Images(Mix):
         """The identity of each source's index, by the source's name, and of another decoder."""
         behind = "" if self.decoder == "pillow" else f" by {self.decoder}"
         return {o.source.name: o.index.identity + behind for o in self._sources}
+
+    def once(self, most: int) -> Sequence[int]:
+        """Draws in which each image comes once, at most so many, in their order."""
+        sizes = [len(opened.rows) for opened in self._sources]
+        if len(sizes) == 1:
+            return range(min(most, *sizes))
+        places = (
+            place_of(self._shares, number, own)
+            for number, size in enumerate(sizes)
+            for own in range(min(most, size))
+        )
+        return sorted(places)[:most]
 
     def empty(self, count: int) -> torch.Tensor:
         """Room for some images, (count, C, H, W)."""

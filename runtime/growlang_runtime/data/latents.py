@@ -1,7 +1,7 @@
 """Images as latents: what a frozen VAE makes of the draws of a mix, kept on the disk.
 
 Of an image the moments are kept, mean and log variance, under a hash of the VAE and of the pixels
-behind the transform: another transform or flip is another image, and nothing is ever out of date.
+behind the transform: another transform or flip is another image. A VAE is its weights and config.
 What is random about the latents is a function of the draw, so a run that goes on has the same.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,6 +106,10 @@ class Latents(Mix):
         behind = hashlib.sha256(self.vae.identity.encode()).hexdigest()[:16]
         return {n: f"{own}{BEHIND}{behind}" for n, own in self.images.identity.items()}
 
+    def once(self, most: int) -> Sequence[int]:
+        """As those of the images."""
+        return self.images.once(most)
+
     def empty(self, count: int) -> Tensor:
         """Room for some latents, (count, c, h, w)."""
         return torch.empty((count, *self.vae.image.dims))
@@ -125,9 +131,7 @@ class Latents(Mix):
         if out is not None:
             out.copy_(found)
             found = out
-        return Example(
-            found, example.caption, example.label, example.key, example.source, example.corrupt
-        )
+        return replace(example, image=found)
 
     def _moments(self, pixels: Tensor) -> Tensor:
         if self._kept is None:

@@ -76,6 +76,10 @@ class Mix(ABC):
     def __len__(self) -> int:
         """Number of samples that the sources keep: the length of an epoch."""
 
+    def once(self, most: int) -> Sequence[int]:
+        """Draws in which each sample comes once, at most so many, where there is one source."""
+        return range(min(most, len(self)))
+
     @property
     @abstractmethod
     def identity(self) -> dict[str, str]:

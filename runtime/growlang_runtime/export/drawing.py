@@ -119,7 +119,7 @@ def _conditions(net: Net) -> dict[str, dict[str, Any]]:
         elif isinstance(condition, Classes):
             said = {"n": condition.n, "names": condition.names or []}
         elif isinstance(condition, Number):
-            usual = condition.usual(*net.image.dims[1:])
+            usual = condition.usual(*net.pixels.dims[1:])
             said = {"fields": [*condition.fields], "usual": usual and [*usual]}
             said["null"] = condition.null
         elif isinstance(condition, T5 | CLIP | Encoder):

@@ -7,7 +7,7 @@ it enters a draw of training, and the net is run without dropout and without gra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -110,10 +110,9 @@ class Validation:
         """Held-out images that could not be used and that others stand for, as far as read."""
         said = [canonical(declared), canonical(self.settings.objective), self.mix.identity]
         drawn = [self.noise] if self.noise > 1 else []
-        self.draws = DRAWS
-        """How many draws are measured: of a model that classifies, all that are held out."""
-        if net.predicts:
-            self.draws = min(len(self.mix), most)
+        self._places: Sequence[int] = self.mix.once(most) if net.predicts else range(DRAWS)
+        self.draws = len(self._places)
+        """How many draws are measured: of a model that classifies, each image held out once."""
         self.identity = digest([*said, self.seed, self.draws, LEVELS, *drawn])
         """A hash of what is measured: losses of one identity can be compared."""
         self._parts: list[StepBatch] = []
@@ -167,19 +166,19 @@ class Validation:
             return
         parts = []
         for first in range(0, self.draws, size):
-            part = self._batch(range(first, min(first + size, self.draws)))
+            part = self._batch(self._places[first : first + size])
             parts.append(part)
             yield part
         self.corrupt = tuple(corrupt for part in parts for corrupt in part.corrupt)
         bytes_ = sum(2 * part.x.numel() * part.x.element_size() for part in parts)
         self._parts = parts if bytes_ <= KEPT else []
 
-    def _batch(self, draws: range) -> StepBatch:
+    def _batch(self, draws: Sequence[int]) -> StepBatch:
         batch = self.mix.batch(draws)
         encoded = self.conditioner.read(batch.captions, batch.labels, numbers=batch.numbers)
         noise = Noise(self.seed, draws, tuple(batch.images.shape[1:]), self.noise)
         noise = noise.ahead(CPU) if self.settings.objective.has_noise else noise.none()
-        times = levels()[torch.tensor(draws) % LEVELS]
+        times = levels()[torch.tensor(list(draws)) % LEVELS]
         given = self.conditioner.without_full_masks(encoded.inputs)
         given |= self.conditioner.targets(batch.labels)
         return StepBatch(batch.images, noise, times, given, batch.corrupt)
