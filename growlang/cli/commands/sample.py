@@ -79,7 +79,8 @@ def sample(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Number of a condition, several joined by commas; may be repeated.",
+            help="Numbers of a condition, all that it reads: score=6.5, or size=512,512; may be "
+            "repeated for others.",
             show_default=False,
         ),
     ] = None,
