@@ -126,9 +126,11 @@ def _added(text: str, pieces: list[str]) -> Iterator[str]:
 
 
 def _removed(text: str, span: Span, help: str) -> Iterator[str]:
-    """`remove it`: what is underlined, its rows, or up to the comma beside it."""
+    """`remove it`: what is underlined, its rows, or up to the comma beside it; or an argument."""
     if "remove" not in help and "leave" not in help:
         return
+    if argument := re.search(r"remove `(\w+)`", help):
+        yield re.sub(rf', {argument[1]} = ("[^"]*"|\w+)', "", text, count=1)
     rows = text.split("\n")
     yield _at(text, span, "")
     yield "\n".join([*rows[: span.row - 1], *rows[span.end_row :]])

@@ -26,7 +26,8 @@ NO_EDIT = {
         g204_variance g205_core g205_level_core g205_level_sides g206_skips g209_order g212_embed
         g212_grid g212_unembed
         g330_condition g330_predicts g331_size g102_level g208_attend_label g502_classify
-        g208_unpredicted g208_label_with_width g212_behind_classify g503_label
+        g208_unpredicted g208_label_with_width g208_label_with_names g208_joint_label
+        g212_behind_classify g503_label
         g304_like_past_the_end g304_moved_past_the_end g305_past_the_end g305_unequal g309_unequal
         g306_grow g320_fraction g502_tokenizers
     """,

@@ -77,3 +77,14 @@ def test_json_has_nothing_of_it_on_stdout() -> None:
     printed = growlang("compile", LENGTHS / "g411_rate.grow", "--no-build", "--json")
     assert json.loads(printed.out)["model"] == "broken"
     assert "warning[G411]" in printed.err
+
+
+def test_linear_maps_of_numbers_are_no_table(tmp_path: Path) -> None:
+    spec = tmp_path / "numbers.grow"
+    text = (LENGTHS / "g412_words.grow").read_text()
+    spec.write_text(text.replace("words(64, tokens = 8)", 'number(512, from = ["height"])'))
+    found = checked(spec)
+    assert 2 * sum(t.parameters for n in found.net.of("text") for t in n.tensors) > (
+        found.net.parameters
+    )
+    assert codes(found) == []

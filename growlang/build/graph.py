@@ -141,7 +141,7 @@ def apply(
         add(site, op, (wire.name, *reads), wire.shape, shape, component, path, at, tables)
     except OpError as error:
         if at:
-            site.refusals.op(error, at)
+            site.refusals.op(_mended(site, op, error), at)
         return UNKNOWN
     except Exception as error:
         if op.call in BUILT_IN:
@@ -198,6 +198,15 @@ def add(
             op,
         )
     )
+
+
+def _mended(site: Site, op: Op, error: OpError) -> OpError:
+    """The error, with the declaration of a condition where an op predicts it as a label."""
+    label = getattr(op, error.argument or "", None) if op.ends_head else None
+    condition = site.model.conditions.get(label) if isinstance(label, str) else None
+    if condition and not condition.is_target and (call := condition.as_target()):
+        error.help = f"declare it without its width: `{label} = {call}`"
+    return error
 
 
 def _declared(site: Site, op: Op, x: Shape, at: KeyPath) -> Declared:

@@ -251,12 +251,8 @@ def _require_joint(op: Attending, scope: Scope) -> None:
     for name in op.joint:
         if name not in scope.conditions:
             known = ", ".join(scope.conditions)
-            raise OpError(
-                f"`joint` lists `{name}`, which is not a condition of the model",
-                argument="joint",
-                code="G208",
-                help=f"its conditions: {known}" if known else "remove it",
-            )
+            help = f"its conditions: {known}" if known else "remove it"
+            raise unknown_condition("joint", name, scope, help)
         if op.joint.count(name) > 1:
             raise OpError(f"`joint` lists `{name}` twice", argument="joint")
     if op.joint and "self" not in op.attend:
@@ -269,7 +265,8 @@ def _require_joint(op: Attending, scope: Scope) -> None:
         raise OpError(
             "`joint` and `causal = true` exclude each other: conditions have no place in the order",
             argument="causal",
-            help=f"remove it, or attend to it apart: `attend = [self, {op.joint[0]}]`",
+            help="remove it, or attend apart: "
+            f"`attend = [{', '.join(dict.fromkeys([*op.attend, *op.joint]))}]` without `joint`",
         )
 
 

@@ -45,7 +45,7 @@ class Classify(Op):
                 f"`{self.label}` is a condition that the net reads, not a label to predict",
                 argument="label",
                 code="G208",
-                help=f"declare it without a width: `{self.label} = classes(10)`",
+                help="name a label, which `classes` declares without a width",
             )
         if self.label not in scope.targets:
             known = ", ".join(scope.targets)

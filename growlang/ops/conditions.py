@@ -44,6 +44,8 @@ ENCODER_WIDTHS = {
 }
 """Width of the text encoder's last hidden state (`hidden_size`), by id."""
 
+SHOWN = 8
+"""Names of classes that a message writes."""
 
 Pool = Annotated[Literal["mean", "first", "attention"], Later()]
 """How tokens become one vector: their mean, the first, or the mean that a learned query weighs."""
@@ -85,6 +87,10 @@ class Condition(Op):
     def is_target(self) -> bool:
         """Whether the model predicts it: then the net reads nothing of it."""
         return False
+
+    def as_target(self) -> str:
+        """How to declare it as a label to predict; empty where it is none."""
+        return ""
 
     @property
     def members(self) -> frozenset[str]:
@@ -181,7 +187,7 @@ class Classes(Condition):
         names = self.names or []
         if self.names is not None and len(names) != self.n:
             width = "" if self.width is None else f"{self.width}, "
-            written = f"classes({width}names = {json.dumps(names, ensure_ascii=False)})"
+            written = f"classes({width}{self._named(len(names))})"
             raise ValueError(f"`n` is {self.n}, but `names` has {len(names)}", f"write `{written}`")
         for number, name in enumerate(names):
             if name != name.strip() or not name:
@@ -200,6 +206,18 @@ class Classes(Condition):
     def is_target(self) -> bool:
         """Whether it has no width."""
         return self.width is None
+
+    def as_target(self) -> str:
+        """Its call without the width."""
+        classes = self._named(SHOWN) if self.names else str(self.n)
+        field = f", from = {json.dumps(self.from_)}" if self.from_ != "label" else ""
+        return f"classes({classes}{field})"
+
+    def _named(self, most: int) -> str:
+        """`names` as they are written, or only that they are there where they are more."""
+        names = self.names or []
+        said = json.dumps(names, ensure_ascii=False) if len(names) <= most else "[...]"
+        return f"names = {said}"
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`embedding.weight`, with a row for each class, then one for the null, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -58,7 +58,7 @@ def bind(call: d.Call, signature: type[Signature], scope: Names) -> Bindings:
             "G202",
             f"`{call.name}` is missing its argument{'s' * (len(lacking) > 1)} {listed}",
             call.span,
-            help=_form(call, signature),
+            help=_form(call, signature, lacking),
         )
     try:
         known = {n: v for n, v in values.items() if v is not HOLE}
@@ -297,9 +297,15 @@ def _refuse_argument(
     scope.findings.add("G203", message, span, help=help, edits=edits)
 
 
-def _form(call: d.Call, signature: type[Signature]) -> str:
-    """The call as it could be written: required arguments by position, the choices of each."""
+def _form(call: d.Call, signature: type[Signature], lacking: Sequence[str]) -> str:
+    """What is to be added where it is text, and other arguments are there already.
+
+    Else the call as it could be written: required arguments by position, the choices of each.
+    """
     known = form(signature)
+    if call.arguments and all(known.fields[name][1].annotation is str for name in lacking):
+        added = ", ".join(f'{name} = "..."' for name in lacking)
+        return f"add `{added}`"
     words = {name: choices(signature, known.fields[name][0]).words for name in known.required}
     listed = "".join(f", with `{name}` one of {' | '.join(w)}" for name, w in words.items() if w)
     others = (

@@ -135,8 +135,9 @@ class HF(Data):
                 if getattr(self, name) is not None:
                     said = f"`{name}` is of images, and `image` names no column of them"
                     raise ValueError(said, 'add `image = "image"`')
-        elif self.model_fields_set & {"field", "tokenizer"}:
-            raise ValueError("`field` and `tokenizer` are of texts, and `image` of images", "")
+        elif of_texts := [n for n in ("field", "tokenizer") if n in self.model_fields_set]:
+            said = "`field` and `tokenizer` are of texts, and `image` of images"
+            raise ValueError(said, f"remove `{'` and `'.join(of_texts)}`")
         return self
 
     @property

@@ -19,6 +19,8 @@ LEAST_PATH = 0.2
 AdamW moves a weight by about the learning rate a step (arXiv 1412.6980, section 2.1); the weights
 of a linear map of 25 to 100 channels are drawn with a deviation of 0.1 to 0.2.
 """
+EMBEDDED = ("words", "classes")
+"""Conditions that are a table of rows, of which a step trains some."""
 RATES = (1e-3, 3e-3)
 """Learning rates that are suggested for short runs."""
 
@@ -93,7 +95,7 @@ def _short_path(recipe: str, phases: Sequence[Phase], new: Collection[str]) -> I
 
 def _large_embedding(net: Net, name: str, new: Collection[str]) -> Iterator[Misfit]:
     """An embedding that is trained, and is most of the net's parameters."""
-    tables = [t for node in net.of(name) for t in node.tensors]
+    tables = [t for node in net.of(name) if node.op in EMBEDDED for t in node.tensors]
     table = max((t for t in tables if t.name in new), key=lambda t: t.parameters, default=None)
     if table is None or 2 * table.parameters <= net.parameters:
         return

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import NamedTuple
 
+from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
 from growlang.ops import Condition
 from growlang.ops.number import Number
@@ -24,11 +25,21 @@ class Refusal(NamedTuple):
 
 
 def listed(numbers: Given | None) -> dict[str, list[float]]:
-    """The numbers, each as a list. Raises ValueError, TypeError for what is none."""
-    found = (numbers or {}).items()
-    return {
-        n: [float(v)] if isinstance(v, int | float) else [float(x) for x in v] for n, v in found
-    }
+    """The numbers, each as a list. Raises GrowlangError for what is none."""
+    try:
+        if not isinstance(numbers or {}, Mapping):
+            raise TypeError(f"{numbers!r} has no names")
+        return {name: as_list(given) for name, given in (numbers or {}).items()}
+    except (TypeError, ValueError) as error:
+        raise GrowlangError(
+            f"`numbers` must be numbers by the names of conditions: {error}",
+            help='such as numbers = {"score": 6.5}',
+        ) from error
+
+
+def as_list(given: float | Sequence[float]) -> list[float]:
+    """One number or several, as a list. Raises ValueError, TypeError for what is none."""
+    return [float(given)] if isinstance(given, int | float) else [float(one) for one in given]
 
 
 def refusal(
@@ -42,14 +53,19 @@ def refusal(
             wanted = {n: own[n] for n in near[:1] or own}
             kind = "reads no numbers" if name in conditions else "is no condition of the model"
             return Refusal(name, f"`{name}` {kind}", wanted)
-        wanted, count = {name: own[name]}, len(own[name])
-        if len(several) != count:
-            reads = ", ".join(f"`{field}`" for field in own[name])
-            are = "1 number is" if len(several) == 1 else f"{len(several)} numbers are"
-            return Refusal(name, f"`{name}` reads {reads}, and {are} given", wanted)
-        if wrong := [n for n in several if not isfinite(n)]:
-            return Refusal(name, f"`{name}` is given {wrong[0]:g}, which is not finite", wanted)
+        if why := unfit(name, several, own[name]):
+            return Refusal(name, why, {name: own[name]})
     return None
+
+
+def unfit(name: str, several: Sequence[float], fields: Sequence[str]) -> str:
+    """Why numbers are not those of a condition with such fields; empty where they are."""
+    if len(several) != len(fields):
+        reads = ", ".join(f"`{field}`" for field in fields)
+        are = "1 number is" if len(several) == 1 else f"{len(several)} numbers are"
+        return f"`{name}` reads {reads}, and {are} given"
+    wrong = [number for number in several if not isfinite(number)]
+    return f"`{name}` is given {wrong[0]:g}, which is not finite" if wrong else ""
 
 
 def as_option(name: str, fields: Sequence[str]) -> str:

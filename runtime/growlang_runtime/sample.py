@@ -309,20 +309,9 @@ def requested(
     for name in said.keys() & {"detail_scale", "detail_temperature"}:
         _require_detail(name, said[name], weights)
     if numbers:
-        said["numbers"] = {**(declared.numbers or {}), **_listed(numbers)}
+        said["numbers"] = {**(declared.numbers or {}), **listed(numbers)}
     said["sampler"] = _sampler(declared.sampler, sampler, steps)
     return declared.model_copy(update=said)
-
-
-def _listed(numbers: Given) -> dict[str, list[float]]:
-    """Numbers of conditions. Raises GrowlangError for what is none."""
-    try:
-        return listed(numbers)
-    except (TypeError, ValueError) as error:
-        raise GrowlangError(
-            f"`numbers` must be numbers by the names of conditions: {error}",
-            help='such as numbers = {"score": 6.5}',
-        ) from error
 
 
 def _sampler(declared: Sampler, given: str | Sampler | None, steps: int | None) -> Sampler:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -29,7 +30,7 @@ from growlang_runtime.evaluation.result import Evaluation, Result
 from growlang_runtime.export.card import card, facts
 from growlang_runtime.export.diffusers_folder import pipeline_code
 from growlang_runtime.export.exporting import export
-from growlang_runtime.export.grow_pipeline import require_usable
+from growlang_runtime.export.grow_pipeline import GrowPipeline, require_usable
 from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import Weights, load
 
@@ -217,6 +218,27 @@ def test_a_pipeline_refuses_settings_that_cannot_be(asked: dict[str, Any], said:
     with pytest.raises(ValueError, match=said):
         require_usable(usual | asked)
     assert "require_usable(said)" in pipeline_code()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"score": float("inf")}, "`score` is given inf, which is not finite"),
+        ({"score": [1, 2]}, "`score` reads `json:score`, and 2 numbers are given"),
+        ({"scores": 1}, "`scores` is no condition of numbers: score"),
+    ],
+)
+def test_a_pipeline_refuses_numbers_that_no_condition_reads(
+    given: dict[str, Any], said: str
+) -> None:
+    score = {"op": "number", "fields": ["json:score"], "usual": None, "null": True}
+    config = SimpleNamespace(drawing={"conditions": {"score": score}})
+    pipeline: Any = SimpleNamespace(unet=SimpleNamespace(config=config, device="cpu"))
+    with pytest.raises(ValueError, match=said):
+        GrowPipeline._numbers(pipeline, given, 1)
+    with pytest.raises(ValueError, match="no prompts given"):
+        GrowPipeline.__call__(pipeline, [])
+    assert "unfit(name, row, fields)" in pipeline_code()
 
 
 def test_the_card_names_transformers_where_a_text_encoder_needs_it(run: Path) -> None:

@@ -192,4 +192,14 @@ def test_numbers_are_a_column_of_a_table(images: Path) -> None:
     reasons = {c.key: c.reason for one in drawn for c in one.corrupt}
     assert reasons["square/0"] == "its `scores.csv:score` is `x`, which is no number"
     index = indexes.of(source)
-    assert [*index.faults.values()] == ["it has no scores.csv:score: scores.csv has no row for it"]
+    assert [*index.faults.values()] == ["it has no number: scores.csv has no row for it"]
+
+
+def test_a_missing_table_of_numbers_says_who_reads_it(images: Path) -> None:
+    indexes = Indexes(images.parent, ["scores.csv:score"], cache=images.parent / "cache")
+    with pytest.raises(GrowlangError) as caught:
+        indexes.of(Source(name="own", data=Folder(path=images.name, caption=None)))
+    assert caught.value.message == (
+        "no such file: scores.csv, which should have the numbers that the model reads by "
+        f'`from = "scores.csv:score"` of the images in {images}'
+    )

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,6 +62,15 @@ def test_what_is_drawn_depends_on_the_numbers() -> None:
         growlang.sample(spec, ["circle"], weights=weights, numbers={"score": "high"})  # type: ignore[dict-item]
 
 
+def test_numbers_without_names_are_refused() -> None:
+    spec = growlang.load(SPEC)
+    given: Any = [16, 16]
+    with pytest.raises(GrowlangError, match=r"by the names of conditions: \[16, 16\] has no names"):
+        growlang.sample(spec, ["circle"], weights=draws.weights(spec.net, 0), numbers=given)
+    with pytest.raises(GrowlangError, match="has no names"):
+        growlang.conditions(spec)("circle", given)
+
+
 def test_numbers_are_given_with_a_command(run: Path, tmp_path: Path) -> None:
     def said(*arguments: str) -> tuple[int, str]:
         where = ["-o", str(tmp_path / "grid.png"), "--device", "cpu"]
@@ -69,6 +79,8 @@ def test_numbers_are_given_with_a_command(run: Path, tmp_path: Path) -> None:
 
     status, out = said("--number", "score=6.5", "--number", "size=8,8")
     assert (status, out.split()[-1]) == (0, str(tmp_path / "grid.png"))
+    status, out = said("--number", "size=8", "--number", "size=8")
+    assert status and "`--number` gives `size` twice" in out, out
     for option, message in [
         ("score=high", "`--number score=high` gives no number"),
         ("score", "`--number score` gives no number"),

@@ -79,7 +79,8 @@ def sample(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Number of a condition, several joined by commas; may be repeated.",
+            help="Numbers of a condition, all that it reads: score=6.5, or size=512,512; may be "
+            "repeated for others.",
             show_default=False,
         ),
     ] = None,
@@ -201,11 +202,17 @@ def sample(
 
 def _numbers(written: Sequence[str]) -> dict[str, list[float]]:
     """Numbers by the name of their condition. Raises GrowlangError for what is none."""
-    found = {}
+    found = dict[str, list[float]]()
     for text in written:
         name, _, values = text.partition("=")
+        name = name.strip()
+        if name in found:
+            raise GrowlangError(
+                f"`--number` gives `{name}` twice",
+                help=f"write all numbers of a condition in one: `--number {name}=512,512`",
+            )
         try:
-            found[name.strip()] = [float(value) for value in values.split(",")]
+            found[name] = [float(value) for value in values.split(",")]
         except ValueError:
             raise GrowlangError(
                 f"`--number {text}` gives no number",

@@ -93,12 +93,24 @@ def _tables(member: str, value: str, place: Place) -> Iterator[Table]:
     there = [candidate for candidate in candidates if candidate.is_file()]
     if not there:
         raise GrowlangError(
-            f"no such file: {path}, which has the {member}s of {place.root}",
+            f"no such file: {path}, which should have {_read(member)} of the images in "
+            f"{place.root}",
             help=_other_table(path, place),
         )
     chosen = there[:1] if there[0] == candidates[0] or not inside else there[: len(inside)]
     for table in chosen:
         yield read_table(table, member, column)
+
+
+def _read(member: str) -> str:
+    """What is read of tables, with who reads it where that is the model."""
+    by = f' that the model reads by `from = "{member}"`' if TABLE.fullmatch(member) else ""
+    return f"the {_noun(member)}s{by}"
+
+
+def _noun(member: str) -> str:
+    """A caption, a label, or the number of a column."""
+    return "number" if TABLE.fullmatch(member) else member
 
 
 def _other_table(path: str, place: Place) -> str:
@@ -113,7 +125,7 @@ def _of_table(
     member: str, table: Table, rows: Mapping[str, int], found: Apart, place: Place
 ) -> None:
     """Give samples the texts of a table, and add those that it names and that are not there."""
-    texts, lines = found.texts[member], dict[int, int]()
+    texts, lines, what = found.texts[member], dict[int, int](), _noun(member)
     missing: list[tuple[int, str]] = []
     for line, file, text in table.rows:
         row = next((rows[n] for n in _meant(file, table, place) if n in rows), None)
@@ -121,10 +133,10 @@ def _of_table(
             missing.append((line, file))
         elif text is None:
             reason = f"{table.place(line)} has nothing in its column `{table.column}`"
-            found.faults.setdefault(row, f"it has no {member}: {reason}")
+            found.faults.setdefault(row, f"it has no {what}: {reason}")
         elif row in texts and texts[row] != text:
             both = f"{table.place(lines[row])}, and {table.unit} {line}" if row in lines else ""
-            found.faults.setdefault(row, f"it has two {member}s: {both or table.place(line)}")
+            found.faults.setdefault(row, f"it has two {what}s: {both or table.place(line)}")
         else:
             texts[row] = text
             lines.setdefault(row, line)
@@ -136,7 +148,7 @@ def _of_table(
             continue
         close = nearest(file, rows) if file else []
         maybe = f"; did you mean `{close[0]}`?" if close else ""
-        reason = f"there is no such image, but {table.place(line)} has a {member} for it{maybe}"
+        reason = f"there is no such image, but {table.place(line)} has a {what} for it{maybe}"
         found.faults[len(found.samples)] = reason if file else f"{table.place(line)} names no image"
         found.samples.append(Sample(file, {}))
         known.add(file)
@@ -159,7 +171,7 @@ def _without_row(member: str, tables: Sequence[Table], found: Apart, images: int
     listed = " and ".join(table.path.name for table in tables[:SHOWN])
     for row in range(images):
         if row not in found.texts[member]:
-            reason = f"it has no {member}: {listed} has no row for it"
+            reason = f"it has no {_noun(member)}: {listed} has no row for it"
             found.faults.setdefault(row, reason)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.data.texts import classes_needed
 
 LISTED = 8
 """Samples that an error names."""
@@ -84,6 +85,8 @@ class Budget:
 
 def _refusal(named: Sequence[Corrupt], total: int, most: int) -> GrowlangError:
     help = "fix or remove these files, or skip up to N images with --max-corrupt N"
+    if classes := classes_needed(corrupt.reason for corrupt in named):
+        help += f", or raise the number in `classes(...)` of the model to {classes} or more"
     if total == 1 == len(named):
         return GrowlangError(f"cannot use image {named[0]} (--max-corrupt is {most})", help=help)
     lines = [str(corrupt) for corrupt in named[:LISTED]]

@@ -19,6 +19,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineO
 from torch import Tensor
 
 from growlang.spec.labels import number_of
+from growlang.spec.numbers import as_list, unfit
 from growlang_runtime.conditioning.encoders import FrozenEncoder, encoding_half
 from growlang_runtime.conditioning.words import padded_ids, word_ids
 from growlang_runtime.data.autoencoder import scaling_of
@@ -124,6 +125,8 @@ class GrowPipeline(DiffusionPipeline):
         """
         drawing = self.unet.config.drawing
         prompts = [prompt] if isinstance(prompt, str | int) else list(prompt)
+        if not prompts:
+            raise ValueError("no prompts given")
         said = dict(drawing["sample"])
         for name, value in {
             "steps": num_inference_steps,
@@ -252,10 +255,9 @@ class GrowPipeline(DiffusionPipeline):
             fields, values = condition["fields"], given.get(name, condition["usual"])
             if values is None and not condition["null"]:
                 raise ValueError(f"give numbers for `{name}`: {', '.join(fields)}")
-            values = [float("nan")] * len(fields) if values is None else values
-            row = [float(values)] if isinstance(values, int | float) else [*map(float, values)]
-            if len(row) != len(fields):
-                raise ValueError(f"`{name}` takes {len(fields)} numbers: {', '.join(fields)}")
+            row = [float("nan")] * len(fields) if values is None else as_list(values)
+            if values is not None and (why := unfit(name, row, fields)):
+                raise ValueError(why)
             inputs[f"{name}.number"] = torch.tensor([row] * count)
             inputs[f"{name}.mask"] = torch.ones(count, 1).bool()
         return {name: value.to(self.unet.device) for name, value in inputs.items()}
