@@ -272,13 +272,14 @@ def expression(value: Any, field: Field) -> str:
 
 
 def _arguments(call: Signature, field: Any) -> str:
-    written = []
+    written, in_order = [], True
     for name, info in type(call).model_fields.items():
         value = getattr(call, name)
+        in_order = in_order and info.is_required()
         if value is not None or info.get_default() is not None:
             label = info.alias or name
             text = expression(value, field(call.call, label))
-            written.append(text if info.is_required() else f"{label} = {text}")
+            written.append(text if in_order else f"{label} = {text}")
     return ", ".join(written)
 
 
