@@ -98,7 +98,7 @@ def _with_inputs(site: Site) -> Site:
     scope = Scope(
         model.time.width if model.time else None,
         dict.fromkeys(refused, tokens(1, 1)) | {n: s or tokens(1, 1) for n, s in shapes.items()},
-        targets=targets,
+        targets=dict.fromkeys(refused, 1) | targets,  # what is broken may be either
         channels=model.image.channels if model.image else 0,
         vocabulary=model.tokens.vocabulary if model.tokens else None,
     )

@@ -40,7 +40,7 @@ class Classify(Op):
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """(classes,)."""
-        if self.label in scope.conditions:
+        if self.label in scope.conditions and self.label not in scope.targets:
             raise OpError(
                 f"`{self.label}` is a condition that the net reads, not a label to predict",
                 argument="label",

@@ -79,7 +79,8 @@ class _Show:
         yield from self.sources()
         for recipe in self.resolved.recipes:
             yield from self.recipe(recipe)
-        yield from self.section("sample", self.resolved.sample)
+        if self.resolved.model is None or not self.resolved.model.predicted:
+            yield from self.section("sample", self.resolved.sample)
         if self.resolved.evaluate is not None:
             yield from self.section("evaluate", self.resolved.evaluate)
 

@@ -166,7 +166,8 @@ class SelfAttention(Heads):
     def branch(self, x: Tensor, *others: Tensor | None) -> Tensor:
         """(B, length, width), and tokens and mask of each condition that joins -> the same."""
         q, k, v = self.split(self.qkv(x), self.heads, self.of_keys, self.of_keys)
-        joint, masks = list[tuple[Tensor, Tensor]](), list[Tensor | None]()
+        joint: list[tuple[Tensor, Tensor]] = []  # which torch.compile traces
+        masks: list[Tensor | None] = []
         for at, name in enumerate(self.names):
             tokens, mask = others[2 * at : 2 * at + 2]
             key, value = self.split(self.joint[name](tokens), self.of_keys, self.of_keys)

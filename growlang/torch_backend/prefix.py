@@ -36,7 +36,8 @@ class Prepend(nn.Module):
 
         Masks are not read: tokens of padding stand in front too.
         """
-        parts, rest = list[Tensor](), list(reads)
+        parts: list[Tensor] = []  # which torch.compile traces, unlike `list[Tensor]()`
+        rest = list(reads)
         for name in self.names:
             if name not in self.read:
                 own = x.new_zeros(x.shape[0], 1, x.shape[2])

@@ -117,8 +117,8 @@ def test_accuracy_is_that_of_every_held_out_image(trained: Path) -> None:
 def test_of_a_mix_each_image_held_out_is_measured_once(folder: Path) -> None:
     write_digits(folder / "more", 30)
     more = 'data more = folder("more/digits", caption = none, label = "folder")\n\ntrain {'
-    changes = (("train {", more), ("data      = digits", "data      = mix(digits = 0.2, more = 0.8)"))
-    made = plan_of(folder, *changes)
+    mixed = ("data      = digits", "data      = mix(digits = 0.2, more = 0.8)")
+    made = plan_of(folder, ("train {", more), mixed)
     model = made.child_net()
     indexes = indexes_of(made, model, folder)
     measured = Validation(made, model, Conditioner(model), indexes, Budget(0, folder), 10**6)

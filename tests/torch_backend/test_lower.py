@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from fixture_specs import checked
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -19,6 +20,9 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.torch_backend.initialisation import initialise
 from growlang.torch_backend.lower import LoweredNet, lower
+from growlang.torch_backend.verification import draws
+
+EXACTNESS = Path(__file__).parents[1] / "fixtures" / "exactness"
 
 
 def batch(size: int = 2, device: str = "cpu") -> tuple[Tensor, ...]:
@@ -196,6 +200,18 @@ def test_compilation_in_one_graph_keeps_the_values(module: LoweredNet) -> None:
     expected = perturbed(module)(*values)
     compiled = torch.compile(module, backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(*values), expected)
+
+
+@pytest.mark.parametrize(
+    "name", ["front", "joint", "numbered", "shared", "turned", "vit_classifier"]
+)
+def test_what_tokens_pass_compiles_in_one_graph(name: str) -> None:
+    net = checked(EXACTNESS / f"{name}.grow").net
+    module = lower(net, "cpu").double().eval()
+    module.load_state_dict(draws.weights(net, 0))
+    values = draws.batch(net, 0)
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*values), module(*values))
 
 
 @pytest.fixture
