@@ -224,7 +224,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("gigabytes", type=float, nargs="?", default=4.0)
     parser.add_argument("--mergekit", metavar="PYTHON", help="a Python that has mergekit")
-    asked, _ = parser.parse_known_args()
+    parser.add_argument("--json", action="store_true", help="print a JSON list")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         found = measure(asked.gigabytes, Path(temporary))
         if asked.mergekit is not None:

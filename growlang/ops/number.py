@@ -18,7 +18,9 @@ SIZES = ("height", "width")
 CROPS = ("crop_top", "crop_left")
 """Fields that are pixels above and left of the crop, of the image that is cropped."""
 JSON = "json:"
-TABLE = re.compile(r".*\.(csv|tsv|jsonl|parquet):.+", re.IGNORECASE)
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+"""Endings of files that are tables."""
+TABLE = re.compile(rf".*\.({'|'.join(TABLES)}):.+", re.IGNORECASE)
 
 
 class Number(Condition):

@@ -28,6 +28,8 @@ def refuse_disagreement(
     `parents` are the recipes of the parent, `declared` those of the child as they are written.
     """
     own = {recipe.name: recipe for recipe in declared}
+    if resolution.model.predicted or parent.model.predicted:
+        return  # no image fades or is retained, which is told of the ends themselves
     for recipe in recipes:
         if not (resolution.generations or recipe.start.bridge):
             continue

@@ -6,7 +6,8 @@ import re
 from typing import NamedTuple
 
 from growlang.diagnostics.literals import quoted
-from growlang.spec.data import IMAGES, TABLES, Data, Folder, WebDataset
+from growlang.ops.number import TABLES
+from growlang.spec.data import IMAGES, Data, Folder, WebDataset
 from growlang.syntax import document as d
 
 MEANT = re.compile(

@@ -52,8 +52,6 @@ class WebDataset(Data):
 
 IMAGES = ("png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff")
 """Endings of files that are images."""
-TABLES = ("csv", "tsv", "jsonl", "parquet")
-"""Endings of tables of captions and labels."""
 
 
 class Folder(Data):

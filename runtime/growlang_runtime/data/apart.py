@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
-from growlang.spec.data import TABLES
+from growlang.ops.number import TABLES
 from growlang_runtime.data.samples import Sample
 from growlang_runtime.data.tabular import Table, read_table
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
-from growlang_runtime.data.texts import classes_needed
 
 LISTED = 8
 """Samples that an error names."""
@@ -22,6 +21,8 @@ class Corrupt(NamedTuple):
     shard: Path
     key: str
     reason: str
+    classes: int = 0
+    """How many the model would need for its label, where that is too large for it."""
 
     def as_json(self) -> dict[str, str]:
         """What the metrics record of it."""
@@ -85,7 +86,7 @@ class Budget:
 
 def _refusal(named: Sequence[Corrupt], total: int, most: int) -> GrowlangError:
     help = "fix or remove these files, or skip up to N images with --max-corrupt N"
-    if classes := classes_needed(corrupt.reason for corrupt in named):
+    if classes := max((corrupt.classes for corrupt in named), default=0):
         help += f", or raise the number in `classes(...)` of the model to {classes} or more"
     if total == 1 == len(named):
         return GrowlangError(f"cannot use image {named[0]} (--max-corrupt is {most})", help=help)

@@ -180,7 +180,8 @@ class Images(Mix):
                 texts = caption(index, row), label(index, row, self.classes)
                 stored = stored_numbers(index, row, self.numbers)
             except Unusable as error:
-                corrupt.append(Corrupt(index.shard(row), index.key(row), str(error)))
+                found = Corrupt(index.shard(row), index.key(row), str(error), error.classes)
+                corrupt.append(found)
                 self._budget.require_patience(corrupt)
                 continue
             tensor, placed = self._tensor(image, p, partial(index.place, row), out)

@@ -42,7 +42,7 @@ class Kept(NamedTuple):
 
     folder: Path
     identity: bytes
-    """Of the VAE and the kind of device that it computes on."""
+    """Of the VAE, the kind of device that it computes on, and whether that rounds to TF32."""
 
     def moments(self, pixels: Tensor, vae: Autoencoder) -> Tensor:
         """The moments of an image (C, H, W); computed, and then kept, if they are not there."""
@@ -91,9 +91,8 @@ class Latents(Mix):
     """
 
     def __init__(self, images: Images, vae: Autoencoder, folder: Path | None = None) -> None:
-        # Its sources and shares are those of the images, which it asks for every draw.
-        self.images, self.vae = images, vae
-        self.first, self.warnings = images.first, images.warnings
+        super().__init__(images.sources, images.first, images.given(images.first))
+        self.images, self.vae, self.warnings = images, vae, images.warnings
         self._kept = None if is_random(images.transform) else folder or latents_cache()
 
     def __len__(self) -> int:
@@ -114,14 +113,6 @@ class Latents(Mix):
         """Room for some latents, (count, c, h, w)."""
         return torch.empty((count, *self.vae.image.dims))
 
-    def given(self, end: int) -> dict[str, int]:
-        """As those of the images."""
-        return self.images.given(end)
-
-    def own(self, p: int) -> tuple[int, int]:
-        """As those of the images."""
-        return self.images.own(p)
-
     def draw(self, p: int, out: Tensor | None = None) -> Example:
         """The latents of draw `p`, in `out` if that is given. Threads may call it in any order."""
         example = self.images.draw(p)
@@ -136,7 +127,9 @@ class Latents(Mix):
     def _moments(self, pixels: Tensor) -> Tensor:
         if self._kept is None:
             return self.vae.moments(pixels)
-        own = f"{self.vae.identity} on {self.vae.device.type}"
+        kind = self.vae.device.type
+        rounds = kind == "cuda" and torch.backends.cudnn.allow_tf32
+        own = f"{self.vae.identity} on {kind}{' in TF32' if rounds else ''}"
         return Kept(self._kept, own.encode()).moments(pixels, self.vae)
 
 

@@ -67,6 +67,7 @@ class Mix(ABC):
         self, sources: Sequence[Source], first: int = 0, given: Mapping[str, int] | None = None
     ) -> None:
         self.first = first
+        self.sources = tuple(sources)
         self.warnings = []
         self._names = [source.name for source in sources]
         self._shares = [Fraction(repr(source.share)) for source in sources]

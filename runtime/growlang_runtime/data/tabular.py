@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
-from growlang.spec.data import TABLES
+from growlang.ops.number import TABLES
 
 NAMED = {
     "file": ("file_name", "filename", "file", "image", "image_path", "path", "key"),

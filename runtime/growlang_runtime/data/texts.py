@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from growlang.spec.labels import ANY, Labels
@@ -11,13 +10,17 @@ from growlang_runtime.data.layout import SIDECAR, value_at
 from growlang_runtime.data.source import Samples
 
 SURROGATE = re.compile("[\ud800-\udfff]")
-TOO_LARGE = re.compile(r"its label (\d+) is out of range \(0 to \d+\)")
 MOST = 40
 """Characters of a value that a message shows."""
 
 
 class Unusable(Exception):
     """Why a sample cannot be used, in words for the user."""
+
+    def __init__(self, reason: str, classes: int = 0) -> None:
+        super().__init__(reason)
+        self.classes = classes
+        """How many the model would need for its label, where that is too large for it."""
 
 
 def caption(index: Samples, row: int) -> str | None:
@@ -69,16 +72,9 @@ def label(index: Samples, row: int, classes: Labels = ANY) -> int | None:
         raise Unusable(f"its label {shown(value)} is not an integer")
     if classes.count is not None and not 0 <= found < classes.count:
         most = f"0 to {classes.count - 1}{', as `names` says' if classes.names else ''}"
-        raise Unusable(f"its label {found} is out of range ({most})")
+        needed = 0 if classes.names else max(0, found + 1)
+        raise Unusable(f"its label {found} is out of range ({most})", needed)
     return found
-
-
-def classes_needed(reasons: Iterable[str]) -> int:
-    """The classes that a model needs for the labels that are too large, by the reasons that
-    `label` gave; 0 where none is.
-    """
-    found = (TOO_LARGE.fullmatch(reason) for reason in reasons)
-    return max((int(match[1]) + 1 for match in found if match), default=0)
 
 
 def shown(value: Any) -> str:

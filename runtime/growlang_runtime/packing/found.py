@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
-from growlang.spec.data import IMAGES, TABLES, Folder
+from growlang.ops.number import TABLES
+from growlang.spec.data import IMAGES, Folder
 from growlang_runtime.data.apart import FOLDER, TABLE
 from growlang_runtime.data.listing import files, split
 from growlang_runtime.data.tabular import columns_of, default_column, listed

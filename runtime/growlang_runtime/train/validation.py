@@ -111,11 +111,14 @@ class Validation:
         said = [canonical(declared), canonical(self.settings.objective), self.mix.identity]
         drawn = [self.noise] if self.noise > 1 else []
         self._places: Sequence[int] = self.mix.once(most) if net.predicts else range(DRAWS)
-        self.draws = len(self._places)
-        """How many draws are measured: of a model that classifies, each image held out once."""
         self.identity = digest([*said, self.seed, self.draws, LEVELS, *drawn])
         """A hash of what is measured: losses of one identity can be compared."""
         self._parts: list[StepBatch] = []
+
+    @property
+    def draws(self) -> int:
+        """How many draws are measured: of a model that classifies, each image held out once."""
+        return len(self._places)
 
     def measure(
         self, module: nn.Module, averages: Mapping[str, Tensor], device: torch.device, size: int
