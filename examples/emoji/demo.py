@@ -59,7 +59,13 @@ def main(
 def growlang(*arguments: str) -> None:
     """Run a command of growlang, shown as a user would type it; exit as it does if it fails."""
     print(f"\n$ growlang {shlex.join(arguments)}", flush=True)
-    status = subprocess.run([sys.executable, "-m", "growlang", *arguments], check=False).returncode
+    command = subprocess.Popen([sys.executable, "-m", "growlang", *arguments])
+    status = None
+    while status is None:
+        try:
+            status = command.wait()
+        except KeyboardInterrupt:  # the command has it, too: it writes a checkpoint, and ends
+            continue
     if status:
         sys.exit(status)
 
