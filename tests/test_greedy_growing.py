@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import sys
 import tarfile
 from collections.abc import Sequence
@@ -398,6 +400,20 @@ def test_the_tables_of_the_docs_are_those_of_their_numbers(path: Path) -> None:
         found = from_json(path.read_text())
         made = full.tables_of(path.stem, found)
     assert written == as_markdown(made)
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLE / "results").glob("*.json")), ids=lambda p: p.stem)
+def test_results_are_json_that_others_read(path: Path) -> None:
+    """Without NaN, which Python alone writes."""
+    assert json.loads(path.read_text(), parse_constant=pytest.fail)
+
+
+def test_an_amplitude_that_is_none_is_null() -> None:
+    without = row("core", 0)._replace(core=Scores(64, 64, 0.25, 0.0, float("nan")))
+    text = as_json(Results((without,), {}))
+    assert json.loads(text)["rows"][0]["core"]["amplitude"] is None
+    (found,) = from_json(text).rows
+    assert found.core is not None and math.isnan(found.core.amplitude)
 
 
 def test_every_label_is_of_a_drawing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isnan, nan
 from typing import Any, NamedTuple
 
 from finished import Loss, Speed
@@ -51,18 +52,27 @@ def as_json(found: Results) -> str:
         "floors": {side: floor._asdict() for side, floor in found.floors.items()},
         "rows": [_plain(row) for row in found.rows],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(told, indent=1, allow_nan=False) + "\n"
 
 
 def _plain(row: Row) -> dict[str, Any]:
     return row._asdict() | {
-        "unseen": row.unseen._asdict(),
-        "seen": row.seen._asdict(),
+        "unseen": _known(row.unseen),
+        "seen": _known(row.seen),
         "perceived": row.perceived._asdict(),
-        "core": row.core and row.core._asdict(),
+        "core": row.core and _known(row.core),
         "losses": [loss._asdict() for loss in row.losses],
         "speeds": [speed._asdict() for speed in row.speeds],
     }
+
+
+def _known(scores: Scores) -> dict[str, float | None]:
+    """Scores, with null for the amplitude of details where the true images have none."""
+    return {name: None if isnan(value) else value for name, value in scores._asdict().items()}
+
+
+def _scores(told: Mapping[str, float | None]) -> Scores:
+    return Scores(**{name: nan if value is None else value for name, value in told.items()})  # type: ignore[arg-type]
 
 
 def from_json(text: str) -> Results:
@@ -74,10 +84,10 @@ def from_json(text: str) -> Results:
 
 def _row(told: Mapping[str, Any]) -> Row:
     read: dict[str, Any] = {
-        "unseen": Scores(**told["unseen"]),
-        "seen": Scores(**told["seen"]),
+        "unseen": _scores(told["unseen"]),
+        "seen": _scores(told["seen"]),
         "perceived": Perceived(**told["perceived"]),
-        "core": told["core"] and Scores(**told["core"]),
+        "core": told["core"] and _scores(told["core"]),
         "losses": tuple(Loss(**loss) for loss in told["losses"]),
         "speeds": tuple(Speed(**speed) for speed in told["speeds"]),
     }
