@@ -9,33 +9,8 @@ from typing import TYPE_CHECKING
 from growlang.version import __version__
 
 if TYPE_CHECKING:
-    from growlang.api import (
-        RunFields,
-        check,
-        compare,
-        compile,
-        diff,
-        grow,
-        load,
-        plan,
-        report,
-        runs,
-        status,
-        train,
-        verify,
-    )
-    from growlang.applying import Mapping
-    from growlang.checking import Checked, Report, SpecError, SpecWarning
-    from growlang.comparing import Difference
-    from growlang.compiling import Compiled, TensorRow, TensorTable
-    from growlang.diagnostics import Diagnostic, GrowlangError, Span
-    from growlang.evaluating import evaluate
-    from growlang.growth.learning import ApproximateGrowth
-    from growlang.growth.mapping import Entry
-    from growlang.growth.promise import Promise, Standing
-    from growlang.interop.importing import Imported
-    from growlang.net import Net, Node, Shape, Tensor
-    from growlang.notebook import (
+    from growlang.api.evaluating import evaluate
+    from growlang.api.notebook import (
         average,
         conditions,
         denoiser,
@@ -46,8 +21,21 @@ if TYPE_CHECKING:
         objective,
         sample,
     )
+    from growlang.api.preparing import import_hf, init, pack, transfer
+    from growlang.api.reports import compare, report, runs, status
+    from growlang.api.specs import check, compile, diff, grow, load, plan, verify
+    from growlang.api.training import RunFields, train
+    from growlang.applying import Mapping
+    from growlang.checking import Checked, Report, SpecError, SpecWarning
+    from growlang.comparing import Difference
+    from growlang.compiling import Compiled, TensorRow, TensorTable
+    from growlang.diagnostics import Diagnostic, GrowlangError, Span
+    from growlang.growth.learning import ApproximateGrowth
+    from growlang.growth.mapping import Entry
+    from growlang.growth.promise import Promise, Standing
+    from growlang.interop.importing import Imported
+    from growlang.net import Net, Node, Shape, Tensor
     from growlang.plans.plan import Plan
-    from growlang.preparing import import_hf, init, pack, transfer
     from growlang.starting.start import Started
     from growlang.transferring.transfer import Transferred
     from growlang.verifying import GrownMapping, Verification
@@ -144,25 +132,26 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _API = "RunFields check compare compile diff grow load plan report runs status train verify"
     _HOMES = {
-        "growlang.api": _API,
+        "growlang.api.evaluating": "evaluate",
+        "growlang.api.notebook": (
+            "average conditions denoiser export generate load_run load_weights objective sample"
+        ),
+        "growlang.api.preparing": "import_hf init pack transfer",
+        "growlang.api.reports": "compare report runs status",
+        "growlang.api.specs": "check compile diff grow load plan verify",
+        "growlang.api.training": "RunFields train",
         "growlang.checking": "Checked Report SpecError SpecWarning",
         "growlang.comparing": "Difference",
         "growlang.compiling": "Compiled TensorRow TensorTable",
         "growlang.diagnostics": "Diagnostic GrowlangError Span",
         "growlang.applying": "Mapping",
-        "growlang.evaluating": "evaluate",
         "growlang.growth.learning": "ApproximateGrowth",
         "growlang.growth.mapping": "Entry",
         "growlang.growth.promise": "Promise Standing",
         "growlang.net": "Net Node Shape Tensor",
-        "growlang.notebook": (
-            "average conditions denoiser export generate load_run load_weights objective sample"
-        ),
         "growlang.plans.plan": "Plan",
         "growlang.interop.importing": "Imported",
-        "growlang.preparing": "import_hf init pack transfer",
         "growlang.starting.start": "Started",
         "growlang.transferring.transfer": "Transferred",
         "growlang.verifying": "GrownMapping Verification",

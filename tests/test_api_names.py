@@ -46,7 +46,7 @@ def test_loading_and_comparing_specs_load_no_torch() -> None:
     assert modules & {"torch", "networkx", "rich", "numpy", "typer"} == set()
 
 
-@pytest.mark.parametrize("first", ["growlang.cli", "growlang.api", "growlang.compiling"])
+@pytest.mark.parametrize("first", ["growlang.cli", "growlang.api.specs", "growlang.compiling"])
 def test_functions_are_not_hidden_by_modules(first: str) -> None:
     assert loaded(
         f"import {first}, growlang, types\n"

@@ -254,8 +254,7 @@ def test_a_module_imports_what_its_room_may(module: str) -> None:
 
 
 def test_every_module_is_in_a_room() -> None:
-    api = under("growlang.api", "growlang.evaluating", "growlang.notebook", "growlang.preparing")
-    above = [*api, *under("growlang.cli", "growlang.__main__")]
+    above = under("growlang.api", "growlang.cli", "growlang.__main__")
     outer = {"growlang", *above, *EXCEPTIONS}
     assert set(under("growlang")) - set(of_rooms()) == outer
 

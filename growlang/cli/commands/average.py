@@ -32,7 +32,7 @@ def average(
     keep checkpoints: --checkpoint-every and --keep-checkpoints. `sample`, `evaluate` and `export`
     take the file.
     """
-    from growlang import notebook
+    from growlang.api import notebook
 
     done = notebook.average(run, width, output, force=force)
     typer.echo(done.path)

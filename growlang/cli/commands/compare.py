@@ -18,9 +18,9 @@ Output = Annotated[
 
 def compare(a: A, b: B, output: Output = None, json: JsonOption = False) -> None:
     """Show two runs side by side: settings, losses, sample grids."""
-    from growlang import api
+    from growlang.api import reports
 
-    found = api.compare(a, b, output)
+    found = reports.compare(a, b, output)
     if json:
         print_json(found.as_json())
         return

@@ -96,7 +96,7 @@ def evaluate(
     images, and its protocol; both are written into the run's folder, `evaluation/`. An evaluation
     that is interrupted goes on when it is started again.
     """
-    from growlang.evaluating import evaluate as measure
+    from growlang.api.evaluating import evaluate as measure
     from growlang.torch_backend import require_torch
 
     require_torch()

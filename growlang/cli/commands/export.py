@@ -94,7 +94,7 @@ def export(
     That for transformers has config.json and weights under its own names, for models of which
     growlang has a table of names: `AutoModelForCausalLM.from_pretrained(FOLDER)` computes the same.
     """
-    from growlang import notebook
+    from growlang.api import notebook
 
     done = notebook.export(
         run,

@@ -81,7 +81,7 @@ def init(
     """
     given = {"data": data, "size": size, "condition": condition, "budget": budget, "device": device}
     ask = _asker(given, yes)
-    from growlang import preparing
+    from growlang.api import preparing
     from growlang.starting.seen import Asked
     from growlang.torch_backend import require_torch
 

@@ -64,7 +64,7 @@ def pack(
 
     Captions and labels are packed with them. What is printed is for the spec that trains on them.
     """
-    from growlang import preparing
+    from growlang.api import preparing
 
     gc.enable()
     try:

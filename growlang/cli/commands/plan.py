@@ -60,7 +60,7 @@ def plan(
     What becomes of the parent's tensors, the phases, the data and the weights that it starts from.
     `growlang train --plan FILE` trains exactly that, or says what differs.
     """
-    from growlang import preparing
+    from growlang.api import preparing
     from growlang.torch_backend import require_torch
 
     checked = checked_spec(spec, settings, quiet=["G460", "G461"])

@@ -17,9 +17,9 @@ def report(runs: Runs, output: Output = Path("report.html")) -> None:
     Plan, lineage, evaluations, proofs and environment too. Several runs are overlaid; an older
     report is replaced.
     """
-    from growlang import api
+    from growlang.api import reports
 
-    page = api.report(runs, output)
+    page = reports.report(runs, output)
     typer.echo(page.output)
     if page.remark:
         typer.echo(f"warning: {page.remark}", err=True)

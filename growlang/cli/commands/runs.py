@@ -27,11 +27,11 @@ Status = Annotated[
 
 def runs(folder: Folder = None, status: Status = None, json: JsonOption = False) -> None:
     """List runs: how far each came, its losses and its state."""
-    from growlang import api
+    from growlang.api import reports
     from growlang.cli.console import console
 
     if status is None:
-        found = api.runs(folder or Path("runs"))
+        found = reports.runs(folder or Path("runs"))
         print_json(found.as_json()) if json else found.print(console())
         return
     if folder is not None:
@@ -39,6 +39,6 @@ def runs(folder: Folder = None, status: Status = None, json: JsonOption = False)
             f"`--status {status}` names one run, and `{folder}` a folder of runs",
             help="leave one of them out",
         )
-    one = api.status(status)
+    one = reports.status(status)
     print_json({"format_version": 1, **one.as_json()}) if json else one.print(console())
     raise typer.Exit(one.exit_status)

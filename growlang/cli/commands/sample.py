@@ -135,7 +135,7 @@ def sample(
     that is not finished, its newest checkpoint is used. Processes that torchrun starts share the
     images, and the first one writes them.
     """
-    from growlang import notebook
+    from growlang.api import notebook
     from growlang.torch_backend import require_torch
 
     require_torch()

@@ -209,7 +209,7 @@ def _train(
     planned: "tuple[Path, PinnedPlan] | None",
     options: dict[str, Any],
 ) -> None:
-    from growlang import api
+    from growlang.api import training
     from growlang.torch_backend import require_torch
 
     require_torch()
@@ -218,14 +218,14 @@ def _train(
     gc.enable()
     asked, pinned = RunOptions(**options), None
     if planned is not None:
-        from growlang.preparing import held_to
+        from growlang.api.preparing import held_to
 
         path, pinned = planned
         recipe = pinned.plan.recipe
         if asked.data_root is None and pinned.data_root is not None:
             asked = replace(asked, data_root=Path(pinned.data_root))
         held_to(pinned, path, found[0][1], asked)
-    status = api.train_each(found, recipe, asked, with_parents=with_parents, pinned=pinned)
+    status = training.train_each(found, recipe, asked, with_parents=with_parents, pinned=pinned)
     if status:
         raise typer.Exit(status)
 

@@ -38,9 +38,9 @@ def verify(
 ) -> None:
     """Measure what the growth of a child promises."""
     checked = checked_spec(child, settings, quiet=["G460", "G461"])
-    from growlang import api
+    from growlang.api import specs
 
-    found = api.verify(
+    found = specs.verify(
         checked, parent_checkpoint, real_inputs=real_inputs, data_root=data_root, device=device
     )
     if json:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from growlang.api import StrPath, checked_spec, path_of
+from growlang.api.given import StrPath, checked_spec, path_of
 from growlang.checking import Checked
 from growlang.compiling import Compiled, compiled, usable
 from growlang.diagnostics import GrowlangError

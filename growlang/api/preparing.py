@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from growlang import planning
-from growlang.api import StrPath, checked_spec, path_of
+from growlang.api.given import StrPath, checked_spec, path_of
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.torch_backend import require_torch
 

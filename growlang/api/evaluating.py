@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from growlang.api import StrPath, checked_spec, path_of
+from growlang.api.given import StrPath, checked_spec, path_of
 from growlang.diagnostics import GrowlangError
 from growlang.torch_backend import require_torch
 
