@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import growlang
 from growlang.net import Net
-from growlang.tables import short
+from growlang.tables.parts import short
 
 ROW, BAR, INSET = 44, 118, 40
 """Height of a row, width of a side's bar, and how far each row lies further inward, in pixels."""

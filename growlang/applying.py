@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from growlang.diagnostics.unknown import UnknownName
 from growlang.growth import mapping
 from growlang.growth.mapping import Quantity
-from growlang.shown import Shown
+from growlang.tables.shown import Shown
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ class Mapping(Shown, mapping.Mapping):
 
     def print(self, out: Console) -> None:
         """Print what becomes of the tensors of each component."""
-        from growlang.tables import print_mapping
+        from growlang.tables.mappings import print_mapping
 
         print_mapping(self, out)
 

@@ -50,10 +50,10 @@ from growlang.resolve.partial import is_sure
 from growlang.resolve.prompts import refuse_unread_numbers, refuse_unread_prompts
 from growlang.resolve.spec import Resolved, blamed, resolve
 from growlang.resolve.unused import warn_unused
-from growlang.shown import Shown
 from growlang.spec.lengths import misfits
 from growlang.spec.recipe import Phase
 from growlang.syntax import document as d
+from growlang.tables.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,7 +80,7 @@ class Checked(Shown):
 
     def print(self, out: Console) -> None:
         """Print the components, and the phases of each recipe."""
-        from growlang.tables import print_spec
+        from growlang.tables.nets import print_spec
 
         parent = self.parent.name if self.parent else None
         recipes = {n: [_length(phase) for phase in self.phases(n)] for n in self.recipes}

@@ -18,8 +18,8 @@ from growlang.growth.wording import reason_unstated
 from growlang.net import Net
 from growlang.planning import recipe_of
 from growlang.plans.weights_header import WeightsHeader
-from growlang.shown import Shown
 from growlang.spec.objectives import Objective, meaning_changes
+from growlang.tables.shown import Shown
 from growlang.tools import compatibility
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Difference(Shown):
 
     def print(self, out: Console, verbose: bool = False) -> None:
         """Print the mapping, a line a component or, if `verbose`, a line a tensor."""
-        from growlang.tables import print_difference, print_weights
+        from growlang.tables.mappings import print_difference, print_weights
 
         if self.weights is not None:
             print_weights(self.a, self.b, self.weights, self.remark, out)

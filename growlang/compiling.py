@@ -16,9 +16,9 @@ from growlang.growth.verdict import Verdict
 from growlang.net import Net, Tensor
 from growlang.planning import recipe_of
 from growlang.plans.cost import ComponentCost, PhaseCost, component_costs, phase_cost
-from growlang.shown import Shown
 from growlang.spec.automatic import choices, told
 from growlang.spec.recipe import Phase
+from growlang.tables.shown import Shown
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class TensorTable(Shown, Mapping[str, TensorRow]):
 
     def print(self, out: Console) -> None:
         """Print a line for each parameter."""
-        from growlang.tables import print_tensors
+        from growlang.tables.nets import print_tensors
 
         rows = [(Tensor(r.name, r.shape, r.init, r.decay), r.component) for r in self.values()]
         print_tensors(rows, out)
@@ -106,7 +106,7 @@ class Compiled(Shown):
 
     def print(self, out: Console) -> None:
         """Print the components of the net and the phases of the recipe, with their costs."""
-        from growlang.tables import print_costs
+        from growlang.tables.nets import print_costs
 
         parent = self.spec.parent.name if self.spec.parent else None
         print_costs(

@@ -16,7 +16,7 @@ from growlang.growth.learning import has_moments
 from growlang.planning import recipe_of
 from growlang.plans.encoders import encoders_of
 from growlang.plans.memory import Fading, PhaseMemory, Setting, phases_memory
-from growlang.shown import Shown
+from growlang.tables.shown import Shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -52,7 +52,7 @@ class Memory(Shown):
     """Bytes of one device; None where they are not given."""
 
     def __repr__(self) -> str:
-        from growlang.tables import size
+        from growlang.tables.parts import size
 
         most = max(phase.peak for phase in self.phases)
         return f"Memory({self.setting.devices} devices, {size(most)} on each)"
@@ -101,7 +101,7 @@ class Memory(Shown):
     @property
     def finding(self) -> Diagnostic | None:
         """What is wrong where a phase does not fit, with the command of what does."""
-        from growlang.tables import size
+        from growlang.tables.parts import size
 
         excess = self._excess()
         if not excess or self.limit is None:
@@ -155,7 +155,7 @@ class Memory(Shown):
 
     def print(self, out: Console) -> None:
         """Print a line for each phase."""
-        from growlang.tables import size, table_of
+        from growlang.tables.parts import size, table_of
 
         devices, micro, checkpointing = self.setting
         how = [f"{devices:,} device" + ("s" if devices > 1 else "")]

@@ -12,8 +12,8 @@ from growlang.diagnostics import Span
 from growlang.plans.pins import DataPin, PinnedPlan, Said, WeightsPin
 from growlang.plans.plan import Plan
 from growlang.plans.plan import hashed as entry_hashed
-from growlang.shown import Shown
 from growlang.syntax import document as d
+from growlang.tables.shown import Shown
 from growlang.tools.show import DEFAULT, show
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Planned(Shown):
 
     def print(self, out: Console) -> None:
         """Print what becomes of the parent, the phases, the data and the start weights."""
-        from growlang.pinned_tables import print_planned
+        from growlang.tables.pins import print_planned
 
         print_planned(self.pinned, out, unread=self.unread, remark=self.remark)
 

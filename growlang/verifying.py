@@ -17,7 +17,7 @@ from growlang.net import ComponentName, Net
 from growlang.net.generations import held_by
 from growlang.resolve.contract import Contract
 from growlang.rules.widen import Widen
-from growlang.shown import Shown
+from growlang.tables.shown import Shown
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Verification(Shown):
 
     def print(self, out: Console) -> None:
         """Print the components with their verdicts, and the promises with what was measured."""
-        from growlang.tables import print_verification
+        from growlang.tables.promises import print_verification
 
         names = self.child, self.parent
         print_verification(*names, self.components, self.promises, self.notes, out)

@@ -15,8 +15,8 @@ from packages import Install, declare
 from typer.testing import CliRunner
 
 from growlang.cli import COMMANDS, app
+from growlang.cli.extras import EXTRAS, missing
 from growlang.diagnostics import Exit
-from growlang.extras import EXTRAS, missing
 
 ERRORS = Path(__file__).parent / "fixtures" / "errors"
 GOLDEN = Path(__file__).parent / "fixtures" / "compile"

@@ -133,17 +133,16 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"safetensors", "torch"},
         {"diagnostics", "growth", "net", "ops", "plans", "signatures"},
     ),
-    "shown": ({"rich"}, {"tables"}),
-    "applying": (set(), {"diagnostics", "growth", "shown", "tables", "torch_backend"}),
+    "applying": (set(), {"diagnostics", "growth", "tables", "torch_backend"}),
     "checking": (
         set(),
         {
             *("applying", "build", "diagnostics", "growing", "growth", "net", "plans", "resolve"),
-            *("shown", "spec", "syntax", "tables"),
+            *("spec", "syntax", "tables"),
         },
     ),
     "planning": (set(), {"checking", "diagnostics", "growth", "plans", "resolve"}),
-    "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans", "torch_backend"}),
+    "tables": ({"rich"}, {"diagnostics", "growth", "net", "plans", "spec", "torch_backend"}),
     "pages": (
         set(),
         {
@@ -156,12 +155,12 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {
             "pages",
             *("atomic", "checking", "diagnostics", "fitting", "growth", "net", "planning", "plans"),
-            *("shown", "spec", "tables", "torch_backend"),
+            *("spec", "tables", "torch_backend"),
         },
     ),
     "fitting": (
         set(),
-        {"checking", "diagnostics", "growth", "planning", "plans", "shown", "tables"},
+        {"checking", "diagnostics", "growth", "planning", "plans", "tables"},
     ),
     "tools": (
         {"pydantic"},
@@ -174,7 +173,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         set(),
         {
             *("applying", "checking", "growth", "net", "ops", "pages", "planning", "plans"),
-            *("proposing", "selecting", "shown", "spec", "tables", "tools", "torch_backend"),
+            *("proposing", "selecting", "spec", "tables", "tools", "torch_backend"),
         },
     ),
     "selecting": (
@@ -191,15 +190,14 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "pinning": (
         set(),
         {
-            *("checking", "diagnostics", "pinned_tables", "plans", "shown", "syntax", "tools"),
+            *("checking", "diagnostics", "plans", "syntax", "tables", "tools"),
         },
     ),
-    "pinned_tables": ({"rich"}, {"plans", "spec", "tables"}),
     "verifying": (
         set(),
         {
             *("applying", "checking", "diagnostics", "growth", "net", "plans", "resolve", "rules"),
-            *("shown", "tables", "torch_backend"),
+            *("tables", "torch_backend"),
         },
     ),
     "interop": (
@@ -209,13 +207,11 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "transferring": (
         {"numpy", "rich", "torch"},
         {
-            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans", "shown"),
+            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans"),
             *("spec", "tables", "torch_backend"),
         },
     ),
     "atomic": (set(), {"diagnostics"}),
-    "extras": (set(), {"diagnostics"}),
-    "sweeping": (set(), {"diagnostics"}),
     "starting": (
         set(),
         {"atomic", "checking", "diagnostics", "planning", "plans", "spec", "syntax"},

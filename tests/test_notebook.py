@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 import growlang
-from growlang.shown import as_html
+from growlang.tables.shown import as_html
 from growlang_runtime.diffusion.objective import Denoising
 from growlang_runtime.diffusion.sampling import generator
 

@@ -21,7 +21,7 @@ from growlang.net import Net
 from growlang.pages.boxes import Group, boxes, groups, rows
 from growlang.pages.comparison import KINDS
 from growlang.pages.document import LARGEST
-from growlang.tables import SIGNS
+from growlang.tables.mappings import SIGNS
 
 OWN = SHIPPED.parent / "examples" / "own_loop"
 RETAIN = SHIPPED.parent / "examples" / "greedy_growing" / "specs"

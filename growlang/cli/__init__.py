@@ -112,8 +112,8 @@ def main() -> None:
             sys.stdout.close()
         sys.exit(exit_of(error))
     except Exception as error:
+        from growlang.cli.extras import missing
         from growlang.cli.printing import print_failure
-        from growlang.extras import missing
 
         if (needed := missing(error)) is not None:
             typer.echo(needed.as_text(), err=True)

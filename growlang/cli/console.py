@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-from growlang.tables import WIDEST
+from growlang.tables.parts import WIDEST
 
 
 class Output(Console):

@@ -58,7 +58,7 @@ def checked_variants(
 
     All are checked before anything is done with one. Without a list there is one, without a mark.
     """
-    from growlang.sweeping import variants
+    from growlang.cli.sweeping import variants
 
     several = variants([pair(s) for s in settings or []])
     return [(variant.mark, _checked(spec, variant.params)) for variant in several]

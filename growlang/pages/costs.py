@@ -15,7 +15,8 @@ from growlang.pages.nets import net_json
 from growlang.pages.summary import section, verdicts
 from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 from growlang.spec.recipe import Phase
-from growlang.tables import short, shown_image, size
+from growlang.tables.nets import shown_image
+from growlang.tables.parts import short, size
 
 KINDS = (
     ("trained", "T", "trained", "tensors that the phase trains"),

@@ -13,7 +13,7 @@ from growlang.net import Net, Node
 from growlang.pages.boxes import Box, boxes, groups, shown
 from growlang.pages.interned import Tables
 from growlang.pages.outcomes import Outcome
-from growlang.tables import shown_image
+from growlang.tables.nets import shown_image
 
 Outcomes = Mapping[str, Outcome]
 Nodes = Mapping[str, Node]

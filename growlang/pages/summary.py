@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from growlang.growth.mapping import CATEGORIES, Entry
 from growlang.growth.verdict import Verdict
 from growlang.pages.markup import Child, Html, element, joined, table
-from growlang.tables import SIGNS
+from growlang.tables.mappings import SIGNS
 
 if TYPE_CHECKING:
     from growlang.pages.comparison import Compared

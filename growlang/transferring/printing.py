@@ -16,7 +16,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from growlang.tables import print_mapping, size
+from growlang.tables.mappings import print_mapping
+from growlang.tables.parts import size
 
 if TYPE_CHECKING:
     from growlang.transferring.transfer import Transferred

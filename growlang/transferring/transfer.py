@@ -18,8 +18,8 @@ from growlang.net import digest
 from growlang.planning import recipe_of
 from growlang.plans.plan import SEMANTICS
 from growlang.plans.weights_header import header, parsed
-from growlang.shown import Shown
 from growlang.spec.recipe import Phase, Sample, Settings
+from growlang.tables.shown import Shown
 from growlang.transferring.folder import opened
 from growlang.transferring.layout import Layout, layout
 from growlang.transferring.parent import Growth, ParentWeights, fitting, open_parent

@@ -10,8 +10,8 @@ import pytest
 from fixture_specs import growlang
 from tiny import metrics
 
+from growlang.cli.sweeping import variants
 from growlang.diagnostics import Exit, GrowlangError
-from growlang.sweeping import variants
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.train.trainer import Trainer
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 import growlang
 from growlang.cli import app
+from growlang.cli.extras import missing
 from growlang.diagnostics import GrowlangError
-from growlang.extras import missing
 from growlang.spec.data import HF, Source, Text
 from growlang.spec.objectives import NextToken
 from growlang_runtime.data import corpus

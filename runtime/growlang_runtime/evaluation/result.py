@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from growlang.shown import Shown
-from growlang.tables import table_of
+from growlang.tables.parts import table_of
+from growlang.tables.shown import Shown
 from growlang.version import __version__
 
 FORMAT_VERSION = 1

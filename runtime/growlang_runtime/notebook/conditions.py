@@ -11,8 +11,8 @@ from torch import Tensor
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.plans.plan import SEMANTICS
-from growlang.shown import Shown
 from growlang.spec.numbers import Given, listed
+from growlang.tables.shown import Shown
 from growlang.torch_backend.device import open_device
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.diffusion.objective import Denoiser, denoiser
@@ -105,7 +105,7 @@ class Conditions(Shown):
 
     def print(self, out: Console) -> None:
         """Print the inputs of the net that conditions make."""
-        from growlang.tables import table_of
+        from growlang.tables.parts import table_of
 
         table = table_of("<input", "<shape", "<made of", "<holds")
         for i in self.net.inputs:

@@ -15,7 +15,7 @@ from growlang.plans.weights_header import (
     PLAN,
     are_weights,
 )
-from growlang.shown import Shown
+from growlang.tables.shown import Shown
 from growlang_runtime.notebook.weights import Weights
 from growlang_runtime.report.history import history_of, lines_of
 from growlang_runtime.storage import weights as storage
@@ -95,7 +95,7 @@ class Run(Shown):
 
     def print(self, out: Console) -> None:
         """Print what it is, how far it is, its last loss and its checkpoints."""
-        from growlang.tables import table_of
+        from growlang.tables.parts import table_of
 
         losses = history_of(self.path).training
         parent = self.plan.parent

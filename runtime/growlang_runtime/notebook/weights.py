@@ -11,7 +11,7 @@ from torch import Tensor
 from growlang.diagnostics.literals import dimensions
 from growlang.diagnostics.unknown import UnknownName
 from growlang.net import Net
-from growlang.shown import Shown
+from growlang.tables.shown import Shown
 from growlang.torch_backend.device import open_device
 from growlang.torch_backend.lower import LoweredNet, lower
 from growlang_runtime.storage import weights as storage
@@ -71,7 +71,7 @@ class Weights(Shown, dict[str, Tensor]):
 
     def print(self, out: Console) -> None:
         """Print a line for each tensor: its shape, mean and standard deviation."""
-        from growlang.tables import table_of
+        from growlang.tables.parts import table_of
 
         table = table_of("<tensor", "<shape", "parameters", "mean", "std")
         for name, tensor in self.items():

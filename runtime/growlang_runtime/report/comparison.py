@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.weights_header import run_of
-from growlang.shown import Shown
-from growlang.tables import table_of
+from growlang.tables.parts import table_of
+from growlang.tables.shown import Shown
 from growlang_runtime.report.curves import drawn
 from growlang_runtime.report.history import Curve, History, history_of
 from growlang_runtime.report.png import require_png

@@ -14,8 +14,8 @@ from growlang.diagnostics import GrowlangError
 from growlang.plans.plan import Plan
 from growlang.plans.tensor_file import read_header
 from growlang.plans.weights_header import CHECKPOINTS, MODEL, PLAN, checkpoints_of
-from growlang.shown import Shown
-from growlang.tables import table_of
+from growlang.tables.parts import table_of
+from growlang.tables.shown import Shown
 from growlang_runtime.report.display import clock_time
 from growlang_runtime.report.history import Curve, History, Point, history_of, lowest
 from growlang_runtime.storage import checkpoint

@@ -9,7 +9,8 @@ from rich.table import Table
 from growlang.plans.pins import DataPin, PinnedPlan, WeightsPin
 from growlang.plans.plan import Plan
 from growlang.spec.recipe import Phase
-from growlang.tables import print_mapping, table_of
+from growlang.tables.mappings import print_mapping
+from growlang.tables.parts import table_of
 
 SHORT = 12
 """Digits of a hash that are shown."""

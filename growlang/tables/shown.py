@@ -19,7 +19,7 @@ class Shown:
         """Print it."""
 
     def __str__(self) -> str:
-        from growlang.tables import as_text
+        from growlang.tables.parts import as_text
 
         return as_text(self.print)
 
@@ -38,7 +38,7 @@ def as_html(show: Callable[[Console], None]) -> str:
     from rich.console import Console
     from rich.terminal_theme import TerminalTheme
 
-    from growlang.tables import WIDEST
+    from growlang.tables.parts import WIDEST
 
     colours = [
         (128, 128, 128),
