@@ -12,23 +12,21 @@ from growlang.net import ComponentName
 from growlang.ops import CONDITIONS
 from growlang.ops.conditions import Condition
 from growlang.ops.noise_level import Fourier
-from growlang.resolve.arguments import bind, read
+from growlang.resolve.arguments import read
 from growlang.resolve.autoencoder import Place, refuse_other_vae
+from growlang.resolve.bindings import read_call
 from growlang.resolve.contract import Contract
 from growlang.resolve.generations import Generation, refuse_idle_words
 from growlang.resolve.inputs import bind_input, has_extent, refuse_none, refuse_two
-from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
+from growlang.resolve.names import HOLE, Names
 from growlang.resolve.pipes import Called, Pipes, Spans
 from growlang.resolve.reserved import refuse_reserved
 from growlang.resolve.slots import (
     HOLLOW,
-    LISTS,
-    OPTIONS,
     SLOTS,
     SLOTS_OF_TOKENS,
-    choices_of,
-    fitting,
-    is_fit,
+    read_options,
+    read_resolution,
 )
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
@@ -46,11 +44,8 @@ from growlang.spec.model import (
     Stage,
     Tokens,
 )
-from growlang.spec.words import belongs, is_word, meant
+from growlang.spec.words import is_word
 from growlang.syntax import document as d
-
-OF_STAGES = {"down": "down = average", "up": "up = nearest"}
-"""Options of a stage that may be taken for bindings of the model."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +73,15 @@ def resolve_model(
     pipes: Pipes,
     contract: Contract,
     parent: Resolution | None,
-    generations: tuple[Generation, ...] = (),
+    generations: tuple[Generation, ...],
+    *,
+    is_whole: bool,
 ) -> Resolution:
-    """The model with literals only. Findings are recorded; refused parts leave holes."""
-    return _Resolver(model, scope, pipes, contract, parent, generations).run()
+    """The model with literals only. Findings are recorded; refused parts leave holes.
+
+    `is_whole` says whether all of its text could be read.
+    """
+    return _Resolver(model, scope, pipes, contract, parent, generations, is_whole).run()
 
 
 @dataclass
@@ -92,6 +92,7 @@ class _Resolver:
     contract: Contract
     parent: Resolution | None
     generations: tuple[Generation, ...]
+    is_whole: bool
     declared: dict[str, Span] = field(default_factory=dict)
     broken: set[ComponentName] = field(default_factory=set)
     conditions: dict[str, Condition] = field(default_factory=dict)
@@ -121,20 +122,9 @@ class _Resolver:
         self._keep()
         self._leave_open()
         self._missing()
-        grows = None
-        if self.source.grows:
-            grows = Grows.model_construct(
-                parent="",
-                keep=sorted(self.contract.keep),
-                drop=sorted(self.contract.drop),
-                retain=sorted(self.contract.retain),
-                moved=[(str(m.old), str(m.new)) for m in self.contract.moved],
-                init=[(str(i.selector), str(i)) for i in self.contract.inits],
-                grow=[(name, [*g.rules]) for name, g in sorted(self.contract.grow.items())],
-            )
         model = Model.model_construct(
             name=self.source.name,
-            grows=grows,
+            grows=_grows(self.contract) if self.source.grows else None,
             image=self.image,
             tokens=self.tokens,
             conditions=self.conditions,
@@ -179,34 +169,7 @@ class _Resolver:
                 self.broken.add(ComponentName(name))
 
     def _call(self, binding: d.Binding, table: Table[Signature]) -> Any:
-        value = binding.value
-        signature = table.find(value.name) if isinstance(value, d.Call) else None
-        if not isinstance(value, d.Call) or signature is None:
-            written = value.name if isinstance(value, d.Call) else ""
-            span = value.name_span if isinstance(value, d.Call) else value.span
-            wrong = f"unknown condition `{written}`"
-            if binding.name in BINDINGS:
-                wrong = f"`{binding.name}` cannot be `{written}`"
-            if not written:
-                wrong = f"`{binding.name}` must be a call"
-            known = table.names() if written else [*table]
-            forms = " | ".join(f"{name}(...)" for name in known)
-            write = f"write `{binding.name} = {forms}`"
-            if written:
-                beyond = table.elsewhere(written)
-                help, edits = meant(span, written, known, write, "call", beyond=beyond)
-            else:
-                help, edits = belongs(binding.name, "name", "model") or write, ()
-            if example := OF_STAGES.get(binding.name):
-                help, edits = f"it is an option of a stage: `stage @ 32 ({example})`", ()
-            self.findings.add("G106" if written else "G201", wrong, span, help=help, edits=edits)
-            return None
-        bound = bind(value, signature, self.scope)
-        self.pipes.spans[(binding.name,)] = value.span
-        for name, span in bound.spans.items():
-            self.pipes.spans[(binding.name, name)] = span
-            self.pipes.notes[(binding.name, name)] = bound.notes[name]
-        return bound.value
+        return read_call(binding, table, self.pipes, self.scope, is_whole=self.is_whole)
 
     def _set_word(self, value: Any, binding: d.Binding) -> None:
         name, words = binding.name, WORDS[binding.name]
@@ -273,14 +236,14 @@ class _Resolver:
     # --- slots -----------------------------------------------------------------------------------
 
     def _slot(self, slot: d.Slot) -> None:
-        at = self._resolution(slot)
+        at = read_resolution(slot, self.scope)
         name = ComponentName.of_stage(at) if slot.kind == "stage" else slot.kind
         if slot.kind == "stage" and not at:
             self.stages_known = False
             return
         if self._twice(name, slot.span):
             return
-        options = self._options(slot, name)
+        options = read_options(slot, name, self.scope, self.pipes.spans)
         self.pipes.spans[(name,)] = slot.span
         if slot.kind == "stage":
             decode = slot.pipe if slot.decode is None else slot.decode
@@ -299,50 +262,6 @@ class _Resolver:
             return
         pipe = self.pipes.resolve(slot.pipe, self.scope, (name,))
         self.slots[name] = Slot.model_construct(at=at or None, pipe=pipe, **options)
-
-    def _resolution(self, slot: d.Slot) -> int:
-        """The number after `@`, 0 where there is none or it was refused."""
-        if slot.at is None:
-            return 0
-        value = evaluate(slot.at, self.scope)
-        if value is HOLE:
-            return 0
-        if type(value) is not int or value < 1:
-            self.findings.add(
-                "G201",
-                f"a resolution must be an integer of at least 1, not `{literal(value)}`",
-                slot.at.span,
-                notes=origins(slot.at, self.scope),
-            )
-            return 0
-        return value
-
-    def _options(self, slot: d.Slot, name: str) -> dict[str, Any]:
-        allowed = OPTIONS.get(slot.kind, {})
-        found: dict[str, Any] = {}
-        refuse_double("option", [(o.name, o.name_span) for o in slot.options], self.findings)
-        for option in slot.options:
-            if option.name not in allowed:
-                known = f"its options: {', '.join(allowed) or 'none'}"
-                taken = {other.name for other in slot.options}
-                place = option.name_span
-                help, edits = meant(place, option.name, allowed, known, "name", taken=taken)
-                message = f"`{slot.kind}` has no option `{option.name}`"
-                self.findings.add("G107", message, place, help=help, edits=edits)
-                continue
-            value = read(option.value, choices_of(slot.kind, option.name), self.scope)
-            if is_fit(slot.kind, option.name, value):
-                found[option.name] = value
-                self.pipes.spans[(name, option.name)] = option.value.span
-            elif value is not HOLE:
-                if option.name in LISTS and isinstance(value, str):
-                    found[option.name] = [value]  # so that nothing is said about what it names
-                self.findings.add(
-                    "G201",
-                    f"`{option.name}` must be {fitting(slot.kind, option.name)}",
-                    option.value.span,
-                )
-        return found
 
     # --- the parent ------------------------------------------------------------------------------
 
@@ -425,3 +344,16 @@ class _Resolver:
             return True
         self.declared[name] = span
         return False
+
+
+def _grows(contract: Contract) -> Grows:
+    """What a model says of its parent, without the file of that."""
+    return Grows.model_construct(
+        parent="",
+        keep=sorted(contract.keep),
+        drop=sorted(contract.drop),
+        retain=sorted(contract.retain),
+        moved=[(str(m.old), str(m.new)) for m in contract.moved],
+        init=[(str(i.selector), str(i)) for i in contract.inits],
+        grow=[(name, [*g.rules]) for name, g in sorted(contract.grow.items())],
+    )

@@ -17,8 +17,6 @@ WHOLE_FILE = frozenset(("G108",))
 """What is said of something that nothing in the file does."""
 NAMED = frozenset(("G101", "G106"))
 """What is said of a name that nothing binds, in the file or in its parent."""
-NO_CALL = "must be a call"
-"""The end of what is said of a binding; an option of a slot that is cut off reads as one."""
 WORD = re.compile(r"`([a-z_][a-z0-9_]*)")
 
 
@@ -29,11 +27,9 @@ def is_sure(found: Diagnostic, cut: Cut) -> bool:
         return False
     if code in NAMED and ("grows" in cut.names or not cut.names.isdisjoint(_words(found))):
         return False
-    unknown = "" in cut.sections
-    is_option = code == "G201" and found.message.endswith(NO_CALL)
-    if (is_option or code in WHOLE_MODEL) and (unknown or "model" in cut.sections):
+    if code in WHOLE_MODEL and cut.may_lack("model"):
         return False
-    return not (code in WHOLE_RECIPES and (unknown or "train" in cut.sections))
+    return not (code in WHOLE_RECIPES and cut.may_lack("train"))
 
 
 def _words(found: Diagnostic) -> list[str]:

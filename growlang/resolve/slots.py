@@ -1,15 +1,21 @@
-"""The slots of a model: their options, and an example of each that a model must have."""
+"""The slots of a model: where they are, their options, and an example of each that it must have."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from growlang.diagnostics.literals import literal
+from growlang.resolve.arguments import read
+from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
+from growlang.resolve.pipes import Spans
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
 from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.forms import NO_CALLS, Choices
 from growlang.spec.model import CORE_SKIPS, POSITIONS, Slot
 from growlang.spec.positions import ROTATED
+from growlang.spec.words import meant
+from growlang.syntax import document as d
 
 OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "stage": {"down": tuple(DOWNS), "up": tuple(UPS)},
@@ -68,3 +74,50 @@ def fitting(kind: str, option: str) -> str:
     if option in COUNTS:
         return f"an integer of at least {COUNTS[option]}"
     return f"one of {', '.join(OPTIONS[kind][option])}"
+
+
+def read_resolution(slot: d.Slot, scope: Names) -> int:
+    """The number after `@`, 0 where there is none or it was refused."""
+    if slot.at is None:
+        return 0
+    value = evaluate(slot.at, scope)
+    if value is HOLE:
+        return 0
+    if type(value) is not int or value < 1:
+        scope.findings.add(
+            "G201",
+            f"a resolution must be an integer of at least 1, not `{literal(value)}`",
+            slot.at.span,
+            notes=origins(slot.at, scope),
+        )
+        return 0
+    return value
+
+
+def read_options(slot: d.Slot, name: str, scope: Names, spans: Spans) -> dict[str, Any]:
+    """The options of a slot, their places noted in `spans`; without those that are refused."""
+    allowed = OPTIONS.get(slot.kind, {})
+    found: dict[str, Any] = {}
+    refuse_double("option", [(o.name, o.name_span) for o in slot.options], scope.findings)
+    for option in slot.options:
+        if option.name not in allowed:
+            known = f"its options: {', '.join(allowed) or 'none'}"
+            taken = {other.name for other in slot.options}
+            place = option.name_span
+            help, edits = meant(place, option.name, allowed, known, "name", taken=taken)
+            message = f"`{slot.kind}` has no option `{option.name}`"
+            scope.findings.add("G107", message, place, help=help, edits=edits)
+            continue
+        value = read(option.value, choices_of(slot.kind, option.name), scope)
+        if is_fit(slot.kind, option.name, value):
+            found[option.name] = value
+            spans[(name, option.name)] = option.value.span
+        elif value is not HOLE:
+            if option.name in LISTS and isinstance(value, str):
+                found[option.name] = [value]  # so that nothing is said about what it names
+            scope.findings.add(
+                "G201",
+                f"`{option.name}` must be {fitting(slot.kind, option.name)}",
+                option.value.span,
+            )
+    return found

@@ -173,7 +173,11 @@ class _Resolver:
             old = parent.resolution if parent else None
             stated = contract(model, old.model if old else None, scope)
             former = generations(stated, old, _predict(parent))
-            resolution = resolve_model(model, scope, Pipes(blocks, {}), stated, old, former)
+            cut = document.cut
+            resolution = resolve_model(
+                *(model, scope, Pipes(blocks, {}), stated, old, former),
+                is_whole=cut is None or not cut.may_lack("model"),
+            )
             findings.extend(refuse_broken(resolution, old))
         found = Resolved(path, document, scope, parent, given, resolution, blocks, data)
         return _with_training(found, findings)

@@ -274,6 +274,10 @@ class Cut(NamedTuple):
     sections: frozenset[str]
     """The keywords of the outermost statements that are not whole; empty where that is unknown."""
 
+    def may_lack(self, section: str) -> bool:
+        """Whether statements may be missing from those of a keyword, such as `model`."""
+        return section in self.sections or "" in self.sections
+
 
 class Document(NamedTuple):
     """One file of the language."""
