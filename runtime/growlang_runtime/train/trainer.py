@@ -13,7 +13,6 @@ from growlang.torch_backend.tensor_files import contents_hash
 from growlang_runtime.data.decoders import versions
 from growlang_runtime.diffusion.agreement import require_agreement, require_sampler
 from growlang_runtime.diffusion.objective import Loss, Objective, loss_of
-from growlang_runtime.evaluation.during import Evaluator
 from growlang_runtime.report.board import Boards, open_boards
 from growlang_runtime.report.history import history_of
 from growlang_runtime.storage import checkpoint
@@ -28,6 +27,7 @@ from growlang_runtime.train.batches import Data, StepBatch, step_batches
 from growlang_runtime.train.commands import command
 from growlang_runtime.train.environment import changes, environment
 from growlang_runtime.train.freezing import Proof, freeze, training_mode
+from growlang_runtime.train.measuring import Measuring
 from growlang_runtime.train.options import RunOptions
 from growlang_runtime.train.result import TrainResult
 from growlang_runtime.train.seen import Seen
@@ -63,8 +63,8 @@ class Trainer:
         self.skips = Skips(run, setup, options, self.told, self.warn)
         self.proof = Proof(self.state.weights, self.metrics, self.display)
         self.seen = Seen(self.budget, self.ranks, self.metrics, self.display, self.warn)
-        self.evaluator = Evaluator.of(self.plan, run.path, options, self.device)
         self.interruption = Interruption()
+        self.measuring = Measuring(run, setup, options, self.told, self.interruption, self.warn)
         self.background = Background()
         self.saved: int | None = None
         """The step of the newest checkpoint."""
@@ -179,7 +179,7 @@ class Trainer:
     def _cut_short(self) -> int | None:
         """The signal that the run stops for before all of it is done, the last evaluation too."""
         signal = self._stopped().signal
-        if signal is None or (self.step == self.steps and not self._is_evaluation_due()):
+        if signal is None or self._is_done():
             return None
         self.background.join()
         self.display.say(
@@ -187,6 +187,10 @@ class Trainer:
             f"{command(self.plan, self.options, '--resume')}"
         )
         return signal
+
+    def _is_done(self) -> bool:
+        """Whether all steps are trained, and the last one is evaluated."""
+        return self.step == self.steps and not self.measuring.is_evaluation_due(self.step)
 
     def _boards(self) -> Boards:
         """What the run is told to; of several processes, only the first tells it."""
@@ -215,8 +219,9 @@ class Trainer:
         self.told.end(result)
         return result
 
-    def _phase(self, data: Data) -> None:
-        phase, end = data.phase, data.span.end
+    def _begin(self, data: Data) -> Loss:
+        """Begin a phase, or go on with it: what is frozen, the optimizer, what it is called."""
+        phase = data.phase
         freeze(self.module, frozenset(phase.frozen))
         if self.stepper.use(phase):
             call = phase.settings.optimizer.call
@@ -228,10 +233,14 @@ class Trainer:
         objective = loss_of(phase.settings.objective, self.net)
         if isinstance(objective, Objective):
             require_agreement(objective, phase.settings.objective.call)
-        self.metrics.write(step=self.step, event="phase", phase=phase.name, until=end)
+        self.metrics.write(step=self.step, event="phase", phase=phase.name, until=data.span.end)
         self.board.phase(self.step, phase.name, self.data.index(data))
         self.told.status.tell(self.step, phase=phase.name)
         self.told.seconds.lap("other")
+        return objective
+
+    def _phase(self, data: Data) -> None:
+        objective, end = self._begin(data), data.span.end
         if self._evaluate() and self._stopped().signal:
             return  # a run that was stopped in an evaluation goes on with it
         begun = self.step
@@ -252,7 +261,7 @@ class Trainer:
                 self.background.poll()
                 self.told.seconds.lap("step")
                 if self.step == begun + 1 and isinstance(objective, Objective):
-                    call = phase.settings.objective.call
+                    call = data.phase.settings.objective.call
                     require_sampler(objective, call, self.plan.sample.sampler)
                     self.told.seconds.lap("other")
                 if self.step == end:
@@ -316,37 +325,14 @@ class Trainer:
             return
         self._settle()
         objective = loss_of(data.phase.settings.objective, self.net)
-        path = self.run.samples / f"{checkpoint.checkpoint_name(self.step)}.{self.previews.ending}"
-        if not self.ranks.tell(path.exists):
-            averages, own = self.state.ema.averages, path if self.ranks.first else None
-            self.module.eval()
-            with precision.apart(self.device, compiled=self.options.compile):
-                finite = self.previews.draw(self.module, averages, objective, own)
-            if not finite:
-                self.warn(f"NaN or infinity in the images of {path}")
-            training_mode(self.module)
-        if self.previews.ending == "png":
-            self.board.grid(self.step, path)
-        self.told.seconds.lap("samples")
-
-    def _is_evaluation_due(self) -> bool:
-        evaluator, step = self.evaluator, self.step
-        if evaluator is None or not evaluator.falls_on(step, self.steps):
-            return False
-        return self.ranks.tell(lambda: evaluator.is_due(step))
+        self.measuring.draw(self.step, objective, self.board)
 
     def _evaluate(self) -> bool:
         """Measure the averaged weights where `evaluate { every = ... }` asks for it."""
-        evaluator, told = self.evaluator, self.told
-        if evaluator is None or not self._is_evaluation_due():
+        if not self.measuring.is_evaluation_due(self.step):
             return False
         self._settle()
-        averages = gathered(self.state.ema.averages, self.ranks.first)
-        stops = self.interruption
-        self.ranks.tell_late(
-            lambda: evaluator.evaluate(self.step, averages, told, self.board, stops)
-        )
-        told.seconds.lap("evaluation")
+        self.measuring.evaluate(self.step, self.board)
         return True
 
     def _validate(self, data: Data, watch: Watch) -> None:
