@@ -6,7 +6,7 @@ from growlang.build.graph import Place, Site, Wire, apply
 from growlang.diagnostics import KeyPath
 from growlang.net import CORE, vector
 from growlang.ops import Op, OpError
-from growlang.ops.attention import Attention, Transformer
+from growlang.ops.attention import Attending
 from growlang.ops.modulation import modulated
 from growlang.ops.shared_modulation import SharedModulation
 
@@ -18,7 +18,7 @@ def modulating(site: Site, op: Op, place: Place, at: KeyPath) -> Site | None:
 
     The first such op of the core places the map. None, and a finding, where it does not fit.
     """
-    if not isinstance(op, Attention | Transformer) or op.modulation != "shared":
+    if not isinstance(op, Attending) or op.modulation != "shared":
         return site
     if site.scope.time is None or not modulated(op):
         return site  # which the op refuses

@@ -10,12 +10,11 @@ from growlang.interop.table import INDEX, Names, names_of, pattern
 from growlang.net import Net, Node
 from growlang.ops import op_in
 from growlang.ops.activations import activation
-from growlang.ops.attention import Attention, Transformer
+from growlang.ops.attention import Attending, Transformer
 from growlang.ops.heads import has_bias, head_width, key_heads
 from growlang.ops.spatial import SpatialAttention
 from growlang.signatures.signature import Signature
 
-ATTENDING = (Attention, Transformer)
 COUNT = "count"
 """The fact of all nodes of a path: how many there are."""
 
@@ -72,12 +71,12 @@ def _head_width(node: Node) -> int | None:
     op = op_in(node)
     if isinstance(op, SpatialAttention):
         return op.head_width
-    return head_width(op) if isinstance(op, ATTENDING) else None
+    return head_width(op) if isinstance(op, Attending) else None
 
 
 def _qkv_bias(node: Node) -> bool | None:
     op = op_in(node)
-    return has_bias(op, "qkv") if isinstance(op, ATTENDING) else None
+    return has_bias(op, "qkv") if isinstance(op, Attending) else None
 
 
 DERIVED: Mapping[str, Callable[[Node], Any]] = {
@@ -88,7 +87,7 @@ DERIVED: Mapping[str, Callable[[Node], Any]] = {
     "image_channels": lambda node: node.scope.channels,
     "side": lambda node: node.output.dims[1] * node.args["factor"],
     "head_width": _head_width,
-    "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), ATTENDING) else None,
+    "kv_heads": lambda node: key_heads(op) if isinstance(op := op_in(node), Attending) else None,
     "theta": lambda node: node.scope.rope.theta if node.scope.rope else None,
     "axes": lambda node: len(node.scope.rope.sides) if node.scope.rope else 0,
     "classes": lambda node: node.output.width,

@@ -41,15 +41,9 @@ JOINT = "conditions whose keys and values self-attention has beside its own, eac
 BIAS = "whether maps and norms have a bias, or the parts that do: `[qkv, out, mlp, norm]`"
 
 
-class Attention(Op):
-    """Attention sublayers, one per name in `attend`: x + gate * attention(modulated norm(x)).
+class Attending(Op):
+    """Base of the ops whose sublayers attend to their input, or to conditions."""
 
-    Shift, scale and gate come from the time embedding and start at zero (adaLN-Zero, DiT,
-    arXiv 2212.09748). Without one the norm has a scale (and shift), and the output projection
-    starts at zero. Queries and keys are RMS-normalised per head (arXiv 2302.05442).
-    """
-
-    call = "attention"
     listed = 4
     source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
     input_kind = "tokens"
@@ -79,6 +73,11 @@ class Attention(Op):
     def is_rotated(self) -> bool:
         """Where it attends to itself."""
         return "self" in self.attend
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether self-attention sees earlier tokens only."""
+        return False
 
     @property
     def branches(self) -> dict[str, str | None]:
@@ -87,93 +86,97 @@ class Attention(Op):
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
-        return _checked(self, x, scope)
+        if self.width != x.width:
+            raise OpError(
+                f"`{self.call}` keeps its width, but has `width = {self.width}` and an input of "
+                f"{x.width}",
+                argument="width",
+                code="G205",
+                help=f"write `width = {x.width}`, or put `linear({self.width})` before it",
+            )
+        heads.checked(self, scope)
+        require_time(self, scope)
+        _require_joint(self, scope)
+        for name in self.attend:
+            if name != "self" and name not in scope.conditions:
+                known = ", ".join(["self", *scope.conditions])
+                raise unknown_condition("attend", name, scope, f"attend to: {known}")
+            if self.attend.count(name) > 1:
+                raise OpError(f"`attend` lists `{name}` twice", argument="attend")
+        return x
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name."""
         scope = used(self, scope)
         stream = token_wise("x", self.width, self.norm)
-        return Axes(_inputs(self, stream, scope), writes(stream), _attention(self, stream, scope))
+        return Axes(_inputs(self, stream, scope), writes(stream), _sublayers(self, stream, scope))
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """Projections, scores and weighted sums of each sublayer, and their modulation."""
-        scope = used(self, scope)
-        return attention_flops(self, x, scope)
+        return attention_flops(self, x, used(self, scope))
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The sum over the sublayers; see `attention_saved`."""
-        scope = used(self, scope)
-        return attention_saved(self, x, scope)
+        return attention_saved(self, x, used(self, scope))
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """The sum over the sublayers; see `attention_kept`."""
-        scope = used(self, scope)
-        return attention_kept(self, x, scope, widths)
+        return attention_kept(self, x, used(self, scope), widths)
 
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """Channels of a head that positions rotate."""
-        return _rotated(self, scope)
+        """Channels of a head that positions rotate, where they do."""
+        channels = heads.rotated(self, scope)
+        return {heads.ROTATED: channels} if channels else {}
 
     def reads(self, scope: Scope) -> tuple[str, ...]:
         """The time embedding, if there is one, and the conditions attended to."""
-        return _reads(self, scope)
+        time = ("time",) if scope.time is not None and self.modulation != "none" else ()
+        return (*time, *(name for name in self.attend if name != "self"), *self.joint)
 
 
-class Transformer(Op):
+class Attention(Attending):
+    """Attention sublayers, one per name in `attend`: x + gate * attention(modulated norm(x)).
+
+    Shift, scale and gate come from the time embedding and start at zero (adaLN-Zero, DiT,
+    arXiv 2212.09748). Without one the norm has a scale (and shift), and the output projection
+    starts at zero. Queries and keys are RMS-normalised per head (arXiv 2302.05442).
+    """
+
+    call = "attention"
+
+
+class Transformer(Attending):
     """Transformer block: the sublayers of `attention`, then an MLP in the same frame.
 
     A fresh block is the identity: its gates, or without time its last projections, are zero.
     """
 
     call = "transformer"
-    listed = 4
-    source = "arXiv 1706.03762, arXiv 2212.09748, arXiv 2302.05442"
-    input_kind = "tokens"
-    is_residual = True
-    training_arguments = frozenset(("dropout",))
-    carried = frozenset((heads.ROTATED,))
-    sublayer_arguments = frozenset(("unmodulated", "unnormed"))
     gone: ClassVar[dict[str, Any]] = {"rope": False}
     moved: ClassVar[dict[str, str]] = {
         "rope": "remove it; positions are the core's: `core @ 16 (position = rope)`"
     }
-    width: int = argument("channels; the same as the input's", ge=1)
-    heads: int = argument("attention heads; divides the width, unless `head_width` is given", ge=1)
-    attend: Annotated[list[str], Conditions()] = argument(
-        "what each sublayer attends to, in order: `self` or a condition", ["self"], min_length=1
-    )
+    behind: ClassVar[dict[str, str]] = {"mlp": "attend", "causal": "norm"}
     mlp: Hidden = argument(
         "hidden channels of the MLP, in widths; with its activation `swiglu(8 / 3)`, else GELU", 4.0
     )
-    norm: Literal["layer", "rms"] = argument("LayerNorm or RMSNorm before each sublayer", "layer")
     causal: bool = argument("causal mask: self-attention sees earlier tokens only", False)
-    qk_norm: bool = argument("whether queries and keys are normalised", True)
-    dropout: float = argument("dropout probability in each branch", 0.0, ge=0, lt=1)
-    head_width: HeadWidth = argument("channels of a head; by default width / heads", None)
-    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
-    kv_heads: KeyHeads = argument(KV_HEADS, None)
-    bias: Biases = argument(BIAS, True)
-    modulation: Modulation = argument(MODULATION, "branch")
-    affine: Affine = argument(AFFINE, None)
-    unmodulated: Sublayers = argument(UNMODULATED, list)
-    unnormed: Sublayers = argument(UNNORMED, list)
-    joint: Joint = argument(JOINT, list)
 
     @property
-    def is_rotated(self) -> bool:
-        """Where it attends to itself."""
-        return "self" in self.attend
+    def is_causal(self) -> bool:
+        """As `causal` says."""
+        return self.causal
 
     @property
     def branches(self) -> dict[str, str | None]:
         """`attend.NAME` for each name, and `mlp`."""
-        return {**{f"attend.{name}": name for name in self.attend}, "mlp": None}
+        return {**super().branches, "mlp": None}
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         if self.causal and "self" not in self.attend:
             raise OpError("`causal = true` needs `self` in `attend`", argument="causal")
-        return _checked(self, x, scope)
+        return super().output(x, scope)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """Those of `attend.NAME` for each name, then `mlp`."""
@@ -182,7 +185,7 @@ class Transformer(Op):
         hidden = Space("mlp.hidden", self.numbers(x, scope)["mlp.hidden"])
         init = "linear" if scope.time else "zeros"
         layers = (
-            *_attention(self, stream, scope),
+            *_sublayers(self, stream, scope),
             *entry(self, "mlp", stream, scope),
             *mlp.maps(activation(self.mlp), stream, hidden, heads.has_bias(self, "mlp"), init),
         )
@@ -216,34 +219,7 @@ class Transformer(Op):
     def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
         """Hidden channels of the MLP, and channels of a head that positions rotate."""
         hidden = scope.number("mlp.hidden", activation(self.mlp).hidden(self.width))
-        return {"mlp.hidden": hidden, **_rotated(self, scope)}
-
-    def reads(self, scope: Scope) -> tuple[str, ...]:
-        """The time embedding, if there is one, and the conditions attended to."""
-        return _reads(self, scope)
-
-
-Attending = Attention | Transformer
-
-
-def _checked(op: Attending, x: Shape, scope: Scope) -> Shape:
-    if op.width != x.width:
-        raise OpError(
-            f"`{op.call}` keeps its width, but has `width = {op.width}` and an input of {x.width}",
-            argument="width",
-            code="G205",
-            help=f"write `width = {x.width}`, or put `linear({op.width})` before it",
-        )
-    heads.checked(op, scope)
-    require_time(op, scope)
-    _require_joint(op, scope)
-    for name in op.attend:
-        if name != "self" and name not in scope.conditions:
-            known = ", ".join(["self", *scope.conditions])
-            raise unknown_condition("attend", name, scope, f"attend to: {known}")
-        if op.attend.count(name) > 1:
-            raise OpError(f"`attend` lists `{name}` twice", argument="attend")
-    return x
+        return {"mlp.hidden": hidden, **super().numbers(x, scope)}
 
 
 def _require_joint(op: Attending, scope: Scope) -> None:
@@ -261,24 +237,13 @@ def _require_joint(op: Attending, scope: Scope) -> None:
             argument="joint",
             help=f"write `attend = [self, {', '.join(op.attend)}]`, or remove it",
         )
-    if op.joint and isinstance(op, Transformer) and op.causal:
+    if op.joint and op.is_causal:
         raise OpError(
             "`joint` and `causal = true` exclude each other: conditions have no place in the order",
             argument="causal",
             help="remove it, or attend apart: "
             f"`attend = [{', '.join(dict.fromkeys([*op.attend, *op.joint]))}]` without `joint`",
         )
-
-
-def _rotated(op: Attending, scope: Scope) -> dict[str, int]:
-    """By its name the number of channels of a head that positions rotate, where they do."""
-    channels = heads.rotated(op, scope)
-    return {heads.ROTATED: channels} if channels else {}
-
-
-def _reads(op: Attending, scope: Scope) -> tuple[str, ...]:
-    time = ("time",) if scope.time is not None and op.modulation != "none" else ()
-    return (*time, *(name for name in op.attend if name != "self"), *op.joint)
 
 
 def _inputs(op: Attending, stream: Space, scope: Scope) -> tuple[Axis, ...]:
@@ -296,7 +261,7 @@ def _condition(name: str, scope: Scope) -> Space:
     return plain(f"condition.{name}", scope.conditions[name].width)
 
 
-def _attention(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
+def _sublayers(op: Attending, stream: Space, scope: Scope) -> tuple[Layer, ...]:
     layers = list[Layer]()
     for name in op.attend:
         is_self, branch = name == "self", f"attend.{name}"

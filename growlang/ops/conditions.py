@@ -1,6 +1,7 @@
 """Ops that embed what an image is conditioned on: words, classes, frozen encoders."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -101,6 +102,15 @@ class Condition(Op):
     def can_be_null(self) -> bool:
         """Whether it is another one where conditions are dropped."""
         return True
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a sample that it reads numbers of, in order; none where it reads none."""
+        return ()
+
+    def usual(self, height: int, width: int) -> tuple[float, ...] | None:
+        """The numbers of an image of so many pixels that is drawn; None where it has none."""
+        return None
 
     def given(self, out: Shape) -> Shape:
         """Shape of what the net is given, for one image; `out` is that of the tokens."""
@@ -239,61 +249,50 @@ class Classes(Condition):
         return 1
 
 
-class T5(Condition):
+class FrozenEncoder(Condition):
+    """Base of the frozen encoders of captions, which run outside the net."""
+
+    role = "embedding"
+    runtime = "growlang_runtime.conditioning.readers:encoder"
+    has_tensors = False
+    widths: ClassVar[Mapping[str, int]]
+    """Width of the encoder's output by the ids that are known."""
+    id: str = argument("id on the Hugging Face hub, or a folder")
+    tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
+    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
+    from_: str = argument("field of the sample that is read", "caption", alias="from")
+    pool: Pool = pool()
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(tokens, width)."""
+        return tokens(self.tokens, _encoder_width(self.id, self.width, self.widths))
+
+
+class T5(FrozenEncoder):
     """Frozen T5 encoder (arXiv 1910.10683), run outside the net."""
 
     call = "t5"
     source = "arXiv 1910.10683"
-    role = "embedding"
-    runtime = "growlang_runtime.conditioning.readers:encoder"
-    has_tensors = False
-    id: str = argument("id on the Hugging Face hub, or a folder")
+    widths = T5_WIDTHS
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 128, ge=1)
-    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
-    from_: str = argument("field of the sample that is read", "caption", alias="from")
-    pool: Pool = pool()
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(tokens, width)."""
-        return tokens(self.tokens, _encoder_width(self.id, self.width, T5_WIDTHS))
 
 
-class CLIP(Condition):
+class CLIP(FrozenEncoder):
     """Frozen text half of CLIP (arXiv 2103.00020), run outside the net."""
 
     call = "clip"
     source = "arXiv 2103.00020"
-    role = "embedding"
-    runtime = "growlang_runtime.conditioning.readers:encoder"
-    has_tensors = False
-    id: str = argument("id on the Hugging Face hub, or a folder")
+    widths = CLIP_WIDTHS
     tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1, le=77)
-    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
-    from_: str = argument("field of the sample that is read", "caption", alias="from")
-    pool: Pool = pool()
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(tokens, width)."""
-        return tokens(self.tokens, _encoder_width(self.id, self.width, CLIP_WIDTHS))
 
 
-class Encoder(Condition):
+class Encoder(FrozenEncoder):
     """Frozen text encoder of the transformers library, run outside the net."""
 
     call = "encoder"
     source = "arXiv 1910.03771"
-    role = "embedding"
-    runtime = "growlang_runtime.conditioning.readers:encoder"
-    has_tensors = False
-    id: str = argument("id on the Hugging Face hub, or a folder")
-    width: int | None = argument("channels of a token; known ids may leave it out", None, ge=1)
-    tokens: int = argument("tokens that are read; the rest of a caption is cut", 77, ge=1)
-    from_: str = argument("field of the sample that is read", "caption", alias="from")
-    pool: Pool = pool()
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(tokens, width)."""
-        return tokens(self.tokens, _encoder_width(self.id, self.width, ENCODER_WIDTHS))
+    widths = ENCODER_WIDTHS
+    behind: ClassVar[dict[str, str]] = {"tokens": "width"}
 
 
 def _embedding(rows: Space, width: int) -> Axes:
@@ -302,7 +301,7 @@ def _embedding(rows: Space, width: int) -> Axes:
     return Axes((reads(rows),), writes(out), (weight,))
 
 
-def _encoder_width(id: str, stated: int | None, known: dict[str, int]) -> int:
+def _encoder_width(id: str, stated: int | None, known: Mapping[str, int]) -> int:
     width = known.get(id)
     if stated is None and width is None:
         raise OpError(

@@ -1,6 +1,7 @@
 """Ops on feature maps: convolutions and residual blocks."""
 
 from math import gcd
+from typing import ClassVar
 
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, Role, Space, axis, normalised, reads, writes
@@ -90,7 +91,54 @@ class ZeroConv(Op):
         return Kept(widths.maps * x.size, 0, widths.maps)
 
 
-class Residual(Op):
+class ResidualBlock(Op):
+    """Base of the residual blocks: two norms, two convolutions, and a map beside them if needed."""
+
+    input_kind = "grid"
+    is_residual = True
+    resized = "kernel"
+    width: int = argument("channels of the output", ge=1)
+    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
+    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
+
+    def axes(self, x: Shape, scope: Scope) -> Axes:
+        """`norm1 conv1 [time] norm2 conv2 [skip]`, on whatever grids the convolutions are."""
+        sides, groups = (self.kernel, self.kernel), self.numbers(x, scope)
+        stream = grouped("x", x.width, groups["norm1.groups"])
+        hidden = grouped("hidden", self.width, groups["norm2.groups"])
+        out = stream if x.width == self.width else plain("out", self.width)
+        inputs, layers = [reads(stream)], [norm("norm1", stream)]
+        layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
+        if scope.time is not None:
+            time = reads(Space("time", scope.time))
+            inputs.append(time)
+            scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
+            layers.append(linear("time", scaled, time, init="zeros"))
+        layers.append(norm("norm2", hidden))
+        last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
+        layers.append(last)
+        if out is not stream:
+            layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
+        return Axes(tuple(inputs), writes(out), tuple(layers))
+
+    def flops(self, x: Shape, scope: Scope) -> int:
+        """Two or three convolutions of the result's grid and the projection of the time."""
+        pixels, width = self.output(x, scope).positions, self.width
+        convolutions = pixels * width * self.kernel**2 * (x.width + width)
+        skip = pixels * width * x.width if x.width != width else 0
+        return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
+
+    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
+        """Groups of both norms."""
+        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
+        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
+
+    def reads(self, scope: Scope) -> tuple[str, ...]:
+        """The time embedding, if there is one."""
+        return ("time",) if scope.time is not None else ()
+
+
+class Residual(ResidualBlock):
     """Residual block: GroupNorm, SiLU, conv, GroupNorm, SiLU, conv, on top of a skip.
 
     The second norm is scaled and shifted by the time embedding (ADM, arXiv 2105.05233); the last
@@ -101,31 +149,15 @@ class Residual(Op):
     call = "residual"
     listed = 3
     source = "arXiv 2105.05233"
-    input_kind = "grid"
-    is_residual = True
     takes_skips = True
-    resized = "kernel"
     training_arguments = frozenset(("dropout",))
-    width: int = argument("channels of the output", ge=1)
+    behind: ClassVar[dict[str, str]] = {"dropout": "width"}
     dropout: float = argument("dropout probability", 0.0, ge=0, lt=1)
-    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
-    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
         """The same grid with `width` channels."""
         require_odd(self.kernel)
         return x.with_width(self.width)
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`norm1 conv1 [time] norm2 conv2 [skip]`."""
-        return residual_axes(self, self.width, self.kernel, x, scope)
-
-    def flops(self, x: Shape, scope: Scope) -> int:
-        """Two or three convolutions and the projection of the time embedding."""
-        pixels, width = x.positions, self.width
-        convolutions = pixels * width * self.kernel**2 * (x.width + width)
-        skip = pixels * width * x.width if x.width != width else 0
-        return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """Inputs of two norms, two SiLUs, two convolutions, of the scaling and of the dropout."""
@@ -145,15 +177,6 @@ class Residual(Op):
         learning = vectors + timed * FP32 * inner if timed else 0
         return Kept(branch + skip + statistics, learning, result)
 
-    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """Groups of both norms."""
-        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
-        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
-
-    def reads(self, scope: Scope) -> tuple[str, ...]:
-        """The time embedding, if there is one."""
-        return ("time",) if scope.time is not None else ()
-
 
 def require_odd(kernel: int) -> None:
     """OpError if a kernel has no centre."""
@@ -163,24 +186,3 @@ def require_odd(kernel: int) -> None:
             argument="kernel",
             help=f"write `kernel = {kernel + 1}`",
         )
-
-
-def residual_axes(op: Op, width: int, kernel: int, x: Shape, scope: Scope) -> Axes:
-    """`norm1 conv1 [time] norm2 conv2 [skip]`, on whatever grids the convolutions are."""
-    sides, groups = (kernel, kernel), op.numbers(x, scope)
-    stream = grouped("x", x.width, groups["norm1.groups"])
-    hidden = grouped("hidden", width, groups["norm2.groups"])
-    out = stream if x.width == width else plain("out", width)
-    inputs, layers = [reads(stream)], [norm("norm1", stream)]
-    layers.append(linear("conv1", writes(hidden), normalised(stream), *sides))
-    if scope.time is not None:
-        time = reads(Space("time", scope.time))
-        inputs.append(time)
-        scaled = axis(Role.SCALE, hidden) + axis(Role.SHIFT, hidden)
-        layers.append(linear("time", scaled, time, init="zeros"))
-    layers.append(norm("norm2", hidden))
-    last = linear("conv2", writes(out), normalised(hidden), *sides, init="zeros", place="last")
-    layers.append(last)
-    if out is not stream:
-        layers.append(linear("skip", writes(out), reads(stream), 1, 1, place="skip"))
-    return Axes(tuple(inputs), writes(out), tuple(layers))

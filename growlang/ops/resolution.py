@@ -1,39 +1,22 @@
 """Changes of resolution: averaging and repeating, and the wavelet transform with its inverse."""
 
+from typing import ClassVar
+
 from growlang.net import Scope, Shape, grid
 from growlang.net.axes import Axes, reads, writes
-from growlang.ops.base import Eps, Op, OpError
-from growlang.ops.convolution import divided, group_count, require_odd, residual_axes
+from growlang.ops.base import Op, OpError
+from growlang.ops.convolution import ResidualBlock, divided, require_odd
 from growlang.ops.kept import FP32, Kept, Widths
 from growlang.ops.layers import linear, mapped, plain
 from growlang.signatures.signature import argument
 
 
-class ToCoarser(Op):
-    """Base of the changes to a coarser grid."""
+class ConvolvedChange(Op):
+    """Base of the changes of resolution by one convolution."""
 
-    called_as = "down"
     input_kind = "grid"
     width: int = argument("channels of the output", ge=1)
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height / factor, width / factor)."""
-        return divided(x, self.factor).with_width(self.width)
-
-
-class ToFiner(Op):
-    """Base of the changes to a finer grid, of which a 1 x 1 convolution is the first step."""
-
-    called_as = "up"
-    input_kind = "grid"
-    width: int = argument("channels of the output", ge=1)
-    factor: int = argument("ratio of the two resolutions", 2, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height * factor, width * factor)."""
-        _, height, width = x.dims
-        return grid(self.width, height * self.factor, width * self.factor)
 
     def saved_activations(self, x: Shape, scope: Scope) -> int:
         """The input of the convolution."""
@@ -41,7 +24,28 @@ class ToFiner(Op):
 
     def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
         """The input of the convolution, which is kept even where it does not learn."""
-        return Kept(widths.maps * x.size, 0, widths.maps)
+        return Kept(widths.maps * self.saved_activations(x, scope), 0, widths.maps)
+
+
+class ToCoarser(ConvolvedChange):
+    """Base of the changes to a coarser grid."""
+
+    called_as = "down"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height / factor, width / factor)."""
+        return divided(x, self.factor).with_width(self.width)
+
+
+class ToFiner(ConvolvedChange):
+    """Base of the changes to a finer grid."""
+
+    called_as = "up"
+
+    def output(self, x: Shape, scope: Scope) -> Shape:
+        """(width, height * factor, width * factor)."""
+        _, height, width = x.dims
+        return grid(self.width, height * self.factor, width * self.factor)
 
 
 class Down(ToCoarser):
@@ -115,14 +119,6 @@ class DWT(ToCoarser):
         """One product with the weight per coarse pixel; the transform only adds."""
         return 2 * x.size * self.width
 
-    def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """The input of the convolution."""
-        return x.size
-
-    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """The input of the convolution, which is kept even where it does not learn."""
-        return Kept(widths.maps * x.size, 0, widths.maps)
-
 
 class IDWT(ToFiner):
     """To a finer grid: a 1 x 1 convolution to `width` * factor^2, then the inverse of `dwt`."""
@@ -168,14 +164,6 @@ class Strided(ToCoarser):
         """One convolution per coarse pixel."""
         return 2 * self.kernel**2 * (x.size // self.factor**2) * self.width
 
-    def saved_activations(self, x: Shape, scope: Scope) -> int:
-        """The input of the convolution."""
-        return x.size
-
-    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """The input of the convolution, which is kept even where it does not learn."""
-        return Kept(widths.maps * x.size, 0, widths.maps)
-
 
 class UpConv(ToFiner):
     """To a finer grid: nearest upsampling by `factor`, then a convolution (arXiv 2006.11239)."""
@@ -202,36 +190,16 @@ class UpConv(ToFiner):
         """The input of the convolution."""
         return x.size * self.factor**2
 
-    def kept(self, x: Shape, scope: Scope, widths: Widths) -> Kept:
-        """The input of the convolution, which is kept even where it does not learn."""
-        return Kept(widths.maps * x.size * self.factor**2, 0, widths.maps)
 
-
-class ResidualChange(Op):
+class ResidualChange(ResidualBlock):
     """Base of the residual blocks that change the resolution (ADM, arXiv 2105.05233).
 
     As `residual`, but what its first activation gives and what its skip reads are on the other
     grid: the block computes there.
     """
 
-    input_kind = "grid"
-    is_residual = True
-    resized = "kernel"
-    width: int = argument("channels of the output", ge=1)
+    behind: ClassVar[dict[str, str]] = {"factor": "width"}
     factor: int = argument("ratio of the two resolutions", 2, ge=1)
-    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
-    eps: Eps = argument("added to the variance by its norms; by default 1e-6", None)
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`norm1 conv1 [time] norm2 conv2 [skip]`, as of `residual`."""
-        return residual_axes(self, self.width, self.kernel, x, scope)
-
-    def flops(self, x: Shape, scope: Scope) -> int:
-        """Two or three convolutions of the result's grid and the projection of the time."""
-        pixels, width = self.output(x, scope).positions, self.width
-        convolutions = pixels * width * self.kernel**2 * (x.width + width)
-        skip = pixels * width * x.width if x.width != width else 0
-        return 2 * (convolutions + skip + 2 * width * (scope.time or 0))
 
     def _moved(self, x: Shape, scope: Scope) -> int:
         """Scalars of the input on the grid of the result."""
@@ -262,15 +230,6 @@ class ResidualChange(Op):
         statistics = 2 * FP32 * sum(self.numbers(x, scope).values())
         learning = vectors + timed * FP32 * inner if timed else 0
         return Kept(before + branch + skip + statistics, learning, result)
-
-    def numbers(self, x: Shape, scope: Scope) -> dict[str, int]:
-        """Groups of both norms."""
-        widths = {"norm1.groups": x.width, "norm2.groups": self.width}
-        return {name: scope.number(name, group_count(width)) for name, width in widths.items()}
-
-    def reads(self, scope: Scope) -> tuple[str, ...]:
-        """The time embedding, if there is one."""
-        return ("time",) if scope.time is not None else ()
 
 
 class ResidualDown(ResidualChange):

@@ -33,6 +33,22 @@ class Signature(Part):
     beside: ClassVar[tuple[str, ...]] = ()
     """Arguments with a default that come by position where those of `instead` are left out."""
 
+    behind: ClassVar[dict[str, str]] = {}
+    """Arguments that stand among those of the base class, each behind the one named here."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Put the arguments of the class in their places among those of its base."""
+        super().__pydantic_init_subclass__(**options)
+        fields = cls.model_fields
+        names = [name for name in fields if name not in cls.behind]
+        for name, before in cls.behind.items():
+            names.insert(names.index(before) + 1, name)
+        if cls.behind:
+            ordered = {name: fields[name] for name in names}
+            fields.clear()
+            fields.update(ordered)
+
     def __hash__(self) -> int:
         return hash((type(self), repr(self.__dict__)))  # lists have no hash of their own
 

@@ -64,6 +64,14 @@ class Metric(Signature):
         return f"{self.call}({', '.join(said)})"
 
 
+def inception() -> Any:
+    """The argument `weights` of a metric of Inception features."""
+    return argument(
+        "path of the Inception network as TorchScript, below the data root",
+        "inception-2015-12-05.pt",
+    )
+
+
 class FID(Metric):
     """Frechet distance of Inception features, by torchmetrics (arXiv 1706.08500).
 
@@ -72,10 +80,7 @@ class FID(Metric):
 
     call = "fid"
     runtime = "growlang_runtime.evaluation.distances:fid"
-    weights: str = argument(
-        "path of the Inception network as TorchScript, below the data root",
-        "inception-2015-12-05.pt",
-    )
+    weights: str = inception()
 
     def least(self) -> int:
         """More images than features, or the covariance is singular."""
@@ -124,10 +129,7 @@ class KID(Metric):
 
     call = "kid"
     runtime = "growlang_runtime.evaluation.distances:kid"
-    weights: str = argument(
-        "path of the Inception network as TorchScript, below the data root",
-        "inception-2015-12-05.pt",
-    )
+    weights: str = inception()
     subsets: Positive = argument("random subsets over which it is averaged", 100)
     subset_size: Annotated[int, Field(ge=2)] = argument("images in a subset", 1000)
 

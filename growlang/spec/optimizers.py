@@ -38,44 +38,39 @@ class Optimizer(Signature):
         return self.model_copy(update={"lr": lr})
 
 
-class AdamW(Optimizer):
-    """Adam with decoupled weight decay (arXiv 1711.05101)."""
+ADAM: Mapping[str, Grows | None] = {"first": "first moment", "second": "second moment"}
 
-    call = "adamw"
+
+class OfMoments(Optimizer):
+    """Base of Adam and AdamW, which differ in what they do with weight decay."""
+
     runtime = "growlang_runtime.train.adam:update"
     lr: float = argument("learning rate", 1e-4, gt=0)
     betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = argument(
         "decay rates of the two moments", [0.9, 0.99]
     )
     eps: float = argument("added to the root of the second moment", 1e-8, gt=0)
-    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
     def moments(self) -> Mapping[str, Grows | None]:
         """The means of gradients and of their squares."""
         return ADAM
 
 
-class Adam(Optimizer):
+class AdamW(OfMoments):
+    """Adam with decoupled weight decay (arXiv 1711.05101)."""
+
+    call = "adamw"
+    weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
+
+
+class Adam(OfMoments):
     """Adam (arXiv 1412.6980); its weight decay is added to the gradient, as in torch.optim.Adam.
 
     Without weight decay it is `adamw(weight_decay = 0)`.
     """
 
     call = "adam"
-    runtime = "growlang_runtime.train.adam:update"
-    lr: float = argument("learning rate", 1e-4, gt=0)
-    betas: Annotated[list[Decay], Field(min_length=2, max_length=2)] = argument(
-        "decay rates of the two moments", [0.9, 0.99]
-    )
-    eps: float = argument("added to the root of the second moment", 1e-8, gt=0)
     weight_decay: float = argument("added to the gradient, times the weight", 0.0, ge=0)
-
-    def moments(self) -> Mapping[str, Grows | None]:
-        """The means of gradients and of their squares."""
-        return ADAM
-
-
-ADAM: Mapping[str, Grows | None] = {"first": "first moment", "second": "second moment"}
 
 
 class SGD(Optimizer):

@@ -149,7 +149,7 @@ class SelfAttention(Heads):
 
     def __init__(self, op: Attending, scope: Scope, device: Device) -> None:
         super().__init__(op, "attend.self", scope, device)
-        self.causal = isinstance(op, attention.Transformer) and op.causal
+        self.causal = op.is_causal
         rope = scope.rope
         self.rope: Turn | None = (rope.theta, rope.sides, rope.skipped) if rope else None
         rows, bias = self.inner + 2 * heads.keys_width(op), heads.has_bias(op, "qkv")

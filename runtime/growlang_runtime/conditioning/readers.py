@@ -10,7 +10,7 @@ import torch
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Shape
-from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.ops.conditions import Classes, FrozenEncoder, Words
 from growlang.ops.number import Number
 from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.encoders import TextEncoder
@@ -101,7 +101,7 @@ def number(declared: Number, setting: Setting) -> Reader:
     return read
 
 
-def encoder(declared: T5 | CLIP | Encoder, setting: Setting) -> Reader:
+def encoder(declared: FrozenEncoder, setting: Setting) -> Reader:
     """Embeddings (B, T, width) by a frozen encoder, and their mask."""
     tokens, width = setting.shape.dims
     frozen = TextEncoder(

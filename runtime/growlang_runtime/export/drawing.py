@@ -7,7 +7,7 @@ from typing import Any
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
-from growlang.ops.conditions import CLIP, T5, Classes, Encoder, Words
+from growlang.ops.conditions import Classes, FrozenEncoder, Words
 from growlang.ops.number import Number
 from growlang.spec.objectives import EDM, Diffusion, Flow
 from growlang.spec.recipe import Sample, Settings
@@ -93,13 +93,13 @@ def _schedule(objective: Denoising) -> dict[str, Any]:
     return {"kind": kind, **asdict(schedule)}  # type: ignore[call-overload]
 
 
-def encoders_of(net: Net) -> dict[str, T5 | CLIP | Encoder]:
+def encoders_of(net: Net) -> dict[str, FrozenEncoder]:
     """The frozen text encoders by their component: "", "_2", "_3".
 
     Raises GrowlangError for more than a pipeline has room for.
     """
     found = declared_conditions(net.encoders).values()
-    frozen = [c for c in found if isinstance(c, T5 | CLIP | Encoder)]
+    frozen = [c for c in found if isinstance(c, FrozenEncoder)]
     if len(frozen) > ENCODERS:
         raise GrowlangError(
             f"the model reads {len(frozen)} text encoders, but a pipeline has room for {ENCODERS}",
@@ -122,7 +122,7 @@ def _conditions(net: Net) -> dict[str, dict[str, Any]]:
             usual = condition.usual(*net.pixels.dims[1:])
             said = {"fields": [*condition.fields], "usual": usual and [*usual]}
             said["null"] = condition.null
-        elif isinstance(condition, T5 | CLIP | Encoder):
+        elif isinstance(condition, FrozenEncoder):
             tokens, width = shapes[f"{name}.embedding"]
             said = {"tokens": tokens, "width": width, "component": next(components)}
         else:
