@@ -9,7 +9,6 @@ from typing import NamedTuple
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
 from growlang.ops import Condition
-from growlang.ops.number import Number
 
 Given = Mapping[str, float | Sequence[float]]
 """Numbers by the name of the condition that reads them; several as a list."""
@@ -46,7 +45,7 @@ def refusal(
     given: Mapping[str, Sequence[float]], conditions: Mapping[str, Condition]
 ) -> Refusal | None:
     """Why some numbers are not those of the conditions of a model; None where all are."""
-    own = {name: c.fields for name, c in conditions.items() if isinstance(c, Number)}
+    own = {name: c.fields for name, c in conditions.items() if c.fields}
     for name, several in given.items():
         if name not in own:
             near = nearest(name, own)

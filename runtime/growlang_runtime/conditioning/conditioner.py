@@ -12,7 +12,6 @@ import torch
 from growlang.diagnostics import GrowlangError
 from growlang.net import Net
 from growlang.ops import CONDITIONS, Condition
-from growlang.ops.number import Number
 from growlang.plans.plan import SEMANTICS
 from growlang.signatures.installed import attribute
 from growlang.spec.labels import Labels
@@ -163,13 +162,13 @@ class Conditioner:
                 f"cannot use the numbers of `{refused.name}`: {refused.why}",
                 help=f"give {options}" if options else "leave them out: the model reads none",
             )
-        own = {name: c for name, c in self.conditions.items() if isinstance(c, Number)}
+        own = {name: c for name, c in self.conditions.items() if c.fields}
         found = {name: tuple(map(float, several)) for name, several in given.items()}
         for name, condition in own.items():
             usual = condition.usual(*self._extent) if self._extent else None
             if name not in found and usual:
                 found[name] = usual
-            elif name not in found and not condition.null:
+            elif name not in found and not condition.can_be_null:
                 raise GrowlangError(
                     f"condition `{name}` has no null, and no number is given for it",
                     help=f"give {as_option(name, condition.fields)}",
@@ -192,7 +191,7 @@ def dropped(
     """
     if not isinstance(drop, Mapping):
         together = batch_uniforms(seed, draws, "drop") < drop
-        return {name: together for name in names}
+        return dict.fromkeys(names, together)
     if unknown := [name for name in drop if name not in names]:
         raise GrowlangError(
             f"`drop` names `{unknown[0]}`, which is not a condition of the model",
@@ -216,7 +215,7 @@ def fields_read(conditions: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
 def numbers_read(conditions: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """The fields of a sample that conditions read numbers of, by the condition's name."""
     found = declared_conditions(conditions).items()
-    return {name: c.fields for name, c in found if isinstance(c, Number)}
+    return {name: c.fields for name, c in found if c.fields}
 
 
 def classes_of(conditions: Mapping[str, Mapping[str, Any]]) -> Labels:
