@@ -27,6 +27,7 @@ from growlang.spec.samplers import DDIM
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.draws import batch_normals
+from growlang_runtime.data.identity import recorded
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.data.latents import Latents, latents_cache
 from growlang_runtime.evaluation.kept import Kept
@@ -150,7 +151,8 @@ def test_another_vae_makes_other_data(vae: Path, data: Path, tmp_path: Path) -> 
     scaled = write_vae(tmp_path / "scaled", scaling_factor=0.5)
     found = [mix(planned(folder), data).identity["data"] for folder in (vae, other, scaled)]
     assert len(set(found)) == 3
-    assert all(" as latents of " in identity for identity in found)
+    assert all(identity.vae for identity in found)
+    assert len({identity.without_vae() for identity in found}) == 1
     hashes = {of_latents(folder).net_hash for folder in (vae, other)}
     assert len(hashes) == 2
     assert net().net_hash not in hashes
@@ -194,7 +196,7 @@ def test_grids_and_samples_are_of_pixels(vae: Path, data: Path) -> None:
 
 def test_an_evaluation_compares_pixels(vae: Path, data: Path, tmp_path: Path) -> None:
     made = planned(vae)
-    known = made.model_copy(update={"data": mix(made, data).identity})
+    known = made.model_copy(update={"data": recorded(mix(made, data).identity)})
     net_ = known.child_net()
     reference = open_reference(known, net_, "training", data, Kept(tmp_path / "kept"))
     assert reference.warnings == (), "the images are those that the latents were made of"

@@ -26,6 +26,7 @@ from growlang_runtime.data.decoders import require_decoder
 from growlang_runtime.data.decoding import decode, why
 from growlang_runtime.data.draws import permuted, place_of
 from growlang_runtime.data.holdout import Hashes, hashes_of, parted
+from growlang_runtime.data.identity import Identity
 from growlang_runtime.data.layout import TEXTS
 from growlang_runtime.data.mix import Example, Mix
 from growlang_runtime.data.numbers import Fields, numbers_of, stored_numbers
@@ -138,10 +139,10 @@ class Images(Mix):
         return sum(len(opened.rows) for opened in self._sources)
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Identity]:
         """The identity of each source's index, by the source's name, and of another decoder."""
         behind = "" if self.decoder == "pillow" else f" by {self.decoder}"
-        return {o.source.name: o.index.identity + behind for o in self._sources}
+        return {o.source.name: Identity(o.index.identity + behind) for o in self._sources}
 
     def once(self, most: int) -> Sequence[int]:
         """Draws in which each image comes once, at most so many, in their order."""

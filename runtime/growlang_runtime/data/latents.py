@@ -22,11 +22,10 @@ from growlang.atomic import whole
 from growlang.spec.data import Crop, Transform
 from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.draws import batch_normals
+from growlang_runtime.data.identity import Identity
 from growlang_runtime.data.images import Images
 from growlang_runtime.data.mix import Example, Mix
 
-BEHIND = " as latents of "
-"""What stands behind the identity of images in that of their latents."""
 DIGEST = 16
 """Bytes of the checksum in front of moments in a file."""
 
@@ -100,10 +99,10 @@ class Latents(Mix):
         return len(self.images)
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Identity]:
         """That of the images, and of the VAE."""
-        behind = hashlib.sha256(self.vae.identity.encode()).hexdigest()[:16]
-        return {n: f"{own}{BEHIND}{behind}" for n, own in self.images.identity.items()}
+        vae = hashlib.sha256(self.vae.identity.encode()).hexdigest()[:16]
+        return {name: replace(own, vae=vae) for name, own in self.images.identity.items()}
 
     def once(self, most: int) -> Sequence[int]:
         """As those of the images."""

@@ -14,6 +14,7 @@ import torch
 from growlang.spec.data import Source
 from growlang_runtime.data.corrupt import Corrupt
 from growlang_runtime.data.draws import counts, split
+from growlang_runtime.data.identity import Identity
 
 AHEAD = 2
 """Batches that `prefetch` prepares while one is used."""
@@ -83,7 +84,7 @@ class Mix(ABC):
 
     @property
     @abstractmethod
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Identity]:
         """What the data is, by the source's name."""
 
     @abstractmethod

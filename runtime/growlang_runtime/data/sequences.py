@@ -14,6 +14,7 @@ from growlang.spec.data import Source
 from growlang_runtime.data.corpus import Corpus
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import permuted
+from growlang_runtime.data.identity import Identity
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.data.mix import Example, Mix
 from growlang_runtime.data.tokenizers import Tokenizer
@@ -108,9 +109,9 @@ class Sequences(Mix):
         return self._streams[0].corpus.tokenizer
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> dict[str, Identity]:
         """The identity of each source's tokens, by the source's name."""
-        return {stream.name: stream.corpus.identity for stream in self._streams}
+        return {stream.name: Identity(stream.corpus.identity) for stream in self._streams}
 
     def empty(self, count: int) -> torch.Tensor:
         """Room for some sequences, (count, length + 1) int64."""

@@ -15,8 +15,8 @@ from growlang.spec.data import Source, Transform
 from growlang.spec.labels import Labels
 from growlang_runtime.conditioning.conditioner import classes_of, fields_read
 from growlang_runtime.data.corrupt import Budget
+from growlang_runtime.data.identity import read_recorded, recorded
 from growlang_runtime.data.images import Images, Indexes
-from growlang_runtime.data.latents import BEHIND
 from growlang_runtime.data.mix import Batch
 from growlang_runtime.evaluation.kept import Kept
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, to_bytes
@@ -56,7 +56,7 @@ def open_reference(
     )
     said: dict[str, Any] = {
         "images": which,
-        "data": images.identity,
+        "data": recorded(images.identity),
         "transform": [t.model_dump(mode="json") for t in transform],
         "seed": seed,
     }
@@ -102,9 +102,9 @@ def _declared(
 
 
 def _differs(plan: Plan, images: Images) -> bool:
-    told = [part for name in plan.data or {} for part in (plan.data or {})[name].split("+")]
-    recorded = {part.partition(BEHIND)[0] for part in told}  # of latents, their images
-    return not set(images.identity.values()) <= recorded
+    """Whether a run was trained on other images than these, or on latents of others."""
+    known = {identity.without_vae() for identity in read_recorded(plan.data or {})}
+    return not known.issuperset(images.identity.values())
 
 
 def _texts(batch: Batch, names: Labels) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from growlang_runtime.conditioning.readings import Reading
 from growlang_runtime.data.autoencoder import Autoencoder
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise, uniforms
+from growlang_runtime.data.identity import recorded_of_phases
 from growlang_runtime.data.images import Images, Indexes
 from growlang_runtime.data.latents import Latents
 from growlang_runtime.data.mix import Batch, Mix, prefetch
@@ -222,15 +223,11 @@ def open_mix(
 
 
 def identities(data: Sequence[Data]) -> dict[str, str]:
-    """What the data of a run is, by source: see `Index.identity`.
+    """What the data of a run is, by source, as plans record it: see `Index.identity`.
 
     Where phases have different sources of one name, both enter.
     """
-    found: dict[str, dict[str, None]] = {}
-    for part in data:
-        for name, identity in part.images.identity.items():
-            found.setdefault(name, {})[identity] = None
-    return {name: "+".join(several) for name, several in found.items()}
+    return recorded_of_phases(part.images.identity for part in data)
 
 
 def step_batches(

@@ -20,6 +20,7 @@ from growlang.signatures.canonical import canonical
 from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.corrupt import Budget, Corrupt
 from growlang_runtime.data.draws import Noise
+from growlang_runtime.data.identity import recorded
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.diffusion.objective import Objective, denoiser, loss_of, with_weights
 from growlang_runtime.distributed.sharding import reshard
@@ -108,7 +109,11 @@ class Validation:
         self.mix = open_mix(settings, net, indexes, budget, held_out=held_out)
         self.corrupt: tuple[Corrupt, ...] = ()
         """Held-out images that could not be used and that others stand for, as far as read."""
-        said = [canonical(declared), canonical(self.settings.objective), self.mix.identity]
+        said = [
+            canonical(declared),
+            canonical(self.settings.objective),
+            recorded(self.mix.identity),
+        ]
         drawn = [self.noise] if self.noise > 1 else []
         self._places: Sequence[int] = self.mix.once(most) if net.predicts else range(DRAWS)
         self.identity = digest([*said, self.seed, self.draws, LEVELS, *drawn])
