@@ -41,7 +41,7 @@ def grown(site: Site) -> Wire:
     wire = _without_variance(first, ascend(first, known, down.sides))
     for at, (own, image) in enumerate(zip(later, images[1:], strict=True)):
         name = site.resolution.generations[at].name
-        _close(site, name, wire, sites[at].kept)
+        _close(site, name, wire)
         detail = _detail(own, known, image)
         wire = _refined(site, at, factors, wire, detail, image)
     return wire
@@ -157,7 +157,7 @@ def _refined(
     return _placed(site, op, (wire, detail, image), name, name)
 
 
-def _close(site: Site, name: ComponentName, wire: Wire, kept: frozenset[ComponentName]) -> None:
+def _close(site: Site, name: ComponentName, wire: Wire) -> None:
     if wire.shape is not None:
         site.graph.components.append(Component(name, wire.shape, site.span(name)))
 

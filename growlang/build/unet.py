@@ -154,7 +154,7 @@ def _change(
     name, call = stage.name, stage.down if side == "down" else stage.up
     place = site.place(name, "encode" if side == "down" else "decode")
     given = stage.down_with if side == "down" else stage.up_with
-    own = dict(width=width or wire.shape.width, factor=stage.at // below)
+    own = {"width": width or wire.shape.width, "factor": stage.at // below}
     op: Op = CHANGES[call].model_validate(own | given)
     wire = apply(site, op, wire, place.component, f"{place.prefix}.{side}", (name, side))
     return wire._replace(has_own_width="width" in given)

@@ -68,12 +68,7 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     if refinements(child) or refinements(parent):
         raise UnbridgeableError("ends are retained, which do not fade")
     kept = _kept(child, parent, mapping)
-    if child.of_tokens:
-        raise UnbridgeableError("it is of tokens, and a bridge is between images of two sizes")
-    if predicted := child.predicts or parent.predicts:
-        raise UnbridgeableError(f"`{predicted}` is predicted, and a bridge is between images")
-    if child.latent or parent.latent:
-        raise UnbridgeableError("means over latents are not the latents of a smaller image")
+    _refuse_kind(child, parent)
     old = [node for node in parent.nodes if node.component not in kept]
     factor = _factor(child.image, parent.image)
     _refuse_raw(child)
@@ -104,11 +99,7 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     known = {node.path for node in nodes} | {i.name for i in child.inputs}
     if missing := next((n for b in beside for n in b.inputs if n not in known | {LEVEL}), None):
         raise UnbridgeableError(f"the old ends read `{missing}`, which the child does not have")
-    variance = Tensor(f"{BRIDGE}.detail_variance", child.image.dims[:1], MEASURED, False)
-    args = {"factor": factor, "above": 1, "predict": predict}
-    args |= {"upsample": "bicubic", "detail": "none"}
-    reads = (renamed[parent.output], "image", LEVEL)
-    nodes.append(Node(BRIDGE, BRIDGE, REFINE, args, reads, child.image, (variance,)))
+    nodes.append(_refined(child, renamed[parent.output], factor, predict))
     nodes.append(_faded(f"{BRIDGE}.sum", BRIDGE, child.output, child.image))
     scalar = Shape("vector", ())
     given = (*child.inputs, Input(LEVEL, LEVEL, scalar), Input(FADED, FADED, scalar))
@@ -116,6 +107,16 @@ def bridged(child: Net, parent: Net, mapping: Mapping, predict: str) -> Bridged:
     sources = {f"{BRIDGE}.{t.name}": t.name for node in old for t in node.tensors}
     ends = (_last_map(child, from_new), _last_map(child, child.output))
     return Bridged(net, sources, tuple(name for names in ends for name in names))
+
+
+def _refuse_kind(child: Net, parent: Net) -> None:
+    """Raise UnbridgeableError unless both nets are of images of pixels."""
+    if child.of_tokens:
+        raise UnbridgeableError("it is of tokens, and a bridge is between images of two sizes")
+    if predicted := child.predicts or parent.predicts:
+        raise UnbridgeableError(f"`{predicted}` is predicted, and a bridge is between images")
+    if child.latent or parent.latent:
+        raise UnbridgeableError("means over latents are not the latents of a smaller image")
 
 
 def _kept(child: Net, parent: Net, mapping: Mapping) -> set[ComponentName]:
@@ -176,6 +177,14 @@ def _reduced(child: Net, factor: int) -> Node:
     shape = Shape("grid", (channels, height // factor, width // factor))
     args = {"factor": factor, "above": 1}
     return Node(f"{BRIDGE}.{REDUCE}", BRIDGE, REDUCE, args, ("image", LEVEL), shape)
+
+
+def _refined(child: Net, old: str, factor: int, predict: str) -> Node:
+    """What the old ends predict, on the child's grid: the best guess of the detail is added."""
+    variance = Tensor(f"{BRIDGE}.detail_variance", child.image.dims[:1], MEASURED, False)
+    args = {"factor": factor, "above": 1, "predict": predict}
+    args |= {"upsample": "bicubic", "detail": "none"}
+    return Node(BRIDGE, BRIDGE, REFINE, args, (old, "image", LEVEL), child.image, (variance,))
 
 
 def _faded(path: str, old: str, new: str, shape: Shape) -> Node:

@@ -130,7 +130,7 @@ class Mapping:
     @property
     def summary(self) -> dict[Category, tuple[int, int]]:
         """(tensors, parameters) of each category."""
-        totals = {category: (0, 0) for category in CATEGORIES}
+        totals = dict.fromkeys(CATEGORIES, (0, 0))
         for entry in self.entries:
             tensors, parameters = totals[entry.category]
             totals[entry.category] = (tensors + 1, parameters + entry.parameters)

@@ -279,17 +279,7 @@ class Recipes:
         changed = self._read(own, Settings)
         settings = base
         if base is not None and changed:
-            settings = self._validate({**values, **changed}, {**table, **own}, Settings)
-            if settings is not None and "data" in changed:
-                self.kind.refuse_data(settings.data, own["data"].value.span)
-            if settings is not None and "transform" in changed:
-                self.kind.refuse_transform(own)
-                place = own["transform"].value
-                refuse_misfit(settings.transform, place, place.span, self.scope)
-            if settings is not None and "ema" in changed:
-                refuse_other_averages(settings, base, own["ema"], self.scope)
-            if settings is not None and "objective" in changed:
-                self._drop(settings, own["objective"])
+            settings = self._changed(base, {**values, **changed}, table, own)
         if lr is not None and settings is not None:
             settings = with_lr(settings, lr, self.scope)
         if settings is not None and (lr is not None or changed):
@@ -302,16 +292,11 @@ class Recipes:
             for s in phase.statements
             if isinstance(s, d.LrScale)
         ]
-        if (
-            settings is None
-            or length is None
-            or warmed is None
-            or any(f is None for _, f in scales)
-        ):
+        known = tuple((s, f) for s, f in scales if f is not None)
+        if settings is None or length is None or warmed is None or len(known) < len(scales):
             return None
         freeze = tuple(s.selection for s in phase.statements if isinstance(s, d.Freeze))
         release = tuple(s.selection for s in phase.statements if isinstance(s, d.Release))
-        known = tuple((s, f) for s, f in scales if f is not None)
         resolved = Phase.model_construct(
             name=phase.name,
             steps=length[0],
@@ -324,6 +309,29 @@ class Recipes:
             lr_scale={str(selector): factor for selector, factor in known},
         )
         return PhaseDraft(resolved, phase.name_span, freeze, release, known)
+
+    def _changed(
+        self,
+        base: Settings,
+        values: dict[str, Any],
+        table: dict[str, d.Binding],
+        own: dict[str, d.Binding],
+    ) -> Settings | None:
+        """The settings of a phase with bindings of its `own`; None where they are refused."""
+        settings = self._validate(values, {**table, **own}, Settings)
+        if settings is None:
+            return None
+        if "data" in own:
+            self.kind.refuse_data(settings.data, own["data"].value.span)
+        if "transform" in own:
+            self.kind.refuse_transform(own)
+            place = own["transform"].value
+            refuse_misfit(settings.transform, place, place.span, self.scope)
+        if "ema" in own:
+            refuse_other_averages(settings, base, own["ema"], self.scope)
+        if "objective" in own:
+            self._drop(settings, own["objective"])
+        return settings
 
     def _refuse_repeated(self, phase: d.Phase) -> None:
         """Two factors for the very same selector: only the second would hold."""

@@ -70,11 +70,7 @@ def sample(
     GrowlangError if nothing can be written there, and for prompts or settings that the model cannot
     use.
     """
-    if prompts is not None and not prompts:
-        raise GrowlangError("no prompts given")
-    for name, number in (("steps", steps), ("batch", batch), ("count", count)):
-        if number is not None and number < 1:
-            raise GrowlangError(f"`{name}` must be at least 1, but is {number}")
+    require_asked(prompts, steps=steps, batch=batch, count=count)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise GrowlangError(f"`seed` must be a whole number, at least 0, but is {seed!r}")
     if precision not in ("fp32", "bf16"):
@@ -119,6 +115,15 @@ def sample(
     columns = count if count > 1 else None
     written = places.write(images, each, columns) if ranks.first else ()
     return Samples(images, each, tuple(written), columns)
+
+
+def require_asked(prompts: Sequence[object] | None, **counts: int | None) -> None:
+    """Raise GrowlangError where no prompts are given, or counts below 1; None is the spec's."""
+    if prompts is not None and not prompts:
+        raise GrowlangError("no prompts given")
+    for name, number in counts.items():
+        if number is not None and number < 1:
+            raise GrowlangError(f"`{name}` must be at least 1, but is {number}")
 
 
 def require_sampled(run: Path) -> None:

@@ -11,7 +11,7 @@ from growlang.net import Net
 from growlang.spec.levels import LogitNormal, LogNormal, Uniform
 from growlang.spec.objectives import Diffusion, Flow, MinSNR, Sigmoid, SNRPlusOne, written
 from growlang.spec.schedules import Cosine, Interpolated, LinearBeta, Schedule
-from growlang_runtime.diffusion.noise import noisy, to_eps, to_x
+from growlang_runtime.diffusion.noise import noisy, to_x
 from growlang_runtime.diffusion.objective import denoiser, denoising, flow
 
 T = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0], dtype=torch.float64)
@@ -33,8 +33,8 @@ def test_a_space_weighs_the_error_in_that_space(predict: Any, space: Any) -> Non
     level = objective.schedule.log_snr(T)
     x_t = noisy(X, EPS, level)
     x_hat = to_x(slightly_wrong(x_t, level), x_t, level, predict)
-    eps_hat = to_eps(slightly_wrong(x_t, level), x_t, level, predict)
     alpha, sigma = (torch.sigmoid(s * level).sqrt().view(-1, 1, 1, 1) for s in (1, -1))
+    eps_hat = (x_t - alpha * x_hat) / sigma
     errors = {
         "x": X - x_hat,
         "eps": EPS - eps_hat,

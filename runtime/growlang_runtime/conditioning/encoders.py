@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from growlang.diagnostics import GrowlangError
+from growlang_runtime.data.pretrained import first_line, local_first
 
 ROWS = 16
 """Captions in one call of an encoder; a call with fewer is filled up.
@@ -173,26 +174,16 @@ def pretrained(
 
     kind: Any = {"t5": T5EncoderModel, "clip": CLIPTextModel}.get(op, AutoModel)
 
-    def read(local: bool) -> tuple[Any, Any]:
-        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-        return tokenizer, kind.from_pretrained(
-            name, dtype=dtype or torch.bfloat16, local_files_only=local
-        )
+    def read(name: str, **where: bool) -> tuple[Any, Any]:
+        tokenizer = AutoTokenizer.from_pretrained(name, **where)
+        return tokenizer, kind.from_pretrained(name, dtype=dtype or torch.bfloat16, **where)
 
     try:
-        try:
-            tokenizer, model = read(local=True)
-        except OSError:  # what is here is used without asking the network for a newer one
-            tokenizer, model = read(local=False)
+        return local_first(read, name)
     except (OSError, ValueError, ImportError) as error:
         raise GrowlangError(
             f"cannot load text encoder `{name}`: it is not a local folder, and not in the Hugging "
-            f"Face cache or incomplete there ({_first_line(error)})",
+            f"Face cache or incomplete there ({first_line(error)})",
             help=f"run `hf download {name}` while online, or give a folder with the model and its "
             "tokenizer",
         ) from error
-    return tokenizer, model
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

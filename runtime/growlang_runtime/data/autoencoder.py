@@ -20,6 +20,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.net import Latent, Net, Shape, digest
 from growlang.spec.autoencoders import KIND, misfits
 from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.data.pretrained import first_line, local_first
 
 CPU = torch.device("cpu")
 LIMITS = (-30.0, 20.0)
@@ -126,7 +127,7 @@ def loaded(declared: Latent, channels: int) -> Any:
         there = Path(name).is_dir()
         why = "the folder has no whole one" if there else "it is no folder, nor in the cache"
         raise GrowlangError(
-            f"cannot load the VAE `{name}`: {why} ({_first_line(error)})",
+            f"cannot load the VAE `{name}`: {why} ({first_line(error)})",
             help=f"name the folder of an {KIND}, which `save_pretrained` of diffusers writes"
             + ("" if there else f", or run `hf download {name}` while online"),
         ) from error
@@ -134,16 +135,7 @@ def loaded(declared: Latent, channels: int) -> Any:
 
 
 def _read(read: Any, name: str, **given: Any) -> Any:
-    """What is here, without asking the network for a newer one."""
+    """As `local_first`, without the warnings about arguments that diffusers gives the hub."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of arguments that diffusers gives the hub
-        try:
-            return read(name, local_files_only=True, **given)
-        except OSError:
-            if Path(name).is_dir():
-                raise
-            return read(name, **given)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        warnings.simplefilter("ignore", UserWarning)
+        return local_first(read, name, **given)

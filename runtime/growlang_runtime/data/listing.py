@@ -11,9 +11,6 @@ from growlang_runtime.data.layout import Layout
 from growlang_runtime.data.plain_tars import Member
 from growlang_runtime.data.samples import Sample
 
-SEEN = 100_000
-"""Files among which something that is not there is looked for."""
-
 
 def files(folder: Path) -> list[tuple[str, int]]:
     """The files of a folder and of those in it: names relative to it, in order, and their sizes.

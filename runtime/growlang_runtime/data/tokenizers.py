@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from growlang.diagnostics import GrowlangError
 from growlang.spec.tokenizers import Bytes
+from growlang_runtime.data.pretrained import first_line, local_first
 
 Ids = NDArray[np.unsignedinteger[Any]]
 
@@ -96,19 +97,12 @@ def tokenizer_of(declared: Bytes | str, data_root: Path) -> Tokenizer:
     folder = data_root / declared
     name = str(folder) if folder.is_dir() else declared
     try:
-        try:
-            found = AutoTokenizer.from_pretrained(name, local_files_only=True)
-        except OSError:  # what is here is used without asking the network for a newer one
-            found = AutoTokenizer.from_pretrained(name)
+        found = local_first(AutoTokenizer.from_pretrained, name)
     except (OSError, ValueError, ImportError) as error:
         raise GrowlangError(
             f"cannot load the tokenizer `{declared}`: it is no folder in {data_root.resolve()}, "
-            f"and not in the Hugging Face cache ({_first_line(error)})",
+            f"and not in the Hugging Face cache ({first_line(error)})",
             help=f"run `hf download {declared}` while online, give a folder with its files, or "
             "write `tokenizer = bytes()`",
         ) from error
     return PretrainedTokenizer(found)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -15,7 +15,7 @@ from growlang.signatures.installed import attribute
 from growlang.spec.samplers import Sampler
 from growlang_runtime.diffusion.noise import alpha, noisy, over_pixels, sigma
 from growlang_runtime.diffusion.objective import Objective
-from growlang_runtime.diffusion.sampling import Levels, generator
+from growlang_runtime.diffusion.sampling import generator, levels_of
 
 TIMES = (0.1, 0.35, 0.6, 0.9)
 STEPS = 4
@@ -78,19 +78,10 @@ def require_sampler(objective: Objective, call: str, sampler: Sampler) -> None:
         level = objective.log_snr(time)
         eps = (x_t.double() - alpha(level) * x) / sigma(level)
         seen.append((float(time), float(eps.std())))
-        return x.to(x_t.dtype)
+        least = torch.full_like(x_t, -1)  # the variance of the known image
+        return torch.cat([x.to(x_t.dtype), least], 1)
 
-    def ranged(x_t: Tensor, time: Tensor) -> Tensor:  # the least variance: that of the known image
-        return torch.cat([told(x_t, time), torch.full_like(x_t, -1)], 1)
-
-    levels = Levels(
-        told,
-        objective.log_snr,
-        generators,
-        objective.sampled_at,
-        objective.is_straight,
-        ranged if objective.learns_variance else None,
-    )
+    levels = levels_of(objective, told, generators)
     drawn = attribute(few.runtime, few.call)(few, noise, levels)
     low, high = SPREAD
     wrong = [(time, std) for time, std in seen if not low <= std <= high]

@@ -296,14 +296,6 @@ def to_x(prediction: Tensor, x_t: Tensor, log_snr: Tensor, predict: Prediction) 
     return (x_t - s * prediction) / a if predict == "eps" else a * x_t - s * prediction
 
 
-def to_eps(prediction: Tensor, x_t: Tensor, log_snr: Tensor, predict: Prediction) -> Tensor:
-    """The noise that a prediction means, (B, C, H, W)."""
-    if predict == "eps":
-        return prediction
-    a, s = over_pixels(alpha(log_snr), x_t), over_pixels(sigma(log_snr), x_t)
-    return (x_t - a * prediction) / s if predict == "x" else s * x_t + a * prediction
-
-
 def log_x_error(log_snr: Tensor, predict: Prediction) -> Tensor:
     """Log of the squared error in x over the squared error in `predict`, (B,).
 

@@ -102,6 +102,30 @@ class Levels(NamedTuple):
     """
 
 
+def levels_of(
+    objective: Objective,
+    ranged: Callable[[Tensor, Tensor], Tensor],
+    generators: list[torch.Generator],
+) -> Levels:
+    """What samplers draw with under an objective.
+
+    `ranged` gives the denoised images of x_t and a time, and behind them a variance, if one is
+    learned.
+    """
+
+    def denoised(x_t: Tensor, time: Tensor) -> Tensor:
+        return ranged(x_t, time)[:, : x_t.shape[1]]
+
+    return Levels(
+        denoised,
+        objective.log_snr,
+        generators,
+        objective.sampled_at,
+        objective.is_straight,
+        ranged if objective.learns_variance else None,
+    )
+
+
 @torch.no_grad()
 def generate(
     module: Callable[..., Tensor],
@@ -136,17 +160,7 @@ def generate(
         image = within(objective.to_x(prediction, x_t, t), net)
         return torch.cat([image, variance], 1) if variance.shape[1] else image
 
-    def denoised(x_t: Tensor, time: Tensor) -> Tensor:
-        return ranged(x_t, time)[:, : x_t.shape[1]]
-
-    levels = Levels(
-        denoised,
-        objective.log_snr,
-        generators,
-        objective.sampled_at,
-        objective.is_straight,
-        ranged if objective.learns_variance else None,
-    )
+    levels = levels_of(objective, ranged, generators)
     drawn = attribute(sampler.runtime, sampler.call)(sampler, x_t, levels)
     if not (isinstance(drawn, Tensor) and drawn.shape == x_t.shape):
         gave = tuple(drawn.shape) if isinstance(drawn, Tensor) else type(drawn).__name__

@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate, normalize
 from growlang.diagnostics import GrowlangError
 from growlang.net import digest
 from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.data.pretrained import first_line
 from growlang_runtime.evaluation.loaded import loaded_once
 from growlang_runtime.evaluation.pictures import Chunk, Pictures, coloured
 
@@ -173,7 +174,7 @@ def inception(path: Path, metric: str, device: torch.device) -> Extractor:
 
     with torch.no_grad():
         dimensions = compute(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape[1]
-    weights = contents_hash({k: v for k, v in net.state_dict().items()})
+    weights = contents_hash(dict(net.state_dict().items()))
     return Extractor("Inception v3 (2015-12-05)", weights, dimensions, said, compute)
 
 
@@ -230,8 +231,7 @@ def pretrained(kind: Any, weights: str, metric: str) -> Any:
     try:
         found = kind.from_pretrained(weights, local_files_only=True)
     except (OSError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise not_loaded(weights, metric, first) from error
+        raise not_loaded(weights, metric, first_line(error)) from error
     finally:
         if shown:
             bars.enable_progress_bar()

@@ -16,7 +16,13 @@ from growlang.torch_backend.lower import lower
 from growlang_runtime.data.tokenizers import Tokenizer, tokenizer_of
 from growlang_runtime.language.continuing import Prompted, continued
 from growlang_runtime.report.prompts import stated_prompts
-from growlang_runtime.sample import Precision, in_precision, require_generated, tell
+from growlang_runtime.sample import (
+    Precision,
+    in_precision,
+    require_asked,
+    require_generated,
+    tell,
+)
 from growlang_runtime.storage.place import located
 from growlang_runtime.storage.run import recorded_plan
 from growlang_runtime.storage.weights import Weights, load
@@ -74,13 +80,9 @@ def generate(
     prompts; those of one prompt have `seed` and the seeds after it. Raises GrowlangError for
     weights of another model, and for settings that a spec could not have.
     """
-    for name, number in (("length", length), ("top_k", top_k), ("count", count), ("batch", batch)):
-        if number is not None and number < 1:
-            raise GrowlangError(f"`{name}` must be at least 1, but is {number}")
+    require_asked(prompts, length=length, top_k=top_k, count=count, batch=batch)
     if temperature is not None and not 0 <= temperature < float("inf"):
         raise GrowlangError(f"`temperature` must be at least 0, but is {temperature}")
-    if prompts is not None and not prompts:
-        raise GrowlangError("no prompts given")
     weights = run if isinstance(run, Weights) else load(run, ema=ema)
     require_generated(weights.net, weights.path)
     if not weights.net.of_tokens:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from growlang.diagnostics import GrowlangError, exit_of
@@ -170,12 +169,7 @@ class Boards:
     def __enter__(self) -> Boards:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         status = self.status if error is None else exit_of(error)
         self._tell(lambda board: board.close(status))
 

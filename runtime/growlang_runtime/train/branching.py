@@ -90,7 +90,7 @@ def open_source(plan: Plan, written: Path, options: RunOptions) -> Source:
     """
     path = located(written)
     found, torn = _checkpoint(path, written)
-    _require_same_net(plan, found, options)
+    _require_same_net(plan, found)
     help = f"name another checkpoint of it: {_others(run_of(found.path)) or 'there is none'}"
     require_state(found, plan.child_net(), help)
     folder = run_of(found.path)
@@ -187,7 +187,7 @@ def _others(run: Path, but: Path | None = None) -> str:
     return ", ".join(f"{run}@{int(name.removeprefix('step_'))}" for name in kept[-4:])
 
 
-def _require_same_net(plan: Plan, found: Checkpoint, options: RunOptions) -> None:
+def _require_same_net(plan: Plan, found: Checkpoint) -> None:
     net = net_of(found.state, header_of(found.state).metadata)
     if net.net_hash == plan.net_hash:
         return
