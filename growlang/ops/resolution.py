@@ -143,44 +143,38 @@ class IDWT(ToFiner):
         return 2 * x.size * self.width * self.factor**2
 
 
-class Strided(ToCoarser):
-    """To a coarser grid: a convolution whose stride is `factor` (DDPM, arXiv 2006.11239)."""
+class Filtered(ConvolvedChange):
+    """Base of those whose convolution has sides."""
 
-    call = "strided"
-    source = "arXiv 2006.11239"
     resized = "kernel"
     kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
 
     def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height / factor, width / factor)."""
+        """As of the other base: a coarser grid or a finer one."""
         require_odd(self.kernel)
         return super().output(x, scope)
 
     def axes(self, x: Shape, scope: Scope) -> Axes:
         """`conv.weight` (width, input channels, kernel, kernel) and `conv.bias`."""
         return mapped("conv", x.width, self.width, self.kernel, self.kernel)
+
+
+class Strided(Filtered, ToCoarser):
+    """To a coarser grid: a convolution whose stride is `factor` (DDPM, arXiv 2006.11239)."""
+
+    call = "strided"
+    source = "arXiv 2006.11239"
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One convolution per coarse pixel."""
         return 2 * self.kernel**2 * (x.size // self.factor**2) * self.width
 
 
-class UpConv(ToFiner):
+class UpConv(Filtered, ToFiner):
     """To a finer grid: nearest upsampling by `factor`, then a convolution (arXiv 2006.11239)."""
 
     call = "up_conv"
     source = "arXiv 2006.11239"
-    resized = "kernel"
-    kernel: int = argument("kernel size, in pixels; odd", 3, ge=1)
-
-    def output(self, x: Shape, scope: Scope) -> Shape:
-        """(width, height * factor, width * factor)."""
-        require_odd(self.kernel)
-        return super().output(x, scope)
-
-    def axes(self, x: Shape, scope: Scope) -> Axes:
-        """`conv.weight` (width, input channels, kernel, kernel) and `conv.bias`."""
-        return mapped("conv", x.width, self.width, self.kernel, self.kernel)
 
     def flops(self, x: Shape, scope: Scope) -> int:
         """One convolution per fine pixel."""

@@ -295,6 +295,21 @@ def names_in(tree: object) -> Iterator[str]:
                 todo += part
 
 
+def count_of(what: str, expression: d.Expression, scope: Names) -> int:
+    """The value of an expression, an integer of at least 1; 0, with a finding, where it is none."""
+    value = evaluate(expression, scope)
+    if type(value) is int and value >= 1:
+        return value
+    if value is not HOLE:
+        scope.findings.add(
+            "G201",
+            f"{what} must be an integer of at least 1, not `{literal(value)}`",
+            expression.span,
+            notes=origins(expression, scope),
+        )
+    return 0
+
+
 def origins(expression: d.Expression, scope: Names) -> list[Note]:
     """Where the names in an expression got their values."""
     match expression:

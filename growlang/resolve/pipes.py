@@ -7,10 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from growlang.diagnostics import Diagnostic, Edit, Findings, KeyPath, Note, Span, stage
-from growlang.diagnostics.literals import literal
 from growlang.ops import OPS, Op
 from growlang.resolve.arguments import bind
-from growlang.resolve.names import HOLE, Bound, Names, evaluate, leads_to, names_in, origins
+from growlang.resolve.names import (
+    Bound,
+    Names,
+    count_of,
+    evaluate,
+    leads_to,
+    names_in,
+    origins,
+)
 from growlang.spec.changes import DOWNS, UPS
 from growlang.spec.model import Group, Item, Pipe
 from growlang.spec.words import meant
@@ -242,17 +249,4 @@ def at_call(found: Diagnostic, call: Span, block: str) -> Diagnostic:
 
 def _repeat(item: d.Item, scope: Names) -> int:
     """The number of times, 0 where it was refused."""
-    if item.repeat is None:
-        return 1
-    value = evaluate(item.repeat, scope)
-    if value is HOLE:
-        return 0
-    if type(value) is not int or value < 1:
-        scope.findings.add(
-            "G201",
-            f"a repeat count must be an integer of at least 1, not `{literal(value)}`",
-            item.repeat.span,
-            notes=origins(item.repeat, scope),
-        )
-        return 0
-    return value
+    return 1 if item.repeat is None else count_of("a repeat count", item.repeat, scope)

@@ -318,7 +318,7 @@ class Recipes:
         own: dict[str, d.Binding],
     ) -> Settings | None:
         """The settings of a phase with bindings of its `own`; None where they are refused."""
-        settings = self._validate(values, {**table, **own}, Settings)
+        settings: Settings | None = self._validate(values, {**table, **own}, Settings)
         if settings is None:
             return None
         if "data" in own:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from growlang.diagnostics.literals import literal
 from growlang.resolve.arguments import read
-from growlang.resolve.names import HOLE, Names, evaluate, origins, refuse_double
+from growlang.resolve.names import HOLE, Names, count_of, refuse_double
 from growlang.resolve.pipes import Spans
 from growlang.signatures.signature import Signature
 from growlang.signatures.tables import Table
@@ -78,20 +77,7 @@ def fitting(kind: str, option: str) -> str:
 
 def read_resolution(slot: d.Slot, scope: Names) -> int:
     """The number after `@`, 0 where there is none or it was refused."""
-    if slot.at is None:
-        return 0
-    value = evaluate(slot.at, scope)
-    if value is HOLE:
-        return 0
-    if type(value) is not int or value < 1:
-        scope.findings.add(
-            "G201",
-            f"a resolution must be an integer of at least 1, not `{literal(value)}`",
-            slot.at.span,
-            notes=origins(slot.at, scope),
-        )
-        return 0
-    return value
+    return 0 if slot.at is None else count_of("a resolution", slot.at, scope)
 
 
 def read_options(slot: d.Slot, name: str, scope: Names, spans: Spans) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from growlang.net import Net
 from growlang.plans.learning_rate import learning_rate, scales
 from growlang.spec.averages import averages_of
 from growlang.spec.recipe import Phase
@@ -131,6 +132,16 @@ class Stepper:
         loss, squared = self.ranks.sum(both).unbind()
         return loss.float(), squared.sqrt().float()
 
+    def _computed(self, step: int) -> tuple[Callable[..., Tensor], Net]:
+        """What computes a step, and its net: the bridge's, while there is one that lasts."""
+        if self.bridge and not self.bridge.lasts(step):
+            self.bridge = None
+        if self.bridge is None:
+            return self.module, self.net
+        several = self.ranks.size > 1
+        module = self.bridge.within(self.module) if several else self.bridge.module
+        return module, self.bridge.net
+
     def gradients(
         self,
         data: Data,
@@ -148,12 +159,7 @@ class Stepper:
         for weight in self.state.weights.values():
             weight.grad = None
         total = torch.zeros((), device=device)
-        if self.bridge and not self.bridge.lasts(step):
-            self.bridge = None
-        module: Callable[..., Tensor] = self.module
-        if self.bridge:
-            module = self.bridge.within(self.module) if self.ranks.size > 1 else self.bridge.module
-        net = self.bridge.net if self.bridge else self.net
+        module, net = self._computed(step)
         if self.bridge:
             objective = loss_of(settings.objective, net)
         self.errors = Errors(net)
