@@ -2,13 +2,21 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from mixes import TRANSFORM, Open, source
 from PIL import Image
 from tiny import write_data
+
+from growlang.net import grid
+from growlang.plans.plan import SEMANTICS
+from growlang.spec.data import Source, Transform
+from growlang_runtime.data.corrupt import Budget
+from growlang_runtime.data.images import Images, Indexes
 
 WriteTar = Callable[[str, Mapping[str, bytes]], Path]
 
@@ -20,6 +28,33 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def open_images(tmp_path: Path, write_tar: WriteTar, png: Callable[..., bytes]) -> Open:
+    """Opens mixes of source `a` (10 images, 12 to 21 wide) and `b` (7, 40 wide)."""
+    for name, count in (("a", 10), ("b", 7)):
+        members: dict[str, bytes] = {}
+        for i in range(count):
+            members[f"{name}{i}.png"] = png(12 + i, 16) if name == "a" else png(40, 30 + i)
+            members[f"{name}{i}.txt"] = f"{name} number {i}".encode()
+        write_tar(f"{name}.tar", members)
+
+    def open_(
+        *sources: Source,
+        transform: list[Transform] = TRANSFORM,
+        reads: Collection[str] = ("caption",),
+        semantics: int = SEMANTICS,
+        most: int = 0,
+        **more: Any,
+    ) -> Images:
+        indexes = Indexes(tmp_path, reads, semantics=semantics, cache=tmp_path / "cache")
+        budget = Budget(most, tmp_path)
+        return Images(
+            sources or [source("a")], transform, grid(3, 8, 8), 3, indexes, budget, **more
+        )
+
+    return open_
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from growlang_runtime.conditioning.conditioner import Conditioner
 from growlang_runtime.data.images import Indexes
 from growlang_runtime.diffusion.objective import objective_of
 from growlang_runtime.diffusion.sampling import Request
+from growlang_runtime.report.grids import grid
 from growlang_runtime.report.previews import Previews
 from growlang_runtime.report.prompts import (
     Prompts,
@@ -141,3 +142,17 @@ def test_a_grid_obeys_the_sampler_and_the_guidance_of_the_spec(
     ((sampler, request),) = asked
     assert sampler == said.sampler
     assert (request.guidance, request.interval, request.rescale) == (4.0, (0.2, 0.8), 0.7)
+
+
+def test_a_grid_has_the_images_above_their_captions() -> None:
+    images = torch.stack([torch.full((3, 64, 64), v) for v in (-1.0, 0.0, 1.0)])
+    sheet = grid(images, ["black", "a very long caption " * 9, ""])
+    assert sheet.size == (2 * 136, 2 * 164)
+    assert [sheet.getpixel(p) for p in ((10, 10), (150, 10), (10, 174))] == [
+        (0, 0, 0),
+        (128, 128, 128),
+        (255, 255, 255),
+    ]
+    below = sheet.crop((0, 132, 136, 164)).convert("L")
+    darkest, lightest = below.getextrema()
+    assert darkest < 64 < lightest
