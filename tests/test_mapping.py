@@ -22,7 +22,7 @@ from growlang.growth.axis_map import (
     factors_from_json,
     factors_to_json,
 )
-from growlang.growth.composition import over_generations
+from growlang.growth.composition import compose, over_generations
 from growlang.growth.mapping import Category, Entry, Mapping
 from growlang.growth.mapping_json import from_json, to_json
 from growlang.growth.transforms import (
@@ -34,7 +34,6 @@ from growlang.growth.transforms import (
     Move,
     Retain,
     Transform,
-    compose,
 )
 from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan

@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from growlang.growth import verdict
+from growlang.growth.expansions import compose_expansions
 from growlang.growth.mapping import Entry, Mapping
-from growlang.growth.transforms import Copy, Drop, compose, source_of, values_of
+from growlang.growth.transforms import (
+    Compute,
+    Copy,
+    Drop,
+    Expand,
+    Initialise,
+    Like,
+    Move,
+    Retain,
+    Stages,
+    Transform,
+    source_of,
+    steps_of,
+    values_of,
+)
 from growlang.growth.wording import BETWEEN, Reason, reason_unstated
 from growlang.net import Net
 
@@ -23,6 +38,37 @@ def over_generations(first: Mapping, second: Mapping, parent: Net) -> Mapping:
     copied = [{e.component for e in m if isinstance(e.transform, Copy)} for m in (first, second)]
     verdicts = verdict.over_generations(first.verdicts, second.verdicts, set().union(*copied))
     return Mapping((*entries, *dropped(entries, parent, BETWEEN)), verdicts)
+
+
+def compose(first: Transform, second: Transform, name: str) -> Transform:
+    """One transform that does what `second` does to what `first` made, for the tensor `name`.
+
+    What is new after the first is new after both. A tensor that `Like` made on the way goes on
+    with no moments; one that was retained stays so. Raises ValueError where `second` reads what
+    `first` dropped.
+    """
+    middle = values_of(second, name)
+    if middle is None:
+        return second
+    match first:
+        case Drop():
+            raise ValueError(f"{name} cannot be made from {middle}, which is dropped")
+        case Initialise():
+            return first
+        case Compute() if isinstance(second, Expand | Stages):
+            return first._replace(then=(*first.then, *steps_of(second)))
+        case Compute():
+            return first
+    source = values_of(first, middle)
+    assert source is not None
+    kinds = {type(first), type(second)}
+    if kinds & {Expand, Stages}:
+        return compose_expansions(source, first, second)
+    if Like in kinds:
+        return Like(source)
+    if Retain in kinds:
+        return Retain(source)
+    return Copy() if source == name else Move(source)
 
 
 def dropped(entries: Iterable[Entry], parent: Net, reason: Reason) -> list[Entry]:

@@ -140,36 +140,3 @@ def is_new(transform: Transform) -> bool:
             steps = transform.steps if isinstance(transform, Stages) else (transform,)
             return any(NEW in axis.indices for step in steps for axis in step.dims)
     return False
-
-
-def compose(first: Transform, second: Transform, name: str) -> Transform:
-    """One transform that does what `second` does to what `first` made, for the tensor `name`.
-
-    What is new after the first is new after both. A tensor that `Like` made on the way goes on
-    with no moments; one that was retained stays so. Raises ValueError where `second` reads what
-    `first` dropped.
-    """
-    middle = values_of(second, name)
-    if middle is None:
-        return second
-    match first:
-        case Drop():
-            raise ValueError(f"{name} cannot be made from {middle}, which is dropped")
-        case Initialise():
-            return first
-        case Compute() if isinstance(second, Expand | Stages):
-            return first._replace(then=(*first.then, *steps_of(second)))
-        case Compute():
-            return first
-    source = values_of(first, middle)
-    assert source is not None
-    kinds = {type(first), type(second)}
-    if kinds & {Expand, Stages}:
-        from growlang.growth.expansions import compose_expansions
-
-        return compose_expansions(source, first, second)
-    if Like in kinds:
-        return Like(source)
-    if Retain in kinds:
-        return Retain(source)
-    return Copy() if source == name else Move(source)

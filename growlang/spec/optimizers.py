@@ -41,7 +41,7 @@ class Optimizer(Signature):
 ADAM: Mapping[str, Grows | None] = {"first": "first moment", "second": "second moment"}
 
 
-class OfMoments(Optimizer):
+class AdamFamily(Optimizer):
     """Base of Adam and AdamW, which differ in what they do with weight decay."""
 
     runtime = "growlang_runtime.train.adam:update"
@@ -56,14 +56,14 @@ class OfMoments(Optimizer):
         return ADAM
 
 
-class AdamW(OfMoments):
+class AdamW(AdamFamily):
     """Adam with decoupled weight decay (arXiv 1711.05101)."""
 
     call = "adamw"
     weight_decay: float = argument("per step, times the learning rate", 0.01, ge=0)
 
 
-class Adam(OfMoments):
+class Adam(AdamFamily):
     """Adam (arXiv 1412.6980); its weight decay is added to the gradient, as in torch.optim.Adam.
 
     Without weight decay it is `adamw(weight_decay = 0)`.
