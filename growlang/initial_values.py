@@ -71,15 +71,15 @@ class InitialValues:
 
     def _drawn(self, number: int, count: int) -> Array:
         key = sha256(f"{self._key}:{number}".encode()).digest()
-        generator = np.random.Generator(np.random.SFC64(int.from_bytes(key[:16], "little")))
+        stream = np.random.SFC64(int.from_bytes(key[:16], "little"))
         if self._init == LINEAR:
-            words = generator.integers(0, 1 << 64, (count + 1) // 2, np.uint64)
+            words: Array = stream.random_raw((count + 1) // 2)
             digits = words.astype("<u8", copy=False).view("<i4")[:count]
             digits >>= 8  # 24 bits, as many as a float32 has
             values = digits.astype(np.float32)
             values *= np.float32(self._row**-0.5 * 2.0**-23)
             return values
-        values = generator.standard_normal(count, np.float32)
+        values = np.random.Generator(stream).standard_normal(count, np.float32)
         values *= np.float32(NORMAL[self._init])
         return values
 
