@@ -27,8 +27,9 @@ from growlang.plans.tensor_file import header_bytes
 
 PARENT = Path("benchmarks/transferred_parent.grow")
 KEPT, WIDE = Path("benchmarks/transferred_kept.grow"), Path("benchmarks/transferred_wide.grow")
-BLOCK_BYTES = 151_000_000
-"""Of a block of the parent's transformer in bf16, at width 2048."""
+BLOCK_BYTES, WIDE_BLOCK_BYTES = 151_000_000, 126_000_000
+"""Of a block in bf16 at width 2048: of the parent's transformer, and of one that was half as wide,
+whose time embedding has not grown."""
 SHARD = 1_000_000_000
 ROUNDS = 3
 LIBRARY = (
@@ -121,7 +122,8 @@ def fresh(folder: Path, work: Callable[[], Taken]) -> Taken:
 def measure(gigabytes: float, folder: Path) -> list[Result]:
     """Pairs of a transfer and `cp` of what it wrote; then the peers; then an exact widening."""
     blocks = max(1, round(gigabytes * 1e9 * 0.92 / BLOCK_BYTES))
-    return [*_kept(blocks, folder), *_widened(max(1, blocks // 2), folder)]
+    wide = max(1, round(gigabytes * 1e9 / WIDE_BLOCK_BYTES))
+    return [*_kept(blocks, folder), *_widened(wide, folder)]
 
 
 def _kept(blocks: int, folder: Path) -> list[Result]:

@@ -112,6 +112,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "version": (set(), set()),
     "diagnostics": (set(), {"version"}),
     "net": (set(), {"diagnostics"}),
+    "initial_values": ({"numpy"}, {"net"}),
     "syntax": ({"lark"}, {"diagnostics"}),
     "signatures": ({"pydantic"}, {"diagnostics"}),
     "ops": ({"pydantic"}, {"diagnostics", "net", "signatures"}),
@@ -131,7 +132,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "torch_backend": (
         {"safetensors", "torch"},
-        {"diagnostics", "growth", "net", "ops", "plans", "signatures"},
+        {"diagnostics", "growth", "initial_values", "net", "ops", "plans", "signatures"},
     ),
     "applying": (set(), {"diagnostics", "growth", "tables", "torch_backend"}),
     "checking": (
@@ -207,8 +208,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "transferring": (
         {"numpy", "rich", "torch"},
         {
-            *("atomic", "checking", "diagnostics", "growth", "net", "planning", "plans"),
-            *("spec", "tables", "torch_backend"),
+            *("atomic", "checking", "diagnostics", "growth", "initial_values", "net", "planning"),
+            *("plans", "spec", "tables", "torch_backend"),
         },
     ),
     "atomic": (set(), {"diagnostics"}),

@@ -142,7 +142,7 @@ class AxisMap:
         while at < len(indices):
             part = _part(indices, at)
             parts.append(part)
-            at += len(part.indices())
+            at += part.size
         return AxisMap(tuple(parts))
 
 

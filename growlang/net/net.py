@@ -23,7 +23,7 @@ from growlang.net.shape import Shape
 class Tensor(NamedTuple):
     """A parameter: its path in the net, its shape and how it is initialised.
 
-    `init` is a row of `growlang.torch_backend.modules.INITIALISERS`; `decay` tells whether weight
+    `init` is one of `growlang.initial_values.INITIALISERS`; `decay` tells whether weight
     decay applies (norms, biases and tables are left out).
     """
 

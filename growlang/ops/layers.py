@@ -48,7 +48,7 @@ def linear(
     """A linear map, or a convolution with sides of `kernel` pixels, and its bias, which is zero.
 
     `rows` are its outputs: `writes(hidden) + writes(hidden)` where it computes two values of one
-    space. `init` is a name in `growlang.torch_backend.modules.INITIALISERS`. Without a name its
+    space. `init` is one of `growlang.initial_values.INITIALISERS`. Without a name its
     tensors are the op's own, `weight` and `bias`.
     """
     prefix = f"{name}." if name else ""

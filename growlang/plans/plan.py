@@ -23,10 +23,11 @@ SEMANTICS = 2
 of captions are lower-cased. 2: images are turned as EXIF states; words are in NFC and case-folded.
 A run keeps the number of its plan, and so do its weights.
 """
-DRAWS = 2
-"""How noise is drawn: a run keeps the number of its plan.
+DRAWS = 3
+"""How noise and first values are drawn: a run keeps the number of its plan.
 
-1: version 0.1, and plans without the number: by numpy, on the CPU. 2: on the device that trains.
+1: version 0.1, and plans without the number: noise by numpy, on the CPU. 2: noise on the device
+that trains. 3: the first values of tensors by `growlang.initial_values`; before, by PyTorch.
 """
 
 
@@ -121,7 +122,7 @@ class Plan(BaseModel):
     semantics: int = 1
     """How inputs are made: `SEMANTICS` at the time the plan was made."""
     draws: int = 1
-    """How noise is drawn: `DRAWS` at the time the plan was made."""
+    """How noise and first values are drawn: `DRAWS` at the time the plan was made."""
     data: dict[str, str] | None = None
     """Identity of each source of data, once a run has read its index; None in plans of 0.1."""
     branch: Branch | None = None

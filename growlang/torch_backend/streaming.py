@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from hashlib import sha256
 from math import prod
 
 import torch
@@ -20,25 +19,16 @@ from growlang.growth.axis_map import NEW, AxisMap
 from growlang.growth.constants import Constant, Draw, Fill
 from growlang.growth.rows import gathers_rows, is_by_rows
 from growlang.growth.transforms import Compute, Expand, Stages
+from growlang.initial_values import InitialValues
 from growlang.net import Tensor as Declared
 from growlang.torch_backend.expansions import compute, expand, expand_rows
 from growlang.torch_backend.initialisation import draw
-from growlang.torch_backend.modules import INITIALISERS
 
 BLOCK = 1 << 20
 """Numbers that are made at once, where rows are not longer."""
-PHASE = 16
-"""Normal numbers are drawn in groups of so many: blocks are whole groups, and the last has one."""
 
 Rows = Callable[[int, int | None], Tensor]
 """The parent's tensor from one row to another, or to its end, in float32."""
-
-
-def drawn(tensor: Declared, seed: int) -> Iterator[Tensor]:
-    """The numbers that `growlang.torch_backend.initialisation.draw` gives, in float32 blocks."""
-    source = _Drawing(tensor, seed)
-    for size in _sizes(prod(tensor.shape), BLOCK):
-        yield source.next((size,))
 
 
 def computed(
@@ -49,7 +39,7 @@ def computed(
     `tensor` has its name, its shape, and how its new entries are drawn, "" where none are.
     """
     if isinstance(transform, Expand) and rows is not None and is_by_rows(transform):
-        start = _Drawing(tensor, seed) if tensor.init else None
+        start = InitialValues(tensor.init, tensor.name, tensor.shape, seed) if tensor.init else None
         yield from _by_rows(transform, rows, tensor, start)
         return
     target = draw(tensor, seed) if tensor.init else torch.zeros(tensor.shape)
@@ -61,64 +51,29 @@ def computed(
     yield target
 
 
-class _Drawing:
-    """The numbers of one tensor, which are drawn in the order of its entries."""
-
-    def __init__(self, tensor: Declared, seed: int) -> None:
-        key = sha256(f"{seed}:{tensor.name}".encode()).digest()
-        number = int.from_bytes(key[:8], "little", signed=True)
-        self._generator = torch.Generator().manual_seed(number)
-        self._fan_in = tensor.shape[1:]
-        self._init = tensor.init
-
-    def next(self, shape: tuple[int, ...]) -> Tensor:
-        """The next numbers, as many as the shape has."""
-        value = torch.empty(prod(shape), *([1] * len(self._fan_in)))
-        if self._init == "linear":
-            bound = prod(self._fan_in) ** -0.5
-            value.uniform_(-bound, bound, generator=self._generator)
-        else:
-            INITIALISERS[self._init](value, self._generator)
-        return value.view(shape)
-
-
-def _sizes(total: int, block: int) -> Iterator[int]:
-    """Blocks of a number of entries, the last of which is a whole group too."""
-    block = max(PHASE, block - block % PHASE)
-    while total:
-        size = total if total < block + PHASE else block
-        yield size
-        total -= size
-
-
 def _by_rows(
-    step: Expand, rows: Rows, tensor: Declared, start: _Drawing | None
+    step: Expand, rows: Rows, tensor: Declared, start: InitialValues | None
 ) -> Iterator[Tensor]:
-    each = prod(tensor.shape[1:])
-    gathered = gathers_rows(step)
-    at = 0
-    for size in _rows(tensor.shape[0], each):
-        part, low, high = _part(step.dims[0], at, at + size)
-        shape = (size, *tensor.shape[1:])
+    count, each = tensor.shape[0], prod(tensor.shape[1:])
+    gathered, most = gathers_rows(step), max(1, BLOCK // max(1, each))
+    for at in range(0, count, most):
+        end = min(count, at + most)
+        part, low, high = _part(step.dims[0], at, end)
         source = rows(low, high)
         if gathered and low and part.has_new:  # new rows are the first one times zero
             source = torch.cat([rows(0, 1), source])
             part = AxisMap.of([i if i == NEW else i + 1 for i in part.indices])
         weight = step.weight
         if weight and len(weight[0]) > 1:
-            weight = (weight[0][at : at + size], *weight[1:])
-        constants = tuple(_cut(step.constants, at, at + size))
+            weight = (weight[0][at:end], *weight[1:])
+        constants = tuple(_cut(step.constants, at, end))
         own = step._replace(dims=(part, *step.dims[1:]), weight=weight, constants=constants)
-        target = start.next(shape) if start else torch.zeros(shape)
+        if start:
+            target = torch.tensor(start.rows(at, end))
+        else:
+            target = torch.zeros(end - at, *tensor.shape[1:])
         expand_rows(own, source, target, gathered, tensor.name)
         yield target
-        at += size
-
-
-def _rows(total: int, each: int) -> Iterator[int]:
-    """Rows of one block after the other: whole groups of drawn numbers."""
-    block = max(1, BLOCK // max(1, each) // PHASE) * PHASE
-    yield from _sizes(total, block)
 
 
 @lru_cache(maxsize=256)

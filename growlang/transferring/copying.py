@@ -125,7 +125,8 @@ def nearest(values: Array, dtype: str) -> Array:
     found &= np.uint32(1)
     found += np.uint32(0x7FFF)
     found += bits
-    return found.view("<u2")[..., 1::2].copy()
+    found >>= np.uint32(16)
+    return found.astype("<u2")
 
 
 def require_finite(data: bytes | bytearray | Array, dtype: str, name: str) -> None:

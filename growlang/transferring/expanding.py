@@ -1,8 +1,9 @@
-"""Grown tensors made without PyTorch, bit for bit as `growlang.torch_backend.expansions` does.
+"""Tensors that are drawn or grown without PyTorch, bit for bit as `growlang.torch_backend` does.
 
 Most of a grown tensor is copies of the parent's numbers, which are moved as they are stored. Only
 what has factors is multiplied, in float32 and in the order of the multiplications there, and before
-it is copied wherever that is possible: a number and its copies are rounded once.
+it is copied wherever that is possible: a number and its copies are rounded once, and rows that come
+several times are made once.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, T
 from growlang.growth.constants import Draw, Fill
 from growlang.growth.rows import MOST_PARTS, drawn_from, gathers_rows
 from growlang.growth.transforms import Expand
-from growlang.transferring.copying import WIDTHS, require_finite, rounded, widened
-from growlang.transferring.drawing import Start
+from growlang.initial_values import InitialValues
+from growlang.transferring.copying import WIDTHS, nearest, require_finite, rounded, widened
 from growlang.transferring.tensors import Computed, Made
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -27,6 +28,8 @@ BLOCK = 1 << 16
 """Numbers that are made at once, where rows are not longer: what a cache of the processor holds."""
 FEW = 16
 """Copies that are written one by one."""
+WIDE = frozenset({"F32", "BF16"})
+"""Dtypes that hold numbers as large as each other's."""
 
 
 class Stored(NamedTuple):
@@ -36,22 +39,45 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
 
 
+class Block(NamedTuple):
+    """Rows of a tensor, as they are stored, and the places that they have: each one's first row.
+
+    They are there until the next block.
+    """
+
+    places: tuple[int, ...]
+    bits: Array
+
+
 Read = Callable[[int, int], bytes]
 """The bytes of the parent's tensor from one row to another."""
 
 
-def expanded(made: Made, read: Read) -> Iterator[Array]:
-    """The bits of the numbers of a tensor that `is_expanded`, in blocks of rows.
+def drawn(init: str, seed: int, made: Made) -> Iterator[tuple[int, memoryview]]:
+    """The bytes of a new tensor in blocks of rows, each with its offset."""
+    count, row = made.shape[0] if made.shape else 1, prod(made.shape[1:])
+    values, most = InitialValues(init, made.name, made.shape, seed), max(1, BLOCK // max(1, row))
+    for at in range(0, count, most):
+        bits = nearest(values.rows(at, min(count, at + most)), made.dtype)
+        yield at * row * WIDTHS[made.dtype], bits.data.cast("B")
 
-    Each block is there until the next one.
+
+def expanded(made: Made, read: Read) -> Iterator[tuple[int, memoryview]]:
+    """The bytes of a tensor that `is_expanded` in blocks of rows, each with its offset.
+
+    Each block is there until the next one, and what none gives is zero.
     """
     name, dtype, shape, work = made
     assert isinstance(work, Computed) and isinstance(work.transform, Expand) and work.source
     step, source = work.transform, work.source
     has_drawn = any(isinstance(c, Draw) for c in step.constants)
-    start = Start(step.init, name, shape, work.seed) if has_drawn else None
+    values = InitialValues(step.init, name, shape, work.seed) if has_drawn else None
     expansion = Expansion(step, name, Stored(source.dtype, source.shape), Stored(dtype, shape))
-    return expansion.blocks(read, start)
+    each = prod(shape[1:]) * WIDTHS[dtype]
+    for places, bits in expansion.blocks(read, values):
+        data = bits.data.cast("B")
+        for place in places:
+            yield place * each, data
 
 
 class Expansion:
@@ -69,32 +95,72 @@ class Expansion:
                 dims[axis] = AxisMap.of(index.indices[:cut])
                 factors[axis] = factors[axis][:cut]
         factors = [f if any(n != 1 for n in f) else () for f in factors]
-        self._rows = np.array(dims[0].indices)
+        self._index, self._rows = dims[0], np.array(dims[0].indices)
         self._early = {a: i for a, i in enumerate(dims) if a and len(factors[a]) > 1}
         self._late = {a: i for a, i in enumerate(dims) if a and a not in self._early}
         self._products, self._by_row = _products(dims, factors, self._is_gathered)
         self._is_by_row = bool(self._by_row or self._fills)
+        grows = any(number > 1 for own in factors for number in own) or bool(self._fills)
+        self._is_checked = grows or not {given.dtype, wanted.dtype} <= WIDE
 
-    def blocks(self, read: Read, start: Start | None) -> Iterator[Array]:
-        """The bits of the numbers, in blocks of rows; `start` draws the new ones."""
+    def blocks(self, read: Read, values: InitialValues | None) -> Iterator[Block]:
+        """The bits of the numbers, in blocks of rows; `values` are what the new ones begin with."""
         each = prod(self._wanted.shape[1:])
         most = max(1, BLOCK // max(1, each))
+        if (stretches := self._stretches(most)) is None:
+            yield from self._in_order(read, values, most)
+            return
+        for (start, n), places in stretches.items():
+            for at in range(0, n, most):
+                source = self._read(read, start + at, start + min(n, at + most))
+                yield Block(tuple(place + at for place in places), self._columns(source))
+        for constant in self._drawn:
+            assert values is not None
+            for low, high in _pieces(constant.start, constant.start + constant.n, most):
+                yield Block((low,), self._nearest(values.rows(low, high)))
+
+    def _stretches(self, most: int) -> dict[tuple[int, int], list[int]] | None:
+        """Where each stretch of the parent's rows goes, if all rows are whole stretches or new.
+
+        None where rows differ otherwise than by what is in their columns, or where stretches are
+        shorter than a block of `most` rows. New rows are drawn or zero.
+        """
+        if self._is_by_row or self._is_gathered or any(c.axis for c in self._drawn):
+            return None
+        found, at, zeros = dict[tuple[int, int], list[int]](), 0, set[int]()
+        for part in self._index.parts:
+            match part:
+                case Take(start, n):
+                    found.setdefault((start, n), []).append(at)
+                case Repeat(start, n, times, block) if block >= most:
+                    for number in range(n // block * times):
+                        piece = (start + number // times * block, block)
+                        found.setdefault(piece, []).append(at + number * block)
+                case New(n):
+                    zeros.update(range(at, at + n))
+                case _:
+                    return None
+            at += part.size
+        zeros.update(range(at, self._wanted.shape[0]))
+        own = all(zeros.issuperset(range(c.start, c.start + c.n)) for c in self._drawn)
+        return found if own else None
+
+    def _in_order(self, read: Read, values: InitialValues | None, most: int) -> Iterator[Block]:
+        """Blocks of rows one after the other."""
         ends = {c.start + n for c in self._drawn if c.axis == 0 for n in (0, c.n)}
         at = 0
         for end in sorted(ends | {len(self._rows), self._wanted.shape[0]}):
             are_drawn = any(c.axis == 0 and c.start <= at < c.start + c.n for c in self._drawn)
-            while at < end:
-                size = min(most, end - at)
-                yield self._block(read, start, are_drawn, at, size)
-                at += size
+            for low, high in _pieces(at, end, most):
+                yield Block((low,), self._block(read, values, are_drawn, low, high - low))
+            at = max(at, end)
 
-    def _block(self, read: Read, start: Start | None, are_drawn: bool, at: int, size: int) -> Array:
-        count = size * prod(self._wanted.shape[1:])
-        if start is None or not (are_drawn or any(c.axis for c in self._drawn)):
-            if start is not None:
-                start.skip(count)
+    def _block(
+        self, read: Read, values: InitialValues | None, are_drawn: bool, at: int, size: int
+    ) -> Array:
+        if values is None or not (are_drawn or any(c.axis for c in self._drawn)):
             return self._made(read, at, size)
-        drawn = self._rounded(start.next(count)).reshape(size, *self._wanted.shape[1:])
+        drawn = self._nearest(values.rows(at, at + size))
         return drawn if are_drawn else self._over(drawn, self._made(read, at, size))
 
     def _over(self, drawn: Array, made: Array) -> Array:
@@ -113,23 +179,33 @@ class Expansion:
         rows = self._rows[at : at + size]
         new = rows == NEW
         source, taken = self._source(read, rows, new)
-        values: Array = source
-        if self._products or self._is_by_row or self._given.dtype != self._wanted.dtype:
-            numbers = widened(source, self._given.dtype).reshape(source.shape)
-            for axis, index in self._early.items():
-                numbers = gathered(numbers, axis, index)
-            for factor in self._products:
-                numbers = numbers * factor
-            if self._is_by_row:
-                numbers = self._each_row(numbers.take(taken, 0), new, at)
-            values = self._rounded(numbers)
+        if self._is_by_row:
+            numbers = self._each_row(self._multiplied(source).take(taken, 0), new, at)
+            return self._gathered(self._rounded(numbers))
+        values = self._columns(source)
+        if size != len(source) or new.any() or (taken != np.arange(size)).any():
+            values = values.take(taken, 0)
+        if new.any():
+            values[new] = zeros_like(values[new]) if self._is_gathered else 0
+        return values
+
+    def _columns(self, source: Array) -> Array:
+        """The parent's rows with what their columns become: multiplied, rounded and gathered."""
+        if self._products or self._given.dtype != self._wanted.dtype:
+            source = self._rounded(self._multiplied(source))
+        return self._gathered(source)
+
+    def _multiplied(self, source: Array) -> Array:
+        numbers = widened(source, self._given.dtype).reshape(source.shape)
+        for axis, index in self._early.items():
+            numbers = gathered(numbers, axis, index)
+        for factor in self._products:
+            numbers = numbers * factor
+        return numbers
+
+    def _gathered(self, values: Array) -> Array:
         for axis, index in self._late.items():
             values = gathered(values, axis, index)
-        if not self._is_by_row:
-            if size != len(source) or new.any() or (taken != np.arange(size)).any():
-                values = values.take(taken, 0)
-            if new.any():
-                values[new] = zeros_like(values[new]) if self._is_gathered else 0
         return values
 
     def _each_row(self, numbers: Array, new: Array, at: int) -> Array:
@@ -164,8 +240,22 @@ class Expansion:
         return found.reshape(high - low, *self._given.shape[1:])
 
     def _rounded(self, numbers: Array) -> Array:
+        if not self._is_checked:
+            return self._nearest(numbers)
         found = rounded(numbers, self._wanted.dtype, self._name)
         return found.view(f"<u{WIDTHS[self._wanted.dtype]}")
+
+    def _nearest(self, numbers: Array) -> Array:
+        found = nearest(numbers, self._wanted.dtype)
+        return found.view(f"<u{WIDTHS[self._wanted.dtype]}")
+
+
+def _pieces(low: int, high: int, most: int) -> Iterator[tuple[int, int]]:
+    """Stretches of at most so many, which end where the groups of first values do."""
+    while low < high:
+        end = min(high, low - low % most + most)
+        yield low, end
+        low = end
 
 
 def _products(

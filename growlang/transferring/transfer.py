@@ -16,7 +16,7 @@ from growlang.growth.bridging import bridged
 from growlang.growth.mapping import Mapping as GrowthMapping
 from growlang.net import digest
 from growlang.planning import recipe_of
-from growlang.plans.plan import SEMANTICS
+from growlang.plans.plan import DRAWS, SEMANTICS
 from growlang.plans.weights_header import header, parsed
 from growlang.spec.recipe import Phase, Sample, Settings
 from growlang.tables.shown import Shown
@@ -174,6 +174,7 @@ def _inputs(
         "the mapping": digest(mapping_json.to_json(growth.mapping)),
         "the dtypes or sizes of the files": headers.hexdigest(),
         "the seed": seed,
+        "how new tensors are drawn": DRAWS,
     }
 
 

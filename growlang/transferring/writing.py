@@ -15,23 +15,8 @@ from typing import TYPE_CHECKING
 
 from growlang.diagnostics import GrowlangError
 from growlang.plans.tensor_index import Located
-from growlang.transferring.copying import (
-    blocks,
-    copy,
-    nearest,
-    put,
-    require_finite,
-    rounded,
-    widened,
-)
-from growlang.transferring.drawing import (
-    CONSTANTS,
-    constant,
-    diagonal,
-    is_expanded,
-    is_plain,
-    linear,
-)
+from growlang.transferring.copying import blocks, copy, put, require_finite, rounded, widened
+from growlang.transferring.drawing import diagonal, is_expanded, ones
 from growlang.transferring.folder import Folder
 from growlang.transferring.layout import Placed, Shard, with_sums
 from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
@@ -147,66 +132,61 @@ class Writing:
 
     def _make(self, file: int, placed: Placed) -> int:
         """Write a tensor that is converted, drawn or computed; returns its CRC-32, if asked for."""
-        at, crc, untold = placed.begin, 0, 0
-        for data in self._made(file, placed):
-            put(file, data, at)
-            at += len(data)
+        told, untold = 0, 0
+        for at, data in self._made(placed):
+            put(file, data, placed.begin + at)
             untold += len(data)
-            if self._sums:
-                crc = zlib.crc32(data, crc)
             if untold >= TOLD:
                 self._told(untold)
-                untold = 0
-        left = placed.begin + placed.made.bytes - at
-        self._told(untold + left)
-        if self._sums and left:  # zeros are holes, and the identity is one with a diagonal
-            whole = Located(placed.made.dtype, placed.made.shape, Path(), at, at + left)
-            for data in blocks(file, whole):
-                crc = zlib.crc32(data, crc)
+                told, untold = told + untold, 0
+        self._told(placed.made.bytes - told)
+        if not self._sums:
+            return 0
+        crc, (name, dtype, shape, _) = 0, placed.made
+        end = placed.begin + placed.made.bytes
+        for data in blocks(file, Located(dtype, shape, Path(name), placed.begin, end)):
+            crc = zlib.crc32(data, crc)
         return crc
 
-    def _made(self, file: int, placed: Placed) -> Iterator[bytes | memoryview]:
-        """The bytes of a tensor in blocks; what is not given stays zero, or is written already."""
+    def _made(self, placed: Placed) -> Iterator[tuple[int, bytes | memoryview]]:
+        """The bytes of a tensor in blocks, each with its offset; what is not given stays zero."""
         name, dtype, shape, work = placed.made
         match work:
             case Converted(source):
-                for data in self._blocks(name, source):
-                    require_finite(data, source.dtype, name)
-                    yield rounded(widened(data, source.dtype), dtype, name).data.cast("B")
-            case Drawn(init) if CONSTANTS.get(init) == 0:
+                yield from _in_order(self._converted(name, dtype, source))
+            case Drawn("zeros"):
                 return
             case Drawn("identity"):
-                for at, data in diagonal(dtype, shape):
-                    put(file, data, placed.begin + at)
-            case Drawn(init) if init in CONSTANTS:
-                yield from constant(init, dtype, prod(shape))
-            case Drawn("linear", seed) if is_plain("linear"):
-                for values in linear(name, shape, seed):
-                    yield nearest(values, dtype).data.cast("B")
+                yield from diagonal(dtype, shape)
+            case Drawn("ones" | "measured"):
+                yield from _in_order(ones(dtype, prod(shape)))
+            case Drawn(init, seed):
+                from growlang.transferring.expanding import drawn
+
+                yield from drawn(init, seed, placed.made)
             case Computed(transform, source, seed) if source and is_expanded(transform):
                 from growlang.transferring.expanding import expanded
 
-                read = partial(self._rows, name, source)
-                for block in expanded(placed.made, read):
-                    yield block.data.cast("B")
-            case Drawn() | Computed():
+                yield from expanded(placed.made, partial(self._rows, name, source))
+            case Computed():
                 with self._one_computes:
-                    yield from self._with_torch(placed)
+                    yield from _in_order(self._with_torch(name, dtype, shape, work))
 
-    def _with_torch(self, placed: Placed) -> Iterator[memoryview]:
+    def _converted(self, name: str, dtype: str, source: Located) -> Iterator[memoryview]:
+        for data in self._blocks(name, source):
+            require_finite(data, source.dtype, name)
+            yield rounded(widened(data, source.dtype), dtype, name).data.cast("B")
+
+    def _with_torch(
+        self, name: str, dtype: str, shape: tuple[int, ...], work: Computed
+    ) -> Iterator[memoryview]:
         from growlang.net import Tensor as Declared
         from growlang.torch_backend import streaming
         from growlang.torch_backend.transforms import drawn_row
 
-        name, dtype, shape, work = placed.made
-        if isinstance(work, Drawn):
-            found = streaming.drawn(Declared(name, shape, work.init), work.seed)
-        else:
-            assert isinstance(work, Computed)
-            rows = partial(self._numbers, name, work.source) if work.source else None
-            declared = Declared(name, shape, drawn_row(work.transform))
-            found = streaming.computed(work.transform, rows, declared, work.seed)
-        for block in found:
+        rows = partial(self._numbers, name, work.source) if work.source else None
+        declared = Declared(name, shape, drawn_row(work.transform))
+        for block in streaming.computed(work.transform, rows, declared, work.seed):
             values = block.reshape(-1).numpy()
             yield rounded(values, dtype, name).data.cast("B")
 
@@ -252,6 +232,14 @@ class Writing:
             yield from blocks(self._files[source.file], source)
         except EOFError:
             raise _cut_short(source.file, name) from None
+
+
+def _in_order(found: Iterable[bytes | memoryview]) -> Iterator[tuple[int, bytes | memoryview]]:
+    """Blocks that follow each other, with their offsets."""
+    at = 0
+    for data in found:
+        yield at, data
+        at += len(data)
 
 
 def _readable(stack: ExitStack, path: Path) -> int:

@@ -12,11 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from growlang.diagnostics import GrowlangError
 from growlang.net import Rope, Shape, grid, tokens, vector
+from growlang.net import Tensor as Declared
 from growlang.net.axes import length
 from growlang.ops import BUILT_IN, Condition, Op, Scope, op_of
 from growlang.ops.activations import Swiglu
 from growlang.torch_backend.attention import attend
-from growlang.torch_backend.modules import INITIALISERS, build
+from growlang.torch_backend.initialisation import draw
+from growlang.torch_backend.modules import build
 from growlang.torch_backend.registration import builder_of
 from growlang.torch_backend.rotary import rotate
 
@@ -103,7 +105,7 @@ def drawn(op: Op, x: Shape, scope: Scope, *, fresh: bool = True) -> nn.Module:
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if fresh:
-                INITIALISERS[table[name].init](parameter, generator)
+                parameter.copy_(draw(Declared(name, tuple(parameter.shape), table[name].init), 0))
             else:
                 parameter.normal_(std=0.5, generator=generator)
     return module.eval()
@@ -382,35 +384,6 @@ def test_bf16_autocast_stays_finite_and_close(name: str) -> None:
             out.float().square().mean().backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
         torch.testing.assert_close(out.float(), expected, rtol=0.1, atol=0.1)
-
-
-@pytest.mark.parametrize("shape", [(5, 5), (4, 4, 1, 1), (3, 3, 5, 5)])
-def test_the_identity_maps_to_itself(shape: tuple[int, ...]) -> None:
-    weight = torch.full(shape, 7.0)
-    INITIALISERS["identity"](weight, torch.Generator())
-    width, *kernel = shape[1:]
-    x = torch.randn(2, width, *(6 for _ in kernel))
-    padding = shape[-1] // 2
-    mapped = nn.functional.conv2d(x, weight, padding=padding) if kernel else x @ weight.T
-    assert torch.equal(mapped, x)
-
-
-@pytest.mark.parametrize("init", ["linear", "embedding", "position", "tokens", "zeros", "ones"])
-def test_initialisers_have_the_stated_spread(init: str) -> None:
-    tensor = torch.empty(400, 10, 10)
-    INITIALISERS[init](tensor, torch.Generator().manual_seed(0))
-    mean, std = {
-        "linear": (0.0, 0.1 / 3**0.5),
-        "embedding": (0.0, 1.0),
-        "position": (0.0, 0.02),
-        "tokens": (0.0, 0.02),
-        "zeros": (0.0, 0.0),
-        "ones": (1.0, 0.0),
-    }[init]
-    assert tensor.mean().item() == pytest.approx(mean, abs=max(2e-3, 0.02 * std))
-    assert tensor.std().item() == pytest.approx(std, rel=0.02)
-    if init == "linear":
-        assert tensor.abs().max() <= 0.1
 
 
 def test_gelu_may_be_its_approximation_by_tanh() -> None:

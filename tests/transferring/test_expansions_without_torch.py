@@ -91,8 +91,9 @@ def made_here(step: Expand, source: torch.Tensor, dtype: str, wanted: str) -> to
     width = len(data) // source.shape[0]
     located = Located(dtype, tuple(source.shape), Path(), 0, len(data))
     made = Made("a.b", wanted, shape, Computed(step, located, SEED))
-    blocks = expanding.expanded(made, lambda low, high: data[low * width : high * width])
-    whole = bytearray(b"".join(block.tobytes() for block in blocks))
+    whole = bytearray(made.bytes)
+    for at, block in expanding.expanded(made, lambda low, high: data[low * width : high * width]):
+        whole[at : at + len(block)] = block
     return torch.frombuffer(whole, dtype=NAMES[wanted]).view(shape)
 
 

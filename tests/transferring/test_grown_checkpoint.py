@@ -68,7 +68,7 @@ def test_new_tensors_are_those_that_are_drawn_in_memory(
 ) -> None:
     if init == "identity" and len(shape) < 2:
         pytest.skip("no map")
-    monkeypatch.setattr(streaming, "BLOCK", 48)
+    monkeypatch.setattr(expanding, "BLOCK", 48)
     monkeypatch.setattr(drawing, "BLOCK", 47)
     declared = Declared("core.new.weight", shape, init)
     from contextlib import ExitStack
@@ -84,29 +84,6 @@ def test_new_tensors_are_those_that_are_drawn_in_memory(
         Writing(stack, (), lambda count: None, check=False, sums=False).write(folder)
         folder.complete()
     assert same_bits(read(tmp_path / "out")[declared.name], draw(declared, 5))
-
-
-@pytest.mark.parametrize("capability", ["default", "avx2"])
-def test_linear_maps_are_drawn_as_pytorch_draws_them(capability: str) -> None:
-    code = (
-        "import torch; from growlang.net import Tensor\n"
-        "from growlang.torch_backend.initialisation import draw\n"
-        "from growlang.transferring.drawing import fused, linear\n"
-        "import numpy as np\n"
-        "assert fused() is not None\n"
-        "for seed, shape in ((0, (999, 768)), (-3, (64, 3, 3, 3)), (1 << 40, (5,))):\n"
-        "    want = draw(Tensor('a.b', shape, 'linear'), seed).numpy().reshape(-1)\n"
-        "    found = np.concatenate([n.copy() for n in linear('a.b', shape, seed)])\n"
-        "    assert (want.view(np.uint32) == found.view(np.uint32)).all(), (seed, shape)\n"
-    )
-    if drawing.fused() is None:
-        pytest.skip("this machine's rounding is not known, so PyTorch draws")
-    subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        env={**__import__("os").environ, "ATEN_CPU_CAPABILITY": capability},
-        cwd=SHIPPED.parent,
-    )
 
 
 def test_kept_tensors_and_linear_maps_need_no_torch(tmp_path: Path) -> None:

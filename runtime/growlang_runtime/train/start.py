@@ -53,7 +53,7 @@ def build(
         recompute(module)
     if mesh is not None:
         shard(module, mesh)
-    initialise(module, net, plan.phases[0].settings.seed, device)
+    initialise(module, net, plan.phases[0].settings.seed, device, plan.draws)
     return module
 
 
