@@ -171,18 +171,24 @@ def pin(
     return found
 
 
-def held_to(
-    pinned: PinnedPlan, written: StrPath, spec: StrPath | Checked, options: RunOptions
-) -> None:
-    """Raise GrowlangError with what differs unless a spec still gives the pinned plan.
+def held(
+    spec: StrPath | Checked, recipe: str | None, options: RunOptions, written: Path
+) -> tuple[Plan, RunOptions]:
+    """The plan of a run that is held to the pinned one in a file, and its options.
 
-    `written` is the file of the plan. Where a checkpoint takes the place of the start weights,
-    these are not looked at.
+    The recipe and the folder of the data are those of the file. Where a checkpoint takes the place
+    of the start weights, these are not looked at. Raises GrowlangError with what differs unless the
+    spec still gives the pinned plan.
     """
     from growlang.pinning import changes
+    from growlang.plans.pins import read_pinned, require_recipe
     from growlang_runtime.train.training import needs_parent
 
-    checked = checked_spec(spec)
+    pinned, checked = read_pinned(written), checked_spec(spec)
+    require_recipe(pinned, written, recipe)
+    _require_model(pinned, written, checked)
+    if options.data_root is None and pinned.data_root is not None:
+        options = replace(options, data_root=Path(pinned.data_root))
     own = planning.plan(checked, pinned.plan.recipe).as_recorded(pinned.plan)
     weights = needs_parent(own, options)
     now, *errors = _pinned(checked, pinned.plan.recipe, options, pinned.plan, weights=weights)
@@ -191,13 +197,27 @@ def held_to(
         for error in errors:
             if error is not None:
                 raise error
-        return
+        return own, options
     more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     listed = "".join(f"\n  {line}" for line in found[:SHOWN])
     raise GrowlangError(
         f"{written} is no longer what {checked.path} gives; changes since (old -> new):"
         f"{listed}{more}",
-        help=f"revert the change, or plan anew: {_command(pinned, checked.path, written)}",
+        help=f"revert the change, or plan anew: {_command(pinned, checked, written, options)}",
+        exit_status=Exit.CHANGED,
+    )
+
+
+def _require_model(pinned: PinnedPlan, written: Path, checked: Checked) -> None:
+    """Raise GrowlangError for a plan of another spec, of which each line would differ."""
+    own = Path(pinned.plan.spec)
+    if pinned.plan.model == checked.net.name or own.name == checked.path.name:
+        return
+    raise GrowlangError(
+        f"{written} is a plan of {pinned.plan.model} ({own}), and {checked.path} has "
+        f"{checked.net.name}",
+        help=f"name the spec of that model, or plan this one: growlang plan {checked.path} -o "
+        "PLAN.json",
         exit_status=Exit.CHANGED,
     )
 
@@ -263,13 +283,16 @@ def _require_free(path: Path, force: bool) -> None:
         )
 
 
-def _command(pinned: PinnedPlan, spec: Path, written: StrPath) -> str:
-    """The command that plans anew."""
-    line = ["growlang", "plan", str(spec)]
-    if pinned.plan.recipe != "main":
+def _command(pinned: PinnedPlan, checked: Checked, written: Path, options: RunOptions) -> str:
+    """The command that plans anew, with the options that a plan depends on."""
+    from growlang_runtime.train.commands import flags
+
+    line = ["growlang", "plan", str(checked.path)]
+    if pinned.plan.recipe != planning.recipe_of(checked, None).name:
         line += ["--recipe", pinned.plan.recipe]
     for name, value in pinned.plan.params.items():
         line += ["--set", f"{name}={value}"]
+    line += flags(options, ("data_root", "out", "parent_run", "accept_parent", "max_corrupt"))
     return shlex.join([*line, "-o", str(written), "--force"])
 
 
