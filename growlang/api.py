@@ -213,7 +213,7 @@ def train(
     if chosen.plan is None:
         own = planning.plan(checked, recipe)
     else:
-        from growlang.preparing import held
+        from growlang.holding import held
 
         own, chosen = held(checked, recipe, chosen, chosen.plan)
     _refuse_name(checked, own, chosen.name)

@@ -20,7 +20,6 @@ from growlang.plans.cost import ACTIVATION_BYTES, ComponentCost, PhaseCost
 
 if TYPE_CHECKING:
     from growlang.proposing.proposal import Correspondence
-    from growlang.torch_backend.weight_differences import WeightDifference
 
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
@@ -246,8 +245,11 @@ def print_difference(
 
     Of a part of a mapping, if it is `narrowed`, components of which it has nothing are left out.
     """
-    how = "grows from" if related else "is not declared to grow from"
-    out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
+    if not related and a.net_hash == b.net_hash:
+        out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal.\n")
+    else:
+        how = "grows from" if related else "is not declared to grow from"
+        out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
@@ -299,22 +301,6 @@ def _print_totals(mapping: Mapping, out: Console) -> None:
     ]
     out.print(f"\nTensors (parameters): {', '.join(parts) or 'none'}")
     print_verdicts(mapping.verdicts, out)
-
-
-def print_weights(
-    a: Net, b: Net, weights: Sequence[WeightDifference], remark: str, out: Console
-) -> None:
-    """How far the weights of two trainings of one net are apart, a line a component."""
-    same = not any(w.differing for w in weights)
-    end = "and so are the weights" if same else "the weights are not"
-    out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal, {end}.\n")
-    if remark:
-        out.print(f"{remark}\n", markup=False)
-    rows = table_of("<component", "tensors", "differing", "|b - a| / |a|", "largest", "<in")
-    for w in weights:
-        numbers = f"{w.tensors:,}", f"{w.differing:,}", f"{w.relative:.3g}", f"{w.largest:.3g}"
-        rows.add_row(w.component, *numbers, w.tensor)
-    out.print(rows)
 
 
 LEVELS: dict[Level, str] = {"exact": "green", "exact to eps": "green", "inexact": "yellow"}
