@@ -264,7 +264,7 @@ def print_difference(
         out.print(_mapping_table(grouped, empty))
     _print_totals(mapping, out)
     for change in changes:
-        out.print(f"[yellow]warning[/]: {change}")
+        out.print(f"[yellow]warning[/]: {escape(change)}")
     if correspondence and not narrowed:
         out.print()
         out.print(_pairs_table(correspondence, a.name, b.name))
@@ -313,7 +313,7 @@ def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
     reasons = any(verdict.reason for verdict in verdicts)
     table = table_of("<grown", "<same function", *(["<why not"] if reasons else []))
     for place, level, reason in verdicts:
-        row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]"]
+        row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{escape(reason)}[/]"]
         table.add_row(*row[: len(table.columns)])
     out.print()
     out.print(table)
@@ -324,7 +324,8 @@ def _mapping_table(grouped: Grouped, empty: dict[ComponentName, str]) -> Table:
     table = table_of("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
     for component, entries in grouped.items():
         if not entries:
-            table.add_row(" ", component, "no tensors", "0", "0", f"[dim]{empty[component]}[/]")
+            why = f"[dim]{escape(empty[component])}[/]"
+            table.add_row(" ", component, "no tensors", "0", "0", why)
             continue
         label = str(component)
         for category in CATEGORIES:
@@ -337,7 +338,7 @@ def _mapping_table(grouped: Grouped, empty: dict[ComponentName, str]) -> Table:
                     f"[{colour}]{category}[/]",
                     f"{len(group):,}",
                     f"{sum(e.parameters for e in group):,}",
-                    f"[dim]{_reasons(group)}[/]",
+                    f"[dim]{escape(_reasons(group))}[/]",
                 )
                 label = ""
     return table
@@ -376,8 +377,8 @@ def _tensor_row(entry: Entry) -> list[str]:
         entry.name,
         shape,
         f"[{colour}]{entry.category}[/]",
-        entry.source or entry.rule,
-        f"[dim]{_clipped(str(entry.reason))}[/]",
+        escape(entry.source or entry.rule),
+        f"[dim]{escape(_clipped(str(entry.reason)))}[/]",
     ]
 
 
