@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -16,11 +17,14 @@ from growlang.diagnostics import GrowlangError
 def whole(final: Path, *, shared: bool = False, durable: bool = True) -> Iterator[Path]:
     """Give a path to write a file or folder at, which is then flushed and renamed to `final`.
 
-    Where the body fails, `final` is untouched and nothing else is left. The path is
+    Raises FileNotFoundError, which names the folder, where there is none for it. Where the body
+    fails, `final` is untouched and nothing else is left. The path is
     `.NAME.tmp` beside `final`, so that what a killed process left there is replaced; it is a
     new one each time if `shared`, for a `final` that several processes may write at once. Without
     `durable` nothing is flushed: readers see it whole, but a loss of power may take it.
     """
+    if not final.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(final.parent))
     temporary = temporary_path(final, secrets.token_hex(4) if shared else "")
     _remove(temporary)
     try:

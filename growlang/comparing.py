@@ -25,8 +25,8 @@ from growlang.tools import compatibility
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from growlang.plans.weights_apart import TensorDifference, WeightDifference
     from growlang.proposing.proposal import Correspondence
-    from growlang.torch_backend.weight_differences import WeightDifference
 
 FORMAT_VERSION = 1
 FLAT = "{0} has another parent; what is proposed is for its flat form: growlang show {0} --resolved"
@@ -50,17 +50,26 @@ class Difference(Shown):
     """Statements that would make b a child of a, where it is not one."""
     remark: str = ""
     """How a side was taken, where not as its file alone gives it."""
-    weights: tuple[WeightDifference, ...] | None = None
-    """Where both sides are weights of one net: how far they are apart, by component."""
+    weights_by_tensor: tuple[TensorDifference, ...] | None = None
+    """Where both sides are weights of one net: how far they are apart, by tensor."""
     narrowed: bool = False
     """Whether the mapping is a part of the whole."""
     correspondence: tuple[Correspondence, ...] = ()
     """Places of a that are places of b, of specs that are not related, with confidence."""
 
     @property
+    def weights(self) -> tuple[WeightDifference, ...] | None:
+        """How far weights of one net are apart, by component; None where they were not compared."""
+        from growlang.plans.weights_apart import by_component
+
+        tensors = self.weights_by_tensor
+        return None if tensors is None else by_component(tensors)
+
+    @property
     def weights_equal(self) -> bool | None:
         """Whether all weights are equal bit for bit; None where they were not compared."""
-        return None if self.weights is None else not any(w.differing for w in self.weights)
+        tensors = self.weights_by_tensor
+        return None if tensors is None else not any(t.differs for t in tensors)
 
     @property
     def equal(self) -> bool:
@@ -77,17 +86,22 @@ class Difference(Shown):
 
         components = [c.name for net in (self.b, self.a) for c in net.components]
         part = narrowed(self.mapping, wanted, components)
-        return replace(self, mapping=part, proposals=(), narrowed=True)
+        names = {entry.name for entry in part}
+        weights = self.weights_by_tensor
+        if weights is not None:
+            weights = tuple(t for t in weights if t.tensor in names)
+        return replace(self, mapping=part, proposals=(), narrowed=True, weights_by_tensor=weights)
 
     def __repr__(self) -> str:
         return f"Difference({self.a.name} -> {self.b.name}: {self.mapping!r})"
 
     def print(self, out: Console, verbose: bool = False) -> None:
         """Print the mapping, a line a component or, if `verbose`, a line a tensor."""
-        from growlang.tables.mappings import print_difference, print_weights
+        from growlang.tables.mappings import print_difference
+        from growlang.tables.weights import print_weights
 
-        if self.weights is not None:
-            print_weights(self.a, self.b, self.weights, self.remark, out)
+        if self.weights_by_tensor is not None:
+            print_weights(self.a, self.b, self.weights_by_tensor, self.remark, out, verbose=verbose)
             return
         print_difference(
             self.a,
@@ -127,6 +141,15 @@ class Difference(Shown):
             "verdicts": [verdict.as_json() for verdict in self.mapping.verdicts],
             "weights_equal": self.weights_equal,
             "weights": [w._asdict() for w in self.weights or ()],
+            "weights_by_tensor": [
+                {
+                    "tensor": t.tensor,
+                    "differs": t.differs,
+                    "relative": t.relative,
+                    "largest": t.largest,
+                }
+                for t in self.weights_by_tensor or ()
+            ],
             "changes": list(self.changes),
             "proposals": list(self.proposals),
             "correspondence": [pair.as_json() for pair in self.correspondence],
@@ -199,7 +222,8 @@ def diff(a: Checked | WeightsHeader, b: Checked | WeightsHeader) -> Difference:
         return replace(found, remark=remark)
     from growlang.torch_backend.weight_differences import weight_differences
 
-    return replace(found, weights=weight_differences(a.path, b.path, found.b))
+    tensors = weight_differences(a.path, b.path, found.b)
+    return replace(found, weights_by_tensor=tensors)
 
 
 def _alike(a: Checked, b: Checked) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MARK = "  # "
 """What stands before the place of a line."""
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+LONG = 80
+"""Characters of a value of which a message shows what differs."""
 SHORT = 12
 """Digits of a hash that a message shows."""
 NOTHING = "not there"
@@ -147,20 +151,60 @@ def _differs_above(old: Sequence[Said], new: Sequence[Said], number: int) -> boo
 
 def _of_lines(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     """The lines that differ but for their places, in pairs where as many came as went."""
+    old, new = _joined(old), _joined(new)
     was, now = ([line.partition(MARK)[0] for line in lines] for lines in (old, new))
     matcher = SequenceMatcher(None, was, now, autojunk=False)
     for tag, a, b, c, e in matcher.get_opcodes():
         if tag == "equal":
             continue
         for number in range(max(b - a, e - c)):
-            gone = _placed(old[a + number]) if a + number < b else NOTHING
-            come = _placed(new[c + number]) if c + number < e else NOTHING
-            yield f"{gone} -> {come}"
+            gone = old[a + number] if a + number < b else ""
+            come = new[c + number] if c + number < e else ""
+            yield f"{_placed(gone, come)} -> {_placed(come, gone)}"
 
 
-def _placed(line: str) -> str:
+def _joined(lines: Sequence[str]) -> list[str]:
+    """The lines with the values that go over several as one; its place is that of the last."""
+    found: list[str] = []
+    depth = 0
+    for line in lines:
+        value, _, place = line.partition(MARK)
+        if found and (depth or value.startswith("| ")):
+            before, _, earlier = found[-1].partition(MARK)
+            closed = value.startswith(")")
+            space = "" if closed or before.endswith("(") else " "
+            value = f"{before.rstrip(',') if closed else before}{space}{value}"
+            line = f"{value}{MARK}{place or earlier}" if place or earlier else value
+            found[-1] = line
+        else:
+            found.append(line)
+        bare = QUOTED.sub("", value)
+        depth = max(0, bare.count("(") - bare.count(")"))
+    return found
+
+
+def _placed(line: str, other: str) -> str:
+    """A line with its place; of one with many arguments those that the other has otherwise."""
+    if not line:
+        return NOTHING
     value, _, place = line.partition(MARK)
-    return f"`{value}` ({place})" if place else f"`{value}`"
+    shown = _apart(value, other.partition(MARK)[0]) if len(value) > LONG else value
+    return f"`{shown}` ({place})" if place else f"`{shown}`"
+
+
+def _apart(value: str, other: str) -> str:
+    """A value without the arguments that the other has, too: `fourier(..., scale = 2.0, ...)`."""
+    own, known = value.split(", "), other.split(", ")
+    first, call = own[0].partition("(")[::2]
+    if not call or known[0].partition("(")[0] != first:
+        return value
+    words: list[str] = []
+    for tag, a, b, _, _ in SequenceMatcher(None, own, known, autojunk=False).get_opcodes():
+        if tag != "equal":
+            words += own[a:b]
+        elif a < b:
+            words.append(f"{first}(..." if a == 0 else "...)" if b == len(own) else "...")
+    return ", ".join(words)
 
 
 def _of_mapping(old: Plan, new: Plan) -> Iterator[str]:

@@ -46,3 +46,8 @@ def test_a_file_that_is_replaced_keeps_its_permissions_and_links(tmp_path: Path)
     assert target.read_bytes() == b"after\r\n"
     assert target.stat().st_mode & 0o777 == 0o640
     assert link.is_symlink()
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no such folder: .*nowhere"):
+        write_text(tmp_path / "nowhere" / "file", "text")

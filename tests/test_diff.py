@@ -234,3 +234,16 @@ def test_proposals_of_many_components_are_several_statements(tmp_path: Path) -> 
     moved = [line for line in lines if line.startswith("    moved ")]
     assert len(moved) == 2 + len(conditions)
     assert dropped == ["    drop core"]
+
+
+def test_paths_with_brackets_are_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place such as `[red]/a.grow` or `x[/b].grow` would be a style, or end one."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("[red]/x[")
+    folder.mkdir(parents=True)
+    for name, new in (("small", "small.grow"), ("large", "b].grow")):
+        own = SHIPPED.parent / "examples" / "own_loop" / f"{name}.grow"
+        (folder / new).write_text(own.read_text())
+    run = growlang("diff", folder / "small.grow", folder / "b].grow", "-v")
+    assert (run.status, run.err) == (0, "")
+    assert "[red]/x[/b].grow:6:8" in run.out

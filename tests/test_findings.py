@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from growlang.diagnostics import LIMIT, Diagnostic, Findings, Outcome, Span, TooMany, stage
+from growlang.diagnostics import (
+    LIMIT,
+    Diagnostic,
+    Findings,
+    GrowlangError,
+    Outcome,
+    Span,
+    TooMany,
+    stage,
+)
 
 HERE = Span("here.grow", 1, 1, 1, 2)
 THERE = Span("there.grow", 1, 1, 1, 2)
@@ -55,3 +64,8 @@ def test_what_is_found_inside_is_seen_from_each_place_around_it() -> None:
         ("G202", HERE, " outer"),
         ("G203", HERE, ""),
     ]
+
+
+def test_what_would_steer_a_terminal_is_escaped_in_messages() -> None:
+    error = GrowlangError("no \x1b[31mfile\u202e\r x\n  y\tz", help="é → \x07")
+    assert error.as_text() == "error: no \\x1b[31mfile\\u202e\\r x\n  y\tz\n  help: é → \\x07"

@@ -117,7 +117,7 @@ def test_what_is_another_file_is_told(tmp_path: Path, content: bytes, reason: st
         (b"[]", "its header is not a JSON object"),
         (b'"\xff"', "its header is not UTF-8"),
         (b"[" * 100_000, "nested too deeply|not JSON"),
-        (_entry(dtype="F33"), "`w` has the unknown dtype F33"),
+        (_entry(dtype="F33"), "`w` has the unknown dtype `F33`"),
         (_entry(dtype=3), "`w` has no dtype, shape and place"),
         (_entry(shape=[-2]), "`w` has no dtype, shape and place"),
         (_entry(shape=[True, 2]), "`w` has no dtype, shape and place"),

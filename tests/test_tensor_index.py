@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,3 +112,24 @@ def test_pickles_are_not_opened(tmp_path: Path, name: str) -> None:
         with pytest.raises(GrowlangError, match="pickle"):
             read_index(named)
     assert not proof.exists()
+
+
+def test_names_that_would_steer_a_terminal_are_escaped(tmp_path: Path) -> None:
+    path = sharded(tmp_path, weight_map={"\x1b[31mred": "x-2.safetensors"})
+    with pytest.raises(GrowlangError, match=r"x-2.safetensors does not hold `\\x1b\[31mred`"):
+        read_index(path)
+    path = sharded(tmp_path, weight_map={"a": "x\n\x1b[2J.safetensors"})
+    with pytest.raises(GrowlangError, match=r"'x\\n\\x1b\[2J.safetensors', which is no name"):
+        read_index(path)
+
+
+def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
+    """To open one would wait for ever for what writes into it."""
+    path = tmp_path / "model.safetensors"
+    os.mkfifo(path)
+    with pytest.raises(GrowlangError, match="cannot be read: it is not a regular file"):
+        read_index(path)
+    index = tmp_path / "model.safetensors.index.json"
+    os.mkfifo(index)
+    with pytest.raises(GrowlangError, match="cannot be read: it is not a regular file"):
+        read_index(index)

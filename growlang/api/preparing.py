@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from growlang import planning
 from growlang.api.given import StrPath, checked_spec, path_of
-from growlang.diagnostics import Exit, GrowlangError
+from growlang.diagnostics import GrowlangError
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
     from growlang.checking import Checked
     from growlang.interop.importing import Imported
     from growlang.pinning import Planned
-    from growlang.plans.pins import PinnedPlan
     from growlang.plans.plan import Plan
     from growlang.starting.seen import Asked, Condition, Seen
     from growlang.starting.start import Started
     from growlang.transferring.transfer import Transferred
     from growlang_runtime.packing.packed import Packed
     from growlang_runtime.train.options import RunOptions
-
-SHOWN = 12
-"""Differences that a message names; of the rest it gives the number."""
 
 
 def pack(
@@ -156,12 +150,13 @@ def pin(
     weights that are not the parent's, for an `output` that exists, unless `force`, and, where there
     is an `output`, for data that cannot be read.
     """
+    from growlang.api.holding import pinned_now
     from growlang.atomic import write_text
 
     place = None if output is None else path_of(output)
     if place is not None:
         _require_free(place, force)
-    found, unread, refused = _pinned(checked_spec(spec), recipe, options)
+    found, unread, refused = pinned_now(checked_spec(spec), recipe, options)
     if refused is not None:
         raise refused
     if place is not None:
@@ -169,82 +164,6 @@ def pin(
             raise unread
         write_text(place, found.pinned.as_text())
     return found
-
-
-def held_to(
-    pinned: PinnedPlan, written: StrPath, spec: StrPath | Checked, options: RunOptions
-) -> None:
-    """Raise GrowlangError with what differs unless a spec still gives the pinned plan.
-
-    `written` is the file of the plan. Where a checkpoint takes the place of the start weights,
-    these are not looked at.
-    """
-    from growlang.pinning import changes
-    from growlang_runtime.train.training import needs_parent
-
-    checked = checked_spec(spec)
-    own = planning.plan(checked, pinned.plan.recipe).as_recorded(pinned.plan)
-    weights = needs_parent(own, options)
-    now, *errors = _pinned(checked, pinned.plan.recipe, options, pinned.plan, weights=weights)
-    found = changes(pinned, now.pinned, data=errors[0] is None, weights=weights)
-    if not found:
-        for error in errors:
-            if error is not None:
-                raise error
-        return
-    more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    listed = "".join(f"\n  {line}" for line in found[:SHOWN])
-    raise GrowlangError(
-        f"{written} is no longer what {checked.path} gives; changes since (old -> new):"
-        f"{listed}{more}",
-        help=f"revert the change, or plan anew: {_command(pinned, checked.path, written)}",
-        exit_status=Exit.CHANGED,
-    )
-
-
-def _pinned(
-    checked: Checked,
-    recipe: str | None,
-    options: RunOptions | None,
-    known: Plan | None = None,
-    *,
-    weights: bool = True,
-) -> tuple[Planned, GrowlangError | None, GrowlangError | None]:
-    """The plan of a recipe with all that it finds, and why data and weights could not be read.
-
-    `known` is one whose accepted parent and way of drawing are taken.
-    """
-    require_torch("reading data and weights")
-    from growlang.pinning import Planned, said
-    from growlang.plans.pins import PinnedPlan
-    from growlang.version import __version__
-    from growlang_runtime.train.options import RunOptions
-    from growlang_runtime.train.planned import observed
-
-    asked, own = options or RunOptions(), planning.plan(checked, recipe)
-    if known is not None:
-        own = own.model_copy(update={"semantics": known.semantics, "draws": known.draws})
-        own = _with_parents_run(own, known)
-    found = observed(own, asked, weights=weights)
-    pinned = PinnedPlan(
-        growlang=__version__,
-        plan=found.plan,
-        said=said(checked),
-        weights=found.weights,
-        data=found.data,
-        data_root=None if asked.data_root is None else str(asked.data_root),
-    )
-    unread = found.unread
-    planned = Planned(pinned, unread.message if unread else "", found.remark)
-    return planned, unread, found.refused
-
-
-def _with_parents_run(plan: Plan, known: Plan) -> Plan:
-    """A plan that looks for its parent's run where a known one found it."""
-    if plan.parent is None or known.parent is None:
-        return plan
-    parent = plan.parent.model_copy(update={"run": known.parent.run})
-    return plan.model_copy(update={"parent": parent})
 
 
 def _require_free(path: Path, force: bool) -> None:
@@ -261,16 +180,6 @@ def _require_free(path: Path, force: bool) -> None:
         raise GrowlangError(
             f"{path} is no plan that `growlang plan` wrote", help="choose another file"
         )
-
-
-def _command(pinned: PinnedPlan, spec: Path, written: StrPath) -> str:
-    """The command that plans anew."""
-    line = ["growlang", "plan", str(spec)]
-    if pinned.plan.recipe != "main":
-        line += ["--recipe", pinned.plan.recipe]
-    for name, value in pinned.plan.params.items():
-        line += ["--set", f"{name}={value}"]
-    return shlex.join([*line, "-o", str(written), "--force"])
 
 
 def transfer(

@@ -14,7 +14,6 @@ from growlang.diagnostics import GrowlangError
 from growlang.torch_backend import require_torch
 
 if TYPE_CHECKING:
-    from growlang.plans.pins import PinnedPlan
     from growlang.plans.plan import Plan
     from growlang_runtime.train.options import Resume, RunOptions
     from growlang_runtime.train.result import TrainResult
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 class RunFields(TypedDict, total=False):
     """The fields of `RunOptions`, of which `train` takes any as keywords."""
 
+    plan: StrPath | None
     data_root: StrPath | None
     out: StrPath
     name: str | None
@@ -57,13 +57,13 @@ def train(
     options: RunOptions | None = None,
     *,
     with_parents: bool = False,
-    pinned: PinnedPlan | None = None,
     **fields: Unpack[RunFields],
 ) -> TrainResult:
     """Train a recipe, by default the first, into `OUT/MODEL/RECIPE`, or `OUT/MODEL/NAME`.
 
-    `pinned` is a plan whose data and start weights are taken as it has them. `fields` are those of
-    `RunOptions`, such as `device="cuda"`, and replace those of `options`.
+    `fields` are those of `RunOptions`, such as `device="cuda"`, and replace those of `options`. A
+    `plan` among them, a file that `pin` wrote, has the recipe, the folder of the data and the start
+    weights, and the run is held to it.
     `with_parents` trains ancestors first where their runs are not finished; the result is that of
     the run that a signal interrupted, or of the last. Raises SpecError as `load` does, and
     GrowlangError for all that keeps the run from going on, such as a run that exists and is not to
@@ -74,11 +74,15 @@ def train(
     from growlang_runtime.train.training import train as run
 
     chosen = _options(options, fields)
-    own = planning.plan(checked, recipe)
-    own = own.as_recorded(pinned.plan) if pinned else own
+    if chosen.plan is None:
+        own = planning.plan(checked, recipe)
+    else:
+        from growlang.api.holding import held
+
+        own, chosen = held(checked, recipe, chosen, chosen.plan)
     _refuse_name(checked, own, chosen.name)
     if with_parents and chosen.parent_run is None:
-        as_usual = replace(chosen, resume="may", name=None, fresh=False, from_run=None)
+        as_usual = replace(chosen, resume="may", plan=None, name=None, fresh=False, from_run=None)
         for parent, name in _untrained_parents(checked, own, chosen):
             result = run(planning.plan(parent, name), as_usual)
             if result.signal is not None:
@@ -92,7 +96,6 @@ def train_each(
     options: RunOptions | None = None,
     *,
     with_parents: bool = False,
-    pinned: PinnedPlan | None = None,
 ) -> int:
     """Train several specs one after the other, each named by its mark; returns the exit status.
 
@@ -107,7 +110,7 @@ def train_each(
     runs = []
     for mark, spec in specs:
         own = _named(spec, recipe, mark, chosen)
-        start = partial(train, spec, recipe, own, with_parents=with_parents, pinned=pinned)
+        start = partial(train, spec, recipe, own, with_parents=with_parents)
         runs.append(OneOf(planning.plan(spec, recipe), own, start))
     return train_several(runs)
 
@@ -125,7 +128,7 @@ def _options(options: RunOptions | None, fields: RunFields) -> RunOptions:
     from growlang_runtime.train.options import RunOptions
 
     given: dict[str, Any] = {**fields}
-    for name in ("data_root", "out", "parent_run", "from_run"):
+    for name in ("data_root", "out", "plan", "parent_run", "from_run"):
         if given.get(name) is not None:
             given[name] = path_of(given[name])
     if given.get("log") is not None:

@@ -1,5 +1,6 @@
 """Places in source files and what is said about them."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from growlang.diagnostics.exits import Exit
 Severity = Literal["error", "warning"]
 KeyPath = tuple[str | int, ...]
 """Where a value is in a tree: the keys and indices that lead to it."""
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, colour text or turn its direction, and are not text."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -208,5 +211,9 @@ class GrowlangError(Exception):
             self.add_note(f"help: {help}")
 
     def as_text(self) -> str:
-        """The message and its help, as the command line prints them."""
-        return f"error: {self.message}" + (f"\n  help: {self.help}" if self.help else "")
+        """The message and its help, as the command line prints them.
+
+        What would steer a terminal, such as in the name of a file, is escaped.
+        """
+        text = f"error: {self.message}" + (f"\n  help: {self.help}" if self.help else "")
+        return STEERING.sub(lambda found: ascii(found.group())[1:-1], text)

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LONGEST = 120
+"""Characters of a name of a file's that a message shows."""
+
 
 def literal(value: Any) -> str:
     """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`."""
@@ -27,6 +30,12 @@ def literal(value: Any) -> str:
 def quoted(text: str) -> str:
     """A string as the language writes it."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def shown(name: str) -> str:
+    """A name that stands in a file, for a message: on one line, and not all of a long one."""
+    text = name if name.isprintable() else ascii(name)[1:-1]
+    return f"`{text if len(text) <= LONGEST else text[:LONGEST] + '...'}`"
 
 
 def dimensions(shape: Sequence[int]) -> str:

@@ -13,6 +13,7 @@ from growlang.diagnostics.literals import literal
 from growlang.interop.facts import COUNT, Found, facts
 from growlang.interop.table import INDEX, NameTable, Required, Setting, names_of
 from growlang.net import Net
+from growlang.plans.tensor_file import require_regular
 
 CONFIG = "config.json"
 GENERAL = frozenset(
@@ -51,8 +52,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     try:
+        require_regular(path)
         said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         what = "is no folder" if not folder.is_dir() else f"has no {CONFIG}"
         raise GrowlangError(
             f"{folder} {what}", help="name the folder that `save_pretrained` wrote"

@@ -16,7 +16,7 @@ from growlang.pages.outcomes import of_child, of_parent
 from growlang.pages.summary import of_difference
 
 if TYPE_CHECKING:
-    from growlang.torch_backend.weight_differences import WeightDifference
+    from growlang.plans.weights_apart import WeightDifference
 
 KINDS: dict[Category, tuple[str, str, str]] = {
     "copied": ("=", "kept", "the parent's tensor, as it is"),

@@ -2,8 +2,8 @@
 
 const details = document.getElementById("details");
 const HINT = compared
-  ? "Point at a block to see its shape, the rule that made it, and where its spec says so; click to keep it here. Blocks of the other net that it comes from, or that come from it, light up."
-  : "Point at a block to see its shape, what it costs, and where its spec says so; click to keep it here.";
+  ? "Point at a block, or tap it, to see its shape, the rule that made it, and where its spec says so; click to keep it here. Blocks of the other net that it comes from, or that come from it, light up."
+  : "Point at a block, or tap it, to see its shape, what it costs, and where its spec says so; click to keep it here.";
 const KEYS = "Arrow keys go from block to block, Enter folds and unfolds, / searches, Esc clears.";
 
 function show(node) {

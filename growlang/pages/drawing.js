@@ -18,7 +18,9 @@ function draw() {
   const step = Math.min(20, 110 / Math.max(1, stages.length));
   data.rows.forEach((row, r) => {
     if (r % 2) drawing.append(styled(make("div", "", { class: "stripe" }), { gridRow: r + 2 }));
-    drawing.append(styled(make("div", row.label, { class: "label", title: row.title }), { gridRow: r + 2 }));
+    const label = styled(make("div", row.label, { class: "label", title: row.title }), { gridRow: r + 2 });
+    label.style.setProperty("--row", r);
+    drawing.append(label);
   });
   for (const net of data.nets) drawing.append(drawNet(net, step, stages));
   if (compared) {
@@ -40,6 +42,8 @@ function drawNet(net, step, stages) {
   data.rows.forEach((row, r) => {
     const cell = make("div", "", { class: "cell", role: "group", "aria-label": `${row.title} of ${net.name}` });
     cell.style.gridRow = r + 2;
+    cell.style.setProperty("--row", r);
+    if (net.side) cell.dataset.side = `${net.side}: ${net.name}`;
     const deep = row.id === "core" && ends >= 0 ? stages.length : Math.max(0, stages.indexOf(row));
     cell.style.setProperty("--inset", `calc(${deep} * min(${step}px, 1.1vw))`);
     if (filled[r].length) filled[r].forEach((box) => cell.append(drawBox(net, box)));

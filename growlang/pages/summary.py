@@ -12,7 +12,7 @@ from growlang.tables.mappings import SIGNS
 
 if TYPE_CHECKING:
     from growlang.pages.comparison import Compared
-    from growlang.torch_backend.weight_differences import WeightDifference
+    from growlang.plans.weights_apart import WeightDifference
 
 
 def section(title: str, *children: Child, id: str) -> Html:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from growlang.diagnostics import GrowlangError
-from growlang.diagnostics.literals import dimensions
+from growlang.diagnostics.literals import dimensions, shown
 from growlang.net import Net
 from growlang.plans.tensor_file import Header, Layout, nonfinite
 
@@ -58,8 +58,6 @@ WRAPPERS = {
 }
 """What wraps a module, by what it puts into the names of its tensors."""
 
-LONGEST = 120
-"""Characters of a name in a message."""
 DEEPEST = 20
 """Dots of a name that a prefix is looked for at."""
 
@@ -132,21 +130,15 @@ def require_finite(path: Path, header: Header) -> None:
 
 def differences(given: Shapes, wanted: Shapes) -> list[Difference]:
     """What of the names and shapes differs, by kind."""
-    missing = [f"{_quoted(n)} {dimensions(s)}" for n, s in wanted.items() if n not in given]
-    extra = [f"{_quoted(n)} {dimensions(s)}" for n, s in given.items() if n not in wanted]
+    missing = [f"{shown(n)} {dimensions(s)}" for n, s in wanted.items() if n not in given]
+    extra = [f"{shown(n)} {dimensions(s)}" for n, s in given.items() if n not in wanted]
     shapes = [
-        f"{_quoted(n)} is {dimensions(given[n])} and not {dimensions(s)}{_relation(given[n], s)}"
+        f"{shown(n)} is {dimensions(given[n])} and not {dimensions(s)}{_relation(given[n], s)}"
         for n, s in wanted.items()
         if n in given and given[n] != s
     ]
     kinds = {"missing": missing, "not in the net": extra, "of another shape": shapes}
     return [Difference(kind, lines) for kind, lines in kinds.items() if lines]
-
-
-def _quoted(name: str) -> str:
-    """A name of a file in a message: one line of it, and not all of a long one."""
-    shown = name if name.isprintable() else ascii(name)[1:-1]
-    return f"`{shown if len(shown) <= LONGEST else shown[:LONGEST] + '...'}`"
 
 
 def _relation(given: tuple[int, ...], wanted: tuple[int, ...]) -> str:
@@ -195,7 +187,7 @@ def _along(shapes: Shapes, names: Collection[str]) -> Shapes:
 
 def _dtypes(tensors: Mapping[str, Layout]) -> list[Difference]:
     others = [
-        f"{_quoted(name)} is {layout.dtype}"
+        f"{shown(name)} is {layout.dtype}"
         for name, layout in tensors.items()
         if layout.dtype not in (EXACT, *WIDENED)
     ]

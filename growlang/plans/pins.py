@@ -14,6 +14,7 @@ from growlang.net import digest
 from growlang.net.names import InvalidNet
 from growlang.plans.plan import DRAWS, SEMANTICS, Plan
 from growlang.plans.plan import FORMAT_VERSION as PLAN_VERSION
+from growlang.plans.tensor_file import require_regular
 from growlang.plans.weights_header import mistake
 
 FORMAT = "growlang pinned plan"
@@ -96,12 +97,15 @@ def _seal(content: Mapping[str, Any]) -> str:
 def read_pinned(path: Path) -> PinnedPlan:
     """The plan in a file. Raises GrowlangError for one that is torn, changed, foreign or newer."""
     try:
+        require_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise GrowlangError(
             f"there is no plan at {path}", help=f"make it: growlang plan SPEC -o {path}"
         ) from None
-    except (ValueError, RecursionError, OSError) as error:
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error), MAKE) from None
+    except (ValueError, RecursionError) as error:
         raise _unusable(path, f"it is torn, or no plan ({mistake(error)})", MAKE) from None
     _require_own(path, content)
     if content.get(SEAL) != _seal(content):
@@ -113,6 +117,15 @@ def read_pinned(path: Path) -> PinnedPlan:
     except (InvalidNet, ValueError, LookupError, TypeError, AttributeError) as error:
         raise _unusable(path, mistake(error)) from error
     return found
+
+
+def require_recipe(pinned: PinnedPlan, path: Path, recipe: str | None) -> None:
+    """Raise GrowlangError where a recipe is asked for that a plan is not of."""
+    if recipe not in (None, pinned.plan.recipe):
+        raise GrowlangError(
+            f"{path} is of recipe {pinned.plan.recipe}, not of {recipe}",
+            help="leave the recipe out: the plan has it",
+        )
 
 
 def _require_own(path: Path, content: object) -> None:

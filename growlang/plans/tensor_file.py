@@ -7,6 +7,7 @@ after the other. The header is a JSON object of the tensors, with texts under `_
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections import Counter
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from growlang.diagnostics import GrowlangError
-from growlang.diagnostics.literals import dimensions
+from growlang.diagnostics.literals import dimensions, shown
 
 METADATA = "__metadata__"
 HEADER_LIMIT = 100_000_000
@@ -72,6 +73,7 @@ def read_header(path: Path) -> Header:
     does not fit its contents.
     """
     try:
+        require_regular(path)
         with path.open("rb") as file:
             return _header(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
@@ -82,6 +84,16 @@ def read_header(path: Path) -> Header:
             f"{path} is not a valid safetensors file: {reason}",
             help="name a file that growlang wrote; formats that are unpickled are not read",
         ) from error
+
+
+def require_regular(path: Path) -> None:
+    """Raise OSError for what is there and is no file of bytes: a folder, a pipe, a device.
+
+    Opening a pipe would wait for its other end.
+    """
+    if path.exists() and not path.is_file():
+        what = "it is a folder" if path.is_dir() else "it is not a regular file"
+        raise OSError(errno.EINVAL, what, str(path))
 
 
 def _header(file: BinaryIO, size: int) -> Header:
@@ -123,7 +135,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"its header has the duplicate key `{twice}`")
+        raise ValueError(f"its header has the duplicate key {shown(twice)}")
     return found
 
 
@@ -135,13 +147,13 @@ def _layout(name: str, entry: Any) -> Layout:
     except (LookupError, TypeError):
         sound = False
     if not sound:
-        raise ValueError(f"`{name}` has no dtype, shape and place")
+        raise ValueError(f"{shown(name)} has no dtype, shape and place")
     if layout.dtype not in BITS:
-        raise ValueError(f"`{name}` has the unknown dtype {layout.dtype}")
+        raise ValueError(f"{shown(name)} has the unknown dtype {shown(layout.dtype)}")
     wanted = -(-prod(layout.shape) * BITS[layout.dtype] // 8)
     if layout.end - layout.begin != wanted:
         raise ValueError(
-            f"`{name}` takes {layout.end - layout.begin:,} bytes, and {layout.dtype} of shape "
+            f"{shown(name)} takes {layout.end - layout.begin:,} bytes, and {layout.dtype} of shape "
             f"{dimensions(layout.shape)} needs {wanted:,}"
         )
     return layout
@@ -153,7 +165,7 @@ def _require_no_gap(tensors: Mapping[str, Layout], there: int) -> None:
     for name, layout in tensors.items():
         if layout.begin != at:
             what = "overlaps another tensor" if layout.begin < at else "begins after a gap"
-            raise ValueError(f"`{name}` {what}, at byte {layout.begin:,} of the data")
+            raise ValueError(f"{shown(name)} {what}, at byte {layout.begin:,} of the data")
         at = layout.end
     if there < at:
         raise ValueError(f"it is truncated ({there:,} bytes of tensors, and not {at:,})")

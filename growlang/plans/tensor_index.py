@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import shown
 from growlang.diagnostics.spelling import nearest
-from growlang.plans.tensor_file import Header, read_header
+from growlang.plans.tensor_file import Header, read_header, require_regular
 
 INDEX_ENDING = ".safetensors.index.json"
 """How the names of indexes end."""
@@ -159,9 +160,9 @@ def _of_several(path: Path) -> TensorIndex:
         for tensor, located in _located(file, header).items():
             if named.get(tensor) != file.name:
                 where = f"says {named[tensor]}" if tensor in named else "does not name it"
-                raise _lies(path, f"`{tensor}` lies in {file.name}, and the index {where}")
+                raise _lies(path, f"{shown(tensor)} lies in {file.name}, and the index {where}")
             tensors[tensor] = located
-    if absent := [f"{named[n]} does not hold `{n}`" for n in named if n not in tensors]:
+    if absent := [f"{named[n]} does not hold {shown(n)}" for n in named if n not in tensors]:
         raise _lies(path, absent[0] + (f" (and {len(absent) - 1:,} more)" if absent[1:] else ""))
     metadata = said.get("metadata") or {}
     texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in metadata.items()}
@@ -170,6 +171,7 @@ def _of_several(path: Path) -> TensorIndex:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
+        require_regular(path)
         if path.stat().st_size > INDEX_LIMIT:
             raise ValueError(f"it has more than {INDEX_LIMIT:,} bytes")
         said = json.loads(path.read_text(encoding="utf-8"))
@@ -188,13 +190,20 @@ def _weight_map(path: Path, said: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(named, dict) or not named:
         raise GrowlangError(f"{path} is not a valid index: it has no `weight_map`")
     for tensor, file in named.items():
-        if not isinstance(file, str) or Path(file).name != file or "\\" in file or "\0" in file:
-            raise _lies(path, f"`{tensor}` is said to lie in {file!r}, which is no name of a file")
+        if not isinstance(file, str) or not _is_name(file):
+            what = f"{shown(tensor)} is said to lie in {file!r}, which is no name of a file"
+            raise _lies(path, what)
         if Path(file).suffix in PICKLED:
             raise _pickled(path.parent / file, path)
         if Path(file).suffix != ENDING:
-            raise _lies(path, f"`{tensor}` is said to lie in {file}, which is no {ENDING} file")
+            what = f"{shown(tensor)} is said to lie in {file}, which is no {ENDING} file"
+            raise _lies(path, what)
     return named
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is the name of a file in a folder, and can be shown as it is."""
+    return text.isprintable() and text == Path(text).name and "\\" not in text
 
 
 def _lies(path: Path, what: str) -> GrowlangError:
@@ -205,5 +214,5 @@ def _lies(path: Path, what: str) -> GrowlangError:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+    listed = ", ".join(map(shown, names[:SHOWN]))
+    return listed + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from growlang.diagnostics import GrowlangError
+from growlang.diagnostics.literals import shown
 from growlang.net import Net
 from growlang.net.names import InvalidNet
 from growlang.plans.fit import MODEL as MODEL_PARTS
@@ -241,6 +242,20 @@ def net_of(path: Path, metadata: Mapping[str, str]) -> Net:
         return net
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _unreadable("net", path, error) from error
+
+
+def semantics_of(metadata: Mapping[str, str], path: Path) -> int:
+    """How the inputs were made that weights were trained on (`growlang.plans.plan.SEMANTICS`).
+
+    Raises GrowlangError where a file's metadata have what this version does not know.
+    """
+    text = metadata.get("semantics", "1")
+    if text not in map(str, range(1, SEMANTICS + 1)):
+        raise GrowlangError(
+            f"invalid `semantics` in the metadata of {path}: {shown(text)}",
+            help="another version of growlang wrote it: use that version, or train again",
+        )
+    return int(text)
 
 
 def parsed(kind: Any, text: str, path: Path) -> Any:

@@ -19,7 +19,6 @@ from growlang.tables.promises import print_verdicts
 
 if TYPE_CHECKING:
     from growlang.proposing.proposal import Correspondence
-    from growlang.torch_backend.weight_differences import WeightDifference
 
 SIGNS: dict[Category, tuple[str, str]] = {
     "copied": ("=", "green"),
@@ -54,8 +53,11 @@ def print_difference(
 
     Of a part of a mapping, if it is `narrowed`, components of which it has nothing are left out.
     """
-    how = "grows from" if related else "is not declared to grow from"
-    out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
+    if not related and a.net_hash == b.net_hash:
+        out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal.\n")
+    else:
+        how = "grows from" if related else "is not declared to grow from"
+        out.print(f"[bold]{b.name}[/] {how} [bold]{a.name}[/]\n")
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
@@ -70,7 +72,7 @@ def print_difference(
         out.print(_mapping_table(grouped, empty))
     _print_totals(mapping, out)
     for change in changes:
-        out.print(f"[yellow]warning[/]: {change}")
+        out.print(f"[yellow]warning[/]: {escape(change)}")
     if correspondence and not narrowed:
         out.print()
         out.print(_pairs_table(correspondence, a.name, b.name))
@@ -109,28 +111,13 @@ def _print_totals(mapping: Mapping, out: Console) -> None:
     print_verdicts(mapping.verdicts, out)
 
 
-def print_weights(
-    a: Net, b: Net, weights: Sequence[WeightDifference], remark: str, out: Console
-) -> None:
-    """How far the weights of two trainings of one net are apart, a line a component."""
-    same = not any(w.differing for w in weights)
-    end = "and so are the weights" if same else "the weights are not"
-    out.print(f"The nets of [bold]{a.name}[/] and [bold]{b.name}[/] are equal, {end}.\n")
-    if remark:
-        out.print(f"{remark}\n", markup=False)
-    rows = table_of("<component", "tensors", "differing", "|b - a| / |a|", "largest", "<in")
-    for w in weights:
-        numbers = f"{w.tensors:,}", f"{w.differing:,}", f"{w.relative:.3g}", f"{w.largest:.3g}"
-        rows.add_row(w.component, *numbers, w.tensor)
-    out.print(rows)
-
-
 def _mapping_table(grouped: Grouped, empty: dict[ComponentName, str]) -> Table:
     """A line for each outcome of a component; `empty` says what those without tensors are."""
     table = table_of("< ", "<component", "<outcome", "tensors", "parameters", "<reason")
     for component, entries in grouped.items():
         if not entries:
-            table.add_row(" ", component, "no tensors", "0", "0", f"[dim]{empty[component]}[/]")
+            why = f"[dim]{escape(empty[component])}[/]"
+            table.add_row(" ", component, "no tensors", "0", "0", why)
             continue
         label = str(component)
         for category in CATEGORIES:
@@ -143,7 +130,7 @@ def _mapping_table(grouped: Grouped, empty: dict[ComponentName, str]) -> Table:
                     f"[{colour}]{category}[/]",
                     f"{len(group):,}",
                     f"{sum(e.parameters for e in group):,}",
-                    f"[dim]{_reasons(group)}[/]",
+                    f"[dim]{escape(_reasons(group))}[/]",
                 )
                 label = ""
     return table
@@ -182,6 +169,6 @@ def _tensor_row(entry: Entry) -> list[str]:
         entry.name,
         shape,
         f"[{colour}]{entry.category}[/]",
-        entry.source or entry.rule,
-        f"[dim]{_clipped(str(entry.reason))}[/]",
+        escape(entry.source or entry.rule),
+        f"[dim]{escape(_clipped(str(entry.reason)))}[/]",
     ]

@@ -72,7 +72,7 @@ def _data(data: tuple[DataPin, ...]) -> Table:
     table = table_of("<data", "samples", "shards", "<sha256")
     for source in data:
         shards = f"{len(source.shards):,}" if source.shards else ""
-        table.add_row(source.name, f"{source.samples:,}", shards, source.identity[:SHORT])
+        table.add_row(escape(source.name), f"{source.samples:,}", shards, source.identity[:SHORT])
     return table
 
 

@@ -21,7 +21,7 @@ def print_verdicts(verdicts: Sequence[Verdict], out: Console) -> None:
     reasons = any(verdict.reason for verdict in verdicts)
     table = table_of("<grown", "<same function", *(["<why not"] if reasons else []))
     for place, level, reason in verdicts:
-        row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{reason}[/]"]
+        row = [place, f"[{LEVELS[level]}]{level}[/]", f"[dim]{escape(reason)}[/]"]
         table.add_row(*row[: len(table.columns)])
     out.print()
     out.print(table)

@@ -1,11 +1,10 @@
-"""How far two files of weights of one net are apart, by component."""
+"""How far two files of weights of one net are apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,40 +12,22 @@ from torch import Tensor
 from growlang.net import Net
 from growlang.plans.fit import averages_in
 from growlang.plans.tensor_index import read_index
+from growlang.plans.weights_apart import TensorDifference
 from growlang.plans.weights_header import RECORD, header_of, is_state
 
 
-class WeightDifference(NamedTuple):
-    """How far the tensors of a component are apart."""
-
-    component: str
-    tensors: int
-    differing: int
-    """Tensors that are not equal bit for bit."""
-    relative: float
-    """|b - a| / |a| over all of them, by the Euclidean norm."""
-    largest: float
-    """The largest difference of two entries."""
-    tensor: str
-    """The tensor that it is in; empty where all are equal."""
-
-
-def weight_differences(a: Path, b: Path, net: Net) -> tuple[WeightDifference, ...]:
-    """A row for each component of the net, the largest relative difference first.
+def weight_differences(a: Path, b: Path, net: Net) -> tuple[TensorDifference, ...]:
+    """A row for each tensor of the net, in its order.
 
     Of checkpoints, the averaged weights are compared. One tensor of each file is read at a time.
     """
     with opened(a) as old, opened(b) as new:
-
-        def pair(name: str) -> tuple[Tensor, Tensor]:
-            return old(name).double(), new(name).double()
-
-        rows = [
-            _component(c.name, [t.name for n in net.of(c.name) for t in n.tensors], pair)
-            for c in net.components
-        ]
-    found = [row for row in rows if row.tensors]
-    return tuple(sorted(found, key=lambda row: -row.relative))
+        return tuple(
+            _tensor(str(component.name), tensor.name, old(tensor.name), new(tensor.name))
+            for component in net.components
+            for node in net.of(component.name)
+            for tensor in node.tensors
+        )
 
 
 @contextmanager
@@ -74,17 +55,9 @@ def opened(path: Path) -> Iterator[Callable[[str], Tensor]]:
         yield lambda name: files[index.tensors[prefix + name].file].get_tensor(prefix + name)
 
 
-def _component(
-    name: str, tensors: list[str], pair: Callable[[str], tuple[Tensor, Tensor]]
-) -> WeightDifference:
-    differing, apart, norm, largest, where = 0, 0.0, 0.0, 0.0, ""
-    for tensor in tensors:
-        a, b = pair(tensor)
-        change = (b - a).abs()
-        norm += float(a.square().sum())
-        apart += float(change.square().sum())
-        differing += not torch.equal(a, b)
-        if change.numel() and (most := float(change.max())) > largest:
-            largest, where = most, tensor
-    relative = (apart / norm) ** 0.5 if norm else float(apart > 0)
-    return WeightDifference(str(name), len(tensors), differing, relative, largest, where)
+def _tensor(component: str, name: str, old: Tensor, new: Tensor) -> TensorDifference:
+    a, b = old.double(), new.double()
+    change = (b - a).abs()
+    largest = float(change.max()) if change.numel() else 0.0
+    norm, apart = float(a.square().sum()), float(change.square().sum())
+    return TensorDifference(component, name, not torch.equal(a, b), norm, apart, largest)

@@ -88,7 +88,10 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
         except OSError as error:
             if error.errno in NO_ROOM:
                 raise
-            raise GrowlangError(f"cannot write {path}: {error.strerror}") from error
+            raise GrowlangError(
+                f"cannot write the folder {path}: {error.strerror}",
+                help="name a new or empty folder with -o; nothing is written over",
+            ) from error
         _begun(path, layout, inputs)  # what is refused is not even locked
         with _locked(path):
             folder.done = _begun(path, layout, inputs)

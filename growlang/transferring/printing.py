@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -51,7 +52,8 @@ def progress() -> Iterator[Callable[[int], Callable[[int], None]]]:
 
 def print_transferred(done: Transferred, out: Console) -> None:
     """What became of a parent's tensors in a checkpoint that was grown, and its files."""
-    out.print(f"[bold]{done.child_net}[/] grows from {done.parent_net}: {done.parent}\n")
+    parent = escape(str(done.parent))
+    out.print(f"[bold]{done.child_net}[/] grows from {done.parent_net}: {parent}\n")
     print_mapping(done.mapping, out)
     parts = [f"{size(count)} {how}" for how, count in done.bytes.items() if count]
     out.print(f"\nBytes: {', '.join(parts) or 'none'}")

@@ -17,7 +17,7 @@ from growlang.growth.mapping import Mapping as GrowthMapping
 from growlang.net import digest
 from growlang.planning import recipe_of
 from growlang.plans.plan import DRAWS, SEMANTICS
-from growlang.plans.weights_header import header, parsed
+from growlang.plans.weights_header import header, parsed, semantics_of
 from growlang.spec.recipe import Phase, Sample, Settings
 from growlang.tables.shown import Shown
 from growlang.transferring.folder import opened
@@ -155,7 +155,7 @@ def _metadata(child: Checked, recipe: str | None, weights: ParentWeights) -> dic
     if "settings" in said and "sample" in said:
         settings = parsed(Settings, said["settings"], weights.path)
         sample = parsed(Sample, said["sample"], weights.path)
-        semantics = int(said.get("semantics", "1"))
+        semantics = semantics_of(said, weights.path)
     return header(child.net.to_json(), hashes, settings, sample, semantics)
 
 

@@ -42,7 +42,7 @@ const overlaps = (page) => page.evaluate(() => {
 });
 
 for (const name of ["small", "deep", "chain", "unrelated", "named", "costs", "bare"]) {
-  for (const [scheme, width] of [["light", 1280], ["dark", 1680], ["light", 1000]]) {
+  for (const [scheme, width] of [["light", 1280], ["dark", 1680], ["light", 1000], ["light", 840], ["dark", 390]]) {
     test(`${name} in ${scheme}, ${width} wide, draws its nets and nothing overlaps`, on(`${name}.html`, scheme, async (page) => {
       assert.equal(await background(page), scheme === "dark" ? "rgb(18, 22, 29)" : "rgb(255, 255, 255)");
       assert.ok((await amount(page, "button.node")) > 3);
@@ -55,6 +55,32 @@ for (const name of ["small", "deep", "chain", "unrelated", "named", "costs", "ba
     }, { width, height: 1000 }));
   }
 }
+
+test("amounts are shown at every width, and names are whole", on("deep.html", "light", async (page) => {
+  for (const width of [1280, 1000, 840, 390]) {
+    await page.setViewport({ width, height: 900 });
+    const lost = await page.evaluate(() => [...document.querySelectorAll("button.node")].filter((one) => one.checkVisibility()).filter((node) => {
+      const amount = node.querySelector(".amount"), name = node.querySelector(".call");
+      return !amount.checkVisibility() || !amount.textContent || (name && name.scrollWidth > name.clientWidth + 1);
+    }).map((one) => one.ariaLabel));
+    assert.deepEqual(lost, [], String(width));
+  }
+}));
+
+test("on a phone the nets stand row by row, and a tap says what a block is", on("deep.html", "light", async (page) => {
+  const rows = await page.evaluate(() => [...document.querySelectorAll(".label, .cell")].filter((one) => one.checkVisibility())
+    .map((one) => [one.getBoundingClientRect().top, one.classList.contains("label") ? one.textContent : one.dataset.side]).sort(([a], [b]) => a - b).map(([, text]) => text));
+  const [old, child] = ["parent: core_256", "child: vermeer_1024"];
+  assert.deepEqual(rows, ["conditions", old, child, "256 → 1024 px", old, child, "256", child, "128", child, "64", child, "32", child, "16", old, child]);
+  const bottom = () => page.$eval("#details", (one) => getComputedStyle(one).position);
+  assert.equal(await bottom(), "static");
+  await page.tap('button[data-net="1"][data-node="1"]');
+  assert.equal(await bottom(), "fixed");
+  assert.ok((await panel(page)).startsWith("stem.patch.0"));
+  if (shots) await page.screenshot({ path: join(shots, "deep-light-390-tapped.png") });
+  await page.tap('button[data-net="1"][data-node="1"]');
+  assert.equal(await bottom(), "static");
+}, { width: 390, height: 800 }));
 
 test("text has a contrast of at least 4.5 in both schemes", on("deep.html", "light", async (page) => {
   for (const scheme of ["light", "dark"]) {
@@ -105,7 +131,7 @@ test("pointing at a block shows its shape, rule, reason and place, and lights it
   await page.click("#fold");
   await page.hover('button[data-net="1"][data-node="7"]');
   const said = await panel(page);
-  for (const part of ["core.transformer.5", "1024 x 1024", "specs/gpt2_medium.grow:17:9", "core.transformer.2", "exact", "grow", "init zeros", "specs/gpt2_medium.grow:14:8"]) assert.ok(said.includes(part), part);
+  for (const part of ["core.transformer.5", "1024 x 1024", "specs/gpt2_medium.grow:16:9", "core.transformer.2", "exact", "grow", "init zeros", "specs/gpt2_medium.grow:13:8"]) assert.ok(said.includes(part), part);
   assert.deepEqual(await page.$$eval(".twin", (all) => all.map((one) => [one.dataset.net, one.dataset.node])), [["0", "4"]]);
   assert.equal(await page.$$eval(".lines path", (all) => all.length), 1);
   await page.mouse.move(640, 5);
@@ -138,7 +164,7 @@ test("the legend filters", on("deep.html", "light", async (page) => {
 }));
 
 test("the search finds tensors, components, rules and places", on("chain.html", "light", async (page) => {
-  for (const [words, found] of [["qkv.weight", "36 of 42 blocks"], ["deepen", "38 of 42 blocks"], ["head.unembed", "2 of 42 blocks"], ["init zeros", "12 of 42 blocks"], ["gpt2_medium.grow:17", "25 of 42 blocks"], ["nothing like this", "nothing matches: Esc clears"]]) {
+  for (const [words, found] of [["qkv.weight", "36 of 42 blocks"], ["deepen", "38 of 42 blocks"], ["head.unembed", "2 of 42 blocks"], ["init zeros", "12 of 42 blocks"], ["gpt2_medium.grow:16", "25 of 42 blocks"], ["nothing like this", "nothing matches: Esc clears"]]) {
     await search(page, words);
     assert.equal(await page.$eval("#found", (one) => one.textContent), found, words);
     await page.keyboard.press("Escape");

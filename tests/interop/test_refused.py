@@ -15,6 +15,7 @@ from gpt2 import SMALL, SPECS, save, with_config
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from growlang.diagnostics import GrowlangError
 from growlang.interop.importing import import_hf
 
 TABLE = SPECS.parent.parent.parent / "growlang" / "interop" / "tables" / "gpt2.yaml"
@@ -194,3 +195,11 @@ def test_what_the_config_cannot_say_is_not_exported(
     assert not Path("out").exists()
     golden = SPECS / "refused" / f"export_{name}.txt"
     assert_golden(golden, run.err, bool(request.config.getoption("--update")))
+
+
+def test_a_file_and_a_pipe_are_no_folder_of_a_model(original: Path, tmp_path: Path) -> None:
+    with pytest.raises(GrowlangError, match=r"config\.json is no folder"):
+        import_hf(original / "config.json", checked(SMALL), tmp_path / "out.safetensors")
+    os.mkfifo(tmp_path / "config.json")  # to open it would wait for ever
+    with pytest.raises(GrowlangError, match="it is not a regular file"):
+        import_hf(tmp_path, checked(SMALL), tmp_path / "out.safetensors")

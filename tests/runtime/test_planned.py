@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+import growlang
 from growlang.cli import app
 from growlang.diagnostics import GrowlangError
 from growlang.plans.pins import read_pinned
@@ -42,7 +46,11 @@ def planned(*more: str, output: str = "plan.json") -> Result:
 
 
 def refused(*more: str) -> GrowlangError:
-    found = ran("train", "--plan", "plan.json", *more)
+    return refused_with("train", "--plan", "plan.json", *more)
+
+
+def refused_with(*arguments: str) -> GrowlangError:
+    found = ran(*arguments)
     assert isinstance(found.exception, GrowlangError), found.output
     return found.exception
 
@@ -201,3 +209,94 @@ def test_a_plan_is_not_asked_to_be_another() -> None:
     found = ran("train")
     assert isinstance(found.exception, GrowlangError)
     assert "there is nothing to train" in found.exception.message
+
+
+def test_of_a_call_over_several_lines_the_arguments_that_differ_are_told_with_its_place() -> None:
+    planned()
+    edit("core_8.grow", "schedule = cosine(base = 8), drop", "schedule = cosine(base = 4), drop")
+    edit("core_8.grow", "attend = [self, text, label])", "attend = [self, text, label], mlp = 2)")
+    message = refused().message
+    assert (
+        "`core @ 4 transformer(..., mlp = 4.0, ...)` (core_8.grow:12, core_8.grow:3) -> "
+        "`core @ 4 transformer(..., mlp = 2.0, ...)`" in message
+    )
+    assert "`objective = diffusion(..., schedule = cosine(base = 8, ...)` (core_8.grow:2" in message
+
+
+def test_the_plan_of_another_model_is_told_in_one_line() -> None:
+    assert ran("plan", "grown_16.grow", "-o", "plan.json").exception is None
+    error = refused_with("train", "core_8.grow", "--plan", "plan.json")
+    assert error.exit_status == 10
+    assert (
+        error.message
+        == "plan.json is a plan of grown_16 (grown_16.grow), and core_8.grow has core_8"
+    )
+
+
+def test_commands_that_are_offered_are_held_to_the_plan_and_plan_with_its_options() -> None:
+    shutil.move("data", "elsewhere/data")
+    found = ran(
+        "plan", "grown_16.grow", "--recipe", "carry", "--data-root", "elsewhere", "-o", "plan.json"
+    )
+    assert found.exception is None, found.exception
+    shutil.copytree("runs/core_8/main", "runs/grown_16/carry")
+    assert "train grown_16.grow --plan plan.json" in refused().help
+    assert "--recipe" not in refused().help
+    edit("grown_16.grow", "phase joint for 40", "phase joint for 41")
+    assert (
+        "growlang plan grown_16.grow --recipe carry --data-root elsewhere -o plan.json --force"
+        in refused("--fresh").help
+    )
+
+
+def test_a_recipe_that_is_called_main_is_named_where_it_is_not_the_first() -> None:
+    text = Path("core_8.grow").read_text()
+    text = text.replace("train {", "train first {").replace("train long {", "train {")
+    Path("core_8.grow").write_text(text)
+    error = refused_with("train", "core_8.grow", "--recipe", "main")
+    assert "growlang train core_8.grow --recipe main --name main-2" in error.help
+
+
+def test_a_run_of_python_is_held_to_a_plan_too() -> None:
+    planned()
+    edit("grown_16.grow", "lr_scale core = 0.5", "lr_scale core = 0.25")
+    with pytest.raises(GrowlangError, match=r"plan\.json is no longer what grown_16.grow gives"):
+        growlang.train(growlang.load("grown_16.grow"), plan="plan.json")
+
+
+def test_a_pipe_is_no_plan() -> None:
+    os.mkfifo("plan.json")  # to open it would wait for ever
+    assert "it is not a regular file" in refused().message
+
+
+def test_a_plan_is_written_into_a_folder_that_is_there() -> None:
+    found = ran("plan", "grown_16.grow", "-o", "a/b/plan.json")
+    assert isinstance(found.exception, FileNotFoundError)
+    assert (found.exception.strerror, found.exception.filename) == (
+        "there is no such folder",
+        "a/b",
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_are_held_to_a_plan_and_say_once_what_differs() -> None:
+    planned()
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launcher, "-m", "growlang", "train", "--plan", "plan.json", "--device", "cpu"]
+
+    def in_two(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *more], env=environment, capture_output=True, text=True)
+
+    done = in_two()
+    assert done.returncode == 0, done.stderr
+    assert Path("runs/grown_16/main/model.safetensors").exists()
+    assert in_two("--resume").returncode == 0
+    again = in_two()
+    assert again.stderr.count("already exists") == 1
+    assert "-m growlang train grown_16.grow --plan plan.json" in again.stderr
+    edit("grown_16.grow", "lr_scale core = 0.5", "lr_scale core = 0.25")
+    differing = in_two("--fresh")
+    assert differing.stderr.count("plan.json is no longer what grown_16.grow gives") == 1
+    assert "exitcode  : 10" in differing.stderr  # of the first; torchrun may stop the other
+    assert Path("runs/grown_16/main/model.safetensors").exists()

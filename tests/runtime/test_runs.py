@@ -194,6 +194,13 @@ def test_weights_of_equal_nets_are_told_apart(two: Path) -> None:
     relative = [row["relative"] for row in rows.values()]
     assert relative == sorted(relative, reverse=True)
     assert rows["stem"]["tensor"].startswith("stem.")
+    lines = growlang("diff", a, b, "-v", "--only", "stem").out.splitlines()
+    assert sum(line.startswith("stem.patch.0.proj.") for line in lines) == 2
+    assert not any(line.startswith(("core", "head")) for line in lines)
+    part = json.loads(growlang("diff", a, b, "--only", "stem", "--json").out)
+    assert [row["component"] for row in part["weights"]] == ["stem"]
+    largest = max(part["weights_by_tensor"], key=lambda row: row["largest"])
+    assert rows["stem"]["tensor"] == largest["tensor"]
     same = growlang("diff", f"{a}@3", a, "--exit-code")
     assert same.status == 0
     assert "and so are the weights" in same.out

@@ -338,3 +338,12 @@ def test_two_processes_do_not_write_one_folder(tmp_path: Path) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(GrowlangError, match="another process writes"):
             transfer(parent, child, tmp_path / "out")
+
+
+def test_pipes_are_not_opened_and_files_are_no_folders(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "parent.safetensors")  # to open it would wait for ever
+    run = growlang("grow", tmp_path / "parent.safetensors", CHILD, "-o", tmp_path / "out")
+    assert run.status == Exit.UNABLE and "it is not a regular file" in run.err
+    parent = parent_file(tmp_path / "whole.safetensors", checked(CHILD))
+    run = growlang("grow", parent, CHILD, "-o", parent)
+    assert run.status == Exit.UNABLE and "name a new or empty folder with -o" in run.err

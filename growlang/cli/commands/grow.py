@@ -67,17 +67,21 @@ def grow(
         from growlang_runtime.storage.place import located
 
         parent = located(parent)
-    with progress() as begin:
-        done = transfer(
-            parent,
-            checked,
-            output,
-            recipe=recipe,
-            dtype=dtype.value if dtype else None,
-            shard_size=most,
-            ema=ema,
-            verify=verify,
-            checksums=checksums,
-            begin=begin,
-        )
+    try:
+        with progress() as begin:
+            done = transfer(
+                parent,
+                checked,
+                output,
+                recipe=recipe,
+                dtype=dtype.value if dtype else None,
+                shard_size=most,
+                ema=ema,
+                verify=verify,
+                checksums=checksums,
+                begin=begin,
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on where it was", err=True)
+        raise typer.Exit(130) from None
     done.print(console())

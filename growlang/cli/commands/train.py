@@ -1,7 +1,6 @@
 """`train`: a recipe, the whole lineage, or a run for each of several values, into run folders."""
 
 import gc
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -170,10 +169,10 @@ def train(
             )
         _train(
             said_once(lambda: _checked(spec, settings, pinned)),
-            recipe,
+            pinned.plan.recipe if pinned is not None else recipe,
             with_parents,
-            (plan, pinned) if plan is not None and pinned is not None else None,
             {
+                "plan": plan,
                 "data_root": data_root,
                 "out": out,
                 "name": name,
@@ -206,7 +205,6 @@ def _train(
     found: "Sequence[tuple[str, Checked]]",
     recipe: str | None,
     with_parents: bool,
-    planned: "tuple[Path, PinnedPlan] | None",
     options: dict[str, Any],
 ) -> None:
     from growlang.api import training
@@ -216,16 +214,8 @@ def _train(
     from growlang_runtime.train.options import RunOptions
 
     gc.enable()
-    asked, pinned = RunOptions(**options), None
-    if planned is not None:
-        from growlang.api.preparing import held_to
-
-        path, pinned = planned
-        recipe = pinned.plan.recipe
-        if asked.data_root is None and pinned.data_root is not None:
-            asked = replace(asked, data_root=Path(pinned.data_root))
-        held_to(pinned, path, found[0][1], asked)
-    status = training.train_each(found, recipe, asked, with_parents=with_parents, pinned=pinned)
+    asked = RunOptions(**options)
+    status = training.train_each(found, recipe, asked, with_parents=with_parents)
     if status:
         raise typer.Exit(status)
 
@@ -234,7 +224,7 @@ def _pinned(
     path: Path, spec: Path | None, recipe: str | None, settings: list[str] | None
 ) -> "PinnedPlan":
     """The plan in a file. Raises GrowlangError for one that is unusable, or asked to be another."""
-    from growlang.plans.pins import read_pinned
+    from growlang.plans.pins import read_pinned, require_recipe
 
     found = read_pinned(path)
     if settings:
@@ -242,10 +232,7 @@ def _pinned(
             f"{path} has its settings, and --set gives others",
             help="leave --set out, or plan with it: growlang plan SPEC --set ...",
         )
-    if recipe not in (None, found.plan.recipe):
-        raise GrowlangError(
-            f"{path} is of recipe {found.plan.recipe}, not of {recipe}", help="leave --recipe out"
-        )
+    require_recipe(found, path, recipe)
     own = Path(found.plan.spec)
     if spec is None and not own.exists():
         raise GrowlangError(

@@ -14,7 +14,7 @@ from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.spelling import nearest
 from growlang.net import Net
 from growlang.plans.fit import GROWN, TRAINING, averages_in, differences, require_fit
-from growlang.plans.plan import SEMANTICS, ParentPlan, Plan
+from growlang.plans.plan import ParentPlan, Plan
 from growlang.plans.tensor_index import read_index
 from growlang.plans.weights_header import (
     CHECKPOINTS,
@@ -26,6 +26,7 @@ from growlang.plans.weights_header import (
     header,
     header_of,
     is_state,
+    semantics_of,
 )
 from growlang.torch_backend.per_axis import PerAxis, unnamed
 from growlang.torch_backend.tensor_files import write_tensors
@@ -58,13 +59,7 @@ class Weights:
     @property
     def semantics(self) -> int:
         """How the inputs were made that they were trained on (`growlang.plans.plan.SEMANTICS`)."""
-        text = self.metadata.get("semantics", "1")
-        if text not in map(str, range(1, SEMANTICS + 1)):
-            raise GrowlangError(
-                f"invalid `semantics` in the metadata of {self.path}: {text[:40]}",
-                help="another version of growlang wrote it: use that version, or train again",
-            )
-        return int(text)
+        return semantics_of(self.metadata, self.path)
 
     def require(self, net: Net, whose: str) -> None:
         """Raise GrowlangError unless they are of this net; `whose` says what was expected."""

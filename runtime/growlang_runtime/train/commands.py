@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from growlang_runtime.train.options import RunOptions
 
 OWN = ("resume", "fresh", "from_run", "quiet", "clock")
 """Options that a command states by itself, or that have no flag."""
+FIRST = re.compile(r"^\s*train(?:\s+([a-z_][a-z0-9_]*))?\s*\{", re.MULTILINE)
+"""The first recipe of a spec, with its name."""
 
 
 def command(
@@ -28,24 +31,38 @@ def command(
     out where the words or `params` have another.
     """
     line = [*starter(), "growlang", "train", plan.spec]
-    if plan.recipe != "main":
-        line += ["--recipe", plan.recipe]
-    given = {str(n): str(v) for n, v in (plan.params if params is None else params).items()}
-    for name, value in given.items():
-        line += ["--set", f"{name}={value}"]
-    return shlex.join([*line, *_flags(options, words), *words])
+    if options.plan is not None and params is not None:
+        options = replace(options, plan=None)  # other params than it has
+    if options.plan is None:  # which has both
+        line += [] if _is_first(plan) else ["--recipe", plan.recipe]
+        given = {str(n): str(v) for n, v in (plan.params if params is None else params).items()}
+        for name, value in given.items():
+            line += ["--set", f"{name}={value}"]
+    names = [f.name for f in fields(options) if f.name not in OWN and _flag(f.name) not in words]
+    return shlex.join([*line, *flags(options, names), *words])
 
 
-def _flags(options: RunOptions, words: tuple[str, ...]) -> Iterator[str]:
-    """The options that are not at their defaults, as flags."""
-    for field in fields(options):
-        value, flag = getattr(options, field.name), f"--{field.name.replace('_', '-')}"
-        if field.name in OWN or flag in words or value == field.default:
+def flags(options: RunOptions, names: Iterable[str]) -> Iterator[str]:
+    """Those of the named options that are not at their defaults, as flags."""
+    default = {field.name: field.default for field in fields(options)}
+    for name in names:
+        value = getattr(options, name)
+        if value == default[name]:
             continue
         if value is True:
-            yield flag
+            yield _flag(name)
         for one in value if isinstance(value, tuple) else () if value is True else (value,):
-            yield from (flag, str(one))
+            yield from (_flag(name), str(one))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_first(plan: Plan) -> bool:
+    """Whether a recipe is the one that is trained where none is named."""
+    named = FIRST.search(plan.source)
+    return plan.recipe == (named[1] or "main" if named else "main")
 
 
 def new_name(plan: Plan, options: RunOptions) -> str:

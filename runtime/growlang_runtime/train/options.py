@@ -34,6 +34,8 @@ LEAST = {
 class RunOptions:
     """What belongs to the machine and to one call, and not to the spec. None of it is in a hash."""
 
+    plan: Path | None = None
+    """The file of a pinned plan that the run is held to, which `growlang plan -o` wrote."""
     data_root: Path | None = None
     """The folder that data and prompts are relative to; None: that of the plan's spec."""
     out: Path = OUT
