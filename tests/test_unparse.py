@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import ATOMS, PARSED, formatted, named, nested, tree
+from test_fmt import ATOMS, PARSED, formatted, nested, sampled, tree
 
 from growlang.syntax import building
 from growlang.syntax.document import without_spans
 from growlang.syntax.unparse import number, unparse
 
 
-@pytest.mark.parametrize("path", named(PARSED))
+@pytest.mark.parametrize("path", sampled(PARSED))
 def test_what_is_written_is_read_as_the_same_tree(path: Path) -> None:
     document = tree(path.read_text())
     assert document is not None
