@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from drawing import examples
 from fixture_specs import SHIPPED, SPECS, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,7 +129,7 @@ def messed(text: str, share: float, random: Random) -> str:
     return "".join(written) + random.choice(GAPS + NOTES)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
 def test_comments_and_line_ends_may_stand_anywhere(text: str, share: float, seed: int) -> None:
     holds(messed(text, share, Random(seed)))
@@ -156,7 +157,7 @@ def nested(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.recursive(ATOMS, nested, max_leaves=25))
 def test_every_expression_keeps_its_meaning(expression: str) -> None:
     holds(f"grow 1 param x={expression} train{{phase one for ({expression})*2}}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from drawing import examples
 from fixture_specs import SPECS, assert_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ BROKEN_UP = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(BROKEN_UP)
 def test_comments_and_line_ends_may_stand_anywhere(text: str) -> None:
     holds(text)

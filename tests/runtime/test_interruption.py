@@ -64,7 +64,7 @@ import pytest
 from tiny import interrupt_at, phase, plan, train
 folder = Path(sys.argv[2])
 interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
-result = train(plan([phase(steps=200)]), folder, "killed", resume="may", checkpoint_every=50)
+result = train(plan([phase(steps=20)]), folder, "killed", resume="may", checkpoint_every=4)
 sys.exit(result.exit_status)
 """
 
@@ -77,15 +77,15 @@ def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
         done = subprocess.run([*command, *arguments], env=environment, stderr=PIPE, text=True)
         return done.returncode, done.stderr
 
-    status, told = stopped(20, signal.SIGTERM)
+    status, told = stopped(6, signal.SIGTERM)
     again = "continue with: growlang train tiny.grow"
     assert (status, again in told, told.rstrip().endswith("--resume")) == (143, True, True)
-    status, _ = stopped(90, signal.SIGKILL)
+    status, _ = stopped(13, signal.SIGKILL)
     assert status == -signal.SIGKILL
     assert summary_of(data / "killed" / "tiny" / "main").state == "killed"
-    killed = train(plan([phase(steps=200)]), data, "killed", resume="must")
-    assert state(killed) == state(train(plan([phase(steps=200)]), data))
-    assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 201))
+    killed = train(plan([phase(steps=20)]), data, "killed", resume="must")
+    assert state(killed) == state(train(plan([phase(steps=20)]), data))
+    assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 21))
 
 
 def test_an_existing_run_is_refused_and_a_complete_one_says_so(

@@ -32,15 +32,17 @@ from growlang_runtime.train.result import TrainResult
 WORKER = Path(__file__).parent / "many.py"
 
 
-def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a script, or a module after `-m`, in two processes."""
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def python(*command: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    return subprocess.run([*run, *command], env=environment, capture_output=True, text=True)
+    run = [sys.executable, *command]
+    return subprocess.run(run, env=environment, capture_output=True, text=True)
 
 
 def in_two(folder: Path, *scenes: str) -> subprocess.CompletedProcess[str]:
-    return torchrun(str(WORKER), str(folder), *scenes)
+    return python(str(WORKER), str(folder), *scenes)
 
 
 @pytest.fixture(scope="module")
@@ -268,12 +270,7 @@ def by_command(folder: Path, out: str, name: str, processes: int, *flags: str) -
     command += ["--log-every", "1", *flags]
     if name != "small":
         command += ["--parent-run", str(folder / "one" / "small" / "main")]
-    if processes > 1:
-        done = torchrun("-m", *command)
-    else:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        run = [sys.executable, "-m", *command]
-        done = subprocess.run(run, env=environment, capture_output=True, text=True)
+    done = python(*(TORCHRUN if processes > 1 else ()), "-m", *command)
     assert done.returncode == 0, done.stderr
     return folder / out / name / "main"
 
