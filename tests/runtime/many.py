@@ -1,7 +1,7 @@
 """What each of two processes does in the tests: `many.py FOLDER NAME [NAME ...]`.
 
-Each name is that of a function below, called with the folder and the group. The processes are
-forked from this one, which has imported what is slow.
+Each name is that of a function below, called with the folder and the group. Where torchrun has not
+started this as one of the processes, they are forked from it, once it has imported what is slow.
 """
 
 from __future__ import annotations
@@ -219,7 +219,8 @@ def start(rank: int, port: int, folder: Path, names: list[str]) -> int:
     """Fork a process of a group of two; returns its id."""
     if child := os.fork():
         return child
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     status = 99
     try:
@@ -244,4 +245,5 @@ def two(folder: Path, names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(two(Path(sys.argv[1]), sys.argv[2:]))
+    here, scenes = Path(sys.argv[1]), sys.argv[2:]
+    sys.exit(main(here, scenes) if "RANK" in os.environ else two(here, scenes))
