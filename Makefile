@@ -23,7 +23,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow" -n 2
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile thorough
 
 test-gpu: $(STAMP)
 	$(BIN)/python -m pytest -m gpu -W default -n 8 -rs tests/gpu

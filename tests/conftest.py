@@ -15,8 +15,14 @@ from growlang.signatures import installed
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Examples may take as long as the machine needs.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Without compiled files, each of the processes that tests start would compile all of growlang.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# Examples may take as long as the machine needs; `examples` of drawing.py says how many.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("patient", PATIENT, max_examples=25)
+settings.register_profile("thorough", PATIENT, max_examples=100)
 settings.load_profile("patient")
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import reduce
+from functools import cache, reduce
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -50,23 +51,34 @@ class Call(NamedTuple):
 
 
 def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
-    """Calls of an op with drawn arguments, inputs, scopes and kept numbers."""
-    draw, found = random.Random(seed), list[Call]()
+    """Calls of an op with drawn arguments, inputs, scopes and kept numbers: of a seed, the same."""
+    found, more = _drawn(kind, seed)
+    found += islice(more, max(0, count - len(found)))
+    assert found, f"no call of {kind.call} was found"
+    return found[:count]
+
+
+@cache
+def _drawn(kind: type[Op], seed: int) -> tuple[list[Call], Iterator[Call]]:
+    """The calls that were asked for so far, and those that follow: most draws are no call."""
+    return [], _draws(kind, random.Random(seed))
+
+
+def _draws(kind: type[Op], draw: random.Random) -> Iterator[Call]:
+    found = 0
+    fields = {info.alias or n: _Argument.of(info) for n, info in kind.model_fields.items()}
     for _ in range(TRIES):
-        if len(found) == count:
-            break
         text, tag = tokens(3, draw.choice(COUNTS)), tokens(1, draw.choice(COUNTS))
         scope = Scope(
             time=draw.choice([None, 5]),
             conditions={"text": text, "tag": tag},
             channels=draw.choice([1, 3]),
             vocabulary=11,
-            pools=POOLS[len(found) % len(POOLS)],
+            pools=POOLS[found % len(POOLS)],
             targets={"kind": 7},
         )
         names = ["self", *scope.conditions]
-        fields = {info.alias or n: info for n, info in kind.model_fields.items()}
-        args = {name: _argument(draw, info, names) for name, info in fields.items()}
+        args = {name: argument.drawn(draw, names) for name, argument in fields.items()}
         try:
             op = kind.model_validate(args)
             if isinstance(op, Condition) and op.is_target:
@@ -81,20 +93,31 @@ def calls(kind: type[Op], count: int, seed: int = 0) -> list[Call]:
         numbers = dict.fromkeys(op.numbers(x, scope), 1) if draw.random() < 0.25 else {}
         if scope.rope and numbers:
             numbers[ROTATED] = 2 * len(scope.rope.sides)
-        found.append(Call(op, x, scope._replace(numbers=numbers)))
-    assert found, f"no call of {kind.call} was found"
-    return found
+        found += 1
+        yield Call(op, x, scope._replace(numbers=numbers))
 
 
-def _argument(draw: random.Random, info: FieldInfo, names: list[str]) -> Any:
-    if any(isinstance(m, Conditions) for m in info.metadata):
-        if info.annotation is str:
-            return "kind"
-        least = 0 if info.get_default(call_default_factory=True) == [] else 1
-        return draw.sample(names, draw.randint(least, len(names)))
-    if info.alias == "from" and info.annotation is not str:
-        return draw.choice(FIELDS)
-    return draw.choice(_choices(info.annotation))
+class _Argument(NamedTuple):
+    """What is drawn for an argument."""
+
+    choices: list[Any]
+    least: int | None
+    """Of names of conditions, as many at least; none where one of the choices is drawn."""
+
+    @classmethod
+    def of(cls, info: FieldInfo) -> _Argument:
+        if any(isinstance(m, Conditions) for m in info.metadata):
+            if info.annotation is str:
+                return cls(["kind"], None)
+            return cls([], 0 if info.get_default(call_default_factory=True) == [] else 1)
+        if info.alias == "from" and info.annotation is not str:
+            return cls([*FIELDS], None)
+        return cls(_choices(info.annotation), None)
+
+    def drawn(self, draw: random.Random, names: list[str]) -> Any:
+        if self.least is None:
+            return draw.choice(self.choices)
+        return draw.sample(names, draw.randint(self.least, len(names)))
 
 
 def _choices(annotation: Any) -> list[Any]:

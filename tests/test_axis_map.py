@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 
 import pytest
+from drawing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ from growlang.growth.axis_map import (
     identity,
 )
 
-Property = settings(max_examples=100, derandomize=True, database=None)
+Property = settings(max_examples=examples(100), derandomize=True, database=None)
 
 
 @st.composite

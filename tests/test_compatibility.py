@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from fixture_specs import SPECS, checked, edited, growlang, without_evaluate
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -294,7 +295,7 @@ def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
     assert "needs git, and specs in a git repository" in done.stderr
 
 
-@settings(max_examples=24)
+@settings(max_examples=examples(24))
 @given(
     heads=st.sampled_from([1, 2, 4]),
     mlp=st.sampled_from([2.0, 4.0]),

@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from drawing import examples
 from fixture_specs import SPECS, assert_golden, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,13 +51,13 @@ def test_every_comment_goes_there_and_back(path: Path) -> None:
     goes_there_and_back(path.read_text())
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sampled_from(MESSY), st.sampled_from([0.02, 0.1, 0.5]), st.integers(0, 2**32))
 def test_no_comment_anywhere_is_lost(text: str, share: float, seed: int) -> None:
     goes_there_and_back(messed(text, share, Random(seed)))
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(BROKEN_UP)
 def test_no_comment_of_yaml_is_lost(text: str) -> None:
     document = parsed(text)
@@ -66,7 +67,7 @@ def test_no_comment_of_yaml_is_lost(text: str) -> None:
     says_the_same(document, parsed(to_yaml(found)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(specs(), st.integers(0, 2**32))
 def test_a_commented_spec_keeps_its_hash(
     tmp_path_factory: pytest.TempPathFactory, text: str, seed: int

@@ -26,7 +26,7 @@ from pygments.token import (
     _TokenType,
 )
 from roles import TERMINALS, Word, spread, words
-from test_fmt import PARSED, named
+from test_fmt import ALIKE, PARSED, sampled
 
 from growlang import __version__
 from growlang.syntax import highlighting
@@ -85,7 +85,7 @@ def disagreements(text: str) -> Iterator[tuple[Word, set[_TokenType]]]:
             yield word, here
 
 
-@pytest.mark.parametrize("path", named([*PARSED, NAMES]))
+@pytest.mark.parametrize("path", sampled([*PARSED, NAMES]))
 def test_pygments_agrees_with_the_parser_in_every_layout(path: Path) -> None:
     text = path.read_text()
     for layout in (text, spread(text, " "), spread(text, "\n"), spread(text, " # and\n")):
@@ -96,11 +96,11 @@ def test_pygments_agrees_with_the_parser_in_every_layout(path: Path) -> None:
 
 
 def test_every_role_is_met() -> None:
-    found = {word.role for path in [*PARSED, NAMES] for word in words(path.read_text())}
+    found = {word.role for path in {*PARSED, NAMES} - ALIKE for word in words(path.read_text())}
     assert found == set(TOKENS)
 
 
-@pytest.mark.parametrize("path", named(sorted((ROOT / "tests" / "fixtures").rglob("*.grow"))))
+@pytest.mark.parametrize("path", sampled(sorted((ROOT / "tests" / "fixtures").rglob("*.grow"))))
 def test_pygments_keeps_every_character(path: Path) -> None:
     text = path.read_text()
     assert len(coloured(text)) == len(text)

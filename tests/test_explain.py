@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from fixture_specs import SHIPPED
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,7 +123,7 @@ def assert_sound(text: str, folder: Path) -> None:
             assert span.column <= span.end_column
 
 
-SOUND = settings(max_examples=250, derandomize=True, database=None)
+SOUND = settings(max_examples=examples(250), derandomize=True, database=None)
 
 
 @SOUND

@@ -204,7 +204,7 @@ def test_a_cell_is_trained_drawn_and_scored_once(
     monkeypatch.setattr(Previews, "draw", empty)  # not 40 steps each
     monkeypatch.setattr(scoring, "Judge", Fond)
     for cell in (CORE, FROZEN):
-        measure.one(cell, out, 2, 1)
+        measure.one(cell, out, 1, 1)
     capsys.readouterr()
 
     def run() -> str:
@@ -223,7 +223,7 @@ def test_a_cell_is_trained_drawn_and_scored_once(
     assert "discard, core frozen" in table and "from scratch" not in table
     monkeypatch.setattr(samples, "sample", None)
     for cell in (CORE, FROZEN):
-        measure.one(cell, out, 2, 1)
+        measure.one(cell, out, 1, 1)
     assert run() == table
 
 

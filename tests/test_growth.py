@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from fixture_specs import SHIPPED, SPECS, checked, edited, findings
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from growlang.growth.mapping import CATEGORIES, Entry, Mapping
 from growlang.growth.transforms import Copy, Drop, Expand, Like, Move
 from growlang.net import Net
 
-Property = settings(max_examples=60, derandomize=True, database=None)
+Property = settings(max_examples=examples(60), derandomize=True, database=None)
 
 
 def assert_total(mapping: Mapping, child: Net, parent: Net) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawing import examples
 from fixture_specs import SPECS, checked
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ from growlang.growth.wording import Reason
 from growlang.plans.plan import Plan
 from growlang.torch_backend.transforms import apply
 
-Property = settings(max_examples=100, derandomize=True, database=None)
+Property = settings(max_examples=examples(100), derandomize=True, database=None)
 KEPT = Reason("kept", place="a.grow:4:8")
 EXPAND = Expand(
     "c.old",

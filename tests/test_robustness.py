@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from work import at_most, peak_bytes
@@ -216,7 +217,7 @@ WORDS = [
     *("grows ", '"x"', "1", "a", "True", "'", ":", "\t", "\r\n", "\ufeff", "\u202e", "\x00"),
 ]
 FUZZED = settings(
-    max_examples=200,
+    max_examples=examples(200),
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

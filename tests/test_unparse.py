@@ -3,16 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import ATOMS, PARSED, formatted, named, nested, tree
+from test_fmt import ATOMS, PARSED, formatted, nested, sampled, tree
 
 from growlang.syntax import building
 from growlang.syntax.document import without_spans
 from growlang.syntax.unparse import number, unparse
 
 
-@pytest.mark.parametrize("path", named(PARSED))
+@pytest.mark.parametrize("path", sampled(PARSED))
 def test_what_is_written_is_read_as_the_same_tree(path: Path) -> None:
     document = tree(path.read_text())
     assert document is not None
@@ -21,7 +22,7 @@ def test_what_is_written_is_read_as_the_same_tree(path: Path) -> None:
     assert formatted(written) == written
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.recursive(ATOMS, nested, max_leaves=25))
 def test_an_expression_has_the_parentheses_that_it_needs(expression: str) -> None:
     document = tree(f"grow 1 param x = {expression}")

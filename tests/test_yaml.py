@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from fixture_specs import SHIPPED, SPECS, checked, findings, growlang
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +162,7 @@ def growths(draw: st.DrawFn) -> tuple[int, str]:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(growths())
 def test_generated_growth_has_twins(
     tmp_path_factory: pytest.TempPathFactory, growth: tuple[int, str]
@@ -185,7 +186,7 @@ def test_generated_growth_has_twins(
         assert checked(folder / "a.grow").mapping is not None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(specs())
 def test_generated_specs_have_twins(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("twins")
@@ -330,7 +331,7 @@ def test_usual_slips_are_named(text: str, row: int, column: int, message: str, h
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_no_text_breaks_the_reader(text: str) -> None:
     read_yaml(f"grow: 1\n{text}", "a.yaml")
     read_yaml(text, "a.yaml")

@@ -4,10 +4,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from drawing import examples
 from fixture_specs import SPECS, assert_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_fmt import FIXTURES, PARSED, named
+from test_fmt import FIXTURES, PARSED, named, sampled
 from test_yaml import parsed, twin
 
 from growlang.syntax.document import without_spans
@@ -29,7 +30,7 @@ def holds(text: str) -> str:
     return after
 
 
-@pytest.mark.parametrize("path", named([p for p in PARSED if p.parent.name != "errors"]))
+@pytest.mark.parametrize("path", sampled([p for p in PARSED if p.parent.name != "errors"]))
 def test_what_convert_writes_is_in_the_canonical_layout(path: Path) -> None:
     written = twin(path)
     assert holds(written) == written
@@ -73,7 +74,7 @@ BROKEN_UP = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(BROKEN_UP)
 def test_comments_and_line_ends_may_stand_anywhere(text: str) -> None:
     holds(text)

@@ -35,15 +35,27 @@ def flops(cell: Cell) -> int:
     return training_flops(growlang.plan(cell.spec(), RECIPES[cell.arm].name))
 
 
+_COUNTED: dict[tuple[str, frozenset[str]], int] = {}
+"""Operations of one example, by the net and its tensors that get no gradient."""
+
+
 def _step(net: Net, own: set[str], phase: Phase) -> int:
     """One step of a phase; tensors that it freezes, or that are not `own`, get no gradient."""
+    still = frozenset(n for n in net.table if n not in own or n in phase.frozen)
+    key = (net.net_hash, still)
+    if key not in _COUNTED:
+        _COUNTED[key] = _counted(net, still)
+    return _COUNTED[key] * phase.settings.batch
+
+
+def _counted(net: Net, still: frozenset[str]) -> int:
     module = lower(net)
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(name in own and name not in phase.frozen)
+        parameter.requires_grad_(name not in still)
     with FlopCounterMode(display=False) as counter:
         module(*map(_value, net.inputs)).sum().backward()
     counted: int = counter.get_total_flops()
-    return counted * phase.settings.batch
+    return counted
 
 
 def _value(given: Input) -> torch.Tensor:

@@ -49,25 +49,29 @@ class Judge:
 
     def perceived(self, samples: Tensor) -> Perceived:
         """How samples (objects, draws, C, h, w) are judged: the mean over the draws."""
-        each = [self._judged(upsampled(one, self.real.shape[-1])) for one in samples.unbind(1)]
+        side = self.real.shape[-1]
+        each = [self._judged(features(upsampled(one, side))) for one in samples.unbind(1)]
         return Perceived(*(mean(values) for values in zip(*each, strict=True)))
 
     def floor(self) -> Perceived:
         """The distance of other real images, of as many at most, and the alignment of the true."""
-        some = features(self.others[: len(self.real)])
-        return Perceived(self._distance(some), self._judged(self.real).alignment)
+        some = self._other_features[: len(self.real)]
+        return Perceived(self._distance(some), self._judged(self._real_features).alignment)
 
-    def _judged(self, images: Tensor) -> Perceived:
-        found = features(images)
+    def _judged(self, found: Tensor) -> Perceived:
         fit = ranked(self._ridge, found, self.captions, self._captions)
         return Perceived(self._distance(found), float(fit["auc"]))
 
     def _distance(self, found: Tensor) -> float:
-        return frechet(self._real, found @ basis(ALL, FEW))
+        return frechet(self._real_features @ basis(ALL, FEW), found @ basis(ALL, FEW))
 
     @cached_property
-    def _real(self) -> Tensor:
-        return features(self.real) @ basis(ALL, FEW)
+    def _real_features(self) -> Tensor:
+        return features(self.real)
+
+    @cached_property
+    def _other_features(self) -> Tensor:
+        return features(self.others)
 
     @cached_property
     def _captions(self) -> Tensor:
@@ -76,7 +80,7 @@ class Judge:
 
     @cached_property
     def _ridge(self) -> Ridge:
-        return fitted(features(self.others), minilm()[0](self.texts), PENALTY)
+        return fitted(self._other_features, minilm()[0](self.texts), PENALTY)
 
 
 def features(images: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from drawing import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lsp_texts import (
@@ -120,7 +121,7 @@ GOOD = {
 PIECES = ["", "(", "{", '"', "[", "=", "é", "\n", ".", "zz", "@", "#", "\0", ": ", "- ", "\t"]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     name=st.sampled_from(sorted(GOOD)),
     edits=st.lists(
@@ -159,7 +160,7 @@ def test_no_edit_makes_a_feature_fail(
     highlights(project(analysis), analysis.path, cursor)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(place=st.floats(0, 1), length=st.integers(0, 12), new=st.sampled_from(PIECES))
 def test_no_edit_of_yaml_makes_the_analysis_fail(place: float, length: int, new: str) -> None:
     at = int(place * len(YAML))

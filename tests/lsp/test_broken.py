@@ -37,12 +37,16 @@ TELLING = ("grows", "import")
 """Where the words of these are gone, the names of other files mean nothing."""
 
 
-def variants(text: str, way: str) -> Iterator[tuple[int, str]]:
-    """A text with each of its rows broken in turn, and the number of that row."""
+SAMPLED = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.slow)])
+"""Every third row is broken by default."""
+
+
+def variants(text: str, way: str, every: int = 1) -> Iterator[tuple[int, str]]:
+    """A text with one row after another broken, and the number of that row."""
     lines = text.split("\n")
     for row, line in enumerate(lines, 1):
         broken = WAYS[way](line)
-        if line.strip() and broken != line:
+        if line.strip() and broken != line and row % every == 0:
             yield row, "\n".join([*lines[: row - 1], broken, *lines[row:]])
 
 
@@ -55,14 +59,15 @@ def resolved(path: Path) -> list[tuple[Use, Declaration]]:
     return [(use, declared) for use, declared in uses if declared]
 
 
+@SAMPLED
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FILES)
-def test_definitions_are_found_on_every_other_line(name: str, way: str) -> None:
+def test_definitions_are_found_on_every_other_line(name: str, way: str, every: int) -> None:
     path = (SPECS / name).resolve()
     text = path.read_text()
     uses, lines = resolved(path), text.split("\n")
     assert uses
-    for row, broken in variants(text, way):
+    for row, broken in variants(text, way, every):
         told = any(word in lines[row - 1] for word in TELLING)
         still = any(word in broken.split("\n")[row - 1] for word in (".grow",))
         open_files = Project((SPECS,), {path: broken})
@@ -91,27 +96,29 @@ def flat(found: list[Symbol] | tuple[Symbol, ...]) -> list[str]:
     return [name for s in found for name in (s.name, *flat(s.children))]
 
 
+@SAMPLED
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FILES)
-def test_the_outline_lacks_no_other_line(name: str, way: str) -> None:
+def test_the_outline_lacks_no_other_line(name: str, way: str, every: int) -> None:
     path = (SPECS / name).resolve()
     text = path.read_text()
     whole = source(Analysis(path, text))
     rows = {s.name: s.span.row for s in symbols(whole)}
     rows |= {c.name: c.span.row for s in symbols(whole) for c in s.children}
-    for row, broken in variants(text, way):
+    for row, broken in variants(text, way, every):
         found = flat(symbols(source(Analysis(path, broken))))
         lacking = {n for n, at in rows.items() if at != row and n not in found}
         assert lacking <= {"encode", "decode"}, (row, broken.split("\n")[row - 1])
 
 
+@SAMPLED
 @pytest.mark.parametrize("way", WAYS)
-def test_hover_answers_on_every_other_line(way: str) -> None:
+def test_hover_answers_on_every_other_line(way: str, every: int) -> None:
     path = (SPECS / "core.grow").resolve()
     good = analysed("core.grow", CORE)
     uses = [*source(good).names.used, *source(good).names.declared]
     said = {use: hover(project(good), good, Point(use.span.row, use.span.column)) for use in uses}
-    for row, broken in variants(CORE, way):
+    for row, broken in variants(CORE, way, every):
         now = analysed("core.grow", broken)
         read = project(now)
         for use, text in said.items():
@@ -122,12 +129,13 @@ def test_hover_answers_on_every_other_line(way: str) -> None:
                 assert hover(read, now, Point(use.span.row, use.span.column)), (row, use)
 
 
+@SAMPLED
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "words"])
-def test_formatting_lays_out_all_other_statements(way: str) -> None:
+def test_formatting_lays_out_all_other_statements(way: str, every: int) -> None:
     tidy = fmt_text(CORE, "").result
     assert tidy is not None
     lines = tidy.split("\n")
-    for row, broken in variants(tidy, way):
+    for row, broken in variants(tidy, way, every):
         if row == 1:
             continue  # without its edition, no text is one of the language
         untidy = broken.replace("sampler = ", "sampler=").replace("half  = ", "half=")
@@ -148,10 +156,11 @@ def test_rows_that_do_not_parse_stay_as_they_are() -> None:
     assert (edit.span.row, edit.text) == (4, "param b = 2\n")
 
 
+@SAMPLED
 @pytest.mark.parametrize("way", WAYS)
-def test_statements_fold_on_every_other_line(way: str) -> None:
+def test_statements_fold_on_every_other_line(way: str, every: int) -> None:
     heads = {7: 14, 19: 25, 27: 29}
-    for row, broken in variants(CORE, way):
+    for row, broken in variants(CORE, way, every):
         found = {
             fold.first: fold.last for fold in folds(source(Analysis(SPECS / "core.grow", broken)))
         }

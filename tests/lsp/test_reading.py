@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from drawing import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ def good(text: str) -> d.Document:
 GOOD = {name: good(text) for name, text in TEXTS.items()}
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     name=st.sampled_from(sorted(TEXTS)),
     place=st.floats(0, 1),
@@ -48,7 +49,7 @@ def test_other_rows(name: str, place: float, rows: int, new: list[str]) -> None:
     held(name, "\n".join([*lines[:at], *new, *lines[at + rows :]]))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     name=st.sampled_from(sorted(TEXTS)),
     place=st.floats(0, 1),

@@ -1,6 +1,7 @@
-"""What each process of a group does in the tests: `torchrun many.py FOLDER NAME [NAME ...]`.
+"""What each of two processes does in the tests: `many.py FOLDER NAME [NAME ...]`.
 
-Each name is that of a function below, called with the folder and the group.
+Each name is that of a function below, called with the folder and the group. Where torchrun has not
+started this as one of the processes, they are forked from it, once it has imported what is slow.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -16,7 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import diffusers  # noqa: F401 - imported before the processes fork
 import pytest
+import torch.utils.tensorboard
 from scenes import GROWN, PHASES, WATCHED, few_draws, grown, scene
 from tiny import break_steps, interrupt_at, plan, train
 from torch import distributed
@@ -193,8 +198,8 @@ def matrix(folder: Path, ranks: Ranks) -> None:
         train(given, folder, f"resumed_{name}", workers=0, resume="must")
 
 
-def main() -> None:
-    folder, *names = sys.argv[1:]
+def main(folder: Path, names: list[str]) -> None:
+    """Do what is named in this process, which is one of a group."""
     known: dict[str, Callable[[Path, Ranks], None]] = {
         made.__name__: made for made in (whole_run, child, there_and_back, nan, refused, watched)
     } | {
@@ -207,8 +212,38 @@ def main() -> None:
             patch.setattr(distributed, "init_process_group", short)
         ranks = stack.enter_context(group.joined())
         for name in names:
-            known[name](Path(folder), ranks)
+            known[name](folder, ranks)
+
+
+def start(rank: int, port: int, folder: Path, names: list[str]) -> int:
+    """Fork a process of a group of two; returns its id."""
+    if child := os.fork():
+        return child
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    os.environ |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    status = 99
+    try:
+        main(folder, names)
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def two(folder: Path, names: list[str]) -> int:
+    """Do what is named in two processes; returns the first status that is not 0."""
+    torch.set_num_threads(1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = [start(rank, port, folder, names) for rank in (0, 1)]
+    ends = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    return next((status for status in ends if status), 0)
 
 
 if __name__ == "__main__":
-    main()
+    here, scenes = Path(sys.argv[1]), sys.argv[2:]
+    sys.exit(main(here, scenes) if "RANK" in os.environ else two(here, scenes))

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -57,35 +56,36 @@ def test_an_interrupted_run_goes_on_bit_for_bit(
 
 
 SCRIPT = """
+import os
+import signal
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 import pytest
 from tiny import interrupt_at, phase, plan, train
 folder = Path(sys.argv[2])
-interrupt_at(pytest.MonkeyPatch(), step=int(sys.argv[3]), number=int(sys.argv[4]))
-result = train(plan([phase(steps=200)]), folder, "killed", resume="may", checkpoint_every=50)
-sys.exit(result.exit_status)
+for step, number in ((6, signal.SIGTERM), (13, signal.SIGKILL)):
+    if not os.fork():
+        interrupt_at(pytest.MonkeyPatch(), step, number)
+        given = plan([phase(steps=20)])
+        result = train(given, folder, "killed", resume="may", checkpoint_every=4)
+        os._exit(result.exit_status)
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
 
 def test_a_killed_process_goes_on_bit_for_bit(data: Path) -> None:
-    def stopped(step: int, number: int) -> tuple[int, str]:
-        command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        arguments = [str(step), str(int(number))]
-        done = subprocess.run([*command, *arguments], env=environment, stderr=PIPE, text=True)
-        return done.returncode, done.stderr
-
-    status, told = stopped(20, signal.SIGTERM)
-    again = "continue with: growlang train tiny.grow"
-    assert (status, again in told, told.rstrip().endswith("--resume")) == (143, True, True)
-    status, _ = stopped(90, signal.SIGKILL)
-    assert status == -signal.SIGKILL
+    command = [sys.executable, "-c", SCRIPT, ":".join(sys.path), str(data)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [str(128 + signal.SIGTERM), str(-signal.SIGKILL)], done.stderr
+    (again,) = (line for line in done.stderr.splitlines() if "continue with: " in line)
+    assert "continue with: growlang train tiny.grow" in again
+    assert again.endswith("--resume")
     assert summary_of(data / "killed" / "tiny" / "main").state == "killed"
-    killed = train(plan([phase(steps=200)]), data, "killed", resume="must")
-    assert state(killed) == state(train(plan([phase(steps=200)]), data))
-    assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 201))
+    killed = train(plan([phase(steps=20)]), data, "killed", resume="must")
+    assert state(killed) == state(train(plan([phase(steps=20)]), data))
+    assert [line["step"] for line in metrics(killed.run) if "loss" in line] == list(range(1, 21))
 
 
 def test_an_existing_run_is_refused_and_a_complete_one_says_so(

@@ -22,6 +22,7 @@ from scenes import PHASES, WATCHED, few_draws, grown, parent, scene
 from tiny import metrics, plan, train, write_data
 
 from growlang.torch_backend.tensor_files import contents_hash
+from growlang_runtime.distributed.launch import Launch, launch, rendezvous, starter
 from growlang_runtime.distributed.ranks import ALONE
 from growlang_runtime.report.runs import status_of
 from growlang_runtime.storage import checkpoint
@@ -32,15 +33,33 @@ from growlang_runtime.train.result import TrainResult
 WORKER = Path(__file__).parent / "many.py"
 
 
-def torchrun(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a script, or a module after `-m`, in two processes."""
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def python(*command: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    return subprocess.run([*run, *command], env=environment, capture_output=True, text=True)
+    run = [sys.executable, *command]
+    return subprocess.run(run, env=environment, capture_output=True, text=True)
 
 
 def in_two(folder: Path, *scenes: str) -> subprocess.CompletedProcess[str]:
-    return torchrun(str(WORKER), str(folder), *scenes)
+    """In processes that are forked from one, which starts sooner than by torchrun."""
+    return python(str(WORKER), str(folder), *scenes)
+
+
+def by_torchrun(folder: Path, *scenes: str) -> subprocess.CompletedProcess[str]:
+    return python(*TORCHRUN, str(WORKER), str(folder), *scenes)
+
+
+def test_torchrun_tells_each_process_its_place(tmp_path: Path) -> None:
+    done = python(*TORCHRUN, "--no-python", "sh", "-c", f"env -0 > {tmp_path}/$RANK")
+    assert done.returncode == 0, done.stderr
+    for rank in (0, 1):
+        said = (tmp_path / str(rank)).read_text().split("\0")
+        environ = dict(line.split("=", 1) for line in said if line)
+        assert launch(environ) == Launch(rank, 2, rank)
+        assert starter(environ) == ["torchrun", "--nproc-per-node=2", "-m"]
+        assert rendezvous(environ) == {}
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +215,7 @@ def test_what_reads_checkpoints_reads_those_of_several_processes(folder: Path) -
 @pytest.mark.parametrize("how", ["killed", "killed_in_a_step"])
 def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how: str) -> None:
     write_data(tmp_path)
-    done = in_two(tmp_path, how)
+    done = by_torchrun(tmp_path, how)
     assert done.returncode
     run = tmp_path / "killed/tiny/main"
     assert done.stderr.count("error: another process of this run ended: it was killed") == 1
@@ -205,14 +224,14 @@ def test_what_is_killed_in_one_process_goes_on(folder: Path, tmp_path: Path, how
     assert [p.name for p in (run / "checkpoints").iterdir() if p.name[0] != "."] == [
         "step_00000002"
     ]
-    done = in_two(tmp_path, "goes_on")
+    done = by_torchrun(tmp_path, "goes_on")
     assert done.returncode == 0, done.stderr
     require_alike(folder / "one/tiny/main", run)
 
 
 @pytest.mark.slow
 def test_an_evaluation_may_take_longer_than_an_exchange(tmp_path: Path) -> None:
-    done = in_two(write_data(tmp_path), "evaluated_for_long")
+    done = by_torchrun(write_data(tmp_path), "evaluated_for_long")
     assert done.returncode == 0, done.stderr
     assert [found["end"] for found in said(tmp_path, "evaluated")] == [[2, 143], [2, 143]]
 
@@ -221,7 +240,7 @@ def test_an_evaluation_may_take_longer_than_an_exchange(tmp_path: Path) -> None:
 def test_the_matrix_of_processes_workers_and_resuming(tmp_path: Path) -> None:
     """Of one number of processes the bits are the same; of another one the losses to 1e-5."""
     write_data(tmp_path)
-    done = in_two(tmp_path, "matrix")
+    done = by_torchrun(tmp_path, "matrix")
     assert done.returncode == 0, done.stderr
     many.matrix(tmp_path, ALONE)
     states = {
@@ -268,12 +287,7 @@ def by_command(folder: Path, out: str, name: str, processes: int, *flags: str) -
     command += ["--log-every", "1", *flags]
     if name != "small":
         command += ["--parent-run", str(folder / "one" / "small" / "main")]
-    if processes > 1:
-        done = torchrun("-m", *command)
-    else:
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        run = [sys.executable, "-m", *command]
-        done = subprocess.run(run, env=environment, capture_output=True, text=True)
+    done = python(*(TORCHRUN if processes > 1 else ()), "-m", *command)
     assert done.returncode == 0, done.stderr
     return folder / out / name / "main"
 

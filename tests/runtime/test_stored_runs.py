@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 import torch
+from fixture_specs import Run, growlang
 from safetensors.torch import load_file
 
 RUNS = Path(__file__).parent.parent / "fixtures" / "runs"
@@ -26,16 +26,16 @@ def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(shutil.copytree(RUNS / request.param, tmp_path / "stored"))
 
 
-def grow(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "growlang", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def grow(folder: Path, *arguments: str) -> Run:
+    with chdir(folder):
+        done = growlang(*arguments)
+    assert done.status == 0, done.err
     return done
 
 
 def train(folder: Path, model: str, recipe: str, *more: str) -> str:
     flags = ["-r", recipe, "--log-every", "1000", "--workers", "1", *more]
-    return " ".join(grow(folder, "train", f"{model}.grow", *flags).stderr.split())
+    return " ".join(grow(folder, "train", f"{model}.grow", *flags).err.split())
 
 
 def last(folder: Path, out: str, model: str, recipe: str) -> dict[str, torch.Tensor]:
@@ -89,8 +89,8 @@ def test_a_finished_run_is_complete_and_can_be_sampled_and_compared(stored: Path
     assert "is finished: all 30 steps are done" in train(stored, "core_8", "main", "--resume")
     grow(stored, "sample", "runs/core_8/main", "-p", "shade 1", "-o", "grid.png")
     assert (stored / "grid.png").exists()
-    assert "1 net" not in grow(stored, "diff", "core_8.grow", "runs/core_8/main").stdout
-    assert "copied" in grow(stored, "diff", "runs/core_8/main", "grown_16.grow").stdout
+    assert "1 net" not in grow(stored, "diff", "core_8.grow", "runs/core_8/main").out
+    assert "copied" in grow(stored, "diff", "runs/core_8/main", "grown_16.grow").out
 
 
 def test_a_finished_run_can_be_grown_from(stored: Path) -> None:
