@@ -109,6 +109,11 @@ def attended(node: Node) -> list[str]:
     return [name for name in op_in(node).attended or () if name != "self"]
 
 
+def run_of(node: Node) -> Run:
+    """A node by itself, wherever it stands."""
+    return Run((node,), _side(node), "", 0.0, 1, 0.0)
+
+
 def runs_of(net: Net) -> list[Run]:
     """The runs of a net that have tensors, in the order of its graph."""
     groups: list[list[Node]] = []

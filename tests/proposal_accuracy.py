@@ -1,0 +1,254 @@
+"""What `growlang diff` proposes for specs that were changed in known ways: `make proposals`.
+
+Of each corruption of `corruptions`, and of several one after the other: how many nodes are found, how many
+parameters the pasted statements carry to their place, and how sure the wrong places were.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from corruptions import CORRUPTIONS, Truth, flat, followed, model_of, truth
+from fixture_specs import SHIPPED
+
+from growlang.checking import Checked, check, errors
+from growlang.comparing import Difference, diff
+from growlang.diagnostics import GrowlangError
+from growlang.growth.mapping import Entry
+from growlang.proposing.matching import matched
+from growlang.proposing.proposal import CARRIED
+from growlang.proposing.runs import blocks, runs_of
+
+ROOT = SHIPPED.parent
+FOLDERS = ("specs", "examples", "tests/fixtures")
+KINDS: tuple[tuple[str, ...], ...] = (
+    *((name,) for name in CORRUPTIONS if name != "heads"),
+    ("renamed", "reordered"),
+    ("renamed", "shuffled", "reordered"),
+    ("renamed", "widened"),
+    ("renamed", "widened x1.5"),
+    ("renamed", "reordered", "widened"),
+    ("renamed", "inserted"),
+    ("inserted", "widened"),
+    ("renamed", "inserted", "widened"),
+    ("renamed", "removed"),
+    ("removed", "widened"),
+    ("renamed", "deepened"),
+    ("widened", "deepened"),
+    ("renamed", "widened", "deepened"),
+    ("inserted", "deepened"),
+    ("renamed", "inserted", "widened", "deepened"),
+    ("widened", "heads"),
+    ("renamed", "enlarged"),
+    ("enlarged", "widened"),
+    ("renamed", "enlarged", "widened"),
+    ("conditioned", "renamed"),
+    ("conditioned", "widened"),
+    ("names swapped", "widened"),
+    ("activated", "renamed"),
+    ("activated", "widened"),
+)
+BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+class Case(NamedTuple):
+    """A spec, and what became of it."""
+
+    old: Checked
+    new: Checked
+    truth: Truth
+
+
+@dataclass
+class Score:
+    """Sums over the cases of one kind."""
+
+    specs: int = 0
+    nodes: int = 0
+    found: int = 0
+    parameters: int = 0
+    carried: int = 0
+    misplaced: int = 0
+    """Parameters that the statements take to a place that is not theirs."""
+    refused: list[str] = field(default_factory=list)
+    """What does not check once it is pasted."""
+    short: list[tuple[float, str]] = field(default_factory=list)
+    """Cases of which less than all is carried, with the share."""
+    sure: list[tuple[float, bool, bool]] = field(default_factory=list)
+    """Of each pair its confidence, whether it is right, and whether it is stated."""
+
+
+def specs(every: int = 1) -> Iterator[Path]:
+    """Specs that check, one of each net; each `every`th of them."""
+    seen = set[str]()
+    paths = [p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*.grow"))]
+    for path in paths:
+        report = check(path, {})
+        if errors(report.diagnostics) or report.checked is None:
+            continue
+        net = report.checked.net
+        if net.net_hash not in seen:
+            seen.add(net.net_hash)
+            if (len(seen) - 1) % every == 0:
+                yield path
+
+
+def corrupted(old: Checked, kinds: Sequence[str], folder: Path) -> Case | None:
+    """A spec changed in ways that follow each other; None where one changes nothing, or too much."""
+    at, places = old, {n.path: frozenset({n.path}) for n in old.net.nodes if n.tensors}
+    for n, kind in enumerate(kinds):
+        text = CORRUPTIONS[kind].edit(at.text, at.net)
+        if text == at.text:
+            return None
+        path = folder / f"{'_'.join(kinds[: n + 1]).replace(' ', '_')}.grow"
+        path.write_text(text)
+        report = check(path, {})
+        if errors(report.diagnostics) or report.checked is None:
+            return None
+        places = followed(places, truth(kind, at, report.checked))
+        at = report.checked
+    return Case(old, at, places)
+
+
+def measure(case: Case, score: Score, name: str) -> None:
+    """Add a case to the sums."""
+    score.specs += 1
+    sizes = {node.path: node.parameters for node in case.old.net.nodes}
+    pairs = matched(runs_of(case.old.net), runs_of(case.new.net))
+    found = {a.path: b.path for pair in pairs for a, b in blocks(pair.old, pair.new)}
+    score.nodes += len(case.truth)
+    score.found += sum(found.get(a, "") in places for a, places in case.truth.items())
+    proposed = diff(case.old, case.new)
+    for pair, told in zip(pairs, proposed.correspondence, strict=False):
+        both = [(a.path, b.path) for a, b in blocks(pair.old, pair.new)]
+        right = all(b in case.truth.get(a, ()) for a, b in both)
+        score.sure.append((told.confidence, right, told.outcome != "not stated"))
+    mine = sum(sizes[path] for path in case.truth)
+    carried, wrong = _carried(case, proposed, score, name)
+    score.parameters += mine
+    score.carried += carried
+    score.misplaced += wrong
+    if carried < mine:
+        score.short.append((carried / mine, name))
+
+
+def _carried(case: Case, proposed: Difference, score: Score, name: str) -> tuple[int, int]:
+    """Parameters of the old net that the pasted statements take to their place, and elsewhere."""
+    if not proposed.proposals:
+        return 0, 0
+    path = case.new.path
+    head, *below = proposed.proposals
+    text = path.read_text()
+    start = text.index(f"model {model_of(text)} {{")
+    end = text.index("{", start) + 1
+    pasted = path.with_name("pasted.grow")
+    pasted.write_text(text[:start] + "\n".join([head, *below]) + text[end:])
+    report = check(pasted, {})
+    if report.diagnostics or report.checked is None:
+        score.refused.append(f"{name}: {[d.message for d in report.diagnostics][:2]}")
+        return 0, 0
+    after = diff(case.old, report.checked)
+    return _placed(case, [e for e in after.mapping if e.category in CARRIED and e.source])
+
+
+def _placed(case: Case, entries: Iterable[Entry]) -> tuple[int, int]:
+    """Parameters that come to a place that is theirs, and those that come to none."""
+    old, new = (
+        {t.name: node.path for node in net.nodes for t in node.tensors}
+        for net in (case.old.net, case.new.net)
+    )
+    right, wrong = set[str](), set[str]()
+    for entry in entries:
+        assert entry.source is not None
+        source = old[entry.source]
+        goes = right if new[entry.name] in case.truth.get(source, ()) else wrong
+        goes.add(entry.source)
+    table = case.old.net.table
+    return (
+        sum(table[name].parameters for name in right),
+        sum(table[name].parameters for name in wrong - right),
+    )
+
+
+def measured(
+    paths: Iterable[Path], kinds: Sequence[Sequence[str]] = KINDS
+) -> dict[str, Score]:
+    """The sums of each kind."""
+    scores = {" + ".join(kind): Score() for kind in kinds}
+    for path in paths:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            whole = folder / "whole.grow"
+            whole.write_text(flat(path))
+            report = check(whole, {})
+            if report.checked is None or errors(report.diagnostics):
+                continue  # its flat form lacks what a file of its own has
+            old = report.checked
+            for kind in kinds:
+                try:
+                    case = corrupted(old, kind, folder)
+                except GrowlangError:
+                    continue
+                if case is not None:
+                    name = " + ".join(kind)
+                    measure(case, scores[name], str(path.relative_to(ROOT)))
+    return scores
+
+
+HEAD = """| what was changed | specs | nodes found | parameters carried | to a wrong place |
+|---|---|---|---|---|
+"""
+
+
+def table(scores: dict[str, Score]) -> str:
+    """The table of the page."""
+    return HEAD + "".join(
+        f"| {name} | {s.specs} | {s.found:,} of {s.nodes:,} | "
+        f"{_percent(s.carried, s.parameters)} | {_percent(s.misplaced, s.parameters)} |\n"
+        for name, s in scores.items()
+        if s.specs
+    )
+
+
+def sureness(scores: dict[str, Score]) -> str:
+    """How often pairs are right, by their confidence."""
+    told = [pair for s in scores.values() for pair in s.sure]
+    lines = ["| confidence | pairs | right | stated | of these right |\n|---|---|---|---|---|\n"]
+    for low, high in zip(BINS, (*BINS[1:], 1.01), strict=True):
+        inside = [pair for pair in told if low <= pair[0] < high]
+        stated = [pair for pair in inside if pair[2]]
+        if inside:
+            lines.append(
+                f"| {low:.1f} to {min(high, 1):.1f} | {len(inside):,} | "
+                f"{_percent(sum(p[1] for p in inside), len(inside))} | {len(stated):,} | "
+                f"{_percent(sum(p[1] for p in stated), len(stated))} |\n"
+            )
+    return "".join(lines)
+
+
+def _percent(part: float, whole: float) -> str:
+    if not whole or not part:
+        return "0 %"
+    share = 100 * part / whole
+    return f"{share:.0f} %" if share in (0, 100) or 1 <= share < 99 else f"{share:.2g} %" if share < 1 else f"{share:.1f} %"
+
+
+def main() -> None:
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    scores = measured(specs(every))
+    print(table(scores))
+    print(sureness(scores))
+    for name, s in scores.items():
+        for text in s.refused:
+            print("REFUSED", name, text)
+        for share, text in sorted(s.short)[:40]:
+            print("SHORT", name, f"{share:.2f}", text)
+
+
+if __name__ == "__main__":
+    main()
