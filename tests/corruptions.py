@@ -55,11 +55,8 @@ def with_names(text: str, names: Mapping[str, str]) -> str:
     if not names:
         return text
     any_of = "|".join(map(re.escape, names))
-    binding = rf"(?m)^(  )({any_of})(?=\s+=)"
-    reading = rf'(?<![\w".])()({any_of})(?![\w"]|\s*=|\s*\()'
-    for pattern in (binding, reading):
-        text = re.sub(pattern, lambda m: f"{m[1]}\0{m[2]}\0", text)
-    return re.sub(r"\0(\w+)\0", lambda m: names[m[1]], text)
+    told = rf'(?m)^  (?P<own>{any_of})(?=\s+=)|(?<![\w".])(?P<read>{any_of})(?![\w"]|\s*=|\s*\()'
+    return re.sub(told, lambda m: f"  {names[m['own']]}" if m["own"] else names[m["read"]], text)
 
 
 def other_names(net: Net) -> dict[str, str]:
@@ -206,13 +203,16 @@ def _behind(path: str, old: Net, new: Net) -> str:
 
 
 def removed(text: str, _: Net) -> str:
-    """Without the finest stage, of an image that is as much smaller."""
+    """Without the finest stage, of an image that is as much smaller; the stem has the next width."""
     stages = list(re.finditer(r"(?m)^  stage @ (\d+)(?:.|\n)*?\n(?=  (?:stage|core) )", text))
-    core = re.search(r"core @ (\d+)", text)
-    if len(stages) < 2 or core is None:
+    if len(stages) < 2:
         return text
     factor = int(stages[0][1]) // int(stages[1][1])
+    first, second = (re.search(r"residual\((\d+)", stage[0]) for stage in stages[:2])
     rest = text[: stages[0].start()] + text[stages[0].end() :]
+    if first and second:
+        stem = rf"(?m)(^  stem [^\n]*?\b){first[1]}(?=[,)])"
+        rest = re.sub(stem, lambda m: f"{m[1]}{second[1]}", rest)
     return re.sub(r"(image = \w+\(size = )(\d+)", lambda m: _times(m, 1 / factor), rest)
 
 

@@ -20,9 +20,9 @@ from growlang.checking import Checked, check, errors
 from growlang.comparing import Difference, diff
 from growlang.diagnostics import GrowlangError
 from growlang.growth.mapping import Entry
-from growlang.proposing.matching import matched
-from growlang.proposing.proposal import CARRIED
-from growlang.proposing.runs import blocks, runs_of
+from growlang.proposing.proposal import corresponding
+from growlang.proposing.runs import blocks
+from growlang.proposing.trials import CARRIED
 
 ROOT = SHIPPED.parent
 FOLDERS = ("specs", "examples", "tests/fixtures")
@@ -73,6 +73,8 @@ class Score:
     found: int = 0
     parameters: int = 0
     carried: int = 0
+    shares: float = 0.0
+    """Of the parameters of each spec, summed."""
     misplaced: int = 0
     """Parameters that the statements take to a place that is not theirs."""
     refused: list[str] = field(default_factory=list)
@@ -112,14 +114,14 @@ def corrupted(old: Checked, kinds: Sequence[str], folder: Path) -> Case | None:
             return None
         places = followed(places, truth(kind, at, report.checked))
         at = report.checked
-    return Case(old, at, places)
+    return None if at.net.net_hash == old.net.net_hash else Case(old, at, places)
 
 
 def measure(case: Case, score: Score, name: str) -> None:
     """Add a case to the sums."""
     score.specs += 1
     sizes = {node.path: node.parameters for node in case.old.net.nodes}
-    pairs = matched(runs_of(case.old.net), runs_of(case.new.net))
+    pairs = corresponding(case.old.net, case.new.net)
     found = {a.path: b.path for pair in pairs for a, b in blocks(pair.old, pair.new)}
     score.nodes += len(case.truth)
     score.found += sum(found.get(a, "") in places for a, places in case.truth.items())
@@ -132,6 +134,7 @@ def measure(case: Case, score: Score, name: str) -> None:
     carried, wrong = _carried(case, proposed, score, name)
     score.parameters += mine
     score.carried += carried
+    score.shares += carried / mine if mine else 1.0
     score.misplaced += wrong
     if carried < mine:
         score.short.append((carried / mine, name))
@@ -200,8 +203,8 @@ def measured(
     return scores
 
 
-HEAD = """| what was changed | specs | nodes found | parameters carried | to a wrong place |
-|---|---|---|---|---|
+HEAD = """| what was changed | specs | nodes found | carried, of a spec | of all parameters | misplaced |
+|---|---|---|---|---|---|
 """
 
 
@@ -209,7 +212,7 @@ def table(scores: dict[str, Score]) -> str:
     """The table of the page."""
     return HEAD + "".join(
         f"| {name} | {s.specs} | {s.found:,} of {s.nodes:,} | "
-        f"{_percent(s.carried, s.parameters)} | {_percent(s.misplaced, s.parameters)} |\n"
+        f"{_percent(s.shares, s.specs)} | {_percent(s.carried, s.parameters)} | {_percent(s.misplaced, s.parameters)} |\n"
         for name, s in scores.items()
         if s.specs
     )
@@ -232,10 +235,9 @@ def sureness(scores: dict[str, Score]) -> str:
 
 
 def _percent(part: float, whole: float) -> str:
-    if not whole or not part:
-        return "0 %"
-    share = 100 * part / whole
-    return f"{share:.0f} %" if share in (0, 100) or 1 <= share < 99 else f"{share:.2g} %" if share < 1 else f"{share:.1f} %"
+    share = 100 * part / whole if whole else 0.0
+    digits = 0 if share in (0, 100) or 1 <= share < 99 else 1
+    return f"{share:.{digits}f} %"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from corruptions import CORRUPTIONS, flat, places
+from corruptions import CORRUPTIONS, flat, truth
 from fixture_specs import SHIPPED, checked, findings, growlang
 
 from growlang.checking import Checked

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from growlang.proposing.runs import Run
+from growlang.proposing.conditions import NEW
+from growlang.proposing.runs import CONDITION, Run
 
 LEAST = 0.5
 """Of the similarity of a pair that is proposed."""
@@ -41,6 +42,8 @@ def similarity(old: Run, new: Run) -> float:
     """How alike two runs are, from 0 to 1; 0 where one could not take the other's weights."""
     if old.op != new.op or not _computes_alike(old, new):
         return 0.0
+    if old.kind == CONDITION and new.called.get(new.component, new.component) != old.component:
+        return 0.0
     shapes = _shapes(old, new)
     if not shapes:
         return 0.0
@@ -63,21 +66,25 @@ def _computes_alike(old: Run, new: Run) -> bool:
 
 def _shapes(old: Run, new: Run) -> float:
     """1 where shapes are equal, less where the new ones are larger; 0 where they do not fit."""
-    if len(old.parts) != len(new.parts):
-        return 0.0
-    if old.parts == new.parts:
+    if set(old.parts) == set(new.parts):
         if old.arguments != new.arguments:  # such as another number of heads of the same width
             return 0.0
         return 1.0 if len(old.nodes) == len(new.nodes) else 0.9
+    theirs = {part.name: part.shape for part in new.parts}
+    mine = {part.name for part in old.parts}
+    if any(NEW not in name for name in theirs.keys() - mine):
+        return 0.0  # it has more than what attends to a condition that is new
     ratios = []
-    for mine, theirs in zip(old.parts, new.parts, strict=True):
-        if mine.name != theirs.name or len(mine.shape) != len(theirs.shape):
+    for name, shape in old.parts:
+        other = theirs.get(name)
+        if other is None or len(shape) != len(other):
             return 0.0
-        for n, m in zip(mine.shape, theirs.shape, strict=True):
+        for n, m in zip(shape, other, strict=True):
             if m < n:
                 return 0.0
             ratios.append(n / m)
-    return 0.4 + 0.5 * sum(ratios) / len(ratios) if ratios else 0.0
+    alike = 0.4 + 0.5 * sum(ratios) / len(ratios) if ratios else 0.0
+    return alike if len(theirs) == len(mine) else 0.9 * alike
 
 
 def _names(old: str, new: str) -> float:
@@ -98,7 +105,7 @@ def matched(olds: Sequence[Run], news: Sequence[Run]) -> list[Pair]:
         lead = table[i][j] - max(others, default=0.0)
         clear = max(0.0, min(1.0, lead / CLEAR))
         confidence = table[i][j] * (0.5 + 0.5 * clear)
-        is_same = olds[i].parts == news[j].parts
+        is_same = set(olds[i].parts) == set(news[j].parts)
         found.append(Pair(olds[i], news[j], confidence, is_same))
     used = {(p.old.component, p.new.component) for p in found if not p.old.is_positions}
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,8 +12,12 @@ from growlang.net import ComponentName, Net, Node
 from growlang.ops import op_in
 
 
+CONDITION = "condition"
+NO_NAMES: Mapping[str, str] = {}
+
+
 class Part(NamedTuple):
-    """A tensor of a node: its name below the node's path, with conditions by number."""
+    """A tensor of a node: its name below the node's path, with conditions as they are compared."""
 
     name: str
     shape: tuple[int, ...]
@@ -27,7 +31,7 @@ class Run:
     side: str
     """`encode` or `decode` in a stage; empty elsewhere."""
     kind: str
-    """Of the component: `stem`, `stage`, `core`, `head`, `time` or `condition`."""
+    """Of the component: `stem`, `stage`, `core`, `head`, `time` or CONDITION."""
     level: float
     """Where in the net its resolution is: 0 at the finest, 1 at the coarsest."""
     positions: int
@@ -37,6 +41,8 @@ class Run:
     before: str = ""
     """The op of the run before it; empty at an end."""
     after: str = ""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """What the conditions of its net are called in comparisons."""
 
     @property
     def op(self) -> str:
@@ -61,7 +67,7 @@ class Run:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The tensors of one of its nodes."""
-        return parts_of(self.nodes[0])
+        return parts_of(self.nodes[0], self.called)
 
     @property
     def parameters(self) -> int:
@@ -90,16 +96,16 @@ def _is_size(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def parts_of(node: Node) -> tuple[Part, ...]:
-    """The tensors of a node by what their names say below its path, whatever conditions are called.
+def parts_of(node: Node, called: Mapping[str, str]) -> tuple[Part, ...]:
+    """The tensors of a node by what their names say below its path, conditions as they are called.
 
-    The conditions that it attends to are numbered: `attend.text.kv` is `attend.0.kv`.
+    Of what attends to `caption`, which is called `text`, `attend.caption.kv` is `attend.text.kv`.
     """
-    numbers = {name: str(i) for i, name in enumerate(attended(node))}
+    heard = {name: called.get(name, name) for name in attended(node)}
     skip = len(node.path) + 1
     found = []
     for tensor in node.tensors:
-        below = [numbers.get(step, step) for step in tensor.name[skip:].split(".")]
+        below = [heard.get(step, step) for step in tensor.name[skip:].split(".")]
         found.append(Part(".".join(below), tensor.shape))
     return tuple(found)
 
@@ -114,8 +120,11 @@ def run_of(node: Node) -> Run:
     return Run((node,), _side(node), "", 0.0, 1, 0.0)
 
 
-def runs_of(net: Net) -> list[Run]:
-    """The runs of a net that have tensors, in the order of its graph."""
+def runs_of(net: Net, called: Mapping[str, str] = NO_NAMES) -> list[Run]:
+    """The runs of a net that have tensors, in the order of its graph.
+
+    `called` is what its conditions are called in comparisons.
+    """
     groups: list[list[Node]] = []
     key: tuple[object, ...] = ()
     for node in net.nodes:
@@ -138,13 +147,14 @@ def runs_of(net: Net) -> list[Run]:
             order[nodes[0].path] / max(1, len(order) - 1),
             _beside(groups, n - 1, nodes[0]),
             _beside(groups, n + 1, nodes[0]),
+            called,
         )
         for n, nodes in enumerate(groups)
     ]
 
 
 def _like(node: Node) -> tuple[object, ...]:
-    return json.dumps(node.args, sort_keys=True, default=str), parts_of(node)
+    return json.dumps(node.args, sort_keys=True, default=str), parts_of(node, NO_NAMES)
 
 
 def _side(node: Node) -> str:
@@ -155,7 +165,7 @@ def _side(node: Node) -> str:
 def _kind(net: Net, node: Node) -> str:
     name = node.component
     if name in net.encoders:
-        return "condition"
+        return CONDITION
     return "stage" if name.is_stage else "retained" if name.is_retained else str(name)
 
 
