@@ -203,7 +203,10 @@ def _behind(path: str, old: Net, new: Net) -> str:
 
 
 def removed(text: str, _: Net) -> str:
-    """Without the finest stage, of an image that is as much smaller; the stem has the next width."""
+    """Without the finest stage, of an image that is as much smaller.
+
+    The stem has the width of the next one.
+    """
     stages = list(re.finditer(r"(?m)^  stage @ (\d+)(?:.|\n)*?\n(?=  (?:stage|core) )", text))
     if len(stages) < 2:
         return text

@@ -1,7 +1,7 @@
 """What `growlang diff` proposes for specs that were changed in known ways: `make proposals`.
 
-Of each corruption of `corruptions`, and of several one after the other: how many nodes are found, how many
-parameters the pasted statements carry to their place, and how sure the wrong places were.
+Of each corruption of `corruptions`, and of several one after the other: how many nodes are found,
+how many parameters the pasted statements carry to their place, and how sure the wrong places were.
 """
 
 from __future__ import annotations
@@ -178,9 +178,7 @@ def _placed(case: Case, entries: Iterable[Entry]) -> tuple[int, int]:
     )
 
 
-def measured(
-    paths: Iterable[Path], kinds: Sequence[Sequence[str]] = KINDS
-) -> dict[str, Score]:
+def measured(paths: Iterable[Path], kinds: Sequence[Sequence[str]] = KINDS) -> dict[str, Score]:
     """The sums of each kind."""
     scores = {" + ".join(kind): Score() for kind in kinds}
     for path in paths:

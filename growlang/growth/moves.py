@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, stage
 from growlang.diagnostics.literals import dimensions
-from growlang.net import ComponentName, Net, Tensor
-from growlang.resolve.contract import Contract
+from growlang.net import Net, Tensor
+from growlang.resolve.contract import Contract, whole
 from growlang.spec.selectors import (
     AS_MANY,
     EQUAL_LENGTHS,
@@ -47,7 +47,8 @@ def _moves(
     taken: set[str] = set()
     before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
-        renamed = contract.renamed.get(ComponentName(str(statement.old)))
+        old = whole(statement.old)
+        renamed = contract.renamed.get(old) if old else None
         if renamed and (renamed in contract.grow or not child.of(renamed)):
             continue  # its tensors grow, or it has none
         components = component_of(statement.old.steps, before.components)

@@ -5,7 +5,7 @@ They are told apart by what they are, and by what reads them; a name alone says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from growlang.net import Net
@@ -18,7 +18,7 @@ WEIGHTS = {"arguments": 0.5, "readers": 0.3, "order": 0.05, "name": 0.15}
 
 
 def same_conditions(old: Net, new: Net) -> dict[str, str]:
-    """The new net's condition that each of the old one's is; those of a net that are alike in pairs.
+    """The new net's condition that each of the old one's is.
 
     The most alike go first. A condition that is smaller in the new net is another one.
     """
@@ -48,7 +48,7 @@ def called(pairs: dict[str, str], new: Net) -> dict[str, str]:
     return {name: names.get(name, f"{NEW}{name}") for name in new.encoders}
 
 
-def _fits(old: dict[str, Any], new: dict[str, Any]) -> bool:
+def _fits(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     """Whether no number of a condition is smaller in the new net."""
     return all(
         not isinstance(value, int | float)
@@ -58,7 +58,7 @@ def _fits(old: dict[str, Any], new: dict[str, Any]) -> bool:
     )
 
 
-def _equal(old: dict[str, Any], new: dict[str, Any]) -> float:
+def _equal(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
     """The share of the arguments of a condition that are equal."""
     names = {*old, *new} - {"op"}
     return sum(old.get(n) == new.get(n) for n in names) / len(names) if names else 1.0

@@ -17,7 +17,8 @@ def deepening_of(name: ComponentName, pairs: Iterable[Pair], old: Net, new: Net)
 
     `old` is the old net with the new names of its components.
     """
-    votes = {vote for pair in pairs if pair.new.component == name for vote in _votes(pair, old, new)}
+    own = [pair for pair in pairs if pair.new.component == name]
+    votes = {vote for pair in own for vote in _votes(pair, old, new)}
     if len({where for where, _ in votes}) != 1:
         return INTERLEAVED
     where = next(iter(votes))[0]
@@ -41,6 +42,7 @@ def _votes(pair: Pair, old: Net, new: Net) -> Iterator[tuple[str, bool]]:
     mine = {parts_of(node, pair.new.called) for node in pair.new.nodes}
     fresh = blocks[: m - n] if before else blocks[n:]
     is_first = bool(before) != (pair.new.side == "decode")  # stages are mirrored
-    yield "prepend" if is_first else "append", any(
-        parts_of(node, pair.new.called) not in mine for node in fresh
+    yield (
+        "prepend" if is_first else "append",
+        any(parts_of(node, pair.new.called) not in mine for node in fresh),
     )

@@ -25,6 +25,7 @@ UNSTATED = "not stated"
 SHARE = 0.01
 """Of the old net's parameters: two nets that have less in common do not correspond."""
 
+
 class Correspondence(NamedTuple):
     """A place of the old net, and the place of the new one that it is."""
 
@@ -58,12 +59,10 @@ def proposal(a: Checked, b: Checked) -> Proposal:
     """What would make `b` a child of `a`. No statement is returned that does not check."""
     if a.net.of_tokens != b.net.of_tokens:
         return NOTHING
-    conditions = same_conditions(a.net, b.net)
     pairs = corresponding(a.net, b.net)
     if sum(pair.old.parameters for pair in pairs) < SHARE * a.net.parameters or not pairs:
         return NOTHING
-    names = {ComponentName(old): ComponentName(new) for old, new in conditions.items()}
-    trial = Trial(a, b, pairs, {old: new for old, new in names.items() if old != new})
+    trial = Trial(a, b, pairs, _renamed(a.net, b.net, pairs))
     tries = [trial.moved(), *trial.grown()]
     least = max(1, SHARE * a.net.parameters)
     found = [t for t in tries if t is not None and t.carried >= least]
@@ -87,6 +86,20 @@ def corresponding(old: Net, new: Net) -> list[Pair]:
     """The runs of blocks of two nets that correspond, in the order of the new one."""
     names = called(same_conditions(old, new), new)
     return matched(runs_of(old), runs_of(new, names))
+
+
+def _renamed(old: Net, new: Net, pairs: Sequence[Pair]) -> dict[ComponentName, ComponentName]:
+    """The new name of each condition and stage that has another: that of most of its parameters."""
+    shares: dict[tuple[ComponentName, ComponentName], int] = {}
+    for pair in pairs:
+        key = pair.old.component, pair.new.component
+        if all(name.is_stage for name in key):
+            shares[key] = shares.get(key, 0) + pair.old.parameters
+    found = {ComponentName(a): ComponentName(b) for a, b in same_conditions(old, new).items()}
+    for before, after in sorted(shares, key=lambda key: -shares[key]):
+        if before not in found and after not in found.values():
+            found[before] = after
+    return {before: after for before, after in found.items() if before != after}
 
 
 def _stated(pair: Pair, mapping: Mapping) -> Correspondence:

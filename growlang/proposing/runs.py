@@ -11,7 +11,6 @@ from typing import NamedTuple
 from growlang.net import ComponentName, Net, Node
 from growlang.ops import op_in
 
-
 CONDITION = "condition"
 NO_NAMES: Mapping[str, str] = {}
 

@@ -96,8 +96,10 @@ class Trial:
             if made is not None:
                 return made, left
             rest = [name for name in left if name not in blamed]
-            if rest == left:
-                return None, rest[:0]
+            if len(rest) == len(left):  # nothing is to blame by name: what moves may be
+                rest = [name for name in left if name not in self.renamed.values()]
+            if len(rest) == len(left):
+                break
             left = rest
         return None, ()
 
@@ -191,5 +193,3 @@ def _contract(lines: Sequence[str], a: Checked, b: Checked) -> tuple[Contract | 
     own = [s for s in b.resolved.document.models[0].statements if isinstance(s, d.Binding | d.Slot)]
     whole = model._replace(statements=(*model.statements, *own))
     return contract(whole, old.model, Names(findings)), findings
-
-
