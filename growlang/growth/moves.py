@@ -49,8 +49,9 @@ def _moves(
     for statement in contract.moved:
         old = whole(statement.old)
         renamed = contract.renamed.get(old) if old else None
-        if renamed and (renamed in contract.grow or not child.of(renamed)):
-            continue  # its tensors grow, or it has none
+        grows = renamed in contract.grow or contract.doubtful
+        if renamed and (grows or not child.of(renamed)):
+            continue  # its tensors grow, or may be meant to, or it has none
         components = component_of(statement.old.steps, before.components)
         components += component_of(statement.new.steps, after.components)
         kept = next((contract.keep[c] for c in components if c in contract.keep), None)
@@ -69,7 +70,8 @@ def _moves(
                     "G305",
                     f"`{source}` cannot move to `{name}`: {wrong}",
                     statement.span,
-                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
+                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`"
+                    + f", or write `grow {statement.new} by widen(exact)`" * (renamed is not None),
                 )
                 break
             found[name] = MovedTensor(source, statement)

@@ -290,23 +290,29 @@ def _renamed(
 ) -> dict[ComponentName, ComponentName]:
     """The parent's conditions and stages that are moved to another of the model's."""
     known = [*parent.conditions, *(stage.name for stage in parent.stages)] if parent else []
+    olds = [whole(m.old) for m in model.statements if isinstance(m, d.Moved)]
     found: dict[ComponentName, ComponentName] = {}
     places: dict[ComponentName, d.Moved] = {}
     for moved in model.statements:
-        if not isinstance(moved, d.Moved):
+        sides = (whole(moved.old), whole(moved.new)) if isinstance(moved, d.Moved) else ()
+        if not isinstance(moved, d.Moved) or not all(sides):
             continue
-        old, new = whole(moved.old), whole(moved.new)
-        if old is None or new is None or old == new or old not in known or new not in declared:
-            continue
-        if old.is_stage != new.is_stage:
-            continue
-        if new in places:
+        old, new = (ComponentName(side or "") for side in sides)
+        is_renamed = (
+            old != new
+            and old in known
+            and new in declared
+            and old.is_stage == new.is_stage
+            and olds.count(old) == 1
+        )
+        if new in places and (is_renamed or new in found.values()):
             first = places[new]
             message = f"`{first.old}` and `{moved.old}` both move to `{moved.new}`"
             notes = [Note("the other is here", first.span)]
             findings.add("G306", message, moved.span, help="remove one of them", notes=notes)
-        else:
-            found[old], places[new] = new, moved
+        elif is_renamed:
+            found[old] = new
+        places.setdefault(new, moved)
     return found
 
 
