@@ -283,7 +283,8 @@ def truth(kind: str, old: Checked, new: Checked) -> Truth:
 
 def _computes_alike(old: Node, new: Node) -> bool:
     mine, theirs = run_of(old).function, run_of(new).function
-    return old.op == new.op and all(theirs.get(k, v) == v for k, v in mine.items())
+    names = {*mine, *theirs}
+    return old.op == new.op and all(mine.get(n, "null") == theirs.get(n, "null") for n in names)
 
 
 def followed(first: Truth, then: Truth) -> Truth:

@@ -34,9 +34,9 @@ def _votes(pair: Pair, old: Net, new: Net) -> Iterator[tuple[str, bool]]:
     n, m = len(was), len(blocks)
     if kind == path or n >= m or not n:
         return
-    whole = len(pair.old.nodes) == len(pair.new.nodes)
-    before = int(path[len(kind) :]) - int(pair.old.place.rpartition(".")[2])
-    if not whole or before not in (0, m - n):
+    before = int(path[len(kind) :])
+    behind = m - before - len(pair.new.nodes)
+    if (before == 0) == (behind == 0):
         yield "interleave", False
         return
     mine = {parts_of(node, pair.new.called) for node in pair.new.nodes}

@@ -6,16 +6,21 @@ one, networkx finds it; it comes with PyTorch, and without it the most alike go 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from growlang.proposing.conditions import NEW
 from growlang.proposing.runs import CONDITION, Run
+from growlang.proposing.stages import aligned
 
 LEAST = 0.5
 """Of the similarity of a pair that is proposed."""
 CLEAR = 0.25
 """How much better than any other a pair is that nothing else rivals."""
+OTHERWISE = 0.6
+"""Of the similarity of what is alike but for the function, such as another activation."""
+ELSEWHERE = 0.7
+"""Of the similarity of blocks in stages that are not the same one."""
 WEIGHTS = {
     "shapes": 0.35,
     "kind": 0.2,
@@ -36,11 +41,13 @@ class Pair(NamedTuple):
     """From 0 to 1: how alike they are, less where another partner would do as well."""
     is_same: bool
     """Whether their tensors have the same names and shapes."""
+    computes_alike: bool = True
+    """Whether they compute the same function, whatever their widths; else nothing is stated."""
 
 
 def similarity(old: Run, new: Run) -> float:
     """How alike two runs are, from 0 to 1; 0 where one could not take the other's weights."""
-    if old.op != new.op or not _computes_alike(old, new):
+    if old.op != new.op:
         return 0.0
     if old.kind == CONDITION and new.called.get(new.component, new.component) != old.component:
         return 0.0
@@ -56,12 +63,16 @@ def similarity(old: Run, new: Run) -> float:
         "position": 1.0 - abs(old.position - new.position),
         "name": _names(old.place, new.place),
     }
-    return sum(WEIGHTS[name] * value for name, value in found.items())
+    whole = sum(WEIGHTS[name] * value for name, value in found.items())
+    return whole if _computes_alike(old, new) else OTHERWISE * whole
 
 
 def _computes_alike(old: Run, new: Run) -> bool:
-    mine, theirs = old.function, new.function
-    return all(theirs.get(name, value) == value for name, value in mine.items())
+    """Whether two runs compute the same, whatever their widths; the rest is at its default."""
+    return all(
+        old.function.get(name, "null") == new.function.get(name, "null")
+        for name in {*old.function, *new.function}
+    )
 
 
 def _shapes(old: Run, new: Run) -> float:
@@ -96,8 +107,14 @@ def _names(old: str, new: str) -> float:
 def matched(olds: Sequence[Run], news: Sequence[Run]) -> list[Pair]:
     """The runs that correspond, in the order of the new ones."""
     table = [[similarity(old, new) for new in news] for old in olds]
+    stages = aligned(table, olds, news)
+    for i, old in enumerate(olds):
+        for j, new in enumerate(news):
+            both = old.component.is_stage and new.component.is_stage
+            if both and stages.get(old.component) != new.component:
+                table[i][j] *= ELSEWHERE
     found = []
-    for i, j in sorted(_assigned(table), key=lambda pair: pair[1]):
+    for i, j in sorted(_in_order(_assigned(table), olds, news), key=lambda pair: pair[1]):
         if table[i][j] < LEAST:
             continue
         others = [table[i][k] for k in range(len(news)) if k != j]
@@ -106,11 +123,24 @@ def matched(olds: Sequence[Run], news: Sequence[Run]) -> list[Pair]:
         clear = max(0.0, min(1.0, lead / CLEAR))
         confidence = table[i][j] * (0.5 + 0.5 * clear)
         is_same = set(olds[i].parts) == set(news[j].parts)
-        found.append(Pair(olds[i], news[j], confidence, is_same))
+        alike = _computes_alike(olds[i], news[j])
+        found.append(Pair(olds[i], news[j], confidence, is_same, alike))
     used = {(p.old.component, p.new.component) for p in found if not p.old.is_positions}
     return [
         p for p in found if not p.old.is_positions or (p.old.component, p.new.component) in used
     ]  # positions alone are of no use to other blocks
+
+
+def _in_order(
+    pairs: Iterable[tuple[int, int]], olds: Sequence[Run], news: Sequence[Run]
+) -> Iterator[tuple[int, int]]:
+    """The pairs; of those that nothing but their place tells apart, the first one with the first."""
+    groups: dict[object, list[tuple[int, int]]] = {}
+    for i, j in pairs:
+        key = olds[i].told_by_place, news[j].told_by_place
+        groups.setdefault(key, []).append((i, j))
+    for group in groups.values():
+        yield from zip(*(sorted(side) for side in zip(*group, strict=True)), strict=True)
 
 
 def _assigned(table: list[list[float]]) -> list[tuple[int, int]]:

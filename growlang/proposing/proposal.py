@@ -104,9 +104,9 @@ def _renamed(old: Net, new: Net, pairs: Sequence[Pair]) -> dict[ComponentName, C
 
 def _stated(pair: Pair, mapping: Mapping) -> Correspondence:
     """A pair, with what the mapping makes of its tensors."""
-    entry = mapping.by_name.get(pair.new.nodes[0].tensors[0].name)
-    is_carried = entry is not None and entry.category in CARRIED
-    outcome = entry.category if entry is not None and is_carried else UNSTATED
+    first = (mapping.by_name.get(node.tensors[0].name) for node in pair.new.nodes)
+    carried = (entry.category for entry in first if entry and entry.category in CARRIED)
+    outcome = next(carried, UNSTATED)
     return Correspondence(_place(pair.old), _place(pair.new), pair.confidence, outcome)
 
 

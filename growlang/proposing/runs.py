@@ -40,6 +40,9 @@ class Run:
     before: str = ""
     """The op of the run before it; empty at an end."""
     after: str = ""
+    is_first: bool = True
+    """Whether it is the first of its component, or of its side of a stage."""
+    is_last: bool = True
     called: Mapping[str, str] = field(default_factory=dict)
     """What the conditions of its net are called in comparisons."""
 
@@ -69,15 +72,21 @@ class Run:
         return parts_of(self.nodes[0], self.called)
 
     @property
+    def told_by_place(self) -> tuple[object, ...]:
+        """What is equal for runs that their place in a component alone tells apart."""
+        told = frozenset(self.parts), tuple(sorted(self.arguments.items())), len(self.nodes)
+        return self.component, self.side, self.op, *told
+
+    @property
     def parameters(self) -> int:
         """Number of scalars of all its nodes."""
         return sum(node.parameters for node in self.nodes)
 
     @cached_property
     def function(self) -> Mapping[str, str]:
-        """The arguments of its op that are no numbers: what is computed, whatever the widths."""
+        """The arguments of its op without their numbers: what is computed, whatever the widths."""
         args = self.nodes[0].args
-        return {name: text for name, text in self.arguments.items() if not _is_size(args[name])}
+        return {name: json.dumps(_unsized(args[name]), default=str) for name in self.arguments}
 
     @cached_property
     def arguments(self) -> Mapping[str, str]:
@@ -91,8 +100,13 @@ class Run:
         }
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _unsized(value: object) -> object:
+    """A value without its numbers."""
+    if isinstance(value, Mapping):
+        return {name: _unsized(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unsized(inner) for inner in value]
+    return None if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def parts_of(node: Node, called: Mapping[str, str]) -> tuple[Part, ...]:
@@ -146,6 +160,8 @@ def runs_of(net: Net, called: Mapping[str, str] = NO_NAMES) -> list[Run]:
             order[nodes[0].path] / max(1, len(order) - 1),
             _beside(groups, n - 1, nodes[0]),
             _beside(groups, n + 1, nodes[0]),
+            n == 0 or _part(groups[n - 1]) != _part(nodes),
+            n == len(groups) - 1 or _part(groups[n + 1]) != _part(nodes),
             called,
         )
         for n, nodes in enumerate(groups)
@@ -174,6 +190,10 @@ def _levels(net: Net) -> dict[int, float]:
     return {size: n / max(1, len(known) - 1) for n, size in enumerate(known)}
 
 
+def _part(nodes: list[Node]) -> tuple[str, str]:
+    return nodes[0].component, _side(nodes[0])
+
+
 def _beside(groups: list[list[Node]], at: int, node: Node) -> str:
     if not 0 <= at < len(groups):
         return ""
@@ -181,8 +201,12 @@ def _beside(groups: list[list[Node]], at: int, node: Node) -> str:
 
 
 def blocks(old: Run, new: Run) -> Iterator[tuple[Node, Node]]:
-    """The nodes of two runs in pairs: from the start, and on a decode side from the end."""
-    if new.side == "decode":
+    """The nodes of two runs in pairs: from the start; or from the end, where the ends correspond.
+
+    These are the decode sides of stages, and runs at the end of a component that begins otherwise.
+    """
+    ends = old.is_last and new.is_last and not (old.is_first and new.is_first)
+    if new.side == "decode" or ends:
         yield from zip(reversed(old.nodes), reversed(new.nodes), strict=False)
     else:
         yield from zip(old.nodes, new.nodes, strict=False)

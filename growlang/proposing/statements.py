@@ -25,7 +25,7 @@ def moving(pairs: Iterable[Pair]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for pair in pairs:
-        for old, new in blocks(pair.old, pair.new):
+        for old, new in blocks(pair.old, pair.new) if pair.computes_alike else ():
             names: dict[Part, str] = {
                 part: tensor.name
                 for part, tensor in zip(parts_of(new, pair.new.called), new.tensors, strict=True)

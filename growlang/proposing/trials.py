@@ -75,6 +75,7 @@ class Trial:
         old = under_names(self.a.net, self.renamed)
         places = [(p.old.component, p.new.component) for p in self.pairs]
         alike = {new for before, new in places if self.renamed.get(before, before) == new}
+        alike -= {p.new.component for p in self.pairs if not p.computes_alike}
         names = [c.name for c in old.components if c.name in alike and self._fits(old, c.name)]
         for promised in (0, 1):
             made, left = self._most(names, promised, old)
