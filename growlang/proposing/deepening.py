@@ -9,6 +9,8 @@ from growlang.proposing.matching import Pair
 from growlang.proposing.runs import parts_of
 
 INTERLEAVED = "deepen(interleave)"
+COPIED = "deepen(interleave, init = copy)"
+"""Where new blocks cannot begin without an effect; not exact."""
 DIGITS = "0123456789"
 
 

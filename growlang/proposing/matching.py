@@ -134,7 +134,7 @@ def matched(olds: Sequence[Run], news: Sequence[Run]) -> list[Pair]:
 def _in_order(
     pairs: Iterable[tuple[int, int]], olds: Sequence[Run], news: Sequence[Run]
 ) -> Iterator[tuple[int, int]]:
-    """The pairs; of those that nothing but their place tells apart, the first one with the first."""
+    """The pairs; of those that their place alone tells apart, the first one with the first."""
     groups: dict[object, list[tuple[int, int]]] = {}
     for i, j in pairs:
         key = olds[i].told_by_place, news[j].told_by_place

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from growlang.checking import Checked, grow
 from growlang.diagnostics import Findings
@@ -15,7 +15,7 @@ from growlang.growing.renaming import under_names
 from growlang.growth.accounting import account
 from growlang.growth.mapping import Mapping
 from growlang.net import ComponentName, Net
-from growlang.proposing.deepening import deepening_of
+from growlang.proposing.deepening import COPIED, deepening_of
 from growlang.proposing.matching import Pair
 from growlang.proposing.statements import dropping, joined, listed, moves, moving
 from growlang.resolve.contract import Contract, contract
@@ -76,21 +76,33 @@ class Trial:
         places = [(p.old.component, p.new.component) for p in self.pairs]
         alike = {new for before, new in places if self.renamed.get(before, before) == new}
         alike -= {p.new.component for p in self.pairs if not p.computes_alike}
-        names = [c.name for c in old.components if c.name in alike and self._fits(old, c.name)]
-        for promised in (0, 1):
-            made, left = self._most(names, promised, old)
+        known = [c.name for c in old.components if c.name in alike]
+        copied = [name for name in known if not self._fits(old, name, "zero")]
+        whole = [name for name in known if name not in copied]
+        copied = [name for name in copied if self._fits(old, name, "copy")]
+        wanted = [name for name in known if name in (*whole, *copied)]
+        tries = [(whole, 0), *([(wanted, 0)] if copied else []), (wanted, 1)]
+        for names, promised in tries:
+            made, left = self._most(names, promised, old, copied)
             if made is not None:
                 yield made
-            if left == names:
+            if left == wanted:
                 return
 
     def _most(
-        self, names: Sequence[ComponentName], promised: int, old: Net
+        self,
+        names: Sequence[ComponentName],
+        promised: int,
+        old: Net,
+        copied: Collection[ComponentName],
     ) -> tuple[Try | None, Sequence[ComponentName]]:
-        """As many of the components as can grow together, and their names."""
+        """As many of the components as can grow together, and their names.
+
+        The new blocks of those that are `copied` are copies, which compute from the start.
+        """
         left = names
         for _ in range(DROPPED):
-            lines = self._growing(left, promised, old)
+            lines = self._growing(left, promised, old, copied)
             if lines is None:
                 return None, left
             made, blamed = self.attempt(lines)
@@ -104,11 +116,18 @@ class Trial:
             left = rest
         return None, ()
 
-    def _fits(self, old: Net, name: ComponentName) -> bool:
+    def _fits(self, old: Net, name: ComponentName, init: Literal["zero", "copy"]) -> bool:
         """Whether the blocks of a component are those of the old one, or more."""
-        return not paired(self.b.net, old, name, Deepening("interleave")).obstacles
+        found = paired(self.b.net, old, name, Deepening("interleave", init=init))
+        return not any(o.kind == "impossible" for o in found.obstacles)
 
-    def _growing(self, names: Sequence[ComponentName], promised: int, old: Net) -> list[str] | None:
+    def _growing(
+        self,
+        names: Sequence[ComponentName],
+        promised: int,
+        old: Net,
+        copied: Collection[ComponentName],
+    ) -> list[str] | None:
         """`grow` of several components, and what else is to be said; None where none is larger.
 
         `old` is the old net with the new names of its components.
@@ -128,7 +147,10 @@ class Trial:
         rest = {a: b for a, b in self.target.items() if a not in own and b not in taken}
         spoken = {name for name in names if name not in renamed.values()}
         gone = dropping(self.a.net, rest, (*spoken, *renamed))
-        deeper = {name: deepening_of(name, self.pairs, old, new) for name in names}
+        deeper = {
+            name: COPIED if name in copied else deepening_of(name, self.pairs, old, new)
+            for name in names
+        }
         return [
             *listed("drop", (name.selector for name in gone)),
             *(f"moved {a.selector} -> {b.selector}" for a, b in renamed.items()),
