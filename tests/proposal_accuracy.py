@@ -1,5 +1,6 @@
 """What `growlang diff` proposes for specs that were changed in known ways: `make proposals`.
 
+`python -m proposal_accuracy [EVERY START] [PAGE.md]` takes each EVERYth file from one on.
 Of each corruption of `corruptions`, and of several one after the other: how many nodes are found,
 how many parameters the pasted statements carry to their place, and how sure the wrong places were.
 """
@@ -239,15 +240,67 @@ def _percent(part: float, whole: float) -> str:
     return f"{share:.{digits}f} %"
 
 
+INTRODUCTION = """# Proposals, as they are measured
+
+What `growlang diff` [proposes](growth.md#specs-that-are-not-related) for a spec and what became of
+it when it was changed in a known way. The specs are every {every}th file of `specs/`, `examples/` and
+`tests/fixtures/` from the {start}th on, one of each net, in their flat forms; a row has those that
+the change changes, and that check after it. `make proposals` measures anew, and
+`PYTHONPATH=tests python -m proposal_accuracy` all specs.
+
+- **nodes found**: ops with tensors whose place in the changed spec is found. What computes another
+  function, such as a block with another activation, has none.
+- **carried**: parameters of these that the pasted statements take to their place, the mean over the
+  specs; **of all**: of all parameters, so that the largest specs count the most.
+- **misplaced**: parameters of the first spec that the statements take elsewhere.
+
+| the change | what it is |
+|---|---|
+| renamed | the model and every condition have other names |
+| names swapped | each condition has the name of the next one |
+| reordered, shuffled | the blocks of the core, or the lines of the model, in the reverse order |
+| widened | all widths times two, 1.5 or four; heads: twice as many |
+| deepened | twice as many of what is repeated |
+| enlarged | the image and all stages at twice their size |
+| inserted | a stage more, or in a chain a small block before the others |
+| removed | the finest stage less |
+| activated | another activation in the blocks, or at the end |
+| conditioned | one more condition, which the blocks attend to |
+
+"""
+CONFIDENCE = """
+## How sure they are
+
+Of all pairs of places that were told, by their confidence: how many were right, and how many the
+statements carry. What computes another function is told with 0.6 or less, is not stated, and counts
+as wrong here.
+
+"""
+
+
+def page(scores: dict[str, Score], every: int, start: int) -> str:
+    """The page of the docs."""
+    refused = [line for score in scores.values() for line in score.refused]
+    pasted = sum(score.specs for score in scores.values())
+    said = f"\nOf {pasted:,} changed specs, {len(refused)} had statements that do not check.\n"
+    head = INTRODUCTION.format(every=every, start=start + 1)
+    return head + table(scores) + said + CONFIDENCE + sureness(scores)
+
+
 def main() -> None:
-    scores = measured(specs(*map(int, sys.argv[1:3])))
-    print(table(scores))
-    print(sureness(scores))
-    for name, s in scores.items():
-        for text in s.refused:
-            print("REFUSED", name, text)
-        for share, text in sorted(s.short)[:40]:
-            print("SHORT", name, f"{share:.2f}", text)
+    """Print the tables and what falls short; with a path, write the page."""
+    numbers = [int(text) for text in sys.argv[1:] if text.isdigit()]
+    every, start = numbers if len(numbers) == 2 else (1, 0)
+    scores = measured(specs(every, start))
+    sys.stdout.write(f"{table(scores)}\n{sureness(scores)}\n")
+    for name, score in scores.items():
+        for text in score.refused:
+            sys.stdout.write(f"refused: {name}: {text}\n")
+        for share, text in sorted(score.short):
+            sys.stdout.write(f"{share:.2f} carried: {name}: {text}\n")
+    for path in sys.argv[1:]:
+        if path.endswith(".md"):
+            Path(path).write_text(page(scores, every, start))
 
 
 if __name__ == "__main__":

@@ -78,8 +78,8 @@ def _computes_alike(old: Run, new: Run) -> bool:
 def _shapes(old: Run, new: Run) -> float:
     """1 where shapes are equal, less where the new ones are larger; 0 where they do not fit."""
     if set(old.parts) == set(new.parts):
-        if old.arguments != new.arguments:  # such as another number of heads of the same width
-            return 0.0
+        if old.arguments != new.arguments and _computes_alike(old, new):
+            return 0.0  # numbers are not the same, such as those of heads of the same width
         return 1.0 if len(old.nodes) == len(new.nodes) else 0.9
     theirs = {part.name: part.shape for part in new.parts}
     mine = {part.name for part in old.parts}
