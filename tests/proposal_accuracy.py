@@ -243,8 +243,8 @@ def _percent(part: float, whole: float) -> str:
 INTRODUCTION = """# Proposals, as they are measured
 
 What `growlang diff` [proposes](growth.md#specs-that-are-not-related) for a spec and what became of
-it when it was changed in a known way. The specs are every {every}th file of `specs/`, `examples/` and
-`tests/fixtures/` from the {start}th on, one of each net, in their flat forms; a row has those that
+it when it was changed in a known way. The specs are every {every}th file of `specs/`, `examples/`
+and `tests/fixtures/` from the {start}th on, one of each net, in flat form; a row has those that
 the change changes, and that check after it. `make proposals` measures anew, and
 `PYTHONPATH=tests python -m proposal_accuracy` all specs.
 

@@ -71,7 +71,7 @@ def _moves(
                     f"`{source}` cannot move to `{name}`: {wrong}",
                     statement.span,
                     help=f"declare `{statement.new}` as the parent declares `{statement.old}`"
-                    + f", or write `grow {statement.new} by widen(exact)`" * (renamed is not None),
+                    + f", or `grow {statement.new}` where it is larger" * (renamed is not None),
                 )
                 break
             found[name] = MovedTensor(source, statement)
