@@ -265,6 +265,8 @@ def truth(kind: str, old: Checked, new: Checked) -> Truth:
     corruption = CORRUPTIONS[kind]
     there = {node.path: node for node in new.net.nodes if node.tensors}
     shapes = {re.sub(r"\d+", "#", path) for path in there}
+    places = {name: corruption.place(name, old.net, new.net) or name for name in old.net.encoders}
+    called = {after: before for before, after in places.items()}
     found: Truth = {}
     for node in old.net.nodes:
         path = corruption.place(node.path, old.net, new.net) if node.tensors else None
@@ -272,17 +274,17 @@ def truth(kind: str, old: Checked, new: Checked) -> Truth:
             continue
         if corruption.is_deeper:
             like = re.sub(r"\d+", "#", path)
-            places = {p for p in there if like in shapes and re.sub(r"\d+", "#", p) == like}
+            at = {p for p in there if like in shapes and re.sub(r"\d+", "#", p) == like}
         else:
-            places = {path} & there.keys()
-        alike = frozenset(p for p in places if _computes_alike(node, there[p]))
+            at = {path} & there.keys()
+        alike = frozenset(p for p in at if _computes_alike(node, there[p], called))
         if alike:
             found[node.path] = alike
     return found
 
 
-def _computes_alike(old: Node, new: Node) -> bool:
-    mine, theirs = run_of(old).function, run_of(new).function
+def _computes_alike(old: Node, new: Node, called: Mapping[str, str]) -> bool:
+    mine, theirs = run_of(old).function, run_of(new, called).function
     names = {*mine, *theirs}
     return old.op == new.op and all(mine.get(n, "null") == theirs.get(n, "null") for n in names)
 

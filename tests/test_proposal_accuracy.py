@@ -11,6 +11,7 @@ CHANGED = (
     ("exactness/dit_text", ("renamed", "widened x1.5")),
     ("exactness/stack", ("renamed", "inserted", "widened", "deepened")),
     ("exactness/front", ("names swapped", "widened")),
+    ("exactness/joint", ("renamed", "widened")),
     ("exactness/own", ("widened", "deepened")),
     ("exactness/conditioned_text", ("conditioned", "renamed")),
     ("growth/adm", ("renamed", "enlarged", "widened")),

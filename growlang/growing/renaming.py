@@ -71,16 +71,22 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
     """A node that may be a condition, or read one."""
     op = op_in(node)
     attended = {name for name in op.attended or () if name in names}
+    joint = {name for name in node.args.get("joint", ()) if name in names}
     inputs = tuple(_first(name, names) for name in node.inputs)
-    if node.component not in names and not attended and inputs == node.inputs:
+    if node.component not in names and not attended | joint and inputs == node.inputs:
         return node
     branches = {
         f"{node.path}.{branch}.": f"{node.path}.{branch.removesuffix(name)}{_first(name, names)}."
         for branch, name in op.branches.items()
         if name in attended
     }
-    argument = op.conditions_argument or ""
-    renamed = {argument: _called(node.args[argument], names)} if attended else {}
+    branches |= {
+        f"{node.path}.attend.self.joint.{name}.": f"{node.path}.attend.self.joint.{names[name]}."
+        for name in map(ComponentName, joint)
+    }
+    told = {op.conditions_argument or "", "joint", *getattr(op, "sublayer_arguments", ())}
+    told = told & node.args.keys() if attended | joint else set()
+    renamed = {argument: _called(node.args[argument], names) for argument in told}
     conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
     pools = {_first(name, names): how for name, how in node.scope.pools.items()}
     targets = {_first(name, names): count for name, count in node.scope.targets.items()}

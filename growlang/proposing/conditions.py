@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from growlang.net import Net
-from growlang.proposing.runs import attended
+from growlang.ops import op_in
 
 NEW = "+"
 """What a condition that the old net does not have is called begins with."""
@@ -74,7 +74,7 @@ def _read(net: Net) -> dict[str, set[str]]:
 
 def _readers(net: Net) -> Iterator[tuple[str, str]]:
     for node in net.nodes:
-        heard = attended(node)
+        heard = op_in(node).attended or ()
         for name in dict.fromkeys(path.split(".")[0] for path in node.inputs[1:]):
             if name in net.encoders:
                 yield name, f"{node.op} {'attends' if name in heard else 'reads'}"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from growlang.net import ComponentName, Net, Node
 from growlang.ops import op_in
@@ -85,19 +85,31 @@ class Run:
     @cached_property
     def function(self) -> Mapping[str, str]:
         """The arguments of its op without their numbers: what is computed, whatever the widths."""
-        args = self.nodes[0].args
-        return {name: json.dumps(_unsized(args[name]), default=str) for name in self.arguments}
+        return {name: _text(_unsized(value)) for name, value in self._said.items()}
 
     @cached_property
     def arguments(self) -> Mapping[str, str]:
         """The arguments of its op that change what it computes, whatever conditions are called."""
+        return {name: _text(value) for name, value in self._said.items()}
+
+    @cached_property
+    def _said(self) -> dict[str, object]:
         op = op_in(self.nodes[0])
         left = {*op.training_arguments, op.conditions_argument, op.names_argument}
+        heard = {name: self.called.get(name, name) for name in attended(self.nodes[0])}
         return {
-            name: json.dumps(value, default=str)
+            name: [heard.get(step, step) for step in value] if _is_names(value) else value
             for name, value in self.nodes[0].args.items()
             if name not in left
         }
+
+
+def _is_names(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, default=str)
 
 
 def _unsized(value: object) -> object:
@@ -124,13 +136,14 @@ def parts_of(node: Node, called: Mapping[str, str]) -> tuple[Part, ...]:
 
 
 def attended(node: Node) -> list[str]:
-    """The conditions that a node attends to, in its order."""
-    return [name for name in op_in(node).attended or () if name != "self"]
+    """The conditions that a node reads, in its order."""
+    read = dict.fromkeys(path.split(".")[0] for path in node.inputs[1:])
+    return [name for name in read if name in node.scope.conditions]
 
 
-def run_of(node: Node) -> Run:
+def run_of(node: Node, called: Mapping[str, str] = NO_NAMES) -> Run:
     """A node by itself, wherever it stands."""
-    return Run((node,), _side(node), "", 0.0, 1, 0.0)
+    return Run((node,), _side(node), "", 0.0, 1, 0.0, called=called)
 
 
 def runs_of(net: Net, called: Mapping[str, str] = NO_NAMES) -> list[Run]:

@@ -247,7 +247,7 @@ class _Reading:
         if moved and not names and verb == "grow":
             old, new = moved[0].selector, self.renamed[moved[0]].selector
             message = f"the parent's `{old}` moves to `{new}`, and no other one is here"
-            self._misses(message, selector.span, f"write `grow {new} by ...`")
+            self._misses(message, selector.span, f"write `{new}`")
             return []
         is_part = steps[0].name not in INDEXED and steps[0].at is not None
         if not names and not (is_part and steps[0].name in self.known):
