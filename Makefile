@@ -76,7 +76,7 @@ exactness: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m exactness docs/reference/exactness.md
 
 proposals: $(STAMP)
-	PYTHONPATH=tests $(BIN)/python -m proposal_accuracy 12 5 docs/reference/proposals.md
+	PYTHONPATH=tests $(BIN)/python -m proposal_accuracy 12 11 docs/reference/proposals.md
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run
