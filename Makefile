@@ -10,7 +10,7 @@ ARMS ?=
 CORE_STEPS ?= 2000
 STEPS ?= 1400
 
-.PHONY: test test-slow test-gpu fuzz lint types docs demo proof proof-quick proof-full proof-large proof-text lineage showcase exactness bench vscode browser clean
+.PHONY: test test-slow test-gpu fuzz lint types docs demo proof proof-quick proof-full proof-large proof-text lineage showcase exactness proposals bench vscode browser clean
 
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: make $@ PYTHON=..."; exit 2; }
@@ -74,6 +74,9 @@ showcase: $(STAMP)
 
 exactness: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m exactness docs/reference/exactness.md
+
+proposals: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m proposal_accuracy 12 11 docs/reference/proposals.md
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.run

@@ -186,7 +186,8 @@ def _standings(child: Net, parent: Net, contract: Contract, mapping: Mapping) ->
     renamed = {
         new: old
         for old, new in contract.renamed.items()
-        if new in verdicts or child.encoders[new] == parent.encoders[old]
+        if new in verdicts
+        or (new in child.encoders and child.encoders[new] == parent.encoders[old])
     }
     for name in (component.name for component in child.components):
         if name in verdicts:

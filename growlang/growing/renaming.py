@@ -1,4 +1,4 @@
-"""A parent whose conditions have the names that its child gives them. Stdlib only."""
+"""A parent whose conditions and stages have the names that its child gives them. Stdlib only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from growlang.ops import op_in
 
 
 def under_names(net: Net, names: Mapping[ComponentName, ComponentName]) -> Net:
-    """The net with other names of conditions, also in what attends to them; `names` is old to new.
+    """The net with other names of conditions and stages, also in what reads them; old to new.
 
-    Its tensors stand in the same order. Raises GrowlangError if there is no such op.
+    What has one of the new names is set aside, under a name that no child has. Its tensors stand in
+    the same order. Raises GrowlangError if there is no such op.
     """
     if not names:
         return net
+    here = [component.name for component in net.components]
+    taken = set(names.values())
+    names = {**names, **{name: _aside(name) for name in here if name in taken - names.keys()}}
     return replace(
         net,
         inputs=tuple(_input(given, names) for given in net.inputs),
@@ -46,10 +50,15 @@ def _of(transform: Transform, name: str, known: Mapping[str, str]) -> Transform:
     return transform
 
 
+def _aside(name: ComponentName) -> ComponentName:
+    """A name for what the child has no more: a stage at a resolution that is written otherwise."""
+    return ComponentName(f"stage.0{name.removeprefix('stage.')}" if name.is_stage else f"0{name}")
+
+
 def _first(path: str, names: Mapping[ComponentName, ComponentName]) -> str:
-    """A path whose first step may be a condition."""
-    head, *rest = path.split(".")
-    return ".".join([names.get(ComponentName(head), head), *rest])
+    """A path that may begin with a condition or a stage."""
+    head = ComponentName.of_tensor(f"{path}.")
+    return names.get(head, head) + path.removeprefix(head)
 
 
 def _input(given: Input, names: Mapping[ComponentName, ComponentName]) -> Input:
@@ -62,18 +71,25 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
     """A node that may be a condition, or read one."""
     op = op_in(node)
     attended = {name for name in op.attended or () if name in names}
+    joint = {name for name in node.args.get("joint", ()) if name in names}
     inputs = tuple(_first(name, names) for name in node.inputs)
-    if node.component not in names and not attended and inputs == node.inputs:
+    if node.component not in names and not attended | joint and inputs == node.inputs:
         return node
     branches = {
         f"{node.path}.{branch}.": f"{node.path}.{branch.removesuffix(name)}{_first(name, names)}."
         for branch, name in op.branches.items()
         if name in attended
     }
-    argument = op.conditions_argument or ""
-    renamed = {argument: [_first(name, names) for name in node.args[argument]]} if attended else {}
+    branches |= {
+        f"{node.path}.attend.self.joint.{name}.": f"{node.path}.attend.self.joint.{names[name]}."
+        for name in map(ComponentName, joint)
+    }
+    told = {op.conditions_argument or "", "joint", *getattr(op, "sublayer_arguments", ())}
+    told = told & node.args.keys() if attended | joint else set()
+    renamed = {argument: _called(node.args[argument], names) for argument in told}
     conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
     pools = {_first(name, names): how for name, how in node.scope.pools.items()}
+    targets = {_first(name, names): count for name, count in node.scope.targets.items()}
     is_own = node.component in names
     return replace(
         node,
@@ -85,9 +101,16 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
             t._replace(name=_first(t.name, names) if is_own else _below(t.name, branches))
             for t in node.tensors
         ),
-        scope=node.scope._replace(conditions=conditions, pools=pools),
+        scope=node.scope._replace(conditions=conditions, pools=pools, targets=targets),
         declaration=op.model_copy(update=renamed),
     )
+
+
+def _called(told: object, names: Mapping[ComponentName, ComponentName]) -> object:
+    """An argument that names a condition, or several."""
+    if isinstance(told, str):
+        return _first(told, names)
+    return [_first(name, names) for name in told] if isinstance(told, list | tuple) else told
 
 
 def _below(name: str, branches: Mapping[str, str]) -> str:

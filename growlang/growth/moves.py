@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from growlang.diagnostics import Findings, Note, stage
 from growlang.diagnostics.literals import dimensions
-from growlang.net import ComponentName, Net, Tensor
-from growlang.resolve.contract import Contract
+from growlang.net import Net, Tensor
+from growlang.resolve.contract import Contract, whole
 from growlang.spec.selectors import (
     AS_MANY,
     EQUAL_LENGTHS,
@@ -47,9 +47,11 @@ def _moves(
     taken: set[str] = set()
     before, after = (Places([c.name for c in n.components], list(n.table)) for n in (parent, child))
     for statement in contract.moved:
-        renamed = contract.renamed.get(ComponentName(str(statement.old)))
-        if renamed and (renamed in contract.grow or not child.of(renamed)):
-            continue  # its tensors grow, or it has none
+        old = whole(statement.old)
+        renamed = contract.renamed.get(old) if old else None
+        grows = renamed in contract.grow or contract.doubtful
+        if renamed and (grows or not child.of(renamed)):
+            continue  # its tensors grow, or may be meant to, or it has none
         components = component_of(statement.old.steps, before.components)
         components += component_of(statement.new.steps, after.components)
         kept = next((contract.keep[c] for c in components if c in contract.keep), None)
@@ -68,7 +70,8 @@ def _moves(
                     "G305",
                     f"`{source}` cannot move to `{name}`: {wrong}",
                     statement.span,
-                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`",
+                    help=f"declare `{statement.new}` as the parent declares `{statement.old}`"
+                    + f", or `grow {statement.new}` where it is larger" * (renamed is not None),
                 )
                 break
             found[name] = MovedTensor(source, statement)

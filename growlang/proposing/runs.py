@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from growlang.net import ComponentName, Net, Node
 from growlang.ops import op_in
 
+CONDITION = "condition"
+NO_NAMES: Mapping[str, str] = {}
+
 
 class Part(NamedTuple):
-    """A tensor of a node: its name below the node's path, with conditions by number."""
+    """A tensor of a node: its name below the node's path, with conditions as they are compared."""
 
     name: str
     shape: tuple[int, ...]
@@ -27,7 +30,7 @@ class Run:
     side: str
     """`encode` or `decode` in a stage; empty elsewhere."""
     kind: str
-    """Of the component: `stem`, `stage`, `core`, `head`, `time` or `condition`."""
+    """Of the component: `stem`, `stage`, `core`, `head`, `time` or CONDITION."""
     level: float
     """Where in the net its resolution is: 0 at the finest, 1 at the coarsest."""
     positions: int
@@ -37,6 +40,11 @@ class Run:
     before: str = ""
     """The op of the run before it; empty at an end."""
     after: str = ""
+    is_first: bool = True
+    """Whether it is the first of its component, or of its side of a stage."""
+    is_last: bool = True
+    called: Mapping[str, str] = field(default_factory=dict)
+    """What the conditions of its net are called in comparisons."""
 
     @property
     def op(self) -> str:
@@ -61,7 +69,13 @@ class Run:
     @cached_property
     def parts(self) -> tuple[Part, ...]:
         """The tensors of one of its nodes."""
-        return parts_of(self.nodes[0])
+        return parts_of(self.nodes[0], self.called)
+
+    @property
+    def told_by_place(self) -> tuple[object, ...]:
+        """What is equal for runs that their place in a component alone tells apart."""
+        told = frozenset(self.parts), tuple(sorted(self.arguments.items())), len(self.nodes)
+        return self.component, self.side, self.op, *told
 
     @property
     def parameters(self) -> int:
@@ -70,47 +84,73 @@ class Run:
 
     @cached_property
     def function(self) -> Mapping[str, str]:
-        """The arguments of its op that are no numbers: what is computed, whatever the widths."""
-        args = self.nodes[0].args
-        return {name: text for name, text in self.arguments.items() if not _is_size(args[name])}
+        """The arguments of its op without their numbers: what is computed, whatever the widths."""
+        return {name: _text(_unsized(value)) for name, value in self._said.items()}
 
     @cached_property
     def arguments(self) -> Mapping[str, str]:
         """The arguments of its op that change what it computes, whatever conditions are called."""
+        return {name: _text(value) for name, value in self._said.items()}
+
+    @cached_property
+    def _said(self) -> dict[str, object]:
         op = op_in(self.nodes[0])
         left = {*op.training_arguments, op.conditions_argument, op.names_argument}
+        heard = {name: self.called.get(name, name) for name in attended(self.nodes[0])}
         return {
-            name: json.dumps(value, default=str)
+            name: [heard.get(step, step) for step in value] if _is_names(value) else value
             for name, value in self.nodes[0].args.items()
             if name not in left
         }
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_names(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
 
 
-def parts_of(node: Node) -> tuple[Part, ...]:
-    """The tensors of a node by what their names say below its path, whatever conditions are called.
+def _text(value: object) -> str:
+    return json.dumps(value, default=str)
 
-    The conditions that it attends to are numbered: `attend.text.kv` is `attend.0.kv`.
+
+def _unsized(value: object) -> object:
+    """A value without its numbers."""
+    if isinstance(value, Mapping):
+        return {name: _unsized(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_unsized(inner) for inner in value]
+    return None if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def parts_of(node: Node, called: Mapping[str, str]) -> tuple[Part, ...]:
+    """The tensors of a node by what their names say below its path, conditions as they are called.
+
+    Of what attends to `caption`, which is called `text`, `attend.caption.kv` is `attend.text.kv`.
     """
-    numbers = {name: str(i) for i, name in enumerate(attended(node))}
+    heard = {name: called.get(name, name) for name in attended(node)}
     skip = len(node.path) + 1
     found = []
     for tensor in node.tensors:
-        below = [numbers.get(step, step) for step in tensor.name[skip:].split(".")]
+        below = [heard.get(step, step) for step in tensor.name[skip:].split(".")]
         found.append(Part(".".join(below), tensor.shape))
     return tuple(found)
 
 
 def attended(node: Node) -> list[str]:
-    """The conditions that a node attends to, in its order."""
-    return [name for name in op_in(node).attended or () if name != "self"]
+    """The conditions that a node reads, in its order."""
+    read = dict.fromkeys(path.split(".")[0] for path in node.inputs[1:])
+    return [name for name in read if name in node.scope.conditions]
 
 
-def runs_of(net: Net) -> list[Run]:
-    """The runs of a net that have tensors, in the order of its graph."""
+def run_of(node: Node, called: Mapping[str, str] = NO_NAMES) -> Run:
+    """A node by itself, wherever it stands."""
+    return Run((node,), _side(node), "", 0.0, 1, 0.0, called=called)
+
+
+def runs_of(net: Net, called: Mapping[str, str] = NO_NAMES) -> list[Run]:
+    """The runs of a net that have tensors, in the order of its graph.
+
+    `called` is what its conditions are called in comparisons.
+    """
     groups: list[list[Node]] = []
     key: tuple[object, ...] = ()
     for node in net.nodes:
@@ -133,13 +173,16 @@ def runs_of(net: Net) -> list[Run]:
             order[nodes[0].path] / max(1, len(order) - 1),
             _beside(groups, n - 1, nodes[0]),
             _beside(groups, n + 1, nodes[0]),
+            n == 0 or _part(groups[n - 1]) != _part(nodes),
+            n == len(groups) - 1 or _part(groups[n + 1]) != _part(nodes),
+            called,
         )
         for n, nodes in enumerate(groups)
     ]
 
 
 def _like(node: Node) -> tuple[object, ...]:
-    return json.dumps(node.args, sort_keys=True, default=str), parts_of(node)
+    return json.dumps(node.args, sort_keys=True, default=str), parts_of(node, NO_NAMES)
 
 
 def _side(node: Node) -> str:
@@ -150,7 +193,7 @@ def _side(node: Node) -> str:
 def _kind(net: Net, node: Node) -> str:
     name = node.component
     if name in net.encoders:
-        return "condition"
+        return CONDITION
     return "stage" if name.is_stage else "retained" if name.is_retained else str(name)
 
 
@@ -160,6 +203,10 @@ def _levels(net: Net) -> dict[int, float]:
     return {size: n / max(1, len(known) - 1) for n, size in enumerate(known)}
 
 
+def _part(nodes: list[Node]) -> tuple[str, str]:
+    return nodes[0].component, _side(nodes[0])
+
+
 def _beside(groups: list[list[Node]], at: int, node: Node) -> str:
     if not 0 <= at < len(groups):
         return ""
@@ -167,8 +214,12 @@ def _beside(groups: list[list[Node]], at: int, node: Node) -> str:
 
 
 def blocks(old: Run, new: Run) -> Iterator[tuple[Node, Node]]:
-    """The nodes of two runs in pairs: from the start, and on a decode side from the end."""
-    if new.side == "decode":
+    """The nodes of two runs in pairs: from the start; or from the end, where the ends correspond.
+
+    These are the decode sides of stages, and runs at the end of a component that begins otherwise.
+    """
+    ends = old.is_last and new.is_last and not (old.is_first and new.is_first)
+    if new.side == "decode" or ends:
         yield from zip(reversed(old.nodes), reversed(new.nodes), strict=False)
     else:
         yield from zip(old.nodes, new.nodes, strict=False)

@@ -7,43 +7,37 @@ from textwrap import wrap
 
 from growlang.net import ComponentName, Net
 from growlang.proposing.matching import Pair
-from growlang.proposing.runs import Part, attended, blocks, parts_of
+from growlang.proposing.runs import NO_NAMES, Part, blocks, parts_of
 
 SHORT = 80
 """Characters of the places in a statement."""
+MOST = 0.5
+"""Of the parameters of a block, which the rest of it is to learn to go with."""
 Steps = tuple[str, ...]
 Move = tuple[Steps, Steps]
 """The place that moves, and the place that it moves to."""
 
 
 def moving(pairs: Iterable[Pair]) -> dict[str, str]:
-    """The new name of each tensor of the old net that has a place of the same shape."""
+    """The new name of each tensor of the old net that has a place of the same shape.
+
+    Of a block of which less than MOST has one, nothing moves.
+    """
     found: dict[str, str] = {}
     for pair in pairs:
-        if not pair.is_same:
-            continue
-        for old, new in blocks(pair.old, pair.new):
+        for old, new in blocks(pair.old, pair.new) if pair.computes_alike else ():
             names: dict[Part, str] = {
-                part: tensor.name for part, tensor in zip(parts_of(new), new.tensors, strict=True)
+                part: tensor.name
+                for part, tensor in zip(parts_of(new, pair.new.called), new.tensors, strict=True)
             }
-            for part, tensor in zip(parts_of(old), old.tensors, strict=True):
-                found[tensor.name] = names[part]
+            mine = {
+                tensor: names[part]
+                for part, tensor in zip(parts_of(old, NO_NAMES), old.tensors, strict=True)
+                if part in names
+            }
+            if pair.is_same or sum(t.parameters for t in mine) >= MOST * old.parameters:
+                found |= {tensor.name: name for tensor, name in mine.items()}
     return found
-
-
-def renames(pairs: Iterable[Pair], old: Net, new: Net) -> dict[ComponentName, ComponentName]:
-    """The conditions of which what attends to them says that they are others' by another name."""
-    found: dict[ComponentName, ComponentName] = {}
-    for pair in pairs:
-        heard, here = (map(ComponentName, attended(run.nodes[0])) for run in (pair.old, pair.new))
-        for before, after in [
-            (pair.old.component, pair.new.component),
-            *zip(heard, here, strict=False),
-        ]:
-            one, other = old.encoders.get(before), new.encoders.get(after)
-            if one and other and one["op"] == other["op"] and after not in found.values():
-                found.setdefault(before, after)
-    return {before: after for before, after in found.items() if before != after}
 
 
 def moves(target: Mapping[str, str], old: Net) -> list[Move]:

@@ -54,7 +54,7 @@ class Contract:
     inits: Sequence[Initial] = ()
     grow: Mapping[ComponentName, Growing] = field(default_factory=dict)
     renamed: Mapping[ComponentName, ComponentName] = field(default_factory=dict)
-    """The child's name of each of the parent's conditions to which a `moved` gives another."""
+    """The child's name of each condition and stage of the parent that a `moved` renames."""
     doubtful: bool = False
     """Whether a statement names nothing in the parent: what it was to speak of is unknown."""
 
@@ -71,7 +71,7 @@ class Contract:
     def place(self, component: ComponentName) -> Span | None:
         """Where a component is kept, dropped, retained or grown."""
         tables = (self.keep, self.drop, self.retain)
-        grown = self.grow.get(component)
+        grown = self.grow.get(after) if (after := _after(component, self.renamed)) else None
         said = next((table[component] for table in tables if component in table), None)
         return said or (grown and grown.span)
 
@@ -79,7 +79,7 @@ class Contract:
 def contract(model: d.Model, parent: Model | None, scope: Names) -> Contract:
     """What the model's growth statements say, each held against the parent's components."""
     declared = _declared(model)
-    renamed = _renamed(model, declared, parent)
+    renamed = _renamed(model, declared, parent, scope.findings)
     reading = _Reading(parent.components() if parent else [], scope.findings, renamed)
     for statement in model.statements:
         if isinstance(statement, d.Binding | d.Slot):
@@ -197,9 +197,17 @@ class _Reading:
         )
 
     def _is_free(self, name: ComponentName, span: Span, verb: str) -> bool:
-        """Whether no other statement speaks of a component; else a finding says which does."""
-        grown, tables = self.grow.get(name), (self.keep, self.drop, self.retain)
-        said = next((table[name] for table in tables if name in table), None)
+        """Whether no other statement speaks of a component; else a finding says which does.
+
+        `grow` names it as the child does, the others as the parent does.
+        """
+        source, target = self._source(name) if verb == "grow" else name, name
+        if verb != "grow":
+            target = _after(name, self.renamed) or (name if verb == "keep" else ComponentName(""))
+        grown, tables = self.grow.get(target), (self.keep, self.drop, self.retain)
+        said = next((table[source] for table in tables if source in table), None)
+        if verb == "grow":
+            said = said or self.keep.get(name)
         other = said or (grown and grown.span)
         if other is None:
             return True
@@ -215,6 +223,10 @@ class _Reading:
         )
         return False
 
+    def _source(self, name: ComponentName) -> ComponentName:
+        """The parent's component that one of the child's comes from."""
+        return next((old for old, new in self.renamed.items() if new == name), name)
+
     def _components(self, selection: d.Selection, verb: str) -> list[tuple[ComponentName, Span]]:
         """The components that a selection names, each with its place."""
         excluded = {n for s in selection.excluded for n in self._one(s, verb)}
@@ -225,11 +237,18 @@ class _Reading:
         return [(name, span) for name, span in included if name not in excluded]
 
     def _one(self, selector: d.Selector, verb: str) -> Iterable[ComponentName]:
-        steps = selector.steps
+        steps, here = selector.steps, self.known
+        if verb == "grow":  # it names what the child has
+            here = [self.renamed.get(name, name) for name in here if _after(name, self.renamed)]
         if len(steps) == 1 and steps[0] == d.Step("all"):
-            return self.known
-        new = self.renamed.values() if verb == "grow" else ()
-        names = component_of(steps, [*self.known, *new])
+            return here
+        names = component_of(steps, here)
+        moved = [name for name in component_of(steps, self.known) if name in self.renamed]
+        if moved and not names and verb == "grow":
+            old, new = moved[0].selector, self.renamed[moved[0]].selector
+            message = f"the parent's `{old}` moves to `{new}`, and no other one is here"
+            self._misses(message, selector.span, f"write `{new}`")
+            return []
         is_part = steps[0].name not in INDEXED and steps[0].at is not None
         if not names and not (is_part and steps[0].name in self.known):
             self._unknown(selector)
@@ -257,18 +276,55 @@ def _first(selector: d.Selector) -> d.Selector:
     return d.Selector(selector.steps[:1], selector.span)
 
 
+def _after(
+    name: ComponentName, renamed: Mapping[ComponentName, ComponentName]
+) -> ComponentName | None:
+    """The child's name of one of the parent's components; None where another has that name."""
+    if name not in renamed and name in renamed.values():
+        return None
+    return renamed.get(name, name)
+
+
 def _renamed(
-    model: d.Model, declared: set[str], parent: Model | None
+    model: d.Model, declared: set[str], parent: Model | None, findings: Findings
 ) -> dict[ComponentName, ComponentName]:
-    """The parent's conditions that are moved to another of the model's bindings."""
-    known = parent.conditions if parent else {}
-    found = {}
+    """The parent's conditions and stages that are moved to another of the model's."""
+    known = [*parent.conditions, *(stage.name for stage in parent.stages)] if parent else []
+    olds = [whole(m.old) for m in model.statements if isinstance(m, d.Moved)]
+    found: dict[ComponentName, ComponentName] = {}
+    places: dict[ComponentName, d.Moved] = {}
     for moved in model.statements:
-        if isinstance(moved, d.Moved):
-            old, new = (ComponentName(str(side)) for side in (moved.old, moved.new))
-            if old in known and new in declared and old != new:
-                found[old] = new
+        sides = (whole(moved.old), whole(moved.new)) if isinstance(moved, d.Moved) else ()
+        if not isinstance(moved, d.Moved) or not all(sides):
+            continue
+        old, new = (ComponentName(side or "") for side in sides)
+        is_renamed = (
+            old != new
+            and old in known
+            and new in declared
+            and old.is_stage == new.is_stage
+            and olds.count(old) == 1
+        )
+        if new in places and (is_renamed or new in found.values()):
+            first = places[new]
+            message = f"`{first.old}` and `{moved.old}` both move to `{moved.new}`"
+            notes = [Note("the other is here", first.span)]
+            findings.add("G306", message, moved.span, help="remove one of them", notes=notes)
+        elif is_renamed:
+            found[old] = new
+        places.setdefault(new, moved)
     return found
+
+
+def whole(selector: d.Selector) -> ComponentName | None:
+    """The condition or stage that a selector is all of, if it is of one."""
+    first, *rest = selector.steps
+    if rest:
+        return None
+    if first.at is None:
+        return ComponentName(first.name)
+    is_one = isinstance(first.at, tuple) and first.at[0] == first.at[1]
+    return ComponentName.of_stage(int(first.at[0])) if is_one and first.name == "stage" else None
 
 
 def _declared(model: d.Model) -> set[str]:

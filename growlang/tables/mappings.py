@@ -61,8 +61,8 @@ def print_difference(
     if remark:
         out.print(f"{remark}\n", markup=False)
     grouped = mapping.by_component(c.name for net in (b, a) for c in net.components)
-    if narrowed:
-        grouped = {name: entries for name, entries in grouped.items() if entries}
+    moved = {name for name in grouped if not b.of(name) and any(n.tensors for n in a.of(name))}
+    grouped = {n: found for n, found in grouped.items() if found or not (narrowed or n in moved)}
     if verbose:
         out.print(_tensor_table(grouped))
     else:
