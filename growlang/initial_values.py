@@ -29,7 +29,7 @@ LINEAR, IDENTITY = "linear", "identity"
 or the same in the centre of a convolution's filters."""
 INITIALISERS = frozenset({LINEAR, IDENTITY, *CONSTANTS, *NORMAL})
 """How a tensor may be drawn."""
-GROUP = 1 << 16
+GROUP = 1 << 18
 """Numbers of a group, where a row has not more: what a processor's cache holds."""
 
 

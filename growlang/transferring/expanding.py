@@ -24,7 +24,7 @@ from growlang.transferring.tensors import Computed, Made
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 1 << 16
+BLOCK = 1 << 18
 """Numbers that are made at once, where rows are not longer: what a cache of the processor holds."""
 FEW = 16
 """Copies that are written one by one."""
