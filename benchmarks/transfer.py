@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -110,11 +111,18 @@ def write_tensors(shapes: Mapping[str, tuple[int, ...]], folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
-def fresh(folder: Path, work: Callable[[], Taken]) -> Taken:
-    """What a process takes that writes a folder, which is new, and with nothing left to flush."""
+def fresh(folder: Path, work: Callable[[], Taken], flushed: bool = False) -> Taken:
+    """What a process takes that writes a folder, which is new, and with nothing left to flush.
+
+    If `flushed`, until all is on the disk; otherwise until the system has taken it.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     os.sync()
     taken = work()
+    if flushed:
+        start = time.perf_counter()
+        os.sync()
+        taken = taken._replace(seconds=taken.seconds + time.perf_counter() - start)
     shutil.rmtree(folder)
     return taken
 
@@ -174,12 +182,15 @@ def _widened(blocks: int, folder: Path) -> list[Result]:
     more = ["--set", f"blocks={blocks}"]
     process(growlang(parent, ROOT / WIDE, out, *more))
     size = f"{sum(f.stat().st_size for f in out.iterdir()) / 1e9:.2f} GB"
-    grown, copied = list[Taken](), list[Taken]()
-    for _ in range(ROUNDS):
-        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
-        grown.append(fresh(copy, lambda: process(growlang(parent, ROOT / WIDE, copy, *more))))
+    taken: dict[bool, tuple[list[Taken], list[Taken]]] = {False: ([], []), True: ([], [])}
+    for flushed, (grown, copied) in ROUNDS * [*taken.items()]:
+        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy]), flushed))
+        work = growlang(parent, ROOT / WIDE, copy, *more)
+        grown.append(fresh(copy, partial(process, work), flushed))
+    grown, copied = taken[False]
     return [
         _pairs(f"grow, twice as wide / cp of {size}", grown, copied, 1.5),
+        _pairs("the same, until all is on the disk", *taken[True], 1.5),
         _work(grown, copied),
         result("its peak memory", [taken.peak for taken in grown], "MiB"),
     ]
