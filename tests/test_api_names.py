@@ -64,6 +64,7 @@ def test_every_name_is_there_and_documented() -> None:
         growlang.shrink  # type: ignore[attr-defined]  # noqa: B018
 
 
+@pytest.mark.slow
 def test_types_are_known_to_a_script(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

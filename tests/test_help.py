@@ -58,7 +58,13 @@ def mends(path: Path, folder: Path) -> bool:
     return False
 
 
-@pytest.mark.parametrize("path", [p for p in BROKEN if p.stem not in LISTED], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if number % 2 else [])
+        for number, path in enumerate(p for p in BROKEN if p.stem not in LISTED)
+    ],
+)
 def test_following_the_help_mends_the_spec(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,8 +115,8 @@ BOMBS = {
     "signs": b"grow 1 " + b"$" * 20_000,
     "quotes": b"grow 1 " + b'"\n' * 10_000,
     "same name": b"grow 1 " + b"param a = 1\n" * 4000,
-    "unknown names": GOOD.replace(b"image = ", lines(b"a%d = b%d(1)\n", 2000) + b"image = "),
-    "unknown settings": GOOD.replace(b"batch = 8", lines(b"x%d = %d\n", 4000) + b"batch = 8"),
+    "unknown names": GOOD.replace(b"image = ", lines(b"a%d = b%d(1)\n", 1000) + b"image = "),
+    "unknown settings": GOOD.replace(b"batch = 8", lines(b"x%d = %d\n", 2000) + b"batch = 8"),
 }
 
 
@@ -137,11 +137,11 @@ YAML_BOMBS = {
     "long key": b"k" * 100_000 + b": 1\n",
     "question marks": b"? " * 50_000,
     "documents": b"--- 1\n" * 16_000,
-    "aliases": b"params: {a: &a 1, " + b"".join(b"b%d: *a, " % i for i in range(8000)) + b"}\n",
+    "aliases": b"params: {a: &a 1, " + b"".join(b"b%d: *a, " % i for i in range(4000)) + b"}\n",
     "laughs": b"".join(b"a%d: &a%d [*a%d, *a%d]\n" % (i + 1, i + 1, i, i) for i in range(3000)),
     "same key": b"params:\n" + b"  a: 1\n" * 12_000,
     "settings": b"model: {name: m}\ntrain:\n  - recipe: a\n"
-    + b"".join(b"    x%d: 1\n" % i for i in range(8000)),
+    + b"".join(b"    x%d: 1\n" % i for i in range(4000)),
     "names": b"params:\n" + b"".join(b"  a%d: = b%d\n" % (i, i) for i in range(6000)),
     "number": b"params: {a: " + b"9" * 100_000 + b"}\n",
     "tabs": b"params:\n" + b"\ta: 1\n" * 16_000,

@@ -64,41 +64,38 @@ def by_growlang(own: Weights, **given: Any) -> Tensor:
     return sample(own, prompts=WORDS, seed=3, **given).tensor
 
 
-def test_diffusers_draws_the_same_images_of_every_objective(tmp_path: Path) -> None:
+SWAPS = [
+    ("velocity", "FlowMatchHeunDiscreteScheduler", "heun"),
+    ("edm", "EulerDiscreteScheduler", "euler"),
+    ("edm", "EDMDPMSolverMultistepScheduler", "dpm_solver"),
+    ("linear", "EDMEulerScheduler", "euler"),
+]
+"""Schedulers of another family: Euler's method over sigma and along the line are two paths of
+solvers, each the model's."""
+
+
+def test_diffusers_draws_the_same_images_of_every_objective_with_its_schedulers(
+    tmp_path: Path,
+) -> None:
     jobs: list[dict[str, Any]] = []
     wanted: list[Tensor] = []
+
+    def drawn(own: Weights, name: str, more: dict[str, str], **given: Any) -> None:
+        folder = tmp_path / name
+        export(own, "diffusers", folder)
+        jobs.append({"folder": str(folder), "prompts": WORDS, "asked": {"seed": 3}, **more})
+        wanted.append(by_growlang(own, **given))
+
     for name, objective in OBJECTIVES.items():
         for sampler in DRAWN[name]:
-            own = weights(objective, sampler)
-            folder = tmp_path / f"{name} {sampler.call}"
-            export(own, "diffusers", folder)
-            jobs.append({"folder": str(folder), "prompts": WORDS, "asked": {"seed": 3}})
-            wanted.append(by_growlang(own))
+            drawn(weights(objective, sampler), f"{name} {sampler.call}", {})
+    for name, kind, method in SWAPS:
+        own = weights(OBJECTIVES[name])
+        drawn(own, f"{name} {kind}", {"scheduler": kind}, sampler=method, steps=5)
     found = by_diffusers(jobs, tmp_path)["images"]
     for job, image, own_image in zip(jobs, found, wanted, strict=True):
         assert apart(image, own_image) < 1e-4, job["folder"]
         assert float(own_image.std()) > 0.01, "images that say nothing"
-
-
-def test_a_scheduler_of_another_family_takes_its_place(tmp_path: Path) -> None:
-    """Euler's method over sigma and along the line are two paths of solvers, each the model's."""
-    folders = {name: tmp_path / name for name in ("velocity", "edm", "linear")}
-    for name, folder in folders.items():
-        export(weights(OBJECTIVES[name]), "diffusers", folder)
-    swaps = [
-        ("velocity", "FlowMatchHeunDiscreteScheduler", "heun"),
-        ("edm", "EulerDiscreteScheduler", "euler"),
-        ("edm", "EDMDPMSolverMultistepScheduler", "dpm_solver"),
-        ("linear", "EDMEulerScheduler", "euler"),
-    ]
-    jobs = [
-        {"folder": str(folders[n]), "prompts": WORDS, "asked": {"seed": 3}, "scheduler": kind}
-        for n, kind, _ in swaps
-    ]
-    found = by_diffusers(jobs, tmp_path)["images"]
-    for (name, kind, sampler), image in zip(swaps, found, strict=True):
-        own = by_growlang(weights(OBJECTIVES[name]), sampler=sampler, steps=5)
-        assert apart(image, own) < 1e-4, (name, kind)
 
 
 @pytest.mark.parametrize(

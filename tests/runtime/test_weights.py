@@ -93,5 +93,5 @@ def test_a_hash_covers_values_shape_and_type() -> None:
 
 def test_semantics_that_are_no_number_are_told() -> None:
     assert Weights(Path("a"), net(), {}).semantics == 1
-    with pytest.raises(GrowlangError, match="invalid `semantics` in the metadata of a: two"):
+    with pytest.raises(GrowlangError, match="invalid `semantics` in the metadata of a: `two`"):
         _ = Weights(Path("a"), net(), {}, {"semantics": "two"}).semantics
