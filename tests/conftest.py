@@ -21,7 +21,7 @@ sys.dont_write_bytecode = False
 
 # Examples may take as long as the machine needs; `examples` of drawing.py says how many.
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("patient", PATIENT, max_examples=25)
+settings.register_profile("patient", PATIENT, max_examples=20)
 settings.register_profile("thorough", PATIENT, max_examples=100)
 settings.load_profile("patient")
 

@@ -6,5 +6,5 @@ from hypothesis import settings
 
 
 def examples(most: int) -> int:
-    """A quarter of `most`, and all of them under `--hypothesis-profile thorough`."""
-    return most if settings.get_current_profile_name() == "thorough" else max(most // 4, 8)
+    """A sixth of `most`, and all of them under `--hypothesis-profile thorough`."""
+    return most if settings.get_current_profile_name() == "thorough" else max(most // 6, 8)

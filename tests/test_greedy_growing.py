@@ -298,6 +298,7 @@ def stop() -> None:
 # --- networks that judge -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_true_images_are_at_no_distance_and_fit_their_captions(
     out: Path, real: torch.Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,10 +13,10 @@ from growlang_runtime.sample import sample
 from growlang_runtime.storage.weights import load
 
 OBJECTIVES = [
-    Diffusion(levels=LogNormal(mean=-0.5, std=1.0)),
+    pytest.param(Diffusion(levels=LogNormal(mean=-0.5, std=1.0)), marks=pytest.mark.slow),
     Diffusion(predict="eps", schedule=LinearBeta(steps=50)),
     Flow(levels=LogitNormal(mean=0.0, std=1.0), time_shift=2.0),
-    Flow(predict="x"),
+    pytest.param(Flow(predict="x"), marks=pytest.mark.slow),
     EDM(),
 ]
 
