@@ -8,13 +8,20 @@ from math import prod
 import numpy as np
 import pytest
 import torch
+from fixture_specs import SPECS, checked
 from torch import nn
 
 from growlang import initial_values
+from growlang.growth.axis_map import NEW, AxisMap
+from growlang.growth.constants import Draw
+from growlang.growth.transforms import Expand, Stages
 from growlang.initial_values import LINEAR, NORMAL, InitialValues
 from growlang.net import Tensor
+from growlang.planning import plan
 from growlang.plans.plan import DRAWS
+from growlang.torch_backend.expansions import expand
 from growlang.torch_backend.initialisation import draw
+from growlang_runtime.train.start import build
 
 SHAPES = [(17, 5), (9, 3, 3, 3), (40,), ()]
 
@@ -110,6 +117,25 @@ def test_runs_of_earlier_versions_begin_as_they_did(init: str) -> None:
     for draws in range(1, DRAWS):
         assert torch.equal(draw(declared, 5, draws), wanted)
     assert not torch.equal(draw(declared, 5), wanted)
+
+
+def test_what_stands_between_two_expansions_is_the_same_in_every_version() -> None:
+    same = AxisMap.of(range(3))
+    first = Expand("a", (AxisMap.of([0, 1, NEW]), same), constants=(Draw(0, 2, 1),), init="linear")
+    second = Expand("a", (same, same))
+    target = torch.zeros(3, 3)
+    expand(Stages("a", (first, second)), torch.ones(2, 3), target, "weight", "b")
+    assert torch.equal(target[2], draw(Tensor("b:0", (3, 3), "linear"), 0, draws=2)[2])
+
+
+def test_a_run_begins_by_the_number_of_its_plan() -> None:
+    net = checked(SPECS / "core.grow").net
+    made = plan(checked(SPECS / "core.grow"))
+    for draws in (2, 3):
+        module = build(made.model_copy(update={"draws": draws}), net, torch.device("cpu"))
+        seed = made.phases[0].settings.seed
+        for name, tensor in net.table.items():
+            assert torch.equal(module.get_parameter(name).detach(), draw(tensor, seed, draws))
 
 
 def test_an_initialiser_that_does_not_exist_is_refused() -> None:

@@ -70,23 +70,17 @@ def _input(given: Input, names: Mapping[ComponentName, ComponentName]) -> Input:
 def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
     """A node that may be a condition, or read one."""
     op = op_in(node)
-    attended = {name for name in op.attended or () if name in names}
-    joint = {name for name in node.args.get("joint", ()) if name in names}
+    heard = {name for name in (*(op.attended or ()), *op.joined.values()) if name in names}
     inputs = tuple(_first(name, names) for name in node.inputs)
-    if node.component not in names and not attended | joint and inputs == node.inputs:
+    if node.component not in names and not heard and inputs == node.inputs:
         return node
     branches = {
         f"{node.path}.{branch}.": f"{node.path}.{branch.removesuffix(name)}{_first(name, names)}."
-        for branch, name in op.branches.items()
-        if name in attended
+        for branch, name in {**op.branches, **op.joined}.items()
+        if name in heard
     }
-    branches |= {
-        f"{node.path}.attend.self.joint.{name}.": f"{node.path}.attend.self.joint.{names[name]}."
-        for name in map(ComponentName, joint)
-    }
-    told = {op.conditions_argument or "", "joint", *getattr(op, "sublayer_arguments", ())}
-    told = told & node.args.keys() if attended | joint else set()
-    renamed = {argument: _called(node.args[argument], names) for argument in told}
+    told = op.naming_arguments & node.args.keys() if heard else set[str]()
+    args = {argument: _called(node.args[argument], names) for argument in told}
     conditions = {_first(name, names): shape for name, shape in node.scope.conditions.items()}
     pools = {_first(name, names): how for name, how in node.scope.pools.items()}
     targets = {_first(name, names): count for name, count in node.scope.targets.items()}
@@ -95,14 +89,14 @@ def _node(node: Node, names: Mapping[ComponentName, ComponentName]) -> Node:
         node,
         path=_first(node.path, names) if is_own else node.path,
         component=names.get(node.component, node.component),
-        args={**node.args, **renamed},
+        args={**node.args, **args},
         inputs=inputs,
         tensors=tuple(
             t._replace(name=_first(t.name, names) if is_own else _below(t.name, branches))
             for t in node.tensors
         ),
         scope=node.scope._replace(conditions=conditions, pools=pools, targets=targets),
-        declaration=op.model_copy(update=renamed),
+        declaration=op.model_copy(update=args),
     )
 
 

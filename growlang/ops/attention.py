@@ -84,6 +84,16 @@ class Attending(Op):
         """`attend.NAME` for each name."""
         return {f"attend.{name}": name for name in self.attend}
 
+    @property
+    def joined(self) -> dict[str, str]:
+        """`attend.self.joint.NAME` for each name."""
+        return {f"attend.self.joint.{name}": name for name in self.joint}
+
+    @property
+    def naming_arguments(self) -> frozenset[str]:
+        """Those of all ops, and `joint`."""
+        return super().naming_arguments | {"joint"}
+
     def output(self, x: Shape, scope: Scope) -> Shape:
         """As the input."""
         if self.width != x.width:

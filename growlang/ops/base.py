@@ -126,6 +126,17 @@ class Op(Signature):
         return {}
 
     @property
+    def joined(self) -> dict[str, str]:
+        """The prefix of the tensors of each condition that joins another branch; its name."""
+        return {}
+
+    @property
+    def naming_arguments(self) -> frozenset[str]:
+        """The arguments that name conditions."""
+        name = self.conditions_argument
+        return self.sublayer_arguments | ({name} if name else frozenset())
+
+    @property
     def has_positions(self) -> bool:
         """Whether it tells tokens their positions itself, so that the core adds none."""
         return False

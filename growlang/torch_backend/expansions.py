@@ -70,11 +70,14 @@ def expand_rows(step: Expand, source: Tensor, target: Tensor, gathered: bool, na
 
 
 def _begun(step: Expand, like: Tensor, name: str) -> Tensor:
-    """A tensor between two expansions before it is written: its drawn entries, the same always."""
+    """A tensor between two expansions before it is written: its drawn entries, the same always.
+
+    No plan is known here, so that they stay those of the draws' number 2.
+    """
     sides = tuple(len(axis.indices) for axis in step.dims)
-    return (
-        draw(Declared(name, sides, step.init), 0).to(like) if step.init else like.new_zeros(sides)
-    )
+    if not step.init:
+        return like.new_zeros(sides)
+    return draw(Declared(name, sides, step.init), 0, draws=2).to(like)
 
 
 def adjoint(transform: Expand | Stages, gradient: Tensor, like: Tensor) -> Tensor:

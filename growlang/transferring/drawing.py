@@ -1,4 +1,4 @@
-"""What the tensors of a child are made of without PyTorch."""
+"""The bytes of new tensors, without PyTorch; NumPy is imported for those that are drawn."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ from collections.abc import Iterator
 from math import prod
 from struct import pack
 
-from growlang.growth.constants import Draw, Fill
-from growlang.growth.rows import is_by_rows
-from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.plans.tensor_file import BITS
+from growlang.transferring.copying import nearest
+from growlang.transferring.tensors import Made
 
 BLOCK = 1 << 16
 """Ones that are written at once."""
 ONE = {"F32": pack("<f", 1.0), "F16": pack("<e", 1.0), "BF16": pack("<f", 1.0)[2:]}
-
-
-def is_expanded(transform: Expand | Stages | Compute) -> bool:
-    """Whether a tensor is made in `expanding`; what else is computed, PyTorch computes."""
-    if not isinstance(transform, Expand) or not is_by_rows(transform):
-        return False
-    if any(number < 0 for factors in transform.weight for number in factors):
-        return False  # new entries are zeros with the signs of others
-    return {type(constant) for constant in transform.constants} in (set(), {Fill}, {Draw})
 
 
 def ones(dtype: str, count: int) -> Iterator[bytes]:
@@ -39,3 +29,14 @@ def diagonal(dtype: str, shape: tuple[int, ...]) -> Iterator[tuple[int, bytes]]:
         centre = centre * side + side // 2
     for at in range(min(shape[:2])):
         yield width * ((at * shape[1] + at) * filters + centre), ONE[dtype]
+
+
+def drawn(init: str, seed: int, made: Made) -> Iterator[tuple[int, memoryview]]:
+    """The bytes of a new tensor in blocks of rows, each with its offset."""
+    from growlang.initial_values import GROUP, InitialValues
+
+    count, row = made.shape[0] if made.shape else 1, prod(made.shape[1:])
+    values, most = InitialValues(init, made.name, made.shape, seed), max(1, GROUP // max(1, row))
+    for at in range(0, count, most):
+        bits = nearest(values.rows(at, min(count, at + most)), made.dtype)
+        yield at * row * BITS[made.dtype] // 8, bits.data.cast("B")

@@ -1,4 +1,4 @@
-"""Tensors that are drawn or grown without PyTorch, bit for bit as `growlang.torch_backend` does.
+"""Grown tensors made without PyTorch, bit for bit as `growlang.torch_backend` does.
 
 Most of a grown tensor is copies of the parent's numbers, which are moved as they are stored. Only
 what has factors is multiplied, in float32 and in the order of the multiplications there, and before
@@ -16,20 +16,18 @@ import numpy as np
 
 from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, Take
 from growlang.growth.constants import Draw, Fill
-from growlang.growth.rows import MOST_PARTS, drawn_from, gathers_rows
-from growlang.growth.transforms import Expand
-from growlang.initial_values import InitialValues
+from growlang.growth.rows import MOST_PARTS, drawn_from, gathers_rows, is_by_rows
+from growlang.growth.transforms import Compute, Expand, Stages
+from growlang.initial_values import GROUP, InitialValues
 from growlang.transferring.copying import WIDTHS, nearest, require_finite, rounded, widened
 from growlang.transferring.tensors import Computed, Made
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 1 << 18
+BLOCK = GROUP
 """Numbers that are made at once, where rows are not longer: what a cache of the processor holds."""
 FEW = 16
 """Copies that are written one by one."""
-WIDE = frozenset({"F32", "BF16"})
-"""Dtypes that hold numbers as large as each other's."""
 
 
 class Stored(NamedTuple):
@@ -53,13 +51,13 @@ Read = Callable[[int, int], bytes]
 """The bytes of the parent's tensor from one row to another."""
 
 
-def drawn(init: str, seed: int, made: Made) -> Iterator[tuple[int, memoryview]]:
-    """The bytes of a new tensor in blocks of rows, each with its offset."""
-    count, row = made.shape[0] if made.shape else 1, prod(made.shape[1:])
-    values, most = InitialValues(init, made.name, made.shape, seed), max(1, BLOCK // max(1, row))
-    for at in range(0, count, most):
-        bits = nearest(values.rows(at, min(count, at + most)), made.dtype)
-        yield at * row * WIDTHS[made.dtype], bits.data.cast("B")
+def is_expanded(transform: Expand | Stages | Compute) -> bool:
+    """Whether a tensor is made here; what else is computed, PyTorch computes."""
+    if not isinstance(transform, Expand) or not is_by_rows(transform):
+        return False
+    if any(number < 0 for factors in transform.weight for number in factors):
+        return False  # new entries are zeros with the signs of others
+    return {type(constant) for constant in transform.constants} in (set(), {Fill}, {Draw})
 
 
 def expanded(made: Made, read: Read) -> Iterator[tuple[int, memoryview]]:
@@ -101,7 +99,7 @@ class Expansion:
         self._products, self._by_row = _products(dims, factors, self._is_gathered)
         self._is_by_row = bool(self._by_row or self._fills)
         grows = any(number > 1 for own in factors for number in own) or bool(self._fills)
-        self._is_checked = grows or not {given.dtype, wanted.dtype} <= WIDE
+        self._is_checked = grows or wanted.dtype not in ("F32", given.dtype)
 
     def blocks(self, read: Read, values: InitialValues | None) -> Iterator[Block]:
         """The bits of the numbers, in blocks of rows; `values` are what the new ones begin with."""

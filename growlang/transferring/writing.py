@@ -14,9 +14,10 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from growlang.diagnostics import GrowlangError
+from growlang.net import generations
 from growlang.plans.tensor_index import Located
 from growlang.transferring.copying import blocks, copy, put, require_finite, rounded, widened
-from growlang.transferring.drawing import diagonal, is_expanded, ones
+from growlang.transferring.drawing import diagonal, drawn, ones
 from growlang.transferring.folder import Folder
 from growlang.transferring.layout import Placed, Shard, with_sums
 from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
@@ -158,17 +159,16 @@ class Writing:
                 return
             case Drawn("identity"):
                 yield from diagonal(dtype, shape)
-            case Drawn("ones" | "measured"):
+            case Drawn("ones" | generations.MEASURED):
                 yield from _in_order(ones(dtype, prod(shape)))
             case Drawn(init, seed):
-                from growlang.transferring.expanding import drawn
-
                 yield from drawn(init, seed, placed.made)
-            case Computed(transform, source, seed) if source and is_expanded(transform):
-                from growlang.transferring.expanding import expanded
+            case Computed(transform, source):
+                from growlang.transferring.expanding import expanded, is_expanded
 
-                yield from expanded(placed.made, partial(self._rows, name, source))
-            case Computed():
+                if source and is_expanded(transform):
+                    yield from expanded(placed.made, partial(self._rows, name, source))
+                    return
                 with self._one_computes:
                     yield from _in_order(self._with_torch(name, dtype, shape, work))
 

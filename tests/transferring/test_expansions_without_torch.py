@@ -18,7 +18,6 @@ from growlang.plans.tensor_index import Located
 from growlang.torch_backend.expansions import expand
 from growlang.torch_backend.initialisation import draw
 from growlang.transferring import expanding
-from growlang.transferring.drawing import is_expanded
 from growlang.transferring.tensors import Computed, Made
 
 SEED = 3
@@ -106,7 +105,7 @@ def test_numpy_expands_as_pytorch_does(
     kinds = set()
     for number in range(40):
         step, old = case(number)
-        assert is_expanded(step)
+        assert expanding.is_expanded(step)
         monkeypatch.setattr(expanding, "BLOCK", 1 << (number % 12))
         noise = torch.Generator().manual_seed(number)
         source = torch.randn(old, generator=noise)

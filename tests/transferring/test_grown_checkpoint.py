@@ -15,7 +15,10 @@ from checkpoints import NAMES, contents, read, same_bits, trained, write_index
 from fixture_specs import SHIPPED, SPECS, checked, growlang
 from safetensors.torch import load_file
 
+from growlang import initial_values
 from growlang.checking import Checked
+from growlang.diagnostics import GrowlangError
+from growlang.growth.transforms import Expand
 from growlang.net import Tensor as Declared
 from growlang.plans.tensor_file import read_header
 from growlang.plans.tensor_index import read_index
@@ -68,7 +71,7 @@ def test_new_tensors_are_those_that_are_drawn_in_memory(
 ) -> None:
     if init == "identity" and len(shape) < 2:
         pytest.skip("no map")
-    monkeypatch.setattr(expanding, "BLOCK", 48)
+    monkeypatch.setattr(initial_values, "GROUP", 48)
     monkeypatch.setattr(drawing, "BLOCK", 47)
     declared = Declared("core.new.weight", shape, init)
     from contextlib import ExitStack
@@ -125,6 +128,21 @@ def test_grown_tensors_of_half_precision_are_computed_in_float32(tmp_path: Path)
         own = NAMES["BF16"] if dtype is None else NAMES[dtype.upper()]
         found = read(tmp_path / str(dtype))
         assert [n for n in wanted if not same_bits(found[n], wanted[n].to(own))] == []
+
+
+def test_a_grown_number_that_its_dtype_cannot_hold_is_refused(tmp_path: Path) -> None:
+    child = checked(CHILD)
+    assert child.parent is not None
+    assert child.mapping is not None
+    tensors = trained(child.parent.net)
+    steps = [e.transform for e in child.mapping if isinstance(e.transform, Expand)]
+    grown = next(s.source for s in steps if expanding.is_expanded(s) and not s.weight)
+    tensors[grown].view(-1)[0] = torch.finfo(torch.float32).max  # rounds to infinity in bf16
+    write_tensors(tmp_path / "parent.safetensors", tensors, {})
+    transfer(tmp_path / "parent.safetensors", child, tmp_path / "whole")
+    with pytest.raises(GrowlangError, match=r"has numbers that BF16 cannot hold"):
+        transfer(tmp_path / "parent.safetensors", child, tmp_path / "out", dtype="bf16")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_bytes_do_not_depend_on_how_the_parent_is_stored(tmp_path: Path) -> None:
