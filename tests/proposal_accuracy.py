@@ -152,9 +152,10 @@ def _carried(case: Case, proposed: Difference, score: Score, name: str) -> tuple
     end = text.index("{", start) + 1
     pasted = path.with_name("pasted.grow")
     pasted.write_text(text[:start] + "\n".join([head, *below]) + text[end:])
-    report = check(pasted, {})
-    if report.diagnostics or report.checked is None:
-        score.refused.append(f"{name}: {[d.message for d in report.diagnostics][:2]}")
+    report, before = check(pasted, {}), {d.message for d in check(path, {}).diagnostics}
+    said = [d.message for d in report.diagnostics if d.message not in before]
+    if said or report.checked is None:
+        score.refused.append(f"{name}: {said[:2]}")
         return 0, 0
     after = diff(case.old, report.checked)
     return _placed(case, [e for e in after.mapping if e.category in CARRIED and e.source])
