@@ -76,9 +76,9 @@ class InitialValues:
             words: Array = stream.random_raw((count + 1) // 2)
             digits = words.astype("<u8", copy=False).view("<i4")[:count]
             digits >>= 8  # 24 bits, as many as a float32 has
-            values = digits.astype(np.float32)
-            values *= np.float32(self._row**-0.5 * 2.0**-23)
-            return values
+            factor = np.float32(self._row**-0.5 * 2.0**-23)
+            found: Array = np.multiply(digits, factor, dtype=np.float32, casting="unsafe")
+            return found
         values = np.random.Generator(stream).standard_normal(count, np.float32)
         values *= np.float32(NORMAL[self._init])
         return values

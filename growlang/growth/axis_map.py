@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 NEW = -1
@@ -144,6 +144,12 @@ class AxisMap:
             parts.append(part)
             at += part.size
         return AxisMap(tuple(parts))
+
+
+@lru_cache(maxsize=256)
+def beginning(index: AxisMap, n: int) -> AxisMap:
+    """The map of its first `n` new entries alone, in normal form."""
+    return AxisMap.of(index.indices[:n])
 
 
 def identity(n: int) -> AxisMap:

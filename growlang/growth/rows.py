@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from growlang.growth.axis_map import AxisMap, Kron
+from growlang.growth.axis_map import AxisMap, Kron, beginning
 from growlang.growth.constants import Draw, Mean, Noise
 from growlang.growth.transforms import Expand
 
@@ -28,7 +28,7 @@ def gathers_rows(step: Expand) -> bool:
     drawn = [c for c in step.constants if isinstance(c, Draw)]
     index = step.dims[0]
     cut = drawn_from(index, 0, drawn)
-    return is_gathered(AxisMap.of(index.indices[:cut]) if cut else index)
+    return is_gathered(beginning(index, cut) if cut else index)
 
 
 def is_gathered(index: AxisMap) -> bool:

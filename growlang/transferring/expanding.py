@@ -9,25 +9,25 @@ several times are made once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from growlang.growth.axis_map import NEW, AxisMap, Factors, Kron, New, Repeat, Take
+from growlang.growth.axis_map import NEW, AxisMap, Factors, New, Repeat, Take, beginning
 from growlang.growth.constants import Draw, Fill
-from growlang.growth.rows import MOST_PARTS, drawn_from, gathers_rows, is_by_rows
+from growlang.growth.rows import drawn_from, gathers_rows, is_by_rows
 from growlang.growth.transforms import Compute, Expand, Stages
 from growlang.initial_values import GROUP, InitialValues
 from growlang.transferring.copying import WIDTHS, nearest, require_finite, rounded, widened
+from growlang.transferring.gathering import gathered, zeros_like
 from growlang.transferring.tensors import Computed, Made
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = GROUP
 """Numbers that are made at once, where rows are not longer: what a cache of the processor holds."""
-FEW = 16
-"""Copies that are written one by one."""
 
 
 class Stored(NamedTuple):
@@ -86,20 +86,12 @@ class Expansion:
         self._name, self._given, self._wanted = name, given, wanted
         self._drawn = [c for c in step.constants if isinstance(c, Draw)]
         self._fills = [c for c in step.constants if isinstance(c, Fill)]
-        self._is_gathered = gathers_rows(step)
-        dims, factors = [*step.dims], [*(step.weight or ((),) * len(step.dims))]
-        for axis, index in enumerate(step.dims):
-            if cut := drawn_from(index, axis, self._drawn):
-                dims[axis] = AxisMap.of(index.indices[:cut])
-                factors[axis] = factors[axis][:cut]
-        factors = [f if any(n != 1 for n in f) else () for f in factors]
-        self._index, self._rows = dims[0], np.array(dims[0].indices)
-        self._early = {a: i for a, i in enumerate(dims) if a and len(factors[a]) > 1}
-        self._late = {a: i for a, i in enumerate(dims) if a and a not in self._early}
-        self._products, self._by_row = _products(dims, factors, self._is_gathered)
+        work = _work(step._replace(source=""))
+        self._is_gathered, self._index, self._rows = work.is_gathered, work.of_rows, work.rows
+        self._early, self._late = work.early, work.late
+        self._products, self._by_row = work.products, work.by_row
         self._is_by_row = bool(self._by_row or self._fills)
-        grows = any(number > 1 for own in factors for number in own) or bool(self._fills)
-        self._is_checked = grows or wanted.dtype not in ("F32", given.dtype)
+        self._is_checked = work.grows or wanted.dtype not in ("F32", given.dtype)
 
     def blocks(self, read: Read, values: InitialValues | None) -> Iterator[Block]:
         """The bits of the numbers, in blocks of rows; `values` are what the new ones begin with."""
@@ -248,6 +240,42 @@ class Expansion:
         return found.view(f"<u{WIDTHS[self._wanted.dtype]}")
 
 
+class _Work(NamedTuple):
+    """What an expansion does with the rows of any tensor."""
+
+    of_rows: AxisMap
+    """Their index, without those at the end that are drawn."""
+    rows: Array
+    is_gathered: bool
+    early: dict[int, AxisMap]
+    """Of the other axes, those that are gathered before numbers are multiplied."""
+    late: dict[int, AxisMap]
+    products: list[Array | float]
+    by_row: list[Array | float]
+    grows: bool
+    """Whether numbers become larger."""
+
+
+@lru_cache(maxsize=64)
+def _work(step: Expand) -> _Work:
+    """The same for all tensors of a depth: it is worked out once."""
+    drawn = [c for c in step.constants if isinstance(c, Draw)]
+    dims, factors = [*step.dims], [*(step.weight or ((),) * len(step.dims))]
+    for axis, index in enumerate(step.dims):
+        if cut := drawn_from(index, axis, drawn):
+            dims[axis] = beginning(index, cut)
+            factors[axis] = factors[axis][:cut]
+    factors = [f if any(n != 1 for n in f) else () for f in factors]
+    early = {a: i for a, i in enumerate(dims) if a and len(factors[a]) > 1}
+    late = {a: i for a, i in enumerate(dims) if a and a not in early}
+    grows = any(n > 1 for own in factors for n in own)
+    grows = grows or any(isinstance(c, Fill) for c in step.constants)
+    are_gathered = gathers_rows(step)
+    products, by_row = _products(dims, factors, are_gathered)
+    rows = np.array(dims[0].indices)
+    return _Work(dims[0], rows, are_gathered, early, late, products, by_row, grows)
+
+
 def _pieces(low: int, high: int, most: int) -> Iterator[tuple[int, int]]:
     """Stretches of at most so many, which end where the groups of first values do."""
     while low < high:
@@ -309,57 +337,3 @@ def _placed(index: AxisMap, factors: Factors, others: float) -> Array:
 
 def _without_ones(factors: list[Array | float]) -> list[Array | float]:
     return [f for f in factors if isinstance(f, np.ndarray) or f != 1]
-
-
-def gathered(values: Array, axis: int, index: AxisMap) -> Array:
-    """The entries that an index takes along an axis; new ones are the first one times zero."""
-    if index.is_identity(values.shape[axis]):
-        return values
-    before, after = prod(values.shape[:axis]), prod(values.shape[axis + 1 :])
-    old = values.reshape(before, -1, after)
-    new = np.empty((before, index.size, after), values.dtype)
-    _write(old, new, index, zeros_like(old[:, :1]))
-    return new.reshape(*values.shape[:axis], index.size, *values.shape[axis + 1 :])
-
-
-def _write(old: Array, new: Array, index: AxisMap, zeros: Array) -> None:
-    """Write along the second axis what an index takes; `zeros` are its new entries."""
-    if len(index.parts) > MOST_PARTS:
-        taken = np.array(index.indices)
-        new[...] = old.take(taken.clip(0), 1)
-        new[:, taken == NEW] = zeros
-        return
-    at, (before, _, after) = 0, old.shape
-    for part in index.parts:
-        place = new[:, at : at + part.size]
-        match part:
-            case New():
-                place[...] = zeros
-            case Take(start, n):
-                place[...] = old[:, start : start + n]
-            case Repeat(start, n, times, block):
-                taken = old[:, start : start + n].reshape(before, -1, 1, block * after)
-                _repeat(taken, place.reshape(before, -1, times, block * after))
-            case Kron(outer, n, inner):
-                for number in range(outer):
-                    stretch = place[:, number * inner.size : (number + 1) * inner.size]
-                    _write(old[:, number * n : (number + 1) * n], stretch, inner, zeros)
-        at += part.size
-
-
-def _repeat(taken: Array, places: Array) -> None:
-    """Write a block at each of its places."""
-    assert places.base is not None  # not a copy
-    if places.shape[2] > FEW:
-        places[...] = taken
-        return
-    for time in range(places.shape[2]):
-        places[:, :, time] = taken[:, :, 0]
-
-
-def zeros_like(values: Array) -> Array:
-    """Numbers, in float32 or as their bits, times zero."""
-    if values.dtype.kind == "f":
-        return values * np.float32(0)
-    sign: Array = values & values.dtype.type(1 << (8 * values.dtype.itemsize - 1))
-    return sign

@@ -54,7 +54,8 @@ class Folder:
         """Write the index, and end the transfer."""
         if self.layout.index is not None:
             final = self.path / self.layout.names[-1]
-            write_text(final, self.layout.index)
+            # The files before it are not flushed; to flush this one would wait for most of them.
+            write_text(final, self.layout.index, durable=False)
             self._written.append(final)
         for name in (JOURNAL, LOCK):
             (self.path / name).unlink(missing_ok=True)

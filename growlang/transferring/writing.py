@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from math import prod
@@ -19,6 +18,7 @@ from growlang.plans.tensor_index import Located
 from growlang.transferring.copying import blocks, copy, put, require_finite, rounded, widened
 from growlang.transferring.drawing import diagonal, drawn, ones
 from growlang.transferring.folder import Folder
+from growlang.transferring.jobs import Job, Stopped, Sums, do
 from growlang.transferring.layout import Placed, Shard, with_sums
 from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
 
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
 
 Tell = Callable[[int], None]
 """Is told of bytes that are written."""
-Sums = dict[str, int]
-"""CRC-32 of tensors."""
-THREADS = 4
-"""Most threads that write at once."""
+PIECE = 1 << 27
+"""Bytes that one job copies, where tensors are not larger."""
 TOLD = 1 << 22
 """Bytes of a tensor after which progress is told."""
-
-
-class Stopped(Exception):
-    """Another thread failed."""
+LARGEST = 31 << 20
+"""Most bytes of a block that glibc keeps when it is freed, if it was shown one."""
 
 
 class Writing:
@@ -58,39 +54,21 @@ class Writing:
         left = [shard for shard in folder.layout.shards if shard.name not in folder.done]
         for shard in left:
             _create(folder.temporary(shard), shard)
-        with ThreadPoolExecutor(min(THREADS, max(2, os.cpu_count() or 1))) as threads:
-            jobs = [self._begun(threads, folder.temporary(shard), shard) for shard in left]
-            try:
-                self._end_all(folder, left, jobs)
-            finally:
-                self._stopped.set()
-                threads.shutdown(cancel_futures=True)
+        _keep_freed()
+        jobs = [self._jobs(folder.temporary(shard), shard) for shard in left]
+        do(jobs, lambda number, sums: self._end(folder, left[number], sums), self._stopped)
 
-    def _begun(self, threads: ThreadPoolExecutor, path: Path, shard: Shard) -> list[Future[Sums]]:
-        """What writes a file: one job lets the system copy, and each other tensor is one."""
+    def _jobs(self, path: Path, shard: Shard) -> list[Job]:
+        """What writes a file: the system copies tensors, and each other tensor is one job."""
         others = [p for p in shard.tensors if not isinstance(p.made.work, Copied)]
-        jobs = [threads.submit(self._copy, path, shard)]
-        return jobs + [threads.submit(self._compute, path, placed) for placed in others]
+        jobs: list[Job] = [partial(self._copy, path, runs) for runs in _pieces(shard.tensors)]
+        return jobs + [partial(self._compute, path, placed) for placed in others]
 
-    def _end_all(
-        self, folder: Folder, shards: Sequence[Shard], jobs: Sequence[Sequence[Future[Sums]]]
-    ) -> None:
-        """Give files their names as they are whole. Raises what a job raises at once."""
-        shard_of = {job: n for n, own in enumerate(jobs) for job in own}
-        left = [len(own) for own in jobs]
-        for job in as_completed(shard_of):
-            job.result()
-            n = shard_of[job]
-            left[n] -= 1
-            if not left[n]:
-                sums = {name: crc for own in jobs[n] for name, crc in own.result().items()}
-                self._end(folder, shards[n], sums)
-
-    def _copy(self, path: Path, shard: Shard) -> Sums:
+    def _copy(self, path: Path, runs: Sequence[Sequence[Placed]]) -> Sums:
         """Let the system copy what is copied: tensors that are neighbours in both files at once."""
         sums = Sums()
         with _opened(path) as file:
-            for run in _runs(shard.tensors):
+            for run in runs:
                 for placed in run:
                     if self._stopped.is_set():
                         return sums
@@ -257,6 +235,15 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(file)
 
 
+def _keep_freed() -> None:
+    """Let the memory of a block go to the next one, and not back to the system in between.
+
+    The allocator of glibc learns from the largest block that was freed. Otherwise to get the pages
+    of a block takes as long as to fill it.
+    """
+    bytearray(LARGEST)
+
+
 def _create(path: Path, shard: Shard) -> None:
     """A file of its whole size with its header; what is not written in it is zero."""
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -272,20 +259,42 @@ def _source_of(placed: Placed) -> Located:
     return placed.made.work.source
 
 
+def _pieces(tensors: Iterable[Placed]) -> list[list[list[Placed]]]:
+    """What is copied of a file, in parts of about `PIECE` bytes, each of some runs."""
+    pieces: list[list[list[Placed]]] = []
+    size = PIECE
+    for run in _runs(tensors):
+        if size >= PIECE:
+            pieces.append([])
+            size = 0
+        pieces[-1].append(run)
+        size += sum(placed.made.bytes for placed in run)
+    return pieces
+
+
 def _runs(tensors: Iterable[Placed]) -> list[list[Placed]]:
-    """The tensors that are copied, together where one follows the other in both files."""
+    """The tensors that are copied, together where one follows the other in both files.
+
+    A run that has `PIECE` bytes ends.
+    """
     runs: list[list[Placed]] = []
+    size = 0
     for placed in tensors:
         if not isinstance(placed.made.work, Copied):
             continue
-        source, last = _source_of(placed), runs[-1][-1] if runs else None
-        if last is not None and last.begin + last.made.bytes == placed.begin:
-            before = _source_of(last)
-            if (before.file, before.end) == (source.file, source.begin):
-                runs[-1].append(placed)
-                continue
-        runs.append([placed])
+        if not runs or size >= PIECE or not _follows(runs[-1][-1], placed):
+            runs.append([])
+            size = 0
+        runs[-1].append(placed)
+        size += placed.made.bytes
     return runs
+
+
+def _follows(last: Placed, placed: Placed) -> bool:
+    """Whether a tensor comes right after another one in both files."""
+    before, source = _source_of(last), _source_of(placed)
+    same = (before.file, before.end) == (source.file, source.begin)
+    return same and last.begin + last.made.bytes == placed.begin
 
 
 def _cut_short(file: Path, name: str) -> GrowlangError:

@@ -25,7 +25,7 @@ from growlang.plans.tensor_index import read_index
 from growlang.torch_backend import streaming
 from growlang.torch_backend.initialisation import draw
 from growlang.torch_backend.tensor_files import write_tensors
-from growlang.transferring import drawing, expanding
+from growlang.transferring import drawing, expanding, writing
 from growlang.transferring.copying import rounded, widened
 from growlang.transferring.transfer import transfer
 
@@ -53,6 +53,7 @@ def test_it_is_what_the_mapping_makes_in_memory(
     monkeypatch.setattr(streaming, "BLOCK", block)
     monkeypatch.setattr(drawing, "BLOCK", max(1, block - 3))
     monkeypatch.setattr(expanding, "BLOCK", max(1, block - 5))
+    monkeypatch.setattr(writing, "PIECE", block)
     child = checked(path)
     assert child.mapping is not None
     parent = parent_file(tmp_path / "parent.safetensors", child)
