@@ -131,7 +131,7 @@ def test_what_is_another_file_is_told(tmp_path: Path, content: bytes, reason: st
         (f'{{"a":{TWO % (0, 4)},"b":{TWO % (0, 4)}}}'.encode(), "`b` overlaps another tensor"),
         (
             f'{{"a":{TWO % (0, 4)},"a":{TWO % (4, 8)}}}'.encode(),
-            "its header has the duplicate key `a`",
+            "it has the duplicate key `a`",
         ),
         (b'{"__metadata__":[]}', "`__metadata__` is not an object of strings"),
         (b'{"__metadata__":{"net":1}}', "`__metadata__` is not an object of strings"),

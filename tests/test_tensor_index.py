@@ -85,6 +85,14 @@ def test_an_index_that_lies(tmp_path: Path, changes: dict[str, Any], said: str) 
         read_index(path)
 
 
+def test_a_tensor_that_the_index_names_twice(tmp_path: Path) -> None:
+    path = sharded(tmp_path)
+    text = path.read_text()
+    path.write_text(text.replace('"a":', '"a": "x-2.safetensors", "a":'))
+    with pytest.raises(GrowlangError, match="not a valid index: it has the duplicate key `a`"):
+        read_index(path)
+
+
 def test_a_tensor_that_the_index_does_not_name(tmp_path: Path) -> None:
     path = sharded(tmp_path)
     write(tmp_path / "x-2.safetensors", {"c": b"c" * 12, "hidden": b"h" * 4})

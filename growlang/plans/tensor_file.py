@@ -121,7 +121,7 @@ def _header(file: BinaryIO, size: int) -> Header:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(text.decode(), object_pairs_hook=_without_repeats)
+        found = json.loads(text.decode(), object_pairs_hook=without_repeats)
     except UnicodeDecodeError:
         raise ValueError("its header is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -131,11 +131,12 @@ def _object(text: bytes) -> dict[str, Any]:
     return found
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json.loads`. Raises ValueError if a key stands twice in it."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"its header has the duplicate key {shown(twice)}")
+        raise ValueError(f"it has the duplicate key {shown(twice)}")
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from growlang.diagnostics import GrowlangError
 from growlang.diagnostics.literals import shown
 from growlang.diagnostics.spelling import nearest
-from growlang.plans.tensor_file import Header, read_header, require_regular
+from growlang.plans.tensor_file import Header, read_header, require_regular, without_repeats
 
 INDEX_ENDING = ".safetensors.index.json"
 """How the names of indexes end."""
@@ -174,7 +174,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         require_regular(path)
         if path.stat().st_size > INDEX_LIMIT:
             raise ValueError(f"it has more than {INDEX_LIMIT:,} bytes")
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=without_repeats)
     except OSError as error:
         raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

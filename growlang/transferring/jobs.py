@@ -23,7 +23,9 @@ class Stopped(Exception):
     """Another thread failed."""
 
 
-def do(files: Sequence[Sequence[Job]], end: Callable[[int, Sums], None], stopped: Event) -> None:
+def do_all(
+    files: Sequence[Sequence[Job]], end: Callable[[int, Sums], None], stopped: Event
+) -> None:
     """Do the jobs of all files, and `end` each one with the sums of its jobs, by its number.
 
     Raises what a job raises first. `stopped` is set before that; jobs that look at it end early.

@@ -18,7 +18,7 @@ from growlang.plans.tensor_index import Located
 from growlang.transferring.copying import blocks, copy, put, require_finite, rounded, widened
 from growlang.transferring.drawing import diagonal, drawn, ones
 from growlang.transferring.folder import Folder
-from growlang.transferring.jobs import Job, Stopped, Sums, do
+from growlang.transferring.jobs import Job, Stopped, Sums, do_all
 from growlang.transferring.layout import Placed, Shard, with_sums
 from growlang.transferring.tensors import Computed, Converted, Copied, Drawn
 
@@ -56,7 +56,7 @@ class Writing:
             _create(folder.temporary(shard), shard)
         _keep_freed()
         jobs = [self._jobs(folder.temporary(shard), shard) for shard in left]
-        do(jobs, lambda number, sums: self._end(folder, left[number], sums), self._stopped)
+        do_all(jobs, lambda number, sums: self._end(folder, left[number], sums), self._stopped)
 
     def _jobs(self, path: Path, shard: Shard) -> list[Job]:
         """What writes a file: the system copies tensors, and each other tensor is one job."""

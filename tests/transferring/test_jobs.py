@@ -30,14 +30,14 @@ def together(barrier: Barrier, seen: list[int], name: str = "") -> Callable[[], 
 def test_a_thread_stays_with_its_file() -> None:
     barrier = Barrier(2)
     seen: list[list[int]] = [[], []]
-    jobs.do([[together(barrier, own)] * 5 for own in seen], lambda number, sums: None, Event())
+    jobs.do_all([[together(barrier, own)] * 5 for own in seen], lambda number, sums: None, Event())
     assert [len(own) for own in seen] == [5, 5]
     assert [len(set(own)) for own in seen] == [1, 1]
 
 
 def test_threads_share_the_last_file() -> None:
     seen: list[int] = []
-    jobs.do([[together(Barrier(2), seen)] * 4], lambda number, sums: None, Event())
+    jobs.do_all([[together(Barrier(2), seen)] * 4], lambda number, sums: None, Event())
     assert len(seen) == 4
     assert len(set(seen)) == 2
 
@@ -45,7 +45,7 @@ def test_threads_share_the_last_file() -> None:
 def test_each_file_ends_once_with_the_sums_of_its_jobs() -> None:
     ended: list[tuple[int, Sums]] = []
     files = [[lambda: {"a": 1}, lambda: {"b": 2}], [], [lambda: {"c": 3}]]
-    jobs.do(files, lambda number, sums: ended.append((number, sums)), Event())
+    jobs.do_all(files, lambda number, sums: ended.append((number, sums)), Event())
     assert sorted(ended, key=lambda one: one[0]) == [(0, {"a": 1, "b": 2}), (1, {}), (2, {"c": 3})]
 
 
@@ -65,7 +65,7 @@ def test_the_first_fault_is_raised_and_the_others_stop() -> None:
         raise AssertionError("begun after the fault")
 
     with pytest.raises(OSError, match="the disk"):
-        jobs.do([[fails, never], [goes_on, never]], lambda n, sums: ended.append(n), stopped)
+        jobs.do_all([[fails, never], [goes_on, never]], lambda n, sums: ended.append(n), stopped)
     assert ended == []
 
 
@@ -74,4 +74,4 @@ def test_a_fault_of_ending_a_file_is_raised() -> None:
         raise OSError("no name")
 
     with pytest.raises(OSError, match="no name"):
-        jobs.do([[Sums], [Sums]], end, Event())
+        jobs.do_all([[Sums], [Sums]], end, Event())
