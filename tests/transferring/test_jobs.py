@@ -20,7 +20,7 @@ def together(barrier: Barrier, seen: list[int], name: str = "") -> Callable[[], 
     """A job that lasts until another thread is in one, and notes which thread does it."""
 
     def job() -> Sums:
-        barrier.wait(timeout=60)
+        barrier.wait(timeout=600)
         seen.append(get_ident())
         return {name: len(seen)} if name else {}
 
@@ -53,12 +53,12 @@ def test_the_first_fault_is_raised_and_the_others_stop() -> None:
     stopped, both, ended = Event(), Barrier(2), list[int]()
 
     def fails() -> Sums:
-        both.wait(timeout=60)
+        both.wait(timeout=600)
         raise OSError("the disk")
 
     def goes_on() -> Sums:
-        both.wait(timeout=60)
-        assert stopped.wait(timeout=60)
+        both.wait(timeout=600)
+        assert stopped.wait(timeout=600)
         raise Stopped
 
     def never() -> Sums:
