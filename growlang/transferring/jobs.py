@@ -20,7 +20,7 @@ THREADS = 4
 
 
 class Stopped(Exception):
-    """Another thread failed."""
+    """A job ends early, since another thread failed or the transfer was interrupted."""
 
 
 def do_all(
@@ -28,7 +28,8 @@ def do_all(
 ) -> None:
     """Do the jobs of all files, and `end` each one with the sums of its jobs, by its number.
 
-    Raises what a job raises first. `stopped` is set before that; jobs that look at it end early.
+    Raises what a job raises first. `stopped` is set before that; a job that looks at it, and ends
+    early, raises Stopped: what returns is done.
     """
     for number, jobs in enumerate(files):
         if not jobs:

@@ -59,7 +59,7 @@ class Writing:
         do_all(jobs, lambda number, sums: self._end(folder, left[number], sums), self._stopped)
 
     def _jobs(self, path: Path, shard: Shard) -> list[Job]:
-        """What writes a file: the system copies tensors, and each other tensor is one job."""
+        """What writes a file: jobs that let the system copy, and one for each other tensor."""
         others = [p for p in shard.tensors if not isinstance(p.made.work, Copied)]
         jobs: list[Job] = [partial(self._copy, path, runs) for runs in _pieces(shard.tensors)]
         return jobs + [partial(self._compute, path, placed) for placed in others]
@@ -70,8 +70,7 @@ class Writing:
         with _opened(path) as file:
             for run in runs:
                 for placed in run:
-                    if self._stopped.is_set():
-                        return sums
+                    self._go_on()
                     name, work = placed.made.name, placed.made.work
                     assert isinstance(work, Copied)
                     self._require_whole(name, work)
@@ -89,8 +88,7 @@ class Writing:
 
     def _compute(self, path: Path, placed: Placed) -> Sums:
         """Write a tensor that is not merely copied."""
-        if self._stopped.is_set():
-            return {}
+        self._go_on()
         name, work = placed.made.name, placed.made.work
         if not isinstance(work, Drawn):
             self._require_whole(name, work)
@@ -98,10 +96,13 @@ class Writing:
             return {name: self._make(file, placed)}
 
     def _told(self, count: int) -> None:
-        """Progress; raises where another thread failed."""
+        self._go_on()
+        self._tell(count)
+
+    def _go_on(self) -> None:
+        """Raise Stopped where another thread failed: what ends early must not count as done."""
         if self._stopped.is_set():
             raise Stopped
-        self._tell(count)
 
     def _end(self, folder: Folder, shard: Shard, sums: Mapping[str, int]) -> None:
         if self._sums:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,14 @@ from growlang.plans.tensor_index import read_index
 from growlang.torch_backend import streaming
 from growlang.torch_backend.initialisation import draw
 from growlang.torch_backend.tensor_files import write_tensors
-from growlang.transferring import drawing, expanding, writing
+from growlang.transferring import drawing, expanding, jobs, writing
 from growlang.transferring.copying import rounded, widened
+from growlang.transferring.folder import opened
+from growlang.transferring.jobs import Stopped
+from growlang.transferring.layout import layout
+from growlang.transferring.tensors import Copied, Drawn, Made
 from growlang.transferring.transfer import transfer
+from growlang.transferring.writing import Writing
 
 OWN_LOOP = SHIPPED.parent / "examples" / "own_loop"
 CHILD = OWN_LOOP / "large.grow"
@@ -75,19 +81,31 @@ def test_new_tensors_are_those_that_are_drawn_in_memory(
     monkeypatch.setattr(initial_values, "GROUP", 48)
     monkeypatch.setattr(drawing, "BLOCK", 47)
     declared = Declared("core.new.weight", shape, init)
-    from contextlib import ExitStack
-
-    from growlang.transferring.folder import opened
-    from growlang.transferring.layout import layout
-    from growlang.transferring.tensors import Drawn, Made
-    from growlang.transferring.writing import Writing
-
     made = [Made(declared.name, dtype, shape, Drawn(init, 5)) for dtype in ("F32",)]
     files = layout(made, 1 << 30, {})
     with opened(tmp_path / "out", files, {}) as folder, ExitStack() as stack:
         Writing(stack, (), lambda count: None, check=False, sums=False).write(folder)
         folder.complete()
     assert same_bits(read(tmp_path / "out")[declared.name], draw(declared, 5))
+
+
+def test_a_file_that_was_stopped_on_the_way_does_not_get_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later transfer would take it for whole."""
+    monkeypatch.setattr(jobs.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(jobs, "THREADS", 1)
+    write_tensors(tmp_path / "a.safetensors", {"a": torch.ones(4), "b": torch.ones(4)}, {})
+    index = read_index(tmp_path / "a.safetensors")
+    works = {"a": Copied(index.tensors["b"]), "b": Copied(index.tensors["a"])}  # two runs
+    files = layout([Made(name, "F32", (4,), work) for name, work in works.items()], 1 << 30, {})
+    with opened(tmp_path / "out", files, {}) as folder, ExitStack() as stack:
+        started = Writing(stack, index.files, lambda _: stop(), check=False, sums=False)
+        stop = started._stopped.set
+        started.write(folder)
+        with pytest.raises(Stopped):
+            started._compute(folder.temporary(files.shards[0]), files.shards[0].tensors[0])
+    assert not (tmp_path / "out" / files.names[0]).exists()
 
 
 def test_kept_tensors_and_linear_maps_need_no_torch(tmp_path: Path) -> None:
