@@ -8,25 +8,25 @@ machine are written again.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from growlang.atomic import temporary_path, write_text
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.diagnostics.exits import NO_ROOM
+from growlang.transferring.journal import (
+    PREFIX,
+    Inputs,
+    differing,
+    is_of_this_boot,
+    journal_name,
+)
 from growlang.transferring.layout import Layout, Shard
 
-JOURNAL = ".growlang-transfer.json"
 LOCK = ".growlang-transfer.lock"
-BOOT = Path("/proc/sys/kernel/random/boot_id")
-
-Inputs = Mapping[str, Any]
-"""What a transfer is a function of, by what a message calls it."""
 
 
 class Folder:
@@ -57,8 +57,7 @@ class Folder:
             # The files before it are not flushed; to flush this one would wait for most of them.
             write_text(final, self.layout.index, durable=False)
             self._written.append(final)
-        for name in (JOURNAL, LOCK):
-            (self.path / name).unlink(missing_ok=True)
+        self._unlink_hidden()
 
     def undo(self) -> None:
         """Remove what this process wrote; what an earlier one had written stays."""
@@ -68,11 +67,15 @@ class Folder:
             file.unlink(missing_ok=True)
         if self.done:
             return
-        for name in (temporary_path(Path(JOURNAL)).name, JOURNAL, LOCK):
-            (self.path / name).unlink(missing_ok=True)
+        self._unlink_hidden()
         for made in self._made:
             if made.exists():
                 made.rmdir()
+
+    def _unlink_hidden(self) -> None:
+        for file in self.path.iterdir() if self.path.exists() else ():
+            if _is_journal(file.name) or file.name == LOCK:
+                file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -98,8 +101,7 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
             folder.done = _begun(path, layout, inputs)
             try:
                 _require_room(path, layout, folder.done)
-                if not folder.done:  # of an earlier boot, or none
-                    write_text(path / JOURNAL, json.dumps(_journal(inputs), indent=1))
+                _write_journal(path, journal_name(inputs))
                 yield folder
             except GrowlangError:
                 folder.undo()
@@ -130,48 +132,41 @@ def _require_room(path: Path, layout: Layout, done: frozenset[str]) -> None:
 
 def _begun(path: Path, layout: Layout, inputs: Inputs) -> frozenset[str]:
     """The files that are written already. Raises GrowlangError if something else is there."""
-    own = {JOURNAL, LOCK, *(temporary_path(Path(n)).name for n in (JOURNAL, *layout.names))}
     there = {p.name for p in path.iterdir()}
-    if JOURNAL not in there:
-        if others := sorted(there - own):
+    journals = [name for name in there if name.startswith(PREFIX)]
+    if not journals:
+        own = {LOCK, *(temporary_path(Path(name)).name for name in layout.names)}
+        if others := sorted(name for name in there - own if not _is_journal(name)):
             names = ", ".join(others[:3]) + (", ..." if others[3:] else "")
             raise GrowlangError(
                 f"{path} exists and is not empty: {names}",
                 help="name a new folder with -o; nothing is written over",
             )
-        return frozenset()
-    said = _read_journal(path / JOURNAL)
-    now = _journal(inputs)
-    differs = [key for key in now["inputs"] if said["inputs"].get(key) != now["inputs"][key]]
-    if differs:
-        raise GrowlangError(
-            f"{path} has an unfinished transfer of other inputs; they differ in "
-            f"{' and '.join(differs)}",
-            help="name a new folder with -o, or remove that one",
-        )
-    if said.get("boot") != now["boot"]:
+    for name in journals:
+        if differs := differing(name, inputs):
+            raise GrowlangError(
+                f"{path} has an unfinished transfer of other inputs; they differ in "
+                f"{' and '.join(differs)}",
+                help="name a new folder with -o, or remove that one",
+            )
+    if not any(is_of_this_boot(name) for name in journals):
         return frozenset()
     whole = (s for s in layout.shards if _is_whole(path / s.name, s))
     return frozenset(shard.name for shard in whole)
 
 
-def _read_journal(path: Path) -> dict[str, Any]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        said["inputs"].items()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise GrowlangError(
-            f"{path} is no journal of a transfer", help="name a new folder with -o"
-        ) from None
-    return dict(said)
+def _write_journal(path: Path, name: str) -> None:
+    """Write the journal, and remove the one of an earlier boot."""
+    if not (path / name).exists():
+        write_text(path / name, "")
+    for file in path.iterdir():
+        if _is_journal(file.name) and file.name != name:
+            file.unlink()
 
 
-def _journal(inputs: Inputs) -> dict[str, Any]:
-    try:
-        boot = BOOT.read_text(encoding="ascii").strip()
-    except OSError:
-        boot = ""
-    return {"format_version": 1, "boot": boot, "inputs": json.loads(json.dumps(dict(inputs)))}
+def _is_journal(name: str) -> bool:
+    """Whether it is a journal, or one that was about to be written."""
+    return name.removeprefix(".").startswith(PREFIX.removeprefix("."))
 
 
 def _is_whole(path: Path, shard: Shard) -> bool:

@@ -25,7 +25,7 @@ from growlang.checking import Checked
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.plans.tensor_index import read_index
 from growlang.torch_backend.tensor_files import write_tensors
-from growlang.transferring.folder import JOURNAL
+from growlang.transferring.journal import PREFIX
 from growlang.transferring.parent import open_parent
 from growlang.transferring.transfer import transfer
 
@@ -72,14 +72,16 @@ def test_what_is_whole_is_not_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child, parent, out = interrupted(tmp_path, monkeypatch)
-    assert (out / JOURNAL).exists() and not (out / "model.safetensors.index.json").exists()
+    (journal,) = out.glob(PREFIX + "*")
+    assert not (out / "model.safetensors.index.json").exists()
+    assert journal.stat().st_blocks == 0  # to free one waits for the disk
     last = sorted(out.glob("*.safetensors"))[-1]
     last.unlink()
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.safetensors")}
     done = transfer(parent, child, out, shard_size=LIMIT)
     assert done.resumed == len(before)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert not (out / JOURNAL).exists()
+    assert not [*out.glob(".*")]
 
 
 def test_files_of_an_earlier_boot_are_written_again(
@@ -90,7 +92,7 @@ def test_files_of_an_earlier_boot_are_written_again(
     whole = lost.read_bytes()
     lost.write_bytes(bytes(len(whole)))
     (tmp_path / "boot").write_text("another\n")
-    monkeypatch.setattr("growlang.transferring.folder.BOOT", tmp_path / "boot")
+    monkeypatch.setattr("growlang.transferring.journal.BOOT", tmp_path / "boot")
     assert transfer(parent, child, out, shard_size=LIMIT).resumed == 0
     assert lost.read_bytes() == whole
 
@@ -106,6 +108,32 @@ def test_an_unfinished_transfer_of_other_inputs_is_refused(
     with pytest.raises(GrowlangError, match="other inputs; they differ in the files of the parent"):
         transfer(parent, child, out, shard_size=LIMIT)
     assert contents(out) == before
+
+
+def test_an_unfinished_transfer_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, parent, out = interrupted(tmp_path, monkeypatch)
+    (journal,) = out.glob(PREFIX + "*")
+    journal.rename(out / journal.name.rpartition("-")[0])  # has an input less
+    with pytest.raises(GrowlangError, match="they differ in the version of growlang"):
+        transfer(parent, child, out, shard_size=LIMIT)
+
+
+def test_no_file_of_the_result_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To flush the index would wait for most of what was written before it."""
+    flush, flushed = os.fsync, set[int]()
+
+    def noted(descriptor: int) -> None:
+        flushed.add(os.fstat(descriptor).st_ino)
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    child = checked(CHILD)
+    parent, out = parent_file(tmp_path / "parent.safetensors", child), tmp_path / "out"
+    transfer(parent, child, out, shard_size=LIMIT)
+    assert flushed  # the journal
+    assert not flushed & {path.stat().st_ino for path in out.iterdir()}
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
