@@ -111,13 +111,15 @@ def write_tensors(shapes: Mapping[str, tuple[int, ...]], folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
-def fresh(folder: Path, work: Callable[[], Taken], flushed: bool = False) -> Taken:
-    """What a process takes that writes a folder, which is new, and with nothing left to flush.
+def fresh(folder: Path, source: Path, work: Callable[[], Taken], flushed: bool = False) -> Taken:
+    """What a process takes that reads a folder and writes one, which is new.
 
-    If `flushed`, until all is on the disk; otherwise until the system has taken it.
+    What it reads is in memory, and nothing is left to flush. If `flushed`, it takes until all is on
+    the disk; otherwise until the system has it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     os.sync()
+    process(["cat", *source.iterdir()])
     taken = work()
     if flushed:
         start = time.perf_counter()
@@ -146,9 +148,10 @@ def _kept(blocks: int, folder: Path) -> list[Result]:
     size = f"{sum(f.stat().st_size for f in out.iterdir()) / 1e9:.2f} GB"
     grown, copied, library = list[Taken](), list[Taken](), list[Taken]()
     for _ in range(ROUNDS):
-        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
-        grown.append(fresh(copy, lambda: process(growlang(parent, child, copy))))
-        library.append(fresh(copy, lambda: process([sys.executable, "-c", LIBRARY, out, copy])))
+        copied.append(fresh(copy, out, lambda: process(["cp", "-r", out, copy])))
+        grown.append(fresh(copy, parent, lambda: process(growlang(parent, child, copy))))
+        loaded = partial(process, [sys.executable, "-c", LIBRARY, out, copy])
+        library.append(fresh(copy, out, loaded))
     small = _floor(folder)
     above = [taken.peak - small.peak for taken in grown]
     found = [
@@ -158,7 +161,7 @@ def _kept(blocks: int, folder: Path) -> list[Result]:
         _pairs("safetensors load_file and save_file / cp", library, copied),
     ]
     process([sys.executable, "-c", PICKLE, out])
-    pickled = fresh(copy, lambda: process([sys.executable, "-c", PICKLED, out, copy]))
+    pickled = fresh(copy, out, lambda: process([sys.executable, "-c", PICKLED, out, copy]))
     found.append(_pairs("torch.load and save / cp", [pickled], copied[:1]))
     for left in (parent, out):
         shutil.rmtree(left)
@@ -172,7 +175,8 @@ def _floor(folder: Path) -> Taken:
     grows = f'grows "{ROOT / PARENT}" (width = 64, blocks = 1)'
     child.write_text(text.replace('grows "transferred_parent.grow"', grows))
     write_parent(check(ROOT / PARENT, net).require(PARENT).net, parent)
-    return fresh(folder / "copy", lambda: process(growlang(parent, child, folder / "copy")))
+    out = folder / "copy"
+    return fresh(out, parent, lambda: process(growlang(parent, child, out)))
 
 
 def _widened(blocks: int, folder: Path) -> list[Result]:
@@ -184,9 +188,9 @@ def _widened(blocks: int, folder: Path) -> list[Result]:
     size = f"{sum(f.stat().st_size for f in out.iterdir()) / 1e9:.2f} GB"
     taken: dict[bool, tuple[list[Taken], list[Taken]]] = {False: ([], []), True: ([], [])}
     for flushed, (grown, copied) in ROUNDS * [*taken.items()]:
-        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy]), flushed))
+        copied.append(fresh(copy, out, lambda: process(["cp", "-r", out, copy]), flushed))
         work = growlang(parent, ROOT / WIDE, copy, *more)
-        grown.append(fresh(copy, partial(process, work), flushed))
+        grown.append(fresh(copy, parent, partial(process, work), flushed))
     grown, copied = taken[False]
     return [
         _pairs(f"grow, twice as wide / cp of {size}", grown, copied, 1.5),
@@ -206,8 +210,8 @@ def merged(python: str, gigabytes: float, folder: Path) -> list[Result]:
     process([*command, out, str(SHARD)])
     found, copied = list[Taken](), list[Taken]()
     for _ in range(ROUNDS):
-        copied.append(fresh(copy, lambda: process(["cp", "-r", out, copy])))
-        found.append(fresh(copy, lambda: process([*command, copy, str(SHARD)])))
+        copied.append(fresh(copy, out, lambda: process(["cp", "-r", out, copy])))
+        found.append(fresh(copy, parent, lambda: process([*command, copy, str(SHARD)])))
     return [
         _pairs(
             f"mergekit passthrough / cp of {2 * sum(map(prod, shapes.values())) / 1e9:.2f} GB",
