@@ -1,7 +1,11 @@
 """`growlang grow` of a sharded checkpoint on the disk, against `cp` and what else rewrites one.
 
-`python -m benchmarks.transfer [GIGABYTES] [--mergekit PYTHON]`, by default 4; it writes four times
+`python -m benchmarks.transfer [GIGABYTES] [--mergekit PYTHON]`, by default 4; it writes five times
 as much below the temporary folder. mergekit is measured with a Python that has it.
+
+An exact widening is measured at that size and at twice that. Linux begins to write to the disk when
+a tenth of the memory waits for it, and lets writers wait at a fifth: below, `cp` takes as long as
+to copy in memory, and a child that has to be computed takes longer; above, both wait for the disk.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ BLOCK_BYTES, WIDE_BLOCK_BYTES = 151_000_000, 126_000_000
 """Of a block in bf16 at width 2048: of the parent's transformer, and of one that was half as wide,
 whose time embedding has not grown."""
 SHARD = 1_000_000_000
+WIDENED = 1.5
+"""Most times what it takes to write a child's bytes."""
 ROUNDS = 3
 LIBRARY = (
     "import sys, glob, os; from safetensors.torch import load_file, save_file\n"
@@ -132,8 +138,8 @@ def fresh(folder: Path, source: Path, work: Callable[[], Taken], flushed: bool =
 def measure(gigabytes: float, folder: Path) -> list[Result]:
     """Pairs of a transfer and `cp` of what it wrote; then the peers; then an exact widening."""
     blocks = max(1, round(gigabytes * 1e9 * 0.92 / BLOCK_BYTES))
-    wide = max(1, round(gigabytes * 1e9 / WIDE_BLOCK_BYTES))
-    return [*_kept(blocks, folder), *_widened(wide, folder)]
+    kept, small = _kept(blocks, folder), _widened(gigabytes, folder, None)
+    return [*kept, *small, *_widened(2 * gigabytes, folder, WIDENED)]
 
 
 def _kept(blocks: int, folder: Path) -> list[Result]:
@@ -179,7 +185,8 @@ def _floor(folder: Path) -> Taken:
     return fresh(out, parent, lambda: process(growlang(parent, child, out)))
 
 
-def _widened(blocks: int, folder: Path) -> list[Result]:
+def _widened(gigabytes: float, folder: Path, target: float | None) -> list[Result]:
+    blocks = max(1, round(gigabytes * 1e9 / WIDE_BLOCK_BYTES))
     settings = {"width": "1024", "blocks": str(blocks)}
     parent, out, copy = folder / "narrow", folder / "out", folder / "copy"
     write_parent(check(ROOT / PARENT, settings).require(PARENT).net, parent)
@@ -191,10 +198,12 @@ def _widened(blocks: int, folder: Path) -> list[Result]:
         copied.append(fresh(copy, out, lambda: process(["cp", "-r", out, copy]), flushed))
         work = growlang(parent, ROOT / WIDE, copy, *more)
         grown.append(fresh(copy, parent, partial(process, work), flushed))
+    for left in (parent, out):
+        shutil.rmtree(left)
     grown, copied = taken[False]
     return [
-        _pairs(f"grow, twice as wide / cp of {size}", grown, copied, 1.5),
-        _pairs("the same, until all is on the disk", *taken[True], 1.5),
+        _pairs(f"grow, twice as wide / cp of {size}", grown, copied, target),
+        _pairs("the same, until all is on the disk", *taken[True], WIDENED),
         _work(grown, copied),
         result("its peak memory", [taken.peak for taken in grown], "MiB"),
     ]
