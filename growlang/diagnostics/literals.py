@@ -11,7 +11,10 @@ LONGEST = 120
 
 
 def literal(value: Any) -> str:
-    """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`."""
+    """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`.
+
+    A call is `{name: {argument: value}}`, as signatures have it in JSON.
+    """
     match value:
         case None:
             return "not set"
@@ -20,11 +23,18 @@ def literal(value: Any) -> str:
         case float():
             return _float(value)
         case Mapping():
-            return f"[{', '.join(f'{name} = {literal(one)}' for name, one in value.items())}]"
+            (name, one), *more = value.items() or [("", None)]
+            if isinstance(one, Mapping) and not more:
+                return f"{name}({_named(one)})"
+            return f"[{_named(value)}]"
         case Sequence() if not isinstance(value, str | bytes):
             return f"[{', '.join(map(literal, value))}]"
         case _:
             return str(value)
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {literal(one)}" for name, one in values.items())
 
 
 def quoted(text: str) -> str:

@@ -93,6 +93,13 @@ def counts(specs: int, errors: int, warnings: int) -> str:
     return f"{checked} checked, {count}"
 
 
+def excerpt(span: Span, text: str, label: str) -> str:
+    """A place, the line that it is in, and what is said of it, without colours."""
+    gutter = " " * len(str(span.row))
+    rows = _excerpt(span, "^", label, {span.filename: text}, gutter, plain, "error")
+    return "\n".join([f"{gutter}--> {span}", *rows])
+
+
 def _excerpt(
     span: Span,
     sign: str,

@@ -7,7 +7,8 @@ from pathlib import Path
 from growlang.diagnostics import GrowlangError
 from growlang.interop.accounting import missing, pairs_of
 from growlang.interop.config import config_of, unmet
-from growlang.interop.table import NameTable, known, read_table, table_of
+from growlang.interop.reading import known, read_table, table_of
+from growlang.interop.table import NameTable
 from growlang.net import Net
 
 SHOWN = 3

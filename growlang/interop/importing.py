@@ -15,7 +15,8 @@ from growlang.checking import Checked
 from growlang.diagnostics import GrowlangError
 from growlang.interop.accounting import Accounted, Pair, account
 from growlang.interop.config import CONFIG, disagreements, read_config, unknown_fields
-from growlang.interop.table import NameTable, read_table, table_of
+from growlang.interop.reading import read_table, table_of
+from growlang.interop.table import NameTable
 from growlang.interop.tensors import into_ours
 from growlang.plans.tensor_file import header_bytes
 from growlang.plans.tensor_index import TensorIndex, read_index

@@ -7,16 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from growlang.diagnostics import GrowlangError
-from growlang.diagnostics.spelling import nearest
-
-TABLES = Path(__file__).parent / "tables"
 INDEX = "{i}"
 """What stands for the number of a block, in their names and in ours."""
 Names = str | list[str]
@@ -181,42 +175,3 @@ def numbered(name: str, number: int) -> str:
 def pattern(name: str) -> re.Pattern[str]:
     """What matches the names that a name of a table stands for; its group is the block's number."""
     return re.compile(re.escape(name).replace(re.escape(INDEX), "(0|[1-9][0-9]*)"))
-
-
-def known() -> list[str]:
-    """The kinds of models that growlang has tables of."""
-    return sorted(path.stem for path in TABLES.glob("*.yaml"))
-
-
-def table_of(model_type: str) -> NameTable:
-    """The table of a kind of model. Raises GrowlangError if growlang has none."""
-    if model_type not in known():
-        listed = ", ".join(known())
-        near = "".join(f"did you mean `{name}`? " for name in nearest(model_type, known()))
-        raise GrowlangError(
-            f"there is no table of names for the model_type `{model_type}`; there is {listed}",
-            help=f"{near}write one, as docs/other_models.md shows, and name it: --table FILE",
-        )
-    return read_table(TABLES / f"{model_type}.yaml")
-
-
-def read_table(path: Path) -> NameTable:
-    """The table in a file. Raises GrowlangError, which names what is wrong and where."""
-    try:
-        return NameTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the table"
-        said = first["msg"].removeprefix("Value error, ")
-        raise GrowlangError(
-            f"{path} is no table of names: {place}: {said}",
-            help="docs/other_models.md lists what a table has",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        at = f":{where.line + 1}:{where.column + 1}" if where else ""
-        raise GrowlangError(
-            f"{path}{at} is not YAML: {getattr(error, 'problem', error)}"
-        ) from error

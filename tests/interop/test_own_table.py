@@ -10,8 +10,8 @@ from gpt2 import SMALL, save
 from safetensors.torch import load_file, save_file
 
 import growlang
-from growlang.interop import table as tables
 from growlang.interop.accounting import Pair
+from growlang.interop.reading import TABLES
 from growlang.interop.tensors import into_ours, into_theirs
 
 FUSED = "theirs: transformer.h.{i}.attn.c_attn.weight"
@@ -28,7 +28,7 @@ def test_queries_keys_and_values_may_be_apart_in_the_checkpoint(tmp_path: Path) 
         for letter, part in zip("qkv", parts, strict=True):
             tensors[name.replace("c_attn", letter)] = part.contiguous()
     save_file(tensors, folder / "model.safetensors")
-    text = (tables.TABLES / "gpt2.yaml").read_text()
+    text = (TABLES / "gpt2.yaml").read_text()
     own = tmp_path / "own.yaml"
     own.write_text(text.replace(FUSED, APART))
     said = ("--as", SMALL, "-o", tmp_path / "b.safetensors", "--table", own)

@@ -56,9 +56,17 @@ def spec(*edits: tuple[str, str]) -> Callable[[Case], None]:
     return lambda case: edited(SMALL, case.spec, *edits) and None
 
 
-def table(old: str, new: str) -> Callable[[Case], None]:
-    """Give a table of one's own, which is growlang's but for a change."""
-    return lambda case: case.table.write_text(TABLE.read_text().replace(old, new, 1)) and None
+def table(*changes: tuple[str, str]) -> Callable[[Case], None]:
+    """Give a table of one's own, which is growlang's but for some changes."""
+
+    def write(case: Case) -> None:
+        text = TABLE.read_text()
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        case.table.write_text(text)
+
+    return write
 
 
 def renamed(found: dict[str, Tensor]) -> None:
@@ -113,12 +121,20 @@ CASES: dict[str, Callable[[Case], None]] = {
     "no_config": lambda case: (case.folder / "config.json").unlink(),
     "no_json": lambda case: (case.folder / "config.json").write_text("{") and None,
     "pickled": pickled,
-    "table_of_another": table("model_type: gpt2", "model_type: bert"),
-    "table_without_a_name": table("  - {theirs: transformer.ln_f.bias", "  # - {theirs: x"),
-    "table_with_a_slip": table("transpose: true", "transposed: true"),
-    "table_that_is_twice": table("transformer.ln_f.weight", "transformer.ln_f.bias"),
-    "table_with_a_fact_of_none": table("fact: heads", "fact: hats"),
-    "table_that_is_no_yaml": table("tensors:", "tensors: ["),
+    "table_of_another": table(("model_type: gpt2", "model_type: bert")),
+    "table_without_a_name": table(("  - {theirs: transformer.ln_f.bias", "  # - {theirs: x")),
+    "table_with_a_slip": table(("transpose: true", "transposed: true")),
+    "table_that_is_twice": table(("transformer.ln_f.weight", "transformer.ln_f.bias")),
+    "table_with_a_fact_of_none": table(("fact: heads", "fact: hats")),
+    "table_with_a_key_twice": table(("architecture:", "model_type: gpt3\narchitecture:")),
+    "table_with_five_mistakes": table(
+        ("{theirs: transformer.wte", "{their: transformer.wte"),
+        ("ours: core.position", "ours: [1, core.position]"),
+        ("transpose: true", "transpose: 1"),
+        ("prefix:", "library: transformer\nprefix:"),
+        ("fact: heads, ", ""),
+    ),
+    "table_that_is_no_yaml": table(("tensors:", "tensors: [")),
 }
 
 
