@@ -73,8 +73,10 @@ class Folder:
                 made.rmdir()
 
     def _unlink_hidden(self) -> None:
+        """The journal last: a folder without one is not gone on with."""
+        (self.path / LOCK).unlink(missing_ok=True)
         for file in self.path.iterdir() if self.path.exists() else ():
-            if _is_journal(file.name) or file.name == LOCK:
+            if _is_journal(file.name):
                 file.unlink(missing_ok=True)
 
 
@@ -101,6 +103,9 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
             folder.done = _begun(path, layout, inputs)
             try:
                 _require_room(path, layout, folder.done)
+                for shard in layout.shards:
+                    if shard.name not in folder.done:  # of an earlier boot: nothing says so soon
+                        (path / shard.name).unlink(missing_ok=True)
                 _write_journal(path, journal_name(inputs))
                 yield folder
             except GrowlangError:
@@ -166,7 +171,7 @@ def _write_journal(path: Path, name: str) -> None:
 
 def _is_journal(name: str) -> bool:
     """Whether it is a journal, or one that was about to be written."""
-    return name.removeprefix(".").startswith(PREFIX.removeprefix("."))
+    return name.lstrip(".").startswith(PREFIX.lstrip("."))
 
 
 def _is_whole(path: Path, shard: Shard) -> bool:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zlib import crc32
 
 import pytest
@@ -31,6 +31,8 @@ from growlang.transferring.transfer import transfer
 
 KILLING = Path(__file__).with_name("killed.py")
 LIMIT = 60_000
+BEGINNING = 25
+"""Moments of a transfer in which the folder, the lock and the journal are made, and more."""
 
 
 def run(*arguments: str | Path) -> int:
@@ -47,8 +49,9 @@ def test_a_killed_transfer_goes_on_to_the_same_bytes(kills: int, tmp_path: Path)
     wanted = contents(tmp_path / "whole")
     assert len(wanted) > 10 and count > 2 * len(wanted)
     drawn = random.Random(kills).sample(range(1, count + 1), kills)
-    moments = [str(moment) for moment in sorted(drawn)]
-    assert run(parent, CHILD, tmp_path / "killed", *moments) == kills
+    ends = [*range(1, BEGINNING), *range(count - 3, count + 1)]
+    moments = [str(moment) for moment in sorted({*drawn, *ends})]
+    assert run(parent, CHILD, tmp_path / "killed", *moments) == len(moments)
     for moment in moments:
         assert contents(tmp_path / "killed" / moment) == wanted, moment
 
@@ -93,6 +96,14 @@ def test_files_of_an_earlier_boot_are_written_again(
     lost.write_bytes(bytes(len(whole)))
     (tmp_path / "boot").write_text("another\n")
     monkeypatch.setattr("growlang.transferring.journal.BOOT", tmp_path / "boot")
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:  # before anything is written by this boot
+        patched.setattr("growlang.transferring.writing.Writing.write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            transfer(parent, child, out, shard_size=LIMIT)
     assert transfer(parent, child, out, shard_size=LIMIT).resumed == 0
     assert lost.read_bytes() == whole
 
