@@ -3,9 +3,9 @@
 `python -m benchmarks.transfer [GIGABYTES] [--mergekit PYTHON]`, by default 4; it writes five times
 as much below the temporary folder. mergekit is measured with a Python that has it.
 
-An exact widening is measured at that size and at twice that. Linux begins to write to the disk when
-a tenth of the memory waits for it, and lets writers wait at a fifth: below, `cp` takes as long as
-to copy in memory, and a child that has to be computed takes longer; above, both wait for the disk.
+An exact widening is measured at that size and at twice that, and its limit is over writing the bytes
+until they are on the disk. Linux begins to write when a tenth of the memory waits for the disk, and
+lets processes wait at about a fifth: with less, `cp` is done when it has copied in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BLOCK_BYTES, WIDE_BLOCK_BYTES = 151_000_000, 126_000_000
 whose time embedding has not grown."""
 SHARD = 1_000_000_000
 WIDENED = 1.5
-"""Most times what it takes to write a child's bytes."""
+"""Most times what it takes to write a child's bytes to the disk."""
 ROUNDS = 3
 LIBRARY = (
     "import sys, glob, os; from safetensors.torch import load_file, save_file\n"
@@ -138,8 +138,8 @@ def fresh(folder: Path, source: Path, work: Callable[[], Taken], flushed: bool =
 def measure(gigabytes: float, folder: Path) -> list[Result]:
     """Pairs of a transfer and `cp` of what it wrote; then the peers; then an exact widening."""
     blocks = max(1, round(gigabytes * 1e9 * 0.92 / BLOCK_BYTES))
-    kept, small = _kept(blocks, folder), _widened(gigabytes, folder, None)
-    return [*kept, *small, *_widened(2 * gigabytes, folder, WIDENED)]
+    kept, small = _kept(blocks, folder), _widened(gigabytes, folder)
+    return [*kept, *small, *_widened(2 * gigabytes, folder)]
 
 
 def _kept(blocks: int, folder: Path) -> list[Result]:
@@ -185,7 +185,7 @@ def _floor(folder: Path) -> Taken:
     return fresh(out, parent, lambda: process(growlang(parent, child, out)))
 
 
-def _widened(gigabytes: float, folder: Path, target: float | None) -> list[Result]:
+def _widened(gigabytes: float, folder: Path) -> list[Result]:
     blocks = max(1, round(gigabytes * 1e9 / WIDE_BLOCK_BYTES))
     settings = {"width": "1024", "blocks": str(blocks)}
     parent, out, copy = folder / "narrow", folder / "out", folder / "copy"
@@ -202,7 +202,7 @@ def _widened(gigabytes: float, folder: Path, target: float | None) -> list[Resul
         shutil.rmtree(left)
     grown, copied = taken[False]
     return [
-        _pairs(f"grow, twice as wide / cp of {size}", grown, copied, target),
+        _pairs(f"grow, twice as wide / cp of {size}", grown, copied),
         _pairs("the same, until all is on the disk", *taken[True], WIDENED),
         _work(grown, copied),
         result("its peak memory", [taken.peak for taken in grown], "MiB"),
