@@ -3,9 +3,9 @@
 `python -m benchmarks.transfer [GIGABYTES] [--mergekit PYTHON]`, by default 4; it writes five times
 as much below the temporary folder. mergekit is measured with a Python that has it.
 
-An exact widening is measured at that size and at twice that, and its limit is over writing the bytes
-until they are on the disk. Linux begins to write when a tenth of the memory waits for the disk, and
-lets processes wait at about a fifth: with less, `cp` is done when it has copied in memory.
+An exact widening is measured at that size and at twice that, and its limit is over writing the
+bytes until they are on the disk. Linux begins to write when a tenth of the memory waits for the
+disk, and lets processes wait at about a fifth: with less, `cp` ends when it has copied in memory.
 """
 
 from __future__ import annotations
