@@ -11,10 +11,7 @@ LONGEST = 120
 
 
 def literal(value: Any) -> str:
-    """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`.
-
-    A call is `{name: {argument: value}}`, as signatures have it in JSON.
-    """
+    """A value as a spec would say it: `true`, `3e-4`, `[self, text]`; None is `not set`."""
     match value:
         case None:
             return "not set"
@@ -23,14 +20,21 @@ def literal(value: Any) -> str:
         case float():
             return _float(value)
         case Mapping():
-            (name, one), *more = value.items() or [("", None)]
-            if isinstance(one, Mapping) and not more:
-                return f"{name}({_named(one)})"
             return f"[{_named(value)}]"
         case Sequence() if not isinstance(value, str | bytes):
             return f"[{', '.join(map(literal, value))}]"
         case _:
             return str(value)
+
+
+def argument(value: Any) -> str:
+    """The value of an argument of a node; a call is stored as `{name: {argument: value}}`."""
+    match value:
+        case Mapping() if len(value) == 1:
+            ((name, called),) = value.items()
+            if isinstance(called, Mapping):
+                return f"{name}({_named(called)})"
+    return literal(value)
 
 
 def _named(values: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from growlang.diagnostics.literals import literal
+from growlang.diagnostics.literals import argument, literal
 from growlang.growing.matching import Match, Pair
 from growlang.growing.resizing import Resizing, sides
 from growlang.growing.spaces import Spaces
@@ -65,11 +65,11 @@ def argument_obstacles(
         elif decided == "sides" and op.resized and _resizes(op.resized, name, now, was):
             yield from _filters(path, name, now, was, op.resized, how)
         elif decided == "sides" and op.resized != "positions":
-            why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent, and no rule "
-            why += f"resizes `{pair.child.op}`"
+            why = f"`{name}` is {argument(now)} here and {argument(was)} in the parent"
+            why += f", and no rule resizes `{pair.child.op}`"
             yield Obstacle("impossible", path, why, _restored(name, was))
         elif decided == "function" and not _is_tabled(pair, name):
-            why = f"`{name}` is {literal(now)} here and {literal(was)} in the parent"
+            why = f"`{name}` is {argument(now)} here and {argument(was)} in the parent"
             yield Obstacle("inexact", path, why, _restored(name, was))
 
 
@@ -87,7 +87,7 @@ def _resizes(what: Resized, name: str, *values: object) -> bool:
 
 def _restored(name: str, was: object) -> str:
     """The edit that gives an argument the parent's value."""
-    return f"remove `{name}`" if was is None else f"write `{name} = {literal(was)}`"
+    return f"remove `{name}`" if was is None else f"write `{name} = {argument(was)}`"
 
 
 def _read(pair: Pair, match: Match) -> tuple[Shape, Shape]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from growlang.diagnostics import Diagnostic, Findings, Note, Span, stage
-from growlang.diagnostics.literals import dimensions, literal
+from growlang.diagnostics.literals import argument, dimensions, literal
 from growlang.growth.grown_net import Grown
 from growlang.growth.initialisation import Initialisation
 from growlang.growth.mapping import Entry, Mapping
@@ -212,7 +212,7 @@ def _changed_time(
     if not changed:
         return ()
     was, now = (
-        ", ".join(f"{key} = {literal(args.get(key))}" for key in changed)
+        ", ".join(f"{key} = {argument(args.get(key))}" for key in changed)
         for args in (before.args, after.args)
     )
     found = Diagnostic(

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from growlang.diagnostics import GrowlangError, Span
+from growlang.diagnostics.literals import shown
 from growlang.diagnostics.spelling import nearest
 from growlang.diagnostics.text import excerpt
 from growlang.interop.table import (
@@ -34,6 +35,9 @@ PARTS: dict[str, type[BaseModel]] = {
 }
 """What the entries of a key of a table are."""
 NAMED = re.compile("`([^`]+)`")
+COPY = "copy_of"
+"""The key whose values name a tensor again."""
+STRING, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 MOST = 10
 """Mistakes that are told at once."""
 KINDS = {
@@ -79,26 +83,28 @@ def read_table(path: Path) -> NameTable:
     """The table in a file. Raises GrowlangError, which names what is wrong and where."""
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, yaml.SafeLoader)
-        value = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        mistakes = [*_misread(path, root)]
+        value = None if mistakes or root is None else loader.construct_document(root)
     except OSError as error:
         raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
     except RecursionError:
         raise GrowlangError(f"{path} is nested too deeply") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, LookupError) as error:
         where = getattr(error, "problem_mark", None)
         at = f":{where.line + 1}:{where.column + 1}" if where else ""
         raise GrowlangError(
             f"{path}{at} is not YAML: {getattr(error, 'problem', error)}"
         ) from error
-    mistakes = [*_repeated(path, root)]
     try:
         table = None if mistakes else NameTable.model_validate(value)
     except ValidationError as error:
         mistakes = [*_mistakes(path, root, error)]
     if mistakes or table is None:
-        parts = [excerpt(mistake.span, text, mistake.said) for mistake in sorted(mistakes)[:MOST]]
-        parts += [f"and {len(mistakes) - MOST} more"] if mistakes[MOST:] else []
+        found = sorted(set(mistakes))
+        parts = [excerpt(mistake.span, text, mistake.said) for mistake in found[:MOST]]
+        parts += [f"and {len(found) - MOST} more"] if found[MOST:] else []
         raise GrowlangError(
             "\n".join([f"{path} is no table of names", *parts]),
             help="docs/other_models.md lists what a table has",
@@ -106,39 +112,45 @@ def read_table(path: Path) -> NameTable:
     return table
 
 
-def _repeated(path: Path, root: yaml.Node | None) -> Iterator[Mistake]:
-    """Keys that a mapping has twice, of which a reader of YAML takes the last."""
+def _misread(path: Path, root: yaml.Node | None) -> Iterator[Mistake]:
+    """Keys that are no strings, or that a mapping has twice: a reader of YAML takes the last."""
     for node in _all(root):
-        if isinstance(node, yaml.MappingNode):
-            keys = [key.value for key, _ in node.value]
-            for at, (key, _) in enumerate(node.value):
-                if key.value in keys[:at]:
-                    yield Mistake(_span(path, key), f"`{key.value}` is there twice")
+        seen: set[str] = set()
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            name = key.value if isinstance(key, yaml.ScalarNode) else "..."
+            if key.tag not in (STRING, MERGE):
+                yield Mistake(_span(path, key), "this key is not a string: quote it")
+            elif name in seen:
+                yield Mistake(_span(path, key), f"{shown(name)} is there twice")
+            seen.add(name)
 
 
-def _all(root: yaml.Node | None) -> Iterator[yaml.Node]:
-    """A node and all values in it, each once, though aliases may repeat it."""
+def _all(root: yaml.Node | None, without: str = "") -> Iterator[yaml.Node]:
+    """A node and all values in it but those of a key, each once, though aliases repeat some."""
     seen, left = set[int](), [root]
     while left:
         node = left.pop()
         if node is not None and id(node) not in seen:
             seen.add(id(node))
             yield node
-            left += [value for _, value in _parts(node).values()]
+            left += [value for name, (_, value) in _parts(node).items() if name != without]
 
 
 def _mistakes(path: Path, root: yaml.Node | None, error: ValidationError) -> Iterator[Mistake]:
     """What is wrong, by place; of a choice of types, which pydantic tells one by one, at once."""
     items = [(item, _found(root, item["loc"])) for item in error.errors(include_url=False)]
     meant = {place: _meant(place) for item, place in items if item["type"] == "extra_forbidden"}
+    meant = {p: n for p, n in meant.items() if n not in _parts(_at(root, p[:-1])[1])}
     slips = {(*place[:-1], name) for place, name in meant.items()}
     types: dict[Place, list[str]] = {}
     for item, place in items:
         name = item["loc"][-1] if item["loc"] else ""
         if item["type"] == "extra_forbidden":
-            near = f"; did you mean `{meant[place]}`?" if meant[place] else ""
-            yield Mistake(_span(path, _at(root, place)[0]), f"`{name}` is no key here{near}")
-        elif item["type"] == "missing":
+            near = f"; did you mean `{near}`?" if (near := meant.get(place)) else ""
+            yield Mistake(
+                _span(path, _at(root, place)[0]), f"{shown(str(name))} is no key here{near}"
+            )
+        elif item["type"] == "missing" and isinstance(name, str):
             if (*place, name) not in slips:
                 yield Mistake(_span(path, _at(root, place)[1]), f"`{name}` is missing")
         elif item["type"] == "value_error":
@@ -172,14 +184,16 @@ def _at(root: yaml.Node | None, place: Place) -> tuple[yaml.Node | None, yaml.No
 def _named(node: yaml.Node | None, said: str) -> yaml.Node | None:
     """The last text in a node that a message names."""
     names = NAMED.findall(said)
-    texts = [n for n in _all(node) if isinstance(n, yaml.ScalarNode) and n.value in names]
+    nodes = _all(node, without="" if COPY in names else COPY)
+    texts = [n for n in nodes if isinstance(n, yaml.ScalarNode) and n.value in names]
     return max(texts, key=lambda text: text.start_mark.index, default=None)
 
 
 def _parts(node: yaml.Node | None) -> dict[int | str, tuple[yaml.Node, yaml.Node]]:
     match node:
         case yaml.MappingNode():
-            return {key.value: (key, value) for key, value in node.value}
+            keys = [(key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)]
+            return {key.value: (key, value) for key, value in keys}
         case yaml.SequenceNode():
             return {index: (item, item) for index, item in enumerate(node.value)}
     return {}
@@ -202,4 +216,6 @@ def _meant(path: Place) -> str:
 def _wanted(item: Mapping[str, Any]) -> str:
     if item["type"] == "literal_error":
         return str(item["ctx"]["expected"]).replace("'", "`")
+    if item["type"] in ("too_long", "too_short", "missing"):
+        return "a list of two"
     return KINDS.get(item["type"]) or item["msg"].removeprefix("Input should be ")

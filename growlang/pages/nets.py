@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from growlang.diagnostics.literals import dimensions, literal
+from growlang.diagnostics.literals import argument, dimensions
 from growlang.growth.mapping import CATEGORIES
 from growlang.growth.verdict import Verdict
 from growlang.net import Net, Node
@@ -82,7 +82,7 @@ def _written(arguments: Mapping[str, Any]) -> Iterator[str]:
     """The arguments that have a value, as a spec writes them."""
     for name, value in arguments.items():
         if value is not None:
-            yield f"{name} = {literal(value)}"
+            yield f"{name} = {argument(value)}"
 
 
 def _read(node: Node, every: Nodes, places: Mapping[str, int]) -> Iterator[str]:
@@ -152,7 +152,7 @@ def _note(net: Net, box: Box) -> str:
         return "no ops"
     op = said.pop("op", "")
     told = ", ".join(
-        f"{name} = {literal(value)}" for name, value in said.items() if value is not None
+        f"{name} = {argument(value)}" for name, value in said.items() if value is not None
     )
     what = "predicted" if box.component == net.predicts else "frozen encoder"
     return f"{what}: {op}({told})"

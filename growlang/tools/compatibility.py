@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from growlang.checking import Checked, check
 from growlang.diagnostics import Diagnostic, Note
-from growlang.diagnostics.literals import dimensions, literal
+from growlang.diagnostics.literals import argument, dimensions
 from growlang.net import HEAD, STEM, ComponentName, Net, Node
 from growlang.tools.changed import Place, Side, changed_place
 from growlang.tools.compatibility_recipes import changed_objectives
@@ -150,7 +150,7 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
     """The first value that differs, such as `heads 4 -> 2`."""
     for key in {**old, **new}:
         if old.get(key) != new.get(key):
-            return f"{key} {literal(old.get(key))} -> {literal(new.get(key))}"
+            return f"{key} {argument(old.get(key))} -> {argument(new.get(key))}"
     return ""
 
 

@@ -18,7 +18,7 @@ from growlang.atomic import temporary_path, write_text
 from growlang.diagnostics import Exit, GrowlangError
 from growlang.diagnostics.exits import NO_ROOM
 from growlang.transferring.journal import (
-    PREFIX,
+    NAME,
     Inputs,
     differing,
     is_of_this_boot,
@@ -65,8 +65,8 @@ class Folder:
             self.temporary(shard).unlink(missing_ok=True)
         for file in self._written:
             file.unlink(missing_ok=True)
-        if self.done:
-            return
+        if any((self.path / name).exists() for name in self.layout.names):
+            return  # of an earlier process: its journal stays
         self._unlink_hidden()
         for made in self._made:
             if made.exists():
@@ -76,7 +76,7 @@ class Folder:
         """The journal last: a folder without one is not gone on with."""
         (self.path / LOCK).unlink(missing_ok=True)
         for file in self.path.iterdir() if self.path.exists() else ():
-            if _is_journal(file.name):
+            if _is_journal(file):
                 file.unlink(missing_ok=True)
 
 
@@ -104,7 +104,7 @@ def opened(path: Path, layout: Layout, inputs: Inputs) -> Iterator[Folder]:
             try:
                 _require_room(path, layout, folder.done)
                 for shard in layout.shards:
-                    if shard.name not in folder.done:  # of an earlier boot: nothing says so soon
+                    if shard.name not in folder.done:  # they would count as whole, with a new one
                         (path / shard.name).unlink(missing_ok=True)
                 _write_journal(path, journal_name(inputs))
                 yield folder
@@ -127,8 +127,10 @@ def _full(path: Path, why: str) -> GrowlangError:
 
 
 def _require_room(path: Path, layout: Layout, done: frozenset[str]) -> None:
-    needed = sum(shard.bytes for shard in layout.shards if shard.name not in done)
-    there = [p for s in layout.shards if (p := temporary_path(path / s.name)).exists()]
+    left = [shard for shard in layout.shards if shard.name not in done]
+    needed = sum(shard.bytes for shard in left)
+    stale = [p for shard in left for p in (temporary_path(path / shard.name), path / shard.name)]
+    there = [p for p in stale if p.exists()]
     free = shutil.disk_usage(path).free + sum(p.stat().st_blocks * 512 for p in there)
     if needed > free:
         why = f"it needs {needed / 2**20:,.0f} MiB, and {free / 2**20:,.0f} MiB are free"
@@ -138,10 +140,10 @@ def _require_room(path: Path, layout: Layout, done: frozenset[str]) -> None:
 def _begun(path: Path, layout: Layout, inputs: Inputs) -> frozenset[str]:
     """The files that are written already. Raises GrowlangError if something else is there."""
     there = {p.name for p in path.iterdir()}
-    journals = [name for name in there if name.startswith(PREFIX)]
+    journals = [name for name in there if NAME.fullmatch(name)]
     if not journals:
         own = {LOCK, *(temporary_path(Path(name)).name for name in layout.names)}
-        if others := sorted(name for name in there - own if not _is_journal(name)):
+        if others := sorted(name for name in there - own if not _is_journal(path / name)):
             names = ", ".join(others[:3]) + (", ..." if others[3:] else "")
             raise GrowlangError(
                 f"{path} exists and is not empty: {names}",
@@ -165,13 +167,14 @@ def _write_journal(path: Path, name: str) -> None:
     if not (path / name).exists():
         write_text(path / name, "")
     for file in path.iterdir():
-        if _is_journal(file.name) and file.name != name:
+        if _is_journal(file) and file.name != name:
             file.unlink()
 
 
-def _is_journal(name: str) -> bool:
+def _is_journal(file: Path) -> bool:
     """Whether it is a journal, or one that was about to be written."""
-    return name.lstrip(".").startswith(PREFIX.lstrip("."))
+    name = file.name.removeprefix(".").removesuffix(".tmp") if file.suffix == ".tmp" else file.name
+    return NAME.fullmatch(name) is not None and file.is_file()
 
 
 def _is_whole(path: Path, shard: Shard) -> bool:

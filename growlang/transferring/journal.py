@@ -7,15 +7,17 @@ write: seconds, at the end of a large transfer.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 PREFIX = ".growlang-transfer-"
+NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}(-[0-9a-f]{12})*")
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 DIGITS = 12
-"""Hexadecimal digits of an input's hash in a name: names of nine inputs have 135 characters."""
+"""Hexadecimal digits of a hash; with eight inputs and the boot a name has 135 characters."""
 
 Inputs = Mapping[str, Any]
 """What a transfer is a function of, by what a message calls it."""
@@ -27,7 +29,7 @@ def journal_name(inputs: Inputs) -> str:
 
 
 def differing(name: str, inputs: Inputs) -> list[str]:
-    """Which inputs are not those of a journal; of another version's, all at once."""
+    """Which inputs are not those of a journal, or that another version wrote it."""
     said = name.removeprefix(PREFIX).split("-")[:-1]
     now = _hashes(inputs)
     if len(said) != len(now):

@@ -127,6 +127,11 @@ CASES: dict[str, Callable[[Case], None]] = {
     "table_that_is_twice": table(("transformer.ln_f.weight", "transformer.ln_f.bias")),
     "table_with_a_fact_of_none": table(("fact: heads", "fact: hats")),
     "table_with_a_key_twice": table(("architecture:", "model_type: gpt3\narchitecture:")),
+    "table_with_a_copy_that_is_twice": table(
+        ("theirs: transformer.wpe.weight", "theirs: transformer.wte.weight")
+    ),
+    "table_with_a_key_that_is_no_string": table(("config:", "config:\n  on: {}")),
+    "table_with_no_date": table(("default: 12", "default: 2024-13-01")),
     "table_with_five_mistakes": table(
         ("{theirs: transformer.wte", "{their: transformer.wte"),
         ("ours: core.position", "ours: [1, core.position]"),

@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def test_what_is_whole_is_not_written_again(
     child, parent, out = interrupted(tmp_path, monkeypatch)
     (journal,) = out.glob(PREFIX + "*")
     assert not (out / "model.safetensors.index.json").exists()
-    assert journal.stat().st_blocks == 0  # to free one waits for the disk
+    assert journal.stat().st_size == 0  # to free a block waits for the disk
     last = sorted(out.glob("*.safetensors"))[-1]
     last.unlink()
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.safetensors")}
@@ -145,6 +146,37 @@ def test_no_file_of_the_result_is_flushed(tmp_path: Path, monkeypatch: pytest.Mo
     transfer(parent, child, out, shard_size=LIMIT)
     assert flushed  # the journal
     assert not flushed & {path.stat().st_ino for path in out.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "name", ["growlang-transfer-notes.txt", ".growlang-transfer-mine", ".growlang-transfer.json"]
+)
+def test_what_is_called_almost_as_a_journal_stays(name: str, tmp_path: Path) -> None:
+    child = checked(CHILD)
+    parent, out = parent_file(tmp_path / "parent.safetensors", child), tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    with pytest.raises(GrowlangError, match=re.escape(f"not empty: {name}")):
+        transfer(parent, child, out)
+    assert contents(out) == {name: b"mine"}
+
+
+def test_a_full_disk_after_a_restart_leaves_a_transfer_that_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child, parent, out = interrupted(tmp_path, monkeypatch)
+    before = contents(out)
+    (tmp_path / "boot").write_text("another\n")
+    monkeypatch.setattr("growlang.transferring.journal.BOOT", tmp_path / "boot")
+    usage = shutil.disk_usage(out)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=-(1 << 40)))
+        with pytest.raises(GrowlangError, match="are free"):
+            transfer(parent, child, out, shard_size=LIMIT)
+    assert contents(out) == before
+    with monkeypatch.context() as patched:  # but for what the files take that are written again
+        patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+        assert transfer(parent, child, out, shard_size=LIMIT).resumed == 0
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
