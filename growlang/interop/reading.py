@@ -5,35 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from growlang.diagnostics import GrowlangError, Span
 from growlang.diagnostics.literals import shown
 from growlang.diagnostics.spelling import nearest
 from growlang.diagnostics.text import excerpt
-from growlang.interop.table import (
-    Fixed,
-    Ignored,
-    NameTable,
-    Repeated,
-    Required,
-    Rule,
-    Setting,
-)
+from growlang.interop.table import NameTable
 
 TABLES = Path(__file__).parent / "tables"
-PARTS: dict[str, type[BaseModel]] = {
-    "tensors": Rule,
-    "ignored": Ignored,
-    "repeated": Repeated,
-    "config": Setting,
-    "fixed": Fixed,
-    "required": Required,
-}
-"""What the entries of a key of a table are."""
 NAMED = re.compile("`([^`]+)`")
 COPY = "copy_of"
 """The key whose values name a tensor again."""
@@ -49,8 +32,7 @@ KINDS = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
 }
-
-
+"""What pydantic asks for, by its kinds of errors."""
 Place = tuple[int | str, ...]
 """The keys and indices that lead from a whole table to a part of it."""
 
@@ -91,7 +73,11 @@ def read_table(path: Path) -> NameTable:
         raise GrowlangError(f"{path} cannot be read: {error.strerror}") from error
     except RecursionError:
         raise GrowlangError(f"{path} is nested too deeply") from None
-    except (yaml.YAMLError, ValueError, LookupError) as error:
+    except (AttributeError, LookupError):  # such as PyYAML's on `!!timestamp abc` and `!!bool abc`
+        raise GrowlangError(
+            f"{path} has a value that is not of the type that its tag says"
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         at = f":{where.line + 1}:{where.column + 1}" if where else ""
         raise GrowlangError(
@@ -209,13 +195,15 @@ def _span(path: Path, node: yaml.Node | None) -> Span:
 
 def _meant(path: Place) -> str:
     """The key that another one was probably meant to be; nothing where none is close."""
-    part = PARTS.get(str(path[0]), NameTable) if len(path) > 1 else NameTable
-    return next(iter(nearest(str(path[-1]), part.model_fields)), "")
+    fields = NameTable.model_fields
+    if len(path) > 1:  # in an entry of a list or a mapping
+        fields = get_args(fields[str(path[0])].annotation)[-1].model_fields
+    return next(iter(nearest(str(path[-1]), fields)), "")
 
 
 def _wanted(item: Mapping[str, Any]) -> str:
     if item["type"] == "literal_error":
         return str(item["ctx"]["expected"]).replace("'", "`")
-    if item["type"] in ("too_long", "too_short", "missing"):
+    if item["type"] in ("too_long", "missing"):  # of `absent` or `ratio`
         return "a list of two"
     return KINDS.get(item["type"]) or item["msg"].removeprefix("Input should be ")

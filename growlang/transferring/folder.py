@@ -129,8 +129,8 @@ def _full(path: Path, why: str) -> GrowlangError:
 def _require_room(path: Path, layout: Layout, done: frozenset[str]) -> None:
     left = [shard for shard in layout.shards if shard.name not in done]
     needed = sum(shard.bytes for shard in left)
-    stale = [p for shard in left for p in (temporary_path(path / shard.name), path / shard.name)]
-    there = [p for p in stale if p.exists()]
+    files = [path / shard.name for shard in left]  # of an earlier boot, or begun
+    there = [p for file in files for p in (file, temporary_path(file)) if p.exists()]
     free = shutil.disk_usage(path).free + sum(p.stat().st_blocks * 512 for p in there)
     if needed > free:
         why = f"it needs {needed / 2**20:,.0f} MiB, and {free / 2**20:,.0f} MiB are free"

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = ".growlang-transfer-"
-NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{12}(-[0-9a-f]{12})*")
-BOOT = Path("/proc/sys/kernel/random/boot_id")
 DIGITS = 12
 """Hexadecimal digits of a hash; with eight inputs and the boot a name has 135 characters."""
+NAME = re.compile(rf"{re.escape(PREFIX)}[0-9a-f]{{{DIGITS}}}(-[0-9a-f]{{{DIGITS}}})*")
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux says which boot of the machine it is; elsewhere all count as one."""
 
 Inputs = Mapping[str, Any]
 """What a transfer is a function of, by what a message calls it."""
